@@ -1,2 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! map
+//! What the module knows; the program in `actions/` only wires argv to it.
+//!
+//! Read in this order:
+//!
+//! 1. [`error`]: the one error type; its exit codes and its JSON.
+//! 2. [`task`]: a task, its typed fields, its files, the store of all tasks.
+//! 3. [`agent`]: what the platform gives: environment, command descriptor, Redis, other modules.
+//! 4. [`container`]: the container the runs live in, and its service.
+//! 5. [`imap`]: one connection to one mail server.
+//! 6. [`sync`]: moving mail from host1 (remote) to host2 (local): plan, copy, engines, the run.
+//!
+//! Layers point one way: `sync` uses `imap`, `task` and `agent`; nothing points back.
+
+pub mod agent;
+pub mod container;
+pub mod error;
+pub mod files;
+pub mod imap;
+pub mod sync;
+pub mod task;

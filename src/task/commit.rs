@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Files of one task that change together, whatever happens in between.
+//!
+//! A new password next to the old host, or the other way round, would send a secret to the wrong server.
+//! So the new contents are staged beside the files, a marker says that they are complete, and whoever
+//! takes the task's lock next finishes what a crash has left.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::TaskName;
+use crate::files;
+
+/// The endings that may be staged.
+const STAGEABLE: [&str; 3] = ["pwd", "json", "env"];
+const PRIVATE: u32 = 0o600;
+
+/// The new content of one file.
+pub(super) struct Staged<'a> {
+    pub ending: &'static str,
+    pub content: &'a [u8],
+}
+
+/// Replaces all files or none. Whoever calls holds the task's lock.
+pub(super) fn replace_together(folder: &Path, name: &TaskName, changes: &[Staged<'_>]) -> io::Result<()> {
+    discard(folder, name)?;
+    for change in changes {
+        files::replace(
+            folder,
+            &staged(folder, name, change.ending),
+            change.content,
+            PRIVATE,
+        )?;
+    }
+    files::replace(folder, &marker(folder, name), b"", PRIVATE)?;
+    finish(folder, name)
+}
+
+/// Completes a replacement that has its marker, and drops one that has not.
+pub(super) fn finish(folder: &Path, name: &TaskName) -> io::Result<()> {
+    if !marker(folder, name).exists() {
+        return discard(folder, name);
+    }
+    for ending in STAGEABLE {
+        match fs::rename(staged(folder, name, ending), folder.join(name.file(ending))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    files::sync_folder_of(&marker(folder, name))?;
+    files::remove(&marker(folder, name))?;
+    files::sync_folder_of(&marker(folder, name))
+}
+
+/// Drops whatever is staged. The marker goes first: without it the rest means nothing.
+pub(super) fn discard(folder: &Path, name: &TaskName) -> io::Result<()> {
+    files::remove(&marker(folder, name))?;
+    STAGEABLE
+        .iter()
+        .try_for_each(|ending| files::remove(&staged(folder, name, ending)))
+}
+
+fn staged(folder: &Path, name: &TaskName, ending: &str) -> PathBuf {
+    folder.join(format!(".{name}.{ending}.new"))
+}
+
+fn marker(folder: &Path, name: &TaskName) -> PathBuf {
+    folder.join(format!(".{name}.commit"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(folder: &Path, file: &str) -> String {
+        fs::read_to_string(folder.join(file)).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_crash_before_the_marker_leaves_the_old_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let (folder, name) = (folder.path(), TaskName::parse("u1_a").unwrap());
+        let change = |ending, content| Staged { ending, content };
+        replace_together(folder, &name, &[change("pwd", b"old"), change("env", b"OLD")]).unwrap();
+        fs::write(staged(folder, &name, "pwd"), "new").unwrap();
+        finish(folder, &name).unwrap();
+        assert_eq!(
+            (
+                text(folder, "u1_a.pwd").as_str(),
+                text(folder, "u1_a.env").as_str()
+            ),
+            ("old", "OLD")
+        );
+        assert_eq!(fs::read_dir(folder).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_crash_after_the_marker_ends_with_the_new_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let (folder, name) = (folder.path(), TaskName::parse("u1_a").unwrap());
+        fs::write(folder.join("u1_a.env"), "OLD").unwrap();
+        // As if the password had been renamed already when the process died.
+        fs::write(folder.join("u1_a.pwd"), "new").unwrap();
+        fs::write(staged(folder, &name, "env"), "NEW").unwrap();
+        fs::write(marker(folder, &name), "").unwrap();
+        finish(folder, &name).unwrap();
+        assert_eq!(
+            (
+                text(folder, "u1_a.pwd").as_str(),
+                text(folder, "u1_a.env").as_str()
+            ),
+            ("new", "NEW")
+        );
+        assert_eq!(fs::read_dir(folder).unwrap().count(), 2);
+    }
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! `NAME.cron`: when crond in the container starts a task (contract section 4).
+
+use anyhow::Context as _;
+use tera::Tera;
+
+use super::{Schedule, TaskName};
+
+const TEMPLATE: &str = include_str!("templates/task.cron");
+
+/// The text of `NAME.cron`.
+///
+/// # Errors
+/// When the template cannot be rendered, which a test rules out.
+pub fn render(name: &TaskName, schedule: Schedule, mail_host: &str) -> anyhow::Result<String> {
+    let mut context = tera::Context::new();
+    context.insert("mail_host", mail_host);
+    context.insert("fields", &schedule.cron_fields());
+    context.insert("name", name.as_str());
+    Tera::one_off(TEMPLATE, &context, false).context("cannot render the cron file")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recorded_cron_files_are_written_byte_for_byte() {
+        let text = |schedule| {
+            let name = TaskName::parse("administrator_a0241w").unwrap();
+            render(&name, Schedule::parse(schedule).unwrap().unwrap(), "10.5.4.1").unwrap()
+        };
+        assert_eq!(
+            text("5m"),
+            "MAIL_HOST=10.5.4.1\n*/5 * * * * root /usr/local/bin/syncctl start administrator_a0241w\n"
+        );
+        assert_eq!(
+            text("2h"),
+            "MAIL_HOST=10.5.4.1\n1 */2 * * *  root /usr/local/bin/syncctl start administrator_a0241w\n"
+        );
+    }
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! `NAME.json`: what only this version knows about a task; never in `NAME.env`, whose readers are many.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Options of a task beside its file. What a later version added is kept.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// SHA-256 of the remote server's certificate (DER, lower-case hex) that stands for an authority's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
+    /// Names unknown here.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_later_version_wrote_is_kept() {
+        let text = r#"{"certificate":"ab","colour":"red"}"#;
+        let options: Options = serde_json::from_str(text).unwrap();
+        assert_eq!(options.certificate.as_deref(), Some("ab"));
+        assert_eq!(serde_json::to_string(&options).unwrap(), text);
+        assert_eq!(serde_json::from_str::<Options>("{}").unwrap(), Options::default());
+    }
+}

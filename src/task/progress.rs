@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! `NAME.progress`: where a run stands; there only while a run is queued or running.
+
+use serde::{Deserialize, Serialize};
+
+/// Where a run stands. Times in seconds since 1970, sizes in bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Progress {
+    /// Waiting, moving mail, or ending on request.
+    pub state: State,
+    /// When the run started.
+    pub started: i64,
+    /// When this was written.
+    pub updated: i64,
+    /// The remote folder at work.
+    pub folder: String,
+    /// Its number, from 1.
+    pub folder_index: u64,
+    /// How many folders there are.
+    pub folders: u64,
+    /// Messages dealt with.
+    pub messages_done: u64,
+    /// Messages to deal with, as far as known.
+    pub messages_total: u64,
+    /// Bytes copied.
+    pub bytes_done: u64,
+    /// Bytes to copy, as far as known.
+    pub bytes_total: u64,
+}
+
+/// The state of a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Waiting for its turn.
+    Queued,
+    /// Moving mail.
+    #[default]
+    Running,
+    /// Asked to end, not there yet.
+    Stopping,
+}

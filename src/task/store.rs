@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::commit::{self, Staged};
+use super::lock::{self, TaskLock};
+use super::options::Options;
+use super::progress::Progress;
+use super::report::Report;
+use super::status::Status;
+use super::{LocalUser, Task, TaskId, TaskName, cron, env};
+use crate::error::{Error, Key, Refusal, Result};
+use crate::files;
+
+/// What only the module itself may read.
+const PRIVATE: u32 = 0o600;
+/// What crond and monitoring read.
+const READABLE: u32 = 0o644;
+
+/// The endings of a task's files beside the lock, in the order in which a deletion removes them: without
+/// `env` there is no task any more, without `pwd` no run can start.
+const ENDINGS: [&str; 12] = [
+    "pwd",
+    "json",
+    "env",
+    "timestamp",
+    "status",
+    "log",
+    "pid",
+    "progress",
+    "report",
+    "state",
+    "state-wal",
+    "state-shm",
+];
+
+/// Where the files of all tasks are.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    tasks: PathBuf,
+    cron: Option<PathBuf>,
+}
+
+impl Layout {
+    /// On the host: `imapsync/` and `cron/` of the state folder.
+    pub fn in_state(state: &Path) -> Self {
+        Self {
+            tasks: state.join("imapsync"),
+            cron: Some(state.join("cron")),
+        }
+    }
+
+    /// In the container: the folder mounted as `/etc/imapsync`. The schedule is not changed from there.
+    pub fn in_container(tasks: &Path) -> Self {
+        Self {
+            tasks: tasks.to_owned(),
+            cron: None,
+        }
+    }
+}
+
+/// All tasks of an instance, as files (contract section 4).
+#[derive(Debug, Clone)]
+pub struct Store {
+    layout: Layout,
+}
+
+impl Store {
+    /// The store with that layout; nothing is touched yet.
+    pub fn new(layout: Layout) -> Self {
+        Self { layout }
+    }
+
+    /// The folder of the tasks' files.
+    pub fn folder(&self) -> &Path {
+        &self.layout.tasks
+    }
+
+    /// One of a task's files.
+    pub fn path(&self, name: &TaskName, ending: &str) -> PathBuf {
+        self.layout.tasks.join(name.file(ending))
+    }
+
+    /// Makes the folders, as on a fresh installation.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn create_folders(&self) -> Result<()> {
+        for folder in std::iter::once(&self.layout.tasks).chain(&self.layout.cron) {
+            fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        }
+        Ok(())
+    }
+
+    /// The names of all tasks, sorted. What does not look like a task's file is somebody else's.
+    ///
+    /// # Errors
+    /// When the folder cannot be read; one that is not there holds no task.
+    pub fn names(&self) -> Result<Vec<TaskName>> {
+        let entries = match fs::read_dir(&self.layout.tasks) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => {
+                return Err(Error::Failed(
+                    anyhow::Error::new(error).context("cannot read the folder of the tasks"),
+                ));
+            }
+        };
+        let mut names: Vec<TaskName> = entries
+            .filter_map(|entry| TaskName::parse(entry.ok()?.file_name().to_str()?.strip_suffix(".env")?).ok())
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// The tasks of a user: the one with that id, or all of them.
+    ///
+    /// # Errors
+    /// `task_not_found` when there is none.
+    pub fn find(&self, user: &LocalUser, id: Option<&TaskId>) -> Result<Vec<TaskName>> {
+        let found = match id {
+            Some(id) => {
+                let name = TaskName::new(user, id);
+                let owned = self
+                    .text(&name)?
+                    .is_some_and(|text| !belongs_to_another(&text, user, id));
+                if owned { vec![name] } else { Vec::new() }
+            }
+            None => {
+                let mut of_user = Vec::new();
+                for name in self.names()? {
+                    // A file that vanished or cannot be read is nobody's; list-tasks reports it.
+                    if self
+                        .text(&name)
+                        .ok()
+                        .flatten()
+                        .is_some_and(|text| owner(&text).as_deref() == Some(user.as_str()))
+                    {
+                        of_user.push(name);
+                    }
+                }
+                of_user
+            }
+        };
+        if found.is_empty() {
+            let (parameter, value, advice) = match id {
+                Some(id) => (
+                    "task_id",
+                    id.to_string(),
+                    format!("{user} has no task {id}; list-tasks shows those there are"),
+                ),
+                None => (
+                    "localuser",
+                    user.to_string(),
+                    format!("{user} has no task; list-tasks shows those there are"),
+                ),
+            };
+            return Err(Refusal::new(parameter, Key::TaskNotFound, advice)
+                .with_value(value)
+                .into());
+        }
+        Ok(found)
+    }
+
+    /// Reads a task; `None` when there is none of that name.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not a task.
+    pub fn load(&self, name: &TaskName) -> Result<Option<Task>> {
+        Ok(self.load_with_kept(name)?.map(|(task, _)| task))
+    }
+
+    fn load_with_kept(&self, name: &TaskName) -> Result<Option<(Task, env::Kept)>> {
+        let Some(text) = self.text(name)? else {
+            return Ok(None);
+        };
+        let read = env::parse(&text).with_context(|| format!("{} is damaged", name.file("env")))?;
+        Ok(Some(read))
+    }
+
+    fn text(&self, name: &TaskName) -> Result<Option<String>> {
+        let path = self.path(name, "env");
+        let read = files::read(&path).with_context(|| format!("cannot read {}", name.file("env")))?;
+        Ok(match read {
+            Some(bytes) => {
+                Some(String::from_utf8(bytes).with_context(|| format!("{} is not UTF-8", name.file("env")))?)
+            }
+            None => None,
+        })
+    }
+
+    /// The remote password of a task; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn password(&self, name: &TaskName) -> Result<Option<SecretString>> {
+        self.secret(&name.file("pwd"))
+    }
+
+    /// The password of the local server's master user; `None` before the service has started once.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn master_password(&self) -> Result<Option<SecretString>> {
+        self.secret("vmail.pwd")
+    }
+
+    /// Stores the password of the local server's master user.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn save_master_password(&self, password: &SecretString) -> Result<()> {
+        let target = self.layout.tasks.join("vmail.pwd");
+        files::replace(
+            &self.layout.tasks,
+            &target,
+            password.expose_secret().as_bytes(),
+            PRIVATE,
+        )
+        .context("cannot write vmail.pwd")?;
+        Ok(())
+    }
+
+    /// The first line of a password file, which is what imapsync takes.
+    fn secret(&self, file: &str) -> Result<Option<SecretString>> {
+        let read =
+            files::read(&self.layout.tasks.join(file)).with_context(|| format!("cannot read {file}"))?;
+        let Some(bytes) = read else { return Ok(None) };
+        let text =
+            SecretString::from(String::from_utf8(bytes).map_err(|_| anyhow::anyhow!("{file} is not UTF-8"))?);
+        let line = text.expose_secret().lines().next().unwrap_or_default();
+        Ok(Some(SecretString::from(line)))
+    }
+
+    /// Our own options of a task; the defaults when there is no file or a damaged one.
+    pub fn options(&self, name: &TaskName) -> Options {
+        self.json(name, "json").unwrap_or_default()
+    }
+
+    /// Stores our own options of a task.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn save_options(&self, name: &TaskName, options: &Options) -> Result<()> {
+        let text = serde_json::to_vec(options).context("cannot write the options")?;
+        Ok(files::replace(
+            &self.layout.tasks,
+            &self.path(name, "json"),
+            &text,
+            PRIVATE,
+        )?)
+    }
+
+    /// How the last run ended; `None` before the first one.
+    pub fn status(&self, name: &TaskName) -> Option<Status> {
+        Status::parse(&fs::read_to_string(self.path(name, "status")).ok()?)
+    }
+
+    /// Stores how a run ended.
+    ///
+    /// # Errors
+    /// Whatever the file system says; the former status is then still there.
+    pub fn save_status(&self, name: &TaskName, status: Status) -> Result<()> {
+        let text = status.render();
+        Ok(files::replace(
+            &self.layout.tasks,
+            &self.path(name, "status"),
+            text.as_bytes(),
+            READABLE,
+        )?)
+    }
+
+    /// Where the current run stands; `None` when there is none.
+    pub fn progress(&self, name: &TaskName) -> Option<Progress> {
+        self.json(name, "progress")
+    }
+
+    /// What the last complete run did.
+    pub fn report(&self, name: &TaskName) -> Option<Report> {
+        self.json(name, "report")
+    }
+
+    fn json<T: serde::de::DeserializeOwned>(&self, name: &TaskName, ending: &str) -> Option<T> {
+        serde_json::from_slice(&fs::read(self.path(name, ending)).ok()?).ok()
+    }
+
+    /// Whether a run, an edit or a deletion of the task is under way.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn is_busy(&self, name: &TaskName) -> Result<bool> {
+        Ok(lock::is_held(&self.path(name, "lock"))?)
+    }
+
+    /// Takes the task for a run, an edit or a deletion, and finishes an edit that was cut off.
+    ///
+    /// # Errors
+    /// Whatever the file system says; `Ok(None)` when somebody else has it beyond `patience`.
+    pub fn acquire(&self, name: &TaskName, patience: Duration) -> Result<Option<TaskLock>> {
+        let taken = TaskLock::acquire(&self.path(name, "lock"), patience)
+            .with_context(|| format!("cannot lock {name}"))?;
+        if taken.is_some() {
+            commit::finish(&self.layout.tasks, name)
+                .with_context(|| format!("cannot finish the last edit of {name}"))?;
+        }
+        Ok(taken)
+    }
+
+    /// Writes a task, new or edited: its file, its password if one is given, its options, its schedule.
+    ///
+    /// File, password and options change together or not at all. Whoever calls holds the lock.
+    ///
+    /// # Errors
+    /// `task_name_taken` when the name belongs to another user's task; else whatever the file system says.
+    pub fn save(
+        &self,
+        _lock: &TaskLock,
+        task: &Task,
+        password: Option<&SecretString>,
+        options: &Options,
+        mail_host: &str,
+    ) -> Result<()> {
+        let name = task.name();
+        self.refuse_taken_name(task)?;
+        // A file that cannot be read any more is replaced: editing is how an administrator mends it.
+        let (former, kept) = match self.load_with_kept(&name) {
+            Ok(Some((former, kept))) => (Some(former), kept),
+            Ok(None) | Err(_) => (None, env::Kept::new()),
+        };
+        // What the last run knew holds for its account only.
+        if !former.as_ref().is_some_and(|former| former.same_source(task)) {
+            files::remove(&self.path(&name, "timestamp"))?;
+        }
+        if !former
+            .as_ref()
+            .is_some_and(|former| former.same_account(task) && former.local_user == task.local_user)
+        {
+            for ending in ["state", "state-wal", "state-shm"] {
+                files::remove(&self.path(&name, ending))?;
+            }
+        }
+        let env = env::render(task, &kept)?;
+        let json = serde_json::to_string(options).context("cannot write the options")?;
+        let mut staged = Vec::new();
+        if let Some(password) = password {
+            staged.push(Staged {
+                ending: "pwd",
+                content: password.expose_secret().as_bytes(),
+            });
+        }
+        if *options != self.options(&name) {
+            staged.push(Staged {
+                ending: "json",
+                content: json.as_bytes(),
+            });
+        }
+        staged.push(Staged {
+            ending: "env",
+            content: env.as_bytes(),
+        });
+        commit::replace_together(&self.layout.tasks, &name, &staged)
+            .with_context(|| format!("cannot write the task {name}"))?;
+        self.save_schedule(task, mail_host)
+    }
+
+    /// Refuses a task whose files would be those of another user's task.
+    ///
+    /// # Errors
+    /// `task_name_taken`.
+    pub fn refuse_taken_name(&self, task: &Task) -> Result<()> {
+        let name = task.name();
+        match self.text(&name) {
+            Ok(Some(text)) if belongs_to_another(&text, &task.local_user, &task.id) => Err(Refusal::new(
+                "task_id",
+                Key::TaskNameTaken,
+                format!("the files of {name} belong to a task of another user; choose another id"),
+            )
+            .with_value(task.id.as_str())
+            .into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes or removes the cron file that follows from a task's schedule.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn save_schedule(&self, task: &Task, mail_host: &str) -> Result<()> {
+        let Some(folder) = &self.layout.cron else {
+            return Ok(());
+        };
+        let name = task.name();
+        let target = folder.join(name.file("cron"));
+        match task.schedule {
+            Some(schedule) => {
+                let text = cron::render(&name, schedule, mail_host)?;
+                files::replace(&self.layout.tasks, &target, text.as_bytes(), READABLE)
+            }
+            None => files::remove(&target),
+        }
+        .with_context(|| format!("cannot write {}", name.file("cron")))?;
+        Ok(())
+    }
+
+    /// Deletes a task with all its files. Whoever calls holds the lock, which ends here.
+    ///
+    /// # Errors
+    /// Whatever the file system says; the rest can then be deleted by trying again.
+    pub fn remove(&self, lock: TaskLock, name: &TaskName) -> Result<()> {
+        let cron = self
+            .layout
+            .cron
+            .iter()
+            .map(|folder| folder.join(name.file("cron")));
+        let rest = ENDINGS.iter().map(|ending| self.path(name, ending));
+        for path in cron.chain(rest) {
+            files::remove(&path).with_context(|| format!("cannot delete {}", path.display()))?;
+        }
+        commit::discard(&self.layout.tasks, name)?;
+        Ok(lock.remove()?)
+    }
+}
+
+fn owner(text: &str) -> Option<String> {
+    env::lookup(text, "LOCALUSER")
+}
+
+/// A file that lost its owner's lines is taken for the task's own, so that it can be mended or deleted.
+fn belongs_to_another(text: &str, user: &LocalUser, id: &TaskId) -> bool {
+    owner(text).is_some_and(|theirs| theirs != user.as_str())
+        || env::lookup(text, "TASK_ID").is_some_and(|theirs| theirs != id.as_str())
+}
+
+#[cfg(test)]
+mod tests;

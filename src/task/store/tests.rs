@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+use std::os::unix::fs::PermissionsExt;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::task::{Exclusions, FolderMode, RemoteDeletion, RemoteHost, RemoteUser, Schedule, Security};
+
+struct Instance {
+    state: TempDir,
+    store: Store,
+}
+
+fn instance() -> Instance {
+    let state = tempfile::tempdir().unwrap();
+    let store = Store::new(Layout::in_state(state.path()));
+    store.create_folders().unwrap();
+    Instance { state, store }
+}
+
+fn task(user: &str, id: &str) -> Task {
+    Task {
+        id: TaskId::parse(id).unwrap(),
+        local_user: LocalUser::parse(user).unwrap(),
+        remote_user: RemoteUser::parse("r1@example.com").unwrap(),
+        remote_host: RemoteHost::parse("imap.foo.com").unwrap(),
+        remote_port: 143.try_into().unwrap(),
+        security: Security::StartTls,
+        folders: FolderMode::All,
+        exclusions: Exclusions::default(),
+        delete_local: false,
+        delete_remote: RemoteDeletion::Keep,
+        schedule: Schedule::parse("5m").unwrap(),
+        sieve: false,
+    }
+}
+
+impl Instance {
+    fn save(&self, task: &Task, password: Option<&str>) -> Result<()> {
+        let lock = self.store.acquire(&task.name(), Duration::ZERO)?.unwrap();
+        let password = password.map(SecretString::from);
+        self.store
+            .save(&lock, task, password.as_ref(), &Options::default(), "10.5.4.1")
+    }
+
+    fn listing(&self, folder: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.state.path().join(folder)).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+#[test]
+fn a_saved_task_is_private_complete_and_read_back() {
+    let instance = instance();
+    let task = task("u1", "abc123");
+    instance.save(&task, Some(" pässwörd\\\"' ")).unwrap();
+    assert_eq!(
+        instance.listing("imapsync"),
+        ["u1_abc123.env", "u1_abc123.lock", "u1_abc123.pwd"]
+    );
+    assert_eq!(instance.listing("cron"), ["u1_abc123.cron"]);
+    for (file, mode) in [
+        ("imapsync/u1_abc123.env", 0o600),
+        ("imapsync/u1_abc123.pwd", 0o600),
+        ("cron/u1_abc123.cron", 0o644),
+    ] {
+        let found = fs::metadata(instance.state.path().join(file))
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o7777;
+        assert_eq!(found, mode, "{file}");
+    }
+    assert_eq!(instance.store.load(&task.name()).unwrap(), Some(task.clone()));
+    let password = instance.store.password(&task.name()).unwrap().unwrap();
+    assert_eq!(password.expose_secret(), " pässwörd\\\"' ");
+}
+
+#[test]
+fn an_edit_without_a_password_keeps_it_and_drops_the_schedule() {
+    let instance = instance();
+    let mut task = task("u1", "abc123");
+    instance.save(&task, Some("secret")).unwrap();
+    task.schedule = None;
+    instance.save(&task, None).unwrap();
+    assert_eq!(
+        instance
+            .store
+            .password(&task.name())
+            .unwrap()
+            .unwrap()
+            .expose_secret(),
+        "secret"
+    );
+    assert!(instance.listing("cron").is_empty());
+}
+
+#[test]
+fn the_time_of_the_last_run_is_forgotten_when_the_source_changes() {
+    let instance = instance();
+    let mut task = task("u1", "abc123");
+    instance.save(&task, Some("secret")).unwrap();
+    let timestamp = instance.store.path(&task.name(), "timestamp");
+    fs::write(&timestamp, "all").unwrap();
+    task.schedule = None;
+    instance.save(&task, None).unwrap();
+    assert!(timestamp.exists());
+    task.folders = FolderMode::Inbox;
+    instance.save(&task, None).unwrap();
+    assert!(!timestamp.exists());
+}
+
+#[test]
+fn a_name_that_belongs_to_another_user_is_refused() {
+    let instance = instance();
+    instance.save(&task("a_b", "c"), Some("secret")).unwrap();
+    let error = instance.save(&task("a", "b_c"), Some("other")).unwrap_err();
+    assert!(
+        matches!(&error, Error::Refused(refusals) if refusals[0].key == Key::TaskNameTaken),
+        "{error}"
+    );
+    assert_eq!(
+        instance
+            .store
+            .find(&LocalUser::parse("a_b").unwrap(), None)
+            .unwrap()
+            .len(),
+        1
+    );
+    assert!(
+        instance
+            .store
+            .find(&LocalUser::parse("a").unwrap(), None)
+            .is_err()
+    );
+    let id = TaskId::parse("b_c").unwrap();
+    assert!(
+        instance
+            .store
+            .find(&LocalUser::parse("a").unwrap(), Some(&id))
+            .is_err()
+    );
+}
+
+#[test]
+fn a_deleted_task_leaves_nothing_but_what_is_not_its_own() {
+    let instance = instance();
+    let (first, second) = (task("u1", "a"), task("u1", "b"));
+    instance.save(&first, Some("secret")).unwrap();
+    instance.save(&second, Some("secret")).unwrap();
+    fs::write(instance.state.path().join("cron/site.custom"), "").unwrap();
+    for ending in ENDINGS {
+        fs::write(instance.store.path(&first.name(), ending), "").unwrap();
+    }
+    let lock = instance
+        .store
+        .acquire(&first.name(), Duration::ZERO)
+        .unwrap()
+        .unwrap();
+    instance.store.remove(lock, &first.name()).unwrap();
+    assert_eq!(
+        instance.listing("imapsync"),
+        ["u1_b.env", "u1_b.lock", "u1_b.pwd"]
+    );
+    assert_eq!(instance.listing("cron"), ["site.custom", "u1_b.cron"]);
+}
+
+#[test]
+fn damaged_files_are_found_by_name_and_mended_by_an_edit() {
+    let instance = instance();
+    let task = task("u1", "abc123");
+    fs::write(
+        instance.store.path(&task.name(), "env"),
+        "TASK_ID=abc123\nLOCALUSER=u1\nREMO",
+    )
+    .unwrap();
+    assert!(instance.store.load(&task.name()).is_err());
+    assert_eq!(
+        instance.store.find(&task.local_user, Some(&task.id)).unwrap(),
+        [task.name()]
+    );
+    instance.save(&task, Some("secret")).unwrap();
+    assert_eq!(instance.store.load(&task.name()).unwrap(), Some(task));
+}
+
+#[test]
+fn only_the_first_line_of_a_password_file_is_the_password() {
+    let instance = instance();
+    let name = TaskName::parse("u1_a").unwrap();
+    fs::write(instance.store.path(&name, "pwd"), "Pw-r1!\nmore").unwrap();
+    assert_eq!(
+        instance.store.password(&name).unwrap().unwrap().expose_secret(),
+        "Pw-r1!"
+    );
+}
+
+#[test]
+fn without_a_folder_there_are_no_tasks() {
+    let state = tempfile::tempdir().unwrap();
+    assert!(
+        Store::new(Layout::in_state(state.path()))
+            .names()
+            .unwrap()
+            .is_empty()
+    );
+}
