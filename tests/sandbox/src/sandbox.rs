@@ -108,7 +108,7 @@ impl Builder {
         let base = tempfile::Builder::new()
             .prefix("ns8-")
             .permissions(PermissionsExt::from_mode(0o755))
-            .tempdir()
+            .tempdir_in(temp_dir())
             .context("cannot create the sandbox's folder")?
             .keep();
         let keeper = Keeper::start(&base)?;
@@ -171,6 +171,20 @@ impl Builder {
             }
         }
         Ok(sandbox)
+    }
+}
+
+/// Where the sandbox's folder is made. Started by root, the mail servers run as somebody else, who must be able
+/// to get there.
+fn temp_dir() -> PathBuf {
+    let wanted = std::env::temp_dir();
+    let open = |dir: &Path| {
+        dir.metadata()
+            .is_ok_and(|dir| dir.permissions().mode() & 0o001 != 0)
+    };
+    match rustix::process::geteuid().is_root() && !wanted.ancestors().all(open) {
+        true => PathBuf::from("/tmp"),
+        false => wanted,
     }
 }
 
