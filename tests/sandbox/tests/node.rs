@@ -243,11 +243,11 @@ fn nothing_stays_behind_when_the_sandbox_is_dropped() -> anyhow::Result<()> {
 
 #[test]
 fn nothing_stays_behind_when_the_sandbox_is_killed() -> anyhow::Result<()> {
-    let empty = tempfile::tempdir()?;
+    let (empty, temporary) = (tempfile::tempdir()?, tempfile::tempdir()?);
     let mut child = Command::new(env!("CARGO_BIN_EXE_sandbox"))
         .args(["run", "--unconfigured", "--imageroot"])
         .arg(empty.path())
-        .env("TMPDIR", empty.path())
+        .env("TMPDIR", temporary.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
