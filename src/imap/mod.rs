@@ -1,2 +1,40 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Being built.
+//! One connection to one IMAP server (RFC 3501, and what servers offer beyond it).
+//!
+//! From the outside in:
+//! - [`login`]: connect, protect, authenticate; gives a [`Session`].
+//! - [`session`]: commands, several in flight, on a logged-in connection.
+//! - [`command`], [`response`]: what goes out and what comes back, as types; [`scan`] reads the words.
+//! - [`wire`]: lines and literals; [`literal`] keeps large ones out of memory.
+//! - [`dial`], [`tls`]: the way to the server.
+//! - [`mailbox`], [`utf7`], [`uidset`], [`flags`], [`date`], [`capability`]: the nouns.
+
+pub mod capability;
+pub mod command;
+pub mod date;
+pub mod dial;
+pub mod error;
+pub mod flags;
+pub mod literal;
+pub mod login;
+pub mod mailbox;
+pub mod response;
+pub mod scan;
+pub mod session;
+pub mod tls;
+pub mod uidset;
+pub mod utf7;
+pub mod wire;
+
+pub use capability::Capabilities;
+pub use command::Command;
+pub use date::InternalDate;
+pub use error::{Error, Result};
+pub use flags::Flags;
+pub use literal::Literal;
+pub use login::{Credentials, Encryption, Endpoint, Welcome, login};
+pub use mailbox::Mailbox;
+pub use response::{Code, Fetch, Kind, Listed, MailboxStatus, Namespace, Response, StatusLine, Untagged};
+pub use session::{Message, Selected, Session, Tag};
+pub use tls::{Certificate, TlsInfo, Trust};
+pub use uidset::UidSet;

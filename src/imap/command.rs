@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Commands as they go out.
+
+use super::mailbox::Mailbox;
+
+/// A command without its tag. It has no `Debug`: its arguments may be secret.
+pub struct Command {
+    name: &'static str,
+    parts: Vec<Part>,
+}
+
+pub(super) enum Part {
+    Text(Vec<u8>),
+    Literal(Vec<u8>),
+}
+
+impl Command {
+    /// A command that starts with these words.
+    pub fn new(name: &'static str) -> Self {
+        Self { name, parts: vec![Part::Text(name.as_bytes().to_vec())] }
+    }
+
+    /// Adds text as it is, after a blank.
+    pub fn text(mut self, text: &str) -> Self {
+        self.raw(b" ");
+        self.raw(text.as_bytes());
+        self
+    }
+
+    /// Adds a string: quoted where that is possible, else as a literal.
+    pub fn string(mut self, value: &[u8]) -> Self {
+        self.raw(b" ");
+        if value.iter().all(|&b| (0x20..0x7f).contains(&b)) && value.len() < 1000 {
+            self.raw(&quoted(value));
+        } else {
+            self.parts.push(Part::Literal(value.to_vec()));
+        }
+        self
+    }
+
+    /// Adds a mailbox name. Names that a server listed with raw 8-bit octets go back quoted the same way.
+    pub fn mailbox(mut self, mailbox: &Mailbox) -> Self {
+        self.raw(b" ");
+        if mailbox.wire().iter().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
+            self.parts.push(Part::Literal(mailbox.wire().to_vec()));
+        } else {
+            self.raw(&quoted(mailbox.wire()));
+        }
+        self
+    }
+
+    /// The name, for messages.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(super) fn into_parts(self) -> Vec<Part> {
+        self.parts
+    }
+
+    fn raw(&mut self, bytes: &[u8]) {
+        match self.parts.last_mut() {
+            Some(Part::Text(text)) => text.extend_from_slice(bytes),
+            _ => self.parts.push(Part::Text(bytes.to_vec())),
+        }
+    }
+}
+
+fn quoted(value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(value.len() + 2);
+    out.push(b'"');
+    for &byte in value {
+        if matches!(byte, b'"' | b'\\') {
+            out.push(b'\\');
+        }
+        out.push(byte);
+    }
+    out.push(b'"');
+    out
+}

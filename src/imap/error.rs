@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What can go wrong on a connection, told in sentences.
+
+use std::fmt;
+use std::io;
+
+use super::response::StatusLine;
+
+/// A failure of one connection or one command.
+#[derive(Debug)]
+pub enum Error {
+    /// No address, no TCP connection, or nobody answers there.
+    Unreachable(String),
+    /// TLS could not be agreed on.
+    Tls(String),
+    /// The certificate is neither trusted nor the one that was accepted before.
+    CertificateChanged(String),
+    /// STARTTLS is asked for and the server does not offer it.
+    StartTlsNotOffered(String),
+    /// The server refused user name or password.
+    Credentials(String),
+    /// The server turned the client away: `BYE`, unavailable, too many connections.
+    Refused(String),
+    /// The connection broke after it was established.
+    Lost(String),
+    /// The server did not answer within the time limit.
+    Timeout(String),
+    /// The server said something that is not IMAP.
+    Protocol(String),
+    /// A command was answered with `NO` or `BAD`.
+    Command {
+        /// The command's name, without arguments.
+        command: &'static str,
+        /// The server's answer.
+        answer: StatusLine,
+    },
+    /// A message too large for memory could not be put on disk.
+    Spill(io::Error),
+}
+
+/// Result of this module's operations.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// Whether a new connection may do better.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Lost(_) | Self::Timeout(_) | Self::Refused(_) | Self::Unreachable(_) | Self::Protocol(_))
+    }
+
+    pub(crate) fn protocol(what: impl Into<String>) -> Self {
+        Self::Protocol(what.into())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(text)
+            | Self::Tls(text)
+            | Self::CertificateChanged(text)
+            | Self::StartTlsNotOffered(text) => f.write_str(text),
+            Self::Credentials(text) => write!(f, "the server refused the login: {text}"),
+            Self::Refused(text) => write!(f, "the server turned the connection away: {text}"),
+            Self::Lost(text) => write!(f, "the connection was lost: {text}"),
+            Self::Timeout(text) => write!(f, "the server did not answer in time ({text})"),
+            Self::Protocol(text) => write!(f, "the server does not speak IMAP as expected: {text}"),
+            Self::Command { command, answer } => write!(f, "{command} was refused: {answer}"),
+            Self::Spill(error) => write!(f, "a large message could not be buffered on disk: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

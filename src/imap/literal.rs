@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Literals: small ones in memory, large ones in an unnamed temporary file, so that memory stays
+//! bounded whatever a message weighs.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::FileExt as _;
+
+/// Literals up to this size are held in memory.
+pub const IN_MEMORY: u64 = 256 * 1024;
+
+/// The octets of one literal.
+#[derive(Debug)]
+pub struct Literal {
+    data: Data,
+    len: u64,
+    line_ends: LineEnds,
+}
+
+#[derive(Debug)]
+enum Data {
+    Memory(Vec<u8>),
+    File(File),
+}
+
+/// Finds line feeds that no carriage return precedes, across chunk borders.
+#[derive(Clone, Copy, Debug, Default)]
+struct LineEnds {
+    bare: u64,
+    after_cr: bool,
+}
+
+impl LineEnds {
+    fn scan(&mut self, chunk: &[u8]) {
+        for at in memchr::memchr_iter(b'\n', chunk) {
+            let cr = if at == 0 { self.after_cr } else { chunk[at - 1] == b'\r' };
+            if !cr {
+                self.bare += 1;
+            }
+        }
+        if let Some(&last) = chunk.last() {
+            self.after_cr = last == b'\r';
+        }
+    }
+
+    /// Appends `chunk` to `out` with every bare line feed completed.
+    fn complete(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
+        let mut from = 0;
+        for at in memchr::memchr_iter(b'\n', chunk) {
+            let cr = if at == 0 { self.after_cr } else { chunk[at - 1] == b'\r' };
+            if !cr {
+                out.extend_from_slice(&chunk[from..at]);
+                out.extend_from_slice(b"\r\n");
+                from = at + 1;
+            }
+        }
+        out.extend_from_slice(&chunk[from..]);
+        if let Some(&last) = chunk.last() {
+            self.after_cr = last == b'\r';
+        }
+    }
+}
+
+impl Literal {
+    /// A literal held in memory.
+    pub fn memory(data: Vec<u8>) -> Self {
+        let mut line_ends = LineEnds::default();
+        line_ends.scan(&data);
+        Self { len: data.len() as u64, data: Data::Memory(data), line_ends }
+    }
+
+    /// Octets as received.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Octets after bare line feeds are completed to CRLF, as a message must be stored (RFC 3501, 2.3.1).
+    pub fn canonical_len(&self) -> u64 {
+        self.len + self.line_ends.bare
+    }
+
+    /// The first `max` octets.
+    pub fn head(&self, max: usize) -> io::Result<Vec<u8>> {
+        match &self.data {
+            Data::Memory(data) => Ok(data[..data.len().min(max)].to_vec()),
+            Data::File(file) => {
+                let mut head = vec![0; max.min(usize::try_from(self.len).unwrap_or(max))];
+                file.read_exact_at(&mut head, 0)?;
+                Ok(head)
+            }
+        }
+    }
+
+    /// All octets when they are in memory.
+    pub fn as_memory(&self) -> Option<&[u8]> {
+        match &self.data {
+            Data::Memory(data) => Some(data),
+            Data::File(_) => None,
+        }
+    }
+
+    /// The octets as they must be stored, in pieces.
+    pub fn reader(&self) -> io::Result<CanonicalReader<'_>> {
+        if let Data::File(file) = &self.data {
+            let mut file = file;
+            file.seek(SeekFrom::Start(0))?;
+        }
+        Ok(CanonicalReader { literal: self, at: 0, line_ends: LineEnds::default(), chunk: vec![], out: vec![] })
+    }
+}
+
+/// Gives out a literal piece by piece with CRLF line ends.
+pub struct CanonicalReader<'a> {
+    literal: &'a Literal,
+    at: usize,
+    line_ends: LineEnds,
+    chunk: Vec<u8>,
+    out: Vec<u8>,
+}
+
+impl CanonicalReader<'_> {
+    const CHUNK: usize = 64 * 1024;
+
+    /// The next piece; `None` at the end.
+    pub fn next_chunk(&mut self) -> io::Result<Option<&[u8]>> {
+        let clean = self.literal.line_ends.bare == 0;
+        match &self.literal.data {
+            Data::Memory(data) => {
+                let end = data.len().min(self.at + Self::CHUNK);
+                let chunk = &data[self.at..end];
+                self.at = end;
+                if chunk.is_empty() {
+                    return Ok(None);
+                }
+                if clean {
+                    return Ok(Some(chunk));
+                }
+                self.out.clear();
+                self.line_ends.complete(chunk, &mut self.out);
+            }
+            Data::File(file) => {
+                let mut file = file;
+                self.chunk.resize(Self::CHUNK, 0);
+                let n = file.read(&mut self.chunk)?;
+                if n == 0 {
+                    return Ok(None);
+                }
+                if clean {
+                    return Ok(Some(&self.chunk[..n]));
+                }
+                self.out.clear();
+                self.line_ends.complete(&self.chunk[..n], &mut self.out);
+            }
+        }
+        Ok(Some(&self.out))
+    }
+}
+
+/// Collects a literal while it is received.
+pub struct Collector {
+    data: Data,
+    len: u64,
+    line_ends: LineEnds,
+}
+
+impl Collector {
+    /// Prepares for a literal of the announced size.
+    pub fn new(size: u64) -> io::Result<Self> {
+        let data = if size <= IN_MEMORY {
+            Data::Memory(Vec::with_capacity(usize::try_from(size).unwrap_or(0)))
+        } else {
+            Data::File(tempfile::tempfile()?)
+        };
+        Ok(Self { data, len: 0, line_ends: LineEnds::default() })
+    }
+
+    /// Takes the next octets.
+    pub fn push(&mut self, chunk: &[u8]) -> io::Result<()> {
+        self.line_ends.scan(chunk);
+        self.len += chunk.len() as u64;
+        match &mut self.data {
+            Data::Memory(data) => data.extend_from_slice(chunk),
+            Data::File(file) => file.write_all(chunk)?,
+        }
+        Ok(())
+    }
+
+    /// The literal, complete.
+    pub fn finish(self) -> Literal {
+        Literal { data: self.data, len: self.len, line_ends: self.line_ends }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn all(literal: &Literal) -> Vec<u8> {
+        let mut reader = literal.reader().unwrap();
+        let mut out = vec![];
+        while let Some(chunk) = reader.next_chunk().unwrap() {
+            out.extend_from_slice(chunk);
+        }
+        out
+    }
+
+    fn model(data: &[u8]) -> Vec<u8> {
+        let mut out = vec![];
+        for (i, &b) in data.iter().enumerate() {
+            if b == b'\n' && (i == 0 || data[i - 1] != b'\r') {
+                out.push(b'\r');
+            }
+            out.push(b);
+        }
+        out
+    }
+
+    #[test]
+    fn large_literals_go_to_disk_and_come_back() {
+        let data: Vec<u8> = (0..700_000u32).map(|i| if i % 61 == 0 { b'\n' } else { b'x' }).collect();
+        let mut collector = Collector::new(data.len() as u64).unwrap();
+        for chunk in data.chunks(997) {
+            collector.push(chunk).unwrap();
+        }
+        let literal = collector.finish();
+        assert!(literal.as_memory().is_none());
+        assert_eq!(literal.head(10).unwrap(), &data[..10]);
+        for _ in 0..2 {
+            let out = all(&literal);
+            assert_eq!(out.len() as u64, literal.canonical_len());
+            assert!(out == model(&data), "content differs");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn line_ends_are_completed(
+            data in proptest::collection::vec(prop_oneof![Just(b'\r'), Just(b'\n'), Just(b'x')], 0..60),
+            cut in 1usize..9,
+        ) {
+            let mut collector = Collector::new(data.len() as u64).unwrap();
+            for chunk in data.chunks(cut) {
+                collector.push(chunk).unwrap();
+            }
+            let literal = collector.finish();
+            let out = all(&literal);
+            prop_assert_eq!(out.len() as u64, literal.canonical_len());
+            prop_assert_eq!(out, model(&data));
+        }
+    }
+}

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! From nothing to a logged-in session: connect, protect, authenticate, learn what the server can do.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::time::timeout;
+
+use super::capability::Capabilities;
+use super::command::Command;
+use super::dial;
+use super::error::{Error, Result};
+use super::response::{Code, Kind, Response, StatusLine, Untagged};
+use super::session::Session;
+use super::tls::{self, TlsInfo, Trust};
+use super::wire::{Stream, Wire};
+
+/// How a connection is to be protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encryption {
+    /// STARTTLS where it is offered, TLS on port 993, plain text only where nothing better is to be had.
+    Opportunistic,
+    /// STARTTLS or nothing.
+    StartTls,
+    /// TLS from the first octet.
+    Tls,
+}
+
+/// Where to connect and whom to trust there.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Protection.
+    pub encryption: Encryption,
+    /// Acceptable certificates.
+    pub trust: Trust,
+}
+
+/// How to prove who one is.
+pub enum Credentials {
+    /// User name and password.
+    Password {
+        /// The user.
+        user: String,
+        /// The password.
+        password: SecretString,
+    },
+    /// An OAuth 2.0 access token (SASL XOAUTH2).
+    Token {
+        /// The user.
+        user: String,
+        /// The token.
+        token: SecretString,
+    },
+}
+
+/// What was learnt on the way in.
+#[derive(Clone, Debug, Default)]
+pub struct Welcome {
+    /// The greeting's text.
+    pub greeting: String,
+    /// The server's name for itself.
+    pub server: Option<String>,
+    /// How the connection is protected.
+    pub tls: Option<TlsInfo>,
+    /// Capabilities after the login.
+    pub capabilities: Vec<String>,
+}
+
+const GREETING_LIMIT: Duration = Duration::from_secs(30);
+/// A server that awaits TLS keeps silent; so long it may think before that is looked into.
+const SILENCE_LIMIT: Duration = Duration::from_secs(2);
+const TLS_LIMIT: Duration = Duration::from_secs(20);
+const LOGIN_LIMIT: Duration = Duration::from_secs(60);
+const IDLE_LIMIT: Duration = Duration::from_secs(180);
+
+/// Connects and logs in. What is learnt is written to `welcome` step by step, so that it is known as well
+/// when a later step fails.
+pub async fn login(endpoint: &Endpoint, credentials: &Credentials, welcome: &mut Welcome) -> Result<Session> {
+    let mut session = open(endpoint, welcome).await?;
+    session.wire_mut().set_idle(LOGIN_LIMIT);
+    authenticate(&mut session, credentials).await?;
+    finish_login(&mut session, welcome).await?;
+    session.wire_mut().set_idle(IDLE_LIMIT);
+    Ok(session)
+}
+
+enum State {
+    Fresh,
+    LoggedIn,
+}
+
+struct Greeted {
+    session: Session,
+    state: State,
+}
+
+async fn open(endpoint: &Endpoint, welcome: &mut Welcome) -> Result<Session> {
+    let Endpoint { host, port, .. } = endpoint;
+    let direct = endpoint.encryption == Encryption::Tls
+        || (endpoint.encryption == Encryption::Opportunistic && *port == 993);
+    let tcp = dial::connect(host, *port).await?;
+    if direct {
+        let stream = protect(Box::new(tcp), endpoint, welcome).await?;
+        return greet(stream, welcome, GREETING_LIMIT).await.map(|greeted| greeted.session);
+    }
+    let greeted = match timeout(SILENCE_LIMIT, tcp.readable()).await {
+        Ok(_) => greet(Box::new(tcp), welcome, GREETING_LIMIT).await?,
+        Err(_) => {
+            if speaks_tls(endpoint).await {
+                return Err(Error::Unreachable(format!(
+                    "{host} port {port} expects TLS from the start: choose SSL/TLS, or port 143 for STARTTLS"
+                )));
+            }
+            greet(Box::new(tcp), welcome, GREETING_LIMIT).await?
+        }
+    };
+    let Greeted { mut session, state } = greeted;
+    if session.capabilities().is_empty() {
+        read_capabilities(&mut session).await?;
+    }
+    let offered = session.capabilities().has("STARTTLS");
+    if !offered || matches!(state, State::LoggedIn) {
+        // RFC 8314: a session that is authenticated before TLS cannot be protected any more.
+        return if endpoint.encryption == Encryption::StartTls {
+            Err(Error::StartTlsNotOffered(format!("{host} port {port} does not offer STARTTLS: use TLS on port 993")))
+        } else {
+            Ok(session)
+        };
+    }
+    start_tls(session, endpoint, welcome).await
+}
+
+async fn start_tls(mut session: Session, endpoint: &Endpoint, welcome: &mut Welcome) -> Result<Session> {
+    let answer = session.call(Command::new("STARTTLS"), |_| {}).await?;
+    if !answer.is_ok() {
+        return Err(Error::Tls(format!("STARTTLS was refused: {answer}")));
+    }
+    let stream = protect(session.into_wire().into_stream(), endpoint, welcome).await?;
+    let mut session = Session::new(Wire::new(stream, GREETING_LIMIT));
+    // What was said in plain text may be an attacker's (RFC 9051, 6.2.1): asked again.
+    read_capabilities(&mut session).await?;
+    Ok(session)
+}
+
+async fn protect(stream: Box<dyn Stream>, endpoint: &Endpoint, welcome: &mut Welcome) -> Result<Box<dyn Stream>> {
+    let host = dial::ascii_host(&endpoint.host)?;
+    let protected = timeout(TLS_LIMIT, tls::connect(stream, &host, &endpoint.trust))
+        .await
+        .map_err(|_| Error::Tls(format!("TLS with {host} was not answered in time")))??;
+    welcome.tls = Some(protected.info);
+    Ok(protected.stream)
+}
+
+/// Whether a second connection to the same port completes a TLS handshake.
+async fn speaks_tls(endpoint: &Endpoint) -> bool {
+    let probe = async {
+        let tcp = dial::connect(&endpoint.host, endpoint.port).await?;
+        let host = dial::ascii_host(&endpoint.host)?;
+        tls::connect(Box::new(tcp), &host, &Trust::Any).await
+    };
+    matches!(timeout(Duration::from_secs(5), probe).await, Ok(Ok(_)))
+}
+
+async fn greet(stream: Box<dyn Stream>, welcome: &mut Welcome, limit: Duration) -> Result<Greeted> {
+    let mut session = Session::new(Wire::new(stream, limit));
+    let Response::Untagged(Untagged::Status(status)) = Response::parse(session.wire_mut().receive().await?) else {
+        return Err(Error::protocol("its greeting is none"));
+    };
+    welcome.greeting.clone_from(&status.text);
+    if let Some(Code::Capability(capabilities)) = &status.code {
+        session.set_capabilities(capabilities.clone());
+    }
+    match status.kind {
+        Kind::Ok => Ok(Greeted { session, state: State::Fresh }),
+        Kind::Preauth => Ok(Greeted { session, state: State::LoggedIn }),
+        _ => Err(Error::Refused(status.to_string())),
+    }
+}
+
+async fn read_capabilities(session: &mut Session) -> Result<()> {
+    let mut found = Capabilities::default();
+    session
+        .run(Command::new("CAPABILITY"), |data| {
+            if let Untagged::Capability(capabilities) = data {
+                found = capabilities;
+            }
+        })
+        .await?;
+    session.set_capabilities(found);
+    Ok(())
+}
+
+async fn authenticate(session: &mut Session, credentials: &Credentials) -> Result<()> {
+    if session.capabilities().is_empty() {
+        read_capabilities(session).await?;
+    }
+    let capabilities = session.capabilities().clone();
+    let mut learnt = None;
+    let answer = match credentials {
+        Credentials::Password { user, password } => {
+            if capabilities.has("AUTH=PLAIN") {
+                let message = SecretString::from(format!("\0{user}\0{}", password.expose_secret()));
+                sasl(session, "PLAIN", &message, &mut learnt).await?
+            } else if capabilities.has("LOGINDISABLED") {
+                return Err(Error::Tls("the server takes passwords only over an encrypted connection".to_owned()));
+            } else {
+                let command = Command::new("LOGIN").string(user.as_bytes()).string(password.expose_secret().as_bytes());
+                session.call(command, |data| note_capabilities(data, &mut learnt)).await?
+            }
+        }
+        Credentials::Token { user, token } => {
+            let message = format!("user={user}\x01auth=Bearer {}\x01\x01", token.expose_secret());
+            sasl(session, "XOAUTH2", &SecretString::from(message), &mut learnt).await?
+        }
+    };
+    if !answer.is_ok() {
+        return Err(refusal(answer));
+    }
+    if let Some(Code::Capability(capabilities)) = answer.code {
+        learnt = Some(capabilities);
+    }
+    // Capabilities of before the login are void (RFC 3501, 6.2.2).
+    match learnt {
+        Some(capabilities) => session.set_capabilities(capabilities),
+        None => read_capabilities(session).await?,
+    }
+    Ok(())
+}
+
+fn note_capabilities(data: Untagged, learnt: &mut Option<Capabilities>) {
+    if let Untagged::Capability(capabilities) = data {
+        *learnt = Some(capabilities);
+    }
+}
+
+async fn sasl(
+    session: &mut Session,
+    mechanism: &str,
+    message: &SecretString,
+    learnt: &mut Option<Capabilities>,
+) -> Result<StatusLine> {
+    let coded = SecretString::from(base64::engine::general_purpose::STANDARD.encode(message.expose_secret()));
+    let command = Command::new("AUTHENTICATE").text(mechanism);
+    // RFC 4959: the first message along with the command.
+    let initial = session.capabilities().has("SASL-IR");
+    let command = if initial { command.text(coded.expose_secret()) } else { command };
+    let tag = session.send(command).await?;
+    let mut sent = initial;
+    loop {
+        match session.next().await? {
+            Response::Continue(_) => {
+                // A second challenge carries an error of the mechanism; an empty answer gets its outcome.
+                let line = if sent { "" } else { coded.expose_secret() };
+                sent = true;
+                let line = SecretString::from(format!("{line}\r\n"));
+                session.wire_mut().queue(line.expose_secret().as_bytes());
+                session.flush().await?;
+            }
+            Response::Tagged { tag: other, status } if Session::is(tag, &other) => return Ok(status),
+            Response::Tagged { .. } => {}
+            Response::Untagged(data) => note_capabilities(data, learnt),
+        }
+    }
+}
+
+/// Why a login was refused: RFC 5530 tells a wrong password from a server in trouble.
+fn refusal(answer: StatusLine) -> Error {
+    let text = answer.to_string();
+    match &answer.code {
+        Some(Code::Other(code))
+            if ["UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "CONTACTADMIN"].contains(&code.as_str()) =>
+        {
+            Error::Refused(text)
+        }
+        Some(Code::Other(code)) if code == "PRIVACYREQUIRED" => Error::Tls(text),
+        _ if answer.kind == Kind::No && answer.is_throttled() => Error::Refused(text),
+        _ => Error::Credentials(text),
+    }
+}
+
+/// ID and ENABLE, together in one round trip.
+async fn finish_login(session: &mut Session, welcome: &mut Welcome) -> Result<()> {
+    welcome.capabilities = session.capabilities().names().to_vec();
+    let mut last = None;
+    if session.capabilities().has("ID") {
+        let version = env!("CARGO_PKG_VERSION");
+        let id = format!("(\"name\" \"ns8-imapsync\" \"version\" \"{version}\")");
+        last = Some(session.send(Command::new("ID").text(&id)).await?);
+    }
+    if session.capabilities().has("ENABLE") && session.capabilities().has("CONDSTORE") {
+        last = Some(session.send(Command::new("ENABLE").text("CONDSTORE")).await?);
+    }
+    let Some(last) = last else { return Ok(()) };
+    let mut server = None;
+    session
+        .finish(last, |data| {
+            if let Untagged::Id(fields) = data {
+                let field = |name: &str| fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
+                server = match (field("name"), field("version")) {
+                    (Some(name), Some(version)) => Some(format!("{name} {version}")),
+                    (name, _) => name,
+                };
+            }
+        })
+        .await?;
+    welcome.server = server;
+    Ok(())
+}

@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Responses as types. What is unknown or malformed among untagged ones is let pass, as servers send
+//! much that no one asked for; what a command's outcome depends on is strict.
+
+use std::fmt;
+
+use super::capability::Capabilities;
+use super::date::InternalDate;
+use super::flags::Flags;
+use super::literal::Literal;
+use super::mailbox::Mailbox;
+use super::scan::{Raw, Scanner, Value};
+use super::uidset::UidSet;
+
+/// One response.
+#[derive(Debug)]
+pub enum Response {
+    /// `+`: the server waits for what the command announced.
+    Continue(String),
+    /// The outcome of a command.
+    Tagged {
+        /// The command's tag.
+        tag: String,
+        /// The outcome.
+        status: StatusLine,
+    },
+    /// Data.
+    Untagged(Untagged),
+}
+
+/// Data that a server sends, asked or not.
+#[derive(Debug)]
+pub enum Untagged {
+    /// `OK`, `NO`, `BAD`, `BYE`, `PREAUTH` without a tag.
+    Status(StatusLine),
+    /// Capabilities.
+    Capability(Capabilities),
+    /// One mailbox of a LIST or LSUB.
+    List(Listed),
+    /// One mailbox's STATUS.
+    MailboxStatus(Mailbox, MailboxStatus),
+    /// One message's data.
+    Fetch(Box<Fetch>),
+    /// UIDs found, of SEARCH or ESEARCH.
+    Search(UidSet),
+    /// Prefix and separator of the first personal namespace (RFC 2342).
+    Namespace(Option<Namespace>),
+    /// How many messages the selected mailbox has.
+    Exists(u32),
+    /// The server's name for itself (RFC 2971).
+    Id(Vec<(String, String)>),
+    /// Anything else.
+    Other,
+}
+
+/// `OK`, `NO` and their kin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Done.
+    Ok,
+    /// Refused.
+    No,
+    /// Not understood.
+    Bad,
+    /// The server closes.
+    Bye,
+    /// Logged in already.
+    Preauth,
+}
+
+/// A status response with its code and the server's words.
+#[derive(Clone, Debug)]
+pub struct StatusLine {
+    /// The outcome.
+    pub kind: Kind,
+    /// The code in brackets.
+    pub code: Option<Code>,
+    /// What the server tells people.
+    pub text: String,
+}
+
+/// Response codes that matter here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// Capabilities.
+    Capability(Capabilities),
+    /// Where appended messages went (RFC 4315).
+    AppendUid {
+        /// UIDVALIDITY of the mailbox.
+        validity: u32,
+        /// UIDs in the order of the messages.
+        uids: UidSet,
+    },
+    /// The next UID.
+    UidNext(u32),
+    /// The mailbox's UIDVALIDITY.
+    UidValidity(u32),
+    /// The mailbox's highest modification sequence (RFC 7162).
+    HighestModseq(u64),
+    /// Flags that can be stored for good.
+    PermanentFlags(Vec<String>),
+    /// A code without meaning to this program, upper-cased.
+    Other(String),
+}
+
+impl StatusLine {
+    /// Whether the command was done.
+    pub fn is_ok(&self) -> bool {
+        self.kind == Kind::Ok
+    }
+
+    /// Whether the code is this one; `name` in upper case.
+    pub fn has_code(&self, name: &str) -> bool {
+        matches!(&self.code, Some(Code::Other(code)) if code == name)
+    }
+
+    /// Whether the mailbox is full (RFC 9208 and what servers said before it).
+    pub fn is_over_quota(&self) -> bool {
+        let text = self.text.to_ascii_lowercase();
+        self.has_code("OVERQUOTA") || text.contains("quota exceeded") || text.contains("over quota")
+    }
+
+    /// Whether the server asks to slow down or come back later.
+    pub fn is_throttled(&self) -> bool {
+        let text = self.text.to_ascii_lowercase();
+        ["THROTTLED", "UNAVAILABLE", "INUSE", "LIMIT"].iter().any(|code| self.has_code(code))
+            || text.contains("too many")
+            || text.contains("throttl")
+            || text.contains("bandwidth limit")
+    }
+
+    fn parse(kind: Kind, rest: &[u8]) -> Self {
+        let mut code = None;
+        let mut text = rest;
+        if let Some(coded) = rest.strip_prefix(b"[")
+            && let Some(end) = coded.iter().position(|&b| b == b']')
+        {
+            code = Some(Code::parse(&coded[..end]));
+            text = coded.get(end + 1..).unwrap_or_default();
+        }
+        Self { kind, code, text: printable(text) }
+    }
+}
+
+impl fmt::Display for StatusLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            Kind::Ok => "OK",
+            Kind::No => "NO",
+            Kind::Bad => "BAD",
+            Kind::Bye => "BYE",
+            Kind::Preauth => "PREAUTH",
+        };
+        f.write_str(kind)?;
+        if let Some(Code::Other(code)) = &self.code {
+            write!(f, " [{code}]")?;
+        }
+        if self.text.is_empty() { Ok(()) } else { write!(f, " {}", self.text) }
+    }
+}
+
+/// A server's words without control characters, of bearable length.
+fn printable(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).trim().chars().filter(|c| !c.is_control()).take(500).collect()
+}
+
+impl Code {
+    fn parse(text: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(text);
+        let (name, rest) = text.split_once(' ').unwrap_or((&text, ""));
+        let name = name.to_ascii_uppercase();
+        let parsed = match name.as_str() {
+            "CAPABILITY" => Some(Self::Capability(Capabilities::parse(rest))),
+            "APPENDUID" => rest.split_once(' ').and_then(|(validity, uids)| {
+                Some(Self::AppendUid { validity: validity.parse().ok()?, uids: UidSet::parse(uids.trim().as_bytes())? })
+            }),
+            "UIDNEXT" => rest.trim().parse().ok().map(Self::UidNext),
+            "UIDVALIDITY" => rest.trim().parse().ok().map(Self::UidValidity),
+            "HIGHESTMODSEQ" => rest.trim().parse().ok().map(Self::HighestModseq),
+            "PERMANENTFLAGS" => {
+                let flags = rest.trim_matches(|c| matches!(c, '(' | ')' | ' '));
+                Some(Self::PermanentFlags(flags.split_ascii_whitespace().map(str::to_owned).collect()))
+            }
+            _ => None,
+        };
+        parsed.unwrap_or(Self::Other(name))
+    }
+}
+
+/// One line of LIST.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The mailbox.
+    pub mailbox: Mailbox,
+    /// Attributes such as `\Noselect` and `\Sent`.
+    pub attributes: Vec<String>,
+    /// The hierarchy separator; none on a flat server.
+    pub separator: Option<char>,
+}
+
+impl Listed {
+    /// Whether an attribute is present.
+    pub fn has(&self, attribute: &str) -> bool {
+        self.attributes.iter().any(|a| a.eq_ignore_ascii_case(attribute))
+    }
+}
+
+/// Prefix and separator of a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespace {
+    /// Prefix of the names, as on the wire.
+    pub prefix: Vec<u8>,
+    /// The separator.
+    pub separator: Option<char>,
+}
+
+/// What STATUS tells of a mailbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MailboxStatus {
+    /// Messages in it.
+    pub messages: Option<u64>,
+    /// The next UID.
+    pub uid_next: Option<u32>,
+    /// The UIDVALIDITY.
+    pub uid_validity: Option<u32>,
+    /// The highest modification sequence.
+    pub highest_modseq: Option<u64>,
+    /// Octets of all messages.
+    pub size: Option<u64>,
+}
+
+/// What FETCH tells of a message.
+#[derive(Debug, Default)]
+pub struct Fetch {
+    /// The UID.
+    pub uid: Option<u32>,
+    /// The flags.
+    pub flags: Option<Flags>,
+    /// The date of arrival.
+    pub date: Option<InternalDate>,
+    /// The size that the server claims.
+    pub size: Option<u64>,
+    /// The message or the part that was asked for.
+    pub body: Option<Literal>,
+    /// Whether the server answered the body with NIL: it has none to give.
+    pub body_nil: bool,
+}
+
+impl Response {
+    /// Reads a response.
+    pub fn parse(raw: Raw) -> Self {
+        let Raw { text, literals } = raw;
+        let mut scanner = Scanner::new(&text, literals);
+        if scanner.eat(b'+') {
+            return Self::Continue(printable(scanner.rest()));
+        }
+        let tag = scanner.word().to_owned();
+        scanner.blanks();
+        if tag == "*" {
+            return Self::Untagged(untagged(scanner).unwrap_or(Untagged::Other));
+        }
+        let kind = kind(scanner.word()).unwrap_or(Kind::Bad);
+        scanner.blanks();
+        Self::Tagged { tag, status: StatusLine::parse(kind, scanner.rest()) }
+    }
+}
+
+fn kind(word: &str) -> Option<Kind> {
+    Some(match word.to_ascii_uppercase().as_str() {
+        "OK" => Kind::Ok,
+        "NO" => Kind::No,
+        "BAD" => Kind::Bad,
+        "BYE" => Kind::Bye,
+        "PREAUTH" => Kind::Preauth,
+        _ => return None,
+    })
+}
+
+fn untagged(mut scanner: Scanner<'_>) -> Option<Untagged> {
+    let word = scanner.word();
+    scanner.blanks();
+    if let Some(kind) = kind(word) {
+        return Some(Untagged::Status(StatusLine::parse(kind, scanner.rest())));
+    }
+    if let Ok(number) = word.parse::<u32>() {
+        let name = scanner.word();
+        if name.eq_ignore_ascii_case("EXISTS") {
+            return Some(Untagged::Exists(number));
+        }
+        if name.eq_ignore_ascii_case("FETCH") {
+            return fetch(&mut scanner).map(|f| Untagged::Fetch(Box::new(f)));
+        }
+        return None;
+    }
+    Some(match word.to_ascii_uppercase().as_str() {
+        "CAPABILITY" => Untagged::Capability(Capabilities::parse(&String::from_utf8_lossy(scanner.rest()))),
+        "LIST" | "LSUB" => Untagged::List(list(&mut scanner)?),
+        "STATUS" => {
+            let name = scanner.value()?.into_bytes()?;
+            Untagged::MailboxStatus(Mailbox::from_wire(name), status(scanner.value()?)?)
+        }
+        "SEARCH" => {
+            let words = scanner.rest().split(|&b| b == b' ');
+            Untagged::Search(words.filter_map(|w| std::str::from_utf8(w).ok()?.parse().ok()).collect())
+        }
+        "ESEARCH" => esearch(&mut scanner),
+        "NAMESPACE" => Untagged::Namespace(namespace(scanner.value()?)),
+        "ID" => Untagged::Id(id(scanner.value()?)),
+        _ => Untagged::Other,
+    })
+}
+
+fn list(scanner: &mut Scanner<'_>) -> Option<Listed> {
+    let Value::List(attributes) = scanner.value()? else { return None };
+    let separator = match scanner.value()? {
+        Value::Nil => None,
+        value => value.into_text()?.chars().next(),
+    };
+    Some(Listed {
+        attributes: attributes.into_iter().filter_map(Value::into_text).collect(),
+        separator,
+        mailbox: Mailbox::from_wire(scanner.value()?.into_bytes()?),
+    })
+}
+
+fn status(value: Value) -> Option<MailboxStatus> {
+    let Value::List(items) = value else { return None };
+    let mut status = MailboxStatus::default();
+    for pair in items.chunks(2) {
+        let [Value::Atom(name), value] = pair else { continue };
+        match name.to_ascii_uppercase().as_str() {
+            "MESSAGES" => status.messages = value.number(),
+            "UIDNEXT" => status.uid_next = value.number(),
+            "UIDVALIDITY" => status.uid_validity = value.number(),
+            "HIGHESTMODSEQ" => status.highest_modseq = value.number().filter(|&n| n > 0),
+            "SIZE" => status.size = value.number(),
+            _ => {}
+        }
+    }
+    Some(status)
+}
+
+/// `* ESEARCH (TAG "a1") UID ALL 1:5,9` (RFC 4731); nothing found has no ALL.
+fn esearch(scanner: &mut Scanner<'_>) -> Untagged {
+    if scanner.peek() == Some(b'(') {
+        scanner.value();
+    }
+    loop {
+        scanner.blanks();
+        let word = scanner.word();
+        if word.is_empty() {
+            return Untagged::Search(UidSet::default());
+        }
+        if word.eq_ignore_ascii_case("ALL") {
+            scanner.blanks();
+            return UidSet::parse(scanner.word().as_bytes()).map_or(Untagged::Other, Untagged::Search);
+        }
+    }
+}
+
+fn namespace(personal: Value) -> Option<Namespace> {
+    let Value::List(spaces) = personal else { return None };
+    let Value::List(first) = spaces.into_iter().next()? else { return None };
+    let mut words = first.into_iter();
+    let prefix = words.next()?.into_bytes()?;
+    let separator = words.next().and_then(Value::into_text).and_then(|s| s.chars().next());
+    Some(Namespace { prefix, separator })
+}
+
+fn id(value: Value) -> Vec<(String, String)> {
+    let Value::List(words) = value else { return vec![] };
+    let mut words = words.into_iter();
+    let mut out = vec![];
+    while let (Some(name), Some(value)) = (words.next(), words.next()) {
+        if let (Some(name), Some(value)) = (name.into_text(), value.into_bytes()) {
+            out.push((name.to_ascii_lowercase(), printable(&value)));
+        }
+    }
+    out
+}
+
+fn fetch(scanner: &mut Scanner<'_>) -> Option<Fetch> {
+    scanner.blanks();
+    if !scanner.eat(b'(') {
+        return None;
+    }
+    let mut fetch = Fetch::default();
+    loop {
+        scanner.blanks();
+        if scanner.eat(b')') {
+            return Some(fetch);
+        }
+        let name = scanner.item_name().to_ascii_uppercase();
+        if name.is_empty() {
+            return None;
+        }
+        let value = scanner.value()?;
+        match name.as_str() {
+            "UID" => fetch.uid = value.number().filter(|&uid| uid > 0),
+            "FLAGS" => {
+                if let Value::List(words) = value {
+                    let mut flags = Flags::default();
+                    words.into_iter().filter_map(Value::into_text).for_each(|flag| flags.insert(&flag));
+                    fetch.flags = Some(flags);
+                }
+            }
+            "INTERNALDATE" => fetch.date = value.into_text().and_then(|text| InternalDate::parse(&text)),
+            "RFC822.SIZE" => fetch.size = value.number(),
+            name if name.starts_with("BODY[") || name == "RFC822" || name == "RFC822.HEADER" => match value {
+                Value::Literal(literal) => fetch.body = Some(literal),
+                Value::Quoted(bytes) => fetch.body = Some(Literal::memory(bytes)),
+                _ => fetch.body_nil = true,
+            },
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parse(text: &str, literals: &[&[u8]]) -> Response {
+        let literals = literals.iter().map(|l| Literal::memory(l.to_vec())).collect();
+        Response::parse(Raw { text: text.as_bytes().to_vec(), literals })
+    }
+
+    #[test]
+    fn fetch_with_a_literal_in_any_order() {
+        let text = "* 12 FETCH (BODY[HEADER.FIELDS (MESSAGE-ID \"RECEIVED\")] {5}\r\n UID 7 FLAGS (\\Seen Junk) MODSEQ (12) \
+                    INTERNALDATE \"17-Jul-1996 02:44:25 -0700\" RFC822.SIZE 4286)";
+        let Response::Untagged(Untagged::Fetch(fetch)) = parse(text, &[b"hello"]) else { panic!("no fetch") };
+        assert_eq!(fetch.uid, Some(7));
+        assert_eq!(fetch.size, Some(4286));
+        assert_eq!(fetch.flags.unwrap().to_string(), "Junk \\Seen");
+        assert_eq!(fetch.date.unwrap().to_string(), "17-Jul-1996 02:44:25 -0700");
+        assert_eq!(fetch.body.unwrap().as_memory().unwrap(), b"hello");
+    }
+
+    #[test]
+    fn status_lines_and_codes() {
+        let Response::Tagged { tag, status } = parse("A3 OK [APPENDUID 38505 3955:3957] done", &[]) else { panic!() };
+        assert_eq!(tag, "A3");
+        assert_eq!(
+            status.code,
+            Some(Code::AppendUid { validity: 38505, uids: UidSet::range(3955..=3957) })
+        );
+        let Response::Tagged { status, .. } = parse("A4 NO [OVERQUOTA] full", &[]) else { panic!() };
+        assert!(status.is_over_quota());
+        assert_eq!(status.to_string(), "NO [OVERQUOTA] full");
+    }
+
+    #[test]
+    fn lists_statuses_searches_and_namespaces() {
+        let Response::Untagged(Untagged::List(listed)) = parse("* LIST (\\HasNoChildren \\Sent) \".\" {3}\r\n", &[b"a\"b"])
+        else {
+            panic!()
+        };
+        assert!(listed.has("\\sent"));
+        assert_eq!((listed.separator, listed.mailbox.name()), (Some('.'), "a\"b"));
+        let Response::Untagged(Untagged::MailboxStatus(_, status)) =
+            parse("* STATUS INBOX (MESSAGES 231 UIDNEXT 44292 HIGHESTMODSEQ 0 SIZE 77)", &[])
+        else {
+            panic!()
+        };
+        assert_eq!((status.messages, status.uid_next, status.highest_modseq), (Some(231), Some(44292), None));
+        for (text, expected) in [
+            ("* SEARCH 2 3 6", "2:3,6"),
+            ("* SEARCH", ""),
+            ("* ESEARCH (TAG \"A1\") UID ALL 1:5,9", "1:5,9"),
+            ("* ESEARCH (TAG \"A1\") UID", ""),
+        ] {
+            let Response::Untagged(Untagged::Search(set)) = parse(text, &[]) else { panic!("{text}") };
+            assert_eq!(set.to_string(), expected, "{text}");
+        }
+        let Response::Untagged(Untagged::Namespace(ns)) = parse("* NAMESPACE ((\"INBOX.\" \".\")) NIL NIL", &[]) else {
+            panic!()
+        };
+        assert_eq!(ns, Some(Namespace { prefix: b"INBOX.".to_vec(), separator: Some('.') }));
+    }
+
+    proptest! {
+        #[test]
+        fn any_octets_parse_to_something(text in proptest::collection::vec(any::<u8>(), 0..120), star in any::<bool>()) {
+            let mut line = if star { b"* ".to_vec() } else { vec![] };
+            line.extend(text);
+            Response::parse(Raw { text: line, literals: vec![] });
+        }
+    }
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! By what two messages are held to be the same.
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+/// The fields that a key is made of; what to ask a server for.
+pub const FIELDS: &str = "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID RECEIVED)]";
+
+/// How much of a message is looked at for its header.
+pub const HEADER_LIMIT: usize = 256 * 1024;
+
+/// Identifies a message on both sides: Message-Id and Received lines, upper-cased, as imapsync does; a message
+/// without them is known by its whole header and its size.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key([u8; 16]);
+
+impl Key {
+    /// The key of a message, from its header (or any part that begins with it).
+    pub fn of_message(message: &[u8], size: u64) -> Self {
+        let header = header(message);
+        Self::of_fields(header).unwrap_or_else(|| Self::of_header(header, size))
+    }
+
+    /// The key from the header fields that identify; `None` when there are none.
+    pub fn of_fields(header: &[u8]) -> Option<Self> {
+        let mut digest = Sha256::new();
+        let mut found = false;
+        for wanted in [&b"MESSAGE-ID"[..], b"RECEIVED"] {
+            for (name, value) in Fields(header) {
+                if name.eq_ignore_ascii_case(wanted) {
+                    found = true;
+                    digest.update(wanted);
+                    digest.update(b":");
+                    digest.update(canonical(value));
+                    digest.update(b"\n");
+                }
+            }
+        }
+        found.then(|| Self::from_digest(&digest.finalize()))
+    }
+
+    fn of_header(header: &[u8], size: u64) -> Self {
+        let mut digest = Sha256::new();
+        for line in header.split(|&b| b == b'\n') {
+            digest.update(canonical(line));
+            digest.update(b"\n");
+        }
+        digest.update(size.to_be_bytes());
+        Self::from_digest(&digest.finalize())
+    }
+
+    fn from_digest(digest: &[u8]) -> Self {
+        let mut key = [0; 16];
+        key.copy_from_slice(&digest[..16]);
+        Self(key)
+    }
+
+    /// The octets, for the database.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// The key that [`Key::as_bytes`] gave.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+    }
+}
+
+/// The Message-Id of a header, for people.
+pub fn message_id(header_bytes: &[u8]) -> Option<String> {
+    let (_, value) = Fields(header(header_bytes)).find(|(name, _)| name.eq_ignore_ascii_case(b"MESSAGE-ID"))?;
+    let text: String = String::from_utf8_lossy(value).chars().filter(|c| !c.is_control()).take(200).collect();
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// The part of a message up to the empty line.
+fn header(message: &[u8]) -> &[u8] {
+    let mut at = 0;
+    while let Some(end) = memchr::memchr(b'\n', &message[at..]) {
+        let line = &message[at..at + end];
+        if line.is_empty() || line == b"\r" {
+            return &message[..at];
+        }
+        at += end + 1;
+    }
+    message
+}
+
+/// Upper case, one blank for any white space, and nothing that servers change on the way (8-bit and NUL).
+fn canonical(value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(value.len());
+    for word in value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
+        if !out.is_empty() {
+            out.push(b' ');
+        }
+        out.extend(word.iter().map(|b| if b.is_ascii_graphic() { b.to_ascii_uppercase() } else { b'X' }));
+    }
+    out
+}
+
+/// Header fields with their folded lines.
+struct Fields<'a>(&'a [u8]);
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.0.is_empty() {
+            let mut end = 0;
+            loop {
+                end += memchr::memchr(b'\n', &self.0[end..]).map_or(self.0.len() - end, |at| at + 1);
+                if !matches!(self.0.get(end), Some(b' ' | b'\t')) {
+                    break;
+                }
+            }
+            let (field, rest) = self.0.split_at(end);
+            self.0 = rest;
+            if let Some(colon) = memchr::memchr(b':', field) {
+                return Some((field[..colon].trim_ascii_end(), &field[colon + 1..]));
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MESSAGE: &[u8] = b"Received: from a\r\n\tby b; Mon\r\nSubject: x\r\nMessage-Id: <Abc@d>\r\n\r\nMessage-ID: <body>\r\n";
+
+    #[test]
+    fn whole_message_and_fetched_fields_agree() {
+        let fields = b"Received:  from a by b;\r\n Mon\r\nMESSAGE-ID: <aBC@D>\r\n\r\n";
+        assert_eq!(Key::of_fields(fields), Some(Key::of_message(MESSAGE, 7)));
+        assert_eq!(message_id(MESSAGE).as_deref(), Some("<Abc@d>"));
+    }
+
+    #[test]
+    fn without_fields_header_and_size_count() {
+        let plain = b"Subject: x\n\nbody";
+        assert_eq!(Key::of_message(plain, 5), Key::of_message(b"Subject: x\r\n\r\n", 5));
+        assert_ne!(Key::of_message(plain, 5), Key::of_message(plain, 6));
+        assert_ne!(Key::of_message(plain, 5), Key::of_message(b"Subject: y\n\nbody", 5));
+        Key::of_message(b"", 0);
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in proptest::collection::vec(prop_oneof![
+            Just(b'\n'), Just(b'\r'), Just(b':'), Just(b' '), Just(b'm'), any::<u8>()], 0..80)) {
+            Key::of_message(&text, 1);
+            message_id(&text);
+        }
+    }
+}
