@@ -1,12 +1,155 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The multi-call program.
+//! The program: a table of applets. The agent, the shell and the container run it under many names.
+//!
+//! [`common::frame`] is what surrounds an action: JSON in, JSON out, refusals and failures.
 
-use std::ffi::OsString;
+mod common;
+mod configure_module;
+mod create_task;
+mod delete_task;
+mod get_configuration;
+mod get_log;
+mod list_tasks;
+mod start_task;
+mod stop_task;
+mod syncctl;
+mod write_schemas;
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
-mod syncctl;
+use clap::{Arg, ArgAction, Command};
+use common::applet::Applet;
+
+const PROGRAM: &str = "ns8-imapsync";
+
+/// All applets, in the order of `--list`.
+static APPLETS: &[Applet] = &[
+    Applet::action::<configure_module::ConfigureModule>(),
+    Applet::action::<create_task::CreateTask>(),
+    Applet::action::<delete_task::DeleteTask>(),
+    Applet::action::<get_configuration::GetConfiguration>(),
+    Applet::action::<get_log::GetLog>(),
+    Applet::action::<list_tasks::ListTasks>(),
+    Applet::action::<start_task::StartTask>(),
+    Applet::action::<stop_task::StopTask>(),
+    Applet::helper(
+        "syncctl",
+        "Runs and inspects tasks inside the container",
+        syncctl::arguments,
+        syncctl::run,
+    ),
+    Applet::helper(
+        "write-schemas",
+        "Writes the JSON Schemas of all actions; for developers",
+        write_schemas::arguments,
+        write_schemas::run,
+    ),
+];
 
 fn main() -> ExitCode {
-    let args: Vec<OsString> = std::env::args_os().collect();
-    syncctl::run(&args)
+    let mut words = std::env::args_os();
+    let called = words.next().unwrap_or_default();
+    let words: Vec<OsString> = words.collect();
+    if let Some(applet) = applet_of_path(&called) {
+        return applet.run(&words);
+    }
+    match words.split_first() {
+        Some((first, rest)) if first.to_str().is_some_and(|name| applet(name).is_some()) => first
+            .to_str()
+            .and_then(applet)
+            .map_or(ExitCode::FAILURE, |applet| applet.run(rest)),
+        _ => own_options(&words),
+    }
+}
+
+fn applet(name: &str) -> Option<&'static Applet> {
+    APPLETS.iter().find(|applet| applet.name() == name)
+}
+
+/// The applet that a path names: `…/actions/create-task/20create-task` is `create-task`. Digits in front
+/// order the steps of an action; a name that has some of its own is tried first.
+fn applet_of_path(path: &OsStr) -> Option<&'static Applet> {
+    let name = Path::new(path).file_name()?.to_str()?;
+    applet(name).or_else(|| applet(name.trim_start_matches(|c: char| c.is_ascii_digit())))
+}
+
+fn own_options(words: &[OsString]) -> ExitCode {
+    let command = Command::new(PROGRAM)
+        .about("The actions, helpers and in-container program of the NethServer 8 module imapsync")
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_help("Run it under the name of an applet, or give the applet as first argument; see --list.")
+        .override_usage(format!("{PROGRAM} APPLET [OPTIONS]\n       {PROGRAM} --list"))
+        .arg_required_else_help(true)
+        .arg(
+            Arg::new("list")
+                .long("list")
+                .help("Prints the applets")
+                .action(ArgAction::SetTrue),
+        )
+        .arg(Arg::new("applet").hide(true));
+    let words = std::iter::once(OsString::from(PROGRAM)).chain(words.iter().cloned());
+    match command.try_get_matches_from(words) {
+        Ok(matches) => match matches.get_one::<String>("applet") {
+            Some(unknown) => {
+                ns8_imapsync::agent::journal::error(format_args!(
+                    "there is no applet {unknown}; see {PROGRAM} --list"
+                ));
+                ExitCode::from(2)
+            }
+            None => list(),
+        },
+        Err(error) => common::applet::usage(&error),
+    }
+}
+
+fn list() -> ExitCode {
+    let lines: String = APPLETS
+        .iter()
+        .map(|applet| format!("{:<22} {}\n", applet.name(), applet.about()))
+        .collect();
+    match io::stdout().write_all(lines.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_names_its_applet() {
+        let name = |path: &str| applet_of_path(OsStr::new(path)).map(Applet::name);
+        assert_eq!(
+            name("/home/imapsync1/.config/actions/create-task/20create-task"),
+            Some("create-task")
+        );
+        assert_eq!(name("list-tasks"), Some("list-tasks"));
+        for path in [
+            "ns8-imapsync",
+            "50something",
+            "20",
+            "",
+            "/",
+            "create-task20",
+            "x20create-task",
+        ] {
+            assert_eq!(name(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_never_start_with_a_digit() {
+        for (index, one) in APPLETS.iter().enumerate() {
+            assert!(!one.name().starts_with(|c: char| c.is_ascii_digit()));
+            assert!(
+                APPLETS[index + 1..]
+                    .iter()
+                    .all(|other| other.name() != one.name())
+            );
+        }
+    }
 }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! `syncctl`, the program of the container: start, stop, status, validation, list-informations, list-folders.
 
-use std::ffi::OsString;
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, Args, Command, FromArgMatches as _, Subcommand};
 use ns8_imapsync::sync::account::{Account, Failure};
 use ns8_imapsync::sync::check::{self, Finding};
 use ns8_imapsync::sync::folders::Selection;
@@ -19,9 +18,9 @@ use ns8_imapsync::task::{
 use serde::Deserialize;
 use serde_json::json;
 
-/// Runs and inspects tasks inside the container.
-#[derive(Parser)]
-#[command(name = "syncctl", version, about)]
+use crate::common::applet::usage;
+
+#[derive(Args)]
 struct Arguments {
     #[command(subcommand)]
     verb: Verb,
@@ -61,16 +60,19 @@ enum Verb {
     },
 }
 
-/// Runs `syncctl` with these arguments, the program's name first.
-pub fn run(args: &[OsString]) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(args) {
+/// The verbs and what they act on.
+pub fn arguments(command: Command) -> Command {
+    Arguments::augment_args(command)
+}
+
+/// Runs one verb.
+pub fn run(matches: &ArgMatches) -> ExitCode {
+    let arguments = match Arguments::from_arg_matches(matches) {
         Ok(arguments) => arguments,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
-        }
+        Err(error) => return usage(&error),
     };
-    let folder = std::env::var_os("IMAPSYNC_DIR").map_or_else(|| PathBuf::from("/etc/imapsync"), PathBuf::from);
+    let folder =
+        std::env::var_os("IMAPSYNC_DIR").map_or_else(|| PathBuf::from("/etc/imapsync"), PathBuf::from);
     let store = Store::new(Layout::in_container(&folder));
     let done = match arguments.verb {
         Verb::Start { name } => named(&name).and_then(|name| start(&store, &name)),
@@ -93,7 +95,11 @@ fn named(text: &str) -> Result<TaskName, Failure> {
 }
 
 fn no_input(message: String) -> Failure {
-    Failure { exit: Exit::NoInput, key: Some(ns8_imapsync::error::Key::TaskNotFound), message }
+    Failure {
+        exit: Exit::NoInput,
+        key: Some(ns8_imapsync::error::Key::TaskNotFound),
+        message,
+    }
 }
 
 fn failed(error: impl std::fmt::Display) -> Failure {
@@ -103,7 +109,10 @@ fn failed(error: impl std::fmt::Display) -> Failure {
 /// Where the local mail server is: from the container's environment or the cron file.
 fn destination() -> Option<Destination> {
     let host = std::env::var("MAIL_HOST").ok().filter(|host| !host.is_empty())?;
-    let port = std::env::var("MAIL_PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(143);
+    let port = std::env::var("MAIL_PORT")
+        .ok()
+        .and_then(|port| port.parse().ok())
+        .unwrap_or(143);
     Some(Destination { host, port })
 }
 
@@ -137,14 +146,22 @@ fn validation(store: &Store, name: &str) -> Done {
     let (remote, local) = if name == "-" {
         let candidate = Candidate::read()?;
         let remote = candidate.remote.account()?;
-        let local = candidate.local.ok_or_else(|| failed("the field local is missing"))?;
+        let local = candidate
+            .local
+            .ok_or_else(|| failed("the field local is missing"))?;
         let user = LocalUser::parse(&local.user).map_err(failed)?;
-        (remote, run::local_server(store, destination().as_ref()).map(|server| Account::local(&user, server)))
+        (
+            remote,
+            run::local_server(store, destination().as_ref()).map(|server| Account::local(&user, server)),
+        )
     } else {
         let name = named(name)?;
         let task = run::load(store, &name)?;
         let server = run::local_server(store, destination().as_ref());
-        (remote_of(store, &name)?, server.map(|server| Account::local(&task.local_user, server)))
+        (
+            remote_of(store, &name)?,
+            server.map(|server| Account::local(&task.local_user, server)),
+        )
     };
     let findings = run::ask(check::check(&remote, local.as_ref())).map_err(failed)?;
     print_json(&findings)
@@ -173,7 +190,14 @@ fn list_folders(store: &Store, name: &str) -> Done {
             let task = run::load(store, &name)?;
             let excluded = task.exclusions.matchers().map_err(failed)?;
             let gmail = task.remote_host.is_gmail();
-            (remote_of(store, &name)?, Selection { mode: task.folders, excluded, gmail })
+            (
+                remote_of(store, &name)?,
+                Selection {
+                    mode: task.folders,
+                    excluded,
+                    gmail,
+                },
+            )
         };
         run::ask(count::list_folders(&remote, &selection)).map_err(failed)?
     })();
@@ -189,8 +213,16 @@ fn list_folders(store: &Store, name: &str) -> Done {
 fn remote_of(store: &Store, name: &TaskName) -> Result<Account, Failure> {
     let task = run::load(store, name)?;
     let password = store.password(name).map_err(failed)?;
-    let password = password.ok_or_else(|| failed(format!("the password file {} is missing", name.file("pwd"))))?;
-    Ok(Account::remote(&task.remote_host, task.remote_port, task.security, &task.remote_user, password, store.options(name).certificate))
+    let password =
+        password.ok_or_else(|| failed(format!("the password file {} is missing", name.file("pwd"))))?;
+    Ok(Account::remote(
+        &task.remote_host,
+        task.remote_port,
+        task.security,
+        &task.remote_user,
+        password,
+        store.options(name).certificate,
+    ))
 }
 
 /// A task that is not written yet. It holds a password, hence no `Debug`.
@@ -220,18 +252,31 @@ struct LocalFields {
 impl Candidate {
     fn read() -> Result<Self, Failure> {
         let mut text = String::new();
-        std::io::stdin().take(1024 * 1024).read_to_string(&mut text).map_err(failed)?;
+        std::io::stdin()
+            .take(1024 * 1024)
+            .read_to_string(&mut text)
+            .map_err(failed)?;
         let text = SecretString::from(text);
         // What serde says may repeat a value, which may be the password.
-        serde_json::from_str(ns8_imapsync::task::ExposeSecret::expose_secret(&text))
-            .map_err(|error| failed(format!("stdin is not a candidate task (line {}, column {})", error.line(), error.column())))
+        serde_json::from_str(ns8_imapsync::task::ExposeSecret::expose_secret(&text)).map_err(|error| {
+            failed(format!(
+                "stdin is not a candidate task (line {}, column {})",
+                error.line(),
+                error.column()
+            ))
+        })
     }
 
     fn selection(&self) -> Result<Selection, Failure> {
-        let mode = FolderMode::parse(self.foldersynchronization.as_deref().unwrap_or("all")).map_err(failed)?;
+        let mode =
+            FolderMode::parse(self.foldersynchronization.as_deref().unwrap_or("all")).map_err(failed)?;
         let exclusions = Exclusions::parse(self.exclude.as_deref().unwrap_or_default()).map_err(failed)?;
         let host = RemoteHost::parse(&self.remote.host).map_err(failed)?;
-        Ok(Selection { mode, excluded: exclusions.matchers().map_err(failed)?, gmail: host.is_gmail() })
+        Ok(Selection {
+            mode,
+            excluded: exclusions.matchers().map_err(failed)?,
+            gmail: host.is_gmail(),
+        })
     }
 }
 
@@ -241,7 +286,14 @@ impl RemoteFields {
         let user = ns8_imapsync::task::RemoteUser::parse(&self.user).map_err(failed)?;
         let security = Security::parse(&self.security).map_err(failed)?;
         let password = parse_password(&self.password).map_err(failed)?;
-        Ok(Account::remote(&host, self.port, security, &user, password, self.certificate.clone()))
+        Ok(Account::remote(
+            &host,
+            self.port,
+            security,
+            &user,
+            password,
+            self.certificate.clone(),
+        ))
     }
 }
 

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Command;
+
+use super::frame::{self, Action};
+use super::schema::{self, Schemas};
+
+/// One row of the table: a name and what it does.
+pub struct Applet {
+    name: &'static str,
+    about: &'static str,
+    kind: Kind,
+}
+
+enum Kind {
+    Action {
+        run: fn() -> ExitCode,
+        schemas: fn() -> Schemas,
+    },
+    Helper {
+        arguments: fn(Command) -> Command,
+        run: fn(&clap::ArgMatches) -> ExitCode,
+    },
+}
+
+impl Applet {
+    /// An action of the module.
+    pub const fn action<A: Action>() -> Self {
+        Self {
+            name: A::NAME,
+            about: A::ABOUT,
+            kind: Kind::Action {
+                run: frame::run::<A>,
+                schemas: schema::of::<A>,
+            },
+        }
+    }
+
+    /// A program with arguments of its own.
+    pub const fn helper(
+        name: &'static str,
+        about: &'static str,
+        arguments: fn(Command) -> Command,
+        run: fn(&clap::ArgMatches) -> ExitCode,
+    ) -> Self {
+        Self {
+            name,
+            about,
+            kind: Kind::Helper { arguments, run },
+        }
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What it does, in a line.
+    pub fn about(&self) -> &'static str {
+        self.about
+    }
+
+    /// The schemas of an action.
+    pub fn schemas(&self) -> Option<Schemas> {
+        match self.kind {
+            Kind::Action { schemas, .. } => Some(schemas()),
+            Kind::Helper { .. } => None,
+        }
+    }
+
+    /// Runs it with the words that follow its name.
+    pub fn run(&self, words: &[OsString]) -> ExitCode {
+        let command = Command::new(self.name)
+            .about(self.about)
+            .version(env!("CARGO_PKG_VERSION"));
+        let command = match self.kind {
+            Kind::Action { .. } => {
+                command.after_help("Reads JSON from stdin and answers with JSON on stdout.")
+            }
+            Kind::Helper { arguments, .. } => arguments(command),
+        };
+        let words = std::iter::once(OsString::from(self.name)).chain(words.iter().cloned());
+        match (command.try_get_matches_from(words), &self.kind) {
+            (Ok(_), Kind::Action { run, .. }) => run(),
+            (Ok(matches), Kind::Helper { run, .. }) => run(&matches),
+            (Err(error), _) => usage(&error),
+        }
+    }
+}
+
+/// Prints a help text, a version or what is wrong with the arguments.
+pub fn usage(error: &clap::Error) -> ExitCode {
+    match error.print() {
+        Ok(()) => u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
+        Err(_) => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Settings on their way to becoming a task: completed, tested on both sides, stored.
+
+use ns8_imapsync::container::{self, Container, Validation};
+use ns8_imapsync::error::{Error, Key, Refusal, Result};
+use ns8_imapsync::task::options::Options;
+use ns8_imapsync::task::{SecretString, Task};
+
+use super::context::Context;
+use super::fields::Request;
+use super::runs;
+
+/// Settings with all that a login needs.
+pub struct Candidate {
+    task: Task,
+    password: SecretString,
+    certificate: Option<String>,
+}
+
+impl Candidate {
+    /// Completes a request with what is stored of the task that it edits.
+    ///
+    /// # Errors
+    /// `task_name_taken`; `password_required` for a new task, and for one whose account changes: a stored
+    /// password is never sent to another server.
+    pub fn complete(context: &Context, request: Request) -> Result<Self> {
+        let Request {
+            task,
+            password,
+            certificate,
+            ..
+        } = request;
+        let name = task.name();
+        context.store.refuse_taken_name(&task)?;
+        let edit = context.store.path(&name, "env").exists();
+        // A damaged file is mended by an edit that brings everything.
+        let former = context.store.load(&name).ok().flatten();
+        let same_account = former.as_ref().is_some_and(|former| former.same_account(&task));
+        let same_server = former.as_ref().is_some_and(|former| {
+            former.remote_host == task.remote_host && former.remote_port == task.remote_port
+        });
+        let password = match password {
+            Some(password) => Some(password),
+            None if same_account => context.store.password(&name)?,
+            None => None,
+        };
+        let password = password.ok_or_else(|| {
+            let advice = match edit {
+                true => "the account changed, or its password is lost: give the password as well",
+                false => "a new task needs the password of the remote account",
+            };
+            Refusal::new("remotepassword", Key::PasswordRequired, advice)
+        })?;
+        let known = || context.store.options(&name).certificate;
+        Ok(Self {
+            certificate: certificate.or_else(|| same_server.then(known).flatten()),
+            task,
+            password,
+        })
+    }
+
+    /// The settings.
+    pub fn task(&self) -> &Task {
+        &self.task
+    }
+
+    /// The form in which the container takes them.
+    pub fn wire(&self) -> container::Candidate<'_> {
+        container::Candidate {
+            task: &self.task,
+            password: &self.password,
+            certificate: self.certificate.as_deref(),
+        }
+    }
+
+    /// Logs in on both sides.
+    ///
+    /// # Errors
+    /// One refusal per side that does not let us in. Nothing was written.
+    pub fn test(self, container: &Container) -> Result<Tested> {
+        let found = container.validate(&self.wire())?;
+        let refusals = refusals(&found, &self.task);
+        if !refusals.is_empty() {
+            return Err(Error::Refused(refusals));
+        }
+        // Where no authority vouches for the server, it is known from now on by what it showed first.
+        let pin = found
+            .remote
+            .tls
+            .and_then(|tls| tls.certificate)
+            .filter(|certificate| !certificate.trusted)
+            .map(|certificate| certificate.sha256);
+        Ok(Tested { candidate: self, pin })
+    }
+}
+
+/// Settings that work.
+pub struct Tested {
+    candidate: Candidate,
+    pin: Option<String>,
+}
+
+impl Tested {
+    /// Stores the task. A run of its former settings is stopped.
+    ///
+    /// # Errors
+    /// Failures; file, password and options are then as they were.
+    pub fn store(self, context: &Context, mail_host: &str) -> Result<()> {
+        let Candidate { task, password, .. } = self.candidate;
+        let name = task.name();
+        context.store.create_folders()?;
+        let lock = runs::take(&context.store, &name)?;
+        let options = Options {
+            certificate: self.pin,
+            ..context.store.options(&name)
+        };
+        // The password that was tested is stored with the settings that were tested: another edit may have
+        // come in between.
+        context
+            .store
+            .save(&lock, &task, Some(&password), &options, mail_host)
+    }
+}
+
+/// The refusals that follow from a login test; the remote side's first, because its keys have exit codes.
+fn refusals(found: &Validation, task: &Task) -> Vec<Refusal> {
+    let side = |side: &container::Side, refusal: &dyn Fn(Key) -> Refusal| match side.status.as_str() {
+        "ok" => None,
+        status => Some(refusal(Key::from_text(status).unwrap_or(Key::RemoteServerError))),
+    };
+    let remote = side(&found.remote, &|key| {
+        let refusal = |parameter| Refusal::new(parameter, key, found.remote.message.clone());
+        match key {
+            Key::BadUserCredentials => refusal("remotepassword"),
+            Key::SslEncryptionError | Key::StarttlsNotAllowed => {
+                refusal("security").with_value(task.security.as_str())
+            }
+            // The fingerprint is what the administrator compares, and may accept.
+            Key::CertificateChanged => refusal("certificate").with_value(shown(found)),
+            _ => refusal("remotehostname").with_value(task.remote_host.as_str()),
+        }
+    });
+    let local = side(&found.local, &|key| {
+        Refusal::new("localuser", key, found.local.message.clone()).with_value(task.local_user.as_str())
+    });
+    remote.into_iter().chain(local).collect()
+}
+
+fn shown(found: &Validation) -> String {
+    let tls = found.remote.tls.as_ref();
+    tls.and_then(|tls| tls.certificate.as_ref())
+        .map(|certificate| certificate.sha256.clone())
+        .unwrap_or_default()
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+use ns8_imapsync::agent::Agent;
+use ns8_imapsync::agent::commands::CommandDescriptor;
+use ns8_imapsync::agent::environment::EnvironmentFile;
+use ns8_imapsync::error::{Key, Refusal, Result};
+use ns8_imapsync::task::{Layout, Store};
+
+/// The instance that an applet works for.
+pub struct Context {
+    /// What the platform says about us.
+    pub agent: Agent,
+    /// Where the platform listens.
+    pub commands: CommandDescriptor,
+    /// The settings, shared with the platform.
+    pub environment: EnvironmentFile,
+    /// The tasks.
+    pub store: Store,
+}
+
+impl Context {
+    /// The instance whose environment this process was started with.
+    pub fn new(commands: CommandDescriptor) -> Self {
+        let agent = Agent::from_process();
+        Self {
+            commands,
+            environment: EnvironmentFile::in_state(&agent.state),
+            store: Store::new(Layout::in_state(&agent.state)),
+            agent,
+        }
+    }
+
+    /// The address of the mail server.
+    ///
+    /// # Errors
+    /// `mail_server_not_configured` before configure-module has run.
+    pub fn mail_host(&self) -> Result<String> {
+        match self.environment.read()?.get("MAIL_HOST") {
+            Some(host) => Ok(host.to_owned()),
+            None => Err(Refusal::new(
+                "localuser",
+                Key::MailServerNotConfigured,
+                "no mail server is chosen yet; run configure-module first",
+            )
+            .into()),
+        }
+    }
+}

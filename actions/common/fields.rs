@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The fields of a task, as create-task and its relatives take them (contract section 3).
+
+use ns8_imapsync::error::{Error, Key, Refusal, Result};
+use ns8_imapsync::task::{
+    Exclusions, FolderMode, Invalid, LocalUser, Port, RemoteDeletion, RemoteHost, RemoteUser, Schedule,
+    SecretString, Security, Task, TaskId, parse_password,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::input::repeated;
+use super::secret::SecretText;
+
+/// The longest password, in bytes; 200 characters of any script fit in.
+const LONGEST_PASSWORD: usize = 1024;
+/// The longest list of patterns, in bytes.
+const LONGEST_EXCLUSIONS: usize = 16 * 1024;
+
+/// The fields of a task.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TaskFields {
+    /// The task's id, made by whoever creates the task.
+    pub task_id: String,
+    /// The user of the local mail server who receives the mail.
+    #[schemars(length(min = 1))]
+    pub localuser: String,
+    /// The login name on the remote server.
+    #[schemars(length(min = 1))]
+    pub remoteusername: String,
+    /// The remote server: a name or an IP address.
+    pub remotehostname: String,
+    /// The password on the remote server; empty on an edit leaves it unchanged.
+    pub remotepassword: SecretText,
+    /// The remote server's port.
+    #[schemars(range(min = 1, max = 65535))]
+    pub remoteport: i64,
+    /// STARTTLS (tls), TLS (ssl), or whatever the server offers (empty).
+    #[schemars(extend("enum" = ["", "tls", "ssl"]))]
+    pub security: String,
+    /// Deletes locally what is not on the remote side.
+    pub delete_local: bool,
+    /// Deletes on the remote side what is delivered.
+    pub delete_remote: bool,
+    /// With delete_remote: only what is older than so many days.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub delete_remote_older: Option<i64>,
+    /// Patterns of folders to leave out, between commas.
+    pub exclude: String,
+    /// Empty, or every so many minutes (5m) or hours (2h).
+    pub cron: String,
+    /// Which folders are pulled.
+    #[schemars(extend("enum" = ["all", "inbox", "exclusion"]))]
+    pub foldersynchronization: String,
+    /// Runs the user's Sieve filters on new mail; counts with inbox only.
+    #[serde(default)]
+    pub sieve_enabled: Option<bool>,
+    /// Whether a run starts now; it does when this is missing.
+    #[serde(default)]
+    pub start: Option<bool>,
+    /// Fingerprint (SHA-256, hex) of the remote server's certificate that the administrator accepts.
+    #[serde(default)]
+    pub certificate: Option<String>,
+}
+
+/// The fields, each of them sound.
+pub struct Request {
+    /// What `NAME.env` will say.
+    pub task: Task,
+    /// The password, if one was given.
+    pub password: Option<SecretString>,
+    /// The certificate that the administrator accepts.
+    pub certificate: Option<String>,
+    /// Whether a run starts now.
+    pub start: bool,
+}
+
+impl TaskFields {
+    /// Parses every field.
+    ///
+    /// # Errors
+    /// All refusals at once.
+    pub fn parse(self) -> Result<Request> {
+        let mut gather = Gather::default();
+        let id = gather.text("task_id", &self.task_id, TaskId::parse);
+        let local_user = gather.text("localuser", &self.localuser, LocalUser::parse);
+        let remote_user = gather.text("remoteusername", &self.remoteusername, RemoteUser::parse);
+        let remote_host = gather.host(&self.remotehostname);
+        let password = gather.password(self.remotepassword.expose());
+        let remote_port = gather.port(self.remoteport);
+        let security = gather.text("security", &self.security, Security::parse);
+        let days = gather.days(self.delete_remote_older.unwrap_or_default());
+        let exclusions = gather.exclusions(&self.exclude);
+        let schedule = gather.text("cron", &self.cron, Schedule::parse);
+        let folders = gather.text(
+            "foldersynchronization",
+            &self.foldersynchronization,
+            FolderMode::parse,
+        );
+        let certificate = gather.certificate(self.certificate.as_deref().unwrap_or_default());
+        if self.delete_local && folders == Some(FolderMode::Inbox) {
+            gather.refuse(
+                Refusal::new(
+                    "delete_local",
+                    Key::DeleteLocalWithInbox,
+                    "with the inbox alone, nearly all local mail would be deleted; choose one of both",
+                )
+                .with_value(true),
+            );
+        }
+        if self.delete_local && self.delete_remote {
+            gather.refuse(
+                Refusal::new(
+                    "delete_local",
+                    Key::DeleteLocalWithDeleteRemote,
+                    "what is deleted on the remote side would then be deleted locally; choose one of both",
+                )
+                .with_value(true),
+            );
+        }
+        match (
+            id,
+            local_user,
+            remote_user,
+            remote_host,
+            password,
+            remote_port,
+            security,
+            days,
+            exclusions,
+            schedule,
+            folders,
+            certificate,
+        ) {
+            (
+                Some(id),
+                Some(local_user),
+                Some(remote_user),
+                Some(remote_host),
+                Some(password),
+                Some(remote_port),
+                Some(security),
+                Some(days),
+                Some(exclusions),
+                Some(schedule),
+                Some(folders),
+                Some(certificate),
+            ) if gather.0.is_empty() => Ok(Request {
+                task: Task {
+                    id,
+                    local_user,
+                    remote_user,
+                    remote_host,
+                    remote_port,
+                    security,
+                    folders,
+                    exclusions,
+                    delete_local: self.delete_local,
+                    delete_remote: RemoteDeletion::from_fields(self.delete_remote, days),
+                    schedule,
+                    sieve: self.sieve_enabled.unwrap_or_default(),
+                },
+                password,
+                certificate,
+                start: self.start.unwrap_or(true),
+            }),
+            _ => Err(Error::Refused(gather.0)),
+        }
+    }
+}
+
+/// Collects refusals, so that the administrator sees all of them.
+#[derive(Default)]
+pub struct Gather(Vec<Refusal>);
+
+impl Gather {
+    /// Adds a refusal.
+    pub fn refuse(&mut self, refusal: Refusal) {
+        self.0.push(refusal);
+    }
+
+    /// Everything that was refused, if anything was.
+    ///
+    /// # Errors
+    /// The refusals.
+    pub fn end(self) -> Result<()> {
+        match self.0.is_empty() {
+            true => Ok(()),
+            false => Err(Error::Refused(self.0)),
+        }
+    }
+
+    /// A text that is not a secret.
+    pub fn text<T>(
+        &mut self,
+        name: &'static str,
+        text: &str,
+        parse: impl FnOnce(&str) -> Result<T, Invalid>,
+    ) -> Option<T> {
+        match parse(text) {
+            Ok(value) => Some(value),
+            Err(invalid) => {
+                self.invalid(name, repeated(text), invalid.to_string());
+                None
+            }
+        }
+    }
+
+    /// The remote password; the inner `None` is the empty one.
+    pub fn password(&mut self, text: &str) -> Option<Option<SecretString>> {
+        let parsed = match text.len() {
+            0 => return Some(None),
+            length if length > LONGEST_PASSWORD => Err(format!("it is longer than {LONGEST_PASSWORD} bytes")),
+            _ => parse_password(text).map_err(|invalid| invalid.to_string()),
+        };
+        match parsed {
+            Ok(password) => Some(Some(password)),
+            Err(advice) => {
+                self.invalid("remotepassword", "".into(), advice);
+                None
+            }
+        }
+    }
+
+    /// The patterns of folders to leave out.
+    pub fn exclusions(&mut self, text: &str) -> Option<Exclusions> {
+        if text.len() > LONGEST_EXCLUSIONS {
+            self.invalid(
+                "exclude",
+                "".into(),
+                format!("it is longer than {LONGEST_EXCLUSIONS} bytes"),
+            );
+            return None;
+        }
+        self.text("exclude", text, Exclusions::parse)
+    }
+
+    /// A host that can never be reached gets the key of one that cannot be reached.
+    fn host(&mut self, text: &str) -> Option<RemoteHost> {
+        match RemoteHost::parse(text) {
+            Ok(host) => Some(host),
+            Err(invalid) if text.chars().any(char::is_control) => {
+                self.invalid("remotehostname", repeated(text), invalid.to_string());
+                None
+            }
+            Err(invalid) => {
+                self.0.push(
+                    Refusal::new("remotehostname", Key::CheckHostnameOrPort, invalid.to_string())
+                        .with_value(repeated(text)),
+                );
+                None
+            }
+        }
+    }
+
+    fn port(&mut self, number: i64) -> Option<Port> {
+        let port = u16::try_from(number).ok().and_then(Port::new);
+        if port.is_none() {
+            self.invalid(
+                "remoteport",
+                number.into(),
+                "a port is a number from 1 to 65535".to_owned(),
+            );
+        }
+        port
+    }
+
+    fn days(&mut self, number: i64) -> Option<u32> {
+        let days = u32::try_from(number).ok();
+        if days.is_none() {
+            self.invalid(
+                "delete_remote_older",
+                number.into(),
+                "it is a number of days from 0".to_owned(),
+            );
+        }
+        days
+    }
+
+    fn certificate(&mut self, text: &str) -> Option<Option<String>> {
+        if text.is_empty() {
+            return Some(None);
+        }
+        let plain: String = text
+            .chars()
+            .filter(|c| *c != ':')
+            .collect::<String>()
+            .to_ascii_lowercase();
+        if plain.len() != 64 || !plain.bytes().all(|b| b.is_ascii_hexdigit()) {
+            self.invalid(
+                "certificate",
+                repeated(text),
+                "it is not a SHA-256 fingerprint in hex".to_owned(),
+            );
+            return None;
+        }
+        Some(Some(plain))
+    }
+
+    /// Refuses a field for its value, which must not be a secret.
+    pub fn invalid(&mut self, name: &'static str, value: Value, advice: String) {
+        self.0
+            .push(Refusal::new(name, Key::Invalid(name), advice).with_value(value));
+    }
+}

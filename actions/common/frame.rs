@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What surrounds an action: JSON from stdin, JSON to stdout, and what an error looks like (contract section 1).
+
+use std::io::{self, IsTerminal, Read, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, anyhow};
+use ns8_imapsync::agent::commands::CommandDescriptor;
+use ns8_imapsync::agent::journal;
+use ns8_imapsync::error::{Error, Refusal, Result};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::context::Context;
+use super::input;
+
+/// An import of many thousand rows fits in; what is larger is an accident.
+const LARGEST_INPUT: u64 = 32 * 1024 * 1024;
+
+/// One action of the module.
+pub trait Action {
+    /// Its name, `create-task`.
+    const NAME: &'static str;
+    /// What it does, in a line.
+    const ABOUT: &'static str;
+    /// Its input, as it comes: right types, values still unchecked.
+    type Input: DeserializeOwned + JsonSchema;
+    /// Its output; what serializes to null prints nothing.
+    type Output: Serialize + JsonSchema;
+
+    /// Does it.
+    ///
+    /// # Errors
+    /// Refusals for what the administrator can mend, failures for the rest.
+    fn run(context: &Context, input: Self::Input) -> Result<Self::Output>;
+}
+
+/// Runs an action as the agent does.
+pub fn run<A: Action>() -> ExitCode {
+    let commands = CommandDescriptor::open();
+    let context = Context::new(commands);
+    let outcome = read_input()
+        .and_then(input::parse)
+        .and_then(|input| A::run(&context, input))
+        .and_then(|output| Ok(serde_json::to_value(output).context("cannot write the output")?));
+    let (text, code) = match outcome {
+        Ok(Value::Null) => (None, 0),
+        Ok(output) => (Some(output), 0),
+        Err(error) => {
+            let code = error.exit_code();
+            (report(&context, &error), code)
+        }
+    };
+    match text.map_or(Ok(()), |text| print(&text)) {
+        Ok(()) => ExitCode::from(code),
+        Err(error) => {
+            journal::error(format_args!("cannot write the output: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Tells what went wrong; the refusals go to stdout as well.
+fn report(context: &Context, error: &Error) -> Option<Value> {
+    match error {
+        Error::Refused(refusals) => {
+            context.commands.validation_failed();
+            for refusal in refusals {
+                journal::warning(refusal);
+            }
+            Some(refusals.iter().map(Refusal::to_json).collect())
+        }
+        Error::Failed(_) => {
+            journal::error(error);
+            None
+        }
+    }
+}
+
+/// Empty input, `null` and `{}` are all no input.
+fn read_input() -> Result<Map<String, Value>> {
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        return Ok(Map::new());
+    }
+    let mut bytes = Vec::new();
+    stdin
+        .lock()
+        .take(LARGEST_INPUT + 1)
+        .read_to_end(&mut bytes)
+        .context("cannot read the input")?;
+    if bytes.len() as u64 > LARGEST_INPUT {
+        return Err(anyhow!("the input is larger than {} MiB", LARGEST_INPUT >> 20).into());
+    }
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Map::new());
+    }
+    // The cause would tell a position only, never the text.
+    match serde_json::from_slice(&bytes).context("the input is not JSON")? {
+        Value::Null => Ok(Map::new()),
+        Value::Object(fields) => Ok(fields),
+        _ => Err(anyhow!("the input is not a JSON object").into()),
+    }
+}
+
+fn print(output: &Value) -> io::Result<()> {
+    let mut text = output.to_string();
+    text.push('\n');
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}

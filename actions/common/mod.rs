@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What the applets share.
+//!
+//! [`applet`]: one row of the table · [`frame`]: what surrounds an action · [`input`]: from JSON to a typed
+//! request · [`context`]: the instance · [`fields`]: the fields of a task · [`selection`]: which tasks ·
+//! [`candidate`]: settings on their way to becoming a task · [`runs`]: starting, stopping and taking a task
+
+pub mod applet;
+pub mod candidate;
+pub mod context;
+pub mod fields;
+pub mod frame;
+pub mod input;
+pub mod runs;
+pub mod schema;
+pub mod secret;
+pub mod selection;
+pub mod settings;
+pub mod state;

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The JSON Schemas (draft-07) of an action, made from its Rust types.
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value};
+
+use super::frame::Action;
+
+/// The schemas as the agent checks them; `None` where there is nothing to check.
+pub struct Schemas {
+    /// `validate-input.json`.
+    pub input: Option<Value>,
+    /// `validate-output.json`.
+    pub output: Option<Value>,
+}
+
+/// The schemas of an action.
+pub fn of<A: Action>() -> Schemas {
+    let input = schema::<A::Input>();
+    let output = schema::<A::Output>();
+    Schemas {
+        input: has_fields(&input).then(|| published(input, A::NAME, "input")),
+        // The agent takes no output for a violation: where there may be none, there is no schema.
+        output: (!may_be_null(&output)).then(|| published(output, A::NAME, "output")),
+    }
+}
+
+/// The complete schema of a type, secrets included: what our own checks go by.
+pub fn schema<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<T>().to_value()
+}
+
+fn has_fields(schema: &Value) -> bool {
+    schema["properties"]
+        .as_object()
+        .is_some_and(|fields| !fields.is_empty())
+}
+
+fn may_be_null(schema: &Value) -> bool {
+    let allows = |kind: &Value| {
+        kind == "null"
+            || kind
+                .as_array()
+                .is_some_and(|kinds| kinds.contains(&"null".into()))
+    };
+    allows(&schema["type"])
+        || schema["anyOf"]
+            .as_array()
+            .is_some_and(|kinds| kinds.iter().any(may_be_null))
+}
+
+fn published(schema: Value, action: &str, direction: &str) -> Value {
+    let mut schema = schema;
+    if let Value::Object(members) = &mut schema {
+        members.insert("title".to_owned(), format!("{action} {direction}").into());
+    }
+    if holds_secret(&schema) {
+        withhold(&mut schema);
+    }
+    schema
+}
+
+fn holds_secret(schema: &Value) -> bool {
+    match schema {
+        Value::Object(members) => {
+            members.get("writeOnly") == Some(&Value::Bool(true)) || members.values().any(holds_secret)
+        }
+        Value::Array(items) => items.iter().any(holds_secret),
+        _ => false,
+    }
+}
+
+/// What the agent finds wrong, it records with the value: the whole object when a field is missing, the field
+/// when it is unknown or of the wrong type. Where a secret could be in there, the check is ours.
+fn withhold(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            let object = members.contains_key("properties");
+            if object {
+                members.remove("required");
+                members.remove("additionalProperties");
+            }
+            if members.get("writeOnly") == Some(&Value::Bool(true)) {
+                *members = Map::from_iter(members.remove_entry("description"));
+                return;
+            }
+            members.values_mut().for_each(withhold);
+        }
+        Value::Array(items) => items.iter_mut().for_each(withhold),
+        _ => {}
+    }
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Which tasks an action is about: one, all of a user, or a list.
+
+use ns8_imapsync::error::{Error, Key, Refusal, Result};
+use ns8_imapsync::task::{LocalUser, Store, TaskId, TaskName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::fields::Gather;
+
+/// One task.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TaskReference {
+    /// Whose it is.
+    pub localuser: String,
+    /// Which one.
+    pub task_id: String,
+}
+
+impl TaskReference {
+    /// The name of an existing task's files.
+    ///
+    /// # Errors
+    /// Refusals, among them `task_not_found`.
+    pub fn find(&self, store: &Store) -> Result<TaskName> {
+        let (user, id) = parse(&self.localuser, Some(&self.task_id))?;
+        let mut found = store.find(&user, id.as_ref())?;
+        found
+            .pop()
+            .ok_or_else(|| anyhow::anyhow!("no task was found").into())
+    }
+}
+
+/// A user's task, or all of them, or a list of tasks.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Selection {
+    /// Whose tasks.
+    #[serde(default)]
+    pub localuser: Option<String>,
+    /// Which one; all of the user's when this is missing.
+    #[serde(default)]
+    pub task_id: Option<String>,
+    /// Several tasks at once, instead of the other two.
+    #[serde(default)]
+    pub tasks: Option<Vec<TaskReference>>,
+}
+
+/// The answer about several tasks.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Results {
+    /// Task by task, in the order asked.
+    pub results: Vec<TaskResult>,
+}
+
+/// What became of one task.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct TaskResult {
+    /// Whose it is.
+    pub localuser: String,
+    /// Which one.
+    pub task_id: String,
+    /// What was done.
+    pub result: &'static str,
+    /// Why it was refused: a key, or null.
+    pub error: Option<String>,
+}
+
+/// What became of a task that was not handled.
+pub const REFUSED: &str = "refused";
+
+impl Selection {
+    /// Does something to every task selected. One that fails never keeps the others from being handled.
+    ///
+    /// A list is answered with a list. The other form has no answer, and fails when one of the tasks did.
+    ///
+    /// # Errors
+    /// Refusals of the selection; without a list, also what went wrong with the tasks.
+    pub fn apply(
+        &self,
+        store: &Store,
+        mut act: impl FnMut(&TaskName) -> Result<&'static str>,
+    ) -> Result<Option<Results>> {
+        let Some(tasks) = &self.tasks else {
+            let failed: Vec<Error> = self
+                .names(store)?
+                .iter()
+                .filter_map(|name| act(name).err())
+                .collect();
+            return match merged(failed) {
+                Some(error) => Err(error),
+                None => Ok(None),
+            };
+        };
+        if self.localuser.is_some() || self.task_id.is_some() {
+            return Err(Refusal::new(
+                "tasks",
+                Key::Invalid("tasks"),
+                "give either tasks, or localuser and task_id",
+            )
+            .into());
+        }
+        let results = tasks
+            .iter()
+            .map(|task| {
+                let outcome = task.find(store).and_then(|name| act(&name));
+                TaskResult::new(task, outcome)
+            })
+            .collect();
+        Ok(Some(Results { results }))
+    }
+
+    fn names(&self, store: &Store) -> Result<Vec<TaskName>> {
+        let Some(user) = &self.localuser else {
+            return Err(Refusal::required("localuser").into());
+        };
+        let (user, id) = parse(user, self.task_id.as_deref())?;
+        store.find(&user, id.as_ref())
+    }
+}
+
+impl TaskResult {
+    /// The result of one task; failures go to stderr with their reason.
+    pub fn new(task: &TaskReference, outcome: Result<&'static str>) -> Self {
+        let (result, error) = match outcome {
+            Ok(result) => (result, None),
+            Err(error) => (REFUSED, Some(key_of(&error, task))),
+        };
+        Self {
+            localuser: task.localuser.clone(),
+            task_id: task.task_id.clone(),
+            result,
+            error,
+        }
+    }
+}
+
+/// The key of an error; a failure has none of its own, its reason goes to the journal.
+fn key_of(error: &Error, task: &TaskReference) -> String {
+    ns8_imapsync::agent::journal::warning(format_args!("{}_{}: {error}", task.localuser, task.task_id));
+    match error {
+        Error::Refused(refusals) => refusals.first().map(|refusal| refusal.key.to_string()),
+        Error::Failed(_) => None,
+    }
+    .unwrap_or_else(|| "failed".to_owned())
+}
+
+/// Several errors as one: failures weigh more than refusals.
+pub fn merged(errors: Vec<Error>) -> Option<Error> {
+    let mut refused = Vec::new();
+    let mut failed: Option<String> = None;
+    for error in errors {
+        match error {
+            Error::Refused(refusals) => refused.extend(refusals),
+            Error::Failed(cause) => {
+                let text = format!("{cause:#}");
+                failed = Some(match failed {
+                    Some(before) => format!("{before}; {text}"),
+                    None => text,
+                });
+            }
+        }
+    }
+    match failed {
+        Some(text) => Some(Error::Failed(anyhow::anyhow!(text))),
+        None if refused.is_empty() => None,
+        None => Some(Error::Refused(refused)),
+    }
+}
+
+fn parse(user: &str, id: Option<&str>) -> Result<(LocalUser, Option<TaskId>)> {
+    let mut gather = Gather::default();
+    let user = gather.text("localuser", user, LocalUser::parse);
+    let id = id.map(|id| gather.text("task_id", id, TaskId::parse));
+    gather.end()?;
+    match (user, id) {
+        (Some(user), Some(Some(id))) => Ok((user, Some(id))),
+        (Some(user), None) => Ok((user, None)),
+        _ => Err(Refusal::required("localuser").into()),
+    }
+}

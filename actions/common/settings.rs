@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What of the instance's settings is ours, in `state/environment`.
+
+use super::fields::Gather;
+use super::input::repeated;
+
+/// The uuid of the mail module.
+pub const MAIL_SERVER: &str = "MAIL_SERVER";
+/// The address of the mail server.
+pub const MAIL_HOST: &str = "MAIL_HOST";
+/// Which engine runs use.
+pub const SYNC_ENGINE: &str = "SYNC_ENGINE";
+/// How many runs there are at once.
+pub const MAX_CONCURRENT_SYNCS: &str = "MAX_CONCURRENT_SYNCS";
+
+/// The largest limit of runs at once.
+const MOST_AT_ONCE: i64 = 64;
+
+/// The setting of the engine, `auto` by default.
+pub const AUTO: &str = "auto";
+
+/// The engines that can be asked for.
+pub const ENGINES: [&str; 3] = [AUTO, "imapsync", "native"];
+
+/// Reads the field `sync_engine`; `auto` is no setting.
+pub fn engine<'a>(gather: &mut Gather, name: &'a str) -> Option<&'a str> {
+    if !ENGINES.contains(&name) {
+        let advice = format!("it is one of {}", ENGINES.join(", "));
+        gather.invalid("sync_engine", repeated(name), advice);
+    }
+    Some(name).filter(|name| *name != AUTO)
+}
+
+/// Reads the field `max_concurrent_syncs`; 0 is no setting.
+pub fn limit(gather: &mut Gather, number: i64) -> Option<i64> {
+    if !(0..=MOST_AT_ONCE).contains(&number) {
+        let advice = format!("it is a number from 0 to {MOST_AT_ONCE}");
+        gather.invalid("max_concurrent_syncs", number.into(), advice);
+    }
+    Some(number).filter(|number| *number > 0)
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+use ns8_imapsync::agent::directory;
+use ns8_imapsync::container::Service;
+use ns8_imapsync::error::{Key, Refusal, Result};
+use ns8_imapsync::task::RemoteHost;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::common::context::Context;
+use crate::common::fields::Gather;
+use crate::common::frame::Action;
+use crate::common::input::repeated;
+use crate::common::settings;
+
+/// Binds the instance to a mail server (contract section 3).
+pub struct ConfigureModule;
+
+/// Which mail server.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Configuration {
+    /// The uuid of the mail module.
+    #[schemars(length(min = 1))]
+    mail_server: String,
+    /// The address of the mail server.
+    #[schemars(regex(pattern = r"\."))]
+    mail_host: String,
+    /// What moves the mail: imapsync, the module's own engine, or whichever is there.
+    #[serde(default)]
+    #[schemars(extend("enum" = ["auto", "imapsync", "native", null]))]
+    sync_engine: Option<String>,
+    /// How many runs there are at once; 0 leaves it to the module.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 64))]
+    max_concurrent_syncs: Option<i64>,
+}
+
+impl Action for ConfigureModule {
+    const NAME: &'static str = "configure-module";
+    const ABOUT: &'static str = "Binds the instance to a mail server and starts it";
+    type Input = Configuration;
+    type Output = ();
+
+    fn run(context: &Context, input: Configuration) -> Result<()> {
+        let mut gather = Gather::default();
+        if !RemoteHost::parse(&input.mail_host).is_ok_and(|host| host.as_str().contains('.')) {
+            let advice = "it is an IPv4 address or a host name with a dot in it";
+            gather.invalid("mail_host", repeated(&input.mail_host), advice.to_owned());
+        }
+        let engine = input
+            .sync_engine
+            .as_deref()
+            .map(|name| settings::engine(&mut gather, name));
+        let limit = input
+            .max_concurrent_syncs
+            .map(|number| settings::limit(&mut gather, number));
+        gather.end()?;
+        if directory::mail_server(&context.agent, &input.mail_server)?.is_none() {
+            return Err(Refusal::new(
+                "mail_server",
+                Key::MailServerIsNotValid,
+                "no mail module of the cluster has that uuid; get-configuration shows those there are",
+            )
+            .with_value(repeated(&input.mail_server))
+            .into());
+        }
+        let limit = limit.flatten().map(|number| number.to_string());
+        let mut changes = vec![
+            (settings::MAIL_SERVER, Some(input.mail_server.as_str())),
+            (settings::MAIL_HOST, Some(input.mail_host.as_str())),
+        ];
+        if let Some(engine) = engine {
+            changes.push((settings::SYNC_ENGINE, engine));
+        }
+        if input.max_concurrent_syncs.is_some() {
+            changes.push((settings::MAX_CONCURRENT_SYNCS, limit.as_deref()));
+        }
+        context.store.create_folders()?;
+        context.environment.change(&changes)?;
+        context.commands.progress(30);
+        let service = Service::find()?;
+        service.enable()?;
+        service.restart()
+    }
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+use ns8_imapsync::error::Result;
+
+use crate::common::context::Context;
+use crate::common::frame::Action;
+use crate::common::runs;
+use crate::common::selection::{Results, Selection};
+
+/// Deletes tasks with all their files (contract section 3).
+pub struct DeleteTask;
+
+impl Action for DeleteTask {
+    const NAME: &'static str = "delete-task";
+    const ABOUT: &'static str = "Deletes a task, all tasks of a user, or a list of tasks; no mail is touched";
+    type Input = Selection;
+    type Output = Option<Results>;
+
+    fn run(context: &Context, selection: Selection) -> Result<Option<Results>> {
+        selection.apply(&context.store, |name| {
+            let lock = runs::take(&context.store, name)?;
+            context.store.remove(lock, name)?;
+            Ok("deleted")
+        })
+    }
+}

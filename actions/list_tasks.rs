@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use ns8_imapsync::agent::cluster::Cluster;
+use ns8_imapsync::agent::{directory, journal};
+use ns8_imapsync::error::Result;
+use ns8_imapsync::task::report::Report;
+use ns8_imapsync::task::status::Status;
+use ns8_imapsync::task::{Store, Task, TaskName};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::common::context::Context;
+use crate::common::frame::Action;
+use crate::common::settings;
+use crate::common::state::{self, State};
+use crate::get_configuration::Nothing;
+
+/// Somebody looks at an empty page meanwhile.
+const MAILBOXES: Duration = Duration::from_secs(15);
+
+/// Lists the tasks, and the mailboxes that can have some (contract section 3).
+pub struct ListTasks;
+
+/// The tasks and the mailboxes.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Listing {
+    enabled_mailboxes: Vec<Mailbox>,
+    user_properties: Vec<Entry>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Mailbox {
+    name: String,
+    label: String,
+    value: String,
+}
+
+/// One task. Names and forms are those of the page and of older versions.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    task_id: String,
+    localuser: String,
+    remoteusername: String,
+    remotehostname: String,
+    remoteport: String,
+    security: &'static str,
+    delete_local: bool,
+    deletefolder: &'static str,
+    exclude: String,
+    delete_remote: bool,
+    sieve_enabled: bool,
+    expunge_remote: &'static str,
+    cron: String,
+    folder_inbox: &'static str,
+    foldersynchronization: &'static str,
+    delete_remote_older: u32,
+    /// Always empty: a password never leaves the state folder.
+    remotepassword: &'static str,
+    service_running: bool,
+    last_sync_timestamp: Option<i64>,
+    last_sync_exit_code: Option<i32>,
+    has_log: bool,
+    state: State,
+    next_run: Option<i64>,
+    last_sync_duration: Option<i64>,
+    last_sync_messages: Option<u64>,
+    last_sync_error: Option<String>,
+    certificate: Option<String>,
+}
+
+impl Action for ListTasks {
+    const NAME: &'static str = "list-tasks";
+    const ABOUT: &'static str = "Lists the tasks, and the mailboxes that can have some";
+    type Input = Nothing;
+    type Output = Listing;
+
+    fn run(context: &Context, _: Nothing) -> Result<Listing> {
+        let environment = context.environment.read()?;
+        let Some(uuid) = environment.get(settings::MAIL_SERVER) else {
+            return Ok(Listing::default());
+        };
+        let mailboxes = mailboxes(context, uuid).unwrap_or_else(|error| {
+            journal::error(format_args!("the mailboxes cannot be listed: {error}"));
+            Vec::new()
+        });
+        let mailbox = |user: String| Mailbox {
+            name: user.clone(),
+            label: user.clone(),
+            value: user,
+        };
+        Ok(Listing {
+            enabled_mailboxes: mailboxes.into_iter().map(mailbox).collect(),
+            user_properties: entries(&context.store)?,
+        })
+    }
+}
+
+fn mailboxes(context: &Context, uuid: &str) -> Result<Vec<String>> {
+    let Some(server) = directory::mail_server(&context.agent, uuid)? else {
+        return Err(anyhow::anyhow!("no mail module has the uuid {uuid}; run configure-module again").into());
+    };
+    Cluster::new(&context.agent).enabled_mailboxes(&server.module_id, MAILBOXES)
+}
+
+/// Whatever cannot be read is reported, and the others are listed.
+fn entries(store: &Store) -> Result<Vec<Entry>> {
+    let now = now();
+    let mut entries = Vec::new();
+    for name in store.names()? {
+        match store.load(&name) {
+            Ok(Some(task)) => entries.push(entry(store, &name, &task, now)),
+            // Deleted meanwhile.
+            Ok(None) => {}
+            Err(error) => journal::error(format_args!("{name} cannot be listed: {error}")),
+        }
+    }
+    Ok(entries)
+}
+
+fn entry(store: &Store, name: &TaskName, task: &Task, now: i64) -> Entry {
+    let state = state::of(store, name);
+    let status = store.status(name);
+    let report = store
+        .report(name)
+        .filter(|report| status.is_some_and(|status| is_of(report, status)));
+    let when = |condition: bool, option: &'static str| if condition { option } else { "" };
+    Entry {
+        task_id: task.id.to_string(),
+        localuser: task.local_user.to_string(),
+        remoteusername: task.remote_user.to_string(),
+        remotehostname: task.remote_host.to_string(),
+        remoteport: task.remote_port.to_string(),
+        security: task.security.as_str(),
+        delete_local: task.delete_local,
+        deletefolder: when(task.delete_local, "--delete2folders"),
+        exclude: task.exclusions.as_stored(),
+        delete_remote: task.delete_remote.deletes(),
+        sieve_enabled: task.sieve,
+        expunge_remote: when(task.delete_remote.deletes(), "--noexpungeaftereach"),
+        cron: task
+            .schedule
+            .map(|schedule| schedule.to_string())
+            .unwrap_or_default(),
+        folder_inbox: task.folders.as_option(),
+        foldersynchronization: task.folders.as_str(),
+        delete_remote_older: task.delete_remote.days(),
+        remotepassword: "",
+        service_running: state != State::Idle,
+        last_sync_timestamp: status.map(|status| status.started),
+        last_sync_exit_code: status.map(|status| status.exit_code),
+        has_log: store.path(name, "log").exists(),
+        state,
+        next_run: task.schedule.map(|schedule| schedule.next_start(now)),
+        last_sync_duration: report
+            .as_ref()
+            .map(|report| (report.ended - report.started).max(0)),
+        last_sync_messages: report.as_ref().map(|report| report.messages.copied),
+        last_sync_error: report.and_then(|report| report.error),
+        certificate: store.options(name).certificate,
+    }
+}
+
+/// Whether a report is about the run of a status: a run of another program leaves a status only.
+fn is_of(report: &Report, status: Status) -> bool {
+    report.started == status.started && report.exit_code == status.exit_code
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+use ns8_imapsync::agent::journal;
+use ns8_imapsync::container::Container;
+use ns8_imapsync::error::Result;
+
+use crate::common::context::Context;
+use crate::common::frame::Action;
+use crate::common::runs::{self, Started};
+use crate::common::selection::{Results, Selection};
+
+/// Starts runs (contract section 3).
+pub struct StartTask;
+
+impl Action for StartTask {
+    const NAME: &'static str = "start-task";
+    const ABOUT: &'static str = "Starts a task, all tasks of a user, or a list of tasks";
+    type Input = Selection;
+    type Output = Option<Results>;
+
+    fn run(context: &Context, selection: Selection) -> Result<Option<Results>> {
+        let container = Container::find()?;
+        selection.apply(&context.store, |name| {
+            Ok(match runs::start(&context.store, &container, name)? {
+                Started::Now => "started",
+                Started::Before => {
+                    journal::notice(format_args!("{name} is running already"));
+                    "already_running"
+                }
+            })
+        })
+    }
+}
