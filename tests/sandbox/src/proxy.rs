@@ -2,7 +2,7 @@
 //! Connections that misbehave: far away, or cut in the middle.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-/// A TCP proxy on 127.0.0.1 before a server.
+/// A TCP proxy before a server, on another port of the same address.
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
@@ -21,6 +21,8 @@ pub struct Proxy {
 struct Rules {
     target: SocketAddr,
     delay: Duration,
+    /// How many octets a second come from the server on each connection.
+    speed: AtomicU64,
     /// How many octets from the server pass before every connection is cut.
     budget: AtomicU64,
     connections: AtomicUsize,
@@ -30,10 +32,11 @@ struct Rules {
 impl Proxy {
     /// Passes everything on to `target`, each direction `delay` late: half of the round-trip time.
     pub fn start(target: SocketAddr, delay: Duration) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port for the proxy")?;
+        let listener = TcpListener::bind((target.ip(), 0)).context("no free port for the proxy")?;
         let rules = Arc::new(Rules {
             target,
             delay,
+            speed: AtomicU64::new(u64::MAX),
             budget: AtomicU64::new(u64::MAX),
             connections: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
@@ -57,9 +60,16 @@ impl Proxy {
         Ok(proxy)
     }
 
-    /// The port on 127.0.0.1 to connect to.
+    /// The port to connect to.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Lets so many octets a second come from the server on each connection: the line of a slow provider.
+    pub fn throttle(&self, octets_per_second: u64) {
+        self.rules
+            .speed
+            .store(octets_per_second.max(1), Ordering::Relaxed);
     }
 
     /// After so many more octets from the server, in all connections together, every connection is cut at once.
@@ -82,7 +92,7 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.rules.stopped.store(true, Ordering::Relaxed);
         // Wakes the thread that waits for a connection.
-        drop(TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)));
+        drop(TcpStream::connect((self.rules.target.ip(), self.port)));
     }
 }
 
@@ -106,7 +116,15 @@ fn pass(mut from: TcpStream, to: TcpStream, delay: Duration, metered: Option<Arc
     std::thread::spawn(move || {
         let mut buffer = vec![0; 64 * 1024];
         loop {
-            let length = match from.read(&mut buffer) {
+            let mut piece = buffer.len();
+            if let Some(speed) = metered.as_ref().map(|rules| rules.speed.load(Ordering::Relaxed))
+                && speed != u64::MAX
+            {
+                // Twenty pieces a second.
+                std::thread::sleep(Duration::from_millis(50));
+                piece = piece.min(usize::try_from(speed / 20).unwrap_or(piece)).max(1);
+            }
+            let length = match from.read(&mut buffer[..piece]) {
                 Ok(0) | Err(_) => break,
                 Ok(length) => length,
             };

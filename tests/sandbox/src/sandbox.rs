@@ -29,7 +29,7 @@ const REMOTE_USERS: &[(&str, &str)] = &[
     ("r2@example.com", "Pw-r2!"),
     ("r3@example.com", "Pw-r3!"),
     ("asc@example.com", "p\"a's$w0\\rd #%&*|;<>`x y"),
-    ("spc@example.com", "p\"a's$w0\\rd é#%&*|;<>`x y"),
+    ("special@example.com", "p\"a's$w0\\rd é#%&*|;<>`x y"),
 ];
 const LOCAL_USERS: &[(&str, &str)] = &[("u1", "Pw-u1"), ("u2", "Pw-u2"), ("u3", "Pw-u3")];
 
@@ -248,7 +248,7 @@ impl Sandbox {
     }
 
     /// The server from which mail is pulled; `r1@example.com` … `r3@example.com` with `Pw-r1!` …,
-    /// `asc@` and `spc@example.com` with difficult passwords.
+    /// `asc@` and `special@example.com` with difficult passwords.
     pub fn remote(&self) -> &MailServer {
         &self.remote
     }
