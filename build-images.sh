@@ -1,134 +1,177 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Builds what an instance is made of. Without an argument: both images, with buildah.
 #
-#   ./build-images.sh                  the module image and the binary image
-#   ./build-images.sh program          the static program; prints its path
-#   ./build-images.sh imageroot DIR    what the module image unpacks on a node, put into DIR
+# Builds what NethServer 8 installs.
 #
-# Variables, with their defaults:
-#   REPOBASE        ghcr.io/nethserver   where the images belong
+#   ./build-images.sh                  builds both images with buildah: the module's and the container's
+#   ./build-images.sh module|binary    builds one of them
+#   ./build-images.sh imageroot DIR    assembles the complete image root into DIR: no container tool is needed
+#   ./build-images.sh program          builds the static program and prints its path
+#
+# The program in it is static: it runs on every node of the same architecture, whatever C library is there.
+#
+# Variables and their defaults:
+#   REPOBASE        ghcr.io/nethserver    where the images belong
 #   IMAGETAG        latest
-#   ARCH            this machine's       x86_64 or aarch64; the program is built for it, the base fetched for it
-#   BINARY_BASE     Alpine, pinned       the base of the binary image
-#   BINARY_INSTALL  with apk             the command that installs imapsync, cronie and what they need in the base;
-#                                        empty for a base that has them
-#   PROGRAM         built                a static program to take instead of building one
+#   ARCH            this machine's        x86_64 or aarch64
+#   PROGRAM         built                 a static program to take instead of building one
+#   BINARY_BASE     Alpine                the image that the container's image starts from
+#   BINARY_INSTALL  with apk              installs imapsync and cronie there; empty for a base that has them
+
 set -euo pipefail
 cd "$(dirname "$0")"
+. tests/lib/packages.sh
 
 repobase=${REPOBASE:-ghcr.io/nethserver}
 tag=${IMAGETAG:-latest}
-arch=${ARCH:-$(uname -m)}
 binary_base=${BINARY_BASE:-docker.io/library/alpine:3.22.1}
+# apk has done its work then; what it knows about the packages stays, for those who look for known weaknesses.
 binary_install=${BINARY_INSTALL-apk add --no-cache imapsync cronie ca-certificates tzdata && rm -f /sbin/apk}
 
-fail() {
-    echo "build-images.sh: $1" >&2
+usage() {
+    sed -n '4,/^$/s/^# \{0,1\}//p' "$0"
+}
+
+die() {
+    echo "build-images.sh: $*" >&2
     exit 1
 }
 
+arch=${ARCH:-$(uname -m)}
 case $arch in
-    x86_64) platform=amd64 ;;
-    aarch64 | arm64) arch=aarch64 platform=arm64 ;;
-    *) fail "ARCH is $arch; it is x86_64 or aarch64" ;;
+    x86_64) platform=linux/amd64 ;;
+    aarch64) platform=linux/arm64 ;;
+    *) die "there are no images for $arch: set ARCH to x86_64 or aarch64" ;;
 esac
 
-# The program, linked with nothing but itself, so that it runs on the host and in any container.
-program() {
+# Builds the static program and prints its path.
+build_program() {
     if [ -n "${PROGRAM:-}" ]; then
+        [ -x "$PROGRAM" ] || die "PROGRAM=$PROGRAM is no program"
         echo "$PROGRAM"
         return
     fi
+    command -v cargo > /dev/null || die "cargo is missing: install Rust from https://rustup.rs"
     local target=$arch-unknown-linux-gnu
-    RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static" \
-        cargo build --locked --release --quiet --target "$target" --package ns8-imapsync-actions >&2
+    # With an explicit target the flags do not reach build scripts and macros, which must stay dynamic.
+    RUSTFLAGS='-C target-feature=+crt-static' \
+        cargo build --quiet --locked --release --target "$target" --package ns8-imapsync-actions >&2
     echo "${CARGO_TARGET_DIR:-target}/$target/release/ns8-imapsync"
 }
 
-imageroot() {
-    [ -n "${1:-}" ] || fail "imageroot needs a folder"
-    mkdir -p "$1"
-    cp -a imageroot/. "$1"
-    install -D -m 755 "$(program)" "$1/bin/ns8-imapsync"
+# A static program has no interpreter: the dynamic loader refuses to list what it would load.
+prove_static() {
+    if ldd "$1" 2>&1 | grep -q '=>\|ld-linux'; then
+        ldd "$1" >&2
+        die "$1 is not static"
+    fi
+    [ "$arch" != "$(uname -m)" ] || "$1" --version > /dev/null || die "$1 does not run"
 }
 
-# The web page, built with the very packages that its lock file names.
-page() {
+assemble_imageroot() {
+    local dir=$1 program
+    [ ! -e "$dir" ] || [ -z "$(ls -A "$dir")" ] || [ -e "$dir/bin/ns8-imapsync" ] \
+        || die "$dir is neither empty nor an image root made before: choose another folder"
+    program=$(build_program)
+    prove_static "$program"
+    rm -rf "$dir"
+    mkdir -p "$dir"
+    cp -a imageroot/. "$dir/"
+    mkdir -p "$dir/bin"
+    install -m 0755 "$program" "$dir/bin/ns8-imapsync"
+    local dangling
+    dangling=$(find "$dir" -xtype l)
+    [ -z "$dangling" ] || die "these links lead nowhere: $dangling"
+    echo "Image root: $dir ($(du -h "$dir/bin/ns8-imapsync" | cut -f1) static program," \
+        "$(find "$dir/actions" -mindepth 1 -maxdepth 1 -type d 2> /dev/null | wc -l) actions)"
+}
+
+# The web page, from the very packages that its lock file names.
+build_page() {
+    need_packages npm=npm >&2
     (cd ui && npm ci --no-audit --no-fund && npm run build) >&2
 }
 
-need_buildah() {
-    command -v buildah > /dev/null || fail "buildah is not installed: apt-get install buildah"
-}
+# What both images say about themselves.
+describe=(
+    --label org.opencontainers.image.source=https://github.com/NethServer/ns8-imapsync
+    --label org.opencontainers.image.licenses=GPL-3.0-or-later
+)
 
-# What crond runs in: the base, stock imapsync, cronie, our program. Prints the image's name.
-binary_image() {
-    local image=$repobase/imapsync-binary:$tag container
-    # The health check is no part of an OCI image's format.
-    local -x BUILDAH_FORMAT=docker
-    container=$(buildah from --format docker --platform "linux/$platform" "$binary_base")
-    if [ -n "$binary_install" ]; then
-        buildah run "$container" -- sh -c "$binary_install" >&2
-    fi
-    buildah add --quiet --chmod 755 "$container" "$(program)" /usr/local/bin/syncctl >&2
-    buildah config \
-        --cmd '["crond","-f","-m","off"]' \
-        --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-        --workingdir / \
-        --label org.opencontainers.image.source=https://github.com/NethServer/ns8-imapsync \
-        --label org.opencontainers.image.licenses=GPL-3.0-or-later \
-        --healthcheck 'CMD /usr/local/bin/syncctl engine' \
-        --healthcheck-interval 5m \
-        --healthcheck-timeout 30s \
-        "$container" >&2
-    buildah commit --quiet --format docker --rm "$container" "$image" >&2
-    echo "$image"
-}
-
-# What add-module unpacks. Prints the image's name.
-module_image() {
+# What add-module unpacks on a node. Prints the image's name.
+build_module_image() {
     local image=$repobase/imapsync:$tag container
-    mkdir -p target
-    work=$(mktemp -d target/image.XXXXXX)
-    trap 'rm -rf -- "$work"' EXIT
-    imageroot "$work/imageroot"
-    page
-    container=$(buildah from --platform "linux/$platform" scratch)
-    buildah add --quiet "$container" "$work/imageroot" /imageroot >&2
-    buildah add --quiet "$container" ui/dist /ui >&2
-    buildah config \
-        --entrypoint / \
+    assemble_imageroot target/image/imageroot >&2
+    build_page
+    container=$(buildah from --platform "$platform" scratch)
+    buildah add --quiet "$container" target/image/imageroot /imageroot > /dev/null
+    buildah add --quiet "$container" ui/dist /ui > /dev/null
+    buildah config --entrypoint / \
         --label org.nethserver.authorizations=mail@any:mailadm \
         --label org.nethserver.rootfull=0 \
         --label org.nethserver.min-core=3.3.0 \
         --label "org.nethserver.images=$repobase/imapsync-binary:$tag" \
-        --label org.opencontainers.image.source=https://github.com/NethServer/ns8-imapsync \
-        --label org.opencontainers.image.licenses=GPL-3.0-or-later \
-        "$container" >&2
-    buildah commit --quiet --rm "$container" "$image" >&2
+        "${describe[@]}" "$container"
+    buildah commit --quiet --rm "$container" "$image" > /dev/null
     echo "$image"
 }
 
-case ${1:-} in
-    program) program ;;
-    imageroot) imageroot "${2:-}" ;;
-    binary)
-        need_buildah
-        binary_image
+# What the runs live in: the base, stock imapsync, cronie, our program. Prints the image's name.
+build_binary_image() {
+    local image=$repobase/imapsync-binary:$tag container program
+    program=$(build_program)
+    prove_static "$program"
+    # A health check is no part of the OCI format.
+    container=$(buildah from --format docker --platform "$platform" "$binary_base")
+    if [ -n "$binary_install" ]; then
+        buildah run "$container" -- sh -c "$binary_install" >&2
+    fi
+    buildah add --quiet --chmod 755 "$container" "$program" /usr/local/bin/syncctl > /dev/null
+    BUILDAH_FORMAT=docker buildah config \
+        --cmd '["crond","-f","-m","off"]' \
+        --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+        --workingdir / \
+        --healthcheck 'CMD /usr/local/bin/syncctl engine' \
+        --healthcheck-interval 5m \
+        --healthcheck-timeout 30s \
+        "${describe[@]}" "$container"
+    buildah commit --quiet --format docker --rm "$container" "$image" > /dev/null
+    echo "$image"
+}
+
+# Builds the images named, the program once for all of them.
+build_images() {
+    need_packages buildah=buildah >&2
+    PROGRAM=$(build_program)
+    local images=() image
+    for image; do
+        images+=("$("build_${image}_image")")
+    done
+    printf '%s\n' "${images[@]}"
+    if [ -n "${GITHUB_OUTPUT:-}" ]; then
+        printf 'images=%s\n' "${images[*]}" >> "$GITHUB_OUTPUT"
+    fi
+}
+
+case "${1:-}" in
+    "") build_images module binary ;;
+    module | binary)
+        [ $# -eq 1 ] || { usage >&2 && exit 2; }
+        build_images "$1"
         ;;
-    module)
-        need_buildah
-        module_image
+    imageroot)
+        [ $# -eq 2 ] || { usage >&2 && exit 2; }
+        assemble_imageroot "$2"
         ;;
-    '')
-        need_buildah
-        PROGRAM=$(program)
-        images=("$(module_image)" "$(binary_image)")
-        printf '%s\n' "${images[@]}"
-        if [ -n "${GITHUB_OUTPUT:-}" ]; then
-            printf 'images=%s\n' "${images[*]}" >> "$GITHUB_OUTPUT"
-        fi
+    program)
+        [ $# -eq 1 ] || { usage >&2 && exit 2; }
+        build_program
         ;;
-    *) fail "unknown argument $1; read the first lines of this file" ;;
+    -h | --help)
+        usage
+        ;;
+    *)
+        usage >&2
+        exit 2
+        ;;
 esac

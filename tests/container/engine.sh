@@ -16,15 +16,9 @@ cannot() {
 
 program=$(readlink -f "${1:?the static program is missing}")
 [ "$(id -u)" = 0 ] || cannot "building its base with debootstrap needs root"
-missing=()
-for tool in podman buildah runc conmon jq debootstrap; do
-    command -v "$tool" > /dev/null || missing+=("$tool")
-done
-if [ ${#missing[@]} -gt 0 ]; then
-    command -v apt-get > /dev/null || cannot "${missing[*]} are not installed, and there is no apt-get"
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" > /dev/null 2>&1 \
-        || cannot "apt-get cannot install ${missing[*]}"
-fi
+. "$here/../lib/packages.sh"
+need_packages podman=podman buildah=buildah runc=runc conmon=conmon jq=jq debootstrap=debootstrap > /dev/null 2>&1 \
+    || cannot "podman, buildah, runc, conmon, jq or debootstrap is missing and cannot be installed"
 
 mkdir -p "$cache/containers"
 # One engine at a time; whoever waits here finds the images ready.

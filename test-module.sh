@@ -1,0 +1,52 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+#   ./test-module.sh                                    all tests, here: the module runs in a sandbox
+#   ./test-module.sh NODE_ADDR IMAGE [robot options]    the acceptance suite on a real node, over SSH
+#
+# On a node it adds the module from IMAGE, and removes it at the end. SSH_KEYFILE is the key of root@NODE_ADDR
+# (default ~/.ssh/id_ecdsa). Results of the acceptance suite are in tests/outputs/.
+
+set -euo pipefail
+cd "$(dirname "$0")"
+. tests/lib/packages.sh
+
+# Robot Framework in an environment of its own; python's is left alone.
+robot() {
+    local venv=target/robot
+    if ! "$venv/bin/robot" --version > /dev/null 2>&1 && [ ! -e "$venv/complete" ]; then
+        need_packages python3=python3 /usr/lib/python3/dist-packages/ensurepip=python3-venv
+        python3 -m venv "$venv"
+        "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement tests/requirements.txt
+        touch "$venv/complete"
+    fi
+    "$venv/bin/python" -m robot --outputdir tests/outputs "$@"
+}
+
+here() {
+    need_sandbox_packages
+    # The sandbox installs the module from exactly what would go into the image.
+    ./build-images.sh imageroot target/test-imageroot
+    export SANDBOX_IMAGEROOT=$PWD/target/test-imageroot
+    cargo test --quiet --locked --workspace --no-run
+    cargo test --locked --workspace
+    if compgen -G 'tests/*.robot' > /dev/null; then
+        SANDBOX_PROGRAM=$PWD/target/debug/sandbox robot tests/
+    fi
+}
+
+case "${1:-}" in
+    "") here ;;
+    -h | --help) sed -n 's/^# \{0,1\}//; 3,7p' "$0" ;;
+    *)
+        [ $# -ge 2 ] || {
+            echo "usage: ./test-module.sh [NODE_ADDR IMAGE [robot options]]" >&2
+            exit 2
+        }
+        node=$1
+        image=$2
+        shift 2
+        robot --variable "NODE_ADDR:$node" --variable "IMAGE_URL:$image" \
+            --variable "SSH_KEYFILE:${SSH_KEYFILE:-$HOME/.ssh/id_ecdsa}" "$@" tests/
+        ;;
+esac

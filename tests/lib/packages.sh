@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Sourced by the scripts of the project: Debian packages that they need.
+
+# need_packages PROGRAM=PACKAGE… installs the package of every program that is not there. A program may also be
+# given as the path of a file. Says nothing when nothing is missing.
+need_packages() {
+    local pair missing=()
+    local PATH=$PATH:/usr/sbin:/sbin
+    for pair; do
+        case ${pair%%=*} in
+            /*) [ -e "${pair%%=*}" ] ;;
+            *) command -v "${pair%%=*}" > /dev/null ;;
+        esac || missing+=("${pair#*=}")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
+    local become=()
+    if [ "$(id -u)" -ne 0 ]; then
+        if ! command -v sudo > /dev/null || ! sudo -n true 2> /dev/null && [ ! -t 0 ]; then
+            echo "Missing Debian packages: ${missing[*]}" >&2
+            echo "Install them as root: apt-get install ${missing[*]}" >&2
+            return 1
+        fi
+        become=(sudo)
+    fi
+    command -v apt-get > /dev/null || {
+        echo "Missing: ${missing[*]} (names of Debian's packages; there is no apt-get here)" >&2
+        return 1
+    }
+    echo "Installing ${missing[*]}"
+    local log
+    log=$(mktemp)
+    # The servers are started by the sandbox only: a package must not start its own.
+    if ! {
+        "${become[@]}" apt-get update -q \
+            && "${become[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+                apt-get install -q -y --no-install-recommends "${missing[@]}"
+    } > "$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        rm -f "$log"
+        echo "Cannot install ${missing[*]}" >&2
+        return 1
+    fi
+    rm -f "$log"
+}
+
+# What a build and the sandbox need on a fresh Debian 12 with Rust.
+need_sandbox_packages() {
+    command -v cargo > /dev/null || {
+        echo "cargo is missing: install Rust from https://rustup.rs" >&2
+        return 1
+    }
+    need_packages \
+        cc=build-essential \
+        dovecot=dovecot-imapd \
+        /usr/lib/dovecot/imap=dovecot-imapd \
+        /usr/lib/dovecot/modules/lib95_imap_filter_sieve_plugin.so=dovecot-sieve \
+        redis-server=redis-server \
+        redis-cli=redis-tools \
+        setpriv=util-linux
+}

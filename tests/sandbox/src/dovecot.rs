@@ -1,0 +1,503 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! A real Dovecot of Debian, run as an ordinary user: somebody's IMAP server, or the node's mail module.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::locked;
+use crate::mail::{self, Mailbox, NewMail, Side, read_mailbox};
+use crate::node::Node;
+use crate::server::{Server, free_port};
+
+/// As root the server runs under this user: Dovecot opens no mailbox as root.
+const UNPRIVILEGED: &str = "nobody";
+
+/// One of the two mail servers.
+///
+/// They listen on different addresses of the loopback network: a connection from 127.0.0.1 then is a foreign
+/// one to Dovecot, so that its rules about plain-text passwords apply as they do between machines.
+#[derive(Debug)]
+pub struct MailServer {
+    node: Node,
+    side: Side,
+    ports: Mutex<(u16, u16)>,
+    owner: Owner,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    server: Option<Server>,
+    users: BTreeMap<String, String>,
+    master: Option<String>,
+    extra: String,
+    generation: usize,
+}
+
+/// The user who owns the mail.
+#[derive(Clone, Debug)]
+struct Owner {
+    user: String,
+    group: String,
+    /// User and group id, when they are not ours.
+    ids: Option<(u32, u32)>,
+}
+
+impl Owner {
+    fn detect() -> anyhow::Result<Self> {
+        if !rustix::process::geteuid().is_root() {
+            return Ok(Self {
+                user: identity(&["-un"])?,
+                group: identity(&["-gn"])?,
+                ids: None,
+            });
+        }
+        let ids = (
+            identity(&["-u", UNPRIVILEGED])?.parse()?,
+            identity(&["-g", UNPRIVILEGED])?.parse()?,
+        );
+        Ok(Self {
+            user: UNPRIVILEGED.into(),
+            group: identity(&["-gn", UNPRIVILEGED])?,
+            ids: Some(ids),
+        })
+    }
+
+    /// A command that runs under this user.
+    fn command(&self, program: &str) -> Command {
+        let mut command = match self.ids {
+            None => Command::new(program),
+            Some((user, group)) => {
+                let mut command = Command::new("setpriv");
+                command.args([
+                    &format!("--reuid={user}"),
+                    &format!("--regid={group}"),
+                    "--clear-groups",
+                    program,
+                ]);
+                command
+            }
+        };
+        command.env("PATH", crate::system_path());
+        command
+    }
+}
+
+fn identity(arguments: &[&str]) -> anyhow::Result<String> {
+    let output = Command::new("id")
+        .args(arguments)
+        .output()
+        .context("cannot run id")?;
+    if !output.status.success() {
+        bail!(
+            "id {}: {}",
+            arguments.join(" "),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+impl MailServer {
+    pub(crate) fn start(
+        node: &Node,
+        side: Side,
+        users: &[(&str, &str)],
+        master_password: Option<&str>,
+    ) -> anyhow::Result<Self> {
+        let server = Self {
+            node: node.clone(),
+            side,
+            ports: Mutex::default(),
+            owner: Owner::detect()?,
+            state: Mutex::default(),
+        };
+        {
+            let mut state = locked(&server.state);
+            state.users = users
+                .iter()
+                .map(|&(user, password)| (user.into(), password.into()))
+                .collect();
+            state.master = master_password.map(str::to_owned);
+        }
+        server.prepare()?;
+        let mut result = Ok(());
+        for _ in 0..3 {
+            *locked(&server.ports) = (free_port(server.address())?, free_port(server.address())?);
+            result = server.restart();
+            if result.is_ok() {
+                return Ok(server);
+            }
+        }
+        result.with_context(|| format!("cannot start the {} Dovecot:\n{}", side.name(), server.log()))?;
+        Ok(server)
+    }
+
+    /// A running sandbox's server as another process sees it: mail can be read and delivered, and no more.
+    pub fn attach(node: &Node, side: Side) -> anyhow::Result<Self> {
+        let owner = Owner::detect()?;
+        Ok(Self {
+            node: node.clone(),
+            side,
+            ports: Mutex::default(),
+            owner,
+            state: Mutex::default(),
+        })
+    }
+
+    /// The address it listens on.
+    pub fn address(&self) -> Ipv4Addr {
+        match self.side {
+            Side::Local => Ipv4Addr::new(127, 0, 0, 2),
+            Side::Remote => Ipv4Addr::new(127, 0, 0, 3),
+        }
+    }
+
+    /// The port for plain text and STARTTLS.
+    pub fn port(&self) -> u16 {
+        locked(&self.ports).0
+    }
+
+    /// The IMAPS port.
+    pub fn tls_port(&self) -> u16 {
+        locked(&self.ports).1
+    }
+
+    /// The certificate's SHA-256 fingerprint, lower-case hex.
+    pub fn certificate(&self) -> anyhow::Result<String> {
+        Ok(std::fs::read_to_string(self.dir().join("cert.sha256"))?)
+    }
+
+    /// Replaces the certificate by a fresh one and restarts.
+    pub fn renew_certificate(&self) -> anyhow::Result<()> {
+        self.write_certificate()?;
+        self.restart()
+    }
+
+    /// Creates a user or changes the password.
+    pub fn set_user(&self, user: &str, password: &str) -> anyhow::Result<()> {
+        locked(&self.state)
+            .users
+            .insert(user.to_owned(), password.to_owned());
+        self.write_users()
+    }
+
+    /// Removes a user; the mail stays.
+    pub fn remove_user(&self, user: &str) -> anyhow::Result<()> {
+        locked(&self.state).users.remove(user);
+        self.write_users()
+    }
+
+    /// The names of all users.
+    pub fn users(&self) -> Vec<String> {
+        locked(&self.state).users.keys().cloned().collect()
+    }
+
+    /// Adds lines to the configuration, in place of those added before, and restarts: to take capabilities
+    /// away (`imap_capability = IMAP4rev1`), to set a quota, to switch STARTTLS off (`ssl = no`).
+    pub fn reconfigure(&self, extra: &str) -> anyhow::Result<()> {
+        extra.clone_into(&mut locked(&self.state).extra);
+        self.restart()
+    }
+
+    /// Stops the server.
+    pub fn stop(&self) {
+        locked(&self.state).server.take();
+    }
+
+    /// Starts it, after stopping it if it runs; the ports stay the same.
+    pub fn restart(&self) -> anyhow::Result<()> {
+        self.stop();
+        std::fs::write(self.dir().join("dovecot.conf"), self.configuration()?)?;
+        self.write_users()?;
+        let mut command = self.owner.command("dovecot");
+        command.args(["-F", "-c"]).arg(self.dir().join("dovecot.conf"));
+        let addresses = [self.port(), self.tls_port()].map(|port| SocketAddr::from((self.address(), port)));
+        let server = Server::start(&self.node, command, || greets(addresses[0]))?;
+        locked(&self.state).server = Some(server);
+        Ok(())
+    }
+
+    /// Delivers mail to a user.
+    pub fn deliver(&self, user: &str, mails: &[NewMail]) -> anyhow::Result<()> {
+        self.own_home(user)?;
+        mail::deliver(&self.home(user).join("Maildir"), self.owner.ids, mails)
+    }
+
+    /// Creates an empty folder; its levels are separated by `/`.
+    pub fn create_folder(&self, user: &str, path: &str) -> anyhow::Result<()> {
+        self.own_home(user)?;
+        let levels: Vec<String> = path.split('/').map(str::to_owned).collect();
+        mail::create_folder(&self.home(user).join("Maildir"), self.owner.ids, &levels)
+    }
+
+    /// Installs the user's active Sieve script.
+    pub fn set_sieve(&self, user: &str, script: &str) -> anyhow::Result<()> {
+        self.own_home(user)?;
+        let path = self.home(user).join(".dovecot.sieve");
+        std::fs::write(&path, script)?;
+        self.own(&path)
+    }
+
+    /// All folders and messages of a user, as IMAP shows them.
+    pub fn mailbox(&self, user: &str) -> anyhow::Result<Mailbox> {
+        let mut command = self.doveadm();
+        command.args(["exec", "imap", "-u", user]);
+        read_mailbox(command)
+            .with_context(|| format!("cannot read the {} mailbox of {user}", self.side.name()))
+    }
+
+    /// How many messages a user has, counted on the disk: cheap enough to ask while mail arrives.
+    pub fn count(&self, user: &str) -> anyhow::Result<usize> {
+        let root = self.home(user).join("Maildir");
+        let mut folders = vec![root.clone()];
+        if root.is_dir() {
+            for entry in root.read_dir()?.flatten() {
+                if entry.file_name().to_string_lossy().starts_with('.') {
+                    folders.push(entry.path());
+                }
+            }
+        }
+        let files = |dir: PathBuf| dir.read_dir().map_or(0, Iterator::count);
+        Ok(folders
+            .iter()
+            .map(|folder| files(folder.join("cur")) + files(folder.join("new")))
+            .sum())
+    }
+
+    /// Runs `doveadm` with these arguments on this server and gives its output.
+    pub fn doveadm_run(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let output = self
+            .doveadm()
+            .args(arguments)
+            .output()
+            .context("cannot run doveadm")?;
+        if !output.status.success() {
+            bail!(
+                "doveadm {}: {}",
+                arguments.join(" "),
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Everything that the server has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir().join("log")).unwrap_or_default()
+    }
+
+    fn doveadm(&self) -> Command {
+        let mut command = self.owner.command("doveadm");
+        command
+            .arg("-c")
+            .arg(self.dir().join("dovecot.conf"))
+            .env("HOME", self.dir())
+            .current_dir(self.dir());
+        command
+    }
+
+    fn dir(&self) -> PathBuf {
+        self.node.server(self.side)
+    }
+
+    fn home(&self, user: &str) -> PathBuf {
+        self.dir().join("mail").join(user.to_lowercase())
+    }
+
+    fn own(&self, path: &std::path::Path) -> anyhow::Result<()> {
+        if let Some((user, group)) = self.owner.ids {
+            chown(path, Some(user), Some(group))?;
+        }
+        Ok(())
+    }
+
+    fn own_home(&self, user: &str) -> anyhow::Result<()> {
+        let home = self.home(user);
+        std::fs::create_dir_all(&home)?;
+        self.own(&home)
+    }
+
+    fn prepare(&self) -> anyhow::Result<()> {
+        for dir in ["", "run", "state", "mail"] {
+            let path = self.dir().join(dir);
+            std::fs::create_dir_all(&path)?;
+            self.own(&path)?;
+        }
+        self.write_certificate()
+    }
+
+    /// A self-signed certificate, as small providers and test machines have it.
+    fn write_certificate(&self) -> anyhow::Result<()> {
+        use sha2::{Digest, Sha256};
+        let names = vec![
+            format!("{}.rig.test", self.side.name()),
+            self.address().to_string(),
+        ];
+        let made = rcgen::generate_simple_self_signed(names)?;
+        let digest: String = Sha256::digest(made.cert.der())
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let key = self.dir().join("key.pem");
+        std::fs::write(&key, "")?;
+        std::fs::set_permissions(&key, PermissionsExt::from_mode(0o600))?;
+        std::fs::write(&key, made.signing_key.serialize_pem())?;
+        self.own(&key)?;
+        std::fs::write(self.dir().join("cert.pem"), made.cert.pem())?;
+        std::fs::write(self.dir().join("cert.sha256"), digest)?;
+        Ok(())
+    }
+
+    fn write_users(&self) -> anyhow::Result<()> {
+        let mut state = locked(&self.state);
+        // Dovecot notices a change by time and size of the file; the growing line makes sure of the size.
+        state.generation += 1;
+        let mut text = format!("#{}\n", "#".repeat(state.generation));
+        for (user, password) in &state.users {
+            writeln!(text, "{user}:{{PLAIN.b64}}{}", STANDARD.encode(password))?;
+        }
+        let mut files = vec![("users", text)];
+        if let Some(password) = &state.master {
+            files.push((
+                "masters",
+                format!("vmail:{{PLAIN.b64}}{}\n", STANDARD.encode(password)),
+            ));
+        }
+        for (name, text) in files {
+            let temporary = self.dir().join(format!("{name}.new"));
+            std::fs::write(&temporary, text)?;
+            std::fs::rename(temporary, self.dir().join(name))?;
+        }
+        Ok(())
+    }
+
+    fn configuration(&self) -> anyhow::Result<String> {
+        let (port, tls_port) = *locked(&self.ports);
+        let Owner { user, group, .. } = &self.owner;
+        let dir = self.dir();
+        let dir = dir
+            .to_str()
+            .context("the sandbox's folder has a name that is no UTF-8")?;
+        let address = self.address();
+        let separator = self.side.separator();
+        let mut text = format!(
+            r"
+base_dir = {dir}/run
+state_dir = {dir}/state
+log_path = {dir}/log
+instance_name = {side}
+protocols = imap
+listen = {address}
+default_internal_user = {user}
+default_internal_group = {group}
+default_login_user = {user}
+default_process_limit = 300
+default_client_limit = 1200
+service anvil {{
+  chroot =
+}}
+service stats {{
+  chroot =
+}}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = {tls_port}
+    ssl = yes
+  }}
+}}
+first_valid_uid = 1
+first_valid_gid = 1
+ssl_cert = <{dir}/cert.pem
+ssl_key = <{dir}/key.pem
+auth_failure_delay = 0
+auth_username_format = %Lu
+mail_fsync = never
+mail_location = maildir:~/Maildir
+userdb {{
+  driver = static
+  args = uid={user} gid={group} home={dir}/mail/%u
+}}
+namespace inbox {{
+  inbox = yes
+  separator = {separator}
+  mailbox Sent {{
+    special_use = \Sent
+  }}
+  mailbox Trash {{
+    special_use = \Trash
+  }}
+  mailbox Junk {{
+    special_use = \Junk
+  }}
+}}
+",
+            side = self.side.name(),
+        );
+        text += match self.side {
+            Side::Remote => "ssl = yes\ndisable_plaintext_auth = no\nmail_plugins = quota\n",
+            Side::Local => "ssl = required\ndisable_plaintext_auth = yes\nmail_plugins = acl quota\n",
+        };
+        if self.side == Side::Local {
+            write!(
+                text,
+                "auth_master_user_separator = *
+passdb {{
+  driver = passwd-file
+  args = {dir}/masters
+  master = yes
+  result_success = continue
+}}
+plugin {{
+  acl = vfile
+  sieve = file:~/sieve;active=~/.dovecot.sieve
+}}
+"
+            )?;
+        }
+        let plugins = match self.side {
+            Side::Remote => "imap_quota",
+            Side::Local => "imap_quota imap_acl imap_filter_sieve",
+        };
+        write!(
+            text,
+            "passdb {{
+  driver = passwd-file
+  args = username_format=%u {dir}/users
+}}
+protocol imap {{
+  mail_plugins = $mail_plugins {plugins}
+  mail_max_userip_connections = 200
+}}
+{}
+",
+            locked(&self.state).extra
+        )?;
+        Ok(text)
+    }
+}
+
+fn greets(address: SocketAddr) -> bool {
+    let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) else {
+        return false;
+    };
+    let mut start = [0; 4];
+    stream.set_read_timeout(Some(Duration::from_secs(2))).is_ok()
+        && stream.read_exact(&mut start).is_ok()
+        && &start == b"* OK"
+}
