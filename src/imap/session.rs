@@ -15,7 +15,7 @@ use super::uidset::UidSet;
 use super::wire::Wire;
 
 /// Names a command in flight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Tag(u32);
 
 impl Tag {

@@ -78,6 +78,32 @@ impl UidSet {
         self.0.iter().flat_map(|&(a, b)| a..=b)
     }
 
+    /// The UIDs that are not in `other`; sets with an open end stay ranges.
+    pub fn minus(&self, other: &Self) -> Self {
+        let mut out = Self::default();
+        for &(low, high) in &self.0 {
+            let mut from = low;
+            let mut covered = false;
+            for &(start, end) in &other.0 {
+                if end < from || start > high {
+                    continue;
+                }
+                if start > from {
+                    out.0.push((from, start - 1));
+                }
+                covered = end >= high;
+                if covered {
+                    break;
+                }
+                from = end + 1;
+            }
+            if !covered {
+                out.0.push((from, high));
+            }
+        }
+        out
+    }
+
     /// The set in pieces of at most `size` UIDs, each short enough for one command line.
     pub fn chunks(&self, size: usize) -> Vec<Self> {
         // Servers limit command lines (RFC 7162 section 4: 8192 octets); a range takes up to 22.
@@ -177,6 +203,9 @@ mod tests {
             if !set.is_empty() {
                 prop_assert_eq!(UidSet::parse(set.to_string().as_bytes()), Some(set.clone()));
             }
+            let odd: UidSet = uids.iter().copied().filter(|uid| uid % 3 == 1).collect();
+            let even: Vec<u32> = model.iter().copied().filter(|uid| uid % 3 != 1).collect();
+            prop_assert_eq!(set.minus(&odd).iter().collect::<Vec<_>>(), even);
             let chunks = set.chunks(7);
             prop_assert!(chunks.iter().all(|c| c.len() <= 7 && !c.is_empty()));
             prop_assert_eq!(chunks.iter().flat_map(UidSet::iter).collect::<Vec<_>>(), set.iter().collect::<Vec<_>>());

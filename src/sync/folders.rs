@@ -55,8 +55,8 @@ pub struct Pair {
     pub source: MailboxStatus,
     /// The local folder's; `None` when it does not exist yet.
     pub destination: Option<MailboxStatus>,
-    /// Special use of the local folder or another reason never to delete it or from it.
-    pub protected: bool,
+    /// Another remote folder goes to the same local one, so that neither decides what does not belong there.
+    pub joined: bool,
 }
 
 impl Selection {
@@ -100,10 +100,9 @@ pub fn pair(remote: &Side, local: &Side, selection: &Selection) -> Vec<Pair> {
         }
         *taken.entry(target.name().to_owned()).or_default() += 1;
         let found = local.find(&target);
-        let special = found.is_some_and(|(listed, _)| is_special(listed));
         pairs.push(Pair {
             remote: listed.mailbox.clone(),
-            protected: target.is_inbox() || special,
+            joined: false,
             destination: found.map(|(_, status)| status.unwrap_or_default()),
             local: target,
             fallback,
@@ -111,15 +110,24 @@ pub fn pair(remote: &Side, local: &Side, selection: &Selection) -> Vec<Pair> {
         });
     }
     for pair in &mut pairs {
-        // Two remote folders in one local folder: neither may decide what does not belong there.
-        if taken.get(pair.local.name()).is_some_and(|&n| n > 1) {
-            pair.protected = true;
-        }
+        pair.joined = taken.get(pair.local.name()).is_some_and(|&n| n > 1);
     }
     let all_mail: HashSet<&Mailbox> =
         remote.folders.iter().filter(|(listed, _)| listed.has("\\All")).map(|(listed, _)| &listed.mailbox).collect();
     pairs.sort_by_key(|pair| (all_mail.contains(&pair.remote), !pair.remote.is_inbox(), pair.remote.clone()));
     pairs
+}
+
+/// What every remote folder is or would be called locally, left out or not.
+pub fn local_names(remote: &Side, local: &Side, selection: &Selection) -> HashSet<String> {
+    let mut names = HashSet::new();
+    for (listed, _) in &remote.folders {
+        let separator = listed.separator.or(remote.separator());
+        let name = translate(listed.mailbox.name(), separator, &remote.prefix(), local, selection.gmail);
+        names.insert(tame(&name, local.separator(), &local.prefix()));
+        names.insert(name);
+    }
+    names
 }
 
 /// Whether a folder has a special use (RFC 6154), so that its owner's mail programs rely on it.

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! `syncctl`, the program of the container: start, stop, status, validation, list-informations, list-folders.
+
+use std::ffi::OsString;
+use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use ns8_imapsync::sync::account::{Account, Failure};
+use ns8_imapsync::sync::check::{self, Finding};
+use ns8_imapsync::sync::folders::Selection;
+use ns8_imapsync::sync::run::{self, Destination, Outcome};
+use ns8_imapsync::sync::{Engine, Exit, count, stop};
+use ns8_imapsync::task::{
+    Exclusions, FolderMode, Layout, LocalUser, Port, RemoteHost, SecretString, Security, Store, TaskName,
+    parse_password,
+};
+use serde::Deserialize;
+use serde_json::json;
+
+/// Runs and inspects tasks inside the container.
+#[derive(Parser)]
+#[command(name = "syncctl", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Runs a task in the foreground until its end
+    Start {
+        /// The task, <localuser>_<task_id>
+        name: String,
+    },
+    /// Stops a running task and waits until it is gone
+    Stop {
+        /// The task, <localuser>_<task_id>
+        name: String,
+    },
+    /// Prints Running or Stopped
+    Status {
+        /// The task, <localuser>_<task_id>
+        name: String,
+    },
+    /// Tests the logins of a task, or of a candidate given as JSON on stdin
+    Validation {
+        /// The task, <localuser>_<task_id>, or - for stdin
+        name: String,
+    },
+    /// Counts folders, messages and bytes on both sides
+    ListInformations {
+        /// The task, <localuser>_<task_id>
+        name: String,
+    },
+    /// Lists the folders of the remote account of a task, or of a candidate given as JSON on stdin
+    ListFolders {
+        /// The task, <localuser>_<task_id>, or - for stdin
+        name: String,
+    },
+}
+
+/// Runs `syncctl` with these arguments, the program's name first.
+pub fn run(args: &[OsString]) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(args) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let folder = std::env::var_os("IMAPSYNC_DIR").map_or_else(|| PathBuf::from("/etc/imapsync"), PathBuf::from);
+    let store = Store::new(Layout::in_container(&folder));
+    let done = match arguments.verb {
+        Verb::Start { name } => named(&name).and_then(|name| start(&store, &name)),
+        Verb::Stop { name } => named(&name).and_then(|name| halt(&store, &name)),
+        Verb::Status { name } => named(&name).and_then(|name| status(&store, &name)),
+        Verb::Validation { name } => validation(&store, &name),
+        Verb::ListInformations { name } => named(&name).and_then(|name| informations(&store, &name)),
+        Verb::ListFolders { name } => list_folders(&store, &name),
+    };
+    done.unwrap_or_else(|failure| {
+        tell(&format!("syncctl: {}", failure.message), true);
+        ExitCode::from(failure.exit.code())
+    })
+}
+
+type Done = Result<ExitCode, Failure>;
+
+fn named(text: &str) -> Result<TaskName, Failure> {
+    TaskName::parse(text).map_err(|error| no_input(error.to_string()))
+}
+
+fn no_input(message: String) -> Failure {
+    Failure { exit: Exit::NoInput, key: Some(ns8_imapsync::error::Key::TaskNotFound), message }
+}
+
+fn failed(error: impl std::fmt::Display) -> Failure {
+    Failure::local(error.to_string())
+}
+
+/// Where the local mail server is: from the container's environment or the cron file.
+fn destination() -> Option<Destination> {
+    let host = std::env::var("MAIL_HOST").ok().filter(|host| !host.is_empty())?;
+    let port = std::env::var("MAIL_PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(143);
+    Some(Destination { host, port })
+}
+
+fn start(store: &Store, name: &TaskName) -> Done {
+    if !store.path(name, "env").exists() {
+        return Err(no_input(format!("there is no task {name}")));
+    }
+    match run::run(store, name, destination().as_ref(), Engine::Native, None).map_err(failed)? {
+        Outcome::AlreadyRunning => {
+            tell(&format!("{name}: already running"), false);
+            Ok(ExitCode::SUCCESS)
+        }
+        Outcome::Ended { exit, report } => {
+            tell(&run::summary(name, &report), false);
+            Ok(ExitCode::from(exit.code()))
+        }
+    }
+}
+
+fn halt(store: &Store, name: &TaskName) -> Done {
+    stop::stop(store, name).map_err(failed)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn status(store: &Store, name: &TaskName) -> Done {
+    let running = store.is_busy(name).map_err(failed)?;
+    print(if running { "Running" } else { "Stopped" })
+}
+
+fn validation(store: &Store, name: &str) -> Done {
+    let (remote, local) = if name == "-" {
+        let candidate = Candidate::read()?;
+        let remote = candidate.remote.account()?;
+        let local = candidate.local.ok_or_else(|| failed("the field local is missing"))?;
+        let user = LocalUser::parse(&local.user).map_err(failed)?;
+        (remote, run::local_server(store, destination().as_ref()).map(|server| Account::local(&user, server)))
+    } else {
+        let name = named(name)?;
+        let task = run::load(store, &name)?;
+        let server = run::local_server(store, destination().as_ref());
+        (remote_of(store, &name)?, server.map(|server| Account::local(&task.local_user, server)))
+    };
+    let findings = run::ask(check::check(&remote, local.as_ref())).map_err(failed)?;
+    print_json(&findings)
+}
+
+fn informations(store: &Store, name: &TaskName) -> Done {
+    let counted = run::load(store, name)
+        .and_then(|task| run::job(store, name, &task, destination().as_ref()))
+        .and_then(|job| run::ask(count::count(&job.remote, &job.local, &job.selection)).map_err(failed)?);
+    match counted {
+        Ok(figures) => print_json(&figures),
+        Err(failure) => {
+            tell(&format!("syncctl: {}", failure.message), true);
+            print_json(&json!({"status": false}))
+        }
+    }
+}
+
+fn list_folders(store: &Store, name: &str) -> Done {
+    let listed = (|| {
+        let (remote, selection) = if name == "-" {
+            let candidate = Candidate::read()?;
+            (candidate.remote.account()?, candidate.selection()?)
+        } else {
+            let name = named(name)?;
+            let task = run::load(store, &name)?;
+            let excluded = task.exclusions.matchers().map_err(failed)?;
+            let gmail = task.remote_host.is_gmail();
+            (remote_of(store, &name)?, Selection { mode: task.folders, excluded, gmail })
+        };
+        run::ask(count::list_folders(&remote, &selection)).map_err(failed)?
+    })();
+    match listed {
+        Ok(list) => print_json(&list),
+        Err(failure) => {
+            let finding = Finding::failed(&failure);
+            print_json(&json!({"status": finding.status, "message": finding.message}))
+        }
+    }
+}
+
+fn remote_of(store: &Store, name: &TaskName) -> Result<Account, Failure> {
+    let task = run::load(store, name)?;
+    let password = store.password(name).map_err(failed)?;
+    let password = password.ok_or_else(|| failed(format!("the password file {} is missing", name.file("pwd"))))?;
+    Ok(Account::remote(&task.remote_host, task.remote_port, task.security, &task.remote_user, password, store.options(name).certificate))
+}
+
+/// A task that is not written yet. It holds a password, hence no `Debug`.
+#[derive(Deserialize)]
+struct Candidate {
+    remote: RemoteFields,
+    local: Option<LocalFields>,
+    foldersynchronization: Option<String>,
+    exclude: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct RemoteFields {
+    host: String,
+    port: Port,
+    security: String,
+    user: String,
+    password: String,
+    certificate: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct LocalFields {
+    user: String,
+}
+
+impl Candidate {
+    fn read() -> Result<Self, Failure> {
+        let mut text = String::new();
+        std::io::stdin().take(1024 * 1024).read_to_string(&mut text).map_err(failed)?;
+        let text = SecretString::from(text);
+        // What serde says may repeat a value, which may be the password.
+        serde_json::from_str(ns8_imapsync::task::ExposeSecret::expose_secret(&text))
+            .map_err(|error| failed(format!("stdin is not a candidate task (line {}, column {})", error.line(), error.column())))
+    }
+
+    fn selection(&self) -> Result<Selection, Failure> {
+        let mode = FolderMode::parse(self.foldersynchronization.as_deref().unwrap_or("all")).map_err(failed)?;
+        let exclusions = Exclusions::parse(self.exclude.as_deref().unwrap_or_default()).map_err(failed)?;
+        let host = RemoteHost::parse(&self.remote.host).map_err(failed)?;
+        Ok(Selection { mode, excluded: exclusions.matchers().map_err(failed)?, gmail: host.is_gmail() })
+    }
+}
+
+impl RemoteFields {
+    fn account(&self) -> Result<Account, Failure> {
+        let host = RemoteHost::parse(&self.host).map_err(failed)?;
+        let user = ns8_imapsync::task::RemoteUser::parse(&self.user).map_err(failed)?;
+        let security = Security::parse(&self.security).map_err(failed)?;
+        let password = parse_password(&self.password).map_err(failed)?;
+        Ok(Account::remote(&host, self.port, security, &user, password, self.certificate.clone()))
+    }
+}
+
+fn print(text: &str) -> Done {
+    writeln!(std::io::stdout().lock(), "{text}").map_err(failed)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_json(value: &impl serde::Serialize) -> Done {
+    print(&serde_json::to_string(value).map_err(failed)?)
+}
+
+/// Says something to whoever watches: the terminal, else, in a container, its main process' output, which is what the
+/// journal gets.
+fn tell(text: &str, trouble: bool) {
+    let (watched, journal) = if trouble {
+        (std::io::stderr().is_terminal(), "/proc/1/fd/2")
+    } else {
+        (std::io::stdout().is_terminal(), "/proc/1/fd/1")
+    };
+    if !watched
+        && std::path::Path::new("/run/.containerenv").exists()
+        && let Ok(mut file) = std::fs::OpenOptions::new().append(true).open(journal)
+        && writeln!(file, "{text}").is_ok()
+    {
+        return;
+    }
+    // Whoever closed our output does not want to know.
+    let _ = if trouble {
+        writeln!(std::io::stderr().lock(), "{text}")
+    } else {
+        writeln!(std::io::stdout().lock(), "{text}")
+    };
+}

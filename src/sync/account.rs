@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The two accounts of a task: where they are, how to get in, what a refusal means.
+
+use secrecy::SecretString;
+
+use super::exit::Exit;
+use crate::error::Key;
+use crate::imap::{self, Credentials, Encryption, Endpoint, Session, Trust, Welcome};
+use crate::task::{LocalUser, Port, RemoteHost, RemoteUser, Security};
+
+/// One of the two sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// host1, where the mail comes from.
+    Remote,
+    /// host2, where it goes.
+    Local,
+}
+
+impl Side {
+    /// The name in logs.
+    pub fn host(self) -> &'static str {
+        match self {
+            Self::Remote => "Host1",
+            Self::Local => "Host2",
+        }
+    }
+}
+
+/// A mailbox account on one side.
+pub struct Account {
+    /// Which side it is.
+    pub side: Side,
+    /// Where to connect.
+    pub endpoint: Endpoint,
+    /// How to log in.
+    pub credentials: Credentials,
+    /// The login name, for logs.
+    pub user: String,
+}
+
+/// Where the local mail server is, as the environment tells.
+pub struct LocalServer {
+    /// Its address.
+    pub host: String,
+    /// Its IMAP port.
+    pub port: u16,
+    /// The master user's password.
+    pub password: SecretString,
+}
+
+/// Why a run or a check ended early.
+#[derive(Debug)]
+pub struct Failure {
+    /// How the run ends.
+    pub exit: Exit,
+    /// The key that the web page translates.
+    pub key: Option<Key>,
+    /// A sentence for people.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure of this machine: database, disk.
+    pub fn local(message: impl Into<String>) -> Self {
+        Self { exit: Exit::CatchAll, key: None, message: message.into() }
+    }
+
+    /// What a failed connection or command means on a side.
+    pub fn from_imap(side: Side, error: &imap::Error) -> Self {
+        let key = match side {
+            Side::Remote => remote_key(error),
+            Side::Local => local_key(error),
+        };
+        let exit = match (error, side) {
+            (imap::Error::Tls(_) | imap::Error::CertificateChanged(_) | imap::Error::StartTlsNotOffered(_), _) => {
+                Exit::TlsFailure
+            }
+            (imap::Error::Credentials(_), Side::Remote) => Exit::AuthenticationUser1,
+            (imap::Error::Credentials(_), Side::Local) => Exit::AuthenticationUser2,
+            (imap::Error::Spill(_), _) => Exit::CatchAll,
+            (_, Side::Remote) => Exit::ConnectionHost1,
+            (_, Side::Local) => Exit::ConnectionHost2,
+        };
+        Self { exit, key: Some(key), message: format!("{} failure: {error}", side.host()) }
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::local(format!("the state of the task cannot be read or written: {error}"))
+    }
+}
+
+fn remote_key(error: &imap::Error) -> Key {
+    match error {
+        imap::Error::Credentials(_) => Key::BadUserCredentials,
+        imap::Error::Unreachable(_) => Key::CheckHostnameOrPort,
+        imap::Error::Tls(_) => Key::SslEncryptionError,
+        imap::Error::StartTlsNotOffered(_) => Key::StarttlsNotAllowed,
+        imap::Error::CertificateChanged(_) => Key::CertificateChanged,
+        _ => Key::RemoteServerError,
+    }
+}
+
+fn local_key(error: &imap::Error) -> Key {
+    match error {
+        imap::Error::Credentials(_) => Key::LocalUserUnknown,
+        _ => Key::LocalServerUnreachable,
+    }
+}
+
+impl Account {
+    /// A remote account. `certificate` is the accepted fingerprint.
+    pub fn remote(
+        host: &RemoteHost,
+        port: Port,
+        security: Security,
+        user: &RemoteUser,
+        password: SecretString,
+        certificate: Option<String>,
+    ) -> Self {
+        let host = match host.address() {
+            Some(address) => address.to_string(),
+            None => host.dns_name().unwrap_or(host.as_str()).to_owned(),
+        };
+        Self {
+            side: Side::Remote,
+            endpoint: Endpoint {
+                host,
+                port: port.get(),
+                encryption: encryption(security),
+                trust: certificate.map_or(Trust::Learn, Trust::Pinned),
+            },
+            user: user.as_str().to_owned(),
+            credentials: Credentials::Password { user: user.as_str().to_owned(), password },
+        }
+    }
+
+    /// A local account, entered as the master user. The certificate is not looked at: the server is reached over the
+    /// cluster's private network under an address that no certificate names.
+    pub fn local(user: &LocalUser, server: LocalServer) -> Self {
+        let user = format!("{user}*vmail");
+        Self {
+            side: Side::Local,
+            endpoint: Endpoint {
+                host: server.host,
+                port: server.port,
+                encryption: Encryption::StartTls,
+                trust: Trust::Any,
+            },
+            credentials: Credentials::Password { user: user.clone(), password: server.password },
+            user,
+        }
+    }
+
+    /// Connects and logs in.
+    pub async fn login(&self) -> Result<Session, imap::Error> {
+        self.login_telling(&mut Welcome::default()).await
+    }
+
+    /// Connects and logs in, and tells what was learnt on the way.
+    pub async fn login_telling(&self, welcome: &mut Welcome) -> Result<Session, imap::Error> {
+        imap::login(&self.endpoint, &self.credentials, welcome).await
+    }
+}
+
+/// The protection that a task asks for.
+pub fn encryption(security: Security) -> Encryption {
+    match security {
+        Security::Opportunistic => Encryption::Opportunistic,
+        Security::StartTls => Encryption::StartTls,
+        Security::Tls => Encryption::Tls,
+    }
+}

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Writes messages to the local side: several at once where the server can, the next ones sent before the former
+//! are confirmed. What is refused together is tried one by one; what is refused alone is reported.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::{self, error::TryRecvError};
+
+use super::account::{Failure, Side};
+use super::backoff::Backoff;
+use super::compare;
+use super::copy::{self, Batch, Belt, Parcel, Place};
+use super::exit::Exit;
+use super::job::Shared;
+use super::native::Trouble;
+use crate::imap::{Code, Error, Flags, Message, Response, Result, Session, StatusLine, Tag};
+
+/// APPEND commands in flight.
+const AHEAD: usize = 2;
+
+/// One connection to the local server at work.
+pub struct Appender {
+    shared: Shared,
+    belt: Rc<Belt>,
+    session: Option<Session>,
+    spare: bool,
+    selected: Option<Rc<Place>>,
+    todo: VecDeque<Load>,
+    flight: VecDeque<(Tag, Load)>,
+}
+
+/// Messages for one APPEND.
+struct Load {
+    place: Rc<Place>,
+    parcels: Vec<Parcel>,
+    attempt: Attempt,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Attempt {
+    /// As many as fit.
+    Together,
+    /// Alone, since something was refused.
+    Alone,
+    /// Alone and without keywords, which not every server takes.
+    Plain,
+    /// After the folder was created again.
+    Recreated,
+}
+
+impl Appender {
+    /// An appender on a connection, or a spare one that makes its own.
+    pub fn new(shared: Shared, belt: Rc<Belt>, session: Option<Session>) -> Self {
+        let spare = session.is_none();
+        Self { shared, belt, session, spare, selected: None, todo: VecDeque::new(), flight: VecDeque::new() }
+    }
+
+    /// Works until no more batches come; gives the connection back.
+    pub async fn run(mut self, receiver: Rc<Mutex<mpsc::Receiver<Batch>>>) -> Option<Session> {
+        let mut backoff = Backoff::default();
+        loop {
+            match self.work(&receiver, &mut backoff).await {
+                Ok(()) => return self.session,
+                Err(error) => {
+                    self.session = None;
+                    self.selected = None;
+                    if self.spare && self.flight.is_empty() && self.todo.is_empty() {
+                        // The server allows no more connections; the first one goes on.
+                        return None;
+                    }
+                    self.shared.recorder.borrow_mut().line(&format!("Host2: {error}; reconnecting"));
+                    if !error.is_transient() || !backoff.pause().await {
+                        self.belt.fail(Failure::from_imap(Side::Local, &error));
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn work(&mut self, receiver: &Mutex<mpsc::Receiver<Batch>>, backoff: &mut Backoff) -> Result<()> {
+        let mut session = match self.session.take() {
+            Some(session) => session,
+            None => self.shared.job.local.login().await?,
+        };
+        let outcome = self.pump(&mut session, receiver, backoff).await;
+        self.session = Some(session);
+        outcome
+    }
+
+    async fn pump(
+        &mut self,
+        session: &mut Session,
+        receiver: &Mutex<mpsc::Receiver<Batch>>,
+        backoff: &mut Backoff,
+    ) -> Result<()> {
+        self.look_up_lost(session).await?;
+        loop {
+            if self.belt.halted() {
+                // What is in flight is waited for, so that it is recorded; nothing more is sent.
+                while !self.flight.is_empty() {
+                    self.settle(session).await?;
+                }
+                return Ok(());
+            }
+            while self.flight.len() >= AHEAD || (self.flight_full() && !self.flight.is_empty()) {
+                self.settle(session).await?;
+                *backoff = Backoff::default();
+            }
+            if let Some(load) = self.todo.pop_front() {
+                self.send(session, load).await?;
+                continue;
+            }
+            let batch = if self.flight.is_empty() {
+                receiver.lock().await.recv().await
+            } else {
+                match receiver.try_lock().map(|mut receiver| receiver.try_recv()) {
+                    Ok(Ok(batch)) => Some(batch),
+                    Ok(Err(TryRecvError::Empty)) | Err(_) => {
+                        self.settle(session).await?;
+                        continue;
+                    }
+                    Ok(Err(TryRecvError::Disconnected)) => None,
+                }
+            };
+            match batch {
+                Some(batch) => self.queue(batch, session.has_multiappend()),
+                None if self.flight.is_empty() => return Ok(()),
+                None => self.settle(session).await?,
+            }
+        }
+    }
+
+    /// Large messages are not sent on top of others: the window stays small.
+    fn flight_full(&self) -> bool {
+        let octets: u64 = self.flight.iter().flat_map(|(_, load)| &load.parcels).map(|p| p.body.len()).sum();
+        octets > 1024 * 1024
+    }
+
+    fn queue(&mut self, batch: Batch, together: bool) {
+        let Batch { place, parcels } = batch;
+        if let Err(error) = self.plan(&place, &parcels) {
+            self.belt.fail(error);
+            return;
+        }
+        if together {
+            self.todo.push_back(Load { place, parcels, attempt: Attempt::Together });
+        } else {
+            for parcel in parcels {
+                self.todo.push_back(Load { place: place.clone(), parcels: vec![parcel], attempt: Attempt::Together });
+            }
+        }
+    }
+
+    /// Recorded before it is sent: after a crash the next run knows what may have arrived.
+    fn plan(&self, place: &Place, parcels: &[Parcel]) -> std::result::Result<(), Failure> {
+        let entries: Vec<_> = parcels.iter().map(Parcel::entry).collect();
+        Ok(self.shared.state.borrow_mut().plan(place.folder.id, &entries)?)
+    }
+
+    async fn send(&mut self, session: &mut Session, load: Load) -> Result<()> {
+        let place = load.place.clone();
+        if !self.selected.as_ref().is_some_and(|selected| Rc::ptr_eq(selected, &place)) {
+            // Appending is faster to a mailbox that is open; whether this works is told by the APPEND.
+            session.send(Session::open_command(&place.pair.local, true)).await?;
+            self.selected = Some(place.clone());
+        }
+        let plain = load.attempt == Attempt::Plain;
+        let flags: Vec<Flags> =
+            load.parcels.iter().map(|p| if plain { p.flags.system_only() } else { p.flags.clone() }).collect();
+        // In the queue of unknown outcomes before the first octet goes out.
+        self.flight.push_back((Tag::default(), load));
+        let Some((slot, load)) = self.flight.back_mut() else { return Ok(()) };
+        let messages: Vec<Message<'_>> = load
+            .parcels
+            .iter()
+            .zip(&flags)
+            .map(|(parcel, flags)| Message { flags, date: parcel.date.as_ref(), body: &parcel.body })
+            .collect();
+        *slot = session.append(&place.pair.local, &messages).await?;
+        Ok(())
+    }
+
+    /// Waits for the outcome of the oldest APPEND.
+    async fn settle(&mut self, session: &mut Session) -> Result<()> {
+        loop {
+            let Response::Tagged { tag: answered, status } = session.next().await? else { continue };
+            let Some(at) = self.flight.iter().position(|(tag, _)| Session::is(*tag, &answered)) else { continue };
+            if let Some((_, load)) = self.flight.remove(at) {
+                self.outcome(session, load, status).await?;
+            }
+            return Ok(());
+        }
+    }
+
+    async fn outcome(&mut self, session: &mut Session, load: Load, status: StatusLine) -> Result<()> {
+        if status.is_ok() {
+            self.delivered(&load, &status);
+            return Ok(());
+        }
+        if status.is_throttled() && !status.is_over_quota() {
+            self.todo.push_front(load);
+            return Err(Error::Refused(status.to_string()));
+        }
+        if status.has_code("TRYCREATE") && load.attempt != Attempt::Recreated {
+            session.send(crate::imap::Command::new("CREATE").mailbox(&load.place.pair.local)).await?;
+            self.todo.push_front(Load { attempt: Attempt::Recreated, ..load });
+            return Ok(());
+        }
+        if load.parcels.len() > 1 {
+            // Nothing of a refused MULTIAPPEND is stored (RFC 3502): each message gets its own answer.
+            for parcel in load.parcels.into_iter().rev() {
+                let place = load.place.clone();
+                self.todo.push_front(Load { place, parcels: vec![parcel], attempt: Attempt::Alone });
+            }
+            return Ok(());
+        }
+        let keywords = load.parcels.iter().any(|parcel| parcel.flags.system_only() != parcel.flags);
+        if keywords && load.attempt != Attempt::Plain && !status.is_over_quota() {
+            self.todo.push_front(Load { attempt: Attempt::Plain, ..load });
+            return Ok(());
+        }
+        self.refused(&load, &status);
+        Ok(())
+    }
+
+    fn delivered(&self, load: &Load, status: &StatusLine) {
+        let place = &load.place;
+        let mut local = vec![None; load.parcels.len()];
+        if let Some(Code::AppendUid { uids, .. }) = &status.code
+            && uids.len() == load.parcels.len() as u64
+        {
+            local = uids.iter().map(Some).collect();
+        }
+        let confirmed: Vec<_> = load.parcels.iter().map(|p| p.uid).zip(local).collect();
+        self.record(place, &confirmed, &load.parcels);
+    }
+
+    fn record(&self, place: &Place, confirmed: &[(u32, Option<u32>)], parcels: &[Parcel]) {
+        let (sieve, seen) = self.shared.job.chores();
+        if let Err(error) = self.shared.state.borrow_mut().confirm(place.folder.id, confirmed, sieve, seen) {
+            self.belt.fail(error.into());
+        }
+        let octets = parcels.iter().map(|p| p.body.canonical_len()).sum();
+        self.shared.recorder.borrow_mut().copied(place.index, parcels.len() as u64, octets);
+    }
+
+    fn refused(&self, load: &Load, status: &StatusLine) {
+        let kind = if status.is_over_quota() { Exit::OverQuota } else { Exit::AppendErrors };
+        let place = &load.place;
+        for parcel in &load.parcels {
+            let reason = format!("{} octets refused by host2: {status}", parcel.body.canonical_len());
+            let mut recorder = self.shared.recorder.borrow_mut();
+            recorder.message_problem(place.index, kind, parcel.uid, parcel.message_id.clone(), &reason);
+            if let Err(error) = self.shared.state.borrow_mut().fail(place.folder.id, &[parcel.entry()]) {
+                self.belt.fail(error.into());
+            }
+        }
+        if kind == Exit::OverQuota {
+            self.belt.full.set(true);
+        }
+    }
+
+    /// After a lost connection: what was in flight may have arrived. It is looked up before it is sent again.
+    async fn look_up_lost(&mut self, session: &mut Session) -> Result<()> {
+        let mut again = VecDeque::new();
+        while let Some((_, load)) = self.flight.pop_front() {
+            let place = load.place.clone();
+            let found = match compare::unknown_local(&self.shared, &place.pair, &place.folder, session).await {
+                Ok(unknown) => compare::keys(session, &unknown).await,
+                Err(Trouble::Imap { error, .. }) => Err(error),
+                Err(Trouble::Failure(failure)) => {
+                    self.belt.fail(failure);
+                    return Ok(());
+                }
+            };
+            self.selected = None;
+            let found = match found {
+                Ok(found) => found,
+                Err(error) => {
+                    self.flight.push_front((Tag::default(), load));
+                    return Err(error);
+                }
+            };
+            let mut by_key: std::collections::HashMap<_, Vec<u32>> = std::collections::HashMap::new();
+            for message in found.into_iter().rev() {
+                by_key.entry(message.key).or_default().push(message.uid);
+            }
+            let (claimed, uids) = copy::claim(&load.parcels, by_key);
+            let (arrived, missing): (Vec<_>, Vec<_>) =
+                load.parcels.into_iter().partition(|parcel| uids.contains(&parcel.uid));
+            let confirmed: Vec<_> = claimed.into_iter().map(|(uid, local)| (uid, Some(local))).collect();
+            self.record(&place, &confirmed, &arrived);
+            if !missing.is_empty() {
+                again.push_back(Load { place, parcels: missing, attempt: load.attempt });
+            }
+        }
+        while let Some(load) = again.pop_back() {
+            self.todo.push_front(load);
+        }
+        Ok(())
+    }
+}

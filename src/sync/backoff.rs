@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Pauses between attempts, each longer than the one before.
+
+use std::time::Duration;
+
+/// Counts attempts that led nowhere.
+#[derive(Debug, Default)]
+pub struct Backoff {
+    attempts: u32,
+}
+
+impl Backoff {
+    /// After so many attempts without progress it is left to the next run.
+    const ATTEMPTS: u32 = 5;
+
+    /// Waits before the next attempt; `false` when it is time to give up.
+    pub async fn pause(&mut self) -> bool {
+        if self.attempts >= Self::ATTEMPTS {
+            return false;
+        }
+        // 0.2, 0.8, 3.2, 12.8, 30 seconds.
+        let pause = Duration::from_millis(200 * 4u64.pow(self.attempts)).min(Duration::from_secs(30));
+        self.attempts += 1;
+        tokio::time::sleep(pause).await;
+        true
+    }
+}

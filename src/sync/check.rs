@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The login test of both sides, before a task is written: nothing is stored, nothing is left behind.
+
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use super::account::{Account, Failure};
+use crate::error::Key;
+use crate::imap::{TlsInfo, Welcome};
+
+/// What the test found.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Findings {
+    /// host1.
+    pub remote: Finding,
+    /// host2.
+    pub local: Finding,
+}
+
+/// What the test found on one side.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Finding {
+    /// `ok`, or the key of what is wrong.
+    pub status: String,
+    /// The same as a sentence.
+    pub message: String,
+    /// How the connection is protected.
+    pub tls: Option<TlsInfo>,
+    /// The server's greeting.
+    pub greeting: String,
+    /// The server's name for itself.
+    pub server: Option<String>,
+    /// What it can do.
+    pub capabilities: Vec<String>,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+impl Finding {
+    /// A side that could not even be tried.
+    pub fn failed(failure: &Failure) -> Self {
+        Self {
+            status: failure.key.unwrap_or(Key::RemoteServerError).to_string(),
+            message: failure.message.clone(),
+            tls: None,
+            greeting: String::new(),
+            server: None,
+            capabilities: vec![],
+            seconds: 0.0,
+        }
+    }
+}
+
+/// Logs in on both sides at once, and out again.
+pub async fn check(remote: &Account, local: Result<&Account, &Failure>) -> Findings {
+    let local = async {
+        match local {
+            Ok(account) => side(account).await,
+            Err(failure) => Finding::failed(failure),
+        }
+    };
+    let (remote, local) = tokio::join!(side(remote), local);
+    Findings { remote, local }
+}
+
+async fn side(account: &Account) -> Finding {
+    let started = Instant::now();
+    let mut welcome = Welcome::default();
+    let outcome = account.login_telling(&mut welcome).await;
+    let (status, message) = match &outcome {
+        Ok(_) => ("ok".to_owned(), "the login works".to_owned()),
+        Err(error) => {
+            let failure = Failure::from_imap(account.side, error);
+            (failure.key.unwrap_or(Key::RemoteServerError).to_string(), error.to_string())
+        }
+    };
+    let seconds = started.elapsed().as_secs_f64();
+    if let Ok(session) = outcome {
+        session.logout().await;
+    }
+    Finding {
+        status,
+        message,
+        tls: welcome.tls,
+        greeting: welcome.greeting,
+        server: welcome.server,
+        capabilities: welcome.capabilities,
+        seconds,
+    }
+}
+

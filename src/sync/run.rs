@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! One run of a task, whichever engine moves the mail: lock, pid, log, progress, report, status, timestamp.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::LocalSet;
+
+use super::account::{Account, Failure, LocalServer};
+use super::exit::Exit;
+use super::job::{Job, Shared};
+use super::native;
+use super::recorder::Recorder;
+use super::state::State;
+use crate::error::Key;
+use crate::files;
+use crate::imap::{Trust, Welcome};
+use crate::task::lock::Holder;
+use crate::task::progress::Progress;
+use crate::task::report::Report;
+use crate::task::status::Status;
+use crate::task::{Store, Task, TaskName};
+
+/// What moves the mail of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The one in here.
+    Native,
+}
+
+/// How an attempt to run ended.
+pub enum Outcome {
+    /// Another run of the task is under way; nothing was touched.
+    AlreadyRunning,
+    /// The run ended.
+    Ended {
+        /// How.
+        exit: Exit,
+        /// What it did.
+        report: Box<Report>,
+    },
+}
+
+/// Where the local mail server is.
+pub struct Destination {
+    /// Its address.
+    pub host: String,
+    /// Its IMAP port.
+    pub port: u16,
+}
+
+/// Runs a task to its end. `watcher` is shown the progress.
+pub fn run(
+    store: &Store,
+    name: &TaskName,
+    destination: Option<&Destination>,
+    engine: Engine,
+    watcher: Option<Box<dyn Fn(&Progress)>>,
+) -> crate::error::Result<Outcome> {
+    let Some(mut lock) = store.acquire(name, Duration::from_millis(200))? else {
+        return Ok(Outcome::AlreadyRunning);
+    };
+    let holder = Holder::this_process()?;
+    lock.announce(holder)?;
+    files::replace(store.folder(), &store.path(name, "pid"), format!("{}\n", holder.pid).as_bytes(), 0o644)?;
+    let log = File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(store.path(name, "log"))
+        .map_err(|error| anyhow::Error::new(error).context(format!("cannot write {name}.log")))?;
+    let mut recorder = Recorder::new(Box::new(LineBuffered(BufWriter::new(log))), Some(store.path(name, "progress")));
+    if let Some(watcher) = watcher {
+        recorder.watch(watcher);
+    }
+    recorder.write_progress();
+    let recorder = Rc::new(RefCell::new(recorder));
+    let outcome = block_on(attempt(store, name, destination, engine, &recorder));
+    let ended = conclude(store, name, &recorder, outcome);
+    files::remove(&store.path(name, "progress"))?;
+    files::remove(&store.path(name, "pid"))?;
+    drop(lock);
+    ended
+}
+
+/// Every line reaches the file at once, so that the log can be followed.
+struct LineBuffered(BufWriter<File>);
+
+impl Write for LineBuffered {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.0.write(bytes)?;
+        if bytes.contains(&b'\n') {
+            self.0.flush()?;
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Drives a future to its end on this thread, stopped by SIGTERM or SIGINT.
+fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::local(format!("cannot start: {error}")))?;
+    let outcome = LocalSet::new().block_on(&runtime, async {
+        let stop = |kind| signal(kind).map_err(|error| Failure::local(format!("cannot watch for signals: {error}")));
+        let (mut terminate, mut interrupt) = (stop(SignalKind::terminate())?, stop(SignalKind::interrupt())?);
+        tokio::select! {
+            outcome = work => outcome,
+            _ = terminate.recv() => Err(stopped()),
+            _ = interrupt.recv() => Err(stopped()),
+        }
+    });
+    // A name look-up that hangs must not keep the process.
+    runtime.shutdown_background();
+    outcome
+}
+
+fn stopped() -> Failure {
+    Failure { exit: Exit::Stopped, key: None, message: "stopped by a signal".to_owned() }
+}
+
+async fn attempt(
+    store: &Store,
+    name: &TaskName,
+    destination: Option<&Destination>,
+    engine: Engine,
+    recorder: &Rc<RefCell<Recorder>>,
+) -> Result<(), Failure> {
+    let task = load(store, name)?;
+    let job = job(store, name, &task, destination)?;
+    {
+        let mut recorder = recorder.borrow_mut();
+        let version = env!("CARGO_PKG_VERSION");
+        recorder.line(&format!("Here is ns8-imapsync {version}, task {name}"));
+        for account in [&job.remote, &job.local] {
+            let (host, endpoint) = (account.side.host(), &account.endpoint);
+            recorder.line(&format!(
+                "{host}: IMAP server [{}] port [{}] user [{}]",
+                endpoint.host, endpoint.port, account.user
+            ));
+        }
+    }
+    let job = pin(store, name, job, recorder).await?;
+    let path = store.path(name, "state");
+    let state = State::open(&path, &accounts(&job))?;
+    let shared =
+        Shared { job: Rc::new(job), state: Rc::new(RefCell::new(state)), recorder: recorder.clone() };
+    match engine {
+        Engine::Native => native::sync(&shared).await,
+    }
+}
+
+/// Reads a task.
+pub fn load(store: &Store, name: &TaskName) -> Result<Task, Failure> {
+    let missing = |message: String| Failure { exit: Exit::NoInput, key: Some(Key::TaskNotFound), message };
+    match store.load(name) {
+        Ok(Some(task)) => Ok(task),
+        Ok(None) => Err(missing(format!("there is no task {name}"))),
+        Err(error) => Err(missing(error.to_string())),
+    }
+}
+
+/// What a task asks for, with both accounts.
+pub fn job(store: &Store, name: &TaskName, task: &Task, destination: Option<&Destination>) -> Result<Job, Failure> {
+    let local = Account::local(&task.local_user, local_server(store, destination)?);
+    let password = store.password(name).map_err(|error| Failure::local(error.to_string()))?;
+    let password = password.ok_or_else(|| Failure {
+        exit: Exit::AuthenticationUser1,
+        key: Some(Key::PasswordRequired),
+        message: format!("the password file {} is missing: edit the task and enter the password", name.file("pwd")),
+    })?;
+    let certificate = store.options(name).certificate;
+    let remote = Account::remote(
+        &task.remote_host,
+        task.remote_port,
+        task.security,
+        &task.remote_user,
+        password,
+        certificate,
+    );
+    Job::new(task, remote, local)
+}
+
+/// The local mail server with the master user's password.
+pub fn local_server(store: &Store, destination: Option<&Destination>) -> Result<LocalServer, Failure> {
+    let unconfigured = |message: &str| Failure {
+        exit: Exit::ConnectionHost2,
+        key: Some(Key::MailServerNotConfigured),
+        message: message.to_owned(),
+    };
+    let destination = destination.ok_or_else(|| unconfigured("MAIL_HOST is not set: configure the module"))?;
+    let password = store.master_password().map_err(|error| Failure::local(error.to_string()))?;
+    let password = password
+        .ok_or_else(|| unconfigured("vmail.pwd is missing: restart the service, which fetches it"))?;
+    Ok(LocalServer { host: destination.host.clone(), port: destination.port, password })
+}
+
+/// What the state belongs to; other accounts have other mail.
+pub fn accounts(job: &Job) -> String {
+    let remote = &job.remote;
+    format!("{}:{} {} -> {}", remote.endpoint.host, remote.endpoint.port, remote.user, job.local.user)
+}
+
+/// A task from before certificates were looked at accepts the one it meets first, and only that one from then on.
+async fn pin(store: &Store, name: &TaskName, mut job: Job, recorder: &Rc<RefCell<Recorder>>) -> Result<Job, Failure> {
+    if job.remote.endpoint.trust != Trust::Learn {
+        return Ok(job);
+    }
+    let mut welcome = Welcome::default();
+    let login = job.remote.login_telling(&mut welcome).await;
+    if let Ok(session) = login {
+        session.logout().await;
+    }
+    let Some(certificate) = welcome.tls.and_then(|tls| tls.certificate) else { return Ok(job) };
+    if !certificate.trusted {
+        let mut options = store.options(name);
+        options.certificate = Some(certificate.sha256.clone());
+        store.save_options(name, &options).map_err(|error| Failure::local(error.to_string()))?;
+        recorder.borrow_mut().line(&format!("Host1: accepted the certificate with SHA-256 {}", certificate.sha256));
+    }
+    job.remote.endpoint.trust = Trust::Pinned(certificate.sha256);
+    Ok(job)
+}
+
+/// Writes how the run ended. A stop leaves the former status (contract section 4).
+fn conclude(
+    store: &Store,
+    name: &TaskName,
+    recorder: &Rc<RefCell<Recorder>>,
+    outcome: Result<(), Failure>,
+) -> crate::error::Result<Outcome> {
+    let mut recorder = recorder.borrow_mut();
+    let exit = match outcome {
+        Ok(()) => recorder.exit(),
+        Err(failure) => {
+            recorder.report.error = failure.key.map(|key| key.to_string());
+            recorder.problem("", failure.exit, &failure.message);
+            failure.exit
+        }
+    };
+    let exit = match recorder.take_log_failure() {
+        Some(_) if exit == Exit::Ok => Exit::CatchAll,
+        _ => exit,
+    };
+    let elapsed = recorder.elapsed();
+    let Report { started, .. } = recorder.report;
+    recorder.report.ended = jiff::Timestamp::now().as_second();
+    recorder.report.exit_code = i32::from(exit.code());
+    recorder.report.exit_name = exit.name().to_owned();
+    statistics(&mut recorder, elapsed, exit);
+    let log_failure = recorder.take_log_failure();
+    let report = recorder.report.clone();
+    if exit == Exit::Stopped {
+        files::remove(&store.path(name, "timestamp"))?;
+    } else {
+        let text = serde_json::to_vec(&report).map_err(anyhow::Error::from)?;
+        files::replace(store.folder(), &store.path(name, "report"), &text, 0o600)?;
+        store.save_status(name, Status { started, exit_code: i32::from(exit.code()) })?;
+        if exit == Exit::Ok {
+            complete(store, name, started)?;
+        }
+    }
+    if let Some(error) = log_failure {
+        return Err(anyhow::Error::new(error).context(format!("cannot write {name}.log")).into());
+    }
+    Ok(Outcome::Ended { exit, report: Box::new(report) })
+}
+
+fn statistics(recorder: &mut Recorder, elapsed: Duration, exit: Exit) {
+    let report = recorder.report.clone();
+    let seconds = elapsed.as_secs_f64().max(0.001);
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    let (rate, octets) = (report.messages.copied as f64 / seconds, report.bytes as f64 / seconds / 1024.0);
+    for line in [
+        "++++ Statistics".to_owned(),
+        format!("Transfer time                           : {seconds:.1} sec"),
+        format!("Folders synced                          : {}", report.folders.len()),
+        format!("Messages transferred                    : {}", report.messages.copied),
+        format!("Messages skipped                        : {}", report.messages.skipped),
+        format!("Messages failed                         : {}", report.messages.failed),
+        format!("Messages deleted on host1               : {}", report.deleted_remote),
+        format!("Messages deleted on host2               : {}", report.deleted_local),
+        format!("Flags changed on host2                  : {}", report.flags),
+        format!("Total bytes transferred                 : {}", report.bytes),
+        format!("Message rate                            : {rate:.1} messages/s"),
+        format!("Average bandwidth rate                  : {octets:.1} KiB/s"),
+        format!("Detected {} errors", recorder.problems()),
+        format!("Exiting with return value {} ({})", exit.code(), exit.name()),
+    ] {
+        recorder.line(&line);
+    }
+}
+
+/// `NAME.timestamp`: the folder mode of the last complete run, dated at its start, for the engine that reads it.
+fn complete(store: &Store, name: &TaskName, started: i64) -> crate::error::Result<()> {
+    let Some(task) = store.load(name)? else { return Ok(()) };
+    let path = store.path(name, "timestamp");
+    files::replace(store.folder(), &path, task.folders.as_str().as_bytes(), 0o644)?;
+    let moment = std::time::UNIX_EPOCH + Duration::from_secs(u64::try_from(started).unwrap_or(0));
+    File::options().write(true).open(&path)?.set_modified(moment)?;
+    Ok(())
+}
+
+/// Runs a future that is no run of a task: a check, a count.
+pub fn ask<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let answer = LocalSet::new().block_on(&runtime, work);
+    runtime.shutdown_background();
+    Ok(answer)
+}
+
+/// The line that sums up a run.
+pub fn summary(name: &TaskName, report: &Report) -> String {
+    format!("{name}: {} messages transferred, exit code {}", report.messages.copied, report.exit_code)
+}
+
