@@ -3,15 +3,33 @@
 #
 # Builds what NethServer 8 installs.
 #
+#   ./build-images.sh                  builds both images with buildah: the module's and the container's
+#   ./build-images.sh module|binary    builds one of them
 #   ./build-images.sh imageroot DIR    assembles the complete image root into DIR: no container tool is needed
+#   ./build-images.sh program          builds the static program and prints its path
 #
 # The program in it is static: it runs on every node of the same architecture, whatever C library is there.
+#
+# Variables and their defaults:
+#   REPOBASE        ghcr.io/nethserver    where the images belong
+#   IMAGETAG        latest
+#   ARCH            this machine's        x86_64 or aarch64
+#   PROGRAM         built                 a static program to take instead of building one
+#   BINARY_BASE     Alpine                the image that the container's image starts from
+#   BINARY_INSTALL  with apk              installs imapsync and cronie there; empty for a base that has them
 
 set -euo pipefail
 cd "$(dirname "$0")"
+. tests/lib/packages.sh
+
+repobase=${REPOBASE:-ghcr.io/nethserver}
+tag=${IMAGETAG:-latest}
+binary_base=${BINARY_BASE:-docker.io/library/alpine:3.22.1}
+# apk has done its work then; what it knows about the packages stays, for those who look for known weaknesses.
+binary_install=${BINARY_INSTALL-apk add --no-cache imapsync cronie ca-certificates tzdata && rm -f /sbin/apk}
 
 usage() {
-    sed -n 's/^# \{0,1\}//; 3,8p' "$0"
+    sed -n '4,/^$/s/^# \{0,1\}//p' "$0"
 }
 
 die() {
@@ -19,11 +37,22 @@ die() {
     exit 1
 }
 
+arch=${ARCH:-$(uname -m)}
+case $arch in
+    x86_64) platform=linux/amd64 ;;
+    aarch64) platform=linux/arm64 ;;
+    *) die "there are no images for $arch: set ARCH to x86_64 or aarch64" ;;
+esac
+
 # Builds the static program and prints its path.
 build_program() {
+    if [ -n "${PROGRAM:-}" ]; then
+        [ -x "$PROGRAM" ] || die "PROGRAM=$PROGRAM is no program"
+        echo "$PROGRAM"
+        return
+    fi
     command -v cargo > /dev/null || die "cargo is missing: install Rust from https://rustup.rs"
-    local target
-    target=$(rustc -vV | sed -n 's/^host: //p')
+    local target=$arch-unknown-linux-gnu
     # With an explicit target the flags do not reach build scripts and macros, which must stay dynamic.
     RUSTFLAGS='-C target-feature=+crt-static' \
         cargo build --quiet --locked --release --target "$target" --package ns8-imapsync-actions >&2
@@ -36,7 +65,7 @@ prove_static() {
         ldd "$1" >&2
         die "$1 is not static"
     fi
-    "$1" --version > /dev/null || die "$1 does not run"
+    [ "$arch" != "$(uname -m)" ] || "$1" --version > /dev/null || die "$1 does not run"
 }
 
 assemble_imageroot() {
@@ -57,10 +86,86 @@ assemble_imageroot() {
         "$(find "$dir/actions" -mindepth 1 -maxdepth 1 -type d 2> /dev/null | wc -l) actions)"
 }
 
+# The web page, from the very packages that its lock file names.
+build_page() {
+    need_packages npm=npm >&2
+    (cd ui && npm ci --no-audit --no-fund && npm run build) >&2
+}
+
+# What both images say about themselves.
+describe=(
+    --label org.opencontainers.image.source=https://github.com/NethServer/ns8-imapsync
+    --label org.opencontainers.image.licenses=GPL-3.0-or-later
+)
+
+# What add-module unpacks on a node. Prints the image's name.
+build_module_image() {
+    local image=$repobase/imapsync:$tag container
+    assemble_imageroot target/image/imageroot >&2
+    build_page
+    container=$(buildah from --platform "$platform" scratch)
+    buildah add --quiet "$container" target/image/imageroot /imageroot > /dev/null
+    buildah add --quiet "$container" ui/dist /ui > /dev/null
+    buildah config --entrypoint / \
+        --label org.nethserver.authorizations=mail@any:mailadm \
+        --label org.nethserver.rootfull=0 \
+        --label org.nethserver.min-core=3.3.0 \
+        --label "org.nethserver.images=$repobase/imapsync-binary:$tag" \
+        "${describe[@]}" "$container"
+    buildah commit --quiet --rm "$container" "$image" > /dev/null
+    echo "$image"
+}
+
+# What the runs live in: the base, stock imapsync, cronie, our program. Prints the image's name.
+build_binary_image() {
+    local image=$repobase/imapsync-binary:$tag container program
+    program=$(build_program)
+    prove_static "$program"
+    # A health check is no part of the OCI format.
+    container=$(buildah from --format docker --platform "$platform" "$binary_base")
+    if [ -n "$binary_install" ]; then
+        buildah run "$container" -- sh -c "$binary_install" >&2
+    fi
+    buildah add --quiet --chmod 755 "$container" "$program" /usr/local/bin/syncctl > /dev/null
+    BUILDAH_FORMAT=docker buildah config \
+        --cmd '["crond","-f","-m","off"]' \
+        --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+        --workingdir / \
+        --healthcheck 'CMD /usr/local/bin/syncctl engine' \
+        --healthcheck-interval 5m \
+        --healthcheck-timeout 30s \
+        "${describe[@]}" "$container"
+    buildah commit --quiet --format docker --rm "$container" "$image" > /dev/null
+    echo "$image"
+}
+
+# Builds the images named, the program once for all of them.
+build_images() {
+    need_packages buildah=buildah >&2
+    PROGRAM=$(build_program)
+    local images=() image
+    for image; do
+        images+=("$("build_${image}_image")")
+    done
+    printf '%s\n' "${images[@]}"
+    if [ -n "${GITHUB_OUTPUT:-}" ]; then
+        printf 'images=%s\n' "${images[*]}" >> "$GITHUB_OUTPUT"
+    fi
+}
+
 case "${1:-}" in
+    "") build_images module binary ;;
+    module | binary)
+        [ $# -eq 1 ] || { usage >&2 && exit 2; }
+        build_images "$1"
+        ;;
     imageroot)
         [ $# -eq 2 ] || { usage >&2 && exit 2; }
         assemble_imageroot "$2"
+        ;;
+    program)
+        [ $# -eq 1 ] || { usage >&2 && exit 2; }
+        build_program
         ;;
     -h | --help)
         usage

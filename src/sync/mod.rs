@@ -4,6 +4,8 @@
 //! - [`run`]: one run of a task: lock, log, status; an [`Engine`] does the moving.
 //! - [`native`]: the native engine, phase by phase: list, [`folders`] (selection and names), [`compare`], [`copy`]
 //!   ([`fetch`], [`append`]), [`flags`], [`after`] (Sieve, `\Seen`), [`deletions`].
+//! - [`imapsync`]: stock imapsync as the engine, and what it cannot do done for it.
+//! - [`queue`]: how many runs work at once, in which order.
 //! - [`state`]: what is remembered between runs. [`key`]: by what messages are the same.
 //! - [`account`], [`job`], [`recorder`], [`exit`]: both logins, what is asked, what is told, how it ends.
 //! - [`stop`]: ending a run from outside.
@@ -22,9 +24,11 @@ pub mod exit;
 pub mod fetch;
 pub mod flags;
 pub mod folders;
+pub mod imapsync;
 pub mod job;
 pub mod key;
 pub mod native;
+pub mod queue;
 pub mod recorder;
 pub mod run;
 pub mod state;

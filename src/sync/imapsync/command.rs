@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The command line of stock imapsync for a task (contract section 5).
+//!
+//! It is a list of arguments and never meets a shell; passwords are named by file, so that no process
+//! list shows them. `snapshots/command.txt` holds the reviewed lines of every shape a task can have.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use crate::imap::utf7;
+use crate::task::{Exclusions, FolderMode, RemoteDeletion, RemoteHost, Task};
+
+/// The same for every run.
+const FIXED: [&str; 10] = [
+    "--nolog",
+    "--noauthmd5",
+    "--noreleasecheck",
+    "--allowsizemismatch",
+    "--skipsize",
+    "--nofoldersizes",
+    "--fastio1",
+    "--fastio2",
+    "--buffersize",
+    "8192000",
+];
+
+/// Namespaces of other people's mail on the local server.
+const NEVER: &str = "^Shared(/.*)?$|^Public(/.*)?$";
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What a run needs to know beside its task.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// Where the task's files are.
+    pub folder: &'a Path,
+    /// The local mail server.
+    pub local_host: &'a str,
+    /// Its port.
+    pub local_port: u16,
+    /// The SHA-256 (lower-case hex) of the remote certificate that an administrator accepted.
+    pub certificate: Option<&'a str>,
+    /// How many days back messages are looked at; `None` is all of them.
+    pub days: Option<u32>,
+}
+
+/// The arguments of imapsync, without its own name.
+pub fn arguments(task: &Task, around: &Surroundings<'_>) -> Vec<OsString> {
+    let file = |ending: &str| around.folder.join(task.name().file(ending)).into_os_string();
+    let mut arguments: Vec<OsString> = FIXED.map(OsString::from).into();
+    let mut add = |option: &str, value: OsString| arguments.extend([option.into(), value]);
+    add("--pidfile", file("pid"));
+    add("--host1", target(&task.remote_host).into());
+    add("--user1", task.remote_user.as_str().into());
+    add("--passfile1", file("pwd"));
+    add("--port1", task.remote_port.to_string().into());
+    add("--host2", around.local_host.into());
+    add("--user2", format!("{}*vmail", task.local_user).into());
+    add("--passfile2", around.folder.join("vmail.pwd").into_os_string());
+    add("--port2", around.local_port.to_string().into());
+    for policy in certificate_policy(&task.remote_host, around.certificate) {
+        add("--sslargs1", policy.into());
+    }
+    arguments.push("--tls2".into());
+    arguments.extend(shape(task, around).into_iter().map(OsString::from));
+    arguments
+}
+
+/// The part that differs from one kind of task to the next.
+fn shape(task: &Task, around: &Surroundings<'_>) -> Vec<String> {
+    let mut arguments = Vec::new();
+    let mut add = |options: &[&str]| arguments.extend(options.iter().map(|&option| option.to_owned()));
+    if !task.security.as_option().is_empty() {
+        add(&[task.security.as_option()]);
+    }
+    if task.remote_host.is_gmail() {
+        add(&["--gmail1"]);
+    }
+    if let Some(days) = around.days {
+        add(&["--maxage", &days.to_string()]);
+    }
+    if deletes_local(task) {
+        add(&["--delete2", "--delete2folders"]);
+    }
+    if task.delete_remote == RemoteDeletion::AfterTransfer {
+        add(&["--delete1", "--noexpungeaftereach"]);
+    }
+    if task.folders == FolderMode::Inbox {
+        add(&["--folder", "INBOX", "--search1", "UNSEEN", "--noresyncflags"]);
+    }
+    add(&["--exclude", &exclusion(task)]);
+    arguments
+}
+
+/// Whether local deletion is safe to ask for.
+///
+/// Files of older versions combine it with the inbox mode or with remote deletion; then what is missing
+/// on the remote side means nothing, and nearly the whole mailbox would go.
+pub fn deletes_local(task: &Task) -> bool {
+    task.delete_local && task.folders != FolderMode::Inbox && !task.delete_remote.deletes()
+}
+
+/// How the remote certificate is checked; on the local side, reached under an address that no certificate
+/// names, imapsync's default of no check stands.
+///
+/// IO::Socket::SSL looks at a fingerprint only when it verifies (`SSL_verify_mode=1`), and after STARTTLS
+/// it knows no more than the peer's address, so it is told the name to expect and to ask for (SNI).
+fn certificate_policy(host: &RemoteHost, pinned: Option<&str>) -> Vec<String> {
+    let mut policy = vec![
+        "SSL_verify_mode=1".to_owned(),
+        format!("SSL_verifycn_name={}", target(host)),
+    ];
+    if let Some(name) = host.dns_name() {
+        policy.push(format!("SSL_hostname={name}"));
+    }
+    if let Some(sha256) = pinned {
+        policy.push(format!("SSL_fingerprint=sha256${sha256}"));
+    }
+    policy
+}
+
+/// The one `--exclude`: always the namespaces of others, then the task's patterns.
+fn exclusion(task: &Task) -> String {
+    let none = Exclusions::default();
+    let exclusions = match task.folders {
+        FolderMode::Exclusion => &task.exclusions,
+        FolderMode::All | FolderMode::Inbox => &none,
+    };
+    std::iter::once(NEVER.to_owned())
+        .chain(exclusions.patterns().iter().map(|pattern| on_the_wire(pattern)))
+        .collect::<Vec<_>>()
+        .join("|")
+}
+
+/// A pattern as imapsync matches it: on the name as the server sends it, in modified UTF-7 (RFC 3501,
+/// 5.1.3). Its base 64 may contain a `+`, which is no quantifier there.
+fn on_the_wire(pattern: &str) -> String {
+    let mut rest = pattern;
+    let mut wire = String::with_capacity(pattern.len());
+    while let Some(start) = rest.find(|c: char| !c.is_ascii() || c == '&') {
+        let (plain, tail) = rest.split_at(start);
+        let end = match tail.starts_with('&') {
+            true => 1,
+            false => tail.find(|c: char| c.is_ascii()).unwrap_or(tail.len()),
+        };
+        let (special, tail) = tail.split_at(end);
+        wire.push_str(plain);
+        wire.push_str(&utf7::encode(special).replace('+', "\\+"));
+        rest = tail;
+    }
+    wire + rest
+}
+
+/// The host as a connection needs it: an address without brackets, a name in ASCII.
+fn target(host: &RemoteHost) -> String {
+    match (host.address(), host.dns_name()) {
+        (Some(address), _) => address.to_string(),
+        (None, Some(name)) => name.to_owned(),
+        (None, None) => host.to_string(),
+    }
+}
+
+/// How many days back a run has to look, from `NAME.timestamp`: its content is the folder mode of the last
+/// complete run, its time of change that run's start. `None` is everything: the first run, another mode,
+/// or a clock that was set back.
+pub fn days_since(content: &str, started: SystemTime, now: SystemTime, mode: FolderMode) -> Option<u32> {
+    if content.trim() != mode.as_str() {
+        return None;
+    }
+    let age = now.duration_since(started).ok()?;
+    u32::try_from(age.as_secs().div_ceil(DAY.as_secs()).max(1)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+    use crate::task::{LocalUser, RemoteUser, Security, TaskId};
+
+    const PIN: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
+    fn task(host: &str) -> Task {
+        Task {
+            id: TaskId::parse("a0241w").unwrap(),
+            local_user: LocalUser::parse("administrator").unwrap(),
+            remote_user: RemoteUser::parse("-r1 $(id)@example.com").unwrap(),
+            remote_host: RemoteHost::parse(host).unwrap(),
+            remote_port: "143".parse().unwrap(),
+            security: Security::StartTls,
+            folders: FolderMode::All,
+            exclusions: Exclusions::default(),
+            delete_local: false,
+            delete_remote: RemoteDeletion::Keep,
+            schedule: None,
+            sieve: false,
+        }
+    }
+
+    fn around(certificate: Option<&'static str>, days: Option<u32>) -> Surroundings<'static> {
+        Surroundings {
+            folder: Path::new("/etc/imapsync"),
+            local_host: "10.5.4.1",
+            local_port: 143,
+            certificate,
+            days,
+        }
+    }
+
+    fn line(arguments: &[String]) -> String {
+        let quoted = arguments.iter().map(|argument| {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=".contains(c);
+            match !argument.is_empty() && argument.chars().all(plain) {
+                true => argument.clone(),
+                false => format!("'{argument}'"),
+            }
+        });
+        quoted.collect::<Vec<_>>().join(" ")
+    }
+
+    fn text(arguments: Vec<OsString>) -> Vec<String> {
+        arguments
+            .into_iter()
+            .map(|argument| argument.into_string().unwrap())
+            .collect()
+    }
+
+    /// Every combination, one line each: the shape, then the arguments that depend on it.
+    fn product() -> String {
+        let mut lines = String::new();
+        let folders = [
+            ("all", FolderMode::All, ",Spam"),
+            ("inbox", FolderMode::Inbox, ",Spam"),
+            ("exclusion", FolderMode::Exclusion, ""),
+            (
+                "exclusion-2",
+                FolderMode::Exclusion,
+                ",folder1,^Gelöschte Objekte$",
+            ),
+        ];
+        let older = NonZeroU32::new(30).unwrap();
+        let remote = [
+            ("keep", RemoteDeletion::Keep),
+            ("delete1", RemoteDeletion::AfterTransfer),
+            ("older", RemoteDeletion::OlderThan(older)),
+        ];
+        let securities = [
+            ("none", Security::Opportunistic),
+            ("tls", Security::StartTls),
+            ("ssl", Security::Tls),
+        ];
+        for (mode, folders, exclude) in folders {
+            for (delete_local, local) in [(false, "keep"), (true, "delete2")] {
+                for (remote, delete_remote) in remote {
+                    for (protection, security) in securities {
+                        for host in ["imap.foo.com", "imap.gmail.com"] {
+                            for (run, days) in [("first", None), ("later", Some(2))] {
+                                let task = Task {
+                                    security,
+                                    folders,
+                                    exclusions: Exclusions::from_stored(exclude),
+                                    delete_local,
+                                    delete_remote,
+                                    ..task(host)
+                                };
+                                let arguments = line(&shape(&task, &around(None, days)));
+                                lines += &format!(
+                                    "{mode} local={local} remote={remote} {protection} {host} {run}: {arguments}\n"
+                                );
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        lines
+    }
+
+    #[test]
+    fn every_shape_has_its_reviewed_command_line() {
+        let whole = |task: &Task, around| line(&text(arguments(task, around)));
+        let pinned = Task {
+            remote_host: RemoteHost::parse("[2001:db8::1]").unwrap(),
+            ..task("imap.foo.com")
+        };
+        let written = format!(
+            "# UPDATE_SNAPSHOTS=1 cargo test writes this file anew; read the difference before committing it.\n\
+             # Two whole lines, then what depends on the shape of the task.\n{}\n{}\n{}",
+            whole(&task("bücher.example"), &around(None, None)),
+            whole(&pinned, &around(Some(PIN), Some(1))),
+            product()
+        );
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sync/imapsync/snapshots/command.txt");
+        if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+            std::fs::write(&path, &written).unwrap();
+        }
+        let reviewed = std::fs::read_to_string(&path).unwrap();
+        for (reviewed, written) in reviewed.lines().zip(written.lines()) {
+            assert_eq!(reviewed, written);
+        }
+        assert_eq!(reviewed.lines().count(), written.lines().count());
+    }
+
+    #[test]
+    fn no_argument_is_empty_and_a_strange_user_name_is_one_argument() {
+        let arguments = text(arguments(&task("imap.foo.com"), &around(None, None)));
+        assert!(arguments.iter().all(|argument| !argument.is_empty()));
+        let user = arguments
+            .iter()
+            .position(|argument| argument == "--user1")
+            .unwrap()
+            + 1;
+        assert_eq!(arguments[user], "-r1 $(id)@example.com");
+    }
+
+    #[test]
+    fn patterns_match_the_name_as_the_server_sends_it() {
+        for (pattern, wire) in [
+            ("folder1", "folder1"),
+            ("^Gelöschte Objekte$", "^Gel&APY-schte Objekte$"),
+            ("R&D", "R&-D"),
+            ("a+b.*", "a+b.*"),
+            ("~peter/日本語", "~peter/&ZeVnLIqe-"),
+            ("\u{fbe0}", "&\\+\\+A-"),
+        ] {
+            assert_eq!(on_the_wire(pattern), wire);
+        }
+    }
+
+    #[test]
+    fn the_window_is_whole_days_rounded_up_while_the_mode_is_the_same() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_405_173);
+        let days = |content, ago| days_since(content, now - Duration::from_secs(ago), now, FolderMode::All);
+        assert_eq!(days("all", 0), Some(1));
+        assert_eq!(days("all\n", 24 * 60 * 60), Some(1));
+        assert_eq!(days("all", 24 * 60 * 60 + 1), Some(2));
+        assert_eq!(days("inbox", 60), None);
+        assert_eq!(days("", 60), None);
+        let later = now + Duration::from_secs(60);
+        assert_eq!(days_since("all", later, now, FolderMode::All), None);
+    }
+}

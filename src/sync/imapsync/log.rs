@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What imapsync's log says, read while it grows or after a crash.
+//!
+//! Folder names are kept as the log has them: as the server sends them, in modified UTF-7.
+
+use crate::imap::utf7;
+use crate::task::report::Problem;
+
+/// Longer lines are not ours to understand; the rest of such a line is skipped.
+const LONGEST_LINE: usize = 64 * 1024;
+
+/// Takes a log in pieces of any size.
+#[derive(Debug, Default)]
+pub struct Reader {
+    line: Vec<u8>,
+    in_statistics: bool,
+    story: Story,
+}
+
+/// All that a log has told so far.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Story {
+    /// How many folders there are to work through.
+    pub folders_wanted: u64,
+    /// The number of the folder at work, from 1; 0 before the first one.
+    pub folder_index: u64,
+    /// The folders begun, in order; the last one is at work.
+    pub folders: Vec<Folder>,
+    /// The closing statistics.
+    pub totals: Totals,
+    /// The errors listed at the end.
+    pub problems: Vec<Problem>,
+    /// What the last line says about the end; `None` when the program did not get there.
+    pub exit: Option<Exit>,
+}
+
+/// One pair of folders.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Folder {
+    /// Its raw name on the remote side.
+    pub remote: String,
+    /// Its raw name on the local side.
+    pub local: String,
+    /// Messages that were looked at on the remote side.
+    pub selected: u64,
+    /// The messages copied.
+    pub copied: Vec<Copied>,
+}
+
+/// One message copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Copied {
+    /// Its UID on the remote side.
+    pub remote_uid: u32,
+    /// Its UID on the local side; `None` when the server does not tell (RFC 4315).
+    pub local_uid: Option<u32>,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// The closing statistics.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// Messages copied.
+    pub transferred: u64,
+    /// Messages left alone.
+    pub skipped: u64,
+    /// Bytes copied.
+    pub bytes: u64,
+    /// Messages deleted on the remote side.
+    pub deleted_remote: u64,
+    /// Messages deleted on the local side.
+    pub deleted_local: u64,
+}
+
+/// The end of the program in its own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exit {
+    /// The exit code.
+    pub code: i32,
+    /// Its name, such as `EX_OK`.
+    pub name: String,
+}
+
+impl Reader {
+    /// Takes the next piece.
+    pub fn feed(&mut self, piece: &[u8]) {
+        for part in piece.split_inclusive(|&byte| byte == b'\n') {
+            let (text, ended) = match part.strip_suffix(b"\n") {
+                Some(text) => (text, true),
+                None => (part, false),
+            };
+            let room = LONGEST_LINE.saturating_sub(self.line.len());
+            self.line.extend(text.iter().take(room));
+            if ended {
+                self.end_line();
+            }
+        }
+    }
+
+    /// All that was told, a last line without its end included.
+    pub fn finish(mut self) -> Story {
+        self.end_line();
+        self.story
+    }
+
+    /// All that has been told so far.
+    pub fn story(&self) -> &Story {
+        &self.story
+    }
+
+    fn end_line(&mut self) {
+        let bytes = std::mem::take(&mut self.line);
+        let line = String::from_utf8_lossy(&bytes);
+        if let Some(rest) = line.strip_prefix("++++ ") {
+            self.in_statistics = rest.starts_with("Statistics");
+        } else if self.in_statistics && self.story.totals.take(&line) {
+        } else if let Some((index, wanted, folder)) = folder_line(&line) {
+            self.story.folder_index = index;
+            self.story.folders_wanted = wanted;
+            self.story.folders.push(folder);
+        } else if let Some(problem) = problem_line(&line) {
+            self.story.problems.push(problem);
+        } else if let Some(exit) = exit_line(&line) {
+            self.story.exit = Some(exit);
+        } else if let Some(folder) = self.story.folders.last_mut() {
+            folder.take(&line);
+        }
+    }
+}
+
+impl Story {
+    /// Reads a whole log.
+    pub fn of(log: &[u8]) -> Self {
+        let mut reader = Reader::default();
+        reader.feed(log);
+        reader.finish()
+    }
+
+    /// Messages copied so far.
+    pub fn copied(&self) -> u64 {
+        self.folders.iter().map(|folder| folder.copied.len() as u64).sum()
+    }
+
+    /// Bytes copied so far.
+    pub fn bytes(&self) -> u64 {
+        self.folders.iter().map(Folder::bytes).sum()
+    }
+
+    /// Messages dealt with, and messages known to be there: those of finished folders count as done
+    /// whether they had to be copied or not.
+    pub fn messages(&self) -> (u64, u64) {
+        let known = self.folders.iter().map(|folder| folder.selected).sum();
+        match self.folders.split_last() {
+            Some((at_work, finished)) => {
+                let before: u64 = finished.iter().map(|folder| folder.selected).sum();
+                (before + at_work.copied.len() as u64, known)
+            }
+            None => (0, 0),
+        }
+    }
+}
+
+impl Folder {
+    /// Bytes copied.
+    pub fn bytes(&self) -> u64 {
+        self.copied.iter().map(|message| message.bytes).sum()
+    }
+
+    fn take(&mut self, line: &str) {
+        if let Some(copied) = self.copied_line(line) {
+            self.copied.push(copied);
+        } else if let Some(selected) = self.selected_line(line) {
+            self.selected = selected;
+        }
+    }
+
+    /// `msg INBOX/1 {314}   copied to INBOX/1   63.60 msgs/s …`: both numbers are UIDs.
+    fn copied_line(&self, line: &str) -> Option<Copied> {
+        let rest = line.strip_prefix("msg ")?.strip_prefix(self.remote.as_str())?;
+        let (remote_uid, rest) = rest.strip_prefix('/')?.split_once(" {")?;
+        let (bytes, rest) = rest.split_once('}')?;
+        let rest = rest.trim_start().strip_prefix("copied to ")?;
+        let rest = rest.strip_prefix(self.local.as_str())?.strip_prefix('/')?;
+        Some(Copied {
+            remote_uid: remote_uid.parse().ok()?,
+            local_uid: rest.split_whitespace().next()?.parse().ok(),
+            bytes: bytes.parse().ok()?,
+        })
+    }
+
+    /// `Host1: folder [INBOX] selected 4 messages, duplicates 0`
+    fn selected_line(&self, line: &str) -> Option<u64> {
+        let rest = line.strip_prefix("Host1: folder [")?;
+        let rest = rest.split_once("] selected ")?.1;
+        rest.split_once(" messages")?.0.parse().ok()
+    }
+}
+
+impl Totals {
+    fn take(&mut self, line: &str) -> bool {
+        let Some((name, value)) = line.split_once(" : ") else {
+            return false;
+        };
+        let Some(Ok(number)) = value.split_whitespace().next().map(str::parse) else {
+            return false;
+        };
+        match name.trim_end() {
+            "Messages transferred" => self.transferred = number,
+            "Messages skipped" => self.skipped = number,
+            "Total bytes transferred" => self.bytes = number,
+            "Messages deleted on host1" => self.deleted_remote = number,
+            "Messages deleted on host2" => self.deleted_local = number,
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// A raw name as people read it.
+pub fn readable(raw: &str) -> String {
+    utf7::decode(raw.as_bytes()).unwrap_or_else(|| raw.to_owned())
+}
+
+/// `Folder     1/4 [INBOX]     -> [INBOX]   `; a name that is not ASCII is followed by ` = [its text]`.
+fn folder_line(line: &str) -> Option<(u64, u64, Folder)> {
+    let rest = line.strip_prefix("Folder ")?.trim_start();
+    let (numbers, rest) = rest.split_once(' ')?;
+    let (index, wanted) = numbers.split_once('/')?;
+    let (remote, local) = rest.split_once(" -> [")?;
+    let raw = |text: &str| -> Option<String> {
+        let inner = text.trim_end().strip_suffix(']')?;
+        Some(inner.split_once("] = [").map_or(inner, |(raw, _)| raw).to_owned())
+    };
+    let folder = Folder {
+        remote: raw(remote.strip_prefix('[')?)?,
+        local: raw(local)?,
+        ..Folder::default()
+    };
+    Some((index.parse().ok()?, wanted.parse().ok()?, folder))
+}
+
+/// `Err 1/2: - msg Work/17 {99} could not append ( Subject:[…], … ) to folder Work: 12 NO refused`
+fn problem_line(line: &str) -> Option<Problem> {
+    let (numbers, text) = line.strip_prefix("Err ")?.split_once(": ")?;
+    let (number, of) = numbers.split_once('/')?;
+    number.parse::<u64>().ok()?;
+    of.parse::<u64>().ok()?;
+    let text = text.trim().trim_start_matches("- ");
+    let named = text.strip_prefix("msg ").and_then(|rest| {
+        // The folder's name may hold anything; the first slash before a number and a blank ends it.
+        rest.match_indices('/').find_map(|(slash, _)| {
+            let (folder, rest) = (rest.get(..slash)?, rest.get(slash + 1..)?);
+            let (uid, reason) = rest.split_once(' ')?;
+            Some((folder, uid.parse().ok()?, reason))
+        })
+    });
+    Some(match named {
+        Some((folder, uid, reason)) => Problem {
+            folder: readable(folder),
+            uid: Some(uid),
+            message_id: None,
+            reason: without_subject(reason),
+        },
+        None => Problem {
+            reason: text.to_owned(),
+            ..Problem::default()
+        },
+    })
+}
+
+/// A report tells which message failed and why, not what people write each other.
+fn without_subject(reason: &str) -> String {
+    let size = reason.starts_with('{').then(|| reason.split_once("} ")).flatten();
+    let reason = size.map_or(reason, |(_, rest)| rest);
+    let bounds = reason
+        .find("( Subject:[")
+        .zip(reason.rfind("] ) to folder "))
+        .filter(|(start, end)| start < end);
+    match bounds.and_then(|(start, end)| reason.get(..start).zip(reason.get(end + 4..))) {
+        Some((before, after)) => format!("{before}{after}"),
+        None => reason.to_owned(),
+    }
+}
+
+/// `Exiting with return value 0 (EX_OK: successful termination) 0/50 nb_errors/max_errors PID 13681`
+fn exit_line(line: &str) -> Option<Exit> {
+    let rest = line.strip_prefix("Exiting with return value ")?;
+    let (code, rest) = rest.split_once(" (")?;
+    let name = rest.split([':', ')']).next()?;
+    Some(Exit {
+        code: code.parse().ok()?,
+        name: name.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OK: &[u8] = include_bytes!("fixtures/ok.log");
+    const REFUSED: &[u8] = include_bytes!("fixtures/connection-refused.log");
+
+    #[test]
+    fn a_recorded_run_is_understood() {
+        let story = Story::of(OK);
+        assert_eq!((story.folder_index, story.folders_wanted), (4, 4));
+        let names: Vec<_> = story
+            .folders
+            .iter()
+            .map(|f| (f.remote.as_str(), f.local.as_str()))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                ("INBOX", "INBOX"),
+                ("Spam", "Spam"),
+                ("Work", "Work"),
+                ("Work.Sub", "Work/Sub")
+            ]
+        );
+        let last = story.folders.last().unwrap();
+        let expected = |uid| Copied {
+            remote_uid: uid,
+            local_uid: Some(uid),
+            bytes: 317,
+        };
+        assert_eq!(
+            (last.selected, &last.copied[..]),
+            (2, &[expected(1), expected(2)][..])
+        );
+        assert_eq!((story.copied(), story.bytes()), (11, 3449));
+        let totals = Totals {
+            transferred: 11,
+            bytes: 3449,
+            ..Totals::default()
+        };
+        assert_eq!(story.totals, totals);
+        let exit = Exit {
+            code: 0,
+            name: "EX_OK".to_owned(),
+        };
+        assert_eq!((story.exit, story.problems), (Some(exit), Vec::new()));
+    }
+
+    #[test]
+    fn the_pieces_may_be_of_any_size() {
+        for size in [1, 7, 4096] {
+            let mut reader = Reader::default();
+            OK.chunks(size).for_each(|piece| reader.feed(piece));
+            assert_eq!(reader.finish(), Story::of(OK));
+        }
+    }
+
+    #[test]
+    fn progress_grows_with_the_log() {
+        let half = OK
+            .windows(20)
+            .position(|w| w.starts_with(b"Folder     3/4"))
+            .unwrap();
+        let mut reader = Reader::default();
+        reader.feed(&OK[..half]);
+        assert_eq!(
+            (reader.story().folder_index, reader.story().messages()),
+            (2, (6, 6))
+        );
+        reader.feed(&OK[half..]);
+        assert_eq!(reader.story().messages(), (11, 11));
+    }
+
+    #[test]
+    fn a_failed_connection_gives_its_code_and_errors() {
+        let story = Story::of(REFUSED);
+        let exit = story.exit.unwrap();
+        assert_eq!(
+            (exit.code, exit.name.as_str()),
+            (101, "EXIT_CONNECTION_FAILURE_HOST1")
+        );
+        assert_eq!(story.problems.len(), 2);
+        assert!(
+            story.problems[0]
+                .reason
+                .starts_with("Host1 failure: can not open imap connection")
+        );
+        assert_eq!(story.problems[0].uid, None);
+    }
+
+    #[test]
+    fn folders_with_strange_names_are_told_apart() {
+        let log = "Folder     1/2 [[Gmail]/All Mail]                  -> [All Mail]                         \n\
+            msg [Gmail]/All Mail/7 {10}             copied to All Mail/Mail::IMAPClient=HASH(0x5) 1.00 msgs/s\n\
+            Folder     2/2 [Gel&APY-scht copied to x] = [Gelöscht copied to x] -> [Gel&APY-scht copied to x] = [Gelöscht copied to x]\n\
+            msg Gel&APY-scht copied to x/8 {20}             copied to Gel&APY-scht copied to x/9 1.00 msgs/s\n";
+        let story = Story::of(log.as_bytes());
+        assert_eq!(
+            story.folders[0].copied,
+            [Copied {
+                remote_uid: 7,
+                local_uid: None,
+                bytes: 10
+            }]
+        );
+        assert_eq!(
+            story.folders[1].copied,
+            [Copied {
+                remote_uid: 8,
+                local_uid: Some(9),
+                bytes: 20
+            }]
+        );
+        assert_eq!(readable(&story.folders[1].remote), "Gelöscht copied to x");
+        assert_eq!(story.exit, None);
+    }
+
+    #[test]
+    fn a_refused_message_is_named_without_its_subject() {
+        let story = Story::of(
+            b"Err 1/1: - msg Work/2020/17 {99} could not append ( Subject:[secret ] ) plan], Date:[\"x\"], Size:[99], Flags:[\\Seen] ) to folder Work/2020: 12 NO [OVERQUOTA] full\n",
+        );
+        let expected = Problem {
+            folder: "Work/2020".to_owned(),
+            uid: Some(17),
+            message_id: None,
+            reason: "could not append to folder Work/2020: 12 NO [OVERQUOTA] full".to_owned(),
+        };
+        assert_eq!(story.problems, [expected]);
+    }
+
+    #[test]
+    fn an_endless_line_takes_no_endless_memory() {
+        let mut reader = Reader::default();
+        for _ in 0..64 {
+            reader.feed(&[b'x'; 4096]);
+        }
+        assert_eq!(reader.line.len(), LONGEST_LINE);
+        reader.feed(b"\nExiting with return value 6 (EXIT_BY_SIGNAL) x\n");
+        assert_eq!(reader.finish().exit.unwrap().code, 6);
+    }
+}

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! At most N runs at once, over cron, start-all and manual starts alike; the rest wait in order.
+//!
+//! Every run draws a ticket: a file with the next number as its name, locked with flock for as long as
+//! the run waits or works. A run may work when fewer than N older tickets are held. A process that dies
+//! gives its lock back whatever happens to it, and an unlocked ticket counts for nobody, so there is
+//! nothing that a crash could leave wrong and no process that keeps the order.
+
+use std::fs::{self, File, OpenOptions};
+use std::future::Future;
+use std::io;
+use std::num::NonZeroUsize;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+
+/// Runs at once that one processor core carries: most of the time a run waits for a server.
+const RUNS_PER_CORE: u64 = 2;
+/// What one run may need: imapsync takes 200 MiB and more.
+const MEMORY_PER_RUN: u64 = 512 * 1024 * 1024;
+/// More than this many at once is for the administrator to ask for.
+const DERIVED_MOST: u64 = 16;
+
+/// How often the first in the line looks; those behind look less often, the farther the less.
+const LOOK: Duration = Duration::from_millis(100);
+const RAREST_LOOK: Duration = Duration::from_secs(5);
+
+/// The line of all runs of an instance.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    folder: PathBuf,
+    at_once: NonZeroUsize,
+}
+
+/// A place in the line, then the right to work; given back when dropped or when the process ends.
+#[derive(Debug)]
+pub struct Ticket {
+    number: u64,
+    path: PathBuf,
+    _held: File,
+}
+
+impl Queue {
+    /// The line whose tickets are in `folder`, with `at_once` runs working.
+    pub fn new(folder: &Path, at_once: NonZeroUsize) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            at_once,
+        }
+    }
+
+    /// Draws the next ticket.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn draw(&self) -> io::Result<Ticket> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder)?;
+        let gate = self.folder.join("gate");
+        let gate = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(gate)?;
+        flock(&gate, FlockOperation::LockExclusive)?;
+        let mut last = 0;
+        for number in self.numbers()? {
+            last = number;
+            if !self.is_held(number)? {
+                crate::files::remove(&self.path(number))?;
+            }
+        }
+        let number = last + 1;
+        let path = self.path(number);
+        let held = OpenOptions::new()
+            .create_new(true)
+            .write(true)
+            .mode(0o600)
+            .open(&path)?;
+        // Nobody but whoever has passed the gate later looks at this ticket.
+        flock(&held, FlockOperation::LockExclusive)?;
+        Ok(Ticket {
+            number,
+            path,
+            _held: held,
+        })
+    }
+
+    /// How many places are before this ticket: 0 means that its run may work.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn places_before(&self, ticket: &Ticket) -> io::Result<usize> {
+        let mut held = 0;
+        let mut maybe = 0;
+        for number in self
+            .numbers()?
+            .into_iter()
+            .take_while(|&number| number < ticket.number)
+        {
+            if held == self.at_once.get() {
+                // Farther ahead than it takes to decide: whether these are all alive does not matter.
+                maybe += 1;
+            } else if self.is_held(number)? {
+                held += 1;
+            }
+        }
+        Ok(if held < self.at_once.get() { 0 } else { maybe + 1 })
+    }
+
+    /// Waits until the run with this ticket may work. Dropping the future ends the wait.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub async fn turn(&self, ticket: &Ticket) -> io::Result<()> {
+        loop {
+            let places = self.places_before(ticket)?;
+            if places == 0 {
+                return Ok(());
+            }
+            let factor = u32::try_from(places).unwrap_or(u32::MAX);
+            tokio::time::sleep(LOOK.saturating_mul(factor).min(RAREST_LOOK)).await;
+        }
+    }
+
+    fn path(&self, number: u64) -> PathBuf {
+        self.folder.join(format!("{number:020}"))
+    }
+
+    /// The numbers of all tickets, held or not, oldest first.
+    fn numbers(&self) -> io::Result<Vec<u64>> {
+        let mut numbers = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            let name = entry?.file_name();
+            numbers.extend(name.to_str().and_then(|name| name.parse::<u64>().ok()));
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    fn is_held(&self, number: u64) -> io::Result<bool> {
+        crate::task::lock::is_held(&self.path(number))
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        // Merely tidy: unlocked, the file means nothing, and whoever draws next removes it.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// How many runs work at once: what the administrator has set, or what the machine can carry.
+pub fn runs_at_once(setting: Option<&str>) -> NonZeroUsize {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    match setting.map(|text| text.trim().parse()) {
+        Some(Ok(number)) => number,
+        Some(Err(_)) | None => derived(cores, memory()),
+    }
+}
+
+fn derived(cores: u64, memory: Option<u64>) -> NonZeroUsize {
+    let by_memory = memory.map_or(u64::MAX, |memory| memory / MEMORY_PER_RUN);
+    let runs = (cores * RUNS_PER_CORE).min(by_memory).clamp(1, DERIVED_MOST);
+    usize::try_from(runs)
+        .ok()
+        .and_then(NonZeroUsize::new)
+        .unwrap_or(NonZeroUsize::MIN)
+}
+
+/// The memory of the machine, or of the container when that is less (cgroup v2).
+fn memory() -> Option<u64> {
+    let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+        Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+    });
+    let container = fs::read_to_string("/sys/fs/cgroup/memory.max")
+        .ok()
+        .and_then(|text| text.trim().parse().ok());
+    machine.into_iter().chain(container).min()
+}
+
+/// Waits for the turn of `ticket` unless `stop` comes first.
+///
+/// # Errors
+/// Whatever the file system says; `Ok(false)` when `stop` came first.
+pub async fn turn_or_stop(
+    queue: &Queue,
+    ticket: &Ticket,
+    stop: impl Future<Output = ()>,
+) -> io::Result<bool> {
+    tokio::select! {
+        biased;
+        () = stop => Ok(false),
+        turn = queue.turn(ticket) => turn.map(|()| true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command, Stdio};
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Instant;
+
+    use super::*;
+
+    fn queue(folder: &Path, at_once: usize) -> Queue {
+        Queue::new(&folder.join(".queue"), NonZeroUsize::new(at_once).unwrap())
+    }
+
+    fn wait(queue: &Queue, ticket: &Ticket) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        runtime.block_on(queue.turn(ticket)).unwrap();
+    }
+
+    #[test]
+    fn the_first_ones_work_and_the_next_waits_for_one_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = queue(folder.path(), 2);
+        let places = |tickets: &[Ticket]| -> Vec<usize> {
+            tickets
+                .iter()
+                .map(|ticket| queue.places_before(ticket).unwrap())
+                .collect()
+        };
+        let mut tickets: Vec<Ticket> = (0..4).map(|_| queue.draw().unwrap()).collect();
+        assert_eq!(places(&tickets), [0, 0, 1, 2]);
+        tickets.remove(1);
+        assert_eq!(places(&tickets), [0, 0, 1]);
+        tickets.remove(0);
+        assert_eq!(places(&tickets), [0, 0]);
+    }
+
+    #[test]
+    fn many_runs_start_in_order_and_never_more_than_allowed_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = queue(folder.path(), 3);
+        let (working, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let started = Mutex::new(Vec::new());
+        let tickets: Vec<Ticket> = (0..12).map(|_| queue.draw().unwrap()).collect();
+        std::thread::scope(|scope| {
+            for ticket in tickets.into_iter().rev() {
+                scope.spawn(|| {
+                    let ticket = ticket;
+                    wait(&queue, &ticket);
+                    started.lock().unwrap().push(ticket.number);
+                    most.fetch_max(working.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    std::thread::sleep(Duration::from_millis(5));
+                    working.fetch_sub(1, Ordering::SeqCst);
+                });
+            }
+        });
+        let started = started.into_inner().unwrap();
+        assert_eq!(most.into_inner(), 3);
+        // Those let in together may overtake each other, nobody else may.
+        for (position, number) in started.iter().enumerate() {
+            assert!((*number as i64 - 1 - position as i64).abs() < 3, "{started:?}");
+        }
+    }
+
+    /// A process that draws a ticket and holds it until it is killed: this very test, run again.
+    #[test]
+    #[ignore = "run by the test below"]
+    fn holder() {
+        let folder = std::env::var_os("QUEUE_TEST_FOLDER").unwrap();
+        let _ticket = queue(Path::new(&folder), 1).draw().unwrap();
+        fs::write(Path::new(&folder).join("holding"), "").unwrap();
+        std::thread::sleep(Duration::from_secs(60));
+    }
+
+    fn start_holder(folder: &Path) -> Child {
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "sync::queue::tests::holder"])
+            .env("QUEUE_TEST_FOLDER", folder)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !folder.join("holding").exists() {
+            assert!(Instant::now() < deadline, "the holder did not start");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        child
+    }
+
+    #[test]
+    fn a_killed_process_gives_its_place_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = queue(folder.path(), 1);
+        let mut child = start_holder(folder.path());
+        let ticket = queue.draw().unwrap();
+        assert_eq!(queue.places_before(&ticket).unwrap(), 1);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        wait(&queue, &ticket);
+        // The dead ticket is still a file; the next draw sweeps it away.
+        let next = queue.draw().unwrap();
+        assert_eq!(queue.numbers().unwrap(), [ticket.number, next.number]);
+    }
+
+    #[test]
+    fn a_wait_can_be_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = queue(folder.path(), 1);
+        let _working = queue.draw().unwrap();
+        let waiting = queue.draw().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let stop = async { tokio::time::sleep(Duration::from_millis(20)).await };
+        assert!(!runtime.block_on(turn_or_stop(&queue, &waiting, stop)).unwrap());
+    }
+
+    #[test]
+    fn the_number_of_runs_follows_the_machine_unless_it_is_set() {
+        const GIB: u64 = 1024 * 1024 * 1024;
+        assert_eq!(derived(2, Some(24 * GIB)).get(), 4);
+        assert_eq!(derived(8, Some(2 * GIB)).get(), 4);
+        assert_eq!(derived(1, Some(GIB / 4)).get(), 1);
+        assert_eq!(derived(64, None).get(), 16);
+        assert_eq!(runs_at_once(Some("7")).get(), 7);
+        for nonsense in ["0", "", "many", "-1"] {
+            assert_eq!(runs_at_once(Some(nonsense)), runs_at_once(None));
+        }
+    }
+}

@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Makes this machine run real containers, apart from whatever else podman does on it: installs what is missing,
+# builds the binary image on a local base, tries it. Prints NAME=VALUE lines, the environment to call podman with;
+# where no container can run, one line on stderr says why and the exit code is 3.
+#
+#   tests/container/engine.sh PROGRAM    PROGRAM is the static program to put into the image
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/ns8-imapsync
+
+cannot() {
+    echo "no real container here: $1" >&2
+    exit 3
+}
+
+program=$(readlink -f "${1:?the static program is missing}")
+[ "$(id -u)" = 0 ] || cannot "building its base with debootstrap needs root"
+. "$here/../lib/packages.sh"
+need_packages podman=podman buildah=buildah runc=runc conmon=conmon jq=jq debootstrap=debootstrap > /dev/null 2>&1 \
+    || cannot "podman, buildah, runc, conmon, jq or debootstrap is missing and cannot be installed"
+
+mkdir -p "$cache/containers"
+# One engine at a time; whoever waits here finds the images ready.
+exec 9> "$cache/containers/lock"
+flock 9
+cat > "$cache/containers/storage.conf" << END
+[storage]
+driver = "overlay"
+graphroot = "$cache/containers/storage"
+runroot = "$cache/containers/run"
+END
+cat > "$cache/containers/containers.conf" << END
+[containers]
+netns = "host"
+default_ulimits = []
+log_driver = "k8s-file"
+[engine]
+runtime = "limitless"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+[engine.runtimes]
+limitless = ["$here/runtime"]
+END
+export CONTAINERS_CONF=$cache/containers/containers.conf
+export CONTAINERS_STORAGE_CONF=$cache/containers/storage.conf
+export BUILDAH_ISOLATION=chroot
+
+"$here/base.sh" 9>&- 2> "$cache/containers/base.log" \
+    || cannot "its base cannot be built, see $cache/containers/base.log"
+image=$(cd "$here/../.." && REPOBASE=localhost IMAGETAG=test PROGRAM=$program BINARY_INSTALL='' \
+    BINARY_BASE=localhost/debian-cronie:trixie ./build-images.sh binary 9>&-) \
+    || cannot "buildah cannot build the binary image"
+podman run --rm --entrypoint '["/usr/local/bin/syncctl","--version"]' --no-healthcheck "$image" \
+    > "$cache/containers/try.log" 2>&1 9>&- || cannot "podman failed, see $cache/containers/try.log"
+printf '%s\n' "CONTAINERS_CONF=$CONTAINERS_CONF" "CONTAINERS_STORAGE_CONF=$CONTAINERS_STORAGE_CONF" \
+    "IMAPSYNC_BINARY_IMAGE=$image"
