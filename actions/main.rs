@@ -7,9 +7,12 @@ mod common;
 mod configure_module;
 mod create_task;
 mod delete_task;
+mod expand_cron;
 mod get_configuration;
 mod get_log;
 mod list_tasks;
+mod reveal_master_secret;
+mod run_imapsync;
 mod start_task;
 mod stop_task;
 mod syncctl;
@@ -40,6 +43,24 @@ static APPLETS: &[Applet] = &[
         "Runs and inspects tasks inside the container",
         syncctl::arguments,
         syncctl::run,
+    ),
+    Applet::helper(
+        "expand-cron",
+        "Rebuilds the cron files of all tasks",
+        expand_cron::arguments,
+        expand_cron::run,
+    ),
+    Applet::helper(
+        "reveal-master-secret",
+        "Asks the mail module for its master user's password",
+        reveal_master_secret::arguments,
+        reveal_master_secret::run,
+    ),
+    Applet::helper(
+        "run-imapsync",
+        "Starts or stops the run of a task",
+        run_imapsync::arguments,
+        run_imapsync::run,
     ),
     Applet::helper(
         "write-schemas",

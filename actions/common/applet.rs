@@ -24,6 +24,7 @@ enum Kind {
         arguments: fn(Command) -> Command,
         run: fn(&clap::ArgMatches) -> ExitCode,
     },
+    Program(fn(&[OsString]) -> ExitCode),
 }
 
 impl Applet {
@@ -53,6 +54,15 @@ impl Applet {
         }
     }
 
+    /// A program that reads its arguments itself, its name first.
+    pub const fn program(name: &'static str, about: &'static str, run: fn(&[OsString]) -> ExitCode) -> Self {
+        Self {
+            name,
+            about,
+            kind: Kind::Program(run),
+        }
+    }
+
     /// What it is called.
     pub fn name(&self) -> &'static str {
         self.name
@@ -67,27 +77,29 @@ impl Applet {
     pub fn schemas(&self) -> Option<Schemas> {
         match self.kind {
             Kind::Action { schemas, .. } => Some(schemas()),
-            Kind::Helper { .. } => None,
+            Kind::Helper { .. } | Kind::Program(_) => None,
         }
     }
 
     /// Runs it with the words that follow its name.
     pub fn run(&self, words: &[OsString]) -> ExitCode {
+        let words: Vec<OsString> = std::iter::once(OsString::from(self.name))
+            .chain(words.iter().cloned())
+            .collect();
         let command = Command::new(self.name)
             .about(self.about)
             .version(env!("CARGO_PKG_VERSION"));
-        let command = match self.kind {
-            Kind::Action { .. } => {
-                command.after_help("Reads JSON from stdin and answers with JSON on stdout.")
-            }
-            Kind::Helper { arguments, .. } => arguments(command),
+        let parsed = match self.kind {
+            Kind::Action { run, .. } => command
+                .after_help("Reads JSON from stdin and answers with JSON on stdout.")
+                .try_get_matches_from(words)
+                .map(|_| run()),
+            Kind::Helper { arguments, run } => arguments(command)
+                .try_get_matches_from(words)
+                .map(|matches| run(&matches)),
+            Kind::Program(run) => Ok(run(&words)),
         };
-        let words = std::iter::once(OsString::from(self.name)).chain(words.iter().cloned());
-        match (command.try_get_matches_from(words), &self.kind) {
-            (Ok(_), Kind::Action { run, .. }) => run(),
-            (Ok(matches), Kind::Helper { run, .. }) => run(&matches),
-            (Err(error), _) => usage(&error),
-        }
+        parsed.unwrap_or_else(|error| usage(&error))
     }
 }
 

@@ -62,6 +62,17 @@ pub fn run<A: Action>() -> ExitCode {
     }
 }
 
+/// Runs a helper of the shell or of the service: what goes wrong is a line on stderr and exit code 1.
+pub fn helper(work: impl FnOnce(&Context) -> Result<()>) -> ExitCode {
+    match work(&Context::new(CommandDescriptor::open())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            journal::error(error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// Tells what went wrong; the refusals go to stdout as well.
 fn report(context: &Context, error: &Error) -> Option<Value> {
     match error {

@@ -14,7 +14,7 @@ use super::options::Options;
 use super::progress::Progress;
 use super::report::Report;
 use super::status::Status;
-use super::{LocalUser, Task, TaskId, TaskName, cron, env};
+use super::{LocalUser, Schedule, Task, TaskId, TaskName, cron, env};
 use crate::error::{Error, Key, Refusal, Result};
 use crate::files;
 
@@ -393,14 +393,36 @@ impl Store {
     /// # Errors
     /// Whatever the file system says.
     pub fn save_schedule(&self, task: &Task, mail_host: &str) -> Result<()> {
+        self.write_schedule(&task.name(), task.schedule, mail_host)
+    }
+
+    /// Rebuilds the cron file of a task from its file, of which only the schedule has to be sound.
+    ///
+    /// # Errors
+    /// When the file cannot be read or its schedule is none; else whatever the file system says.
+    pub fn rebuild_schedule(&self, name: &TaskName, mail_host: &str) -> Result<()> {
+        let Some(text) = self.text(name)? else {
+            return Ok(());
+        };
+        let schedule = env::lookup(&text, "CRON").unwrap_or_default();
+        let schedule = Schedule::parse(&schedule)
+            .with_context(|| format!("the schedule of {} is damaged", name.file("env")))?;
+        self.write_schedule(name, schedule, mail_host)?;
+        // The lock may be a run's, for hours; so a deletion may have come in between.
+        if !self.path(name, "env").exists() {
+            self.write_schedule(name, None, mail_host)?;
+        }
+        Ok(())
+    }
+
+    fn write_schedule(&self, name: &TaskName, schedule: Option<Schedule>, mail_host: &str) -> Result<()> {
         let Some(folder) = &self.layout.cron else {
             return Ok(());
         };
-        let name = task.name();
         let target = folder.join(name.file("cron"));
-        match task.schedule {
+        match schedule {
             Some(schedule) => {
-                let text = cron::render(&name, schedule, mail_host)?;
+                let text = cron::render(name, schedule, mail_host)?;
                 files::replace(&self.layout.tasks, &target, text.as_bytes(), READABLE)
             }
             None => files::remove(&target),

@@ -209,3 +209,23 @@ fn without_a_folder_there_are_no_tasks() {
             .is_empty()
     );
 }
+
+#[test]
+fn a_schedule_is_rebuilt_from_a_file_that_lacks_everything_else() {
+    let instance = instance();
+    let name = TaskName::parse("u1_ec0003").unwrap();
+    let env = instance.store.path(&name, "env");
+    fs::write(&env, "TASK_ID=ec0003\nLOCALUSER=u1\nCRON=21h\n").unwrap();
+    instance.store.rebuild_schedule(&name, "10.5.4.1").unwrap();
+    let text = fs::read_to_string(instance.state.path().join("cron/u1_ec0003.cron")).unwrap();
+    assert_eq!(
+        text,
+        "MAIL_HOST=10.5.4.1\n1 */21 * * *  root /usr/local/bin/syncctl start u1_ec0003\n"
+    );
+    fs::write(&env, "CRON=never\n").unwrap();
+    assert!(instance.store.rebuild_schedule(&name, "10.5.4.1").is_err());
+    assert_eq!(instance.listing("cron"), ["u1_ec0003.cron"]);
+    fs::write(&env, "CRON=\n").unwrap();
+    instance.store.rebuild_schedule(&name, "10.5.4.1").unwrap();
+    assert!(instance.listing("cron").is_empty());
+}
