@@ -152,24 +152,26 @@ impl Fetcher {
     }
 
     async fn note(&mut self, data: Untagged) {
-        match self.flight.front_mut() {
-            Some(Flight::Open { selected, .. }) => selected.note(&data),
-            Some(Flight::Fetch { item, received, .. }) => {
-                if let Untagged::Fetch(fetch) = data {
-                    let Some(uid) = fetch.uid.filter(|&uid| item.uids.contains(uid) && !received.contains(uid)) else {
-                        return;
-                    };
-                    let place = item.place.clone();
-                    if fetch.body.is_some() {
-                        received.insert(uid);
-                        self.accept(place, uid, *fetch).await;
-                    } else if fetch.body_nil {
-                        received.insert(uid);
-                        self.refuse(&place, uid, "the server has no content for it");
-                    }
-                }
-            }
-            None => {}
+        if let Some(Flight::Open { selected, .. }) = self.flight.front_mut() {
+            selected.note(&data);
+            return;
+        }
+        let Untagged::Fetch(fetch) = data else { return };
+        let Some(uid) = fetch.uid.filter(|_| fetch.body.is_some() || fetch.body_nil) else { return };
+        // A server may work on several FETCHes of the open folder at once and answer them in any order (RFC 3501, 5.5;
+        // Dovecot does): the UID tells which one a message belongs to.
+        let mut open_now = self.flight.iter_mut().map_while(|flight| match flight {
+            Flight::Fetch { item, received, .. } => Some((item, received)),
+            Flight::Open { .. } => None,
+        });
+        let asked = open_now.find(|(item, received)| item.uids.contains(uid) && !received.contains(uid));
+        let Some((item, received)) = asked else { return };
+        received.insert(uid);
+        let place = item.place.clone();
+        if fetch.body.is_some() {
+            self.accept(place, uid, *fetch).await;
+        } else {
+            self.refuse(&place, uid, "the server has no content for it");
         }
     }
 
@@ -228,14 +230,10 @@ impl Fetcher {
     }
 
     async fn settle(&mut self, answered: &str, status: StatusLine) -> Result<()> {
-        let matches = match self.flight.front() {
-            Some(Flight::Open { tag, .. } | Flight::Fetch { tag, .. }) => Session::is(*tag, answered),
-            None => false,
-        };
-        if !matches {
-            return Ok(());
-        }
-        match self.flight.pop_front() {
+        let at = self.flight.iter().position(|flight| match flight {
+            Flight::Open { tag, .. } | Flight::Fetch { tag, .. } => Session::is(*tag, answered),
+        });
+        match at.and_then(|at| self.flight.remove(at)) {
             Some(Flight::Open { place, selected, .. }) => self.opened(&place, selected, &status),
             Some(Flight::Fetch { item, received, open, .. }) => self.fetched(item, &received, open, status).await?,
             None => {}

@@ -96,7 +96,9 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
         let outcome = prepare(shared, index, pair.clone(), &mut lines, &mut subscribe).await;
         if let Some(Some((place, comparison))) = contain(shared, pair.remote.name(), outcome)? {
             total += comparison.count;
-            shared.recorder.borrow_mut().skipped(index, comparison.present);
+            let messages = place.pair.source.messages.unwrap_or(0);
+            let present = if shared.job.inbox_only() { comparison.present } else { messages.saturating_sub(comparison.count) };
+            shared.recorder.borrow_mut().skipped(index, present);
             let place = Rc::new(place);
             for uids in comparison.wanted {
                 items.push_back(Item { place: place.clone(), uids, single: false });
