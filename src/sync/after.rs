@@ -144,10 +144,12 @@ async fn filter_group(
     let mut filters = VecDeque::new();
     let mut last = None;
     for &(uid, local_uid) in group {
-        let filter = Command::new("FILTER").text(&format!("SIEVE DELIVERY UID {local_uid}"));
-        filters.push_back((local.send(filter).await?, uid));
         let mark = Command::new("UID STORE").text(&format!("{local_uid} +FLAGS.SILENT ({FILTERED})"));
-        last = Some(local.send(mark).await?);
+        local.send(mark).await?;
+        let filter = Command::new("FILTER").text(&format!("SIEVE DELIVERY UID {local_uid}"));
+        let tag = local.send(filter).await?;
+        filters.push_back((tag, uid));
+        last = Some(tag);
     }
     let mut refused = vec![];
     while let Some(tag) = last {
@@ -158,13 +160,14 @@ async fn filter_group(
         else {
             continue;
         };
-        if Session::is(tag, &answered) {
-            break;
-        }
+        let ended = Session::is(tag, &answered);
         if let Some((_, uid)) = filters.iter().find(|(tag, _)| Session::is(*tag, &answered))
             && !status.is_ok()
         {
             refused.push((*uid, status));
+        }
+        if ended {
+            break;
         }
     }
     Ok(refused)

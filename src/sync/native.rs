@@ -97,6 +97,7 @@ pub fn contain<T>(shared: &Shared, folder: &str, outcome: Troubled<T>) -> Result
 /// Moves what is to be moved.
 pub async fn sync(shared: &Shared) -> Result<(), Failure> {
     let mut lines = connect(shared).await?;
+    settle_after_crash(shared, &mut lines.local).await?;
     let Listing {
         pairs,
         mut subscribe,
@@ -109,7 +110,6 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
         .iter()
         .map(|pair| (pair.remote.name().to_owned(), pair.local.name().to_owned()));
     shared.recorder.borrow_mut().set_folders(names);
-    settle_after_crash(shared, &pairs).await?;
     let mut places = vec![];
     let mut items = VecDeque::new();
     let mut total = 0;
@@ -250,25 +250,29 @@ fn guard_replaced_mailbox(shared: &Shared, pairs: &[Pair]) -> Result<(), Failure
     Ok(())
 }
 
-/// A run that was killed may have left an APPEND that the server is still working on. It gets a moment, so that the
-/// comparison sees its outcome.
-async fn settle_after_crash(shared: &Shared, pairs: &[Pair]) -> Result<(), Failure> {
-    let mut unfinished = false;
-    {
+/// A run that was killed may have left commands that the server is still working on. It gets the time it needs, so that
+/// the comparison sees their outcome.
+async fn settle_after_crash(shared: &Shared, local: &mut Session) -> Result<(), Failure> {
+    let unfinished = {
         let state = shared.state.borrow();
-        if state.meta("running")?.as_deref() == Some("1") {
-            for pair in pairs {
-                if let Some(folder) = state.known_folder(&pair.remote)? {
-                    unfinished |= !state.planned_uids(folder.id)?.is_empty();
-                }
-            }
-        }
+        let cut_off = state.meta("running")?.as_deref() == Some("1");
         state.set_meta("running", "1")?;
+        cut_off && state.is_anything_planned()?
+    };
+    if !unfinished {
+        return Ok(());
     }
-    if unfinished {
+    let mut before = None;
+    loop {
+        let listed = local.list_status().await;
+        let listed = listed.map_err(|error| Failure::from_imap(Side::Local, &error))?;
+        let now: Vec<_> = listed.into_iter().map(|(listed, status)| (listed.mailbox, status)).collect();
+        if before.as_ref() == Some(&now) {
+            return Ok(());
+        }
+        before = Some(now);
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     }
-    Ok(())
 }
 
 /// Makes the local folder if need be and compares; `None` when there is nothing to do.

@@ -40,6 +40,7 @@ const SCHEMA: &str = "
         PRIMARY KEY (folder, uid)) WITHOUT ROWID;
     CREATE INDEX message_local ON message (folder, local_uid);
     CREATE INDEX message_pending ON message (folder, step) WHERE step IN (0, 3);
+    CREATE INDEX message_planned ON message (step) WHERE step = 0;
     CREATE TABLE stranger (
         folder INTEGER NOT NULL,
         local_uid INTEGER NOT NULL,
@@ -352,6 +353,12 @@ impl State {
             "SELECT uid FROM message WHERE folder = ?1 AND step = 0 ORDER BY uid",
             id,
         )
+    }
+
+    /// Whether the outcome of any delivery is unknown.
+    pub fn is_anything_planned(&self) -> Result<bool> {
+        self.db
+            .query_row("SELECT EXISTS (SELECT 1 FROM message WHERE step = 0)", [], |row| row.get(0))
     }
 
     /// Whether a message is known from `uid` on.
