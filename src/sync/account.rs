@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The two accounts of a task: where they are, how to get in, what a refusal means.
 
+use std::cell::OnceCell;
+
 use secrecy::SecretString;
 
 use super::exit::Exit;
 use crate::error::Key;
-use crate::imap::{self, Credentials, Encryption, Endpoint, Session, Trust, Welcome};
+use crate::imap::{self, Certificate, Credentials, Encryption, Endpoint, Session, Trust, Welcome};
 use crate::task::{LocalUser, Port, RemoteHost, RemoteUser, Security};
 
 /// One of the two sides.
@@ -37,6 +39,8 @@ pub struct Account {
     pub credentials: Credentials,
     /// The login name, for logs.
     pub user: String,
+    /// The certificate met first, where any is accepted; later connections accept no other.
+    learnt: OnceCell<Certificate>,
 }
 
 /// Where the local mail server is, as the environment tells.
@@ -63,7 +67,11 @@ pub struct Failure {
 impl Failure {
     /// A failure of this machine: database, disk.
     pub fn local(message: impl Into<String>) -> Self {
-        Self { exit: Exit::CatchAll, key: None, message: message.into() }
+        Self {
+            exit: Exit::CatchAll,
+            key: None,
+            message: message.into(),
+        }
     }
 
     /// What a failed connection or command means on a side.
@@ -73,22 +81,29 @@ impl Failure {
             Side::Local => local_key(error),
         };
         let exit = match (error, side) {
-            (imap::Error::Tls(_) | imap::Error::CertificateChanged(_) | imap::Error::StartTlsNotOffered(_), _) => {
-                Exit::TlsFailure
-            }
+            (
+                imap::Error::Tls(_) | imap::Error::CertificateChanged(_) | imap::Error::StartTlsNotOffered(_),
+                _,
+            ) => Exit::TlsFailure,
             (imap::Error::Credentials(_), Side::Remote) => Exit::AuthenticationUser1,
             (imap::Error::Credentials(_), Side::Local) => Exit::AuthenticationUser2,
             (imap::Error::Spill(_), _) => Exit::CatchAll,
             (_, Side::Remote) => Exit::ConnectionHost1,
             (_, Side::Local) => Exit::ConnectionHost2,
         };
-        Self { exit, key: Some(key), message: format!("{} failure: {error}", side.host()) }
+        Self {
+            exit,
+            key: Some(key),
+            message: format!("{} failure: {error}", side.host()),
+        }
     }
 }
 
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
-        Self::local(format!("the state of the task cannot be read or written: {error}"))
+        Self::local(format!(
+            "the state of the task cannot be read or written: {error}"
+        ))
     }
 }
 
@@ -133,7 +148,11 @@ impl Account {
                 trust: certificate.map_or(Trust::Learn, Trust::Pinned),
             },
             user: user.as_str().to_owned(),
-            credentials: Credentials::Password { user: user.as_str().to_owned(), password },
+            learnt: OnceCell::new(),
+            credentials: Credentials::Password {
+                user: user.as_str().to_owned(),
+                password,
+            },
         }
     }
 
@@ -149,9 +168,18 @@ impl Account {
                 encryption: Encryption::StartTls,
                 trust: Trust::Any,
             },
-            credentials: Credentials::Password { user: user.clone(), password: server.password },
+            credentials: Credentials::Password {
+                user: user.clone(),
+                password: server.password,
+            },
             user,
+            learnt: OnceCell::new(),
         }
+    }
+
+    /// A certificate that no authority vouches for and that was accepted because it was the first one met.
+    pub fn first_met(&self) -> Option<&Certificate> {
+        self.learnt.get().filter(|certificate| !certificate.trusted)
     }
 
     /// Connects and logs in.
@@ -161,7 +189,18 @@ impl Account {
 
     /// Connects and logs in, and tells what was learnt on the way.
     pub async fn login_telling(&self, welcome: &mut Welcome) -> Result<Session, imap::Error> {
-        imap::login(&self.endpoint, &self.credentials, welcome).await
+        let mut endpoint = self.endpoint.clone();
+        if let (Trust::Learn, Some(certificate)) = (&endpoint.trust, self.learnt.get()) {
+            endpoint.trust = Trust::Pinned(certificate.sha256.clone());
+        }
+        let session = imap::login(&endpoint, &self.credentials, welcome).await?;
+        if let (Trust::Learn, Some(tls)) = (endpoint.trust, &welcome.tls)
+            && let Some(certificate) = &tls.certificate
+        {
+            // Whoever was first stays first.
+            let _ = self.learnt.set(certificate.clone());
+        }
+        Ok(session)
     }
 }
 

@@ -2,6 +2,9 @@
 //! What inbox mode does after the delivery is recorded: the user's Sieve filters once per message, then `\Seen` on the
 //! remote side.
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
 use super::account::Side;
 use super::compare;
 use super::copy::{Lines, Place};
@@ -9,11 +12,15 @@ use super::exit::Exit;
 use super::job::Shared;
 use super::native::{Trouble, Troubled};
 use super::state::Chore;
-use crate::imap::{Command, Error, Session, UidSet};
+use crate::imap::{Command, Response, Session, StatusLine, UidSet};
 
-/// Marks a message that was handed to the filters, in the same breath as it is handed over: after a crash it tells
-/// whether the server has the command. It is taken away when the filters are through.
-const HANDED_OVER: &str = "$NS8ImapsyncFiltering";
+/// Marks a message that went through the filters and stays. The command that filters a message and the one that marks
+/// it leave side by side, so that a server does both or neither: after a crash the mark tells whether a message still
+/// has to be filtered. It is taken away when that is no longer in question.
+const FILTERED: &str = "$NS8ImapsyncFiltered";
+
+/// Messages whose filtering is under way at once; their commands fit into one TLS record.
+const GROUP: usize = 50;
 
 /// Does what is left to do in the inbox.
 pub async fn inbox(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubled<()> {
@@ -26,7 +33,11 @@ pub async fn inbox(shared: &Shared, place: &Place, lines: &mut Lines) -> Trouble
     if unseen.is_empty() {
         return Ok(());
     }
-    lines.remote.open(&place.pair.remote, true).await.map_err(|error| Trouble::select(Side::Remote, error))?;
+    lines
+        .remote
+        .open(&place.pair.remote, true)
+        .await
+        .map_err(|error| Trouble::select(Side::Remote, error))?;
     let stored = lines.remote.store(&unseen, '+', "\\Seen").await;
     stored.map_err(|error| Trouble::change(Side::Remote, error))?;
     let uids: Vec<u32> = unseen.iter().collect();
@@ -45,24 +56,45 @@ async fn locate(shared: &Shared, place: &Place, local: &mut Session) -> Troubled
     compare::learn_strangers(shared, &pair, &place.folder, local).await
 }
 
-/// Messages that a run which was cut off had handed over: those without the mark never reached the filters.
+/// Messages that a run which was cut off had begun to filter: those that are still there without the mark never got to
+/// it. The server may still be at work on behalf of that run; it is given the time it needs.
 async fn resume(shared: &Shared, place: &Place, local: &mut Session) -> Troubled<()> {
     let id = place.folder.id;
     let started = shared.state.borrow().sieve(id, Chore::Started)?;
     if started.is_empty() {
         return Ok(());
     }
-    local.open(&place.pair.local, true).await.map_err(|error| Trouble::select(Side::Local, error))?;
     let set: UidSet = started.iter().map(|&(_, local)| local).collect();
-    let unmarked = local.search(&format!("UID {set} UNKEYWORD {HANDED_OVER}")).await;
-    let unmarked = unmarked.map_err(|error| Trouble::fetch(Side::Local, error))?;
-    let (again, done): (Vec<_>, Vec<_>) = started.iter().partition(|(_, local)| unmarked.contains(*local));
-    let uids = |list: Vec<(u32, u32)>| list.into_iter().map(|(uid, _)| uid).collect::<Vec<_>>();
-    tidy(local, &done.iter().map(|&(_, local)| local).collect()).await?;
-    let mut state = shared.state.borrow_mut();
-    state.set_sieve(id, &uids(again), Chore::Wanted)?;
-    state.set_sieve(id, &uids(done), Chore::Done)?;
-    Ok(())
+    let mut left = untouched(place, local, &set).await?;
+    while !left.is_empty() {
+        tokio::time::sleep(SETTLE).await;
+        let now = untouched(place, local, &set).await?;
+        if now == left {
+            break;
+        }
+        left = now;
+    }
+    let (again, done): (Vec<_>, Vec<_>) = started.into_iter().partition(|(_, local)| left.contains(*local));
+    let uids = |list: &[(u32, u32)]| list.iter().map(|&(uid, _)| uid).collect::<Vec<_>>();
+    {
+        let mut state = shared.state.borrow_mut();
+        state.set_sieve(id, &uids(&again), Chore::Wanted)?;
+        state.set_sieve(id, &uids(&done), Chore::Done)?;
+    }
+    tidy(local, &done.iter().map(|&(_, local)| local).collect()).await
+}
+
+/// How long nothing may change before the former run's commands count as finished.
+const SETTLE: Duration = Duration::from_secs(1);
+
+async fn untouched(place: &Place, local: &mut Session, set: &UidSet) -> Troubled<UidSet> {
+    local
+        .open(&place.pair.local, true)
+        .await
+        .map_err(|error| Trouble::select(Side::Local, error))?;
+    let criteria = format!("UID {set} UNKEYWORD {FILTERED} UNDELETED");
+    let found = local.search(&criteria).await;
+    found.map_err(|error| Trouble::fetch(Side::Local, error))
 }
 
 async fn filter(shared: &Shared, place: &Place, local: &mut Session) -> Troubled<()> {
@@ -73,32 +105,82 @@ async fn filter(shared: &Shared, place: &Place, local: &mut Session) -> Troubled
     }
     if !local.capabilities().has("FILTER=SIEVE") {
         let reason = "Host2 does not offer Sieve filters over IMAP: mail stays in the inbox until it does";
-        shared.recorder.borrow_mut().problem(place.pair.local.name(), Exit::WithErrors, reason);
+        shared
+            .recorder
+            .borrow_mut()
+            .problem(place.pair.local.name(), Exit::WithErrors, reason);
         return Ok(());
     }
-    local.open(&place.pair.local, true).await.map_err(|error| Trouble::select(Side::Local, error))?;
-    for group in wanted.chunks(100) {
+    local
+        .open(&place.pair.local, true)
+        .await
+        .map_err(|error| Trouble::select(Side::Local, error))?;
+    for group in wanted.chunks(GROUP) {
         let uids: Vec<u32> = group.iter().map(|&(uid, _)| uid).collect();
-        let set: UidSet = group.iter().map(|&(_, local)| local).collect();
-        shared.state.borrow_mut().set_sieve(id, &uids, Chore::Started)?;
-        shared.state.borrow().sync()?;
-        // Both commands leave in one piece: whoever sees the mark knows that the filters were asked.
-        let mark = Command::new("UID STORE").text(&format!("{set} +FLAGS.SILENT ({HANDED_OVER})"));
-        local.send(mark).await.map_err(|error| Trouble::change(Side::Local, error))?;
-        let command = Command::new("FILTER").text(&format!("SIEVE DELIVERY UID {set}"));
-        let answer = local.call(command, |_| {}).await.map_err(|error| Trouble::change(Side::Local, error))?;
-        tidy(local, &set).await?;
+        {
+            let mut state = shared.state.borrow_mut();
+            state.set_sieve(id, &uids, Chore::Started)?;
+            state.sync()?;
+        }
+        let refused = filter_group(local, group)
+            .await
+            .map_err(|error| Trouble::change(Side::Local, error))?;
         shared.state.borrow_mut().set_sieve(id, &uids, Chore::Done)?;
-        if !answer.is_ok() {
-            let error = Error::Command { command: "FILTER", answer };
-            return Err(Trouble::change(Side::Local, error));
+        tidy(local, &group.iter().map(|&(_, local)| local).collect()).await?;
+        for (uid, answer) in refused {
+            let reason = format!("the Sieve filters failed, the message stays in the inbox: {answer}");
+            let mut recorder = shared.recorder.borrow_mut();
+            recorder.message_problem(place.index, Exit::WithErrors, uid, None, &reason);
         }
     }
     Ok(())
 }
 
+/// Has a group filtered; gives what was refused.
+async fn filter_group(
+    local: &mut Session,
+    group: &[(u32, u32)],
+) -> crate::imap::Result<Vec<(u32, StatusLine)>> {
+    let mut filters = VecDeque::new();
+    let mut last = None;
+    for &(uid, local_uid) in group {
+        let mark = Command::new("UID STORE").text(&format!("{local_uid} +FLAGS.SILENT ({FILTERED})"));
+        local.send(mark).await?;
+        let filter = Command::new("FILTER").text(&format!("SIEVE DELIVERY UID {local_uid}"));
+        let tag = local.send(filter).await?;
+        filters.push_back((tag, uid));
+        last = Some(tag);
+    }
+    let mut refused = vec![];
+    while let Some(tag) = last {
+        let Response::Tagged {
+            tag: answered,
+            status,
+        } = local.next().await?
+        else {
+            continue;
+        };
+        let ended = Session::is(tag, &answered);
+        if let Some((_, uid)) = filters.iter().find(|(tag, _)| Session::is(*tag, &answered))
+            && !status.is_ok()
+        {
+            refused.push((*uid, status));
+        }
+        if ended {
+            break;
+        }
+    }
+    Ok(refused)
+}
+
 /// Takes the marks away and removes what the filters moved elsewhere.
 async fn tidy(local: &mut Session, set: &UidSet) -> Troubled<()> {
-    local.store(set, '-', HANDED_OVER).await.map_err(|error| Trouble::change(Side::Local, error))?;
-    local.expunge(set).await.map_err(|error| Trouble::change(Side::Local, error))
+    local
+        .store(set, '-', FILTERED)
+        .await
+        .map_err(|error| Trouble::change(Side::Local, error))?;
+    local
+        .expunge(set)
+        .await
+        .map_err(|error| Trouble::change(Side::Local, error))
 }
