@@ -3,19 +3,15 @@
 use ns8_imapsync::agent::{directory, journal};
 use ns8_imapsync::error::Result;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::common::context::Context;
 use crate::common::frame::Action;
+use crate::common::nothing::Nothing;
 use crate::common::settings;
 
 /// Tells which mail server is chosen, and which there are (contract section 3).
 pub struct GetConfiguration;
-
-/// No input.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Nothing {}
 
 /// The settings.
 #[derive(Debug, Serialize, JsonSchema)]

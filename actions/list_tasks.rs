@@ -13,9 +13,9 @@ use serde::Serialize;
 
 use crate::common::context::Context;
 use crate::common::frame::Action;
+use crate::common::nothing::Nothing;
 use crate::common::settings;
 use crate::common::state::{self, State};
-use crate::get_configuration::Nothing;
 
 /// Somebody looks at an empty page meanwhile.
 const MAILBOXES: Duration = Duration::from_secs(15);

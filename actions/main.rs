@@ -3,19 +3,28 @@
 //!
 //! [`common::frame`] is what surrounds an action: JSON in, JSON out, refusals and failures.
 
+mod clone_module;
 mod common;
 mod configure_module;
+mod create_module;
 mod create_task;
 mod delete_task;
 mod expand_cron;
 mod get_configuration;
+mod get_facts;
 mod get_log;
+mod list_informations;
 mod list_tasks;
+mod mail_settings_changed;
+mod restore_module;
 mod reveal_master_secret;
 mod run_imapsync;
+mod start_all_tasks;
 mod start_task;
+mod stop_all_tasks;
 mod stop_task;
 mod syncctl;
+mod update_module;
 mod write_schemas;
 
 use std::ffi::{OsStr, OsString};
@@ -31,24 +40,32 @@ const PROGRAM: &str = "ns8-imapsync";
 /// All applets, in the order of `--list`.
 static APPLETS: &[Applet] = &[
     Applet::action::<configure_module::ConfigureModule>(),
+    Applet::action::<get_configuration::GetConfiguration>(),
     Applet::action::<create_task::CreateTask>(),
     Applet::action::<delete_task::DeleteTask>(),
-    Applet::action::<get_configuration::GetConfiguration>(),
-    Applet::action::<get_log::GetLog>(),
-    Applet::action::<list_tasks::ListTasks>(),
     Applet::action::<start_task::StartTask>(),
     Applet::action::<stop_task::StopTask>(),
+    Applet::action::<start_all_tasks::StartAllTasks>(),
+    Applet::action::<stop_all_tasks::StopAllTasks>(),
+    Applet::action::<list_tasks::ListTasks>(),
+    Applet::action::<list_informations::ListInformations>(),
+    Applet::action::<get_log::GetLog>(),
+    Applet::action::<get_facts::GetFacts>(),
+    Applet::action::<create_module::CreateModule>(),
+    Applet::action::<restore_module::RestoreModule>(),
+    Applet::action::<clone_module::CloneModule>(),
+    Applet::event::<mail_settings_changed::MailSettingsChanged>(),
     Applet::helper(
-        "syncctl",
-        "Runs and inspects tasks inside the container",
-        syncctl::arguments,
-        syncctl::run,
+        "grant-actions",
+        "Grants again what create-module granted, after an update",
+        update_module::arguments,
+        update_module::grant,
     ),
     Applet::helper(
-        "expand-cron",
-        "Rebuilds the cron files of all tasks",
-        expand_cron::arguments,
-        expand_cron::run,
+        "restart-service",
+        "Starts the new image, after an update",
+        update_module::arguments,
+        update_module::restart,
     ),
     Applet::helper(
         "reveal-master-secret",
@@ -57,10 +74,22 @@ static APPLETS: &[Applet] = &[
         reveal_master_secret::run,
     ),
     Applet::helper(
+        "expand-cron",
+        "Rebuilds the cron files of all tasks",
+        expand_cron::arguments,
+        expand_cron::run,
+    ),
+    Applet::helper(
         "run-imapsync",
         "Starts or stops the run of a task",
         run_imapsync::arguments,
         run_imapsync::run,
+    ),
+    Applet::helper(
+        "syncctl",
+        "Runs and inspects tasks inside the container",
+        syncctl::arguments,
+        syncctl::run,
     ),
     Applet::helper(
         "write-schemas",

@@ -24,7 +24,7 @@ enum Kind {
         arguments: fn(Command) -> Command,
         run: fn(&clap::ArgMatches) -> ExitCode,
     },
-    Program(fn(&[OsString]) -> ExitCode),
+    Event(fn() -> ExitCode),
 }
 
 impl Applet {
@@ -37,6 +37,15 @@ impl Applet {
                 run: frame::run::<A>,
                 schemas: schema::of::<A>,
             },
+        }
+    }
+
+    /// A step of an event: an action that nobody checks the input of.
+    pub const fn event<A: Action>() -> Self {
+        Self {
+            name: A::NAME,
+            about: A::ABOUT,
+            kind: Kind::Event(frame::run::<A>),
         }
     }
 
@@ -54,15 +63,6 @@ impl Applet {
         }
     }
 
-    /// A program that reads its arguments itself, its name first.
-    pub const fn program(name: &'static str, about: &'static str, run: fn(&[OsString]) -> ExitCode) -> Self {
-        Self {
-            name,
-            about,
-            kind: Kind::Program(run),
-        }
-    }
-
     /// What it is called.
     pub fn name(&self) -> &'static str {
         self.name
@@ -77,7 +77,7 @@ impl Applet {
     pub fn schemas(&self) -> Option<Schemas> {
         match self.kind {
             Kind::Action { schemas, .. } => Some(schemas()),
-            Kind::Helper { .. } | Kind::Program(_) => None,
+            Kind::Event(_) | Kind::Helper { .. } => None,
         }
     }
 
@@ -90,14 +90,13 @@ impl Applet {
             .about(self.about)
             .version(env!("CARGO_PKG_VERSION"));
         let parsed = match self.kind {
-            Kind::Action { run, .. } => command
+            Kind::Action { run, .. } | Kind::Event(run) => command
                 .after_help("Reads JSON from stdin and answers with JSON on stdout.")
                 .try_get_matches_from(words)
                 .map(|_| run()),
             Kind::Helper { arguments, run } => arguments(command)
                 .try_get_matches_from(words)
                 .map(|matches| run(&matches)),
-            Kind::Program(run) => Ok(run(&words)),
         };
         parsed.unwrap_or_else(|error| usage(&error))
     }

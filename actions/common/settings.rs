@@ -13,6 +13,9 @@ pub const SYNC_ENGINE: &str = "SYNC_ENGINE";
 /// How many runs there are at once.
 pub const MAX_CONCURRENT_SYNCS: &str = "MAX_CONCURRENT_SYNCS";
 
+/// All of them.
+pub const ALL: [&str; 4] = [MAIL_SERVER, MAIL_HOST, SYNC_ENGINE, MAX_CONCURRENT_SYNCS];
+
 /// The largest limit of runs at once.
 const MOST_AT_ONCE: i64 = 64;
 

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+use ns8_imapsync::error::Result;
+
+use crate::common::context::Context;
+use crate::common::frame::Action;
+use crate::common::instance;
+use crate::common::platform::Origin;
+
+/// Starts an instance that was copied or moved to another node (contract section 3).
+pub struct CloneModule;
+
+impl Action for CloneModule {
+    const NAME: &'static str = "clone-module";
+    const ABOUT: &'static str = "Takes the settings over from the cloned instance, and starts";
+    type Input = Origin;
+    type Output = ();
+
+    fn run(context: &Context, origin: Origin) -> Result<()> {
+        instance::take_over(context, &origin)
+    }
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Input of actions that the platform calls: what is not ours in there is not for us to judge.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Input of which nothing is ours.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Ignored {}
+
+/// Where the instance comes from.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Origin {
+    /// The settings of the instance that this one was.
+    #[serde(default)]
+    environment: Option<BTreeMap<String, Value>>,
+}
+
+impl Origin {
+    /// A setting of the former instance.
+    pub fn setting(&self, name: &str) -> Option<&str> {
+        let value = self.environment.as_ref()?.get(name)?.as_str()?;
+        Some(value).filter(|value| !value.is_empty())
+    }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+use ns8_imapsync::agent::directory;
+use ns8_imapsync::container::Service;
+use ns8_imapsync::error::Result;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::common::context::Context;
+use crate::common::frame::Action;
+use crate::common::settings;
+
+/// The event of a mail module whose settings changed (contract section 3).
+pub struct MailSettingsChanged;
+
+/// Which mail module.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Event {
+    module_uuid: String,
+}
+
+impl Action for MailSettingsChanged {
+    const NAME: &'static str = "mail-settings-changed";
+    const ABOUT: &'static str = "Follows our mail server to its new address";
+    type Input = Event;
+    type Output = ();
+
+    fn run(context: &Context, event: Event) -> Result<()> {
+        if context.environment.read()?.get(settings::MAIL_SERVER) != Some(event.module_uuid.as_str()) {
+            return Ok(());
+        }
+        // A server that is not there for now keeps its address.
+        if let Some(server) = directory::mail_server(&context.agent, &event.module_uuid)? {
+            context
+                .environment
+                .change(&[(settings::MAIL_HOST, Some(server.host.as_str()))])?;
+        }
+        Service::find()?.try_restart()
+    }
+}

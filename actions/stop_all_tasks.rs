@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+use ns8_imapsync::error::Result;
+
+use crate::common::context::Context;
+use crate::common::frame::Action;
+use crate::common::nothing::Nothing;
+use crate::common::parallel;
+use crate::common::runs;
+use crate::common::selection::merged;
+
+/// Stops all tasks (contract section 3).
+pub struct StopAllTasks;
+
+impl Action for StopAllTasks {
+    const NAME: &'static str = "stop-all-tasks";
+    const ABOUT: &'static str = "Stops all tasks";
+    type Input = Nothing;
+    type Output = ();
+
+    fn run(context: &Context, _: Nothing) -> Result<()> {
+        let names = context.store.names()?;
+        let failed = parallel::map(&names, |name| runs::stop(&context.store, name).map(drop));
+        merged(failed.into_iter().filter_map(Result::err).collect()).map_or(Ok(()), Err)
+    }
+}
