@@ -38,11 +38,12 @@ pub enum Stopped {
 /// Starts a run, unless there is one, and waits until it shows: whoever lists the tasks next sees it running.
 ///
 /// # Errors
-/// `service_not_running`.
+/// `service_not_running`, or a task whose file is damaged.
 pub fn start(store: &Store, container: &Container, name: &TaskName) -> Result<Started> {
     if store.is_busy(name)? {
         return Ok(Started::Before);
     }
+    store.load(name)?;
     let ended_before = ended(store, name);
     container.start(name)?;
     let deadline = Instant::now() + APPEARANCE;
