@@ -8,7 +8,11 @@ pub struct Capabilities(Vec<String>);
 impl Capabilities {
     /// Reads the words of a CAPABILITY response.
     pub fn parse(text: &str) -> Self {
-        Self(text.split_ascii_whitespace().map(str::to_ascii_uppercase).collect())
+        Self(
+            text.split_ascii_whitespace()
+                .map(str::to_ascii_uppercase)
+                .collect(),
+        )
     }
 
     /// Whether a capability is offered; `name` in upper case.

@@ -17,7 +17,10 @@ pub(super) enum Part {
 impl Command {
     /// A command that starts with these words.
     pub fn new(name: &'static str) -> Self {
-        Self { name, parts: vec![Part::Text(name.as_bytes().to_vec())] }
+        Self {
+            name,
+            parts: vec![Part::Text(name.as_bytes().to_vec())],
+        }
     }
 
     /// Adds text as it is, after a blank.

@@ -6,7 +6,9 @@ use std::fmt;
 use jiff::civil;
 use jiff::tz::Offset;
 
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
 
 /// A date of arrival; the text goes to the other side unchanged, so the time zone survives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,9 +40,13 @@ impl InternalDate {
         };
         let digits: i32 = Some(digits).filter(|d| d.len() == 4)?.parse().ok()?;
         let offset = Offset::from_seconds(sign * (digits / 100 * 3600 + digits % 100 * 60)).ok()?;
-        let moment = civil::DateTime::new(year, i8::try_from(month).ok()? + 1, day, hour, minute, second, 0).ok()?;
+        let moment =
+            civil::DateTime::new(year, i8::try_from(month).ok()? + 1, day, hour, minute, second, 0).ok()?;
         let unix = offset.to_timestamp(moment).ok()?.as_second();
-        let text = format!("{day:2}-{}-{year:04} {hour:02}:{minute:02}:{second:02} {zone}", MONTHS[month]);
+        let text = format!(
+            "{day:2}-{}-{year:04} {hour:02}:{minute:02}:{second:02} {zone}",
+            MONTHS[month]
+        );
         Some(Self { text, unix })
     }
 
@@ -66,7 +72,13 @@ mod tests {
         assert_eq!(date.to_string(), " 7-Feb-1994 21:52:25 -0800");
         assert_eq!(date.unix(), 760_686_745);
         assert_eq!(InternalDate::parse("07-feb-1994 21:52:25 -0800"), Some(date));
-        for bad in ["", "7-Feb-1994", "31-Feb-1994 00:00:00 +0000", "1-Foo-2000 00:00:00 +0000", "1-Jan-2000 00:00:00 GMT"] {
+        for bad in [
+            "",
+            "7-Feb-1994",
+            "31-Feb-1994 00:00:00 +0000",
+            "1-Foo-2000 00:00:00 +0000",
+            "1-Jan-2000 00:00:00 GMT",
+        ] {
             assert_eq!(InternalDate::parse(bad), None, "{bad}");
         }
     }

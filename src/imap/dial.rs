@@ -19,7 +19,10 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(20);
 
 /// The name as DNS and certificates know it: international names in their ASCII form.
 pub fn ascii_host(host: &str) -> Result<String> {
-    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|h| h.strip_suffix(']'))
+        .unwrap_or(host);
     if bare.parse::<IpAddr>().is_ok() {
         return Ok(bare.to_owned());
     }
@@ -32,10 +35,14 @@ pub async fn connect(host: &str, port: u16) -> Result<TcpStream> {
     let attempt = race(&addresses, port);
     match timeout(CONNECT_LIMIT, attempt).await {
         Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(error)) => Err(Error::Unreachable(format!("cannot connect to {host} port {port}: {error}"))),
+        Ok(Err(error)) => Err(Error::Unreachable(format!(
+            "cannot connect to {host} port {port}: {error}"
+        ))),
         Err(_) => {
             let seconds = CONNECT_LIMIT.as_secs();
-            Err(Error::Unreachable(format!("cannot connect to {host} port {port}: no answer within {seconds} seconds")))
+            Err(Error::Unreachable(format!(
+                "cannot connect to {host} port {port}: no answer within {seconds} seconds"
+            )))
         }
     }
 }
@@ -47,7 +54,10 @@ async fn resolve(host: &str) -> Result<Vec<IpAddr>> {
     }
     // RFC 6761, 6.3: these names never leave the machine.
     if host.eq_ignore_ascii_case("localhost") {
-        return Ok(vec![IpAddr::from([127, 0, 0, 1]), IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])]);
+        return Ok(vec![
+            IpAddr::from([127, 0, 0, 1]),
+            IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+        ]);
     }
     let unresolved = |why: String| Error::Unreachable(format!("the name {host} cannot be resolved: {why}"));
     let mut builder = Resolver::builder_tokio().map_err(|error| unresolved(error.to_string()))?;
@@ -58,7 +68,11 @@ async fn resolve(host: &str) -> Result<Vec<IpAddr>> {
         .map_err(|_| unresolved("the name server does not answer".to_owned()))?
         .map_err(|error| unresolved(error.to_string()))?;
     let addresses = interleave(found.iter());
-    if addresses.is_empty() { Err(unresolved("it has no address".to_owned())) } else { Ok(addresses) }
+    if addresses.is_empty() {
+        Err(unresolved("it has no address".to_owned()))
+    } else {
+        Ok(addresses)
+    }
 }
 
 /// Families in turn, IPv6 first (RFC 8305, section 4).
@@ -98,7 +112,11 @@ async fn race(addresses: &[IpAddr], port: u16) -> std::io::Result<TcpStream> {
 }
 
 async fn dial(address: SocketAddr) -> std::io::Result<TcpStream> {
-    let socket = if address.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
+    let socket = if address.is_ipv6() {
+        TcpSocket::new_v6()?
+    } else {
+        TcpSocket::new_v4()?
+    };
     socket.set_keepalive(true)?;
     socket.set_nodelay(true)?;
     socket.connect(address).await
@@ -111,7 +129,10 @@ mod tests {
     #[test]
     fn families_take_turns() {
         let list = ["192.0.2.1", "192.0.2.2", "2001:db8::1"].map(|a| a.parse().unwrap());
-        let order: Vec<String> = interleave(list.into_iter()).iter().map(ToString::to_string).collect();
+        let order: Vec<String> = interleave(list.into_iter())
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(order, ["2001:db8::1", "192.0.2.1", "192.0.2.2"]);
     }
 

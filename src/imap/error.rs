@@ -44,7 +44,10 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// Whether a new connection may do better.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Lost(_) | Self::Timeout(_) | Self::Refused(_) | Self::Unreachable(_) | Self::Protocol(_))
+        matches!(
+            self,
+            Self::Lost(_) | Self::Timeout(_) | Self::Refused(_) | Self::Unreachable(_) | Self::Protocol(_)
+        )
     }
 
     pub(crate) fn protocol(what: impl Into<String>) -> Self {

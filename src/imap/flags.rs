@@ -76,7 +76,10 @@ mod tests {
         let flags = Flags::parse("\\seen \\Recent $Forwarded \\Weird bad\"one Junk");
         assert_eq!(flags.to_string(), "$Forwarded Junk \\Seen");
         assert_eq!(Flags::parse(&flags.to_string()), flags);
-        assert_eq!(flags.minus(&Flags::parse("junk")).to_string(), "$Forwarded \\Seen");
+        assert_eq!(
+            flags.minus(&Flags::parse("junk")).to_string(),
+            "$Forwarded \\Seen"
+        );
         assert_eq!(flags.system_only().to_string(), "\\Seen");
     }
 }

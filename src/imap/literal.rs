@@ -33,7 +33,11 @@ struct LineEnds {
 impl LineEnds {
     fn scan(&mut self, chunk: &[u8]) {
         for at in memchr::memchr_iter(b'\n', chunk) {
-            let cr = if at == 0 { self.after_cr } else { chunk[at - 1] == b'\r' };
+            let cr = if at == 0 {
+                self.after_cr
+            } else {
+                chunk[at - 1] == b'\r'
+            };
             if !cr {
                 self.bare += 1;
             }
@@ -47,7 +51,11 @@ impl LineEnds {
     fn complete(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         let mut from = 0;
         for at in memchr::memchr_iter(b'\n', chunk) {
-            let cr = if at == 0 { self.after_cr } else { chunk[at - 1] == b'\r' };
+            let cr = if at == 0 {
+                self.after_cr
+            } else {
+                chunk[at - 1] == b'\r'
+            };
             if !cr {
                 out.extend_from_slice(&chunk[from..at]);
                 out.extend_from_slice(b"\r\n");
@@ -66,7 +74,11 @@ impl Literal {
     pub fn memory(data: Vec<u8>) -> Self {
         let mut line_ends = LineEnds::default();
         line_ends.scan(&data);
-        Self { len: data.len() as u64, data: Data::Memory(data), line_ends }
+        Self {
+            len: data.len() as u64,
+            data: Data::Memory(data),
+            line_ends,
+        }
     }
 
     /// Octets as received.
@@ -110,7 +122,13 @@ impl Literal {
             let mut file = file;
             file.seek(SeekFrom::Start(0))?;
         }
-        Ok(CanonicalReader { literal: self, at: 0, line_ends: LineEnds::default(), chunk: vec![], out: vec![] })
+        Ok(CanonicalReader {
+            literal: self,
+            at: 0,
+            line_ends: LineEnds::default(),
+            chunk: vec![],
+            out: vec![],
+        })
     }
 }
 
@@ -176,7 +194,11 @@ impl Collector {
         } else {
             Data::File(tempfile::tempfile()?)
         };
-        Ok(Self { data, len: 0, line_ends: LineEnds::default() })
+        Ok(Self {
+            data,
+            len: 0,
+            line_ends: LineEnds::default(),
+        })
     }
 
     /// Takes the next octets.
@@ -192,7 +214,11 @@ impl Collector {
 
     /// The literal, complete.
     pub fn finish(self) -> Literal {
-        Literal { data: self.data, len: self.len, line_ends: self.line_ends }
+        Literal {
+            data: self.data,
+            len: self.len,
+            line_ends: self.line_ends,
+        }
     }
 }
 
@@ -223,7 +249,9 @@ mod tests {
 
     #[test]
     fn large_literals_go_to_disk_and_come_back() {
-        let data: Vec<u8> = (0..700_000u32).map(|i| if i % 61 == 0 { b'\n' } else { b'x' }).collect();
+        let data: Vec<u8> = (0..700_000u32)
+            .map(|i| if i % 61 == 0 { b'\n' } else { b'x' })
+            .collect();
         let mut collector = Collector::new(data.len() as u64).unwrap();
         for chunk in data.chunks(997) {
             collector.push(chunk).unwrap();

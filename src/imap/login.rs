@@ -106,7 +106,9 @@ async fn open(endpoint: &Endpoint, welcome: &mut Welcome) -> Result<Session> {
     let tcp = dial::connect(host, *port).await?;
     if direct {
         let stream = protect(Box::new(tcp), endpoint, welcome).await?;
-        return greet(stream, welcome, GREETING_LIMIT).await.map(|greeted| greeted.session);
+        return greet(stream, welcome, GREETING_LIMIT)
+            .await
+            .map(|greeted| greeted.session);
     }
     let greeted = match timeout(SILENCE_LIMIT, tcp.readable()).await {
         Ok(_) => greet(Box::new(tcp), welcome, GREETING_LIMIT).await?,
@@ -127,7 +129,9 @@ async fn open(endpoint: &Endpoint, welcome: &mut Welcome) -> Result<Session> {
     if !offered || matches!(state, State::LoggedIn) {
         // RFC 8314: a session that is authenticated before TLS cannot be protected any more.
         return if endpoint.encryption == Encryption::StartTls {
-            Err(Error::StartTlsNotOffered(format!("{host} port {port} does not offer STARTTLS: use TLS on port 993")))
+            Err(Error::StartTlsNotOffered(format!(
+                "{host} port {port} does not offer STARTTLS: use TLS on port 993"
+            )))
         } else {
             Ok(session)
         };
@@ -147,7 +151,11 @@ async fn start_tls(mut session: Session, endpoint: &Endpoint, welcome: &mut Welc
     Ok(session)
 }
 
-async fn protect(stream: Box<dyn Stream>, endpoint: &Endpoint, welcome: &mut Welcome) -> Result<Box<dyn Stream>> {
+async fn protect(
+    stream: Box<dyn Stream>,
+    endpoint: &Endpoint,
+    welcome: &mut Welcome,
+) -> Result<Box<dyn Stream>> {
     let host = dial::ascii_host(&endpoint.host)?;
     let protected = timeout(TLS_LIMIT, tls::connect(stream, &host, &endpoint.trust))
         .await
@@ -168,7 +176,8 @@ async fn speaks_tls(endpoint: &Endpoint) -> bool {
 
 async fn greet(stream: Box<dyn Stream>, welcome: &mut Welcome, limit: Duration) -> Result<Greeted> {
     let mut session = Session::new(Wire::new(stream, limit));
-    let Response::Untagged(Untagged::Status(status)) = Response::parse(session.wire_mut().receive().await?) else {
+    let Response::Untagged(Untagged::Status(status)) = Response::parse(session.wire_mut().receive().await?)
+    else {
         return Err(Error::protocol("its greeting is none"));
     };
     welcome.greeting.clone_from(&status.text);
@@ -176,8 +185,14 @@ async fn greet(stream: Box<dyn Stream>, welcome: &mut Welcome, limit: Duration) 
         session.set_capabilities(capabilities.clone());
     }
     match status.kind {
-        Kind::Ok => Ok(Greeted { session, state: State::Fresh }),
-        Kind::Preauth => Ok(Greeted { session, state: State::LoggedIn }),
+        Kind::Ok => Ok(Greeted {
+            session,
+            state: State::Fresh,
+        }),
+        Kind::Preauth => Ok(Greeted {
+            session,
+            state: State::LoggedIn,
+        }),
         _ => Err(Error::Refused(status.to_string())),
     }
 }
@@ -207,10 +222,16 @@ async fn authenticate(session: &mut Session, credentials: &Credentials) -> Resul
                 let message = SecretString::from(format!("\0{user}\0{}", password.expose_secret()));
                 sasl(session, "PLAIN", &message, &mut learnt).await?
             } else if capabilities.has("LOGINDISABLED") {
-                return Err(Error::Tls("the server takes passwords only over an encrypted connection".to_owned()));
+                return Err(Error::Tls(
+                    "the server takes passwords only over an encrypted connection".to_owned(),
+                ));
             } else {
-                let command = Command::new("LOGIN").string(user.as_bytes()).string(password.expose_secret().as_bytes());
-                session.call(command, |data| note_capabilities(data, &mut learnt)).await?
+                let command = Command::new("LOGIN")
+                    .string(user.as_bytes())
+                    .string(password.expose_secret().as_bytes());
+                session
+                    .call(command, |data| note_capabilities(data, &mut learnt))
+                    .await?
             }
         }
         Credentials::Token { user, token } => {
@@ -248,7 +269,11 @@ async fn sasl(
     let command = Command::new("AUTHENTICATE").text(mechanism);
     // RFC 4959: the first message along with the command.
     let initial = session.capabilities().has("SASL-IR");
-    let command = if initial { command.text(coded.expose_secret()) } else { command };
+    let command = if initial {
+        command.text(coded.expose_secret())
+    } else {
+        command
+    };
     let tag = session.send(command).await?;
     let mut sent = initial;
     loop {

@@ -21,7 +21,10 @@ impl Mailbox {
     /// A name as a server sent it: modified UTF-7, or raw octets of a server that breaks the rule.
     pub fn from_wire(wire: Vec<u8>) -> Self {
         if wire.eq_ignore_ascii_case(b"INBOX") {
-            return Self { wire: b"INBOX".to_vec(), name: "INBOX".to_owned() };
+            return Self {
+                wire: b"INBOX".to_vec(),
+                name: "INBOX".to_owned(),
+            };
         }
         let name = utf7::decode(&wire).unwrap_or_else(|| String::from_utf8_lossy(&wire).into_owned());
         Self { wire, name }

@@ -123,7 +123,9 @@ impl StatusLine {
     /// Whether the server asks to slow down or come back later.
     pub fn is_throttled(&self) -> bool {
         let text = self.text.to_ascii_lowercase();
-        ["THROTTLED", "UNAVAILABLE", "INUSE", "LIMIT"].iter().any(|code| self.has_code(code))
+        ["THROTTLED", "UNAVAILABLE", "INUSE", "LIMIT"]
+            .iter()
+            .any(|code| self.has_code(code))
             || text.contains("too many")
             || text.contains("throttl")
             || text.contains("bandwidth limit")
@@ -138,7 +140,11 @@ impl StatusLine {
             code = Some(Code::parse(&coded[..end]));
             text = coded.get(end + 1..).unwrap_or_default();
         }
-        Self { kind, code, text: printable(text) }
+        Self {
+            kind,
+            code,
+            text: printable(text),
+        }
     }
 }
 
@@ -155,13 +161,22 @@ impl fmt::Display for StatusLine {
         if let Some(Code::Other(code)) = &self.code {
             write!(f, " [{code}]")?;
         }
-        if self.text.is_empty() { Ok(()) } else { write!(f, " {}", self.text) }
+        if self.text.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " {}", self.text)
+        }
     }
 }
 
 /// A server's words without control characters, of bearable length.
 fn printable(text: &[u8]) -> String {
-    String::from_utf8_lossy(text).trim().chars().filter(|c| !c.is_control()).take(500).collect()
+    String::from_utf8_lossy(text)
+        .trim()
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(500)
+        .collect()
 }
 
 impl Code {
@@ -172,14 +187,19 @@ impl Code {
         let parsed = match name.as_str() {
             "CAPABILITY" => Some(Self::Capability(Capabilities::parse(rest))),
             "APPENDUID" => rest.split_once(' ').and_then(|(validity, uids)| {
-                Some(Self::AppendUid { validity: validity.parse().ok()?, uids: UidSet::parse(uids.trim().as_bytes())? })
+                Some(Self::AppendUid {
+                    validity: validity.parse().ok()?,
+                    uids: UidSet::parse(uids.trim().as_bytes())?,
+                })
             }),
             "UIDNEXT" => rest.trim().parse().ok().map(Self::UidNext),
             "UIDVALIDITY" => rest.trim().parse().ok().map(Self::UidValidity),
             "HIGHESTMODSEQ" => rest.trim().parse().ok().map(Self::HighestModseq),
             "PERMANENTFLAGS" => {
                 let flags = rest.trim_matches(|c| matches!(c, '(' | ')' | ' '));
-                Some(Self::PermanentFlags(flags.split_ascii_whitespace().map(str::to_owned).collect()))
+                Some(Self::PermanentFlags(
+                    flags.split_ascii_whitespace().map(str::to_owned).collect(),
+                ))
             }
             _ => None,
         };
@@ -261,7 +281,10 @@ impl Response {
         }
         let kind = kind(scanner.word()).unwrap_or(Kind::Bad);
         scanner.blanks();
-        Self::Tagged { tag, status: StatusLine::parse(kind, scanner.rest()) }
+        Self::Tagged {
+            tag,
+            status: StatusLine::parse(kind, scanner.rest()),
+        }
     }
 }
 
@@ -301,7 +324,11 @@ fn untagged(mut scanner: Scanner<'_>) -> Option<Untagged> {
         }
         "SEARCH" => {
             let words = scanner.rest().split(|&b| b == b' ');
-            Untagged::Search(words.filter_map(|w| std::str::from_utf8(w).ok()?.parse().ok()).collect())
+            Untagged::Search(
+                words
+                    .filter_map(|w| std::str::from_utf8(w).ok()?.parse().ok())
+                    .collect(),
+            )
         }
         "ESEARCH" => esearch(&mut scanner),
         "NAMESPACE" => Untagged::Namespace(namespace(scanner.value()?)),
@@ -311,7 +338,9 @@ fn untagged(mut scanner: Scanner<'_>) -> Option<Untagged> {
 }
 
 fn list(scanner: &mut Scanner<'_>) -> Option<Listed> {
-    let Value::List(attributes) = scanner.value()? else { return None };
+    let Value::List(attributes) = scanner.value()? else {
+        return None;
+    };
     let separator = match scanner.value()? {
         Value::Nil => None,
         value => value.into_text()?.chars().next(),
@@ -327,7 +356,9 @@ fn status(value: Value) -> Option<MailboxStatus> {
     let Value::List(items) = value else { return None };
     let mut status = MailboxStatus::default();
     for pair in items.chunks(2) {
-        let [Value::Atom(name), value] = pair else { continue };
+        let [Value::Atom(name), value] = pair else {
+            continue;
+        };
         match name.to_ascii_uppercase().as_str() {
             "MESSAGES" => status.messages = value.number(),
             "UIDNEXT" => status.uid_next = value.number(),
@@ -359,11 +390,18 @@ fn esearch(scanner: &mut Scanner<'_>) -> Untagged {
 }
 
 fn namespace(personal: Value) -> Option<Namespace> {
-    let Value::List(spaces) = personal else { return None };
-    let Value::List(first) = spaces.into_iter().next()? else { return None };
+    let Value::List(spaces) = personal else {
+        return None;
+    };
+    let Value::List(first) = spaces.into_iter().next()? else {
+        return None;
+    };
     let mut words = first.into_iter();
     let prefix = words.next()?.into_bytes()?;
-    let separator = words.next().and_then(Value::into_text).and_then(|s| s.chars().next());
+    let separator = words
+        .next()
+        .and_then(Value::into_text)
+        .and_then(|s| s.chars().next());
     Some(Namespace { prefix, separator })
 }
 
@@ -400,7 +438,10 @@ fn fetch(scanner: &mut Scanner<'_>) -> Option<Fetch> {
             "FLAGS" => {
                 if let Value::List(words) = value {
                     let mut flags = Flags::default();
-                    words.into_iter().filter_map(Value::into_text).for_each(|flag| flags.insert(&flag));
+                    words
+                        .into_iter()
+                        .filter_map(Value::into_text)
+                        .for_each(|flag| flags.insert(&flag));
                     fetch.flags = Some(flags);
                 }
             }
@@ -423,14 +464,19 @@ mod tests {
 
     fn parse(text: &str, literals: &[&[u8]]) -> Response {
         let literals = literals.iter().map(|l| Literal::memory(l.to_vec())).collect();
-        Response::parse(Raw { text: text.as_bytes().to_vec(), literals })
+        Response::parse(Raw {
+            text: text.as_bytes().to_vec(),
+            literals,
+        })
     }
 
     #[test]
     fn fetch_with_a_literal_in_any_order() {
         let text = "* 12 FETCH (BODY[HEADER.FIELDS (MESSAGE-ID \"RECEIVED\")] {5}\r\n UID 7 FLAGS (\\Seen Junk) MODSEQ (12) \
                     INTERNALDATE \"17-Jul-1996 02:44:25 -0700\" RFC822.SIZE 4286)";
-        let Response::Untagged(Untagged::Fetch(fetch)) = parse(text, &[b"hello"]) else { panic!("no fetch") };
+        let Response::Untagged(Untagged::Fetch(fetch)) = parse(text, &[b"hello"]) else {
+            panic!("no fetch")
+        };
         assert_eq!(fetch.uid, Some(7));
         assert_eq!(fetch.size, Some(4286));
         assert_eq!(fetch.flags.unwrap().to_string(), "Junk \\Seen");
@@ -440,44 +486,66 @@ mod tests {
 
     #[test]
     fn status_lines_and_codes() {
-        let Response::Tagged { tag, status } = parse("A3 OK [APPENDUID 38505 3955:3957] done", &[]) else { panic!() };
+        let Response::Tagged { tag, status } = parse("A3 OK [APPENDUID 38505 3955:3957] done", &[]) else {
+            panic!()
+        };
         assert_eq!(tag, "A3");
         assert_eq!(
             status.code,
-            Some(Code::AppendUid { validity: 38505, uids: UidSet::range(3955..=3957) })
+            Some(Code::AppendUid {
+                validity: 38505,
+                uids: UidSet::range(3955..=3957)
+            })
         );
-        let Response::Tagged { status, .. } = parse("A4 NO [OVERQUOTA] full", &[]) else { panic!() };
+        let Response::Tagged { status, .. } = parse("A4 NO [OVERQUOTA] full", &[]) else {
+            panic!()
+        };
         assert!(status.is_over_quota());
         assert_eq!(status.to_string(), "NO [OVERQUOTA] full");
     }
 
     #[test]
     fn lists_statuses_searches_and_namespaces() {
-        let Response::Untagged(Untagged::List(listed)) = parse("* LIST (\\HasNoChildren \\Sent) \".\" {3}\r\n", &[b"a\"b"])
+        let Response::Untagged(Untagged::List(listed)) =
+            parse("* LIST (\\HasNoChildren \\Sent) \".\" {3}\r\n", &[b"a\"b"])
         else {
             panic!()
         };
         assert!(listed.has("\\sent"));
         assert_eq!((listed.separator, listed.mailbox.name()), (Some('.'), "a\"b"));
-        let Response::Untagged(Untagged::MailboxStatus(_, status)) =
-            parse("* STATUS INBOX (MESSAGES 231 UIDNEXT 44292 HIGHESTMODSEQ 0 SIZE 77)", &[])
-        else {
+        let Response::Untagged(Untagged::MailboxStatus(_, status)) = parse(
+            "* STATUS INBOX (MESSAGES 231 UIDNEXT 44292 HIGHESTMODSEQ 0 SIZE 77)",
+            &[],
+        ) else {
             panic!()
         };
-        assert_eq!((status.messages, status.uid_next, status.highest_modseq), (Some(231), Some(44292), None));
+        assert_eq!(
+            (status.messages, status.uid_next, status.highest_modseq),
+            (Some(231), Some(44292), None)
+        );
         for (text, expected) in [
             ("* SEARCH 2 3 6", "2:3,6"),
             ("* SEARCH", ""),
             ("* ESEARCH (TAG \"A1\") UID ALL 1:5,9", "1:5,9"),
             ("* ESEARCH (TAG \"A1\") UID", ""),
         ] {
-            let Response::Untagged(Untagged::Search(set)) = parse(text, &[]) else { panic!("{text}") };
+            let Response::Untagged(Untagged::Search(set)) = parse(text, &[]) else {
+                panic!("{text}")
+            };
             assert_eq!(set.to_string(), expected, "{text}");
         }
-        let Response::Untagged(Untagged::Namespace(ns)) = parse("* NAMESPACE ((\"INBOX.\" \".\")) NIL NIL", &[]) else {
+        let Response::Untagged(Untagged::Namespace(ns)) =
+            parse("* NAMESPACE ((\"INBOX.\" \".\")) NIL NIL", &[])
+        else {
             panic!()
         };
-        assert_eq!(ns, Some(Namespace { prefix: b"INBOX.".to_vec(), separator: Some('.') }));
+        assert_eq!(
+            ns,
+            Some(Namespace {
+                prefix: b"INBOX.".to_vec(),
+                separator: Some('.')
+            })
+        );
     }
 
     proptest! {

@@ -40,7 +40,8 @@ impl Value {
 
     /// A string or atom as text.
     pub fn into_text(self) -> Option<String> {
-        self.into_bytes().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        self.into_bytes()
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// An unsigned number.
@@ -65,7 +66,11 @@ const MAX_DEPTH: u32 = 32;
 impl<'a> Scanner<'a> {
     /// Starts at the beginning of a response.
     pub fn new(text: &'a [u8], literals: Vec<Literal>) -> Self {
-        Self { text, at: 0, literals: literals.into_iter() }
+        Self {
+            text,
+            at: 0,
+            literals: literals.into_iter(),
+        }
     }
 
     /// The octets not read yet.
@@ -150,7 +155,11 @@ impl<'a> Scanner<'a> {
                 let start = self.at;
                 self.until(b" ()");
                 let atom = String::from_utf8_lossy(self.text.get(start..self.at)?).into_owned();
-                if atom.eq_ignore_ascii_case("NIL") { Some(Value::Nil) } else { Some(Value::Atom(atom)) }
+                if atom.eq_ignore_ascii_case("NIL") {
+                    Some(Value::Nil)
+                } else {
+                    Some(Value::Atom(atom))
+                }
             }
         }
     }
@@ -186,8 +195,13 @@ mod tests {
 
     #[test]
     fn reads_nested_values() {
-        let mut scanner = Scanner::new(b"(\\Seen \"a \\\"b\\\"\" NIL (1 {3}\r\n)) rest", vec![Literal::memory(b"xyz".to_vec())]);
-        let Some(Value::List(items)) = scanner.value() else { panic!("no list") };
+        let mut scanner = Scanner::new(
+            b"(\\Seen \"a \\\"b\\\"\" NIL (1 {3}\r\n)) rest",
+            vec![Literal::memory(b"xyz".to_vec())],
+        );
+        let Some(Value::List(items)) = scanner.value() else {
+            panic!("no list")
+        };
         assert_eq!(items.len(), 4);
         assert!(matches!(&items[1], Value::Quoted(q) if q == b"a \"b\""));
         assert!(matches!(&items[3], Value::List(l) if l.len() == 2));

@@ -196,7 +196,14 @@ impl Session {
     pub async fn run(&mut self, command: Command, take: impl FnMut(Untagged)) -> Result<StatusLine> {
         let name = command.name();
         let answer = self.call(command, take).await?;
-        if answer.is_ok() { Ok(answer) } else { Err(Error::Command { command: name, answer }) }
+        if answer.is_ok() {
+            Ok(answer)
+        } else {
+            Err(Error::Command {
+                command: name,
+                answer,
+            })
+        }
     }
 
     /// Whether a tag that the server sent back is this one.
@@ -251,7 +258,14 @@ impl Session {
             for group in listed.chunks(50) {
                 let mut last = None;
                 for item in group.iter().filter(|item| !item.has("\\Noselect")) {
-                    last = Some(self.send(Command::new("STATUS").mailbox(&item.mailbox).text(&format!("({items})"))).await?);
+                    last = Some(
+                        self.send(
+                            Command::new("STATUS")
+                                .mailbox(&item.mailbox)
+                                .text(&format!("({items})")),
+                        )
+                        .await?,
+                    );
                 }
                 let Some(last) = last else { continue };
                 self.finish(last, |data| {
@@ -262,7 +276,8 @@ impl Session {
                 .await?;
             }
         }
-        let mut by_mailbox: std::collections::HashMap<Mailbox, MailboxStatus> = statuses.into_iter().collect();
+        let mut by_mailbox: std::collections::HashMap<Mailbox, MailboxStatus> =
+            statuses.into_iter().collect();
         Ok(listed
             .into_iter()
             .map(|item| {
@@ -294,7 +309,8 @@ impl Session {
     /// Opens a mailbox, to write (`SELECT`) or only to read (`EXAMINE`).
     pub async fn open(&mut self, mailbox: &Mailbox, write: bool) -> Result<Selected> {
         let mut selected = Selected::default();
-        self.run(Self::open_command(mailbox, write), |data| selected.note(&data)).await?;
+        self.run(Self::open_command(mailbox, write), |data| selected.note(&data))
+            .await?;
         Ok(selected)
     }
 
@@ -319,7 +335,11 @@ impl Session {
     pub fn search_command(&self, criteria: &str) -> Command {
         let command = Command::new("UID SEARCH");
         // RFC 4731: ranges instead of every single number.
-        let command = if self.capabilities.has("ESEARCH") { command.text("RETURN (ALL)") } else { command };
+        let command = if self.capabilities.has("ESEARCH") {
+            command.text("RETURN (ALL)")
+        } else {
+            command
+        };
         command.text(criteria)
     }
 
@@ -373,7 +393,8 @@ impl Session {
     pub async fn expunge(&mut self, uids: &UidSet) -> Result<()> {
         if self.capabilities.has("UIDPLUS") || self.capabilities.has("IMAP4REV2") {
             for chunk in uids.chunks(usize::MAX) {
-                self.run(Command::new("UID EXPUNGE").text(&chunk.to_string()), |_| {}).await?;
+                self.run(Command::new("UID EXPUNGE").text(&chunk.to_string()), |_| {})
+                    .await?;
             }
             return Ok(());
         }
@@ -382,11 +403,19 @@ impl Session {
         let marked = self.search("DELETED").await?;
         let others: UidSet = marked.iter().filter(|&uid| !uids.contains(uid)).collect();
         for chunk in others.chunks(usize::MAX) {
-            self.run(Command::new("UID STORE").text(&format!("{chunk} -FLAGS.SILENT (\\Deleted)")), |_| {}).await?;
+            self.run(
+                Command::new("UID STORE").text(&format!("{chunk} -FLAGS.SILENT (\\Deleted)")),
+                |_| {},
+            )
+            .await?;
         }
         let expunged = self.run(Command::new("EXPUNGE"), |_| {}).await;
         for chunk in others.chunks(usize::MAX) {
-            self.run(Command::new("UID STORE").text(&format!("{chunk} +FLAGS.SILENT (\\Deleted)")), |_| {}).await?;
+            self.run(
+                Command::new("UID STORE").text(&format!("{chunk} +FLAGS.SILENT (\\Deleted)")),
+                |_| {},
+            )
+            .await?;
         }
         expunged.map(|_| ())
     }

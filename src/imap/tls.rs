@@ -89,7 +89,13 @@ pub async fn connect(stream: Box<dyn Stream>, host: &str, trust: &Trust) -> Resu
         Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2".to_owned(),
         other => format!("{other:?}"),
     };
-    Ok(Protected { stream: Box::new(stream), info: TlsInfo { version, certificate: verifier.seen() } })
+    Ok(Protected {
+        stream: Box::new(stream),
+        info: TlsInfo {
+            version,
+            certificate: verifier.seen(),
+        },
+    })
 }
 
 #[derive(Debug)]
@@ -110,7 +116,12 @@ impl Verifier {
                     .map_err(|error| Error::Tls(error.to_string()))?,
             ),
         };
-        Ok(Self { trust, provider, authorities, seen: Mutex::new(None) })
+        Ok(Self {
+            trust,
+            provider,
+            authorities,
+            seen: Mutex::new(None),
+        })
     }
 
     fn seen(&self) -> Option<Certificate> {
@@ -123,7 +134,9 @@ fn roots() -> Arc<RootCertStore> {
     static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
     ROOTS
         .get_or_init(|| {
-            let mut store = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+            let mut store = RootCertStore {
+                roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+            };
             // A system without a certificate store, as in a minimal container, has the built-in ones alone.
             store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
             Arc::new(store)
@@ -141,9 +154,9 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> std::result::Result<ServerCertVerified, rustls::Error> {
         let verified = match &self.authorities {
-            Some(authorities) => {
-                authorities.verify_server_cert(end_entity, intermediates, server_name, ocsp, now).map(|_| ())
-            }
+            Some(authorities) => authorities
+                .verify_server_cert(end_entity, intermediates, server_name, ocsp, now)
+                .map(|_| ()),
             None => Ok(()),
         };
         let certificate = describe(end_entity, self.authorities.is_some() && verified.is_ok());
@@ -164,7 +177,12 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -173,11 +191,18 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }
 
@@ -204,7 +229,9 @@ fn describe(der: &CertificateDer<'_>, trusted: bool) -> Certificate {
 }
 
 fn moment(unix: i64) -> String {
-    jiff::Timestamp::from_second(unix).map(|t| t.to_string()).unwrap_or_default()
+    jiff::Timestamp::from_second(unix)
+        .map(|t| t.to_string())
+        .unwrap_or_default()
 }
 
 fn hex(bytes: &[u8]) -> String {

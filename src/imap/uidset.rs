@@ -11,7 +11,11 @@ pub struct UidSet(Vec<(u32, u32)>);
 impl UidSet {
     /// Every UID of a closed range.
     pub fn range(range: RangeInclusive<u32>) -> Self {
-        if range.is_empty() { Self::default() } else { Self(vec![(*range.start(), *range.end())]) }
+        if range.is_empty() {
+            Self::default()
+        } else {
+            Self(vec![(*range.start(), *range.end())])
+        }
     }
 
     /// Adds one UID; cheap when UIDs come in ascending order.
@@ -31,9 +35,12 @@ impl UidSet {
             }
             Some(_) => {
                 let from = self.0.partition_point(|&(_, end)| end.saturating_add(1) < low);
-                let to = self.0.partition_point(|&(start, _)| start <= high.saturating_add(1));
+                let to = self
+                    .0
+                    .partition_point(|&(start, _)| start <= high.saturating_add(1));
                 let mut merged = (low, high);
-                if let (Some(first), Some(last)) = (self.0.get(from), to.checked_sub(1).and_then(|i| self.0.get(i)))
+                if let (Some(first), Some(last)) =
+                    (self.0.get(from), to.checked_sub(1).and_then(|i| self.0.get(i)))
                     && from < to
                 {
                     merged = (low.min(first.0), high.max(last.1));

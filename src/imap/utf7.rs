@@ -64,7 +64,9 @@ pub fn decode(raw: &[u8]) -> Option<String> {
                 if bytes.len() % 2 != 0 {
                     return None;
                 }
-                let units = bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
+                let units = bytes
+                    .chunks_exact(2)
+                    .map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
                 for c in char::decode_utf16(units) {
                     out.push(c.ok()?);
                 }
@@ -83,10 +85,17 @@ mod tests {
 
     #[test]
     fn names_of_the_rfc_and_of_real_servers() {
-        assert_eq!(encode("~peter/mail/台北/日本語"), "~peter/mail/&U,BTFw-/&ZeVnLIqe-");
+        assert_eq!(
+            encode("~peter/mail/台北/日本語"),
+            "~peter/mail/&U,BTFw-/&ZeVnLIqe-"
+        );
         assert_eq!(encode("Entwürfe & Co"), "Entw&APw-rfe &- Co");
         assert_eq!(decode(b"Envoy&AOk-s").as_deref(), Some("Envoyés"));
-        assert_eq!(decode("Entwürfe".as_bytes()), None, "raw UTF-8 is not modified UTF-7");
+        assert_eq!(
+            decode("Entwürfe".as_bytes()),
+            None,
+            "raw UTF-8 is not modified UTF-7"
+        );
         assert_eq!(decode(b"broken &A"), None);
     }
 

@@ -40,7 +40,15 @@ impl Wire {
     /// Starts on a fresh stream; `idle` is how long the server may keep silent while it is waited for.
     pub fn new(stream: Box<dyn Stream>, idle: Duration) -> Self {
         let (reader, writer) = tokio::io::split(stream);
-        Self { reader, writer, inbox: vec![], start: 0, out: vec![], ended: false, idle }
+        Self {
+            reader,
+            writer,
+            inbox: vec![],
+            start: 0,
+            out: vec![],
+            ended: false,
+            idle,
+        }
     }
 
     /// The stream, for an upgrade to TLS. What was received before is dropped: an attacker may have put
@@ -90,7 +98,10 @@ impl Wire {
         match timeout(self.idle, self.writer.flush()).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(Error::Lost(error.to_string())),
-            Err(_) => Err(Error::Timeout(format!("nothing could be sent for {} seconds", self.idle.as_secs()))),
+            Err(_) => Err(Error::Timeout(format!(
+                "nothing could be sent for {} seconds",
+                self.idle.as_secs()
+            ))),
         }
     }
 
@@ -107,7 +118,9 @@ impl Wire {
                 }
             });
             match step.await {
-                Ok(Step::Written(Ok(0))) => return Err(Error::Lost("the server closed the connection".to_owned())),
+                Ok(Step::Written(Ok(0))) => {
+                    return Err(Error::Lost("the server closed the connection".to_owned()));
+                }
                 Ok(Step::Written(Ok(n))) => sent += n,
                 Ok(Step::Written(Err(error)) | Step::Read(Err(error))) => {
                     return Err(Error::Lost(error.to_string()));
@@ -202,7 +215,10 @@ impl Wire {
             }
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(Error::Lost(error.to_string())),
-            Err(_) => Err(Error::Timeout(format!("nothing was heard for {} seconds", self.idle.as_secs()))),
+            Err(_) => Err(Error::Timeout(format!(
+                "nothing was heard for {} seconds",
+                self.idle.as_secs()
+            ))),
         }
     }
 }
@@ -235,7 +251,11 @@ mod tests {
     }
 
     fn run<T>(future: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(future)
     }
 
     #[test]
@@ -270,7 +290,10 @@ mod tests {
                 let (mut wire, mut server) = pair();
                 server.write_all(&session[..end]).await.unwrap();
                 drop(server);
-                assert!(matches!(wire.receive().await, Err(Error::Lost(_))), "cut at {end}");
+                assert!(
+                    matches!(wire.receive().await, Err(Error::Lost(_))),
+                    "cut at {end}"
+                );
             }
         });
     }
@@ -279,7 +302,10 @@ mod tests {
     fn endless_lines_and_absurd_literals_are_refused() {
         run(async {
             let (mut wire, mut server) = pair();
-            server.write_all(b"* 1 FETCH (BODY[] {99999999999999999999}\r\n").await.unwrap();
+            server
+                .write_all(b"* 1 FETCH (BODY[] {99999999999999999999}\r\n")
+                .await
+                .unwrap();
             assert!(matches!(wire.receive().await, Err(Error::Protocol(_))));
         });
     }

@@ -63,7 +63,11 @@ pub struct Failure {
 impl Failure {
     /// A failure of this machine: database, disk.
     pub fn local(message: impl Into<String>) -> Self {
-        Self { exit: Exit::CatchAll, key: None, message: message.into() }
+        Self {
+            exit: Exit::CatchAll,
+            key: None,
+            message: message.into(),
+        }
     }
 
     /// What a failed connection or command means on a side.
@@ -73,22 +77,29 @@ impl Failure {
             Side::Local => local_key(error),
         };
         let exit = match (error, side) {
-            (imap::Error::Tls(_) | imap::Error::CertificateChanged(_) | imap::Error::StartTlsNotOffered(_), _) => {
-                Exit::TlsFailure
-            }
+            (
+                imap::Error::Tls(_) | imap::Error::CertificateChanged(_) | imap::Error::StartTlsNotOffered(_),
+                _,
+            ) => Exit::TlsFailure,
             (imap::Error::Credentials(_), Side::Remote) => Exit::AuthenticationUser1,
             (imap::Error::Credentials(_), Side::Local) => Exit::AuthenticationUser2,
             (imap::Error::Spill(_), _) => Exit::CatchAll,
             (_, Side::Remote) => Exit::ConnectionHost1,
             (_, Side::Local) => Exit::ConnectionHost2,
         };
-        Self { exit, key: Some(key), message: format!("{} failure: {error}", side.host()) }
+        Self {
+            exit,
+            key: Some(key),
+            message: format!("{} failure: {error}", side.host()),
+        }
     }
 }
 
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
-        Self::local(format!("the state of the task cannot be read or written: {error}"))
+        Self::local(format!(
+            "the state of the task cannot be read or written: {error}"
+        ))
     }
 }
 
@@ -133,7 +144,10 @@ impl Account {
                 trust: certificate.map_or(Trust::Learn, Trust::Pinned),
             },
             user: user.as_str().to_owned(),
-            credentials: Credentials::Password { user: user.as_str().to_owned(), password },
+            credentials: Credentials::Password {
+                user: user.as_str().to_owned(),
+                password,
+            },
         }
     }
 
@@ -149,7 +163,10 @@ impl Account {
                 encryption: Encryption::StartTls,
                 trust: Trust::Any,
             },
-            credentials: Credentials::Password { user: user.clone(), password: server.password },
+            credentials: Credentials::Password {
+                user: user.clone(),
+                password: server.password,
+            },
             user,
         }
     }

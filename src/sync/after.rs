@@ -26,7 +26,11 @@ pub async fn inbox(shared: &Shared, place: &Place, lines: &mut Lines) -> Trouble
     if unseen.is_empty() {
         return Ok(());
     }
-    lines.remote.open(&place.pair.remote, true).await.map_err(|error| Trouble::select(Side::Remote, error))?;
+    lines
+        .remote
+        .open(&place.pair.remote, true)
+        .await
+        .map_err(|error| Trouble::select(Side::Remote, error))?;
     let stored = lines.remote.store(&unseen, '+', "\\Seen").await;
     stored.map_err(|error| Trouble::change(Side::Remote, error))?;
     let uids: Vec<u32> = unseen.iter().collect();
@@ -52,7 +56,10 @@ async fn resume(shared: &Shared, place: &Place, local: &mut Session) -> Troubled
     if started.is_empty() {
         return Ok(());
     }
-    local.open(&place.pair.local, true).await.map_err(|error| Trouble::select(Side::Local, error))?;
+    local
+        .open(&place.pair.local, true)
+        .await
+        .map_err(|error| Trouble::select(Side::Local, error))?;
     let set: UidSet = started.iter().map(|&(_, local)| local).collect();
     let unmarked = local.search(&format!("UID {set} UNKEYWORD {HANDED_OVER}")).await;
     let unmarked = unmarked.map_err(|error| Trouble::fetch(Side::Local, error))?;
@@ -73,10 +80,16 @@ async fn filter(shared: &Shared, place: &Place, local: &mut Session) -> Troubled
     }
     if !local.capabilities().has("FILTER=SIEVE") {
         let reason = "Host2 does not offer Sieve filters over IMAP: mail stays in the inbox until it does";
-        shared.recorder.borrow_mut().problem(place.pair.local.name(), Exit::WithErrors, reason);
+        shared
+            .recorder
+            .borrow_mut()
+            .problem(place.pair.local.name(), Exit::WithErrors, reason);
         return Ok(());
     }
-    local.open(&place.pair.local, true).await.map_err(|error| Trouble::select(Side::Local, error))?;
+    local
+        .open(&place.pair.local, true)
+        .await
+        .map_err(|error| Trouble::select(Side::Local, error))?;
     for group in wanted.chunks(100) {
         let uids: Vec<u32> = group.iter().map(|&(uid, _)| uid).collect();
         let set: UidSet = group.iter().map(|&(_, local)| local).collect();
@@ -84,13 +97,22 @@ async fn filter(shared: &Shared, place: &Place, local: &mut Session) -> Troubled
         shared.state.borrow().sync()?;
         // Both commands leave in one piece: whoever sees the mark knows that the filters were asked.
         let mark = Command::new("UID STORE").text(&format!("{set} +FLAGS.SILENT ({HANDED_OVER})"));
-        local.send(mark).await.map_err(|error| Trouble::change(Side::Local, error))?;
+        local
+            .send(mark)
+            .await
+            .map_err(|error| Trouble::change(Side::Local, error))?;
         let command = Command::new("FILTER").text(&format!("SIEVE DELIVERY UID {set}"));
-        let answer = local.call(command, |_| {}).await.map_err(|error| Trouble::change(Side::Local, error))?;
+        let answer = local
+            .call(command, |_| {})
+            .await
+            .map_err(|error| Trouble::change(Side::Local, error))?;
         tidy(local, &set).await?;
         shared.state.borrow_mut().set_sieve(id, &uids, Chore::Done)?;
         if !answer.is_ok() {
-            let error = Error::Command { command: "FILTER", answer };
+            let error = Error::Command {
+                command: "FILTER",
+                answer,
+            };
             return Err(Trouble::change(Side::Local, error));
         }
     }
@@ -99,6 +121,12 @@ async fn filter(shared: &Shared, place: &Place, local: &mut Session) -> Troubled
 
 /// Takes the marks away and removes what the filters moved elsewhere.
 async fn tidy(local: &mut Session, set: &UidSet) -> Troubled<()> {
-    local.store(set, '-', HANDED_OVER).await.map_err(|error| Trouble::change(Side::Local, error))?;
-    local.expunge(set).await.map_err(|error| Trouble::change(Side::Local, error))
+    local
+        .store(set, '-', HANDED_OVER)
+        .await
+        .map_err(|error| Trouble::change(Side::Local, error))?;
+    local
+        .expunge(set)
+        .await
+        .map_err(|error| Trouble::change(Side::Local, error))
 }

@@ -54,7 +54,15 @@ impl Appender {
     /// An appender on a connection, or a spare one that makes its own.
     pub fn new(shared: Shared, belt: Rc<Belt>, session: Option<Session>) -> Self {
         let spare = session.is_none();
-        Self { shared, belt, session, spare, selected: None, todo: VecDeque::new(), flight: VecDeque::new() }
+        Self {
+            shared,
+            belt,
+            session,
+            spare,
+            selected: None,
+            todo: VecDeque::new(),
+            flight: VecDeque::new(),
+        }
     }
 
     /// Works until no more batches come; gives the connection back.
@@ -70,7 +78,10 @@ impl Appender {
                         // The server allows no more connections; the first one goes on.
                         return None;
                     }
-                    self.shared.recorder.borrow_mut().line(&format!("Host2: {error}; reconnecting"));
+                    self.shared
+                        .recorder
+                        .borrow_mut()
+                        .line(&format!("Host2: {error}; reconnecting"));
                     if !error.is_transient() || !backoff.pause().await {
                         self.belt.fail(Failure::from_imap(Side::Local, &error));
                         return None;
@@ -135,7 +146,12 @@ impl Appender {
 
     /// Large messages are not sent on top of others: the window stays small.
     fn flight_full(&self) -> bool {
-        let octets: u64 = self.flight.iter().flat_map(|(_, load)| &load.parcels).map(|p| p.body.len()).sum();
+        let octets: u64 = self
+            .flight
+            .iter()
+            .flat_map(|(_, load)| &load.parcels)
+            .map(|p| p.body.len())
+            .sum();
         octets > 1024 * 1024
     }
 
@@ -146,10 +162,18 @@ impl Appender {
             return;
         }
         if together {
-            self.todo.push_back(Load { place, parcels, attempt: Attempt::Together });
+            self.todo.push_back(Load {
+                place,
+                parcels,
+                attempt: Attempt::Together,
+            });
         } else {
             for parcel in parcels {
-                self.todo.push_back(Load { place: place.clone(), parcels: vec![parcel], attempt: Attempt::Together });
+                self.todo.push_back(Load {
+                    place: place.clone(),
+                    parcels: vec![parcel],
+                    attempt: Attempt::Together,
+                });
             }
         }
     }
@@ -162,22 +186,43 @@ impl Appender {
 
     async fn send(&mut self, session: &mut Session, load: Load) -> Result<()> {
         let place = load.place.clone();
-        if !self.selected.as_ref().is_some_and(|selected| Rc::ptr_eq(selected, &place)) {
+        if !self
+            .selected
+            .as_ref()
+            .is_some_and(|selected| Rc::ptr_eq(selected, &place))
+        {
             // Appending is faster to a mailbox that is open; whether this works is told by the APPEND.
-            session.send(Session::open_command(&place.pair.local, true)).await?;
+            session
+                .send(Session::open_command(&place.pair.local, true))
+                .await?;
             self.selected = Some(place.clone());
         }
         let plain = load.attempt == Attempt::Plain;
-        let flags: Vec<Flags> =
-            load.parcels.iter().map(|p| if plain { p.flags.system_only() } else { p.flags.clone() }).collect();
+        let flags: Vec<Flags> = load
+            .parcels
+            .iter()
+            .map(|p| {
+                if plain {
+                    p.flags.system_only()
+                } else {
+                    p.flags.clone()
+                }
+            })
+            .collect();
         // In the queue of unknown outcomes before the first octet goes out.
         self.flight.push_back((Tag::default(), load));
-        let Some((slot, load)) = self.flight.back_mut() else { return Ok(()) };
+        let Some((slot, load)) = self.flight.back_mut() else {
+            return Ok(());
+        };
         let messages: Vec<Message<'_>> = load
             .parcels
             .iter()
             .zip(&flags)
-            .map(|(parcel, flags)| Message { flags, date: parcel.date.as_ref(), body: &parcel.body })
+            .map(|(parcel, flags)| Message {
+                flags,
+                date: parcel.date.as_ref(),
+                body: &parcel.body,
+            })
             .collect();
         *slot = session.append(&place.pair.local, &messages).await?;
         Ok(())
@@ -186,8 +231,20 @@ impl Appender {
     /// Waits for the outcome of the oldest APPEND.
     async fn settle(&mut self, session: &mut Session) -> Result<()> {
         loop {
-            let Response::Tagged { tag: answered, status } = session.next().await? else { continue };
-            let Some(at) = self.flight.iter().position(|(tag, _)| Session::is(*tag, &answered)) else { continue };
+            let Response::Tagged {
+                tag: answered,
+                status,
+            } = session.next().await?
+            else {
+                continue;
+            };
+            let Some(at) = self
+                .flight
+                .iter()
+                .position(|(tag, _)| Session::is(*tag, &answered))
+            else {
+                continue;
+            };
             if let Some((_, load)) = self.flight.remove(at) {
                 self.outcome(session, load, status).await?;
             }
@@ -205,21 +262,36 @@ impl Appender {
             return Err(Error::Refused(status.to_string()));
         }
         if status.has_code("TRYCREATE") && load.attempt != Attempt::Recreated {
-            session.send(crate::imap::Command::new("CREATE").mailbox(&load.place.pair.local)).await?;
-            self.todo.push_front(Load { attempt: Attempt::Recreated, ..load });
+            session
+                .send(crate::imap::Command::new("CREATE").mailbox(&load.place.pair.local))
+                .await?;
+            self.todo.push_front(Load {
+                attempt: Attempt::Recreated,
+                ..load
+            });
             return Ok(());
         }
         if load.parcels.len() > 1 {
             // Nothing of a refused MULTIAPPEND is stored (RFC 3502): each message gets its own answer.
             for parcel in load.parcels.into_iter().rev() {
                 let place = load.place.clone();
-                self.todo.push_front(Load { place, parcels: vec![parcel], attempt: Attempt::Alone });
+                self.todo.push_front(Load {
+                    place,
+                    parcels: vec![parcel],
+                    attempt: Attempt::Alone,
+                });
             }
             return Ok(());
         }
-        let keywords = load.parcels.iter().any(|parcel| parcel.flags.system_only() != parcel.flags);
+        let keywords = load
+            .parcels
+            .iter()
+            .any(|parcel| parcel.flags.system_only() != parcel.flags);
         if keywords && load.attempt != Attempt::Plain && !status.is_over_quota() {
-            self.todo.push_front(Load { attempt: Attempt::Plain, ..load });
+            self.todo.push_front(Load {
+                attempt: Attempt::Plain,
+                ..load
+            });
             return Ok(());
         }
         self.refused(&load, &status);
@@ -240,21 +312,41 @@ impl Appender {
 
     fn record(&self, place: &Place, confirmed: &[(u32, Option<u32>)], parcels: &[Parcel]) {
         let (sieve, seen) = self.shared.job.chores();
-        if let Err(error) = self.shared.state.borrow_mut().confirm(place.folder.id, confirmed, sieve, seen) {
+        if let Err(error) = self
+            .shared
+            .state
+            .borrow_mut()
+            .confirm(place.folder.id, confirmed, sieve, seen)
+        {
             self.belt.fail(error.into());
         }
         let octets = parcels.iter().map(|p| p.body.canonical_len()).sum();
-        self.shared.recorder.borrow_mut().copied(place.index, parcels.len() as u64, octets);
+        self.shared
+            .recorder
+            .borrow_mut()
+            .copied(place.index, parcels.len() as u64, octets);
     }
 
     fn refused(&self, load: &Load, status: &StatusLine) {
-        let kind = if status.is_over_quota() { Exit::OverQuota } else { Exit::AppendErrors };
+        let kind = if status.is_over_quota() {
+            Exit::OverQuota
+        } else {
+            Exit::AppendErrors
+        };
         let place = &load.place;
         for parcel in &load.parcels {
-            let reason = format!("{} octets refused by host2: {status}", parcel.body.canonical_len());
+            let reason = format!(
+                "{} octets refused by host2: {status}",
+                parcel.body.canonical_len()
+            );
             let mut recorder = self.shared.recorder.borrow_mut();
             recorder.message_problem(place.index, kind, parcel.uid, parcel.message_id.clone(), &reason);
-            if let Err(error) = self.shared.state.borrow_mut().fail(place.folder.id, &[parcel.entry()]) {
+            if let Err(error) = self
+                .shared
+                .state
+                .borrow_mut()
+                .fail(place.folder.id, &[parcel.entry()])
+            {
                 self.belt.fail(error.into());
             }
         }
@@ -268,7 +360,8 @@ impl Appender {
         let mut again = VecDeque::new();
         while let Some((_, load)) = self.flight.pop_front() {
             let place = load.place.clone();
-            let found = match compare::unknown_local(&self.shared, &place.pair, &place.folder, session).await {
+            let found = match compare::unknown_local(&self.shared, &place.pair, &place.folder, session).await
+            {
                 Ok(unknown) => compare::keys(session, &unknown).await,
                 Err(Trouble::Imap { error, .. }) => Err(error),
                 Err(Trouble::Failure(failure)) => {
@@ -289,12 +382,21 @@ impl Appender {
                 by_key.entry(message.key).or_default().push(message.uid);
             }
             let (claimed, uids) = copy::claim(&load.parcels, by_key);
-            let (arrived, missing): (Vec<_>, Vec<_>) =
-                load.parcels.into_iter().partition(|parcel| uids.contains(&parcel.uid));
-            let confirmed: Vec<_> = claimed.into_iter().map(|(uid, local)| (uid, Some(local))).collect();
+            let (arrived, missing): (Vec<_>, Vec<_>) = load
+                .parcels
+                .into_iter()
+                .partition(|parcel| uids.contains(&parcel.uid));
+            let confirmed: Vec<_> = claimed
+                .into_iter()
+                .map(|(uid, local)| (uid, Some(local)))
+                .collect();
             self.record(&place, &confirmed, &arrived);
             if !missing.is_empty() {
-                again.push_back(Load { place, parcels: missing, attempt: load.attempt });
+                again.push_back(Load {
+                    place,
+                    parcels: missing,
+                    attempt: load.attempt,
+                });
             }
         }
         while let Some(load) = again.pop_back() {

@@ -72,7 +72,10 @@ async fn side(account: &Account) -> Finding {
         Ok(_) => ("ok".to_owned(), "the login works".to_owned()),
         Err(error) => {
             let failure = Failure::from_imap(account.side, error);
-            (failure.key.unwrap_or(Key::RemoteServerError).to_string(), error.to_string())
+            (
+                failure.key.unwrap_or(Key::RemoteServerError).to_string(),
+                error.to_string(),
+            )
         }
     };
     let seconds = started.elapsed().as_secs_f64();
@@ -89,4 +92,3 @@ async fn side(account: &Account) -> Finding {
         seconds,
     }
 }
-

@@ -37,7 +37,11 @@ pub async fn compare(
     let (strangers, pending, fresh) = {
         let state = shared.state.borrow();
         let strangers = state.strangers(folder.id)?;
-        (strangers, state.pending_uids(folder.id)?, !state.knows_from(folder.id, folder.remote_next)?)
+        (
+            strangers,
+            state.pending_uids(folder.id)?,
+            !state.knows_from(folder.id, folder.remote_next)?,
+        )
     };
     if let Some(next) = pair.source.uid_next
         && !shared.job.inbox_only()
@@ -47,17 +51,30 @@ pub async fn compare(
     {
         return Ok(by_range(pair, folder, next));
     }
-    remote.open(&pair.remote, false).await.map_err(|error| Trouble::select(Side::Remote, error))?;
+    remote
+        .open(&pair.remote, false)
+        .await
+        .map_err(|error| Trouble::select(Side::Remote, error))?;
     let criteria = if shared.job.inbox_only() {
         "UNSEEN".to_owned()
     } else {
         // `n:*` names the last message even when its UID is below n (RFC 3501, 6.4.8); it is filtered out below.
         format!("UID {}:*", folder.remote_next)
     };
-    let found = remote.search(&criteria).await.map_err(|error| Trouble::fetch(Side::Remote, error))?;
+    let found = remote
+        .search(&criteria)
+        .await
+        .map_err(|error| Trouble::fetch(Side::Remote, error))?;
     let done = shared.state.borrow().done_uids(folder.id)?;
-    let from = if shared.job.inbox_only() { 1 } else { folder.remote_next };
-    let mut new: UidSet = found.iter().filter(|&uid| uid >= from && !done.contains(uid)).collect();
+    let from = if shared.job.inbox_only() {
+        1
+    } else {
+        folder.remote_next
+    };
+    let mut new: UidSet = found
+        .iter()
+        .filter(|&uid| uid >= from && !done.contains(uid))
+        .collect();
     if !pending.is_empty() && !shared.job.inbox_only() {
         let again = remote.search(&format!("UID {pending}")).await;
         let again = again.map_err(|error| Trouble::fetch(Side::Remote, error))?;
@@ -91,7 +108,11 @@ fn by_range(pair: &Pair, folder: &FolderState, next: u32) -> Comparison {
         wanted.push(UidSet::range(from..=to - 1));
         from = to;
     }
-    Comparison { wanted, count: messages.min(span), present: 0 }
+    Comparison {
+        wanted,
+        count: messages.min(span),
+        present: 0,
+    }
 }
 
 /// Records the local messages that nothing is known of.
@@ -101,7 +122,9 @@ pub async fn learn_strangers(
     folder: &FolderState,
     local: &mut Session,
 ) -> Troubled<()> {
-    let Some(status) = pair.destination else { return Ok(()) };
+    let Some(status) = pair.destination else {
+        return Ok(());
+    };
     let nothing_new = status.uid_next.is_some_and(|next| next <= folder.local_next);
     if nothing_new || status.messages == Some(0) {
         return Ok(());
@@ -110,7 +133,9 @@ pub async fn learn_strangers(
     if unknown.is_empty() {
         return Ok(());
     }
-    let found = keys(local, &unknown).await.map_err(|error| Trouble::fetch(Side::Local, error))?;
+    let found = keys(local, &unknown)
+        .await
+        .map_err(|error| Trouble::fetch(Side::Local, error))?;
     let mut state = shared.state.borrow_mut();
     let mut unlocated = state.unlocated(folder.id)?;
     let (mut strangers, mut located) = (vec![], vec![]);
@@ -132,12 +157,18 @@ pub async fn unknown_local(
     folder: &FolderState,
     local: &mut Session,
 ) -> Troubled<UidSet> {
-    local.open(&pair.local, true).await.map_err(|error| Trouble::select(Side::Local, error))?;
+    local
+        .open(&pair.local, true)
+        .await
+        .map_err(|error| Trouble::select(Side::Local, error))?;
     let from = folder.local_next;
     let found = local.search(&format!("UID {from}:*")).await;
     let found = found.map_err(|error| Trouble::fetch(Side::Local, error))?;
     let known = shared.state.borrow().local_uids(folder.id, from)?;
-    Ok(found.iter().filter(|&uid| uid >= from && !known.contains(uid)).collect())
+    Ok(found
+        .iter()
+        .filter(|&uid| uid >= from && !known.contains(uid))
+        .collect())
 }
 
 /// Takes from `new` what is among the strangers. What was recorded by an earlier run may be gone since: each match
@@ -151,13 +182,22 @@ async fn match_up(
     local: &mut Session,
     pair: &Pair,
 ) -> Troubled<(UidSet, u64)> {
-    let messages = keys(remote, new).await.map_err(|error| Trouble::fetch(Side::Remote, error))?;
-    let candidates: UidSet =
-        messages.iter().filter_map(|m| strangers.get(&m.key)).flatten().copied().collect();
+    let messages = keys(remote, new)
+        .await
+        .map_err(|error| Trouble::fetch(Side::Remote, error))?;
+    let candidates: UidSet = messages
+        .iter()
+        .filter_map(|m| strangers.get(&m.key))
+        .flatten()
+        .copied()
+        .collect();
     if candidates.is_empty() {
         return Ok((new.clone(), 0));
     }
-    local.open(&pair.local, true).await.map_err(|error| Trouble::select(Side::Local, error))?;
+    local
+        .open(&pair.local, true)
+        .await
+        .map_err(|error| Trouble::select(Side::Local, error))?;
     let mut alive = UidSet::default();
     for chunk in candidates.chunks(usize::MAX) {
         let found = local.search(&format!("UID {chunk}")).await;
@@ -168,7 +208,9 @@ async fn match_up(
     let mut present = vec![];
     let mut matched = UidSet::default();
     for message in messages {
-        let Some(uids) = strangers.get_mut(&message.key) else { continue };
+        let Some(uids) = strangers.get_mut(&message.key) else {
+            continue;
+        };
         uids.retain(|&uid| alive.contains(uid));
         if let Some(local_uid) = uids.pop() {
             matched.insert(message.uid);
@@ -202,7 +244,12 @@ pub struct Seen {
 
 impl Seen {
     fn entry(&self) -> Entry {
-        Entry { uid: self.uid, key: self.key, flags: self.flags.clone(), date: self.date }
+        Entry {
+            uid: self.uid,
+            key: self.key,
+            flags: self.flags.clone(),
+            date: self.date,
+        }
     }
 }
 
@@ -228,17 +275,37 @@ async fn headers(session: &mut Session, uids: &UidSet, ids: bool) -> crate::imap
     let answer = session
         .finish(last, |data| {
             let Untagged::Fetch(fetch) = data else { return };
-            let Fetch { uid: Some(uid), flags, date, size, body: Some(body), .. } = *fetch else { return };
+            let Fetch {
+                uid: Some(uid),
+                flags,
+                date,
+                size,
+                body: Some(body),
+                ..
+            } = *fetch
+            else {
+                return;
+            };
             if !uids.contains(uid) {
                 return;
             }
             let header = body.head(key::HEADER_LIMIT).unwrap_or_default();
-            let (flags, date, size) =
-                (flags.unwrap_or_default(), date.map_or(0, |d| d.unix()), size.unwrap_or(0));
+            let (flags, date, size) = (
+                flags.unwrap_or_default(),
+                date.map_or(0, |d| d.unix()),
+                size.unwrap_or(0),
+            );
             match Key::of_fields(&header) {
                 Some(key) => {
                     let message_id = if ids { key::message_id(&header) } else { None };
-                    seen.push(Seen { uid, key, message_id, flags, date, size });
+                    seen.push(Seen {
+                        uid,
+                        key,
+                        message_id,
+                        flags,
+                        date,
+                        size,
+                    });
                 }
                 None => {
                     bare.insert(uid, (flags, date, size));
@@ -247,7 +314,10 @@ async fn headers(session: &mut Session, uids: &UidSet, ids: bool) -> crate::imap
         })
         .await?;
     if !answer.is_ok() {
-        return Err(crate::imap::Error::Command { command: "UID FETCH", answer });
+        return Err(crate::imap::Error::Command {
+            command: "UID FETCH",
+            answer,
+        });
     }
     let without: UidSet = bare.keys().copied().collect();
     for chunk in without.chunks(usize::MAX) {
@@ -255,10 +325,26 @@ async fn headers(session: &mut Session, uids: &UidSet, ids: bool) -> crate::imap
         session
             .run(Command::new("UID FETCH").text(&items), |data| {
                 let Untagged::Fetch(fetch) = data else { return };
-                let Fetch { uid: Some(uid), body: Some(body), .. } = *fetch else { return };
-                let Some((flags, date, size)) = bare.remove(&uid) else { return };
+                let Fetch {
+                    uid: Some(uid),
+                    body: Some(body),
+                    ..
+                } = *fetch
+                else {
+                    return;
+                };
+                let Some((flags, date, size)) = bare.remove(&uid) else {
+                    return;
+                };
                 let header = body.head(key::HEADER_LIMIT).unwrap_or_default();
-                seen.push(Seen { uid, key: Key::of_message(&header, size), message_id: None, flags, date, size });
+                seen.push(Seen {
+                    uid,
+                    key: Key::of_message(&header, size),
+                    message_id: None,
+                    flags,
+                    date,
+                    size,
+                });
             })
             .await?;
     }

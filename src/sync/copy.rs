@@ -68,7 +68,12 @@ impl Parcel {
     /// What is recorded of it.
     pub fn entry(&self) -> Entry {
         let date = self.date.as_ref().map_or(0, InternalDate::unix);
-        Entry { uid: self.uid, key: self.key, flags: self.flags.clone(), date }
+        Entry {
+            uid: self.uid,
+            key: self.key,
+            flags: self.flags.clone(),
+            date,
+        }
     }
 }
 
@@ -119,7 +124,11 @@ pub async fn copy(
     count: u64,
 ) -> Result<Option<Lines>, Failure> {
     let many = count > WORTH_MORE;
-    let belt = Rc::new(Belt { items: RefCell::new(items), failure: RefCell::new(None), full: Cell::new(false) });
+    let belt = Rc::new(Belt {
+        items: RefCell::new(items),
+        failure: RefCell::new(None),
+        full: Cell::new(false),
+    });
     let (sender, receiver) = mpsc::channel::<Batch>(2);
     let receiver = Rc::new(Mutex::new(receiver));
     let mut appenders = vec![];

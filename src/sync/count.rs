@@ -60,7 +60,10 @@ pub struct FolderList {
 pub async fn count(remote: &Account, local: &Account, selection: &Selection) -> Result<Figures, Failure> {
     let (remote, local) = tokio::join!(listing(remote), listing(local));
     let ((remote, mut remote_session), (local, mut local_session)) = (remote?, local?);
-    let mut figures = Figures { status: true, ..Figures::default() };
+    let mut figures = Figures {
+        status: true,
+        ..Figures::default()
+    };
     for pair in folders::pair(&remote, &local, selection) {
         let source = sized(&mut remote_session, &pair.remote, pair.source).await;
         let (messages, octets) = source.map_err(|error| Failure::from_imap(Side::Remote, &error))?;
@@ -114,7 +117,8 @@ async fn listing(account: &Account) -> Result<(folders::Side, Session), Failure>
         let (side, _) = native::side(&mut session, false).await?;
         Ok((side, session))
     };
-    work.await.map_err(|error| Failure::from_imap(account.side, &error))
+    work.await
+        .map_err(|error| Failure::from_imap(account.side, &error))
 }
 
 /// Messages and octets; where STATUS does not tell sizes, those of all messages are summed up.

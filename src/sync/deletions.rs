@@ -24,25 +24,50 @@ pub async fn reconcile(
     remote_empty: bool,
 ) -> Troubled<()> {
     let id = place.folder.id;
-    let Some(messages) = place.pair.source.messages else { return Ok(()) };
+    let Some(messages) = place.pair.source.messages else {
+        return Ok(());
+    };
     let known = shared.state.borrow().count(id)?;
     let inbox_only = shared.job.inbox_only();
     let deletes = shared.job.delete_local && !place.pair.joined;
-    let strangers = if deletes { shared.state.borrow().strangers(id)? } else { Default::default() };
-    let differs = if inbox_only { known > messages } else { known != messages };
+    let strangers = if deletes {
+        shared.state.borrow().strangers(id)?
+    } else {
+        Default::default()
+    };
+    let differs = if inbox_only {
+        known > messages
+    } else {
+        known != messages
+    };
     if !differs && strangers.is_empty() {
         return Ok(());
     }
-    lines.remote.open(&place.pair.remote, false).await.map_err(|error| Trouble::select(Side::Remote, error))?;
-    let there = lines.remote.search("ALL").await.map_err(|error| Trouble::fetch(Side::Remote, error))?;
+    lines
+        .remote
+        .open(&place.pair.remote, false)
+        .await
+        .map_err(|error| Trouble::select(Side::Remote, error))?;
+    let there = lines
+        .remote
+        .search("ALL")
+        .await
+        .map_err(|error| Trouble::fetch(Side::Remote, error))?;
     let recorded = {
         let state = shared.state.borrow();
-        state.done_uids(id)?.iter().chain(state.pending_uids(id)?.iter()).collect::<UidSet>()
+        state
+            .done_uids(id)?
+            .iter()
+            .chain(state.pending_uids(id)?.iter())
+            .collect::<UidSet>()
     };
     if !inbox_only && let Some(next) = place.pair.source.uid_next {
         for uid in there.minus(&recorded).iter().filter(|&uid| uid < next) {
             let reason = "the remote server did not hand it out";
-            shared.recorder.borrow_mut().message_problem(place.index, Exit::FetchErrors, uid, None, reason);
+            shared
+                .recorder
+                .borrow_mut()
+                .message_problem(place.index, Exit::FetchErrors, uid, None, reason);
             let entry = super::state::Entry {
                 uid,
                 key: super::key::Key::of_message(b"", 0),
@@ -54,7 +79,12 @@ pub async fn reconcile(
     }
     let gone = recorded.minus(&there);
     if deletes {
-        let copies = shared.state.borrow().rows(id, gone.iter())?.into_iter().filter_map(|row| row.local_uid);
+        let copies = shared
+            .state
+            .borrow()
+            .rows(id, gone.iter())?
+            .into_iter()
+            .filter_map(|row| row.local_uid);
         let doomed: UidSet = copies.chain(strangers.into_values().flatten()).collect();
         if !delete_local(shared, place, &mut lines.local, &doomed, remote_empty).await? {
             return Ok(());
@@ -75,11 +105,17 @@ async fn delete_local(
     if doomed.is_empty() {
         return Ok(true);
     }
-    let selected = local.open(&place.pair.local, true).await.map_err(|error| Trouble::select(Side::Local, error))?;
+    let selected = local
+        .open(&place.pair.local, true)
+        .await
+        .map_err(|error| Trouble::select(Side::Local, error))?;
     let mut alive = UidSet::default();
     for chunk in doomed.chunks(usize::MAX) {
         let found = local.search(&format!("UID {chunk}")).await;
-        alive = alive.iter().chain(found.map_err(|error| Trouble::fetch(Side::Local, error))?.iter()).collect();
+        alive = alive
+            .iter()
+            .chain(found.map_err(|error| Trouble::fetch(Side::Local, error))?.iter())
+            .collect();
     }
     let messages = u64::from(selected.messages);
     let guard = if remote_empty {
@@ -93,13 +129,25 @@ async fn delete_local(
     };
     if let Some(reason) = guard {
         let reason = format!("nothing was deleted locally: {reason}");
-        shared.recorder.borrow_mut().problem(place.pair.remote.name(), Exit::WithErrors, &reason);
+        shared
+            .recorder
+            .borrow_mut()
+            .problem(place.pair.remote.name(), Exit::WithErrors, &reason);
         return Ok(false);
     }
     if !shared.job.dry {
-        local.store(&alive, '+', "\\Deleted").await.map_err(|error| Trouble::change(Side::Local, error))?;
-        local.expunge(&alive).await.map_err(|error| Trouble::change(Side::Local, error))?;
-        shared.state.borrow_mut().drop_strangers(place.folder.id, doomed)?;
+        local
+            .store(&alive, '+', "\\Deleted")
+            .await
+            .map_err(|error| Trouble::change(Side::Local, error))?;
+        local
+            .expunge(&alive)
+            .await
+            .map_err(|error| Trouble::change(Side::Local, error))?;
+        shared
+            .state
+            .borrow_mut()
+            .drop_strangers(place.folder.id, doomed)?;
     }
     let mut recorder = shared.recorder.borrow_mut();
     recorder.report.deleted_local += alive.len();
@@ -121,19 +169,33 @@ pub async fn remote(shared: &Shared, place: &Place, remote: &mut Session) -> Tro
     if delivered.is_empty() {
         return Ok(());
     }
-    let selected =
-        remote.open(&place.pair.remote, true).await.map_err(|error| Trouble::select(Side::Remote, error))?;
-    if selected.uid_validity.is_some_and(|validity| validity != place.folder.remote_validity) {
+    let selected = remote
+        .open(&place.pair.remote, true)
+        .await
+        .map_err(|error| Trouble::select(Side::Remote, error))?;
+    if selected
+        .uid_validity
+        .is_some_and(|validity| validity != place.folder.remote_validity)
+    {
         return Ok(());
     }
     let mut alive = UidSet::default();
     for chunk in delivered.chunks(usize::MAX) {
         let found = remote.search(&format!("UID {chunk}")).await;
-        alive = alive.iter().chain(found.map_err(|error| Trouble::fetch(Side::Remote, error))?.iter()).collect();
+        alive = alive
+            .iter()
+            .chain(found.map_err(|error| Trouble::fetch(Side::Remote, error))?.iter())
+            .collect();
     }
     if !alive.is_empty() && !shared.job.dry {
-        remote.store(&alive, '+', "\\Deleted").await.map_err(|error| Trouble::change(Side::Remote, error))?;
-        remote.expunge(&alive).await.map_err(|error| Trouble::change(Side::Remote, error))?;
+        remote
+            .store(&alive, '+', "\\Deleted")
+            .await
+            .map_err(|error| Trouble::change(Side::Remote, error))?;
+        remote
+            .expunge(&alive)
+            .await
+            .map_err(|error| Trouble::change(Side::Remote, error))?;
     }
     shared.state.borrow_mut().forget(id, &delivered)?;
     let mut recorder = shared.recorder.borrow_mut();
@@ -169,7 +231,10 @@ pub async fn folders(
         } else if messages > SMALL {
             kept.insert(name.to_owned());
             let reason = format!("the local folder was not deleted: all of its {messages} messages would go");
-            shared.recorder.borrow_mut().problem(name, Exit::WithErrors, &reason);
+            shared
+                .recorder
+                .borrow_mut()
+                .problem(name, Exit::WithErrors, &reason);
         } else {
             doomed.push((listed, messages));
         }
@@ -184,8 +249,12 @@ pub async fn folders(
         }
         if !shared.job.dry {
             let deleted = async {
-                local.run(Command::new("DELETE").mailbox(&listed.mailbox), |_| {}).await?;
-                local.call(Command::new("UNSUBSCRIBE").mailbox(&listed.mailbox), |_| {}).await
+                local
+                    .run(Command::new("DELETE").mailbox(&listed.mailbox), |_| {})
+                    .await?;
+                local
+                    .call(Command::new("UNSUBSCRIBE").mailbox(&listed.mailbox), |_| {})
+                    .await
             };
             let outcome = deleted.await.map_err(|error| Trouble::change(Side::Local, error));
             if native::contain(shared, name, outcome)?.is_none() {
@@ -193,7 +262,9 @@ pub async fn folders(
             }
         }
         let mut recorder = shared.recorder.borrow_mut();
-        recorder.line(&format!("Host2: deleted folder [{name}] with {messages} messages"));
+        recorder.line(&format!(
+            "Host2: deleted folder [{name}] with {messages} messages"
+        ));
         recorder.report.deleted_local += messages;
     }
     Ok(())

@@ -12,7 +12,9 @@ use super::copy::{Batch, Belt, Item, Parcel, Place};
 use super::exit::Exit;
 use super::job::Shared;
 use super::key::{self, Key};
-use crate::imap::{Command, Error, Fetch, Response, Result, Selected, Session, StatusLine, Tag, UidSet, Untagged};
+use crate::imap::{
+    Command, Error, Fetch, Response, Result, Selected, Session, StatusLine, Tag, UidSet, Untagged,
+};
 
 /// Messages of a batch at most, and octets.
 const BATCH_MESSAGES: usize = 50;
@@ -34,15 +36,38 @@ pub struct Fetcher {
 }
 
 enum Flight {
-    Open { tag: Tag, place: Rc<Place>, selected: Selected },
-    Fetch { tag: Tag, item: Item, received: UidSet, open: bool },
+    Open {
+        tag: Tag,
+        place: Rc<Place>,
+        selected: Selected,
+    },
+    Fetch {
+        tag: Tag,
+        item: Item,
+        received: UidSet,
+        open: bool,
+    },
 }
 
 impl Fetcher {
     /// A fetcher on a connection, or a spare one that makes its own.
-    pub fn new(shared: Shared, belt: Rc<Belt>, session: Option<Session>, sender: mpsc::Sender<Batch>) -> Self {
+    pub fn new(
+        shared: Shared,
+        belt: Rc<Belt>,
+        session: Option<Session>,
+        sender: mpsc::Sender<Batch>,
+    ) -> Self {
         let spare = session.is_none();
-        Self { shared, belt, session, spare, sender, flight: VecDeque::new(), batch: None, octets: 0 }
+        Self {
+            shared,
+            belt,
+            session,
+            spare,
+            sender,
+            flight: VecDeque::new(),
+            batch: None,
+            octets: 0,
+        }
     }
 
     /// Works until nothing is left; gives the connection back.
@@ -67,7 +92,10 @@ impl Fetcher {
                     if progress || self.belt.items.borrow().len() < before {
                         backoff = Backoff::default();
                     }
-                    self.shared.recorder.borrow_mut().line(&format!("Host1: {error}; reconnecting"));
+                    self.shared
+                        .recorder
+                        .borrow_mut()
+                        .line(&format!("Host1: {error}; reconnecting"));
                     if !error.is_transient() || !backoff.pause().await {
                         self.belt.fail(Failure::from_imap(Side::Remote, &error));
                         return None;
@@ -81,7 +109,10 @@ impl Fetcher {
     fn give_back(&mut self) -> bool {
         let mut progress = false;
         while let Some(flight) = self.flight.pop_back() {
-            if let Flight::Fetch { mut item, received, .. } = flight {
+            if let Flight::Fetch {
+                mut item, received, ..
+            } = flight
+            {
                 progress |= !received.is_empty();
                 item.uids = item.uids.minus(&received);
                 if !item.uids.is_empty() {
@@ -116,18 +147,36 @@ impl Fetcher {
             if self.belt.halted() {
                 return Err(Error::Lost("the run is ending".to_owned()));
             }
-            let mut fetching = self.flight.iter().filter(|f| matches!(f, Flight::Fetch { .. })).count();
+            let mut fetching = self
+                .flight
+                .iter()
+                .filter(|f| matches!(f, Flight::Fetch { .. }))
+                .count();
             while fetching < AHEAD {
                 let Some(item) = self.next_item() else { break };
-                if !opened.as_ref().is_some_and(|place| Rc::ptr_eq(place, &item.place)) {
-                    let tag = session.send(Session::open_command(&item.place.pair.remote, false)).await?;
+                if !opened
+                    .as_ref()
+                    .is_some_and(|place| Rc::ptr_eq(place, &item.place))
+                {
+                    let tag = session
+                        .send(Session::open_command(&item.place.pair.remote, false))
+                        .await?;
                     let place = item.place.clone();
                     opened = Some(place.clone());
-                    self.flight.push_back(Flight::Open { tag, place, selected: Selected::default() });
+                    self.flight.push_back(Flight::Open {
+                        tag,
+                        place,
+                        selected: Selected::default(),
+                    });
                 }
                 let items = format!("{} (UID FLAGS INTERNALDATE BODY.PEEK[])", item.uids);
                 let tag = session.send(Command::new("UID FETCH").text(&items)).await?;
-                self.flight.push_back(Flight::Fetch { tag, item, received: UidSet::default(), open: true });
+                self.flight.push_back(Flight::Fetch {
+                    tag,
+                    item,
+                    received: UidSet::default(),
+                    open: true,
+                });
                 fetching += 1;
             }
             if self.flight.is_empty() {
@@ -156,7 +205,10 @@ impl Fetcher {
             Some(Flight::Open { selected, .. }) => selected.note(&data),
             Some(Flight::Fetch { item, received, .. }) => {
                 if let Untagged::Fetch(fetch) = data {
-                    let Some(uid) = fetch.uid.filter(|&uid| item.uids.contains(uid) && !received.contains(uid)) else {
+                    let Some(uid) = fetch
+                        .uid
+                        .filter(|&uid| item.uids.contains(uid) && !received.contains(uid))
+                    else {
                         return;
                     };
                     let place = item.place.clone();
@@ -195,7 +247,10 @@ impl Fetcher {
         });
         if !fits {
             self.send_batch().await;
-            self.batch = Some(Batch { place, parcels: vec![] });
+            self.batch = Some(Batch {
+                place,
+                parcels: vec![],
+            });
             self.octets = 0;
         }
         if let Some(batch) = &mut self.batch {
@@ -209,7 +264,8 @@ impl Fetcher {
             && self.sender.send(batch).await.is_err()
             && !self.belt.halted()
         {
-            self.belt.fail(Failure::local("nobody takes the messages any more"));
+            self.belt
+                .fail(Failure::local("nobody takes the messages any more"));
         }
     }
 
@@ -237,14 +293,18 @@ impl Fetcher {
         }
         match self.flight.pop_front() {
             Some(Flight::Open { place, selected, .. }) => self.opened(&place, selected, &status),
-            Some(Flight::Fetch { item, received, open, .. }) => self.fetched(item, &received, open, status).await?,
+            Some(Flight::Fetch {
+                item, received, open, ..
+            }) => self.fetched(item, &received, open, status).await?,
             None => {}
         }
         Ok(())
     }
 
     fn opened(&mut self, place: &Rc<Place>, selected: Selected, status: &StatusLine) {
-        let other = selected.uid_validity.is_some_and(|validity| validity != place.folder.remote_validity);
+        let other = selected
+            .uid_validity
+            .is_some_and(|validity| validity != place.folder.remote_validity);
         let reason = if !status.is_ok() {
             format!("cannot be opened: {status}")
         } else if other {
@@ -254,7 +314,10 @@ impl Fetcher {
         };
         if !place.broken.replace(true) {
             let name = place.pair.remote.name().to_owned();
-            self.shared.recorder.borrow_mut().problem(&name, Exit::SelectErrors, &reason);
+            self.shared
+                .recorder
+                .borrow_mut()
+                .problem(&name, Exit::SelectErrors, &reason);
         }
         for flight in &mut self.flight {
             if let Flight::Fetch { item, open, .. } = flight
@@ -271,7 +334,10 @@ impl Fetcher {
             return Ok(());
         }
         if status.is_throttled() {
-            self.belt.items.borrow_mut().push_front(Item { uids: item.uids.minus(received), ..item });
+            self.belt.items.borrow_mut().push_front(Item {
+                uids: item.uids.minus(received),
+                ..item
+            });
             return Err(Error::Refused(status.to_string()));
         }
         let left = item.uids.minus(received);
@@ -284,16 +350,27 @@ impl Fetcher {
         // A range may hold UIDs that do not exist; they are only asked for in small ranges.
         let mut items = self.belt.items.borrow_mut();
         if left.len() > 1000 {
-            for half in left.chunks(usize::try_from(left.len() / 2).unwrap_or(1000)).into_iter().rev() {
-                items.push_front(Item { place: item.place.clone(), uids: half, single: false });
+            for half in left
+                .chunks(usize::try_from(left.len() / 2).unwrap_or(1000))
+                .into_iter()
+                .rev()
+            {
+                items.push_front(Item {
+                    place: item.place.clone(),
+                    uids: half,
+                    single: false,
+                });
             }
         } else {
             for uid in left.iter().collect::<Vec<_>>().into_iter().rev() {
                 let uids = UidSet::range(uid..=uid);
-                items.push_front(Item { place: item.place.clone(), uids, single: true });
+                items.push_front(Item {
+                    place: item.place.clone(),
+                    uids,
+                    single: true,
+                });
             }
         }
         Ok(())
     }
 }
-

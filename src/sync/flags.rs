@@ -18,11 +18,15 @@ pub async fn carry_over(
     local: &mut Session,
 ) -> Troubled<()> {
     let folder = &place.folder;
-    let same_modseq = folder.remote_modseq != 0 && place.pair.source.highest_modseq == Some(folder.remote_modseq);
+    let same_modseq =
+        folder.remote_modseq != 0 && place.pair.source.highest_modseq == Some(folder.remote_modseq);
     if folder.remote_next <= 1 || same_modseq || place.pair.source.messages == Some(0) {
         return Ok(());
     }
-    remote.open(&place.pair.remote, false).await.map_err(|error| Trouble::select(Side::Remote, error))?;
+    remote
+        .open(&place.pair.remote, false)
+        .await
+        .map_err(|error| Trouble::select(Side::Remote, error))?;
     let mut items = format!("1:{} (FLAGS)", folder.remote_next - 1);
     if folder.remote_modseq != 0 && remote.capabilities().has("CONDSTORE") {
         items.push_str(&format!(" (CHANGEDSINCE {})", folder.remote_modseq));
@@ -44,7 +48,10 @@ pub async fn carry_over(
     }
     let mut count = 0;
     if !changes.is_empty() && !shared.job.dry {
-        local.open(&place.pair.local, true).await.map_err(|error| Trouble::select(Side::Local, error))?;
+        local
+            .open(&place.pair.local, true)
+            .await
+            .map_err(|error| Trouble::select(Side::Local, error))?;
     }
     for ((added, removed), uids) in changes {
         count += uids.len();
@@ -76,7 +83,10 @@ fn changes(
     place: &Place,
     current: Vec<(u32, Flags)>,
 ) -> Troubled<(Changes, Vec<(u32, Flags)>)> {
-    let rows = shared.state.borrow().rows(place.folder.id, current.iter().map(|&(uid, _)| uid))?;
+    let rows = shared
+        .state
+        .borrow()
+        .rows(place.folder.id, current.iter().map(|&(uid, _)| uid))?;
     let mut known: HashMap<u32, _> = rows.into_iter().map(|row| (row.uid, row)).collect();
     let mut grouped: HashMap<(Flags, Flags), Vec<u32>> = HashMap::new();
     let mut remembered = vec![];
@@ -91,5 +101,11 @@ fn changes(
         }
         remembered.push((uid, flags));
     }
-    Ok((grouped.into_iter().map(|(change, uids)| (change, uids.into_iter().collect())).collect(), remembered))
+    Ok((
+        grouped
+            .into_iter()
+            .map(|(change, uids)| (change, uids.into_iter().collect()))
+            .collect(),
+        remembered,
+    ))
 }

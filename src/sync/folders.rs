@@ -23,8 +23,16 @@ impl Side {
     }
 
     fn prefix(&self) -> String {
-        let wire = self.namespace.as_ref().map(|n| n.prefix.clone()).unwrap_or_default();
-        if wire.is_empty() { String::new() } else { Mailbox::from_wire(wire).name().to_owned() }
+        let wire = self
+            .namespace
+            .as_ref()
+            .map(|n| n.prefix.clone())
+            .unwrap_or_default();
+        if wire.is_empty() {
+            String::new()
+        } else {
+            Mailbox::from_wire(wire).name().to_owned()
+        }
     }
 
     fn find(&self, mailbox: &Mailbox) -> Option<&(Listed, Option<MailboxStatus>)> {
@@ -72,13 +80,20 @@ impl Selection {
             FolderMode::All => false,
             FolderMode::Inbox => name != "INBOX",
             // An expression that gives up on a name (back-tracking limit) does not match it.
-            FolderMode::Exclusion => self.excluded.iter().any(|regex| regex.is_match(name).unwrap_or(false)),
+            FolderMode::Exclusion => self
+                .excluded
+                .iter()
+                .any(|regex| regex.is_match(name).unwrap_or(false)),
         }
     }
 
     /// Whether a listed remote folder is left out.
     pub fn leaves_out(&self, side: &Side, listed: &Listed) -> bool {
-        self.excludes(listed.mailbox.name(), listed.separator.or(side.separator()), &side.prefix())
+        self.excludes(
+            listed.mailbox.name(),
+            listed.separator.or(side.separator()),
+            &side.prefix(),
+        )
     }
 }
 
@@ -91,7 +106,13 @@ pub fn pair(remote: &Side, local: &Side, selection: &Selection) -> Vec<Pair> {
             continue;
         }
         let separator = listed.separator.or(remote.separator());
-        let name = translate(listed.mailbox.name(), separator, &remote.prefix(), local, selection.gmail);
+        let name = translate(
+            listed.mailbox.name(),
+            separator,
+            &remote.prefix(),
+            local,
+            selection.gmail,
+        );
         let fallback = Mailbox::from_name(&tame(&name, local.separator(), &local.prefix()));
         let mut target = Mailbox::from_name(&name);
         // A name that the local server refused earlier lives on under its tame form.
@@ -112,9 +133,19 @@ pub fn pair(remote: &Side, local: &Side, selection: &Selection) -> Vec<Pair> {
     for pair in &mut pairs {
         pair.joined = taken.get(pair.local.name()).is_some_and(|&n| n > 1);
     }
-    let all_mail: HashSet<&Mailbox> =
-        remote.folders.iter().filter(|(listed, _)| listed.has("\\All")).map(|(listed, _)| &listed.mailbox).collect();
-    pairs.sort_by_key(|pair| (all_mail.contains(&pair.remote), !pair.remote.is_inbox(), pair.remote.clone()));
+    let all_mail: HashSet<&Mailbox> = remote
+        .folders
+        .iter()
+        .filter(|(listed, _)| listed.has("\\All"))
+        .map(|(listed, _)| &listed.mailbox)
+        .collect();
+    pairs.sort_by_key(|pair| {
+        (
+            all_mail.contains(&pair.remote),
+            !pair.remote.is_inbox(),
+            pair.remote.clone(),
+        )
+    });
     pairs
 }
 
@@ -123,7 +154,13 @@ pub fn local_names(remote: &Side, local: &Side, selection: &Selection) -> HashSe
     let mut names = HashSet::new();
     for (listed, _) in &remote.folders {
         let separator = listed.separator.or(remote.separator());
-        let name = translate(listed.mailbox.name(), separator, &remote.prefix(), local, selection.gmail);
+        let name = translate(
+            listed.mailbox.name(),
+            separator,
+            &remote.prefix(),
+            local,
+            selection.gmail,
+        );
         names.insert(tame(&name, local.separator(), &local.prefix()));
         names.insert(name);
     }
@@ -137,9 +174,21 @@ pub fn is_special(listed: &Listed) -> bool {
 
 /// The special use of a folder.
 pub fn special_use(listed: &Listed) -> Option<&str> {
-    const USES: [&str; 8] =
-        ["\\All", "\\Archive", "\\Drafts", "\\Flagged", "\\Junk", "\\Sent", "\\Trash", "\\Important"];
-    listed.attributes.iter().map(String::as_str).find(|a| USES.iter().any(|u| u.eq_ignore_ascii_case(a)))
+    const USES: [&str; 8] = [
+        "\\All",
+        "\\Archive",
+        "\\Drafts",
+        "\\Flagged",
+        "\\Junk",
+        "\\Sent",
+        "\\Trash",
+        "\\Important",
+    ];
+    listed
+        .attributes
+        .iter()
+        .map(String::as_str)
+        .find(|a| USES.iter().any(|u| u.eq_ignore_ascii_case(a)))
 }
 
 fn strip<'a>(name: &'a str, prefix: &str) -> &'a str {
@@ -163,9 +212,18 @@ fn translate(name: &str, separator: Option<char>, prefix: &str, local: &Side, gm
         }
     }
     let turned: String = match (separator, local.separator()) {
-        (Some(from), Some(to)) if from != to => {
-            bare.chars().map(|c| if c == from { to } else if c == to { from } else { c }).collect()
-        }
+        (Some(from), Some(to)) if from != to => bare
+            .chars()
+            .map(|c| {
+                if c == from {
+                    to
+                } else if c == to {
+                    from
+                } else {
+                    c
+                }
+            })
+            .collect(),
         (None, Some(to)) => bare.chars().map(|c| if c == to { '_' } else { c }).collect(),
         _ => bare.to_owned(),
     };
@@ -196,13 +254,20 @@ mod tests {
             separator: Some(separator),
         };
         Side {
-            namespace: Some(Namespace { prefix: prefix.as_bytes().to_vec(), separator: Some(separator) }),
+            namespace: Some(Namespace {
+                prefix: prefix.as_bytes().to_vec(),
+                separator: Some(separator),
+            }),
             folders: names.iter().map(|n| (listed(n), None)).collect(),
         }
     }
 
     fn select(mode: FolderMode, patterns: &[&str]) -> Selection {
-        Selection { mode, excluded: patterns.iter().map(|p| Regex::new(p).unwrap()).collect(), gmail: false }
+        Selection {
+            mode,
+            excluded: patterns.iter().map(|p| Regex::new(p).unwrap()).collect(),
+            gmail: false,
+        }
     }
 
     fn names(remote: &Side, local: &Side, selection: &Selection) -> Vec<(String, String)> {
@@ -214,7 +279,11 @@ mod tests {
 
     #[test]
     fn prefixes_and_separators() {
-        let remote = side("INBOX.", '.', &["INBOX.Work.Sub", "inbox", "INBOX.a/b", "INBOX.Entwürfe"]);
+        let remote = side(
+            "INBOX.",
+            '.',
+            &["INBOX.Work.Sub", "inbox", "INBOX.a/b", "INBOX.Entwürfe"],
+        );
         let local = side("", '/', &["INBOX"]);
         let expected = [
             ("INBOX", "INBOX"),
@@ -232,17 +301,35 @@ mod tests {
 
     #[test]
     fn modes_choose() {
-        let remote = side("", '/', &["INBOX", "Work", "Work/Old", "Shared/x", "Public", "Sharedthing", "Spam.1"]);
+        let remote = side(
+            "",
+            '/',
+            &[
+                "INBOX",
+                "Work",
+                "Work/Old",
+                "Shared/x",
+                "Public",
+                "Sharedthing",
+                "Spam.1",
+            ],
+        );
         let local = side("", '/', &[]);
         let chosen = |selection: &Selection| {
-            names(&remote, &local, selection).into_iter().map(|(r, _)| r).collect::<Vec<_>>()
+            names(&remote, &local, selection)
+                .into_iter()
+                .map(|(r, _)| r)
+                .collect::<Vec<_>>()
         };
         assert_eq!(
             chosen(&select(FolderMode::All, &["Work"])),
             ["INBOX", "Sharedthing", "Spam.1", "Work", "Work/Old"]
         );
         assert_eq!(chosen(&select(FolderMode::Inbox, &[])), ["INBOX"]);
-        assert_eq!(chosen(&select(FolderMode::Exclusion, &["Work", "^Spam$"])), ["INBOX", "Sharedthing", "Spam.1"]);
+        assert_eq!(
+            chosen(&select(FolderMode::Exclusion, &["Work", "^Spam$"])),
+            ["INBOX", "Sharedthing", "Spam.1"]
+        );
     }
 
     proptest! {

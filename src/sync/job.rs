@@ -31,10 +31,17 @@ pub struct Job {
 impl Job {
     /// The job of a task.
     pub fn new(task: &Task, remote: Account, local: Account) -> Result<Self, Failure> {
-        let excluded = task.exclusions.matchers().map_err(|error| Failure::local(error.to_string()))?;
+        let excluded = task
+            .exclusions
+            .matchers()
+            .map_err(|error| Failure::local(error.to_string()))?;
         let inbox = task.folders == FolderMode::Inbox;
         Ok(Self {
-            selection: Selection { mode: task.folders, excluded, gmail: task.remote_host.is_gmail() },
+            selection: Selection {
+                mode: task.folders,
+                excluded,
+                gmail: task.remote_host.is_gmail(),
+            },
             // Only part of the remote mail is looked at in inbox mode, and mail deleted there is no reason to
             // delete it here: older task files may hold what is refused today.
             delete_local: task.delete_local && !inbox && !task.delete_remote.deletes(),

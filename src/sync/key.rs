@@ -76,8 +76,13 @@ impl fmt::Debug for Key {
 
 /// The Message-Id of a header, for people.
 pub fn message_id(header_bytes: &[u8]) -> Option<String> {
-    let (_, value) = Fields(header(header_bytes)).find(|(name, _)| name.eq_ignore_ascii_case(b"MESSAGE-ID"))?;
-    let text: String = String::from_utf8_lossy(value).chars().filter(|c| !c.is_control()).take(200).collect();
+    let (_, value) =
+        Fields(header(header_bytes)).find(|(name, _)| name.eq_ignore_ascii_case(b"MESSAGE-ID"))?;
+    let text: String = String::from_utf8_lossy(value)
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(200)
+        .collect();
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
@@ -97,11 +102,20 @@ fn header(message: &[u8]) -> &[u8] {
 /// Upper case, one blank for any white space, and nothing that servers change on the way (8-bit and NUL).
 fn canonical(value: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len());
-    for word in value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
+    for word in value
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty())
+    {
         if !out.is_empty() {
             out.push(b' ');
         }
-        out.extend(word.iter().map(|b| if b.is_ascii_graphic() { b.to_ascii_uppercase() } else { b'X' }));
+        out.extend(word.iter().map(|b| {
+            if b.is_ascii_graphic() {
+                b.to_ascii_uppercase()
+            } else {
+                b'X'
+            }
+        }));
     }
     out
 }
@@ -136,7 +150,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const MESSAGE: &[u8] = b"Received: from a\r\n\tby b; Mon\r\nSubject: x\r\nMessage-Id: <Abc@d>\r\n\r\nMessage-ID: <body>\r\n";
+    const MESSAGE: &[u8] =
+        b"Received: from a\r\n\tby b; Mon\r\nSubject: x\r\nMessage-Id: <Abc@d>\r\n\r\nMessage-ID: <body>\r\n";
 
     #[test]
     fn whole_message_and_fetched_fields_agree() {
@@ -148,9 +163,15 @@ mod tests {
     #[test]
     fn without_fields_header_and_size_count() {
         let plain = b"Subject: x\n\nbody";
-        assert_eq!(Key::of_message(plain, 5), Key::of_message(b"Subject: x\r\n\r\n", 5));
+        assert_eq!(
+            Key::of_message(plain, 5),
+            Key::of_message(b"Subject: x\r\n\r\n", 5)
+        );
         assert_ne!(Key::of_message(plain, 5), Key::of_message(plain, 6));
-        assert_ne!(Key::of_message(plain, 5), Key::of_message(b"Subject: y\n\nbody", 5));
+        assert_ne!(
+            Key::of_message(plain, 5),
+            Key::of_message(b"Subject: y\n\nbody", 5)
+        );
         Key::of_message(b"", 0);
     }
 

@@ -38,17 +38,29 @@ pub type Troubled<T> = Result<T, Trouble>;
 impl Trouble {
     /// A folder that cannot be opened.
     pub fn select(side: Side, error: Error) -> Self {
-        Self::Imap { side, kind: Exit::SelectErrors, error }
+        Self::Imap {
+            side,
+            kind: Exit::SelectErrors,
+            error,
+        }
     }
 
     /// Something that cannot be read.
     pub fn fetch(side: Side, error: Error) -> Self {
-        Self::Imap { side, kind: Exit::FetchErrors, error }
+        Self::Imap {
+            side,
+            kind: Exit::FetchErrors,
+            error,
+        }
     }
 
     /// Something that cannot be changed.
     pub fn change(side: Side, error: Error) -> Self {
-        Self::Imap { side, kind: Exit::WithErrors, error }
+        Self::Imap {
+            side,
+            kind: Exit::WithErrors,
+            error,
+        }
     }
 }
 
@@ -68,7 +80,11 @@ impl From<Failure> for Trouble {
 pub fn contain<T>(shared: &Shared, folder: &str, outcome: Troubled<T>) -> Result<Option<T>, Failure> {
     match outcome {
         Ok(value) => Ok(Some(value)),
-        Err(Trouble::Imap { kind, error: error @ Error::Command { .. }, side }) => {
+        Err(Trouble::Imap {
+            kind,
+            error: error @ Error::Command { .. },
+            side,
+        }) => {
             let reason = format!("{}: {error}", side.host());
             shared.recorder.borrow_mut().problem(folder, kind, &reason);
             Ok(None)
@@ -81,10 +97,17 @@ pub fn contain<T>(shared: &Shared, folder: &str, outcome: Troubled<T>) -> Result
 /// Moves what is to be moved.
 pub async fn sync(shared: &Shared) -> Result<(), Failure> {
     let mut lines = connect(shared).await?;
-    let Listing { pairs, mut subscribe, remote_empty, local: local_listing, local_names } =
-        list(shared, &mut lines).await?;
+    let Listing {
+        pairs,
+        mut subscribe,
+        remote_empty,
+        local: local_listing,
+        local_names,
+    } = list(shared, &mut lines).await?;
     guard_replaced_mailbox(shared, &pairs)?;
-    let names = pairs.iter().map(|pair| (pair.remote.name().to_owned(), pair.local.name().to_owned()));
+    let names = pairs
+        .iter()
+        .map(|pair| (pair.remote.name().to_owned(), pair.local.name().to_owned()));
     shared.recorder.borrow_mut().set_folders(names);
     settle_after_crash(shared, &pairs).await?;
     let mut places = vec![];
@@ -99,7 +122,11 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
             shared.recorder.borrow_mut().skipped(index, comparison.present);
             let place = Rc::new(place);
             for uids in comparison.wanted {
-                items.push_back(Item { place: place.clone(), uids, single: false });
+                items.push_back(Item {
+                    place: place.clone(),
+                    uids,
+                    single: false,
+                });
             }
             places.push(place);
         }
@@ -171,27 +198,47 @@ pub async fn list(shared: &Shared, lines: &mut Lines) -> Result<Listing, Failure
         recorder.line(&format!("Host2: found {} folders.", local.folders.len()));
     }
     let local_names = folders::local_names(&remote, &local, &shared.job.selection);
-    Ok(Listing { pairs, local_names, subscribe: subscribe.into_iter().collect(), remote_empty: remote.folders.is_empty(), local })
+    Ok(Listing {
+        pairs,
+        local_names,
+        subscribe: subscribe.into_iter().collect(),
+        remote_empty: remote.folders.is_empty(),
+        local,
+    })
 }
 
 /// Lists one side.
-pub async fn side(session: &mut Session, subscriptions: bool) -> crate::imap::Result<(folders::Side, Vec<Mailbox>)> {
+pub async fn side(
+    session: &mut Session,
+    subscriptions: bool,
+) -> crate::imap::Result<(folders::Side, Vec<Mailbox>)> {
     let namespace = session.namespace().await?;
     let folders = session.list_status().await?;
-    let subscribed = if subscriptions { session.subscribed().await? } else { vec![] };
+    let subscribed = if subscriptions {
+        session.subscribed().await?
+    } else {
+        vec![]
+    };
     Ok((folders::Side { namespace, folders }, subscribed))
 }
 
 /// An inbox of another UIDVALIDITY is another mailbox: what is remembered of the former one is void.
 fn guard_replaced_mailbox(shared: &Shared, pairs: &[Pair]) -> Result<(), Failure> {
-    let Some(inbox) = pairs.iter().find(|pair| pair.local.is_inbox()) else { return Ok(()) };
-    let Some(validity) = inbox.destination.and_then(|status| status.uid_validity) else { return Ok(()) };
+    let Some(inbox) = pairs.iter().find(|pair| pair.local.is_inbox()) else {
+        return Ok(());
+    };
+    let Some(validity) = inbox.destination.and_then(|status| status.uid_validity) else {
+        return Ok(());
+    };
     let state = shared.state.borrow();
     if let Some(known) = state.known_folder(&inbox.remote)?
         && known.local_validity != 0
         && known.local_validity != validity
     {
-        shared.recorder.borrow_mut().line("Host2: the mailbox was replaced; both sides are compared anew");
+        shared
+            .recorder
+            .borrow_mut()
+            .line("Host2: the mailbox was replaced; both sides are compared anew");
         state.forget_all()?;
     }
     Ok(())
@@ -238,18 +285,29 @@ async fn prepare(
                     replaced = true;
                     let side = if same_remote { "Host2" } else { "Host1" };
                     let name = pair.remote.name();
-                    shared.recorder.borrow_mut().line(&format!("{side}: folder [{name}] was replaced; compared anew"));
+                    shared
+                        .recorder
+                        .borrow_mut()
+                        .line(&format!("{side}: folder [{name}] was replaced; compared anew"));
                 }
                 shared.state.borrow().forget_messages(folder.id)?;
             } else if is_settled(shared, &pair, folder) {
-                shared.recorder.borrow_mut().skipped(index, pair.source.messages.unwrap_or(0));
+                shared
+                    .recorder
+                    .borrow_mut()
+                    .skipped(index, pair.source.messages.unwrap_or(0));
                 return Ok(None);
             }
         }
         (Some(folder), None) if folder.local_validity != 0 => {
             // Its owner removed it. It comes back only for mail that is new.
             let same_remote = pair.source.uid_validity == Some(folder.remote_validity);
-            if same_remote && pair.source.uid_next.is_some_and(|next| next <= folder.remote_next) {
+            if same_remote
+                && pair
+                    .source
+                    .uid_next
+                    .is_some_and(|next| next <= folder.remote_next)
+            {
                 return Ok(None);
             }
             if same_remote {
@@ -265,11 +323,23 @@ async fn prepare(
     }
     let mut folder = shared.state.borrow().folder(&pair.remote, &pair.local)?;
     folder.remote_validity = pair.source.uid_validity.unwrap_or(0);
-    folder.local_validity = pair.destination.and_then(|status| status.uid_validity).unwrap_or(0);
+    folder.local_validity = pair
+        .destination
+        .and_then(|status| status.uid_validity)
+        .unwrap_or(0);
     folder.settled.clear();
     shared.state.borrow().save_folder(&folder)?;
     let comparison = compare::compare(shared, &pair, &folder, &mut lines.remote, &mut lines.local).await?;
-    Ok(Some((Place { index, pair, folder, replaced, broken: Cell::new(false) }, comparison)))
+    Ok(Some((
+        Place {
+            index,
+            pair,
+            folder,
+            replaced,
+            broken: Cell::new(false),
+        },
+        comparison,
+    )))
 }
 
 /// Whether nothing has changed since the last run found everything done.
@@ -288,7 +358,9 @@ fn settled_word(
     if source.highest_modseq.is_none() && !shared.job.inbox_only() {
         return String::new();
     }
-    let (Some(next), Some(messages)) = (source.uid_next, source.messages) else { return String::new() };
+    let (Some(next), Some(messages)) = (source.uid_next, source.messages) else {
+        return String::new();
+    };
     let modseq = source.highest_modseq.unwrap_or(0);
     if shared.job.inbox_only() && modseq == 0 && messages > 0 {
         return String::new();
@@ -299,7 +371,9 @@ fn settled_word(
     } else {
         String::new()
     };
-    shared.job.settled_word(&format!("{next} {messages} {modseq} {local}"))
+    shared
+        .job
+        .settled_word(&format!("{next} {messages} {modseq} {local}"))
 }
 
 async fn create(
@@ -310,38 +384,59 @@ async fn create(
 ) -> Troubled<()> {
     let created = create_one(&mut lines.local, &pair.local).await;
     if matches!(created, Err(Error::Command { .. })) && pair.fallback != pair.local {
-        create_one(&mut lines.local, &pair.fallback).await.map_err(create_trouble)?;
+        create_one(&mut lines.local, &pair.fallback)
+            .await
+            .map_err(create_trouble)?;
         pair.local = pair.fallback.clone();
     } else {
         created.map_err(create_trouble)?;
     }
-    shared.recorder.borrow_mut().line(&format!("Host2: created folder [{}]", pair.local));
+    shared
+        .recorder
+        .borrow_mut()
+        .line(&format!("Host2: created folder [{}]", pair.local));
     if subscribe.remove(&pair.remote) {
-        let outcome = lines.local.call(Command::new("SUBSCRIBE").mailbox(&pair.local), |_| {}).await;
+        let outcome = lines
+            .local
+            .call(Command::new("SUBSCRIBE").mailbox(&pair.local), |_| {})
+            .await;
         outcome.map_err(|error| Trouble::change(Side::Local, error))?;
     }
-    let status = status(&mut lines.local, &pair.local).await.map_err(|error| Trouble::select(Side::Local, error))?;
+    let status = status(&mut lines.local, &pair.local)
+        .await
+        .map_err(|error| Trouble::select(Side::Local, error))?;
     pair.destination = Some(status);
     Ok(())
 }
 
 fn create_trouble(error: Error) -> Trouble {
-    Trouble::Imap { side: Side::Local, kind: Exit::CreateErrors, error }
+    Trouble::Imap {
+        side: Side::Local,
+        kind: Exit::CreateErrors,
+        error,
+    }
 }
 
 async fn create_one(session: &mut Session, mailbox: &Mailbox) -> crate::imap::Result<()> {
-    let answer = session.call(Command::new("CREATE").mailbox(mailbox), |_| {}).await?;
+    let answer = session
+        .call(Command::new("CREATE").mailbox(mailbox), |_| {})
+        .await?;
     if answer.is_ok() || answer.has_code("ALREADYEXISTS") {
         Ok(())
     } else {
-        Err(Error::Command { command: "CREATE", answer })
+        Err(Error::Command {
+            command: "CREATE",
+            answer,
+        })
     }
 }
 
 /// The status of one mailbox.
 pub async fn status(session: &mut Session, mailbox: &Mailbox) -> crate::imap::Result<MailboxStatus> {
     let mut found = MailboxStatus::default();
-    let command = Command::new("STATUS").mailbox(mailbox).text("(MESSAGES UIDNEXT UIDVALIDITY)");
+    let command = Command::new("STATUS")
+        .mailbox(mailbox)
+        .text("(MESSAGES UIDNEXT UIDVALIDITY)");
     session
         .run(command, |data| {
             if let Untagged::MailboxStatus(_, status) = data {
@@ -368,12 +463,20 @@ async fn finish(shared: &Shared, place: &Place, lines: &mut Lines, remote_empty:
     }
     let mut recorder = shared.recorder.borrow_mut();
     let spent = (recorder.elapsed() - started).as_secs_f64();
-    let Some(folder) = recorder.folder(place.index) else { return Ok(()) };
+    let Some(folder) = recorder.folder(place.index) else {
+        return Ok(());
+    };
     folder.seconds += spent;
     let line = format!(
         "Folder [{}] -> [{}]: {} copied, {} already there, {} failed, {} flags, {} deleted locally, {} deleted remotely",
-        folder.remote, folder.local, folder.copied, folder.skipped, folder.failed, folder.flags,
-        folder.deleted_local, folder.deleted_remote,
+        folder.remote,
+        folder.local,
+        folder.copied,
+        folder.skipped,
+        folder.failed,
+        folder.flags,
+        folder.deleted_local,
+        folder.deleted_remote,
     );
     recorder.line(&line);
     Ok(())
@@ -410,7 +513,9 @@ pub fn days_ago(days: u32) -> i64 {
 }
 
 /// Local UIDs by key, the smallest last.
-pub fn by_key(messages: impl DoubleEndedIterator<Item = compare::Seen>) -> HashMap<super::key::Key, Vec<u32>> {
+pub fn by_key(
+    messages: impl DoubleEndedIterator<Item = compare::Seen>,
+) -> HashMap<super::key::Key, Vec<u32>> {
     let mut found: HashMap<_, Vec<u32>> = HashMap::new();
     for message in messages.rev() {
         found.entry(message.key).or_default().push(message.uid);

@@ -42,8 +42,14 @@ impl Recorder {
             progress_file,
             written: None,
             started: Instant::now(),
-            progress: Progress { started, ..Progress::default() },
-            report: Report { started, ..Report::default() },
+            progress: Progress {
+                started,
+                ..Progress::default()
+            },
+            report: Report {
+                started,
+                ..Report::default()
+            },
             kinds: BTreeMap::new(),
             watcher: None,
         }
@@ -56,7 +62,10 @@ impl Recorder {
 
     /// Writes a line of the log.
     pub fn line(&mut self, line: &str) {
-        let written = self.log.write_all(line.as_bytes()).and_then(|()| self.log.write_all(b"\n"));
+        let written = self
+            .log
+            .write_all(line.as_bytes())
+            .and_then(|()| self.log.write_all(b"\n"));
         if let Err(error) = written {
             self.log_failure.get_or_insert(error);
         }
@@ -72,8 +81,13 @@ impl Recorder {
 
     /// Names the folders of the run, in the order of their numbers.
     pub fn set_folders(&mut self, names: impl Iterator<Item = (String, String)>) {
-        self.report.folders =
-            names.map(|(remote, local)| Folder { remote, local, ..Folder::default() }).collect();
+        self.report.folders = names
+            .map(|(remote, local)| Folder {
+                remote,
+                local,
+                ..Folder::default()
+            })
+            .collect();
         self.progress.folders = self.report.folders.len() as u64;
     }
 
@@ -113,7 +127,14 @@ impl Recorder {
     }
 
     /// Notes a message that could not be moved.
-    pub fn message_problem(&mut self, index: usize, kind: Exit, uid: u32, message_id: Option<String>, reason: &str) {
+    pub fn message_problem(
+        &mut self,
+        index: usize,
+        kind: Exit,
+        uid: u32,
+        message_id: Option<String>,
+        reason: &str,
+    ) {
         self.report.messages.failed += 1;
         self.progress.messages_done += 1;
         let mut name = String::new();
@@ -123,16 +144,33 @@ impl Recorder {
         }
         let id = message_id.as_deref().unwrap_or("without Message-Id");
         self.line(&format!("Error: message {name}/{uid} {id}: {reason}"));
-        self.note(kind, Problem { folder: name, uid: Some(uid), message_id, reason: reason.to_owned() });
+        self.note(
+            kind,
+            Problem {
+                folder: name,
+                uid: Some(uid),
+                message_id,
+                reason: reason.to_owned(),
+            },
+        );
     }
 
     /// Notes a problem with a folder or the run.
     pub fn problem(&mut self, folder: &str, kind: Exit, reason: &str) {
-        let place = if folder.is_empty() { String::new() } else { format!("folder [{folder}]: ") };
+        let place = if folder.is_empty() {
+            String::new()
+        } else {
+            format!("folder [{folder}]: ")
+        };
         self.line(&format!("Error: {place}{reason}"));
         self.note(
             kind,
-            Problem { folder: folder.to_owned(), uid: None, message_id: None, reason: reason.to_owned() },
+            Problem {
+                folder: folder.to_owned(),
+                uid: None,
+                message_id: None,
+                reason: reason.to_owned(),
+            },
         );
     }
 
@@ -149,7 +187,10 @@ impl Recorder {
         if self.kinds.contains_key(&Exit::OverQuota) {
             return Exit::OverQuota;
         }
-        self.kinds.iter().max_by_key(|&(_, count)| count).map_or(Exit::Ok, |(&kind, _)| kind)
+        self.kinds
+            .iter()
+            .max_by_key(|&(_, count)| count)
+            .map_or(Exit::Ok, |(&kind, _)| kind)
     }
 
     /// How many problems there were.
@@ -189,8 +230,12 @@ fn replace_quickly(path: &Path, text: &[u8]) -> std::io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(files::TEMPORARY_SUFFIX);
     let temporary = PathBuf::from(name);
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temporary)?;
     file.write_all(text)?;
     std::fs::rename(&temporary, path)
 }

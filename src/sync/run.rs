@@ -67,7 +67,12 @@ pub fn run(
     };
     let holder = Holder::this_process()?;
     lock.announce(holder)?;
-    files::replace(store.folder(), &store.path(name, "pid"), format!("{}\n", holder.pid).as_bytes(), 0o644)?;
+    files::replace(
+        store.folder(),
+        &store.path(name, "pid"),
+        format!("{}\n", holder.pid).as_bytes(),
+        0o644,
+    )?;
     let log = File::options()
         .write(true)
         .create(true)
@@ -75,7 +80,10 @@ pub fn run(
         .mode(0o600)
         .open(store.path(name, "log"))
         .map_err(|error| anyhow::Error::new(error).context(format!("cannot write {name}.log")))?;
-    let mut recorder = Recorder::new(Box::new(LineBuffered(BufWriter::new(log))), Some(store.path(name, "progress")));
+    let mut recorder = Recorder::new(
+        Box::new(LineBuffered(BufWriter::new(log))),
+        Some(store.path(name, "progress")),
+    );
     if let Some(watcher) = watcher {
         recorder.watch(watcher);
     }
@@ -113,7 +121,8 @@ fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failu
         .build()
         .map_err(|error| Failure::local(format!("cannot start: {error}")))?;
     let outcome = LocalSet::new().block_on(&runtime, async {
-        let stop = |kind| signal(kind).map_err(|error| Failure::local(format!("cannot watch for signals: {error}")));
+        let stop =
+            |kind| signal(kind).map_err(|error| Failure::local(format!("cannot watch for signals: {error}")));
         let (mut terminate, mut interrupt) = (stop(SignalKind::terminate())?, stop(SignalKind::interrupt())?);
         tokio::select! {
             outcome = work => outcome,
@@ -127,7 +136,11 @@ fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failu
 }
 
 fn stopped() -> Failure {
-    Failure { exit: Exit::Stopped, key: None, message: "stopped by a signal".to_owned() }
+    Failure {
+        exit: Exit::Stopped,
+        key: None,
+        message: "stopped by a signal".to_owned(),
+    }
 }
 
 async fn attempt(
@@ -154,8 +167,11 @@ async fn attempt(
     let job = pin(store, name, job, recorder).await?;
     let path = store.path(name, "state");
     let state = State::open(&path, &accounts(&job))?;
-    let shared =
-        Shared { job: Rc::new(job), state: Rc::new(RefCell::new(state)), recorder: recorder.clone() };
+    let shared = Shared {
+        job: Rc::new(job),
+        state: Rc::new(RefCell::new(state)),
+        recorder: recorder.clone(),
+    };
     match engine {
         Engine::Native => native::sync(&shared).await,
     }
@@ -163,7 +179,11 @@ async fn attempt(
 
 /// Reads a task.
 pub fn load(store: &Store, name: &TaskName) -> Result<Task, Failure> {
-    let missing = |message: String| Failure { exit: Exit::NoInput, key: Some(Key::TaskNotFound), message };
+    let missing = |message: String| Failure {
+        exit: Exit::NoInput,
+        key: Some(Key::TaskNotFound),
+        message,
+    };
     match store.load(name) {
         Ok(Some(task)) => Ok(task),
         Ok(None) => Err(missing(format!("there is no task {name}"))),
@@ -172,13 +192,23 @@ pub fn load(store: &Store, name: &TaskName) -> Result<Task, Failure> {
 }
 
 /// What a task asks for, with both accounts.
-pub fn job(store: &Store, name: &TaskName, task: &Task, destination: Option<&Destination>) -> Result<Job, Failure> {
+pub fn job(
+    store: &Store,
+    name: &TaskName,
+    task: &Task,
+    destination: Option<&Destination>,
+) -> Result<Job, Failure> {
     let local = Account::local(&task.local_user, local_server(store, destination)?);
-    let password = store.password(name).map_err(|error| Failure::local(error.to_string()))?;
+    let password = store
+        .password(name)
+        .map_err(|error| Failure::local(error.to_string()))?;
     let password = password.ok_or_else(|| Failure {
         exit: Exit::AuthenticationUser1,
         key: Some(Key::PasswordRequired),
-        message: format!("the password file {} is missing: edit the task and enter the password", name.file("pwd")),
+        message: format!(
+            "the password file {} is missing: edit the task and enter the password",
+            name.file("pwd")
+        ),
     })?;
     let certificate = store.options(name).certificate;
     let remote = Account::remote(
@@ -199,21 +229,36 @@ pub fn local_server(store: &Store, destination: Option<&Destination>) -> Result<
         key: Some(Key::MailServerNotConfigured),
         message: message.to_owned(),
     };
-    let destination = destination.ok_or_else(|| unconfigured("MAIL_HOST is not set: configure the module"))?;
-    let password = store.master_password().map_err(|error| Failure::local(error.to_string()))?;
+    let destination =
+        destination.ok_or_else(|| unconfigured("MAIL_HOST is not set: configure the module"))?;
+    let password = store
+        .master_password()
+        .map_err(|error| Failure::local(error.to_string()))?;
     let password = password
         .ok_or_else(|| unconfigured("vmail.pwd is missing: restart the service, which fetches it"))?;
-    Ok(LocalServer { host: destination.host.clone(), port: destination.port, password })
+    Ok(LocalServer {
+        host: destination.host.clone(),
+        port: destination.port,
+        password,
+    })
 }
 
 /// What the state belongs to; other accounts have other mail.
 pub fn accounts(job: &Job) -> String {
     let remote = &job.remote;
-    format!("{}:{} {} -> {}", remote.endpoint.host, remote.endpoint.port, remote.user, job.local.user)
+    format!(
+        "{}:{} {} -> {}",
+        remote.endpoint.host, remote.endpoint.port, remote.user, job.local.user
+    )
 }
 
 /// A task from before certificates were looked at accepts the one it meets first, and only that one from then on.
-async fn pin(store: &Store, name: &TaskName, mut job: Job, recorder: &Rc<RefCell<Recorder>>) -> Result<Job, Failure> {
+async fn pin(
+    store: &Store,
+    name: &TaskName,
+    mut job: Job,
+    recorder: &Rc<RefCell<Recorder>>,
+) -> Result<Job, Failure> {
     if job.remote.endpoint.trust != Trust::Learn {
         return Ok(job);
     }
@@ -222,12 +267,19 @@ async fn pin(store: &Store, name: &TaskName, mut job: Job, recorder: &Rc<RefCell
     if let Ok(session) = login {
         session.logout().await;
     }
-    let Some(certificate) = welcome.tls.and_then(|tls| tls.certificate) else { return Ok(job) };
+    let Some(certificate) = welcome.tls.and_then(|tls| tls.certificate) else {
+        return Ok(job);
+    };
     if !certificate.trusted {
         let mut options = store.options(name);
         options.certificate = Some(certificate.sha256.clone());
-        store.save_options(name, &options).map_err(|error| Failure::local(error.to_string()))?;
-        recorder.borrow_mut().line(&format!("Host1: accepted the certificate with SHA-256 {}", certificate.sha256));
+        store
+            .save_options(name, &options)
+            .map_err(|error| Failure::local(error.to_string()))?;
+        recorder.borrow_mut().line(&format!(
+            "Host1: accepted the certificate with SHA-256 {}",
+            certificate.sha256
+        ));
     }
     job.remote.endpoint.trust = Trust::Pinned(certificate.sha256);
     Ok(job)
@@ -266,31 +318,63 @@ fn conclude(
     } else {
         let text = serde_json::to_vec(&report).map_err(anyhow::Error::from)?;
         files::replace(store.folder(), &store.path(name, "report"), &text, 0o600)?;
-        store.save_status(name, Status { started, exit_code: i32::from(exit.code()) })?;
+        store.save_status(
+            name,
+            Status {
+                started,
+                exit_code: i32::from(exit.code()),
+            },
+        )?;
         if exit == Exit::Ok {
             complete(store, name, started)?;
         }
     }
     if let Some(error) = log_failure {
-        return Err(anyhow::Error::new(error).context(format!("cannot write {name}.log")).into());
+        return Err(anyhow::Error::new(error)
+            .context(format!("cannot write {name}.log"))
+            .into());
     }
-    Ok(Outcome::Ended { exit, report: Box::new(report) })
+    Ok(Outcome::Ended {
+        exit,
+        report: Box::new(report),
+    })
 }
 
 fn statistics(recorder: &mut Recorder, elapsed: Duration, exit: Exit) {
     let report = recorder.report.clone();
     let seconds = elapsed.as_secs_f64().max(0.001);
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-    let (rate, octets) = (report.messages.copied as f64 / seconds, report.bytes as f64 / seconds / 1024.0);
+    let (rate, octets) = (
+        report.messages.copied as f64 / seconds,
+        report.bytes as f64 / seconds / 1024.0,
+    );
     for line in [
         "++++ Statistics".to_owned(),
         format!("Transfer time                           : {seconds:.1} sec"),
-        format!("Folders synced                          : {}", report.folders.len()),
-        format!("Messages transferred                    : {}", report.messages.copied),
-        format!("Messages skipped                        : {}", report.messages.skipped),
-        format!("Messages failed                         : {}", report.messages.failed),
-        format!("Messages deleted on host1               : {}", report.deleted_remote),
-        format!("Messages deleted on host2               : {}", report.deleted_local),
+        format!(
+            "Folders synced                          : {}",
+            report.folders.len()
+        ),
+        format!(
+            "Messages transferred                    : {}",
+            report.messages.copied
+        ),
+        format!(
+            "Messages skipped                        : {}",
+            report.messages.skipped
+        ),
+        format!(
+            "Messages failed                         : {}",
+            report.messages.failed
+        ),
+        format!(
+            "Messages deleted on host1               : {}",
+            report.deleted_remote
+        ),
+        format!(
+            "Messages deleted on host2               : {}",
+            report.deleted_local
+        ),
         format!("Flags changed on host2                  : {}", report.flags),
         format!("Total bytes transferred                 : {}", report.bytes),
         format!("Message rate                            : {rate:.1} messages/s"),
@@ -304,7 +388,9 @@ fn statistics(recorder: &mut Recorder, elapsed: Duration, exit: Exit) {
 
 /// `NAME.timestamp`: the folder mode of the last complete run, dated at its start, for the engine that reads it.
 fn complete(store: &Store, name: &TaskName, started: i64) -> crate::error::Result<()> {
-    let Some(task) = store.load(name)? else { return Ok(()) };
+    let Some(task) = store.load(name)? else {
+        return Ok(());
+    };
     let path = store.path(name, "timestamp");
     files::replace(store.folder(), &path, task.folders.as_str().as_bytes(), 0o644)?;
     let moment = std::time::UNIX_EPOCH + Duration::from_secs(u64::try_from(started).unwrap_or(0));
@@ -314,7 +400,9 @@ fn complete(store: &Store, name: &TaskName, started: i64) -> crate::error::Resul
 
 /// Runs a future that is no run of a task: a check, a count.
 pub fn ask<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let answer = LocalSet::new().block_on(&runtime, work);
     runtime.shutdown_background();
     Ok(answer)
@@ -322,6 +410,8 @@ pub fn ask<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
 
 /// The line that sums up a run.
 pub fn summary(name: &TaskName, report: &Report) -> String {
-    format!("{name}: {} messages transferred, exit code {}", report.messages.copied, report.exit_code)
+    format!(
+        "{name}: {} messages transferred, exit code {}",
+        report.messages.copied, report.exit_code
+    )
 }
-

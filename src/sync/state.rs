@@ -151,7 +151,9 @@ impl State {
         let mut state = Self::prepare(Connection::open_in_memory()?)?;
         state.set_meta("accounts", accounts)?;
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let Ok(stored) = Connection::open_with_flags(path, flags) else { return Ok(state) };
+        let Ok(stored) = Connection::open_with_flags(path, flags) else {
+            return Ok(state);
+        };
         let stored = Self { db: stored };
         if stored.version().ok() == Some(VERSION) && stored.meta("accounts")?.as_deref() == Some(accounts) {
             rusqlite::backup::Backup::new(&stored.db, &mut state.db)?.run_to_completion(
@@ -167,7 +169,12 @@ impl State {
         if !path.exists() {
             // The mode is set before the first byte.
             use std::os::unix::fs::OpenOptionsExt as _;
-            let made = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+            let made = std::fs::OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .open(path);
             made.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
         }
         let db = Connection::open(path)?;
@@ -182,7 +189,9 @@ impl State {
         match state.version()? {
             VERSION => {}
             0 => {
-                state.db.execute_batch(&format!("BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;"))?;
+                state.db.execute_batch(&format!(
+                    "BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;"
+                ))?;
             }
             _ => return Err(rusqlite::Error::InvalidQuery),
         }
@@ -201,17 +210,21 @@ impl State {
 
     /// Remembers a word.
     pub fn set_meta(&self, name: &str, value: &str) -> Result<()> {
-        self.db.execute("INSERT OR REPLACE INTO meta VALUES (?1, ?2)", [name, value]).map(|_| ())
+        self.db
+            .execute("INSERT OR REPLACE INTO meta VALUES (?1, ?2)", [name, value])
+            .map(|_| ())
     }
 
     /// Makes what was written survive a power loss, before an effect that cannot be taken back.
     pub fn sync(&self) -> Result<()> {
-        self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        self.db
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
     }
 
     /// Forgets everything: the local mailbox is another one.
     pub fn forget_all(&self) -> Result<()> {
-        self.db.execute_batch("BEGIN; DELETE FROM folder; DELETE FROM message; DELETE FROM stranger; COMMIT;")
+        self.db
+            .execute_batch("BEGIN; DELETE FROM folder; DELETE FROM message; DELETE FROM stranger; COMMIT;")
     }
 
     /// The folder's record, made when there is none.
@@ -226,10 +239,13 @@ impl State {
                 params![found.id, local.wire()],
             )?;
         } else {
-            self.db
-                .execute("INSERT INTO folder (remote, local) VALUES (?1, ?2)", params![remote.wire(), local.wire()])?;
+            self.db.execute(
+                "INSERT INTO folder (remote, local) VALUES (?1, ?2)",
+                params![remote.wire(), local.wire()],
+            )?;
         }
-        self.known_folder(remote)?.ok_or(rusqlite::Error::QueryReturnedNoRows)
+        self.known_folder(remote)?
+            .ok_or(rusqlite::Error::QueryReturnedNoRows)
     }
 
     /// The folder's record.
@@ -258,15 +274,18 @@ impl State {
     /// All folders ever pulled: remote and local names.
     pub fn folders(&self) -> Result<Vec<(Mailbox, Mailbox)>> {
         let mut statement = self.db.prepare_cached("SELECT remote, local FROM folder")?;
-        let rows = statement
-            .query_map([], |row| Ok((Mailbox::from_wire(row.get(0)?), Mailbox::from_wire(row.get(1)?))))?;
+        let rows = statement.query_map([], |row| {
+            Ok((Mailbox::from_wire(row.get(0)?), Mailbox::from_wire(row.get(1)?)))
+        })?;
         rows.collect()
     }
 
     /// Removes a folder's record.
     pub fn forget_folder(&self, id: i64) -> Result<()> {
         self.forget_messages(id)?;
-        self.db.execute("DELETE FROM folder WHERE id = ?1", [id]).map(|_| ())
+        self.db
+            .execute("DELETE FROM folder WHERE id = ?1", [id])
+            .map(|_| ())
     }
 
     /// Writes a folder's record.
@@ -300,30 +319,46 @@ impl State {
 
     /// The local folder was removed: what was delivered stays delivered, wherever its owner put it.
     pub fn forget_local(&self, id: i64) -> Result<()> {
-        self.db.execute("UPDATE message SET local_uid = NULL WHERE folder = ?1", [id])?;
+        self.db
+            .execute("UPDATE message SET local_uid = NULL WHERE folder = ?1", [id])?;
         self.db.execute("DELETE FROM stranger WHERE folder = ?1", [id])?;
-        self.db.execute("UPDATE folder SET local_next = 1, settled = '' WHERE id = ?1", [id]).map(|_| ())
+        self.db
+            .execute(
+                "UPDATE folder SET local_next = 1, settled = '' WHERE id = ?1",
+                [id],
+            )
+            .map(|_| ())
     }
 
     /// Remote UIDs that need nothing more: delivered or present.
     pub fn done_uids(&self, id: i64) -> Result<UidSet> {
-        self.uids("SELECT uid FROM message WHERE folder = ?1 AND step IN (1, 2) ORDER BY uid", id)
+        self.uids(
+            "SELECT uid FROM message WHERE folder = ?1 AND step IN (1, 2) ORDER BY uid",
+            id,
+        )
     }
 
     /// Remote UIDs whose delivery is unknown or failed.
     pub fn pending_uids(&self, id: i64) -> Result<UidSet> {
-        self.uids("SELECT uid FROM message WHERE folder = ?1 AND step IN (0, 3) ORDER BY uid", id)
+        self.uids(
+            "SELECT uid FROM message WHERE folder = ?1 AND step IN (0, 3) ORDER BY uid",
+            id,
+        )
     }
 
     /// Remote UIDs whose delivery is unknown.
     pub fn planned_uids(&self, id: i64) -> Result<UidSet> {
-        self.uids("SELECT uid FROM message WHERE folder = ?1 AND step = 0 ORDER BY uid", id)
+        self.uids(
+            "SELECT uid FROM message WHERE folder = ?1 AND step = 0 ORDER BY uid",
+            id,
+        )
     }
 
     /// Whether a message is known from `uid` on.
     pub fn knows_from(&self, id: i64, uid: u32) -> Result<bool> {
-        let mut statement =
-            self.db.prepare_cached("SELECT EXISTS (SELECT 1 FROM message WHERE folder = ?1 AND uid >= ?2)")?;
+        let mut statement = self
+            .db
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM message WHERE folder = ?1 AND uid >= ?2)")?;
         statement.query_row(params![id, uid], |row| row.get(0))
     }
 
@@ -345,9 +380,9 @@ impl State {
 
     /// Local messages that this task has not brought, by key; the smallest UID last, to be taken first.
     pub fn strangers(&self, id: i64) -> Result<HashMap<Key, Vec<u32>>> {
-        let mut statement = self
-            .db
-            .prepare_cached("SELECT key, local_uid FROM stranger WHERE folder = ?1 ORDER BY local_uid DESC")?;
+        let mut statement = self.db.prepare_cached(
+            "SELECT key, local_uid FROM stranger WHERE folder = ?1 ORDER BY local_uid DESC",
+        )?;
         let rows = statement.query_map([id], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?)))?;
         let mut found: HashMap<Key, Vec<u32>> = HashMap::new();
         for row in rows {
@@ -373,7 +408,8 @@ impl State {
     /// Strangers that are no more.
     pub fn drop_strangers(&mut self, id: i64, uids: &UidSet) -> Result<()> {
         self.transaction(|db| {
-            let mut statement = db.prepare_cached("DELETE FROM stranger WHERE folder = ?1 AND local_uid = ?2")?;
+            let mut statement =
+                db.prepare_cached("DELETE FROM stranger WHERE folder = ?1 AND local_uid = ?2")?;
             for uid in uids.iter() {
                 statement.execute(params![id, uid])?;
             }
@@ -443,11 +479,19 @@ impl State {
                 "INSERT OR REPLACE INTO message (folder, uid, local_uid, key, flags, date, step)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, 2)",
             )?;
-            let mut stranger = db.prepare_cached("DELETE FROM stranger WHERE folder = ?1 AND local_uid = ?2")?;
+            let mut stranger =
+                db.prepare_cached("DELETE FROM stranger WHERE folder = ?1 AND local_uid = ?2")?;
             for (entry, local) in found {
                 if planned.execute(params![id, entry.uid, local, sieve as i64, seen as i64])? == 0 {
                     let flags = entry.flags.to_string();
-                    present.execute(params![id, entry.uid, local, entry.key.as_bytes(), flags, entry.date])?;
+                    present.execute(params![
+                        id,
+                        entry.uid,
+                        local,
+                        entry.key.as_bytes(),
+                        flags,
+                        entry.date
+                    ])?;
                 }
                 stranger.execute(params![id, local])?;
             }
@@ -492,7 +536,11 @@ impl State {
         for uid in uids {
             let row = statement
                 .query_row(params![id, uid], |row| {
-                    Ok(Row { uid, local_uid: row.get(0)?, flags: Flags::parse(&row.get::<_, String>(1)?) })
+                    Ok(Row {
+                        uid,
+                        local_uid: row.get(0)?,
+                        flags: Flags::parse(&row.get::<_, String>(1)?),
+                    })
                 })
                 .optional()?;
             rows.extend(row);
@@ -523,17 +571,30 @@ impl State {
 
     /// Records how far the Sieve filters got.
     pub fn set_sieve(&mut self, id: i64, uids: &[u32], chore: Chore) -> Result<()> {
-        self.set_chore("UPDATE message SET sieve = ?3 WHERE folder = ?1 AND uid = ?2", id, uids, chore)
+        self.set_chore(
+            "UPDATE message SET sieve = ?3 WHERE folder = ?1 AND uid = ?2",
+            id,
+            uids,
+            chore,
+        )
     }
 
     /// Remote messages that wait for `\Seen`.
     pub fn unseen(&self, id: i64) -> Result<UidSet> {
-        self.uids("SELECT uid FROM message WHERE folder = ?1 AND seen = 1 ORDER BY uid", id)
+        self.uids(
+            "SELECT uid FROM message WHERE folder = ?1 AND seen = 1 ORDER BY uid",
+            id,
+        )
     }
 
     /// Records that `\Seen` was set on the remote side.
     pub fn set_seen(&mut self, id: i64, uids: &[u32]) -> Result<()> {
-        self.set_chore("UPDATE message SET seen = ?3 WHERE folder = ?1 AND uid = ?2", id, uids, Chore::Done)
+        self.set_chore(
+            "UPDATE message SET seen = ?3 WHERE folder = ?1 AND uid = ?2",
+            id,
+            uids,
+            Chore::Done,
+        )
     }
 
     fn set_chore(&mut self, sql: &str, id: i64, uids: &[u32], chore: Chore) -> Result<()> {
@@ -570,7 +631,9 @@ impl State {
 
     /// How many messages are known.
     pub fn count(&self, id: i64) -> Result<u64> {
-        let mut statement = self.db.prepare_cached("SELECT count(*) FROM message WHERE folder = ?1")?;
+        let mut statement = self
+            .db
+            .prepare_cached("SELECT count(*) FROM message WHERE folder = ?1")?;
         statement.query_row([id], |row| row.get(0)).map(number)
     }
 
@@ -599,7 +662,12 @@ mod tests {
     use super::*;
 
     fn entry(uid: u32, key: &str) -> Entry {
-        Entry { uid, key: Key::of_message(key.as_bytes(), 1), flags: Flags::parse("\\Seen Junk"), date: 77 }
+        Entry {
+            uid,
+            key: Key::of_message(key.as_bytes(), 1),
+            flags: Flags::parse("\\Seen Junk"),
+            date: 77,
+        }
     }
 
     fn state() -> (tempfile::TempDir, State, i64) {
@@ -612,14 +680,33 @@ mod tests {
     #[test]
     fn planned_messages_become_delivered_or_are_found() {
         let (_folder, mut state, id) = state();
-        state.plan(id, &[entry(1, "a"), entry(2, "b"), entry(3, "c")]).unwrap();
+        state
+            .plan(id, &[entry(1, "a"), entry(2, "b"), entry(3, "c")])
+            .unwrap();
         assert_eq!(state.planned_uids(id).unwrap().to_string(), "1:3");
-        state.confirm(id, &[(1, Some(11))], Chore::Wanted, Chore::Wanted).unwrap();
-        state.found(id, &[(entry(2, "b"), 12), (entry(9, "z"), 13)], Chore::Wanted, Chore::Wanted).unwrap();
+        state
+            .confirm(id, &[(1, Some(11))], Chore::Wanted, Chore::Wanted)
+            .unwrap();
+        state
+            .found(
+                id,
+                &[(entry(2, "b"), 12), (entry(9, "z"), 13)],
+                Chore::Wanted,
+                Chore::Wanted,
+            )
+            .unwrap();
         assert_eq!(state.done_uids(id).unwrap().to_string(), "1:2,9");
-        assert_eq!(state.sieve(id, Chore::Wanted).unwrap(), [(1, 11), (2, 12)], "found without plan is not ours");
+        assert_eq!(
+            state.sieve(id, Chore::Wanted).unwrap(),
+            [(1, 11), (2, 12)],
+            "found without plan is not ours"
+        );
         assert_eq!(state.unseen(id).unwrap().to_string(), "1:2");
-        assert_eq!(state.deletable(id, Some(100)).unwrap().to_string(), "9", "chores come first");
+        assert_eq!(
+            state.deletable(id, Some(100)).unwrap().to_string(),
+            "9",
+            "chores come first"
+        );
         assert_eq!(state.local_uids(id, 12).unwrap().to_string(), "12:13");
         let rows = state.rows(id, [1, 3].into_iter()).unwrap();
         assert_eq!(rows.len(), 1);
@@ -630,8 +717,12 @@ mod tests {
     fn a_local_uid_belongs_to_whom_the_server_named() {
         let (_folder, mut state, id) = state();
         state.plan(id, &[entry(1, "a"), entry(2, "a")]).unwrap();
-        state.confirm(id, &[(1, Some(5))], Chore::None, Chore::None).unwrap();
-        state.confirm(id, &[(2, Some(5))], Chore::None, Chore::None).unwrap();
+        state
+            .confirm(id, &[(1, Some(5))], Chore::None, Chore::None)
+            .unwrap();
+        state
+            .confirm(id, &[(2, Some(5))], Chore::None, Chore::None)
+            .unwrap();
         assert_eq!(state.pending_uids(id).unwrap().to_string(), "1");
     }
 
@@ -639,7 +730,11 @@ mod tests {
     fn damaged_or_foreign_state_is_started_anew() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.state");
-        std::fs::write(&path, "this is no database, only text that is long enough to look at").unwrap();
+        std::fs::write(
+            &path,
+            "this is no database, only text that is long enough to look at",
+        )
+        .unwrap();
         let state = State::open(&path, "a").unwrap();
         state.folder(&Mailbox::inbox(), &Mailbox::inbox()).unwrap();
         drop(state);

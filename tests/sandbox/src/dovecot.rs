@@ -465,6 +465,8 @@ passdb {{
 }}
 plugin {{
   acl = vfile
+  # The master user acts with the rights of the mailbox it opens.
+  acl_user = %u
   sieve = file:~/sieve;active=~/.dovecot.sieve
 }}
 "
