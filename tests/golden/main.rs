@@ -30,7 +30,6 @@ const NEVER_CREATED: Instead = Instead::Unchanged {
 };
 const FIELD_KEYS: &str = "a missing field is told by its name, for a schema with `required` would have the agent \
                           record the whole input, password included";
-const HOST_NAMES: &str = "what can be no host name is refused before any look-up";
 const NOT_FOUND: &str = "an unknown task is told, instead of leaving a status file of a task that never was";
 
 macro_rules! cases {
@@ -89,9 +88,6 @@ cases! {
         "01": NEVER_CREATED;
     create_schema = "create-schema", Mail::None,
         "05": refused("the schema of this field is simpler", 10, &["remoteusername_string_gte"]),
-        "06": refused(HOST_NAMES, 10, &["remotehostname_invalid"]),
-        "07": refused(HOST_NAMES, 10, &["remotehostname_invalid"]),
-        "08": refused(HOST_NAMES, 10, &["remotehostname_invalid"]),
         "15": refused(FIELD_KEYS, 10, &["task_id_required"]),
         "17": refused(FIELD_KEYS, 10, &["remotehostname_required", "security_required"]);
 
