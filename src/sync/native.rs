@@ -266,7 +266,10 @@ async fn settle_after_crash(shared: &Shared, local: &mut Session) -> Result<(), 
     loop {
         let listed = local.list_status().await;
         let listed = listed.map_err(|error| Failure::from_imap(Side::Local, &error))?;
-        let now: Vec<_> = listed.into_iter().map(|(listed, status)| (listed.mailbox, status)).collect();
+        let now: Vec<_> = listed
+            .into_iter()
+            .map(|(listed, status)| (listed.mailbox, status))
+            .collect();
         if before.as_ref() == Some(&now) {
             return Ok(());
         }

@@ -357,8 +357,11 @@ impl State {
 
     /// Whether the outcome of any delivery is unknown.
     pub fn is_anything_planned(&self) -> Result<bool> {
-        self.db
-            .query_row("SELECT EXISTS (SELECT 1 FROM message WHERE step = 0)", [], |row| row.get(0))
+        self.db.query_row(
+            "SELECT EXISTS (SELECT 1 FROM message WHERE step = 0)",
+            [],
+            |row| row.get(0),
+        )
     }
 
     /// Whether a message is known from `uid` on.
