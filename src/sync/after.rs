@@ -2,7 +2,7 @@
 //! What inbox mode does after the delivery is recorded: the user's Sieve filters once per message, then `\Seen` on the
 //! remote side.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use super::account::Side;
@@ -12,11 +12,11 @@ use super::exit::Exit;
 use super::job::Shared;
 use super::native::{Trouble, Troubled};
 use super::state::Chore;
-use crate::imap::{Command, Response, Session, StatusLine, UidSet};
+use crate::imap::{Command, Error, Mailbox, Response, Session, StatusLine, UidSet};
 
-/// Marks a message that went through the filters and stays. The command that filters a message and the one that marks
-/// it leave side by side, so that a server does both or neither: after a crash the mark tells whether a message still
-/// has to be filtered. It is taken away when that is no longer in question.
+/// Marks a message that goes through the filters. The command that marks a message and the one that filters it leave
+/// side by side, and the server does both or neither: after a crash the mark tells whether a message still has to be
+/// filtered. It is taken away when that is no longer in question, also from what the filters filed elsewhere.
 const FILTERED: &str = "$NS8ImapsyncFiltered";
 
 /// Messages whose filtering is under way at once; their commands fit into one TLS record.
@@ -81,7 +81,8 @@ async fn resume(shared: &Shared, place: &Place, local: &mut Session) -> Troubled
         state.set_sieve(id, &uids(&again), Chore::Wanted)?;
         state.set_sieve(id, &uids(&done), Chore::Done)?;
     }
-    tidy(local, &done.iter().map(|&(_, local)| local).collect()).await
+    tidy(local, &done.iter().map(|&(_, local)| local).collect()).await?;
+    sweep(place, local, &HashMap::new()).await
 }
 
 /// How long nothing may change before the former run's commands count as finished.
@@ -111,6 +112,7 @@ async fn filter(shared: &Shared, place: &Place, local: &mut Session) -> Troubled
             .problem(place.pair.local.name(), Exit::WithErrors, reason);
         return Ok(());
     }
+    let before = next_uids(local).await?;
     local
         .open(&place.pair.local, true)
         .await
@@ -132,6 +134,38 @@ async fn filter(shared: &Shared, place: &Place, local: &mut Session) -> Troubled
             let mut recorder = shared.recorder.borrow_mut();
             recorder.message_problem(place.index, Exit::WithErrors, uid, None, &reason);
         }
+    }
+    sweep(place, local, &before).await
+}
+
+/// The next UID of every folder.
+async fn next_uids(local: &mut Session) -> Troubled<HashMap<Mailbox, u32>> {
+    let listed = local.list_status().await;
+    let listed = listed.map_err(|error| Trouble::fetch(Side::Local, error))?;
+    let next = listed.into_iter().filter_map(|(listed, status)| {
+        let next = status?.uid_next?;
+        Some((listed.mailbox, next))
+    });
+    Ok(next.collect())
+}
+
+/// Takes the marks from what was filed in other folders: those that have changed since `before`.
+async fn sweep(place: &Place, local: &mut Session, before: &HashMap<Mailbox, u32>) -> Troubled<()> {
+    for (mailbox, next) in next_uids(local).await? {
+        let from = before.get(&mailbox).copied().unwrap_or(1);
+        if next <= from || mailbox == place.pair.local {
+            continue;
+        }
+        match local.open(&mailbox, true).await {
+            Ok(_) => {}
+            // A folder that this task may not write to got nothing filed by it.
+            Err(Error::Command { .. }) => continue,
+            Err(error) => return Err(Trouble::select(Side::Local, error)),
+        }
+        let marked = local.search(&format!("UID {from}:* KEYWORD {FILTERED}")).await;
+        let marked = marked.map_err(|error| Trouble::fetch(Side::Local, error))?;
+        let stored = local.store(&marked, '-', FILTERED).await;
+        stored.map_err(|error| Trouble::change(Side::Local, error))?;
     }
     Ok(())
 }
