@@ -110,13 +110,21 @@ cases! {
         "10": Instead::Files { reason: "as before", same_as: "07" };
     get_log = "get-log", Mail::Usual,
         "02": Instead::Log,
-        "04": refused(FIELD_KEYS, 10, &["localuser_required", "task_id_required"]),
+        "05": Instead::Output {
+            reason: "whatever id create-task accepts has a log",
+            output: r#"{"log_content": "", "truncated": false}"#,
+        },
         "06": Instead::Output {
             reason: "a user whose name has upper case can read the log too",
             output: r#"{"log_content": "", "truncated": false}"#,
         },
+        "07": refused("a path is refused with the key of the field", 1, &["localuser_invalid"]),
         "08": Instead::Output {
             reason: "a user name may be an address",
+            output: r#"{"log_content": "", "truncated": false}"#,
+        },
+        "09": Instead::Output {
+            reason: "whatever id create-task accepts has a log",
             output: r#"{"log_content": "", "truncated": false}"#,
         };
     list_tasks_empty = "list-tasks-empty", Mail::None;

@@ -58,7 +58,7 @@ impl NewMail {
     /// A small unread message in `INBOX` with this Message-Id (without brackets).
     pub fn new(message_id: &str) -> Self {
         let content = format!(
-            "Message-Id: <{message_id}>\r\nFrom: sender@example.net\r\nTo: recipient@example.com\r\n             Subject: {message_id}\r\nDate: Fri, 02 Jan 2026 03:04:05 +0000\r\n\r\nBody of {message_id}.\r\n"
+            "Message-Id: <{message_id}>\r\nFrom: sender@example.net\r\nTo: recipient@example.com\r\nSubject: {message_id}\r\nDate: Fri, 02 Jan 2026 03:04:05 +0000\r\n\r\nBody of {message_id}.\r\n"
         );
         Self {
             folder: vec!["INBOX".into()],
