@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What goes wrong around the module: a clear key, the contract's exit code, and everything as it was.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 

@@ -17,6 +17,9 @@ use crate::task::report::{Folder, Problem, Report};
 const LISTED_PROBLEMS: usize = 1000;
 const PROGRESS_PACE: Duration = Duration::from_millis(500);
 
+/// Is shown the progress of a run whenever it changes.
+pub type Watcher = Box<dyn Fn(&Progress)>;
+
 /// Collects what happens in a run.
 pub struct Recorder {
     log: Box<dyn Write>,
@@ -29,7 +32,7 @@ pub struct Recorder {
     /// What it did.
     pub report: Report,
     kinds: BTreeMap<Exit, u64>,
-    watcher: Option<Box<dyn Fn(&Progress)>>,
+    watcher: Option<Watcher>,
 }
 
 impl Recorder {
@@ -56,7 +59,7 @@ impl Recorder {
     }
 
     /// Has somebody look at the progress whenever it is written.
-    pub fn watch(&mut self, watcher: Box<dyn Fn(&Progress)>) {
+    pub fn watch(&mut self, watcher: Watcher) {
         self.watcher = Some(watcher);
     }
 

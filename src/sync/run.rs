@@ -15,12 +15,11 @@ use super::account::{Account, Failure, LocalServer};
 use super::exit::Exit;
 use super::job::{Job, Shared};
 use super::native;
-use super::recorder::Recorder;
+use super::recorder::{Recorder, Watcher};
 use super::state::State;
 use crate::error::Key;
 use crate::files;
 use crate::task::lock::Holder;
-use crate::task::progress::Progress;
 use crate::task::report::Report;
 use crate::task::status::Status;
 use crate::task::{Store, Task, TaskName};
@@ -59,7 +58,7 @@ pub fn run(
     name: &TaskName,
     destination: Option<&Destination>,
     engine: Engine,
-    watcher: Option<Box<dyn Fn(&Progress)>>,
+    watcher: Option<Watcher>,
 ) -> crate::error::Result<Outcome> {
     let Some(mut lock) = store.acquire(name, Duration::from_millis(200))? else {
         return Ok(Outcome::AlreadyRunning);
