@@ -20,6 +20,16 @@ export function readPlace(): Place {
 /** The current place. */
 export const place = shallowRef<Place>({ page: 'status', query: {} })
 
+const visited = new Map<string, Record<string, string>>()
+
+/** The query that a page was last seen with. */
+export const lastQuery = (page: string): Record<string, string> => visited.get(page) ?? {}
+
+function enter(target: Place): void {
+  visited.set(target.page, target.query)
+  place.value = target
+}
+
 const same = (one: Place, other: Place) =>
   JSON.stringify([one.page, Object.entries(one.query).sort()]) ===
   JSON.stringify([other.page, Object.entries(other.query).sort()])
@@ -42,7 +52,7 @@ function go(page: string, query: Record<string, string>, how: 'push' | 'replace'
   const target = { page, query: kept }
   if (same(target, place.value)) return
   const move = () => {
-    place.value = target
+    enter(target)
     write(target, how)
   }
   if (guard && !guard(move)) return
@@ -63,7 +73,7 @@ export function href(page: string, query: Record<string, string> = {}): string {
 
 /** Follows the parent's router. */
 export function followRoute(): void {
-  place.value = readPlace()
+  enter(readPlace())
   const instance = instanceName()
   const stop = core().$router.afterEach((to) => {
     if (to.path !== `/apps/${instance}`) return
@@ -71,11 +81,11 @@ export function followRoute(): void {
     const target = { page: page || 'status', query }
     if (same(target, place.value)) return
     const move = () => {
-      place.value = target
+      enter(target)
       write(target, 'replace')
     }
     if (guard && !guard(move)) write(place.value, 'push')
-    else place.value = target
+    else enter(target)
   })
   onLeave(stop)
 }

@@ -28,7 +28,6 @@ export function compilePattern(pattern: string): RegExp | null | undefined {
 
 /** The refusal that the list of patterns deserves, if any. */
 export function invalidPattern(exclude: string): 'exclude_invalid' | 'exclude_empty' | null {
-  // eslint-disable-next-line no-control-regex
   if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(exclude)) return 'exclude_invalid'
   const patterns = splitPatterns(exclude)
   if (patterns.includes('')) return 'exclude_empty'

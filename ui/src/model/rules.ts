@@ -24,7 +24,6 @@ export interface TaskForm {
 const LONGEST_USER = 128
 const LONGEST_REMOTE_USER = 512
 /** Line breaks, NUL and the like can never reach a file. */
-// eslint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
 const bytes = (text: string) => new TextEncoder().encode(text).length
 
