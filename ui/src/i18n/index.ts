@@ -18,7 +18,15 @@ export const i18n = createI18n({
   pluralRules: { fr: (count: number, choices: number) => (Math.abs(count) < 2 ? 0 : choices - 1) },
 })
 
-const composer = i18n.global
+/** The part of the composer in use; its full type is too deep for the compiler. */
+interface Composer {
+  locale: { value: string }
+  availableLocales: string[]
+  t(key: string, named: Record<string, unknown>, options?: { plural: number }): string
+  te(key: string): boolean
+  setLocaleMessage(locale: string, messages: unknown): void
+}
+const composer = i18n.global as unknown as Composer
 
 /** The language in use. */
 export const locale = (): string => composer.locale.value
@@ -51,7 +59,7 @@ export async function setLocale(wanted: string): Promise<void> {
   if (!composer.availableLocales.includes(next)) {
     const response = await fetch(urls[next]!)
     if (!response.ok) throw new Error(`the messages of ${next} could not be loaded`)
-    composer.setLocaleMessage(next, (await response.json()) as never)
+    composer.setLocaleMessage(next, (await response.json()))
   }
   composer.locale.value = next
   document.documentElement.lang = next
