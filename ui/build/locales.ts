@@ -9,13 +9,21 @@ import type { Plugin } from 'vite'
 type Messages = { [key: string]: string | Messages }
 type Compiled = { [key: string]: unknown }
 
-/** Plain sentences stay strings; those with a placeholder or a plural become syntax trees. */
+/** A syntax tree without the places in the source, which only error messages need. */
+function bare(tree: unknown): unknown {
+  if (Array.isArray(tree)) return tree.map(bare)
+  if (typeof tree !== 'object' || tree === null) return tree
+  const kept = Object.entries(tree).filter(([key]) => !['loc', 'start', 'end'].includes(key))
+  return Object.fromEntries(kept.map(([key, value]) => [key, bare(value)]))
+}
+
+/** Sentences become syntax trees; for plain ones a tree of one leaf is enough. */
 export function compileMessages(messages: Messages, path = ''): Compiled {
   const compiled: Compiled = {}
   for (const [key, value] of Object.entries(messages)) {
     const at = path ? `${path}.${key}` : key
     if (typeof value !== 'string') compiled[key] = compileMessages(value, at)
-    else if (!/[{}|@]/.test(value)) compiled[key] = value
+    else if (!/[{}|@]/.test(value)) compiled[key] = { t: 0, b: { t: 2, s: value } }
     else {
       const options = {
         jit: true,
@@ -26,7 +34,7 @@ export function compileMessages(messages: Messages, path = ''): Compiled {
           throw new Error(`message ${at}: ${error.message}`)
         },
       }
-      compiled[key] = (baseCompile(value, options) as unknown as { ast: unknown }).ast
+      compiled[key] = bare((baseCompile(value, options) as unknown as { ast: unknown }).ast)
     }
   }
   return compiled
