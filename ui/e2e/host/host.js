@@ -90,7 +90,7 @@ const get = async (path) => {
 
 async function onTask(owner, id, { status, progress }) {
   const context = tasks.get(id)?.context ?? (await get(`${owner}/task/${id}/context`))?.context
-  const { action, extra = {} } = context?.data ?? context ?? {}
+  const { action, extra = {} } = context ?? {}
   if (!action) return
   if (!tasks.has(id)) tasks.set(id, { id, context })
   const event = (kind) => `${action}-${kind}-${extra.eventId}`

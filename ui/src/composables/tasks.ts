@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The module's tasks, shared by the views, and their progress while it is looked at.
-import { computed, onMounted, onUnmounted, ref, shallowRef } from 'vue'
+import { computed, onMounted, onUnmounted, ref, shallowRef, watch } from 'vue'
 import { getProgress, listTasks } from '../api/index.ts'
 import type { Progress, Task, TaskRef } from '../api/types.ts'
 import { onLeave } from '../bridge/core.ts'
@@ -9,6 +9,7 @@ import { entriesOf, isActive, keyOf } from '../model/tasks.ts'
 import { useLoad } from './load.ts'
 
 /** Polling costs the cluster an audit row each time: it is brisk only while something moves. */
+const SOON = 300
 const BRISK = 4_000
 const CALM = 30_000
 
@@ -55,10 +56,12 @@ export function useProgress(visible: () => TaskRef[]): void {
     const shown = new Set(visible().map(keyOf))
     return entries.value.some((entry) => isActive(entry.state) && shown.has(entry.key))
   }
-  const schedule = () => {
+  const schedule = (soon = false) => {
     clearTimeout(timer)
-    if (!stopped) timer = setTimeout(() => void tick(), moving() ? BRISK : CALM)
+    if (!stopped) timer = setTimeout(() => void tick(), !moving() ? CALM : soon ? SOON : BRISK)
   }
+  // What starts to move while it is seen need not wait for the next look.
+  watch(moving, (now) => now && schedule(true))
   const tick = async () => {
     if (!document.hidden && tasks.value.length > 0) {
       const brisk = moving() && Date.now() - lastFull < CALM
@@ -81,14 +84,4 @@ export function useProgress(visible: () => TaskRef[]): void {
     schedule()
   })
   onUnmounted(stop)
-  wake.add(schedule)
-  onUnmounted(() => wake.delete(schedule))
-}
-
-const wake = new Set<() => void>()
-
-/** After a start: look soon. */
-export async function refreshTasks(): Promise<void> {
-  await loadTasks()
-  for (const schedule of wake) schedule()
 }

@@ -10,7 +10,7 @@ export interface LogLine {
 /** Lines that tell of something going wrong; summaries that count no error do not. */
 const PROBLEM =
   /\b(err(or)?s?|fail(ed|ure|ures)?|could ?n[o']t|can ?not|can't|refused|denied|warning|problem|timed? ?out|invalid|over ?quota|unreachable|aborted)\b/i
-const HARMLESS = /(\b0 errors?\b|errors?\s*[:=]\s*0\b|no errors?\b|--\w*err|Detected 0\b|Exiting with return value 0\b)/i
+const HARMLESS = /(\b0 errors?\b|errors?\s*[:=]\s*0\b|no errors?\b|--\w*err|Detected 0\b|\bfailed:? 0\b|Exiting with return value 0\b)/i
 
 export function readLog(content: string): LogLine[] {
   const lines = content.split(/\r?\n/)
