@@ -47,9 +47,9 @@ const letters = (text: string) => text.toLowerCase().replace(/[^a-z]/g, '')
 /** Whether the first row names the columns, and which they are; without names, the usual order. */
 export function guessMapping(table: Table): { header: boolean; mapping: Mapping } {
   const first = table.rows[0]?.cells ?? []
-  const width = Math.max(0, ...table.rows.slice(0, 50).map((row) => row.cells.length))
   const named = first.map((cell) => HEADINGS[letters(cell)] ?? null)
   const header = named.filter(Boolean).length >= 2
+  const width = header ? first.length : Math.max(0, ...table.rows.slice(0, 50).map((row) => row.cells.length))
   const mapping: Mapping = Array.from({ length: width }, (_, at) => (header ? (named[at] ?? null) : (COLUMNS[at] ?? null)))
   return { header, mapping: mapping.map((column, at) => (mapping.indexOf(column) === at ? column : null)) }
 }
@@ -95,7 +95,8 @@ function readForm(cells: string[], mapping: Mapping): { form: TaskForm; present:
     delete_remote_older: values.delete_remote_older || '0',
     sieve_enabled: isTrue(values.sieve_enabled ?? ''),
   }
-  const present = new Set(COLUMNS.filter((column) => values[column] !== undefined))
+  // An empty optional cell asks for nothing.
+  const present = new Set(COLUMNS.filter((column) => values[column] || (values[column] === '' && REQUIRED.includes(column))))
   return { form, present }
 }
 
@@ -104,8 +105,6 @@ function dataOf(form: TaskForm, present: Set<Column>): ImportRow {
   for (const column of present) {
     const value = form[column]
     const numeric = column === 'remoteport' || column === 'delete_remote_older'
-    // An empty optional cell asks for nothing.
-    if (value === '' && !REQUIRED.includes(column)) continue
     data[column] = numeric && /^\d{1,9}$/.test(String(value)) ? Number(value) : value
   }
   return data
