@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Serves the test host, the built page and Carbon's style sheet at the addresses of cluster-admin,
-// and hands `api/` and `ws` on to a backend: the sandbox with the real actions (`--backend URL`), or
-// a stand-in that plays them in memory.
-import { createServer, request as httpRequest } from 'node:http'
+// Serves the test host, the built page and Carbon's style sheet at the addresses of cluster-admin.
+// Behind `api/` and `ws` are the real actions in a sandbox (`--sandbox`), or a stand-in that plays
+// them in memory.
+import { createServer } from 'node:http'
 import { readFile } from 'node:fs/promises'
 import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { WebSocket, WebSocketServer } from 'ws'
+import { WebSocketServer } from 'ws'
+import { SandboxNode } from './sandbox.mjs'
 import { StandIn } from './stand-in.mjs'
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
@@ -29,13 +30,10 @@ function fileOf(address) {
 }
 
 /** Starts on a free port, or on `port`; `close` ends it. */
-export async function serve({ port = 0, backend = '', standIn = new StandIn() } = {}) {
+export async function serve(platform, port = 0) {
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url, 'http://host')
-    if (pathname.startsWith(`${ROOT}/api/`)) {
-      if (backend) return forward(backend, request, response)
-      return standIn.handle(request, response, pathname.slice(`${ROOT}/api/`.length))
-    }
+    if (pathname.startsWith(`${ROOT}/api/`)) return platform.handle(request, response, pathname.slice(`${ROOT}/api/`.length))
     if (pathname === '/') return response.writeHead(302, { Location: `${ROOT}/` }).end()
     const file = fileOf(pathname)
     try {
@@ -50,50 +48,27 @@ export async function serve({ port = 0, backend = '', standIn = new StandIn() } 
 
   const sockets = new WebSocketServer({ noServer: true })
   server.on('upgrade', (request, socket, head) => {
-    sockets.handleUpgrade(request, socket, head, (client) => (backend ? bridge(backend, client) : standIn.join(client)))
+    sockets.handleUpgrade(request, socket, head, (client) => platform.join(client))
   })
   await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve))
   const { port: actual } = server.address()
   return {
     url: `http://127.0.0.1:${actual}${ROOT}/`,
-    standIn,
     async close() {
       for (const client of sockets.clients) client.terminate()
-      standIn.close()
+      await platform.close()
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
     },
   }
 }
 
-function forward(backend, request, response) {
-  const target = new URL(request.url.slice(ROOT.length), backend)
-  const onward = httpRequest(target, { method: request.method, headers: { ...request.headers, host: target.host } }, (answer) => {
-    response.writeHead(answer.statusCode, answer.headers)
-    answer.pipe(response)
-  })
-  onward.on('error', () => response.writeHead(502).end())
-  request.pipe(onward)
-}
-
-function bridge(backend, client) {
-  const onward = new WebSocket(new URL('/ws', backend.replace(/^http/, 'ws')))
-  const waiting = []
-  onward.on('open', () => waiting.splice(0).forEach((data) => onward.send(data)))
-  client.on('message', (data) => (onward.readyState === WebSocket.OPEN ? onward.send(String(data)) : waiting.push(String(data))))
-  onward.on('message', (data) => client.send(String(data)))
-  onward.on('close', () => client.close())
-  onward.on('error', () => client.close())
-  client.on('close', () => onward.close())
-}
-
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const argument = (name) => process.argv[process.argv.indexOf(`--${name}`) + 1]
   const has = (name) => process.argv.includes(`--${name}`)
-  const { url } = await serve({
-    port: has('port') ? Number(argument('port')) : 8080,
-    backend: has('backend') ? argument('backend') : '',
-    standIn: new StandIn({ tasks: has('tasks') ? Number(argument('tasks')) : 60 }),
-  })
-  console.log(`The page is at ${url}`)
+  const platform = has('sandbox') ? await SandboxNode.start() : new StandIn({ tasks: has('tasks') ? Number(argument('tasks')) : 60 })
+  const host = await serve(platform, has('port') ? Number(argument('port')) : 8080)
+  process.on('SIGINT', () => void host.close())
+  process.on('SIGTERM', () => void host.close())
+  console.log(`The page is at ${host.url}`)
 }

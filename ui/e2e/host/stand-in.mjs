@@ -4,6 +4,7 @@
 // connection). It speaks the protocol of the platform; what the actions really do is tested against
 // the sandbox.
 import { randomUUID } from 'node:crypto'
+import { Platform, Refusal } from './platform.mjs'
 
 const HOSTS = ['imap.gmail.com', 'outlook.office365.com', 'imap.example.com', 'mail.acme.org']
 const FIRST = ['anna', 'bruno', 'carla', 'dario', 'elena', 'franco', 'greta', 'hugo', 'irene', 'jonas', 'karin', 'luca']
@@ -16,23 +17,16 @@ const PASSWORD = 'secret'
 const key = ({ localuser, task_id }) => `${localuser}/${task_id}`
 const seconds = () => Math.floor(Date.now() / 1000)
 
-class Refusal extends Error {
-  constructor(parameter, error) {
-    super(error)
-    this.errors = [{ field: parameter, parameter, value: '', error }]
-  }
+const refuse = (parameter, error) => {
+  throw new Refusal([{ field: parameter, parameter, value: '', error }])
 }
 
-export class StandIn {
+export class StandIn extends Platform {
   constructor({ tasks = 0, configured = true, delay = 20 } = {}) {
+    super()
     this.delay = delay
-    this.clients = new Set()
-    this.jobs = new Map()
-    this.tokens = new Set()
-    this.requests = []
     this.tasks = new Map()
     this.runs = new Map()
-    this.offline = false
     this.users = Array.from({ length: Math.max(60, tasks) }, (_, at) => `${FIRST[at % FIRST.length]}.${LAST[at % LAST.length]}${at >= 24 ? at : ''}`)
     this.configuration = {
       mail_server: configured ? 'e5ff8c3f-aaf6-4d93-9a33-dcb7ed094fdc' : '',
@@ -49,7 +43,7 @@ export class StandIn {
 
   close() {
     clearInterval(this.ticker)
-    for (const client of this.clients) client.terminate()
+    super.close()
   }
 
   seed(at) {
@@ -108,63 +102,12 @@ export class StandIn {
     }
   }
 
-  // --- the platform's protocol
-
-  async handle(request, response, path) {
-    const answer = (status, data, message = 'success') =>
-      response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(data === undefined ? { code: status, message } : data))
-    let body = ''
-    for await (const chunk of request) body += chunk
-    if (this.offline) return request.socket.destroy()
-    if (path === 'login') {
-      const token = randomUUID()
-      this.tokens.add(token)
-      return answer(200, { code: 200, expire: new Date(Date.now() + 3_600_000).toISOString(), token })
-    }
-    if (!this.tokens.has(request.headers.authorization?.replace('Bearer ', ''))) return answer(401, undefined, 'unauthorized')
-    const parts = /^(cluster|(?:node|module)\/[^/]+)\/(?:tasks|task\/([^/]+)\/(context|status))$/.exec(path)
-    if (!parts) return answer(404, undefined, 'not found')
-    const [, owner, id, what] = parts
-    if (request.method === 'POST') {
-      const job = { id: randomUUID(), owner, ...JSON.parse(body) }
-      this.jobs.set(job.id, job)
-      this.requests.push(job)
-      answer(201, { code: 201, message: 'success', data: { id: job.id, ...JSON.parse(body) } })
-      return void this.run(job)
-    }
-    const job = this.jobs.get(id)
-    if (!job) return answer(404, undefined, 'not found')
-    if (what === 'context') return answer(200, { code: 200, data: { context: { id, action: job.action, data: job.data, extra: job.extra } } })
-    return job.result ? answer(200, { code: 200, data: job.result }) : answer(400, undefined, 'not ended')
-  }
-
-  join(client) {
-    this.clients.add(client)
-    client.on('close', () => this.clients.delete(client))
-  }
-
-  say(job, status, progress) {
-    const message = JSON.stringify({ name: `progress/${job.owner}/task/${job.id}`, type: 'task', payload: { status, progress } })
-    for (const client of this.clients) client.send(message)
-  }
-
-  async run(job) {
+  async perform(job, onProgress) {
     const pause = (factor = 1) => new Promise((resolve) => setTimeout(resolve, this.delay * factor))
-    this.say(job, 'pending', 0)
-    await pause()
-    this.say(job, 'running', 10)
-    await pause()
-    let status = 'completed'
-    try {
-      const action = this[job.action]
-      if (!action) throw new Error(`no such action: ${job.action}`)
-      const output = await action.call(this, job.data, (percent) => this.say(job, 'running', percent), pause)
-      job.result = { output: output ?? '', error: '', exit_code: 0 }
-    } catch (error) {
-      status = error instanceof Refusal ? 'validation-failed' : 'aborted'
-      job.result = { output: error.errors ?? '', error: error.message, exit_code: error.errors ? 10 : 1 }
-    }
-    this.say(job, status, 100)
+    await pause(2)
+    const action = this[job.action]
+    if (!action) throw new Error(`no such action: ${job.action}`)
+    return action.call(this, job.data, onProgress, pause)
   }
 
   // --- the actions
@@ -174,7 +117,7 @@ export class StandIn {
   }
 
   'configure-module'(data) {
-    if (!this.configuration.mail_server_URL.some((one) => one.value.startsWith(data.mail_server))) throw new Refusal('mail_server', 'mail_server_is_not_valid')
+    if (!this.configuration.mail_server_URL.some((one) => one.value.startsWith(data.mail_server))) refuse('mail_server', 'mail_server_is_not_valid')
     Object.assign(this.configuration, data)
   }
 
@@ -223,9 +166,9 @@ export class StandIn {
 
   check(data) {
     const { remote, local } = this['validate-task'](data)
-    if (local.status !== 'ok') throw new Refusal('localuser', local.status)
-    if (remote.status === 'bad_user_credentials') throw new Refusal('remotepassword', remote.status)
-    if (remote.status !== 'ok') throw new Refusal('remotehostname', remote.status)
+    if (local.status !== 'ok') refuse('localuser', local.status)
+    if (remote.status === 'bad_user_credentials') refuse('remotepassword', remote.status)
+    if (remote.status !== 'ok') refuse('remotehostname', remote.status)
   }
 
   'create-task'(data) {
