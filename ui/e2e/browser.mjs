@@ -37,7 +37,7 @@ export async function open(browser, host, place, { viewport = DESKTOP, lang = 'e
     app,
     /** Everything that was asked for has been answered. */
     settled: () => app.locator('.isy-loading, [aria-busy=true]').first().waitFor({ state: 'detached' }),
-    frame: () => page.frame({ url: /\/apps\// }),
+    frame: () => page.frame({ url: /index\.html/ }),
     host: (expression) => page.evaluate(`window.host.${expression}`),
     hash: () => page.evaluate('location.hash'),
     async close() {

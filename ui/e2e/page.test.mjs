@@ -164,7 +164,7 @@ describe('the list of tasks', () => {
       const took = await view.frame().evaluate(async () => {
         const field = document.querySelector('input[type=search]')
         const started = performance.now()
-        field.value = 'rossi'
+        field.value = 'anna.rossi'
         field.dispatchEvent(new Event('input'))
         while (document.querySelectorAll('tbody tr').length === 200 && performance.now() - started < 5000) await new Promise(requestAnimationFrame)
         return performance.now() - started
@@ -355,12 +355,11 @@ it('can be driven by the keyboard alone, and gives the focus back', () =>
     await button(app, 'Create a task').focus()
     await press('Enter')
     await app.getByRole('dialog').waitFor()
-    const inside = () => app.locator('dialog :focus, dialog:focus').count()
     for (let step = 0; step < 40; step++) {
       await press('Tab')
-      // Between the last and the first element the focus visits the browser's own controls.
-      const elsewhere = await app.locator('.isy-app > :not(dialog) :focus').filter({ hasNot: app.locator('dialog') }).count()
-      assert.ok((await inside()) === 1 || elsewhere === 0 || (await app.locator('dialog').count()) === 1)
+      // Between the last field and the first one the focus is with the browser itself.
+      const inside = await view.frame().evaluate(() => document.activeElement === document.body || document.activeElement.closest('dialog') !== null)
+      assert.ok(inside, `the focus left the panel after ${step + 1} steps`)
     }
     await press('Escape')
     await app.getByRole('dialog').waitFor({ state: 'detached' })
@@ -368,14 +367,16 @@ it('can be driven by the keyboard alone, and gives the focus back', () =>
 
     await app.getByRole('button', { name: /^Actions for/ }).first().focus()
     await press('Enter')
-    await app.getByRole('menuitem', { name: 'Edit' }).waitFor()
+    await app.getByRole('menuitem', { name: 'Edit' }).and(app.locator(':focus')).waitFor()
     await press('ArrowDown', 'ArrowDown', 'ArrowUp', 'ArrowUp')
     assert.equal(await app.locator(':focus').innerText(), 'Edit')
     await press('End')
     assert.equal(await app.locator(':focus').innerText(), 'Delete')
     await press('Escape')
     assert.match(await app.locator(':focus').getAttribute('aria-label'), /^Actions for/)
-    await press('Enter', 'End', 'Enter')
+    await press('Enter')
+    await app.getByRole('menuitem', { name: 'Edit' }).and(app.locator(':focus')).waitFor()
+    await press('End', 'Enter')
     await app.getByRole('heading', { name: 'Delete 1 task?' }).waitFor()
     await press('Escape')
     await app.getByRole('dialog').waitFor({ state: 'detached' })
