@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The real actions on real mail: a node in a box, started by the project's sandbox.
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { Platform, Refusal } from './platform.mjs'
+
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+const PROGRAM = process.env.SANDBOX_PROGRAM ?? `${root}target/debug/sandbox`
+const IMAGEROOT = process.env.SANDBOX_IMAGEROOT ?? `${root}target/demo`
+
+/** What the platform itself answers on a node. */
+const PLATFORM_ACTIONS = {
+  'get-status': {
+    instance: 'imapsync1', node: '1', node_ui_name: '',
+    services: [{ name: 'imapsync', active: true, failed: false, enabled: true }],
+    images: [],
+  },
+  'get-name': { name: '' },
+  'list-backup-repositories': { repositories: [] },
+  'list-backups': { backups: [] },
+}
+
+export class SandboxNode extends Platform {
+  /** Starts the sandbox and waits until it is ready. */
+  static async start(...options) {
+    for (const file of [PROGRAM, IMAGEROOT]) {
+      if (!existsSync(file)) throw new Error(`${file} is missing: run ./demo.sh once, or set SANDBOX_PROGRAM and SANDBOX_IMAGEROOT`)
+    }
+    // It lives until its standard input closes, so it goes when this process does.
+    const process_ = spawn(PROGRAM, ['run', '--imageroot', IMAGEROOT, ...options], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const ended = new Promise((_, reject) => process_.on('exit', (code) => reject(new Error(`the sandbox ended with ${code}`))))
+    ended.catch(() => {})
+    let text = ''
+    for await (const line of createInterface(process_.stdout)) {
+      if (line.startsWith('sandbox is ready: ')) break
+      text += line
+    }
+    const node = new SandboxNode()
+    node.process = process_
+    node.info = JSON.parse(text)
+    return node
+  }
+
+  async close() {
+    super.close()
+    const gone = new Promise((resolve) => this.process.on('exit', resolve))
+    this.process.stdin.end()
+    await gone
+  }
+
+  /** Runs a verb of the sandbox with a text on its standard input. */
+  verb(words, input = '') {
+    return new Promise((resolve, reject) => {
+      const child = spawn(PROGRAM, ['--sandbox', this.info.sandbox, ...words], { stdio: ['pipe', 'pipe', 'pipe'] })
+      let output = ''
+      let errors = ''
+      child.stdout.on('data', (chunk) => (output += chunk))
+      child.stderr.on('data', (chunk) => (errors += chunk))
+      child.on('error', reject)
+      child.on('close', (code) => resolve({ code, output, errors }))
+      child.stdin.end(input)
+    })
+  }
+
+  async perform(job) {
+    const known = PLATFORM_ACTIONS[job.action]
+    if (known) return known
+    const { code, output, errors } = await this.verb(['action', job.action], JSON.stringify(job.data ?? {}))
+    const answer = output.trim() === '' ? '' : JSON.parse(output)
+    if (code === 0) return answer
+    if (Array.isArray(answer)) throw new Refusal(answer)
+    throw new Error(errors || `${job.action} ended with ${code}`)
+  }
+
+  async mailbox(side, user) {
+    return JSON.parse((await this.verb(['mailbox', side, user])).output)
+  }
+}

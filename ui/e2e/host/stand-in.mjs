@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A STAND-IN for the cluster and the module's actions, in memory: for work on the page and for the
+// cases that real servers make hard to reach (two thousand tasks, every state at once, a lost
+// connection). It speaks the protocol of the platform; what the actions really do is tested against
+// the sandbox.
+import { randomUUID } from 'node:crypto'
+import { Platform, Refusal } from './platform.mjs'
+
+const HOSTS = ['imap.gmail.com', 'outlook.office365.com', 'imap.example.com', 'mail.acme.org']
+const FIRST = ['anna', 'bruno', 'carla', 'dario', 'elena', 'franco', 'greta', 'hugo', 'irene', 'jonas', 'karin', 'luca']
+const LAST = ['rossi', 'bianchi', 'meier', 'dupont', 'garcia', 'novak', 'smith', 'keller']
+const FOLDERS = ['INBOX', 'Archive', 'Archive/2023', 'Archive/2024', 'Drafts', 'Sent', 'Spam', 'Trash', 'Work', 'Work/Acme, Inc.', 'Privat/Förderverein']
+const FAULTS = [[161, 'bad_user_credentials'], [101, 'Check_hostname_or_tcp_port'], [113, null], [111, null], [12, 'certificate_changed']]
+const FINGERPRINT = 'ab54d28693dcdb1b4bc1b91c11bb8f2ac09e7a4d5c3f0f3e6a2ce8bb04f19c77'
+const PASSWORD = 'secret'
+
+const key = ({ localuser, task_id }) => `${localuser}/${task_id}`
+const seconds = () => Math.floor(Date.now() / 1000)
+
+const refuse = (parameter, error) => {
+  throw new Refusal([{ field: parameter, parameter, value: '', error }])
+}
+
+export class StandIn extends Platform {
+  constructor({ tasks = 0, configured = true, delay = 20 } = {}) {
+    super()
+    this.delay = delay
+    this.tasks = new Map()
+    this.runs = new Map()
+    this.users = Array.from({ length: Math.max(60, tasks) }, (_, at) => `${FIRST[at % FIRST.length]}.${LAST[at % LAST.length]}${at >= 24 ? at : ''}`)
+    this.configuration = {
+      mail_server: configured ? 'e5ff8c3f-aaf6-4d93-9a33-dcb7ed094fdc' : '',
+      mail_host: configured ? '10.5.4.1' : '',
+      mail_server_URL: [{ name: 'mail1', label: 'mail1 (mail.example.org)', value: 'e5ff8c3f-aaf6-4d93-9a33-dcb7ed094fdc,10.5.4.1' }],
+      sync_engine: 'auto',
+      engine_used: 'native',
+      engine_version: '1.0.0',
+      max_concurrent_syncs: 4,
+    }
+    for (let at = 0; at < tasks; at++) this.seed(at)
+    this.ticker = setInterval(() => this.tick(), 500)
+  }
+
+  close() {
+    clearInterval(this.ticker)
+    super.close()
+  }
+
+  seed(at) {
+    const user = this.users[at % this.users.length]
+    const kind = at % 10
+    const failed = kind === 3 || kind === 7
+    const [code, reason] = failed ? FAULTS[Math.floor(at / 5) % FAULTS.length] : kind === 5 ? [143, null] : [0, null]
+    const never = kind === 9
+    const ran = seconds() - 3600 - at * 977
+    const task = {
+      task_id: `t${String(at).padStart(5, '0')}`,
+      localuser: user,
+      remoteusername: `${user}@old.example.com`,
+      remotehostname: HOSTS[at % HOSTS.length],
+      remoteport: at % 2 ? '993' : '143',
+      security: at % 2 ? 'ssl' : 'tls',
+      delete_local: false,
+      deletefolder: '',
+      exclude: at % 6 === 2 ? ',^Spam$,^Trash$' : '',
+      delete_remote: at % 12 === 4,
+      delete_remote_older: at % 12 === 4 ? 30 : 0,
+      sieve_enabled: false,
+      expunge_remote: '',
+      cron: ['', '5m', '1h', '12h'][at % 4],
+      folder_inbox: '',
+      foldersynchronization: at % 6 === 2 ? 'exclusion' : 'all',
+      remotepassword: '',
+      service_running: false,
+      last_sync_timestamp: never ? null : ran,
+      last_sync_exit_code: never ? null : code,
+      last_sync_error: reason,
+      last_sync_duration: never ? null : 7 + (at * 37) % 5000,
+      last_sync_messages: never ? null : (at * 7919) % 20_000,
+      has_log: !never,
+      certificate: null,
+    }
+    this.tasks.set(key(task), task)
+    if (kind === 1) this.start(task)
+    if (kind === 8) this.runs.set(key(task), { state: 'queued' })
+  }
+
+  start(task) {
+    const total = 400 + (this.runs.size * 911) % 3000
+    this.runs.set(key(task), { state: 'running', done: 0, total, started: seconds() })
+  }
+
+  tick() {
+    for (const [id, run] of this.runs) {
+      if (run.state !== 'running') continue
+      run.done = Math.min(run.total, run.done + Math.ceil(run.total / (run.pace ?? 120)))
+      if (run.done < run.total) continue
+      this.runs.delete(id)
+      const task = this.tasks.get(id)
+      if (!task) continue
+      Object.assign(task, { last_sync_timestamp: run.started, last_sync_exit_code: 0, last_sync_error: null, last_sync_messages: run.total, last_sync_duration: seconds() - run.started, has_log: true })
+    }
+  }
+
+  async perform(job, onProgress) {
+    const pause = (factor = 1) => new Promise((resolve) => setTimeout(resolve, this.delay * factor))
+    await pause(2)
+    const action = this[job.action]
+    if (!action) throw new Error(`no such action: ${job.action}`)
+    return action.call(this, job.data, onProgress, pause)
+  }
+
+  // --- the actions
+
+  'get-configuration'() {
+    return this.configuration
+  }
+
+  'configure-module'(data) {
+    if (!this.configuration.mail_server_URL.some((one) => one.value.startsWith(data.mail_server))) refuse('mail_server', 'mail_server_is_not_valid')
+    Object.assign(this.configuration, data)
+  }
+
+  'list-tasks'() {
+    const user_properties = [...this.tasks.values()].map((task) => {
+      const state = this.runs.get(key(task))?.state ?? 'idle'
+      return { ...task, state, service_running: state === 'running' }
+    })
+    return { enabled_mailboxes: this.users.map((name) => ({ name, label: name, value: name })), user_properties }
+  }
+
+  'get-progress'({ tasks }) {
+    const wanted = tasks ?? [...this.tasks.values()]
+    return {
+      tasks: wanted.map(({ localuser, task_id }) => {
+        const run = this.runs.get(key({ localuser, task_id }))
+        if (!run) return { localuser, task_id, state: 'idle' }
+        if (run.state === 'queued') return { localuser, task_id, state: 'queued' }
+        const share = run.done / run.total
+        return {
+          localuser, task_id, state: run.state, folder: FOLDERS[Math.floor(share * 10)], folder_index: Math.floor(share * 11) + 1, folders: 11,
+          messages_done: run.done, messages_total: run.total, bytes_done: run.done * 26_500, bytes_total: run.total * 26_500,
+          rate: 2_000_000, seconds_left: Math.round((1 - share) * 60), last_result: null,
+        }
+      }),
+    }
+  }
+
+  'validate-task'(data) {
+    const good = data.remotepassword === PASSWORD || data.remotepassword === ''
+    const reachable = !data.remotehostname.includes('nowhere')
+    const selfSigned = data.remotehostname.includes('selfsigned')
+    const tls = {
+      version: 'TLSv1.3',
+      certificate: {
+        subject: `CN=${data.remotehostname}`, issuer: selfSigned ? `CN=${data.remotehostname}` : 'CN=R11, O=Let\'s Encrypt',
+        not_before: '2026-06-01T00:00:00Z', not_after: '2027-06-01T00:00:00Z', sha256: FINGERPRINT, trusted: !selfSigned,
+      },
+    }
+    const remote = !reachable
+      ? { status: 'Check_hostname_or_tcp_port', message: 'connection refused', tls: null, capabilities: [], seconds: 0.01 }
+      : { status: good ? 'ok' : 'bad_user_credentials', message: good ? '' : 'NO [AUTHENTICATIONFAILED] Authentication failed.', tls, greeting: '* OK Dovecot ready.', server: 'Dovecot', capabilities: ['UIDPLUS', 'CONDSTORE', 'SPECIAL-USE', 'LITERAL+'], seconds: 0.05 }
+    const known = this.users.includes(data.localuser)
+    return { remote, local: { status: known ? 'ok' : 'local_user_unknown', message: '', tls: null, capabilities: [], seconds: 0.02 } }
+  }
+
+  check(data) {
+    const { remote, local } = this['validate-task'](data)
+    if (local.status !== 'ok') refuse('localuser', local.status)
+    if (remote.status === 'bad_user_credentials') refuse('remotepassword', remote.status)
+    if (remote.status !== 'ok') refuse('remotehostname', remote.status)
+  }
+
+  'create-task'(data) {
+    if (data.localuser === 'crash') throw new Error('the agent was stopped')
+    this.check(data)
+    const { remotepassword, start, certificate, ...fields } = data
+    const former = this.tasks.get(key(data))
+    const task = {
+      last_sync_timestamp: null, last_sync_exit_code: null, last_sync_error: null, last_sync_duration: null, last_sync_messages: null, has_log: false,
+      ...former, ...fields, remoteport: String(data.remoteport), remotepassword: '', exclude: data.exclude && `,${data.exclude}`, certificate: certificate ?? former?.certificate ?? null,
+    }
+    this.tasks.set(key(task), task)
+    if (start !== false) {
+      this.start(task)
+      this.runs.get(key(task)).pace = 6
+    }
+  }
+
+  each(tasks, word, act) {
+    return {
+      results: tasks.map(({ localuser, task_id }) => {
+        const found = this.tasks.get(key({ localuser, task_id }))
+        if (!found) return { localuser, task_id, result: 'refused', error: 'task_not_found' }
+        return { localuser, task_id, result: act(found) ?? word, error: null }
+      }),
+    }
+  }
+
+  'start-task'({ tasks }) {
+    return this.each(tasks, 'started', (task) => {
+      if (this.runs.has(key(task))) return 'already_running'
+      this.start(task)
+    })
+  }
+
+  'stop-task'({ tasks }) {
+    return this.each(tasks, 'stopped', (task) => (this.runs.delete(key(task)) ? 'stopped' : 'not_running'))
+  }
+
+  'delete-task'({ tasks }) {
+    return this.each(tasks, 'deleted', (task) => {
+      this.runs.delete(key(task))
+      this.tasks.delete(key(task))
+    })
+  }
+
+  'update-tasks'({ tasks, cron }) {
+    return this.each(tasks, 'updated', (task) => {
+      if (cron !== undefined) task.cron = cron
+    })
+  }
+
+  async 'import-tasks'({ mode, tasks }, onProgress, pause) {
+    const summary = { results: [], created: 0, updated: 0, skipped: 0, refused: 0, valid: 0 }
+    for (const [at, row] of tasks.entries()) {
+      await pause(0.5)
+      onProgress(Math.floor(((at + 1) / tasks.length) * 100))
+      const twin = [...this.tasks.values()].find((task) => task.localuser === row.localuser && task.remoteusername === row.remoteusername)
+      const task_id = twin?.task_id ?? `i${randomUUID().slice(0, 6)}`
+      let result = mode === 'check' ? 'valid' : twin ? (mode === 'skip' ? 'skipped' : 'updated') : 'created'
+      let errors = []
+      try {
+        this.check(row)
+        if (result === 'created' || result === 'updated') {
+          this['create-task']({ task_id, cron: '', exclude: '', foldersynchronization: 'all', delete_local: false, delete_remote: false, delete_remote_older: 0, sieve_enabled: false, ...row, start: false })
+        }
+      } catch (error) {
+        result = 'refused'
+        errors = error.errors.map(({ parameter, error: reason }) => ({ parameter, error: reason }))
+      }
+      summary[result]++
+      summary.results.push({ row: at + 1, localuser: row.localuser, task_id, result, errors })
+    }
+    return summary
+  }
+
+  'list-folders'(data) {
+    if (data.remotehostname) {
+      const { remote } = this['validate-task'](data)
+      if (remote.status !== 'ok') return { status: remote.status, message: remote.message }
+    }
+    const use = { Drafts: '\\Drafts', Sent: '\\Sent', Spam: '\\Junk', Trash: '\\Trash' }
+    const folders = FOLDERS.map((name, at) => ({ name, messages: (at * 517) % 2300, bytes: ((at * 517) % 2300) * 26_500, special_use: use[name] ?? null, selectable: true, excluded: false }))
+    const sum = (field) => folders.reduce((total, folder) => total + folder[field], 0)
+    return { folders, messages: sum('messages'), bytes: sum('bytes') }
+  }
+
+  'list-informations'(data) {
+    if (!this.tasks.has(key(data))) return { status: false }
+    return { status: true, host1Folders: 11, host2Folders: 11, host1Messages: 11_374, host2Messages: 11_370, host1Sizes: 301_411_000, host2Sizes: 301_305_000 }
+  }
+
+  'get-log'(data) {
+    const run = this.runs.get(key(data))
+    if (!run && !this.tasks.get(key(data))?.last_sync_timestamp) return { log_content: '', truncated: false }
+    const lines = ['Native engine 1.0.0', 'Host1: imap.example.com, TLSv1.3, Dovecot', 'Host2: 10.5.4.1, STARTTLS']
+    for (const [at, folder] of FOLDERS.entries()) {
+      lines.push(`Folder ${folder}: copied ${(at * 37) % 211}, skipped ${(at * 517) % 2300}, failed ${at === 4 ? 1 : 0}`)
+      if (at === 4) lines.push('Could not append message UID 17 <20240102.1234@old.example.com> to Drafts: NO [LIMIT] Message too large')
+    }
+    if (!run) lines.push('Messages transferred : 1117', 'Detected 1 errors', 'Exiting with return value 111 (EXIT_WITH_ERRORS)')
+    return { log_content: `${lines.join('\n')}\n`, truncated: false }
+  }
+
+  'preview-task'() {
+    const folders = FOLDERS.slice(0, 5).map((name, at) => ({ remote: name, local: name, copy: at * 13, bytes: at * 344_500, flag: at, delete_local: 0, delete_remote: at === 3 ? 12 : 0 }))
+    const sum = (field) => folders.reduce((total, folder) => total + folder[field], 0)
+    return { folders, copy: sum('copy'), bytes: sum('bytes'), flag: sum('flag'), delete_local: 0, delete_remote: 12, warnings: ['More than half of Archive would be deleted; nothing is deleted there.'] }
+  }
+
+  'verify-task'({ deep }) {
+    const folders = FOLDERS.map((name, at) => ({ remote: name, local: name, remote_messages: at * 517, local_messages: at * 517 - (at === 4 ? 1 : 0), missing: at === 4 ? 1 : 0, extra: 0, different: deep && at === 2 ? 1 : 0 }))
+    const differences = [{ folder: 'Drafts', uid: 17, message_id: '<20240102.1234@old.example.com>', kind: 'missing', remote: 41_200_113, local: null }]
+    if (deep) differences.push({ folder: 'Archive/2023', uid: 4, message_id: '<a@b>', kind: 'flags', remote: '\\Seen', local: '' })
+    return { agree: false, folders, differences, truncated: false }
+  }
+
+  'get-status'() {
+    return {
+      instance: 'imapsync1', node: '1', node_ui_name: 'Main office',
+      services: [{ name: 'imapsync', active: true, failed: false, enabled: true }],
+      images: [{ name: 'ghcr.io/nethserver/imapsync:1.0.0', size: '24 MB', created: '' }],
+    }
+  }
+
+  'get-name'() {
+    return { name: 'Migration from the old server' }
+  }
+
+  'list-backup-repositories'() {
+    return { repositories: [{ id: 'r1', name: 'Backblaze' }] }
+  }
+
+  'list-backups'() {
+    return { backups: [{ id: 1, name: 'Every night', enabled: true, instances: [{ module_id: 'imapsync1', status: { success: true, end: seconds() - 30_000 } }] }] }
+  }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// One function per action. Questions are quiet; what changes something shows up among the
+// administrator's notifications. Lists go in one call: every call costs an audit row.
+import { runAction, type RunOptions } from '../bridge/action.ts'
+import type * as Json from './types.ts'
+
+const MINUTES = 60_000
+
+const ask = <T>(action: string, title: string, data: unknown = {}, options: Partial<RunOptions> = {}) =>
+  runAction<T>(action, data, { title, quiet: true, ...options })
+
+const act = <T>(action: string, title: string, data: unknown, options: Partial<RunOptions> = {}) =>
+  runAction<T>(action, data, { title, ...options })
+
+/** The tasks as the actions that take many expect them. */
+const refs = (tasks: Json.TaskRef[]) => ({
+  tasks: tasks.map(({ localuser, task_id }) => ({ localuser, task_id })),
+})
+
+const ref = ({ localuser, task_id }: Json.TaskRef) => ({ localuser, task_id })
+
+type Bulk = { results: Json.BulkResult[] }
+
+export const getConfiguration = (title: string) => ask<Json.Configuration>('get-configuration', title)
+
+export const configureModule = (title: string, input: Json.ConfigurationInput) =>
+  act<unknown>('configure-module', title, input, { timeout: 5 * MINUTES })
+
+export const listTasks = (title: string) => ask<Json.TaskList>('list-tasks', title)
+
+export const createTask = (title: string, input: Json.TaskInput) => act<unknown>('create-task', title, input)
+
+export const validateTask = (title: string, input: Json.TaskInput) =>
+  ask<Json.ConnectionReport>('validate-task', title, input)
+
+/** The remote folders of a stored task, or of one still being written. */
+export const listFolders = (title: string, task: Json.TaskRef | Json.TaskInput) =>
+  ask<Json.FolderList>('list-folders', title, task, { timeout: 3 * MINUTES })
+
+export const getProgress = (title: string, tasks?: Json.TaskRef[]) =>
+  ask<{ tasks: Json.Progress[] }>('get-progress', title, tasks ? refs(tasks) : {}, { timeout: 30_000 })
+
+export const startTasks = (title: string, tasks: Json.TaskRef[]) => act<Bulk>('start-task', title, refs(tasks))
+
+export const stopTasks = (title: string, tasks: Json.TaskRef[]) => act<Bulk>('stop-task', title, refs(tasks))
+
+export const deleteTasks = (title: string, tasks: Json.TaskRef[]) => act<Bulk>('delete-task', title, refs(tasks))
+
+export const updateTasks = (
+  title: string,
+  tasks: Json.TaskRef[],
+  changes: { cron?: string; remotepassword?: string },
+) => act<Bulk>('update-tasks', title, { ...refs(tasks), ...changes }, { timeout: 10 * MINUTES })
+
+export const importTasks = (
+  title: string,
+  mode: Json.ImportMode,
+  tasks: Json.ImportRow[],
+  onProgress: (percent: number) => void,
+) =>
+  runAction<Json.ImportSummary>('import-tasks', { mode, tasks }, {
+    title,
+    quiet: mode === 'check',
+    onProgress,
+    timeout: 60 * MINUTES,
+  })
+
+export const getLog = (title: string, task: Json.TaskRef) =>
+  ask<{ log_content: string; truncated: boolean }>('get-log', title, ref(task))
+
+export const listInformations = (title: string, task: Json.TaskRef) =>
+  ask<Json.Information>('list-informations', title, ref(task), { timeout: 5 * MINUTES })
+
+export const previewTask = (title: string, task: Json.TaskRef) =>
+  ask<Json.Preview>('preview-task', title, ref(task), { timeout: 30 * MINUTES })
+
+export const verifyTask = (title: string, task: Json.TaskRef, deep: boolean) =>
+  ask<Json.Verification>('verify-task', title, { ...ref(task), deep }, { timeout: 60 * MINUTES })
+
+export const getStatus = (title: string) => ask<Json.InstanceStatus>('get-status', title)
+
+export const getName = (title: string) => ask<{ name: string }>('get-name', title)
+
+export const listBackups = (title: string) =>
+  ask<{ backups: Json.Backup[] }>('list-backups', title, {}, { target: 'cluster' })
+
+export const listBackupRepositories = (title: string) =>
+  ask<{ repositories: unknown[] }>('list-backup-repositories', title, {}, { target: 'cluster' })

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The JSON of the module's actions.
+
+export type Security = '' | 'tls' | 'ssl'
+export type FolderMode = 'all' | 'inbox' | 'exclusion'
+export type RunState = 'idle' | 'queued' | 'running' | 'stopping'
+
+/** Names one task. */
+export interface TaskRef {
+  localuser: string
+  task_id: string
+}
+
+/** One entry of list-tasks. */
+export interface Task extends TaskRef {
+  remoteusername: string
+  remotehostname: string
+  remoteport: string
+  security: Security
+  delete_local: boolean
+  delete_remote: boolean
+  delete_remote_older: number
+  exclude: string
+  sieve_enabled: boolean
+  cron: string
+  foldersynchronization: FolderMode
+  service_running: boolean
+  last_sync_timestamp: number | null
+  last_sync_exit_code: number | null
+  has_log?: boolean
+  next_run?: number | null
+  last_sync_duration?: number | null
+  last_sync_messages?: number | null
+  last_sync_error?: string | null
+  state?: RunState
+  certificate?: string | null
+}
+
+export interface Mailbox {
+  name: string
+  label: string
+  value: string
+}
+
+export interface TaskList {
+  enabled_mailboxes: Mailbox[]
+  user_properties: Task[]
+}
+
+/** The fields of create-task. */
+export interface TaskInput extends TaskRef {
+  remoteusername: string
+  remotehostname: string
+  remotepassword: string
+  remoteport: number
+  security: Security
+  delete_local: boolean
+  delete_remote: boolean
+  delete_remote_older: number
+  exclude: string
+  sieve_enabled: boolean
+  cron: string
+  foldersynchronization: FolderMode
+  start?: boolean
+  certificate?: string
+}
+
+export interface Certificate {
+  subject: string
+  issuer: string
+  not_before: string | number
+  not_after: string | number
+  sha256: string
+  trusted: boolean
+}
+
+/** What validate-task found on one side. */
+export interface SideReport {
+  status: string
+  message?: string
+  tls?: { version: string; certificate?: Certificate | null } | null
+  greeting?: string | null
+  server?: string | null
+  capabilities?: string[]
+  seconds?: number
+}
+
+export interface ConnectionReport {
+  remote: SideReport
+  local: SideReport
+}
+
+export interface RemoteFolder {
+  name: string
+  messages: number
+  bytes: number
+  special_use: string | null
+  selectable: boolean
+  excluded: boolean
+}
+
+export interface FolderList {
+  folders?: RemoteFolder[]
+  messages?: number
+  bytes?: number
+  status?: string
+  message?: string
+}
+
+export interface Progress extends TaskRef {
+  state: RunState
+  folder?: string | null
+  folder_index?: number | null
+  folders?: number | null
+  messages_done?: number | null
+  messages_total?: number | null
+  bytes_done?: number | null
+  bytes_total?: number | null
+  rate?: number | null
+  seconds_left?: number | null
+  last_result?: unknown
+}
+
+export interface ParameterError {
+  parameter: string
+  error: string
+}
+
+export type ImportMode = 'check' | 'skip' | 'update'
+export type ImportResultKind = 'valid' | 'created' | 'updated' | 'skipped' | 'refused'
+
+export interface ImportResult extends Partial<TaskRef> {
+  row: number
+  result: ImportResultKind
+  errors?: ParameterError[]
+}
+
+export type ImportSummary = { results: ImportResult[] } & Record<
+  'created' | 'updated' | 'skipped' | 'refused' | 'valid',
+  number
+>
+
+/** One row of import-tasks. */
+export type ImportRow = Record<string, string | number | boolean>
+
+export interface BulkResult extends TaskRef {
+  result: string
+  error?: string | null
+  errors?: ParameterError[]
+}
+
+export interface FolderPreview {
+  remote: string
+  local: string
+  copy: number
+  bytes: number
+  flag: number
+  delete_local: number
+  delete_remote: number
+}
+
+export interface Preview extends Omit<FolderPreview, 'remote' | 'local'> {
+  folders: FolderPreview[]
+  warnings: string[]
+}
+
+export interface FolderVerification {
+  remote: string
+  local: string
+  remote_messages: number
+  local_messages: number
+  missing: number
+  extra: number
+  different: number
+}
+
+export interface Difference {
+  folder: string
+  uid: number | null
+  message_id: string | null
+  kind: 'missing' | 'extra' | 'size' | 'flags' | 'date' | 'content'
+  remote: unknown
+  local: unknown
+}
+
+export interface Verification {
+  agree: boolean
+  folders: FolderVerification[]
+  differences: Difference[]
+  truncated: boolean
+}
+
+export type Engine = 'auto' | 'imapsync' | 'native'
+
+export interface Configuration {
+  mail_server: string
+  mail_host: string
+  mail_server_URL: Mailbox[]
+  sync_engine?: Engine
+  engine_used?: string
+  engine_version?: string
+  max_concurrent_syncs?: number | null
+}
+
+export interface ConfigurationInput {
+  mail_server: string
+  mail_host: string
+  sync_engine?: Engine
+  max_concurrent_syncs?: number
+}
+
+export type Information =
+  | { status: false }
+  | ({ status: true } & Record<
+      'host1Folders' | 'host2Folders' | 'host1Messages' | 'host2Messages' | 'host1Sizes' | 'host2Sizes',
+      number
+    >)
+
+export interface InstanceStatus {
+  instance?: string
+  node?: string | number
+  node_ui_name?: string
+  services?: { name: string; active: boolean; failed: boolean; enabled?: boolean }[]
+  images?: { name: string; created?: string; size?: string }[]
+}
+
+export interface Backup {
+  id: number | string
+  name: string
+  enabled?: boolean
+  instances?: { module_id: string; status?: { success?: boolean; end?: number } | null }[]
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Numbers, sizes and times as the administrator's language writes them.
+
+const UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte']
+
+export function formatNumber(value: number, locale: string): string {
+  return new Intl.NumberFormat(locale).format(value)
+}
+
+export function formatBytes(bytes: number, locale: string): string {
+  let value = bytes
+  let unit = 0
+  while (value >= 1000 && unit < UNITS.length - 1) {
+    value /= 1000
+    unit++
+  }
+  return new Intl.NumberFormat(locale, {
+    style: 'unit',
+    unit: UNITS[unit],
+    unitDisplay: unit === 0 ? 'long' : 'short',
+    maximumFractionDigits: value < 10 && unit > 0 ? 1 : 0,
+  }).format(value)
+}
+
+export function formatDateTime(seconds: number, locale: string): string {
+  return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' }).format(seconds * 1000)
+}
+
+/** `12 s`, `3 min 5 s`, `2 h 10 min`. */
+export function formatDuration(seconds: number, locale: string): string {
+  const rounded = Math.max(0, Math.round(seconds))
+  const parts: [number, string][] =
+    rounded >= 3600
+      ? [[Math.floor(rounded / 3600), 'hour'], [Math.floor((rounded % 3600) / 60), 'minute']]
+      : rounded >= 60
+        ? [[Math.floor(rounded / 60), 'minute'], [rounded % 60, 'second']]
+        : [[rounded, 'second']]
+  return parts
+    .filter(([value], at) => at === 0 || value > 0)
+    .map(([value, unit]) =>
+      new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'short' }).format(value),
+    )
+    .join(' ')
+}
+
+/** `in 5 minutes`, `3 hours ago`. */
+export function formatRelative(seconds: number, now: number, locale: string): string {
+  const delta = seconds - now
+  const size = Math.abs(delta)
+  const [divisor, unit]: [number, Intl.RelativeTimeFormatUnit] =
+    size < 60 ? [1, 'second'] : size < 5400 ? [60, 'minute'] : size < 129_600 ? [3600, 'hour'] : [86_400, 'day']
+  return new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(Math.round(delta / divisor), unit)
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What the list of tasks shows: states, search, filters, order, pages.
+import type { Progress, Task, TaskRef } from '../api/types.ts'
+import { nextRun } from './schedule.ts'
+
+export const STATES = ['running', 'queued', 'stopping', 'ok', 'failed', 'stopped', 'never'] as const
+export type State = (typeof STATES)[number]
+
+export const SORT_KEYS = ['localuser', 'remote', 'state', 'last', 'next', 'messages'] as const
+export type SortKey = (typeof SORT_KEYS)[number]
+
+/** Exit codes of a run that an administrator stopped. */
+const STOPPED = new Set([6, 143])
+
+export const keyOf = (task: TaskRef): string => `${task.localuser}/${task.task_id}`
+
+export const sameTask = (one: TaskRef, other: TaskRef): boolean =>
+  one.localuser === other.localuser && one.task_id === other.task_id
+
+/** The state shown to people: what runs, else how the last run ended. */
+export function stateOf(task: Task, progress?: Progress): State {
+  const run = progress?.state ?? task.state ?? (task.service_running ? 'running' : 'idle')
+  if (run !== 'idle') return run
+  if (task.last_sync_exit_code === null || task.last_sync_exit_code === undefined) return 'never'
+  if (task.last_sync_exit_code === 0) return 'ok'
+  return STOPPED.has(task.last_sync_exit_code) ? 'stopped' : 'failed'
+}
+
+/** Exit codes that name a cause; the actions' own key is preferred when there is one. */
+const CAUSES: Record<number, string> = {
+  10: 'remote_unreachable',
+  101: 'remote_unreachable',
+  102: 'local_server_unreachable',
+  12: 'SSL_encryption_error',
+  16: 'bad_user_credentials',
+  161: 'bad_user_credentials',
+  162: 'local_login_refused',
+  66: 'task_not_found',
+  111: 'run_with_errors',
+  112: 'run_with_errors',
+  113: 'over_quota',
+  114: 'append_failed',
+  115: 'fetch_failed',
+  116: 'create_folder_failed',
+  117: 'select_folder_failed',
+  118: 'transfer_limit',
+  119: 'virus_found',
+}
+
+/** The key of the reason why the last run failed. */
+export const failureOf = (task: Task): string =>
+  task.last_sync_error || CAUSES[task.last_sync_exit_code ?? 0] || 'run_failed'
+
+/** The share that is done, 0 to 100, or null while nobody knows. */
+export function percentOf(progress: Progress | undefined): number | null {
+  const bytes = ratio(progress?.bytes_done, progress?.bytes_total)
+  return bytes ?? ratio(progress?.messages_done, progress?.messages_total)
+}
+
+function ratio(done: number | null | undefined, total: number | null | undefined): number | null {
+  if (!total || done === null || done === undefined) return null
+  return Math.min(100, Math.floor((done / total) * 100))
+}
+
+/** A row of the table. */
+export interface Entry {
+  key: string
+  task: Task
+  state: State
+  progress: Progress | undefined
+  next: number | null
+  haystack: string
+}
+
+export function entriesOf(tasks: Task[], progress: Map<string, Progress>, now: number): Entry[] {
+  return tasks.map((task) => {
+    const key = keyOf(task)
+    const current = progress.get(key)
+    return {
+      key,
+      task,
+      state: stateOf(task, current),
+      progress: current,
+      next: task.next_run !== undefined ? task.next_run : nextRun(task.cron, now),
+      haystack: `${task.localuser} ${task.remoteusername} ${task.remotehostname}`.toLowerCase(),
+    }
+  })
+}
+
+/** What the administrator wants to see; all of it is kept in the address. */
+export interface View {
+  search: string
+  state: string
+  host: string
+  schedule: string
+  sort: SortKey
+  descending: boolean
+  page: number
+  size: number
+}
+
+export const PAGE_SIZES = [25, 50, 100, 200]
+
+export function viewFrom(query: Record<string, string>): View {
+  const size = Number(query.size)
+  return {
+    search: query.q ?? '',
+    state: query.state ?? '',
+    host: query.host ?? '',
+    schedule: query.schedule ?? '',
+    sort: SORT_KEYS.find((key) => key === query.sort) ?? 'localuser',
+    descending: query.dir === 'desc',
+    page: Math.max(1, Math.floor(Number(query.p)) || 1),
+    size: PAGE_SIZES.includes(size) ? size : PAGE_SIZES[0]!,
+  }
+}
+
+export function queryFrom(view: View): Record<string, string> {
+  return {
+    q: view.search,
+    state: view.state,
+    host: view.host,
+    schedule: view.schedule,
+    sort: view.sort === 'localuser' ? '' : view.sort,
+    dir: view.descending ? 'desc' : '',
+    p: view.page === 1 ? '' : String(view.page),
+    size: view.size === PAGE_SIZES[0] ? '' : String(view.size),
+  }
+}
+
+export const isFiltered = (view: View): boolean =>
+  [view.search, view.state, view.host, view.schedule].some((value) => value !== '')
+
+export function filterEntries(entries: Entry[], view: View): Entry[] {
+  const words = view.search.toLowerCase().split(/\s+/).filter(Boolean)
+  return entries.filter(
+    ({ task, state, haystack }) =>
+      (view.state === '' || view.state === state || (view.state === 'active' && isActive(state))) &&
+      (view.host === '' || view.host === task.remotehostname) &&
+      (view.schedule === '' || view.schedule === (task.cron === '' ? 'manual' : task.cron)) &&
+      words.every((word) => haystack.includes(word)),
+  )
+}
+
+export const isActive = (state: State): boolean => state === 'running' || state === 'queued' || state === 'stopping'
+
+export function sortEntries(entries: Entry[], sort: SortKey, descending: boolean, locale: string): Entry[] {
+  const collator = new Intl.Collator(locale, { numeric: true })
+  const text = (pick: (entry: Entry) => string) => (one: Entry, other: Entry) =>
+    collator.compare(pick(one), pick(other))
+  const number = (pick: (entry: Entry) => number | null | undefined) => (one: Entry, other: Entry) =>
+    (pick(one) ?? -1) - (pick(other) ?? -1)
+  const orders: Record<SortKey, (one: Entry, other: Entry) => number> = {
+    localuser: text((entry) => entry.task.localuser),
+    remote: text((entry) => `${entry.task.remoteusername} ${entry.task.remotehostname}`),
+    state: number((entry) => STATES.indexOf(entry.state)),
+    last: number((entry) => entry.task.last_sync_timestamp),
+    next: number((entry) => entry.next),
+    messages: number((entry) => entry.task.last_sync_messages),
+  }
+  const order = orders[sort]
+  return [...entries].sort((one, other) => (descending ? order(other, one) : order(one, other)))
+}
+
+export function countStates(entries: Entry[]): Record<State, number> {
+  const counts = Object.fromEntries(STATES.map((state) => [state, 0])) as Record<State, number>
+  for (const { state } of entries) counts[state]++
+  return counts
+}
+
+/** The values that occur, in order. */
+export const distinct = (values: string[], locale: string): string[] =>
+  [...new Set(values)].sort(new Intl.Collator(locale, { numeric: true }).compare)

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { compileMessages, loadLocale } from '../build/locales.ts'
+
+type Tree = { [key: string]: string | Tree }
+const folder = fileURLToPath(new URL('../src/i18n', import.meta.url))
+const read = (locale: string) => JSON.parse(readFileSync(join(folder, `${locale}.json`), 'utf8')) as Tree
+const flatten = (tree: Tree, path = ''): [string, string][] =>
+  Object.entries(tree).flatMap(([key, value]) => (typeof value === 'string' ? [[path + key, value] as [string, string]] : flatten(value, `${path}${key}.`)))
+
+const english = new Map(flatten(read('en')))
+const others = ['it', 'de', 'fr', 'es']
+const placeholders = (text: string) => [...new Set(text.match(/\{\w+\}/g) ?? [])].sort()
+const forms = (text: string) => text.split(' | ').length
+
+describe.each(others)('%s', (locale) => {
+  const messages = new Map(flatten(read(locale)))
+  it('has every message and none besides', () => expect([...messages.keys()]).toEqual([...english.keys()]))
+  it('has the same placeholders and plural forms', () => {
+    for (const [key, text] of messages) {
+      expect(placeholders(text), key).toEqual(placeholders(english.get(key)!))
+      expect(forms(text), key).toBe(forms(english.get(key)!))
+      expect(text.trim(), key).toBe(text)
+    }
+  })
+  it('is translated', () => {
+    const words = (text: string) => new Set(text.replace(/\{\w+\}/g, '').match(/\p{L}{4,}/gu)?.map((word) => word.replace(/s$/, '')))
+    const same = [...messages].filter(([key, text]) => text === english.get(key) && words(text).size > 1)
+    expect(same).toEqual([])
+  })
+})
+
+// The source is searched for calls with a literal, and for calls with the beginning of a name.
+const sources = readdirSync(fileURLToPath(new URL('../src', import.meta.url)), { recursive: true, encoding: 'utf8' })
+  .filter((name) => /\.(vue|ts)$/.test(name))
+  .map((name) => readFileSync(fileURLToPath(new URL(`../src/${name}`, import.meta.url)), 'utf8'))
+  .join('\n')
+const names = [...english.keys()]
+const literal = new Set([...sources.matchAll(/['"`]([a-z_]+(?:\.[\w-]+)+)['"`]/g)].map((match) => match[1]!))
+const asked = [...sources.matchAll(/\b(t|tn|common)\(\s*['"]([\w.-]+)['"]/g)].map((match) => (match[1] === 'common' ? `common.${match[2]}` : match[2]!))
+const begun = [...sources.matchAll(/`([a-z_]+\.[\w.-]*)\$\{[^`]*?\}([\w.-]*)`/g)].map((match) => new RegExp(`^${match[1]!.replaceAll('.', '\\.')}.+${match[2]!.replaceAll('.', '\\.')}$`))
+
+it('misses no message that the page asks for', () => {
+  expect(asked.filter((name) => !english.has(name))).toEqual([])
+  expect(begun.filter((pattern) => !names.some((name) => pattern.test(name))).map(String)).toEqual([])
+})
+
+it('has no message that nobody asks for', () => {
+  const used = new Set([...asked, ...literal])
+  expect(names.filter((name) => !used.has(name) && !begun.some((pattern) => pattern.test(name)))).toEqual([])
+})
+
+it('knows a word for every refusal that the form or the import makes', () => {
+  const keys = [...sources.matchAll(/(?:error: |refuse\('\w+', |return )'(\w+_(?:required|invalid|with_\w+|too_\w+|duplicate|exists))'/g)].map((match) => match[1]!)
+  expect(keys.length).toBeGreaterThan(10)
+  expect(keys.filter((key) => !english.has(`error.${key}`))).toEqual([])
+})
+
+it('compiles every message of every language', () => {
+  for (const locale of ['en', ...others]) expect(() => loadLocale(folder, locale)).not.toThrow()
+  expect(() => compileMessages({ broken: 'a {b' })).toThrow(/message broken/)
+})
