@@ -23,6 +23,19 @@ robot() {
     "$venv/bin/python" -m robot --outputdir tests/outputs "$@"
 }
 
+# The web page: its units, then the page itself in a browser.
+page() {
+    need_node
+    need_packages chromium=chromium
+    (
+        cd ui
+        npm install --no-save --silent --no-fund --no-audit
+        npm test
+        npm run --silent build
+        npm run --silent e2e
+    )
+}
+
 here() {
     need_sandbox_packages
     # The sandbox installs the module from exactly what would go into the image.
@@ -33,6 +46,7 @@ here() {
     if compgen -G 'tests/*.robot' > /dev/null; then
         SANDBOX_PROGRAM=$PWD/target/debug/sandbox robot tests/
     fi
+    page
 }
 
 case "${1:-}" in
