@@ -100,15 +100,16 @@ pub async fn preview(shared: &Shared) -> Result<Preview, Failure> {
         )
         .await?;
     }
-    let recorder = shared.recorder.borrow();
-    preview.delete_local = recorder.report.deleted_local;
-    preview.warnings = recorder
-        .report
-        .problems
-        .iter()
-        .map(|problem| format!("{}: {}", problem.folder, problem.reason))
-        .collect();
-    drop(recorder);
+    {
+        let recorder = shared.recorder.borrow();
+        preview.delete_local = recorder.report.deleted_local;
+        preview.warnings = recorder
+            .report
+            .problems
+            .iter()
+            .map(|problem| format!("{}: {}", problem.folder, problem.reason))
+            .collect();
+    }
     let Lines { remote, local } = lines;
     tokio::join!(remote.logout(), local.logout());
     Ok(preview)
