@@ -229,7 +229,7 @@ pub async fn side(
 }
 
 /// An inbox of another UIDVALIDITY is another mailbox: what is remembered of the former one is void.
-fn guard_replaced_mailbox(shared: &Shared, pairs: &[Pair]) -> Result<(), Failure> {
+pub(super) fn guard_replaced_mailbox(shared: &Shared, pairs: &[Pair]) -> Result<(), Failure> {
     let Some(inbox) = pairs.iter().find(|pair| pair.local.is_inbox()) else {
         return Ok(());
     };
@@ -252,7 +252,7 @@ fn guard_replaced_mailbox(shared: &Shared, pairs: &[Pair]) -> Result<(), Failure
 
 /// A run that was killed may have left commands that the server is still working on. It gets the time it needs, so that
 /// the comparison sees their outcome.
-async fn settle_after_crash(shared: &Shared, local: &mut Session) -> Result<(), Failure> {
+pub(super) async fn settle_after_crash(shared: &Shared, local: &mut Session) -> Result<(), Failure> {
     let unfinished = {
         let state = shared.state.borrow();
         let cut_off = state.meta("running")?.as_deref() == Some("1");
@@ -279,7 +279,7 @@ async fn settle_after_crash(shared: &Shared, local: &mut Session) -> Result<(), 
 }
 
 /// Makes the local folder if need be and compares; `None` when there is nothing to do.
-async fn prepare(
+pub(super) async fn prepare(
     shared: &Shared,
     index: usize,
     mut pair: Pair,
