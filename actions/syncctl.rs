@@ -9,7 +9,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches as _, Subcommand};
 use ns8_imapsync::sync::account::{Account, Failure};
 use ns8_imapsync::sync::check::{self, Finding};
 use ns8_imapsync::sync::folders::Selection;
-use ns8_imapsync::sync::run::{self, Destination, Outcome};
+use ns8_imapsync::sync::run::{self, Destination, Outcome, Settings};
 use ns8_imapsync::sync::{Engine, Exit, count, stop, verify};
 use ns8_imapsync::task::{
     Exclusions, FolderMode, Layout, LocalUser, Port, RemoteHost, SecretString, Security, Store, TaskName,
@@ -69,6 +69,8 @@ enum Verb {
         /// The task, <localuser>_<task_id>, or - for stdin
         name: String,
     },
+    /// Tells which engine runs use, and its version, as JSON
+    Engine,
 }
 
 /// The verbs and what they act on.
@@ -94,6 +96,7 @@ pub fn run(matches: &ArgMatches) -> ExitCode {
         Verb::Validation { name } => validation(&store, &name),
         Verb::ListInformations { name } => named(&name).and_then(|name| informations(&store, &name)),
         Verb::ListFolders { name } => list_folders(&store, &name),
+        Verb::Engine => engine(),
     };
     done.unwrap_or_else(|failure| {
         tell(&format!("syncctl: {}", failure.message), true);
@@ -133,7 +136,15 @@ fn start(store: &Store, name: &TaskName) -> Done {
     if !store.path(name, "env").exists() {
         return Err(no_input(format!("there is no task {name}")));
     }
-    match run::run(store, name, destination().as_ref(), Engine::Native, None).map_err(failed)? {
+    match run::run(
+        store,
+        name,
+        destination().as_ref(),
+        &Settings::of_instance(),
+        None,
+    )
+    .map_err(failed)?
+    {
         Outcome::AlreadyRunning => {
             tell(&format!("{name}: already running"), false);
             Ok(ExitCode::SUCCESS)
@@ -167,6 +178,11 @@ fn halt(store: &Store, name: &TaskName) -> Done {
 fn status(store: &Store, name: &TaskName) -> Done {
     let running = store.is_busy(name).map_err(failed)?;
     print(if running { "Running" } else { "Stopped" })
+}
+
+fn engine() -> Done {
+    let engine = Engine::choose(Settings::of_instance().engine.as_deref())?;
+    print_json(&json!({"engine": engine.name(), "version": engine.version()?}))
 }
 
 fn validation(store: &Store, name: &str) -> Done {

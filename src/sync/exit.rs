@@ -8,8 +8,12 @@ pub enum Exit {
     Ok,
     /// Something that has no code of its own.
     CatchAll,
+    /// A server cannot be reached.
+    Connection,
     /// TLS could not be agreed on.
     TlsFailure,
+    /// A server refused the login.
+    Authentication,
     /// No such task, or it cannot be read.
     NoInput,
     /// The remote server cannot be reached.
@@ -18,6 +22,8 @@ pub enum Exit {
     ConnectionHost2,
     /// Errors of several kinds.
     WithErrors,
+    /// So many errors that the rest was given up.
+    TooManyErrors,
     /// The local mailbox is full.
     OverQuota,
     /// Messages were refused by the local server.
@@ -28,6 +34,10 @@ pub enum Exit {
     CreateErrors,
     /// Folders could not be opened.
     SelectErrors,
+    /// A limit of bytes was reached.
+    TransferExceeded,
+    /// The local server took a message for a virus.
+    AppendVirus,
     /// Stopped by a signal.
     Stopped,
     /// The remote server refused the login.
@@ -42,16 +52,21 @@ impl Exit {
         match self {
             Self::Ok => 0,
             Self::CatchAll => 1,
+            Self::Connection => 10,
             Self::TlsFailure => 12,
+            Self::Authentication => 16,
             Self::NoInput => 66,
             Self::ConnectionHost1 => 101,
             Self::ConnectionHost2 => 102,
             Self::WithErrors => 111,
+            Self::TooManyErrors => 112,
             Self::OverQuota => 113,
             Self::AppendErrors => 114,
             Self::FetchErrors => 115,
             Self::CreateErrors => 116,
             Self::SelectErrors => 117,
+            Self::TransferExceeded => 118,
+            Self::AppendVirus => 119,
             Self::Stopped => 143,
             Self::AuthenticationUser1 => 161,
             Self::AuthenticationUser2 => 162,
@@ -63,16 +78,21 @@ impl Exit {
         match self {
             Self::Ok => "EX_OK",
             Self::CatchAll => "EXIT_CATCH_ALL",
+            Self::Connection => "EXIT_CONNECTION_FAILURE",
             Self::TlsFailure => "EXIT_TLS_FAILURE",
+            Self::Authentication => "EXIT_AUTHENTICATION_FAILURE",
             Self::NoInput => "EX_NOINPUT",
             Self::ConnectionHost1 => "EXIT_CONNECTION_FAILURE_HOST1",
             Self::ConnectionHost2 => "EXIT_CONNECTION_FAILURE_HOST2",
             Self::WithErrors => "EXIT_WITH_ERRORS",
+            Self::TooManyErrors => "EXIT_WITH_ERRORS_MAX",
             Self::OverQuota => "EXIT_OVERQUOTA",
             Self::AppendErrors => "EXIT_ERR_APPEND",
             Self::FetchErrors => "EXIT_ERR_FETCH",
             Self::CreateErrors => "EXIT_ERR_CREATE",
             Self::SelectErrors => "EXIT_ERR_SELECT",
+            Self::TransferExceeded => "EXIT_TRANSFER_EXCEEDED",
+            Self::AppendVirus => "EXIT_ERR_APPEND_VIRUS",
             Self::Stopped => "EXIT_BY_SIGNAL",
             Self::AuthenticationUser1 => "EXIT_AUTHENTICATION_FAILURE_USER1",
             Self::AuthenticationUser2 => "EXIT_AUTHENTICATION_FAILURE_USER2",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Moving mail from host1 (remote) to host2 (local).
 //!
-//! - [`run`]: one run of a task: lock, log, status; an [`Engine`] does the moving.
+//! - [`run`]: one run of a task: lock, log, status; an [`engine`] does the moving.
 //! - [`native`]: the native engine, phase by phase: list, [`folders`] (selection and names), [`compare`], [`copy`]
 //!   ([`fetch`], [`append`]), [`flags`], [`after`] (Sieve, `\Seen`), [`deletions`].
 //! - [`imapsync`]: stock imapsync as the engine, and what it cannot do done for it.
@@ -21,6 +21,7 @@ pub mod compare;
 pub mod copy;
 pub mod count;
 pub mod deletions;
+pub mod engine;
 pub mod exit;
 pub mod fetch;
 pub mod flags;
@@ -37,5 +38,5 @@ pub mod state;
 pub mod stop;
 pub mod verify;
 
+pub use engine::Engine;
 pub use exit::Exit;
-pub use run::Engine;

@@ -252,7 +252,7 @@ pub fn guard_replaced_mailbox(shared: &Shared, pairs: &[Pair]) -> Result<(), Fai
 
 /// A run that was killed may have left commands that the server is still working on. It gets the time it needs, so that
 /// the comparison sees their outcome.
-async fn settle_after_crash(shared: &Shared, local: &mut Session) -> Result<(), Failure> {
+pub(super) async fn settle_after_crash(shared: &Shared, local: &mut Session) -> Result<(), Failure> {
     let unfinished = {
         let state = shared.state.borrow();
         let cut_off = state.meta("running")?.as_deref() == Some("1");

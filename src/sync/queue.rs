@@ -7,7 +7,6 @@
 //! nothing that a crash could leave wrong and no process that keeps the order.
 
 use std::fs::{self, File, OpenOptions};
-use std::future::Future;
 use std::io;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -185,22 +184,6 @@ fn memory() -> Option<u64> {
     machine.into_iter().chain(container).min()
 }
 
-/// Waits for the turn of `ticket` unless `stop` comes first.
-///
-/// # Errors
-/// Whatever the file system says; `Ok(false)` when `stop` came first.
-pub async fn turn_or_stop(
-    queue: &Queue,
-    ticket: &Ticket,
-    stop: impl Future<Output = ()>,
-) -> io::Result<bool> {
-    tokio::select! {
-        biased;
-        () = stop => Ok(false),
-        turn = queue.turn(ticket) => turn.map(|()| true),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::process::{Child, Command, Stdio};
@@ -306,20 +289,6 @@ mod tests {
         // The dead ticket is still a file; the next draw sweeps it away.
         let next = queue.draw().unwrap();
         assert_eq!(queue.numbers().unwrap(), [ticket.number, next.number]);
-    }
-
-    #[test]
-    fn a_wait_can_be_ended() {
-        let folder = tempfile::tempdir().unwrap();
-        let queue = queue(folder.path(), 1);
-        let _working = queue.draw().unwrap();
-        let waiting = queue.draw().unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .unwrap();
-        let stop = async { tokio::time::sleep(Duration::from_millis(20)).await };
-        assert!(!runtime.block_on(turn_or_stop(&queue, &waiting, stop)).unwrap());
     }
 
     #[test]

@@ -12,25 +12,22 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
 use super::account::{Account, Failure, LocalServer};
+use super::engine::{self, Engine};
 use super::exit::Exit;
+use super::imapsync::{self, log::Copied};
 use super::job::{Job, Shared};
 use super::native;
 use super::preview::{self, Preview};
+use super::queue::{self, Queue, Ticket};
 use super::recorder::{Recorder, Watcher};
 use super::state::State;
 use crate::error::Key;
 use crate::files;
 use crate::task::lock::Holder;
+use crate::task::progress::State as ProgressState;
 use crate::task::report::Report;
 use crate::task::status::Status;
 use crate::task::{Store, Task, TaskName};
-
-/// What moves the mail of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Engine {
-    /// The one in here.
-    Native,
-}
 
 /// How an attempt to run ended.
 pub enum Outcome {
@@ -58,7 +55,7 @@ pub fn run(
     store: &Store,
     name: &TaskName,
     destination: Option<&Destination>,
-    engine: Engine,
+    settings: &Settings,
     watcher: Option<Watcher>,
 ) -> crate::error::Result<Outcome> {
     let Some(mut lock) = store.acquire(name, Duration::from_millis(200))? else {
@@ -72,15 +69,28 @@ pub fn run(
         format!("{}\n", holder.pid).as_bytes(),
         0o644,
     )?;
-    let log = File::options()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(store.path(name, "log"))
-        .map_err(|error| anyhow::Error::new(error).context(format!("cannot write {name}.log")))?;
+    let ticket = match wait(store, name, settings) {
+        Ok(ticket) => ticket,
+        Err(failure) => {
+            clear(store, name)?;
+            if failure.exit != Exit::Stopped {
+                return Err(anyhow::anyhow!("cannot wait for a turn: {}", failure.message).into());
+            }
+            return Ok(Outcome::Ended {
+                exit: failure.exit,
+                report: Box::new(Report {
+                    exit_code: i32::from(failure.exit.code()),
+                    exit_name: failure.exit.name().to_owned(),
+                    ..Report::default()
+                }),
+            });
+        }
+    };
+    let former = imapsync::leftover(&store.path(name, "log"));
+    let log = open_log(store, name)?;
+    let ours = log.try_clone()?;
     let mut recorder = Recorder::new(
-        Box::new(LineBuffered(BufWriter::new(log))),
+        Box::new(LineBuffered(BufWriter::new(ours))),
         Some(store.path(name, "progress")),
     );
     if let Some(watcher) = watcher {
@@ -88,12 +98,87 @@ pub fn run(
     }
     recorder.write_progress();
     let recorder = Rc::new(RefCell::new(recorder));
-    let outcome = block_on(attempt(store, name, destination, engine, &recorder));
+    let files = RunFiles {
+        log,
+        lock: lock.share()?,
+        former,
+    };
+    let outcome = block_on(attempt(store, name, destination, settings, files, &recorder));
     let ended = conclude(store, name, &recorder, outcome);
-    files::remove(&store.path(name, "progress"))?;
-    files::remove(&store.path(name, "pid"))?;
+    clear(store, name)?;
+    drop(ticket);
     drop(lock);
     ended
+}
+
+/// What a run is given beside its task.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// `SYNC_ENGINE`.
+    pub engine: Option<String>,
+    /// `MAX_CONCURRENT_SYNCS`.
+    pub at_once: Option<String>,
+}
+
+impl Settings {
+    /// The settings of the instance.
+    pub fn of_instance() -> Self {
+        Self {
+            engine: engine::setting("SYNC_ENGINE"),
+            at_once: engine::setting("MAX_CONCURRENT_SYNCS"),
+        }
+    }
+}
+
+/// What stays open for the whole run.
+struct RunFiles {
+    /// To append to.
+    log: File,
+    /// Another handle on the lock.
+    lock: File,
+    /// What the former log said was copied into the inbox.
+    former: Vec<Copied>,
+}
+
+/// Waits until fewer runs than allowed are at work; a signal ends the wait.
+fn wait(store: &Store, name: &TaskName, settings: &Settings) -> Result<Ticket, Failure> {
+    let queue = Queue::new(
+        &store.folder().join(".queue"),
+        queue::runs_at_once(settings.at_once.as_deref()),
+    );
+    let failed = |error: std::io::Error| Failure::local(error.to_string());
+    let ticket = queue.draw().map_err(failed)?;
+    if queue.places_before(&ticket).map_err(failed)? > 0 {
+        let mut waiting = Recorder::new(Box::new(std::io::sink()), Some(store.path(name, "progress")));
+        waiting.progress.state = ProgressState::Queued;
+        waiting.write_progress();
+        block_on(async { queue.turn(&ticket).await.map_err(failed) })?;
+    }
+    Ok(ticket)
+}
+
+/// An empty log. imapsync writes to it too, so everybody appends.
+fn open_log(store: &Store, name: &TaskName) -> crate::error::Result<File> {
+    let open = || {
+        let log = File::options()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(store.path(name, "log"))?;
+        log.set_len(0)?;
+        Ok(log)
+    };
+    open().map_err(|error: std::io::Error| {
+        anyhow::Error::new(error)
+            .context(format!("cannot write {name}.log"))
+            .into()
+    })
+}
+
+/// Removes what is there only while a run is.
+fn clear(store: &Store, name: &TaskName) -> std::io::Result<()> {
+    files::remove(&store.path(name, "progress"))?;
+    files::remove(&store.path(name, "pid"))
 }
 
 /// Every line reaches the file at once, so that the log can be followed.
@@ -114,7 +199,7 @@ impl Write for LineBuffered {
 }
 
 /// Drives a future to its end on this thread, stopped by SIGTERM or SIGINT.
-fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -146,11 +231,13 @@ async fn attempt(
     store: &Store,
     name: &TaskName,
     destination: Option<&Destination>,
-    engine: Engine,
+    settings: &Settings,
+    files: RunFiles,
     recorder: &Rc<RefCell<Recorder>>,
 ) -> Result<(), Failure> {
     let task = load(store, name)?;
     let job = job(store, name, &task, destination)?;
+    let engine = Engine::choose(settings.engine.as_deref())?;
     {
         let mut recorder = recorder.borrow_mut();
         let version = env!("CARGO_PKG_VERSION");
@@ -170,8 +257,19 @@ async fn attempt(
         state: Rc::new(RefCell::new(state)),
         recorder: recorder.clone(),
     };
-    let moved = match engine {
+    imapsync::chores::recover(&shared, &files.former)?;
+    let moved = match &engine {
         Engine::Native => native::sync(&shared).await,
+        Engine::Imapsync(program) => {
+            let order = imapsync::Order {
+                program,
+                task: &task,
+                folder: store.folder(),
+                log: files.log,
+                lock: files.lock,
+            };
+            imapsync::sync(&shared, order).await
+        }
     };
     pin(store, name, &shared.job, recorder)?;
     moved

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Ending a run from outside: TERM, a time of grace, KILL; back when it is really gone.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -22,7 +25,9 @@ pub fn stop(store: &Store, name: &TaskName) -> crate::error::Result<bool> {
         let mut told = None;
         while store.is_busy(name)? {
             // The lock is taken before the holder writes its name into it.
-            let holder = Holder::announced(&store.path(name, "lock")).filter(|holder| holder.is_alive());
+            let lock = store.path(name, "lock");
+            let holder = Holder::announced(&lock).filter(|holder| holder.is_alive());
+            let holder = holder.or_else(|| orphan(&lock));
             if let Some(holder) = holder
                 && told != Some(holder)
                 && let Some(pid) = Pid::from_raw(holder.pid)
@@ -41,4 +46,14 @@ pub fn stop(store: &Store, name: &TaskName) -> crate::error::Result<bool> {
         }
     }
     Err(anyhow::anyhow!("the run of {name} does not end").into())
+}
+
+/// The imapsync that a killed run has left behind: it holds the lock as its standard input.
+fn orphan(lock: &Path) -> Option<Holder> {
+    let identity = |path: &Path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+    let lock = identity(lock)?;
+    let processes = fs::read_dir("/proc").ok()?.flatten();
+    let mut pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let pid = pids.find(|pid| identity(Path::new(&format!("/proc/{pid}/fd/0"))) == Some(lock))?;
+    Holder::of(pid)
 }

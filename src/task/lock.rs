@@ -78,6 +78,14 @@ impl TaskLock {
             .write_all(format!("{} {}\n", holder.pid, holder.started).as_bytes())
     }
 
+    /// Another handle on the same lock, which is given back when both are gone: for a child that works under it.
+    ///
+    /// # Errors
+    /// When the process may open no more files.
+    pub fn share(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
     /// Where the lock lives.
     pub fn path(&self) -> &Path {
         &self.path

@@ -1,5 +1,301 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Stock imapsync as an engine: its command line, and what its log says.
+//! Stock imapsync as an engine.
+//!
+//! [`command`]: its command line · [`child`]: its process · [`log`]: what its log says · [`chores`]: what is done
+//! natively around it.
 
+pub mod child;
+pub mod chores;
 pub mod command;
 pub mod log;
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::ExitStatus;
+use std::time::{Duration, SystemTime};
+
+use self::child::Running;
+use self::command::Surroundings;
+use self::log::{Copied, Reader, Story};
+use super::account::Failure;
+use super::exit::Exit;
+use super::job::Shared;
+use crate::error::Key;
+use crate::imap::{Mailbox, Trust};
+use crate::task::Task;
+use crate::task::report::{Folder, Messages};
+
+/// How often the log is read for progress.
+const PACE: Duration = Duration::from_millis(200);
+
+/// What a run by imapsync needs beside the job.
+#[derive(Debug)]
+pub struct Order<'a> {
+    /// The program.
+    pub program: &'a Path,
+    /// The task.
+    pub task: &'a Task,
+    /// The folder of the tasks' files.
+    pub folder: &'a Path,
+    /// The log, opened to append.
+    pub log: File,
+    /// Another handle on the task's lock.
+    pub lock: File,
+}
+
+/// Runs imapsync, and does what it cannot do.
+pub async fn sync(shared: &Shared, order: Order<'_>) -> Result<(), Failure> {
+    chores::before(shared).await?;
+    let (story, status) = run(shared, order).await?;
+    tell(shared, &story);
+    let outcome = judge(&story, status);
+    if outcome
+        .as_ref()
+        .is_err_and(|failure| failure.exit == Exit::Stopped)
+    {
+        return outcome;
+    }
+    // Whatever has arrived is finished, even when the rest has not.
+    let skipped = shared.recorder.borrow().report.messages.skipped;
+    let finished = chores::after(shared, &copied_into_inbox(&story)).await;
+    shared.recorder.borrow_mut().report.messages.skipped = skipped;
+    outcome.and(finished)
+}
+
+/// What a log says was copied from the inbox; nothing when it is not there or another program's.
+pub fn leftover(log: &Path) -> Vec<Copied> {
+    let Ok(mut file) = File::open(log) else {
+        return vec![];
+    };
+    let mut reader = Reader::default();
+    let mut piece = vec![0; 64 * 1024];
+    while let Ok(length) = io::Read::read(&mut file, &mut piece) {
+        match piece.get(..length) {
+            Some(part) if !part.is_empty() => reader.feed(part),
+            _ => break,
+        }
+    }
+    copied_into_inbox(&reader.finish())
+}
+
+fn copied_into_inbox(story: &Story) -> Vec<Copied> {
+    let inbox = |name: &str| Mailbox::from_wire(name.as_bytes().to_vec()).is_inbox();
+    let folders = story
+        .folders
+        .iter()
+        .filter(|folder| inbox(&folder.remote) && inbox(&folder.local));
+    folders.flat_map(|folder| folder.copied.clone()).collect()
+}
+
+async fn run(shared: &Shared, order: Order<'_>) -> Result<(Story, ExitStatus), Failure> {
+    let Order {
+        program,
+        task,
+        folder,
+        log,
+        lock,
+    } = order;
+    let job = &shared.job;
+    let certificate = match &job.remote.endpoint.trust {
+        Trust::Pinned(sha256) => Some(sha256.as_str()),
+        Trust::Learn | Trust::Any => job
+            .remote
+            .first_met()
+            .map(|certificate| certificate.sha256.as_str()),
+    };
+    let around = Surroundings {
+        folder,
+        local_host: &job.local.endpoint.host,
+        local_port: job.local.endpoint.port,
+        certificate,
+        days: days(folder, task),
+    };
+    let arguments = command::arguments(task, &around);
+    let trouble = |what: &str, error: io::Error| Failure::local(format!("cannot {what}: {error}"));
+    let pid = folder.join(task.name().file("pid"));
+    // imapsync writes its own, and would take ours for that of another run.
+    crate::files::remove(&pid).map_err(|error| trouble("remove the pid file", error))?;
+    let reading = File::open(folder.join(task.name().file("log")));
+    let reading = reading.map_err(|error| trouble("read the log", error))?;
+    let mut read = log
+        .metadata()
+        .map_err(|error| trouble("read the log", error))?
+        .len();
+    let running = Running::start(program, &arguments, log, lock);
+    let mut running = running.map_err(|error| trouble(&format!("run {}", program.display()), error))?;
+    let mut reader = Reader::default();
+    loop {
+        // Asked before the log is read: what was said before the end is in there then.
+        let status = running
+            .status()
+            .map_err(|error| trouble("wait for imapsync", error))?;
+        read += follow(&reading, read, &mut reader).map_err(|error| trouble("read the log", error))?;
+        progress(shared, reader.story());
+        if let Some(status) = status {
+            return Ok((reader.finish(), status));
+        }
+        tokio::time::sleep(PACE).await;
+    }
+}
+
+/// How many days back imapsync has to look.
+fn days(folder: &Path, task: &Task) -> Option<u32> {
+    let path = folder.join(task.name().file("timestamp"));
+    let started = path.metadata().and_then(|file| file.modified()).ok()?;
+    command::days_since(
+        &std::fs::read_to_string(path).ok()?,
+        started,
+        SystemTime::now(),
+        task.folders,
+    )
+}
+
+/// Reads what the log has grown by.
+fn follow(log: &File, from: u64, reader: &mut Reader) -> io::Result<u64> {
+    let mut piece = vec![0; 64 * 1024];
+    let mut read = 0;
+    loop {
+        let length = log.read_at(&mut piece, from + read)?;
+        let Some(part) = piece.get(..length).filter(|part| !part.is_empty()) else {
+            return Ok(read);
+        };
+        reader.feed(part);
+        read += length as u64;
+    }
+}
+
+fn progress(shared: &Shared, story: &Story) {
+    let mut recorder = shared.recorder.borrow_mut();
+    let (done, total) = story.messages();
+    let progress = &mut recorder.progress;
+    progress.folder = story
+        .folders
+        .last()
+        .map(|folder| log::readable(&folder.remote))
+        .unwrap_or_default();
+    progress.folder_index = story.folder_index;
+    progress.folders = story.folders_wanted;
+    (progress.messages_done, progress.messages_total) = (done, total);
+    progress.bytes_done = story.bytes();
+    recorder.tick();
+}
+
+/// Takes over what the log says into the report.
+fn tell(shared: &Shared, story: &Story) {
+    let mut recorder = shared.recorder.borrow_mut();
+    let report = &mut recorder.report;
+    report.folders = story
+        .folders
+        .iter()
+        .map(|folder| {
+            let remote = log::readable(&folder.remote);
+            let failed = story
+                .problems
+                .iter()
+                .filter(|p| p.uid.is_some() && p.folder == remote)
+                .count() as u64;
+            let copied = folder.copied.len() as u64;
+            Folder {
+                local: log::readable(&folder.local),
+                copied,
+                skipped: folder.selected.saturating_sub(copied + failed),
+                failed,
+                bytes: folder.bytes(),
+                remote,
+                ..Folder::default()
+            }
+        })
+        .collect();
+    report.messages = Messages {
+        copied: story.copied(),
+        skipped: report.folders.iter().map(|folder| folder.skipped).sum(),
+        failed: story
+            .problems
+            .iter()
+            .filter(|problem| problem.uid.is_some())
+            .count() as u64,
+    };
+    report.bytes = story.bytes();
+    report.deleted_remote = story.totals.deleted_remote;
+    report.deleted_local = story.totals.deleted_local;
+    report.problems.extend(story.problems.iter().cloned());
+}
+
+/// What imapsync's end means.
+fn judge(story: &Story, status: ExitStatus) -> Result<(), Failure> {
+    let Some(code) = status.code() else {
+        let signal = status.signal().unwrap_or_default();
+        return Err(Failure::local(format!("imapsync was killed by signal {signal}")));
+    };
+    if code == 0 {
+        return match story.exit {
+            Some(_) => Ok(()),
+            None => Err(Failure::local(
+                "imapsync's log is not complete: is the disk full?",
+            )),
+        };
+    }
+    let name = story
+        .exit
+        .as_ref()
+        .map_or("it did not say why", |exit| exit.name.as_str());
+    let (exit, key) = meaning(code);
+    Err(Failure {
+        exit,
+        key,
+        message: format!("imapsync ended with {code} ({name})"),
+    })
+}
+
+/// The exit codes of imapsync that are shown to people (contract section 5).
+fn meaning(code: i32) -> (Exit, Option<Key>) {
+    match code {
+        6 => (Exit::Stopped, None),
+        10 => (Exit::Connection, Some(Key::CheckHostnameOrPort)),
+        12 => (Exit::TlsFailure, Some(Key::SslEncryptionError)),
+        16 => (Exit::Authentication, Some(Key::BadUserCredentials)),
+        101 => (Exit::ConnectionHost1, Some(Key::CheckHostnameOrPort)),
+        102 => (Exit::ConnectionHost2, Some(Key::LocalServerUnreachable)),
+        111 => (Exit::WithErrors, None),
+        112 => (Exit::TooManyErrors, None),
+        113 => (Exit::OverQuota, None),
+        114 => (Exit::AppendErrors, None),
+        115 => (Exit::FetchErrors, None),
+        116 => (Exit::CreateErrors, None),
+        117 => (Exit::SelectErrors, None),
+        118 => (Exit::TransferExceeded, None),
+        119 => (Exit::AppendVirus, None),
+        161 => (Exit::AuthenticationUser1, Some(Key::BadUserCredentials)),
+        162 => (Exit::AuthenticationUser2, Some(Key::LocalUserUnknown)),
+        _ => (Exit::CatchAll, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_keep_their_numbers() {
+        for code in [
+            10, 12, 16, 101, 102, 111, 112, 113, 114, 115, 116, 117, 118, 119, 161, 162,
+        ] {
+            assert_eq!(i32::from(meaning(code).0.code()), code);
+        }
+        assert_eq!(meaning(6).0, Exit::Stopped);
+        assert_eq!(meaning(254).0, Exit::CatchAll);
+    }
+
+    #[test]
+    fn an_end_that_the_log_does_not_tell_is_no_success() {
+        let told = Story::of(include_bytes!("fixtures/ok.log"));
+        assert!(judge(&told, ExitStatus::from_raw(0)).is_ok());
+        let cut = judge(&Story::default(), ExitStatus::from_raw(0)).unwrap_err();
+        assert!(cut.message.contains("disk full"), "{}", cut.message);
+        let killed = judge(&told, ExitStatus::from_raw(9)).unwrap_err();
+        assert_eq!(killed.message, "imapsync was killed by signal 9");
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Which engine moves the mail.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use super::account::Failure;
+
+/// What moves the mail of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The one in here.
+    Native,
+    /// Stock imapsync, found there.
+    Imapsync(PathBuf),
+}
+
+impl Engine {
+    /// The engine that the setting asks for: `imapsync`, `native`, or, with `auto` or none, imapsync where it is
+    /// installed.
+    ///
+    /// # Errors
+    /// When it is not there, or nobody knows it.
+    pub fn choose(setting: Option<&str>) -> Result<Self, Failure> {
+        let installed = which::which("imapsync").map(Self::Imapsync);
+        match setting.unwrap_or("auto") {
+            "auto" | "" => Ok(installed.unwrap_or(Self::Native)),
+            "native" => Ok(Self::Native),
+            "imapsync" => installed.map_err(|_| {
+                Failure::local("SYNC_ENGINE is imapsync, which is not installed here: choose auto or native")
+            }),
+            _ => Err(Failure::local(
+                "SYNC_ENGINE is none of auto, imapsync and native: choose one of them",
+            )),
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Imapsync(_) => "imapsync",
+        }
+    }
+
+    /// Its version.
+    ///
+    /// # Errors
+    /// When the program does not tell.
+    pub fn version(&self) -> Result<String, Failure> {
+        let program = match self {
+            Self::Native => return Ok(env!("CARGO_PKG_VERSION").to_owned()),
+            Self::Imapsync(program) => program,
+        };
+        let told = Command::new(program)
+            .arg("--version")
+            .stdin(Stdio::null())
+            .output();
+        let told =
+            told.map_err(|error| Failure::local(format!("cannot run {}: {error}", program.display())))?;
+        let text = String::from_utf8_lossy(&told.stdout);
+        match text.lines().next().map(str::trim) {
+            Some(version) if told.status.success() && !version.is_empty() => Ok(version.to_owned()),
+            _ => Err(Failure::local(format!(
+                "{} does not tell its version",
+                program.display()
+            ))),
+        }
+    }
+}
+
+/// A setting of the instance: from this process' environment or, since cron hands none down to what it starts, from
+/// that of the container's first process.
+pub fn setting(name: &str) -> Option<String> {
+    let own = std::env::var(name).ok();
+    let value = own.or_else(|| {
+        if !std::path::Path::new("/run/.containerenv").exists() {
+            return None;
+        }
+        let environment = std::fs::read("/proc/1/environ").ok()?;
+        environment.split(|&byte| byte == 0).find_map(|entry| {
+            let value = std::str::from_utf8(entry)
+                .ok()?
+                .strip_prefix(name)?
+                .strip_prefix('=')?;
+            Some(value.to_owned())
+        })
+    });
+    value.filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_decides_and_nonsense_is_refused() {
+        assert_eq!(Engine::choose(Some("native")).unwrap(), Engine::Native);
+        assert!(Engine::choose(Some("mbsync")).is_err());
+        assert_eq!(
+            Engine::choose(None).unwrap(),
+            Engine::choose(Some("auto")).unwrap()
+        );
+        assert_eq!(Engine::Native.version().unwrap(), env!("CARGO_PKG_VERSION"));
+    }
+}
