@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::Context as _;
-use ns8_imapsync::error::Result;
+use ns8_imapsync::error::{Error, Key, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -34,8 +34,18 @@ impl Action for GetLog {
     type Output = Log;
 
     fn run(context: &Context, task: TaskReference) -> Result<Log> {
-        // A task that is gone has no log, which is no fault of whoever still looks at it.
-        let name = task.name()?;
+        let name = match task.find(&context.store) {
+            // A task that is gone has no log, which is no fault of whoever still looks at it.
+            Err(Error::Refused(refusals))
+                if refusals.iter().all(|refusal| refusal.key == Key::TaskNotFound) =>
+            {
+                return Ok(Log {
+                    log_content: String::new(),
+                    truncated: false,
+                });
+            }
+            found => found?,
+        };
         Ok(tail(&context.store.path(&name, "log"))
             .with_context(|| format!("cannot read the log of {name}"))?)
     }

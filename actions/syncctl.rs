@@ -255,7 +255,7 @@ fn list_folders(store: &Store, name: &str) -> Done {
 
 fn remote_of(store: &Store, name: &TaskName) -> Result<Account, Failure> {
     let task = run::load(store, name)?;
-    let password = store.password(name).map_err(failed)?;
+    let password = store.password(&task).map_err(failed)?;
     let password =
         password.ok_or_else(|| failed(format!("the password file {} is missing", name.file("pwd"))))?;
     Ok(Account::remote(

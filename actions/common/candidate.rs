@@ -41,8 +41,10 @@ impl Candidate {
         });
         let password = match password {
             Some(password) => Some(password),
-            None if same_account => context.store.password(&name)?,
-            None => None,
+            None => match &former {
+                Some(former) if same_account => context.store.password(former)?,
+                _ => None,
+            },
         };
         let password = password.ok_or_else(|| {
             let advice = match edit {

@@ -19,16 +19,6 @@ pub struct TaskReference {
 }
 
 impl TaskReference {
-    /// The name of its files, whether or not there are any.
-    ///
-    /// # Errors
-    /// Refusals of the fields.
-    pub fn name(&self) -> Result<TaskName> {
-        let (user, id) = parse(&self.localuser, Some(&self.task_id))?;
-        let id = id.ok_or_else(|| Refusal::required("task_id"))?;
-        Ok(TaskName::new(&user, &id))
-    }
-
     /// The name of an existing task's files.
     ///
     /// # Errors

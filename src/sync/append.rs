@@ -261,7 +261,7 @@ impl Appender {
             self.todo.push_front(load);
             return Err(Error::Refused(status.to_string()));
         }
-        if status.has_code("TRYCREATE") && load.attempt != Attempt::Recreated {
+        if status.has_code("TRYCREATE") && !matches!(load.attempt, Attempt::Recreated | Attempt::Plain) {
             session
                 .send(crate::imap::Command::new("CREATE").mailbox(&load.place.pair.local))
                 .await?;

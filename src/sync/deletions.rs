@@ -43,7 +43,7 @@ pub async fn reconcile(
     if !differs && strangers.is_empty() {
         return Ok(());
     }
-    lines
+    let selected = lines
         .remote
         .open(&place.pair.remote, false)
         .await
@@ -53,6 +53,16 @@ pub async fn reconcile(
         .search("ALL")
         .await
         .map_err(|error| Trouble::fetch(Side::Remote, error))?;
+    // What a cut answer lacks is not gone.
+    if (there.iter().count() as u64) < u64::from(selected.messages) {
+        let reason = "Host1 did not list all its messages: nothing is deleted locally";
+        let folder = place.pair.remote.name();
+        shared
+            .recorder
+            .borrow_mut()
+            .problem(folder, Exit::WithErrors, reason);
+        return Ok(());
+    }
     let recorded = {
         let state = shared.state.borrow();
         state

@@ -61,6 +61,11 @@ pub fn run(
     let Some(mut lock) = store.acquire(name, Duration::from_millis(200))? else {
         return Ok(Outcome::AlreadyRunning);
     };
+    // The task may have been deleted while its lock was waited for: no file of it may come back.
+    if !store.path(name, "env").exists() {
+        lock.remove()?;
+        return Err(anyhow::anyhow!("there is no task {name}").into());
+    }
     let holder = Holder::this_process()?;
     lock.announce(holder)?;
     files::replace(
@@ -298,7 +303,7 @@ pub fn job(
 ) -> Result<Job, Failure> {
     let local = Account::local(&task.local_user, local_server(store, destination)?);
     let password = store
-        .password(name)
+        .password(task)
         .map_err(|error| Failure::local(error.to_string()))?;
     let password = password.ok_or_else(|| Failure {
         exit: Exit::AuthenticationUser1,

@@ -134,6 +134,8 @@ impl State {
     pub fn open(path: &Path, accounts: &str) -> Result<Self> {
         match Self::try_open(path) {
             Ok(state) if state.meta("accounts")?.as_deref() == Some(accounts) => Ok(state),
+            // What cannot be read just now is not damaged, and what it remembers must not be lost.
+            Err(error) if !is_damage(&error) => Err(error),
             _ => {
                 for ending in ["", "-wal", "-shm"] {
                     let mut name = path.as_os_str().to_owned();
@@ -672,6 +674,13 @@ fn copy_aside(path: &Path) -> std::io::Result<tempfile::TempDir> {
     }
 }
 
+/// Whether the file is no state of ours: no database, a broken one, or one of another version.
+fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    matches!(error, rusqlite::Error::InvalidQuery)
+        || matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+}
+
 fn collect_set(rows: impl Iterator<Item = Result<u32>>) -> Result<UidSet> {
     let mut set = UidSet::default();
     for uid in rows {
@@ -751,6 +760,23 @@ mod tests {
             .confirm(id, &[(2, Some(5))], Chore::None, Chore::None)
             .unwrap();
         assert_eq!(state.pending_uids(id).unwrap().to_string(), "1");
+    }
+
+    #[test]
+    fn a_state_that_cannot_be_read_just_now_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.state");
+        let state = State::open(&path, "a").unwrap();
+        state.folder(&Mailbox::inbox(), &Mailbox::inbox()).unwrap();
+        drop(state);
+        let other = Connection::open(&path).unwrap();
+        other.pragma_update(None, "locking_mode", "EXCLUSIVE").unwrap();
+        other
+            .execute_batch("BEGIN EXCLUSIVE; DELETE FROM meta; ROLLBACK;")
+            .unwrap();
+        assert!(State::open(&path, "a").is_err());
+        drop(other);
+        assert_eq!(State::open(&path, "a").unwrap().folders().unwrap().len(), 1);
     }
 
     #[test]

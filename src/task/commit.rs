@@ -37,6 +37,11 @@ pub(super) fn replace_together(folder: &Path, name: &TaskName, changes: &[Staged
     finish(folder, name)
 }
 
+/// Whether a replacement is complete on disk but not in place.
+pub(super) fn is_pending(folder: &Path, name: &TaskName) -> bool {
+    marker(folder, name).exists()
+}
+
 /// Completes a replacement that has its marker, and drops one that has not.
 pub(super) fn finish(folder: &Path, name: &TaskName) -> io::Result<()> {
     if !marker(folder, name).exists() {

@@ -23,6 +23,9 @@ const PRIVATE: u32 = 0o600;
 /// What crond and monitoring read.
 const READABLE: u32 = 0o644;
 
+/// How often an edit under way is waited for; each takes as long as somebody's glance at the lock.
+const EDIT_ATTEMPTS: u32 = 10;
+
 /// The endings of a task's files beside the lock, in the order in which a deletion removes them: without
 /// `env` there is no task any more, without `pwd` no run can start.
 const ENDINGS: [&str; 12] = [
@@ -196,12 +199,29 @@ impl Store {
         })
     }
 
-    /// The remote password of a task; `None` when there is none.
+    /// The remote password that belongs to a task as it was read; `None` when there is none.
+    ///
+    /// Password and file change together: without that check, whoever reads both during an edit could send
+    /// the new password to the old server.
     ///
     /// # Errors
-    /// When the file cannot be read.
-    pub fn password(&self, name: &TaskName) -> Result<Option<SecretString>> {
-        self.secret(&name.file("pwd"))
+    /// When the file cannot be read, or the task was changed meanwhile.
+    pub fn password(&self, task: &Task) -> Result<Option<SecretString>> {
+        let name = task.name();
+        for _ in 0..EDIT_ATTEMPTS {
+            let password = self.secret(&name.file("pwd"))?;
+            if !commit::is_pending(&self.layout.tasks, &name) {
+                return match self.load(&name)? {
+                    Some(current) if !current.same_account(task) => {
+                        Err(anyhow::anyhow!("{name} was changed meanwhile; try again").into())
+                    }
+                    _ => Ok(password),
+                };
+            }
+            // An edit is under way, or was cut off: whoever gets the lock finishes it.
+            self.acquire(&name, Duration::ZERO)?;
+        }
+        Err(anyhow::anyhow!("{name} is being edited; try again").into())
     }
 
     /// The password of the local server's master user; `None` before the service has started once.

@@ -77,7 +77,7 @@ fn a_saved_task_is_private_complete_and_read_back() {
         assert_eq!(found, mode, "{file}");
     }
     assert_eq!(instance.store.load(&task.name()).unwrap(), Some(task.clone()));
-    let password = instance.store.password(&task.name()).unwrap().unwrap();
+    let password = instance.store.password(&task).unwrap().unwrap();
     assert_eq!(password.expose_secret(), " pässwörd\\\"' ");
 }
 
@@ -89,12 +89,7 @@ fn an_edit_without_a_password_keeps_it_and_drops_the_schedule() {
     task.schedule = None;
     instance.save(&task, None).unwrap();
     assert_eq!(
-        instance
-            .store
-            .password(&task.name())
-            .unwrap()
-            .unwrap()
-            .expose_secret(),
+        instance.store.password(&task).unwrap().unwrap().expose_secret(),
         "secret"
     );
     assert!(instance.listing("cron").is_empty());
@@ -191,11 +186,30 @@ fn damaged_files_are_found_by_name_and_mended_by_an_edit() {
 #[test]
 fn only_the_first_line_of_a_password_file_is_the_password() {
     let instance = instance();
-    let name = TaskName::parse("u1_a").unwrap();
-    fs::write(instance.store.path(&name, "pwd"), "Pw-r1!\nmore").unwrap();
+    let task = task("u1", "a");
+    instance.save(&task, None).unwrap();
+    fs::write(instance.store.path(&task.name(), "pwd"), "Pw-r1!\nmore").unwrap();
+    let password = instance.store.password(&task).unwrap().unwrap();
+    assert_eq!(password.expose_secret(), "Pw-r1!");
+}
+
+#[test]
+fn a_password_is_never_paired_with_another_server() {
+    let instance = instance();
+    let before = task("u1", "a");
+    instance.save(&before, Some("old")).unwrap();
+    let mut after = before.clone();
+    after.remote_host = RemoteHost::parse("imap.bar.com").unwrap();
+    // As an edit leaves it that died after the new password was in place and before the new file was.
+    let folder = instance.store.folder();
+    fs::write(instance.store.path(&before.name(), "pwd"), "new").unwrap();
+    fs::write(folder.join(".u1_a.env.new"), env::render(&after, &[]).unwrap()).unwrap();
+    fs::write(folder.join(".u1_a.commit"), "").unwrap();
+    let error = instance.store.password(&before).unwrap_err();
+    assert_eq!(error.to_string(), "u1_a was changed meanwhile; try again");
     assert_eq!(
-        instance.store.password(&name).unwrap().unwrap().expose_secret(),
-        "Pw-r1!"
+        instance.store.password(&after).unwrap().unwrap().expose_secret(),
+        "new"
     );
 }
 
