@@ -5,8 +5,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ns8_imapsync::agent::cluster::Cluster;
 use ns8_imapsync::agent::{directory, journal};
 use ns8_imapsync::error::Result;
-use ns8_imapsync::task::report::Report;
-use ns8_imapsync::task::status::Status;
 use ns8_imapsync::task::{Store, Task, TaskName};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -14,6 +12,7 @@ use serde::Serialize;
 use crate::common::context::Context;
 use crate::common::frame::Action;
 use crate::common::nothing::Nothing;
+use crate::common::outcome;
 use crate::common::settings;
 use crate::common::state::{self, State};
 
@@ -125,9 +124,7 @@ fn entries(store: &Store) -> Result<Vec<Entry>> {
 fn entry(store: &Store, name: &TaskName, task: &Task, now: i64) -> Entry {
     let state = state::of(store, name);
     let status = store.status(name);
-    let report = store
-        .report(name)
-        .filter(|report| status.is_some_and(|status| is_of(report, status)));
+    let report = outcome::report(store, name, status);
     let when = |condition: bool, option: &'static str| if condition { option } else { "" };
     Entry {
         task_id: task.id.to_string(),
@@ -163,11 +160,6 @@ fn entry(store: &Store, name: &TaskName, task: &Task, now: i64) -> Entry {
         last_sync_error: report.and_then(|report| report.error),
         certificate: store.options(name).certificate,
     }
-}
-
-/// Whether a report is about the run of a status: a run of another program leaves a status only.
-fn is_of(report: &Report, status: Status) -> bool {
-    report.started == status.started && report.exit_code == status.exit_code
 }
 
 /// Seconds since 1970.

@@ -13,9 +13,15 @@ mod expand_cron;
 mod get_configuration;
 mod get_facts;
 mod get_log;
+mod get_progress;
+mod import_csv_tasks;
+mod import_module;
+mod import_tasks;
+mod list_folders;
 mod list_informations;
 mod list_tasks;
 mod mail_settings_changed;
+mod preview_task;
 mod restore_module;
 mod reveal_master_secret;
 mod run_imapsync;
@@ -25,6 +31,9 @@ mod stop_all_tasks;
 mod stop_task;
 mod syncctl;
 mod update_module;
+mod update_tasks;
+mod validate_task;
+mod verify_task;
 mod write_schemas;
 
 use std::ffi::{OsStr, OsString};
@@ -42,6 +51,10 @@ static APPLETS: &[Applet] = &[
     Applet::action::<configure_module::ConfigureModule>(),
     Applet::action::<get_configuration::GetConfiguration>(),
     Applet::action::<create_task::CreateTask>(),
+    Applet::action::<validate_task::ValidateTask>(),
+    Applet::action::<list_folders::ListFolders>(),
+    Applet::action::<import_tasks::ImportTasks>(),
+    Applet::action::<update_tasks::UpdateTasks>(),
     Applet::action::<delete_task::DeleteTask>(),
     Applet::action::<start_task::StartTask>(),
     Applet::action::<stop_task::StopTask>(),
@@ -49,11 +62,15 @@ static APPLETS: &[Applet] = &[
     Applet::action::<stop_all_tasks::StopAllTasks>(),
     Applet::action::<list_tasks::ListTasks>(),
     Applet::action::<list_informations::ListInformations>(),
+    Applet::action::<preview_task::PreviewTask>(),
+    Applet::action::<verify_task::VerifyTask>(),
+    Applet::action::<get_progress::GetProgress>(),
     Applet::action::<get_log::GetLog>(),
     Applet::action::<get_facts::GetFacts>(),
     Applet::action::<create_module::CreateModule>(),
     Applet::action::<restore_module::RestoreModule>(),
     Applet::action::<clone_module::CloneModule>(),
+    Applet::action::<import_module::ImportModule>(),
     Applet::event::<mail_settings_changed::MailSettingsChanged>(),
     Applet::helper(
         "grant-actions",
@@ -84,6 +101,12 @@ static APPLETS: &[Applet] = &[
         "Starts or stops the run of a task",
         run_imapsync::arguments,
         run_imapsync::run,
+    ),
+    Applet::helper(
+        "import-csv-tasks",
+        "Creates or edits the tasks of a CSV file, or only tests them",
+        import_csv_tasks::arguments,
+        import_csv_tasks::run,
     ),
     Applet::helper(
         "syncctl",

@@ -13,11 +13,13 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::agent::journal;
 use crate::error::{Error, Key, Refusal, Result};
+use crate::sync::check::Findings;
 use crate::task::{ExposeSecret as _, SecretString, Task, TaskName};
 
 const NAME: &str = "imapsync";
@@ -51,23 +53,28 @@ impl Container {
     ///
     /// # Errors
     /// `service_not_running`, or no answer.
-    pub fn validate(&self, candidate: &Candidate<'_>) -> Result<Validation> {
+    pub fn validate(&self, candidate: &Candidate<'_>) -> Result<Findings> {
         let input = candidate.to_json();
         let output = self.ask(&["validation", "-"], Some(input.to_string().into_bytes()), ANSWER)?;
         Ok(parse(&output, "validation")?)
     }
 
-    /// What `syncctl <words>` answers, as JSON; `input` goes to its stdin.
+    /// What `syncctl <words>` answers about a task; `input` goes to its stdin. Some verbs tell a verdict by
+    /// their exit code as well, so what counts is that there is an answer.
     ///
     /// # Errors
     /// `service_not_running`, or no answer.
-    pub fn answer(&self, words: &[&str], input: Option<&Value>) -> Result<Value> {
-        let output = self.ask(
+    pub fn answer<T: DeserializeOwned>(&self, words: &[&str], input: Option<&Value>) -> Result<T> {
+        let word = words.first().copied().unwrap_or_default();
+        let output = self.run(
             words,
             input.map(|input| input.to_string().into_bytes()),
             LONG_ANSWER,
         )?;
-        Ok(parse(&output, words.first().copied().unwrap_or_default())?)
+        match output.stdout.is_empty() {
+            true => Err(anyhow!("syncctl {word} gave no answer: {}", last_words(&output)).into()),
+            false => Ok(parse(&output, word)?),
+        }
     }
 
     /// Which engine runs use, and its version.
@@ -211,7 +218,7 @@ fn communicate(mut child: Child, input: Option<Vec<u8>>, limit: Duration) -> any
     })
 }
 
-fn parse<T: serde::de::DeserializeOwned>(output: &Output, word: &str) -> anyhow::Result<T> {
+fn parse<T: DeserializeOwned>(output: &Output, word: &str) -> anyhow::Result<T> {
     serde_json::from_slice(&output.stdout).with_context(|| {
         format!(
             "the answer of syncctl {word} is not understood: {}",
@@ -251,74 +258,10 @@ impl Candidate<'_> {
                 "certificate": self.certificate,
             },
             "local": {"user": self.task.local_user.as_str()},
+            "foldersynchronization": self.task.folders.as_str(),
+            "exclude": self.task.exclusions.as_stored(),
         })
     }
-}
-
-/// What a login test found.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Validation {
-    /// The remote side.
-    pub remote: Side,
-    /// The local side.
-    pub local: Side,
-}
-
-/// What a login test found on one side.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Side {
-    /// `ok`, or the key of what is wrong.
-    pub status: String,
-    /// The same as a sentence.
-    #[serde(default)]
-    pub message: String,
-    /// The encryption of the connection; null without.
-    #[serde(default)]
-    pub tls: Option<Tls>,
-    /// The server's first line.
-    #[serde(default)]
-    pub greeting: String,
-    /// What the server calls itself (RFC 2971).
-    #[serde(default)]
-    pub server: Option<String>,
-    /// The capabilities that matter.
-    #[serde(default)]
-    pub capabilities: Vec<String>,
-    /// How long it took.
-    #[serde(default)]
-    pub seconds: f64,
-}
-
-/// The encryption of a connection.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Tls {
-    /// `TLSv1.3`.
-    #[serde(default)]
-    pub version: String,
-    /// The server's certificate.
-    #[serde(default)]
-    pub certificate: Option<Certificate>,
-}
-
-/// A server's certificate.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Certificate {
-    /// Whom it names.
-    #[serde(default)]
-    pub subject: String,
-    /// Who says so.
-    #[serde(default)]
-    pub issuer: String,
-    /// Since when.
-    #[serde(default)]
-    pub not_before: String,
-    /// Until when.
-    #[serde(default)]
-    pub not_after: String,
-    /// Fingerprint of its DER form, lower-case hex.
-    pub sha256: String,
-    /// Whether an authority that everybody trusts vouches for it.
-    pub trusted: bool,
 }
 
 /// Which engine runs use.

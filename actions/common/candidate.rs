@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Settings on their way to becoming a task: completed, tested on both sides, stored.
 
-use ns8_imapsync::container::{self, Container, Validation};
+use ns8_imapsync::container::{self, Container};
 use ns8_imapsync::error::{Error, Key, Refusal, Result};
+use ns8_imapsync::sync::check::{Finding, Findings};
 use ns8_imapsync::task::options::Options;
 use ns8_imapsync::task::{SecretString, Task};
 
@@ -125,8 +126,8 @@ impl Tested {
 }
 
 /// The refusals that follow from a login test; the remote side's first, because its keys have exit codes.
-fn refusals(found: &Validation, task: &Task) -> Vec<Refusal> {
-    let side = |side: &container::Side, refusal: &dyn Fn(Key) -> Refusal| match side.status.as_str() {
+fn refusals(found: &Findings, task: &Task) -> Vec<Refusal> {
+    let side = |side: &Finding, refusal: &dyn Fn(Key) -> Refusal| match side.status.as_str() {
         "ok" => None,
         status => Some(refusal(Key::from_text(status).unwrap_or(Key::RemoteServerError))),
     };
@@ -148,7 +149,7 @@ fn refusals(found: &Validation, task: &Task) -> Vec<Refusal> {
     remote.into_iter().chain(local).collect()
 }
 
-fn shown(found: &Validation) -> String {
+fn shown(found: &Findings) -> String {
     let tls = found.remote.tls.as_ref();
     tls.and_then(|tls| tls.certificate.as_ref())
         .map(|certificate| certificate.sha256.clone())

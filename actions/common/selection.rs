@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Which tasks an action is about: one, all of a user, or a list.
 
+use ns8_imapsync::agent::journal;
 use ns8_imapsync::error::{Error, Key, Refusal, Result};
 use ns8_imapsync::task::{LocalUser, Store, TaskId, TaskName};
 use schemars::JsonSchema;
@@ -125,7 +126,10 @@ impl TaskResult {
     pub fn new(task: &TaskReference, outcome: Result<&'static str>) -> Self {
         let (result, error) = match outcome {
             Ok(result) => (result, None),
-            Err(error) => (REFUSED, Some(key_of(&error, task))),
+            Err(error) => {
+                let errors = field_errors(&error, &format!("{}_{}", task.localuser, task.task_id));
+                (REFUSED, errors.into_iter().next().map(|first| first.error))
+            }
         };
         Self {
             localuser: task.localuser.clone(),
@@ -136,14 +140,35 @@ impl TaskResult {
     }
 }
 
-/// The key of an error; a failure has none of its own, its reason goes to the journal.
-fn key_of(error: &Error, task: &TaskReference) -> String {
-    ns8_imapsync::agent::journal::warning(format_args!("{}_{}: {error}", task.localuser, task.task_id));
+/// What is wrong with one field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FieldError {
+    /// The field.
+    pub parameter: String,
+    /// The key.
+    pub error: String,
+}
+
+/// The key of what is no fault of the input; its reason goes to the journal.
+const FAILED: &str = "failed";
+
+/// An error as keys for the page; as sentences it goes to the journal.
+pub fn field_errors(error: &Error, about: &str) -> Vec<FieldError> {
+    journal::warning(format_args!("{about}: {error}"));
     match error {
-        Error::Refused(refusals) => refusals.first().map(|refusal| refusal.key.to_string()),
-        Error::Failed(_) => None,
+        Error::Refused(refusals) => refusals
+            .iter()
+            .map(|refusal| FieldError {
+                parameter: refusal.parameter.to_string(),
+                error: refusal.key.to_string(),
+            })
+            .collect(),
+        Error::Failed(_) => vec![FieldError {
+            parameter: "(root)".to_owned(),
+            error: FAILED.to_owned(),
+        }],
     }
-    .unwrap_or_else(|| "failed".to_owned())
 }
 
 /// Several errors as one: failures weigh more than refusals.

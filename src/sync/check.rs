@@ -10,7 +10,7 @@ use crate::error::Key;
 use crate::imap::{TlsInfo, Welcome};
 
 /// What the test found.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Findings {
     /// host1.
     pub remote: Finding,
@@ -19,7 +19,7 @@ pub struct Findings {
 }
 
 /// What the test found on one side.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Finding {
     /// `ok`, or the key of what is wrong.
     pub status: String,

@@ -9,7 +9,7 @@ use super::native;
 use crate::imap::{Command, MailboxStatus, Session, Untagged};
 
 /// Folders, messages and octets of both sides; host2 counts what corresponds to the chosen folders of host1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Figures {
     /// Always true: it could be counted.
@@ -29,7 +29,7 @@ pub struct Figures {
 }
 
 /// One remote folder, for the form that chooses folders.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FolderFigures {
     /// The name as people read it.
     pub name: String,
@@ -46,7 +46,7 @@ pub struct FolderFigures {
 }
 
 /// All remote folders with their totals.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FolderList {
     /// The folders.
     pub folders: Vec<FolderFigures>,

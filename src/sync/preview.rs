@@ -15,7 +15,7 @@ use crate::imap::{Command, UidSet, Untagged};
 use crate::task::RemoteDeletion;
 
 /// What a run would do.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Preview {
     /// Folder by folder; those where nothing would be done have zeros.
     pub folders: Vec<FolderPreview>,
@@ -34,7 +34,7 @@ pub struct Preview {
 }
 
 /// What a run would do in one folder.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FolderPreview {
     /// The remote folder.
     pub remote: String,

@@ -18,7 +18,7 @@ use crate::imap::{Command, Mailbox, Session, UidSet, Untagged};
 const LISTED: usize = 1000;
 
 /// What the comparison found.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Verdict {
     /// Nothing is missing, extra or different.
     pub agree: bool,
@@ -31,7 +31,7 @@ pub struct Verdict {
 }
 
 /// What the comparison found in one folder.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FolderVerdict {
     /// The remote folder.
     pub remote: String,
@@ -50,7 +50,7 @@ pub struct FolderVerdict {
 }
 
 /// One message that differs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Difference {
     /// The remote folder.
     pub folder: String,

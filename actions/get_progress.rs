@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+use ns8_imapsync::agent::journal;
+use ns8_imapsync::error::Result;
+use ns8_imapsync::task::progress::Progress;
+use ns8_imapsync::task::{Store, TaskName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::common::context::Context;
+use crate::common::frame::Action;
+use crate::common::outcome;
+use crate::common::selection::TaskReference;
+use crate::common::state::{self, State};
+
+/// Tells where the runs stand; small and fast, for pages that ask every other second.
+pub struct GetProgress;
+
+/// Which tasks; all when this is missing.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// The tasks.
+    #[serde(default)]
+    tasks: Option<Vec<TaskReference>>,
+}
+
+/// Where the runs stand.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    tasks: Vec<Standing>,
+}
+
+/// Where one task's run stands.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Standing {
+    localuser: String,
+    task_id: String,
+    state: State,
+    folder: String,
+    folder_index: u64,
+    folders: u64,
+    messages_done: u64,
+    messages_total: u64,
+    bytes_done: u64,
+    bytes_total: u64,
+    /// Bytes a second.
+    rate: u64,
+    /// Null while there is no telling.
+    seconds_left: Option<u64>,
+    /// How the last run ended, as a key; null before the first one.
+    last_result: Option<String>,
+}
+
+impl Action for GetProgress {
+    const NAME: &'static str = "get-progress";
+    const ABOUT: &'static str = "Tells where the runs stand";
+    type Input = Question;
+    type Output = Answer;
+
+    fn run(context: &Context, question: Question) -> Result<Answer> {
+        let store = &context.store;
+        let tasks = match &question.tasks {
+            // One that was deleted meanwhile has no progress, which is no error.
+            Some(tasks) => tasks
+                .iter()
+                .filter_map(|task| Some(standing(store, &task.find(store).ok()?, task.clone())))
+                .collect(),
+            None => store
+                .names()?
+                .iter()
+                .filter_map(|name| Some(standing(store, name, reference(store, name)?)))
+                .collect(),
+        };
+        Ok(Answer { tasks })
+    }
+}
+
+/// Whose task it is; a damaged one is reported by list-tasks already.
+fn reference(store: &Store, name: &TaskName) -> Option<TaskReference> {
+    match store.load(name) {
+        Ok(task) => task.map(|task| TaskReference {
+            localuser: task.local_user.to_string(),
+            task_id: task.id.to_string(),
+        }),
+        Err(error) => {
+            journal::warning(error);
+            None
+        }
+    }
+}
+
+fn standing(store: &Store, name: &TaskName, task: TaskReference) -> Standing {
+    let state = state::of(store, name);
+    let progress = match state {
+        State::Idle => Progress::default(),
+        _ => store.progress(name).unwrap_or_default(),
+    };
+    let rate = rate(&progress);
+    Standing {
+        localuser: task.localuser,
+        task_id: task.task_id,
+        state,
+        rate,
+        seconds_left: progress
+            .bytes_total
+            .saturating_sub(progress.bytes_done)
+            .checked_div(rate)
+            .filter(|_| progress.bytes_total > 0),
+        folder: progress.folder,
+        folder_index: progress.folder_index,
+        folders: progress.folders,
+        messages_done: progress.messages_done,
+        messages_total: progress.messages_total,
+        bytes_done: progress.bytes_done,
+        bytes_total: progress.bytes_total,
+        last_result: outcome::of_last_run(store, name),
+    }
+}
+
+fn rate(progress: &Progress) -> u64 {
+    let seconds = u64::try_from(progress.updated - progress.started).unwrap_or_default();
+    progress.bytes_done / seconds.max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_over_the_whole_run() {
+        let mut progress = Progress {
+            started: 100,
+            updated: 110,
+            bytes_done: 5000,
+            ..Progress::default()
+        };
+        assert_eq!(rate(&progress), 500);
+        progress.updated = 90;
+        assert_eq!(rate(&progress), 5000);
+    }
+}

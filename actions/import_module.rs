@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Migration from NethServer 7, whose getmail accounts arrive in `getmail.json`.
+
+use anyhow::{Context as _, anyhow};
+use ns8_imapsync::agent::journal;
+use ns8_imapsync::error::Result;
+use ns8_imapsync::files;
+use ns8_imapsync::task::options::Options;
+use ns8_imapsync::task::{
+    Exclusions, FolderMode, Layout, LocalUser, Port, RemoteDeletion, RemoteHost, RemoteUser, Schedule,
+    SecretString, Security, Store, Task, TaskId, parse_password,
+};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+
+use crate::common::context::Context;
+use crate::common::frame::Action;
+use crate::common::platform::Ignored;
+use crate::common::runs;
+
+const FILE: &str = "getmail.json";
+
+/// Turns the accounts of `getmail.json` into tasks (contract section 3).
+pub struct ImportModule;
+
+impl Action for ImportModule {
+    const NAME: &'static str = "import-module";
+    const ABOUT: &'static str = "Takes over the getmail accounts of a NethServer 7";
+    type Input = Ignored;
+    type Output = ();
+
+    fn run(context: &Context, _: Ignored) -> Result<()> {
+        let path = context.agent.state.join(FILE);
+        let bytes = files::read(&path)
+            .with_context(|| format!("cannot read {FILE}"))?
+            .ok_or_else(|| anyhow!("there is no {FILE} in the state folder"))?;
+        // The cause would tell a position only.
+        let accounts: Vec<Value> =
+            serde_json::from_slice(&bytes).with_context(|| format!("{FILE} is no list of accounts"))?;
+        context.store.create_folders()?;
+        // The schedule is written when the service starts, with the address of the mail server of that time.
+        let store = Store::new(Layout::in_container(context.store.folder()));
+        for (index, account) in accounts.iter().enumerate() {
+            match imported(index, account) {
+                Ok((task, password)) => save(&store, &task, &password)?,
+                Err(reason) => journal::error(format_args!(
+                    "account {} of {FILE} is skipped: {reason}",
+                    index + 1
+                )),
+            }
+        }
+        files::remove(&path).with_context(|| format!("cannot remove {FILE}"))?;
+        Ok(files::sync_folder_of(&path)?)
+    }
+}
+
+/// What an earlier attempt has written is there already, and may have been edited since.
+fn save(store: &Store, task: &Task, password: &SecretString) -> Result<()> {
+    let name = task.name();
+    if store.path(&name, "env").exists() {
+        return Ok(());
+    }
+    let lock = runs::take(store, &name)?;
+    store.save(&lock, task, Some(password), &Options::default(), "")
+}
+
+#[derive(Deserialize)]
+struct Account {
+    #[serde(rename = "type")]
+    kind: String,
+    props: Map<String, Value>,
+}
+
+fn imported(index: usize, account: &Value) -> anyhow::Result<(Task, SecretString)> {
+    // What serde says could repeat a password.
+    let Account { kind, props } =
+        Account::deserialize(account).map_err(|_| anyhow!("it is not an object with type and props"))?;
+    if kind != "getmail" {
+        return Err(anyhow!("it is not of the type getmail"));
+    }
+    let text = |name: &str| {
+        props.get(name).and_then(|value| match value {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        })
+    };
+    let required = |name: &'static str| text(name).ok_or_else(|| anyhow!("{name} is missing"));
+    let retriever = required("Retriever")?;
+    let (port, security, scheduled) = match retriever.as_str() {
+        "SimpleIMAPRetriever" => (143, Security::StartTls, true),
+        "SimpleIMAPSSLRetriever" => (993, Security::Tls, true),
+        "SimplePOP3Retriever" => (143, Security::StartTls, false),
+        "SimplePOP3SSLRetriever" => (993, Security::Tls, false),
+        _ => return Err(anyhow!("its Retriever is none that is known")),
+    };
+    let enabled = text("status").is_none_or(|status| status == "enabled");
+    let minutes = required("Time")?;
+    let password = parse_password(&required("Password")?).context("Password")?;
+    let task = Task {
+        id: TaskId::parse(&id(index, account))?,
+        local_user: LocalUser::parse(&required("Account")?).context("Account")?,
+        remote_user: RemoteUser::parse(&required("Username")?).context("Username")?,
+        remote_host: RemoteHost::parse(&required("Server")?).context("Server")?,
+        remote_port: Port::new(port).context("the port")?,
+        security,
+        folders: FolderMode::Inbox,
+        exclusions: Exclusions::default(),
+        delete_local: false,
+        delete_remote: RemoteDeletion::from_fields(text("Delete").is_some_and(|days| days != "-1"), 0),
+        schedule: if enabled && scheduled {
+            schedule(&minutes)?
+        } else {
+            None
+        },
+        sieve: false,
+    };
+    Ok((task, password))
+}
+
+/// The next longer schedule that there is.
+fn schedule(minutes: &str) -> anyhow::Result<Option<Schedule>> {
+    let minutes: u32 = minutes.parse().context("Time is no number of minutes")?;
+    let text = match minutes {
+        0 => return Ok(None),
+        1..=60 => format!("{minutes}m"),
+        _ => format!("{}h", minutes.div_ceil(60).min(24)),
+    };
+    Ok(Schedule::parse(&text)?)
+}
+
+/// The same for every attempt, so that one that was cut off and is repeated makes no task twice.
+fn id(index: usize, account: &Value) -> String {
+    let digest = Sha256::digest(format!("{index} {account}"));
+    digest.iter().take(3).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn account(changes: Value) -> Value {
+        let mut props = json!({
+            "Account": "u1", "Password": "p w\"'\\", "Server": "imap.x.test", "Username": "r1",
+            "Retriever": "SimpleIMAPSSLRetriever", "Delete": "-1", "Time": "60", "status": "enabled",
+            "FilterCheck": "disabled",
+        });
+        for (name, value) in changes.as_object().unwrap() {
+            match value {
+                Value::Null => props.as_object_mut().unwrap().remove(name),
+                value => props.as_object_mut().unwrap().insert(name.clone(), value.clone()),
+            };
+        }
+        json!({"type": "getmail", "props": props})
+    }
+
+    fn task(changes: Value) -> Task {
+        imported(0, &account(changes)).unwrap().0
+    }
+
+    #[test]
+    fn retrievers_become_ports_and_schedules() {
+        for (retriever, port, security, cron) in [
+            ("SimpleIMAPRetriever", 143, "tls", "1h"),
+            ("SimpleIMAPSSLRetriever", 993, "ssl", "1h"),
+            ("SimplePOP3Retriever", 143, "tls", ""),
+            ("SimplePOP3SSLRetriever", 993, "ssl", ""),
+        ] {
+            let task = task(json!({"Retriever": retriever}));
+            assert_eq!((task.remote_port.get(), task.security.as_str()), (port, security));
+            assert_eq!(
+                task.schedule.map(|cron| cron.to_string()).unwrap_or_default(),
+                cron
+            );
+            assert_eq!(task.folders, FolderMode::Inbox);
+        }
+    }
+
+    #[test]
+    fn deletion_and_schedule_follow_the_account() {
+        assert!(!task(json!({})).delete_remote.deletes());
+        assert!(!task(json!({"Delete": null})).delete_remote.deletes());
+        assert!(task(json!({"Delete": "0"})).delete_remote.deletes());
+        assert!(task(json!({"Delete": 7})).delete_remote.deletes());
+        assert_eq!(task(json!({"status": "disabled"})).schedule, None);
+        for (minutes, cron) in [("5", "5m"), ("90", "2h"), ("99999", "24h")] {
+            assert_eq!(task(json!({"Time": minutes})).schedule.unwrap().to_string(), cron);
+        }
+    }
+
+    #[test]
+    fn an_account_that_lacks_something_is_skipped_without_its_password() {
+        for (changes, word) in [
+            (json!({"Account": null}), "Account"),
+            (json!({"Password": null}), "Password"),
+            (json!({"Server": "a b"}), "Server"),
+            (json!({"Retriever": "SimpleCarrierPigeon"}), "Retriever"),
+            (json!({"Password": "p w\"'\\\n"}), "Password"),
+            (json!({"Time": "soon"}), "Time"),
+        ] {
+            let reason = format!("{:#}", imported(0, &account(changes)).err().unwrap());
+            assert!(reason.contains(word) && !reason.contains("p w"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn ids_are_the_same_every_time_and_differ_by_row() {
+        let account = account(json!({}));
+        assert_eq!(id(0, &account), id(0, &account));
+        assert_ne!(id(0, &account), id(1, &account));
+        assert_eq!(id(0, &account).len(), 6);
+    }
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+use ns8_imapsync::error::{Key, Refusal, Result};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::common::context::Context;
+use crate::common::frame::Action;
+use crate::common::import::{self, Mode, Row, Summary};
+
+/// Imports many tasks at once. It answers with what became of each row, so refused rows are an answer, too.
+pub struct ImportTasks;
+
+/// The rows.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Import {
+    /// What becomes of rows whose task exists: check, skip or update.
+    #[schemars(extend("enum" = ["check", "skip", "update"]))]
+    mode: String,
+    /// The rows: the columns of the CSV file, and any optional field of create-task.
+    #[schemars(extend("writeOnly" = true))]
+    tasks: Vec<Row>,
+}
+
+impl Action for ImportTasks {
+    const NAME: &'static str = "import-tasks";
+    const ABOUT: &'static str = "Creates or edits the tasks of a list of rows, or only tests them";
+    type Input = Import;
+    type Output = Summary;
+
+    fn run(context: &Context, input: Import) -> Result<Summary> {
+        let Ok(mode) = serde_json::from_value::<Mode>(Value::from(input.mode)) else {
+            return Err(
+                Refusal::new("mode", Key::Invalid("mode"), "it is one of check, skip or update").into(),
+            );
+        };
+        import::import(context, mode, input.tasks.into_iter().map(Ok).collect())
+    }
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+use ns8_imapsync::container::Container;
+use ns8_imapsync::error::Result;
+use ns8_imapsync::sync::preview::Preview;
+
+use crate::common::context::Context;
+use crate::common::frame::Action;
+use crate::common::selection::TaskReference;
+
+/// Tells what a run would do, and does nothing.
+pub struct PreviewTask;
+
+impl Action for PreviewTask {
+    const NAME: &'static str = "preview-task";
+    const ABOUT: &'static str = "Tells what a run of a task would do";
+    type Input = TaskReference;
+    type Output = Preview;
+
+    fn run(context: &Context, task: TaskReference) -> Result<Preview> {
+        let name = task.find(&context.store)?;
+        Container::find()?.answer(&["start", "--dry-run", name.as_str()], None)
+    }
+}

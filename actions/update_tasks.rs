@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+use ns8_imapsync::container::Container;
+use ns8_imapsync::error::{Key, Refusal, Result};
+use ns8_imapsync::task::{Exclusions, FolderMode, Schedule, SecretString, Task};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::common::candidate::Candidate;
+use crate::common::context::Context;
+use crate::common::fields::{Gather, Request};
+use crate::common::frame::Action;
+use crate::common::parallel;
+use crate::common::runs;
+use crate::common::secret::SecretText;
+use crate::common::selection::{FieldError, REFUSED, TaskReference, field_errors};
+
+/// Changes the schedule, the folders or the password of many tasks.
+pub struct UpdateTasks;
+
+/// Which tasks, and what changes; what is missing stays.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Update {
+    /// The tasks.
+    tasks: Vec<TaskReference>,
+    /// Empty, or every so many minutes (5m) or hours (2h).
+    #[serde(default)]
+    cron: Option<String>,
+    /// Which folders are pulled.
+    #[serde(default)]
+    #[schemars(extend("enum" = ["all", "inbox", "exclusion", null]))]
+    foldersynchronization: Option<String>,
+    /// Patterns of folders to leave out, between commas.
+    #[serde(default)]
+    exclude: Option<String>,
+    /// The password on the remote server.
+    #[serde(default)]
+    remotepassword: Option<SecretText>,
+}
+
+/// The answer.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Results {
+    results: Vec<Outcome>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Outcome {
+    localuser: String,
+    task_id: String,
+    /// `updated` or `refused`.
+    result: &'static str,
+    errors: Vec<FieldError>,
+}
+
+struct Changes {
+    schedule: Option<Option<Schedule>>,
+    folders: Option<FolderMode>,
+    exclusions: Option<Exclusions>,
+    password: Option<SecretString>,
+}
+
+impl Action for UpdateTasks {
+    const NAME: &'static str = "update-tasks";
+    const ABOUT: &'static str = "Changes the schedule, the folders or the password of many tasks";
+    type Input = Update;
+    type Output = Results;
+
+    fn run(context: &Context, update: Update) -> Result<Results> {
+        let changes = update.changes()?;
+        let mail_host = context.mail_host()?;
+        let outcomes = parallel::map(&update.tasks, |task| {
+            let outcome = update_one(context, task, &changes, &mail_host);
+            let (result, errors) = match outcome {
+                Ok(()) => ("updated", Vec::new()),
+                Err(error) => (
+                    REFUSED,
+                    field_errors(&error, &format!("{}_{}", task.localuser, task.task_id)),
+                ),
+            };
+            Outcome {
+                localuser: task.localuser.clone(),
+                task_id: task.task_id.clone(),
+                result,
+                errors,
+            }
+        });
+        Ok(Results { results: outcomes })
+    }
+}
+
+impl Update {
+    fn changes(&self) -> Result<Changes> {
+        let mut gather = Gather::default();
+        let schedule = self
+            .cron
+            .as_deref()
+            .and_then(|text| gather.text("cron", text, Schedule::parse));
+        let folders = self
+            .foldersynchronization
+            .as_deref()
+            .and_then(|text| gather.text("foldersynchronization", text, FolderMode::parse));
+        let exclusions = self.exclude.as_deref().and_then(|text| gather.exclusions(text));
+        let password = self
+            .remotepassword
+            .as_ref()
+            .and_then(|text| gather.password(text.expose()))
+            .flatten();
+        gather.end()?;
+        Ok(Changes {
+            schedule,
+            folders,
+            exclusions,
+            password,
+        })
+    }
+}
+
+/// A run in progress is stopped by a change, and started again with the new settings.
+fn update_one(
+    context: &Context,
+    reference: &TaskReference,
+    changes: &Changes,
+    mail_host: &str,
+) -> Result<()> {
+    let name = reference.find(&context.store)?;
+    let Some(former) = context.store.load(&name)? else {
+        return Err(Refusal::new("task_id", Key::TaskNotFound, "the task was deleted meanwhile").into());
+    };
+    let task = changes.apply(former)?;
+    let running = context.store.is_busy(&name)?;
+    match &changes.password {
+        Some(password) => {
+            let request = Request {
+                task,
+                password: Some(password.clone()),
+                certificate: None,
+                start: false,
+            };
+            let candidate = Candidate::complete(context, request)?;
+            candidate.test(&Container::find()?)?.store(context, mail_host)?;
+        }
+        None => {
+            let lock = runs::take(&context.store, &name)?;
+            // Another edit may have come in between: what this one does not change is taken from now.
+            let Some(former) = context.store.load(&name)? else {
+                return Err(
+                    Refusal::new("task_id", Key::TaskNotFound, "the task was deleted meanwhile").into(),
+                );
+            };
+            let options = context.store.options(&name);
+            context
+                .store
+                .save(&lock, &changes.apply(former)?, None, &options, mail_host)?;
+        }
+    }
+    if running {
+        Container::find()?.start(&name)?;
+    }
+    Ok(())
+}
+
+impl Changes {
+    fn apply(&self, task: Task) -> Result<Task> {
+        let task = Task {
+            schedule: self.schedule.unwrap_or(task.schedule),
+            folders: self.folders.unwrap_or(task.folders),
+            exclusions: self.exclusions.clone().unwrap_or_else(|| task.exclusions.clone()),
+            ..task
+        };
+        if task.delete_local && task.folders == FolderMode::Inbox {
+            return Err(Refusal::new(
+                "foldersynchronization",
+                Key::DeleteLocalWithInbox,
+                "the task deletes locally what is not on the remote side; change that first",
+            )
+            .into());
+        }
+        Ok(task)
+    }
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+use ns8_imapsync::container::Container;
+use ns8_imapsync::error::Result;
+use ns8_imapsync::sync::check::Findings;
+
+use crate::common::candidate::Candidate;
+use crate::common::context::Context;
+use crate::common::fields::TaskFields;
+use crate::common::frame::Action;
+
+/// Tests settings without storing them. It answers a question, so a login that fails is an answer, too.
+pub struct ValidateTask;
+
+impl Action for ValidateTask {
+    const NAME: &'static str = "validate-task";
+    const ABOUT: &'static str = "Tests the login of a task's settings on both sides; stores nothing";
+    type Input = TaskFields;
+    type Output = Findings;
+
+    fn run(context: &Context, fields: TaskFields) -> Result<Findings> {
+        let candidate = Candidate::complete(context, fields.parse()?)?;
+        Container::find()?.validate(&candidate.wire())
+    }
+}

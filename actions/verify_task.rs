@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+use ns8_imapsync::container::Container;
+use ns8_imapsync::error::Result;
+use ns8_imapsync::sync::verify::Verdict;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::common::context::Context;
+use crate::common::frame::Action;
+use crate::common::selection::TaskReference;
+
+/// Compares both sides message by message.
+pub struct VerifyTask;
+
+/// Which task, and how.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// Whose it is.
+    localuser: String,
+    /// Which one.
+    task_id: String,
+    /// Whether every octet of every message is compared.
+    #[serde(default)]
+    deep: Option<bool>,
+}
+
+impl Action for VerifyTask {
+    const NAME: &'static str = "verify-task";
+    const ABOUT: &'static str = "Compares both sides of a task message by message";
+    type Input = Question;
+    type Output = Verdict;
+
+    fn run(context: &Context, question: Question) -> Result<Verdict> {
+        let Question {
+            localuser,
+            task_id,
+            deep,
+        } = question;
+        let name = TaskReference { localuser, task_id }.find(&context.store)?;
+        let mut words = vec!["verify"];
+        if deep == Some(true) {
+            words.push("--deep");
+        }
+        words.push(name.as_str());
+        Container::find()?.answer(&words, None)
+    }
+}
