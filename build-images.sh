@@ -88,8 +88,8 @@ assemble_imageroot() {
 
 # The web page, from the very packages that its lock file names.
 build_page() {
-    need_packages npm=npm >&2
-    (cd ui && npm ci --no-audit --no-fund && npm run build) >&2
+    need_node >&2
+    (cd ui && npm install --no-save --no-audit --no-fund && npm run build) >&2
 }
 
 # What both images say about themselves.

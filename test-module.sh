@@ -14,13 +14,27 @@ cd "$(dirname "$0")"
 # Robot Framework in an environment of its own; python's is left alone.
 robot() {
     local venv=target/robot
-    if ! "$venv/bin/robot" --version > /dev/null 2>&1 && [ ! -e "$venv/complete" ]; then
+    # Made once for each list of requirements.
+    if ! cmp -s tests/requirements.txt "$venv/requirements.txt"; then
         need_packages python3=python3 /usr/lib/python3/dist-packages/ensurepip=python3-venv
         python3 -m venv "$venv"
         "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement tests/requirements.txt
-        touch "$venv/complete"
+        cp tests/requirements.txt "$venv/requirements.txt"
     fi
     "$venv/bin/python" -m robot --outputdir tests/outputs "$@"
+}
+
+# The web page: its units, then the page itself in a browser.
+page() {
+    need_node
+    need_packages chromium=chromium
+    (
+        cd ui
+        npm install --no-save --silent --no-fund --no-audit
+        npm test
+        npm run --silent build
+        npm run --silent e2e
+    )
 }
 
 here() {
@@ -33,6 +47,7 @@ here() {
     if compgen -G 'tests/*.robot' > /dev/null; then
         SANDBOX_PROGRAM=$PWD/target/debug/sandbox robot tests/
     fi
+    page
 }
 
 case "${1:-}" in

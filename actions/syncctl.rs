@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! `syncctl`, the program of the container: start, stop, status, validation, list-informations, list-folders.
+//! `syncctl`, the program of the container: start, stop, status, validation, list-informations, list-folders, verify.
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use ns8_imapsync::sync::account::{Account, Failure};
 use ns8_imapsync::sync::check::{self, Finding};
 use ns8_imapsync::sync::folders::Selection;
 use ns8_imapsync::sync::run::{self, Destination, Outcome, Settings};
-use ns8_imapsync::sync::{Engine, Exit, count, stop};
+use ns8_imapsync::sync::{Engine, Exit, count, stop, verify};
 use ns8_imapsync::task::{
     Exclusions, FolderMode, Layout, LocalUser, Port, RemoteHost, SecretString, Security, Store, TaskName,
     parse_password,
@@ -30,6 +30,9 @@ struct Arguments {
 enum Verb {
     /// Runs a task in the foreground until its end
     Start {
+        /// Prints as JSON what the run would do, and does nothing
+        #[arg(long)]
+        dry_run: bool,
         /// The task, <localuser>_<task_id>
         name: String,
     },
@@ -52,6 +55,14 @@ enum Verb {
     ListInformations {
         /// The task, <localuser>_<task_id>
         name: String,
+    },
+    /// Compares both sides message by message and prints as JSON what differs
+    Verify {
+        /// The task, <localuser>_<task_id>
+        name: String,
+        /// Compares every byte of every message
+        #[arg(long)]
+        deep: bool,
     },
     /// Lists the folders of the remote account of a task, or of a candidate given as JSON on stdin
     ListFolders {
@@ -77,7 +88,9 @@ pub fn run(matches: &ArgMatches) -> ExitCode {
         std::env::var_os("IMAPSYNC_DIR").map_or_else(|| PathBuf::from("/etc/imapsync"), PathBuf::from);
     let store = Store::new(Layout::in_container(&folder));
     let done = match arguments.verb {
-        Verb::Start { name } => named(&name).and_then(|name| start(&store, &name)),
+        Verb::Start { name, dry_run: true } => named(&name).and_then(|name| preview(&store, &name)),
+        Verb::Start { name, dry_run: false } => named(&name).and_then(|name| start(&store, &name)),
+        Verb::Verify { name, deep } => named(&name).and_then(|name| compare(&store, &name, deep)),
         Verb::Stop { name } => named(&name).and_then(|name| halt(&store, &name)),
         Verb::Status { name } => named(&name).and_then(|name| status(&store, &name)),
         Verb::Validation { name } => validation(&store, &name),
@@ -141,6 +154,20 @@ fn start(store: &Store, name: &TaskName) -> Done {
             Ok(ExitCode::from(exit.code()))
         }
     }
+}
+
+fn preview(store: &Store, name: &TaskName) -> Done {
+    print_json(&run::preview(store, name, destination().as_ref())?)
+}
+
+/// Exit code 0 only when both sides agree.
+fn compare(store: &Store, name: &TaskName, deep: bool) -> Done {
+    let task = run::load(store, name)?;
+    let job = run::job(store, name, &task, destination().as_ref())?;
+    let verdict =
+        run::ask(verify::verify(&job.remote, &job.local, &job.selection, deep)).map_err(failed)??;
+    print_json(&verdict)?;
+    Ok(ExitCode::from(u8::from(!verdict.agree)))
 }
 
 fn halt(store: &Store, name: &TaskName) -> Done {

@@ -97,7 +97,7 @@ impl Wire {
     async fn guarded_flush(&mut self) -> Result<()> {
         match timeout(self.idle, self.writer.flush()).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Error::Lost(error.to_string())),
+            Ok(Err(error)) => Err(lost(&error)),
             Err(_) => Err(Error::Timeout(format!(
                 "nothing could be sent for {} seconds",
                 self.idle.as_secs()
@@ -123,7 +123,7 @@ impl Wire {
                 }
                 Ok(Step::Written(Ok(n))) => sent += n,
                 Ok(Step::Written(Err(error)) | Step::Read(Err(error))) => {
-                    return Err(Error::Lost(error.to_string()));
+                    return Err(lost(&error));
                 }
                 Ok(Step::Read(Ok(0))) => self.ended = true,
                 Ok(Step::Read(Ok(_))) => {}
@@ -214,13 +214,21 @@ impl Wire {
                 Err(Error::Lost("the server closed the connection".to_owned()))
             }
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(Error::Lost(error.to_string())),
+            Ok(Err(error)) => Err(lost(&error)),
             Err(_) => Err(Error::Timeout(format!(
                 "nothing was heard for {} seconds",
                 self.idle.as_secs()
             ))),
         }
     }
+}
+
+fn lost(error: &std::io::Error) -> Error {
+    Error::Lost(match error.kind() {
+        // rustls explains at length that the peer did not say goodbye.
+        std::io::ErrorKind::UnexpectedEof => "the server closed the connection".to_owned(),
+        _ => error.to_string(),
+    })
 }
 
 enum Step {

@@ -158,7 +158,7 @@ pub async fn unknown_local(
     local: &mut Session,
 ) -> Troubled<UidSet> {
     local
-        .open(&pair.local, true)
+        .open(&pair.local, !shared.job.dry)
         .await
         .map_err(|error| Trouble::select(Side::Local, error))?;
     let from = folder.local_next;
@@ -195,7 +195,7 @@ async fn match_up(
         return Ok((new.clone(), 0));
     }
     local
-        .open(&pair.local, true)
+        .open(&pair.local, !shared.job.dry)
         .await
         .map_err(|error| Trouble::select(Side::Local, error))?;
     let mut alive = UidSet::default();

@@ -61,7 +61,10 @@ pub async fn reconcile(
             .chain(state.pending_uids(id)?.iter())
             .collect::<UidSet>()
     };
-    if !inbox_only && let Some(next) = place.pair.source.uid_next {
+    if !inbox_only
+        && !shared.job.dry
+        && let Some(next) = place.pair.source.uid_next
+    {
         for uid in there.minus(&recorded).iter().filter(|&uid| uid < next) {
             let reason = "the remote server did not hand it out";
             shared
@@ -106,7 +109,7 @@ async fn delete_local(
         return Ok(true);
     }
     let selected = local
-        .open(&place.pair.local, true)
+        .open(&place.pair.local, !shared.job.dry)
         .await
         .map_err(|error| Trouble::select(Side::Local, error))?;
     let mut alive = UidSet::default();
@@ -170,7 +173,7 @@ pub async fn remote(shared: &Shared, place: &Place, remote: &mut Session) -> Tro
         return Ok(());
     }
     let selected = remote
-        .open(&place.pair.remote, true)
+        .open(&place.pair.remote, !shared.job.dry)
         .await
         .map_err(|error| Trouble::select(Side::Remote, error))?;
     if selected

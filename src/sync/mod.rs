@@ -10,6 +10,7 @@
 //! - [`account`], [`job`], [`recorder`], [`exit`]: both logins, what is asked, what is told, how it ends.
 //! - [`stop`]: ending a run from outside.
 //! - [`check`], [`count`]: the login test of both sides, the figures of both sides.
+//! - [`preview`], [`verify`]: what a run would do; whether both sides hold the same mail.
 
 pub mod account;
 pub mod after;
@@ -29,11 +30,13 @@ pub mod imapsync;
 pub mod job;
 pub mod key;
 pub mod native;
+pub mod preview;
 pub mod queue;
 pub mod recorder;
 pub mod run;
 pub mod state;
 pub mod stop;
+pub mod verify;
 
 pub use engine::Engine;
 pub use exit::Exit;

@@ -229,7 +229,7 @@ pub async fn side(
 }
 
 /// An inbox of another UIDVALIDITY is another mailbox: what is remembered of the former one is void.
-pub(super) fn guard_replaced_mailbox(shared: &Shared, pairs: &[Pair]) -> Result<(), Failure> {
+pub fn guard_replaced_mailbox(shared: &Shared, pairs: &[Pair]) -> Result<(), Failure> {
     let Some(inbox) = pairs.iter().find(|pair| pair.local.is_inbox()) else {
         return Ok(());
     };
@@ -279,7 +279,7 @@ pub(super) async fn settle_after_crash(shared: &Shared, local: &mut Session) -> 
 }
 
 /// Makes the local folder if need be and compares; `None` when there is nothing to do.
-pub(super) async fn prepare(
+pub async fn prepare(
     shared: &Shared,
     index: usize,
     mut pair: Pair,
@@ -331,7 +331,7 @@ pub(super) async fn prepare(
         }
         _ => {}
     }
-    if pair.destination.is_none() {
+    if pair.destination.is_none() && !shared.job.dry {
         create(shared, &mut pair, lines, subscribe).await?;
     }
     let mut folder = shared.state.borrow().folder(&pair.remote, &pair.local)?;

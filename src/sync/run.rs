@@ -17,6 +17,7 @@ use super::exit::Exit;
 use super::imapsync::{self, log::Copied};
 use super::job::{Job, Shared};
 use super::native;
+use super::preview::{self, Preview};
 use super::queue::{self, Queue, Ticket};
 use super::recorder::{Recorder, Watcher};
 use super::state::State;
@@ -488,6 +489,24 @@ pub fn ask<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
     let answer = LocalSet::new().block_on(&runtime, work);
     runtime.shutdown_background();
     Ok(answer)
+}
+
+/// What a run of a task would do. Nothing is written, not even on this side.
+pub fn preview(
+    store: &Store,
+    name: &TaskName,
+    destination: Option<&Destination>,
+) -> Result<Preview, Failure> {
+    let task = load(store, name)?;
+    let mut job = job(store, name, &task, destination)?;
+    job.dry = true;
+    let state = State::preview(&store.path(name, "state"), &accounts(&job))?;
+    let shared = Shared {
+        job: Rc::new(job),
+        state: Rc::new(RefCell::new(state)),
+        recorder: Rc::new(RefCell::new(Recorder::new(Box::new(std::io::sink()), None))),
+    };
+    ask(preview::preview(&shared)).map_err(|error| Failure::local(error.to_string()))?
 }
 
 /// The line that sums up a run.

@@ -151,8 +151,11 @@ impl State {
     pub fn preview(path: &Path, accounts: &str) -> Result<Self> {
         let mut state = Self::prepare(Connection::open_in_memory()?)?;
         state.set_meta("accounts", accounts)?;
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let Ok(stored) = Connection::open_with_flags(path, flags) else {
+        // Even a reader leaves files beside the database; a copy elsewhere is read instead.
+        let Ok(folder) = copy_aside(path) else {
+            return Ok(state);
+        };
+        let Ok(stored) = Connection::open(folder.path().join(COPY)) else {
             return Ok(state);
         };
         let stored = Self { db: stored };
@@ -463,7 +466,7 @@ impl State {
     pub fn confirm(&mut self, id: i64, uids: &[(u32, Option<u32>)], sieve: Chore, seen: Chore) -> Result<()> {
         self.transaction(|db| {
             let mut conflict = db.prepare_cached(
-                "UPDATE message SET step = 3, local_uid = NULL WHERE folder = ?1 AND local_uid = ?2 AND uid <> ?3",
+                "UPDATE message INDEXED BY message_local SET step = 3, local_uid = NULL WHERE folder = ?1 AND local_uid = ?2 AND uid <> ?3",
             )?;
             let mut statement = db.prepare_cached(
                 "UPDATE message SET local_uid = ?3, step = 1, sieve = ?4, seen = ?5 WHERE folder = ?1 AND uid = ?2",
@@ -652,6 +655,20 @@ impl State {
         let out = work(&transaction)?;
         transaction.commit()?;
         Ok(out)
+    }
+}
+
+const COPY: &str = "copy";
+
+/// Copies a database with what is not yet merged into it to a folder of its own.
+fn copy_aside(path: &Path) -> std::io::Result<tempfile::TempDir> {
+    let folder = tempfile::tempdir()?;
+    std::fs::copy(path, folder.path().join(COPY))?;
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    match std::fs::copy(wal, folder.path().join(format!("{COPY}-wal"))) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(folder),
     }
 }
 

@@ -132,7 +132,12 @@ fn run(options: Options) -> anyhow::Result<ExitCode> {
             if unconfigured {
                 builder = builder.unconfigured();
             }
-            stay(&builder.start()?, messages)?;
+            let sandbox = builder.start()?;
+            stay(&sandbox, messages)?;
+            // Unless another one was started since.
+            if std::fs::read_link(latest()).is_ok_and(|base| base == sandbox.node().base()) {
+                std::fs::remove_file(latest())?;
+            }
             Ok(ExitCode::SUCCESS)
         }
         Verb::Demo { imageroot, messages } => {

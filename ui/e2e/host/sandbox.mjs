@@ -28,18 +28,20 @@ export class SandboxNode extends Platform {
     for (const file of [PROGRAM, IMAGEROOT]) {
       if (!existsSync(file)) throw new Error(`${file} is missing: run ./demo.sh once, or set SANDBOX_PROGRAM and SANDBOX_IMAGEROOT`)
     }
-    // It lives until its standard input closes, so it goes when this process does.
-    const process_ = spawn(PROGRAM, ['run', '--imageroot', IMAGEROOT, ...options], { stdio: ['pipe', 'pipe', 'inherit'] })
-    const ended = new Promise((_, reject) => process_.on('exit', (code) => reject(new Error(`the sandbox ended with ${code}`))))
-    ended.catch(() => {})
+    // It lives until its standard input closes, so it goes when this process does. That input has to
+    // be a pipe; what Node calls one is a socket.
+    const process_ = spawn('sh', ['-c', 'cat | "$0" "$@"', PROGRAM, 'run', '--imageroot', IMAGEROOT, ...options], { stdio: ['pipe', 'pipe', 'inherit'] })
     let text = ''
-    for await (const line of createInterface(process_.stdout)) {
-      if (line.startsWith('sandbox is ready: ')) break
-      text += line
-    }
+    await new Promise((resolve, reject) => {
+      process_.on('exit', (code) => reject(new Error(`the sandbox ended with ${code}`)))
+      createInterface(process_.stdout).on('line', (line) => {
+        if (line.startsWith('sandbox is ready: ')) resolve()
+        else text += line
+      })
+    })
     const node = new SandboxNode()
     node.process = process_
-    node.info = JSON.parse(text)
+    node.info = JSON.parse(text.slice(0, text.lastIndexOf('}') + 1))
     return node
   }
 
@@ -59,6 +61,8 @@ export class SandboxNode extends Platform {
       child.stdout.on('data', (chunk) => (output += chunk))
       child.stderr.on('data', (chunk) => (errors += chunk))
       child.on('error', reject)
+      // A program that never reads its input is no fault.
+      child.stdin.on('error', () => {})
       child.on('close', (code) => resolve({ code, output, errors }))
       child.stdin.end(input)
     })
