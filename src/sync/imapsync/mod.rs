@@ -70,6 +70,9 @@ pub fn leftover(log: &Path) -> Vec<Copied> {
     let Ok(mut file) = File::open(log) else {
         return vec![];
     };
+    if !file.metadata().is_ok_and(|file| file.is_file()) {
+        return vec![];
+    }
     let mut reader = Reader::default();
     let mut piece = vec![0; 64 * 1024];
     while let Ok(length) = io::Read::read(&mut file, &mut piece) {
