@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 use ns8_imapsync::agent::{directory, journal};
+use ns8_imapsync::container::{Container, Engine};
 use ns8_imapsync::error::Result;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -21,7 +22,14 @@ pub struct Configuration {
     mail_host: String,
     #[serde(rename = "mail_server_URL")]
     mail_servers: Vec<Choice>,
+    /// auto, imapsync or native.
     sync_engine: String,
+    /// How many runs there are at once; 0 leaves it to the module.
+    max_concurrent_syncs: u32,
+    /// What runs use now; null while the service does not run.
+    engine_used: Option<String>,
+    /// Its version.
+    engine_version: Option<String>,
 }
 
 /// A choice of a list.
@@ -42,10 +50,17 @@ impl Action for GetConfiguration {
     fn run(context: &Context, _: Nothing) -> Result<Configuration> {
         let environment = context.environment.read()?;
         let setting = |name| environment.get(name).unwrap_or_default().to_owned();
-        let servers = directory::mail_servers(&context.agent).unwrap_or_else(|error| {
-            journal::error(error);
-            Vec::new()
+        let configured = environment.get(settings::MAIL_SERVER).is_some();
+        // Neither of both waits for the other.
+        let (servers, engine) = std::thread::scope(|scope| {
+            let engine = scope.spawn(|| configured.then(engine).flatten());
+            let servers = directory::mail_servers(&context.agent).unwrap_or_else(|error| {
+                journal::error(error);
+                Vec::new()
+            });
+            (servers, engine.join().ok().flatten())
         });
+        let (engine_used, engine_version) = engine.map(|engine| (engine.engine, engine.version)).unzip();
         let choice = |server: directory::MailServer| Choice {
             label: server.label(),
             value: format!("{},{}", server.module_uuid, server.host),
@@ -59,6 +74,23 @@ impl Action for GetConfiguration {
                 .get(settings::SYNC_ENGINE)
                 .unwrap_or(settings::AUTO)
                 .to_owned(),
+            max_concurrent_syncs: environment
+                .get(settings::MAX_CONCURRENT_SYNCS)
+                .and_then(|number| number.parse().ok())
+                .unwrap_or_default(),
+            engine_used,
+            engine_version,
         })
+    }
+}
+
+/// A service that does not run has no engine, which is no error here.
+fn engine() -> Option<Engine> {
+    match Container::find().and_then(|container| container.engine()) {
+        Ok(engine) => Some(engine),
+        Err(error) => {
+            journal::notice(format_args!("the engine is not known: {error}"));
+            None
+        }
     }
 }

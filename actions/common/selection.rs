@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::fields::Gather;
+use super::parallel;
 
 /// One task.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -72,7 +73,7 @@ pub struct TaskResult {
 pub const REFUSED: &str = "refused";
 
 impl Selection {
-    /// Does something to every task selected. One that fails never keeps the others from being handled.
+    /// Does something to every task selected, several at once. One that fails never keeps the others from being handled.
     ///
     /// A list is answered with a list. The other form has no answer, and fails when one of the tasks did.
     ///
@@ -81,13 +82,12 @@ impl Selection {
     pub fn apply(
         &self,
         store: &Store,
-        mut act: impl FnMut(&TaskName) -> Result<&'static str>,
+        act: impl Fn(&TaskName) -> Result<&'static str> + Sync,
     ) -> Result<Option<Results>> {
         let Some(tasks) = &self.tasks else {
-            let failed: Vec<Error> = self
-                .names(store)?
-                .iter()
-                .filter_map(|name| act(name).err())
+            let failed = parallel::map(&self.names(store)?, &act)
+                .into_iter()
+                .filter_map(Result::err)
                 .collect();
             return match merged(failed) {
                 Some(error) => Err(error),
@@ -102,13 +102,9 @@ impl Selection {
             )
             .into());
         }
-        let results = tasks
-            .iter()
-            .map(|task| {
-                let outcome = task.find(store).and_then(|name| act(&name));
-                TaskResult::new(task, outcome)
-            })
-            .collect();
+        let results = parallel::map(tasks, |task| {
+            TaskResult::new(task, task.find(store).and_then(|name| act(&name)))
+        });
         Ok(Some(Results { results }))
     }
 
