@@ -13,6 +13,7 @@ use crate::common::context::Context;
 use crate::common::frame::Action;
 use crate::common::nothing::Nothing;
 use crate::common::outcome;
+use crate::common::parallel;
 use crate::common::settings;
 use crate::common::state::{self, State};
 
@@ -109,16 +110,16 @@ fn mailboxes(context: &Context, uuid: &str) -> Result<Vec<String>> {
 /// Whatever cannot be read is reported, and the others are listed.
 fn entries(store: &Store) -> Result<Vec<Entry>> {
     let now = now();
-    let mut entries = Vec::new();
-    for name in store.names()? {
-        match store.load(&name) {
-            Ok(Some(task)) => entries.push(entry(store, &name, &task, now)),
-            // Deleted meanwhile.
-            Ok(None) => {}
-            Err(error) => journal::error(format_args!("{name} cannot be listed: {error}")),
+    let names = store.names()?;
+    let entries = parallel::map(&names, |name| match store.load(name) {
+        Ok(task) => task.map(|task| entry(store, name, &task, now)),
+        Err(error) => {
+            journal::error(format_args!("{name} cannot be listed: {error}"));
+            None
         }
-    }
-    Ok(entries)
+    });
+    // A task may be deleted meanwhile.
+    Ok(entries.into_iter().flatten().collect())
 }
 
 fn entry(store: &Store, name: &TaskName, task: &Task, now: i64) -> Entry {

@@ -34,6 +34,35 @@ pub fn replace(workshop: &Path, target: &Path, content: &[u8], mode: u32) -> io:
     sync_folder_of(target)
 }
 
+/// Removes the temporary files of killed processes, of those targets in `workshop` that `ours` tells by name.
+/// Whoever calls keeps others from replacing these targets meanwhile.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn sweep(workshop: &Path, ours: impl Fn(&str) -> bool) -> io::Result<()> {
+    for entry in fs::read_dir(workshop)? {
+        let entry = entry?;
+        if entry
+            .file_name()
+            .to_str()
+            .and_then(target_of_temporary)
+            .is_some_and(&ours)
+        {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// `.u1_a.env.Xf83kd.tmp` is on its way to `u1_a.env`.
+fn target_of_temporary(name: &str) -> Option<&str> {
+    let (target, random) = name
+        .strip_prefix('.')?
+        .strip_suffix(TEMPORARY_SUFFIX)?
+        .rsplit_once('.')?;
+    (random.len() == 6).then_some(target)
+}
+
 /// Removes `target`; one that is not there is fine.
 ///
 /// # Errors
@@ -93,6 +122,26 @@ mod tests {
         replace(folder.path(), &target, b"old", 0o600).unwrap();
         assert!(replace(&folder.path().join("gone"), &target, b"new", 0o600).is_err());
         assert_eq!(fs::read(&target).unwrap(), b"old");
+    }
+
+    #[test]
+    fn only_the_temporary_files_of_the_named_targets_are_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        for file in [
+            ".u1_a.env.Xf83kd.tmp",
+            ".u1_a.env.bak.tmp",
+            ".u1_b.env.Xf83kd.tmp",
+            "u1_a.env",
+        ] {
+            fs::write(folder.path().join(file), "").unwrap();
+        }
+        sweep(folder.path(), |target| target == "u1_a.env").unwrap();
+        let mut left: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        left.sort();
+        assert_eq!(left, [".u1_a.env.bak.tmp", ".u1_b.env.Xf83kd.tmp", "u1_a.env"]);
     }
 
     #[test]

@@ -44,7 +44,16 @@ fn a_restored_instance_has_its_settings_and_schedules() -> anyhow::Result<()> {
         "repository": "r", "path": "p", "snapshot": "", "replace": false,
         "environment": {"MAIL_SERVER": MAIL_MODULE_UUID, "MAIL_HOST": host, "OTHER": "x"},
     });
-    done(&sandbox, "restore-module", origin)?;
+    let outcome = done(&sandbox, "restore-module", origin)?;
+    ensure!(
+        outcome.commands.contains(
+            &["set-weight", "30restore-module", "5"]
+                .map(str::to_owned)
+                .to_vec()
+        ),
+        "{:?}",
+        outcome.commands
+    );
     let files = sandbox.state_files()?;
     ensure!(files.contains_key("imapsync/vmail.pwd"), "{:?}", files.keys());
     assert_eq!(

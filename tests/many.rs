@@ -67,7 +67,7 @@ fn rows_are_imported_each_for_itself() -> anyhow::Result<()> {
     let rows = json!([
         row(&sandbox, json!({})),
         row(&sandbox, json!({"localuser": "u2", "remotepassword": "Not-the-one"})),
-        row(&sandbox, json!({"localuser": "u2", "remoteport": "x"})),
+        row(&sandbox, json!({"localuser": "u2", "remoteusername": "r2@example.com", "remoteport": "x"})),
         row(&sandbox, json!({"localuser": "nosuchuser"})),
         row(&sandbox, json!({"localuser": "u3", "cron": "1h", "foldersynchronization": "inbox", "task_id": "mine"})),
         {"localuser": "u3"},

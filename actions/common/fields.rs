@@ -306,3 +306,6 @@ impl Gather {
             .push(Refusal::new(name, Key::Invalid(name), advice).with_value(value));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,16 +44,16 @@ pub fn run<A: Action>() -> ExitCode {
     let outcome = read_input()
         .and_then(input::parse)
         .and_then(|input| A::run(&context, input))
-        .and_then(|output| Ok(serde_json::to_value(output).context("cannot write the output")?));
+        .and_then(|output| Ok(serde_json::to_string(&output).context("cannot write the output")?));
     let (text, code) = match outcome {
-        Ok(Value::Null) => (None, 0),
+        Ok(output) if output == "null" => (None, 0),
         Ok(output) => (Some(output), 0),
         Err(error) => {
             let code = error.exit_code();
             (report(&context, &error), code)
         }
     };
-    match text.map_or(Ok(()), |text| print(&text)) {
+    match text.map_or(Ok(()), print) {
         Ok(()) => ExitCode::from(code),
         Err(error) => {
             journal::error(format_args!("cannot write the output: {error}"));
@@ -74,14 +74,20 @@ pub fn helper(work: impl FnOnce(&Context) -> Result<()>) -> ExitCode {
 }
 
 /// Tells what went wrong; the refusals go to stdout as well.
-fn report(context: &Context, error: &Error) -> Option<Value> {
+fn report(context: &Context, error: &Error) -> Option<String> {
     match error {
         Error::Refused(refusals) => {
             context.commands.validation_failed();
             for refusal in refusals {
                 journal::warning(refusal);
             }
-            Some(refusals.iter().map(Refusal::to_json).collect())
+            Some(
+                refusals
+                    .iter()
+                    .map(Refusal::to_json)
+                    .collect::<Value>()
+                    .to_string(),
+            )
         }
         Error::Failed(_) => {
             journal::error(error);
@@ -116,8 +122,7 @@ fn read_input() -> Result<Map<String, Value>> {
     }
 }
 
-fn print(output: &Value) -> io::Result<()> {
-    let mut text = output.to_string();
+fn print(mut text: String) -> io::Result<()> {
     text.push('\n');
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;

@@ -234,24 +234,28 @@ impl<'a> Planner<'a> {
             (None, false) => given_id,
             (None, true) => self.free_id(&user),
         };
+        let refused = |parameter: &str, error: &str| {
+            let error = FieldError {
+                parameter: parameter.to_owned(),
+                error: error.to_owned(),
+            };
+            outcome(task_id.clone(), Verdict::Refused, vec![error])
+        };
+        if existing
+            .as_ref()
+            .is_some_and(|task| self.planned.contains(&task.name()))
+        {
+            return refused("(root)", "row_repeated");
+        }
         if existing.is_some() && mode != Mode::Update {
-            return outcome(task_id, Verdict::Skipped, Vec::new());
+            return outcome(task_id.clone(), Verdict::Skipped, Vec::new());
         }
         let request = input::parse::<TaskFields>(self.completed(fields, &task_id, existing.as_ref()))
             .and_then(TaskFields::parse);
         match request {
             Ok(request) => {
-                let refused = |parameter: &str, error: &str| {
-                    let error = FieldError {
-                        parameter: parameter.to_owned(),
-                        error: error.to_owned(),
-                    };
-                    outcome(task_id.clone(), Verdict::Refused, vec![error])
-                };
                 let name = request.task.name();
-                if !self.planned.insert(name.clone()) {
-                    return refused("(root)", "row_repeated");
-                }
+                self.planned.insert(name.clone());
                 if !self.names.insert(name) && existing.is_none() {
                     return refused("task_id", "task_name_taken");
                 }
@@ -264,7 +268,7 @@ impl<'a> Planner<'a> {
                 }))
             }
             Err(error) => outcome(
-                task_id,
+                task_id.clone(),
                 Verdict::Refused,
                 field_errors(&error, &format!("row {row}")),
             ),

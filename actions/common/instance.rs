@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What a new, restored, cloned or updated instance needs.
 
+use std::path::PathBuf;
+
 use ns8_imapsync::agent::{directory, journal};
 use ns8_imapsync::container::Service;
 use ns8_imapsync::error::Result;
@@ -11,6 +13,9 @@ use super::settings;
 
 /// The role of other modules that people use for themselves.
 const SELF_SERVICE: &str = "selfadm";
+
+/// How much of the action the start of the service is; other steps count as 1.
+const SERVICE_WEIGHT: u32 = 5;
 
 /// Lets the role run create-task (contract section 2).
 ///
@@ -26,6 +31,10 @@ pub fn grant(context: &Context) -> Result<()> {
 /// # Errors
 /// Whatever keeps the settings from being written or the service from starting.
 pub fn take_over(context: &Context, origin: &Origin) -> Result<()> {
+    // Starting the service takes longer than the platform's steps around this one.
+    if let Some(step) = step() {
+        context.commands.weight(&step, SERVICE_WEIGHT);
+    }
     context.store.create_folders()?;
     grant(context)?;
     let changes: Vec<_> = settings::ALL
@@ -38,4 +47,10 @@ pub fn take_over(context: &Context, origin: &Origin) -> Result<()> {
         return Ok(());
     }
     Service::find()?.enable_now()
+}
+
+/// The name that the agent knows the running step by.
+fn step() -> Option<String> {
+    let path = PathBuf::from(std::env::args_os().next()?);
+    Some(path.file_name()?.to_str()?.to_owned())
 }

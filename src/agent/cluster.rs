@@ -324,3 +324,161 @@ fn wait(pause: &mut Duration, deadline: Instant) -> anyhow::Result<()> {
     *pause = (*pause * 2).min(LONGEST_PAUSE);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::TcpListener;
+    use std::thread::JoinHandle;
+
+    use super::*;
+
+    /// Answers one request per connection, in order, and gives back what was asked.
+    fn server(answers: Vec<(u16, Value)>) -> (Agent, JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let agent = Agent {
+            redis_user: Some("module/imapsync1".to_owned()),
+            redis_password: Some("secret".into()),
+            cluster_api: Some(format!("http://{}/", listener.local_addr().unwrap())),
+            ..Agent::default()
+        };
+        let asked = std::thread::spawn(move || {
+            let mut asked = Vec::new();
+            for (code, body) in answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                let (mut first, mut length, mut token) = (String::new(), 0, String::new());
+                reader.read_line(&mut first).unwrap();
+                loop {
+                    let mut line = String::new();
+                    reader.read_line(&mut line).unwrap();
+                    let lower = line.trim().to_ascii_lowercase();
+                    match lower.split_once(": ") {
+                        Some(("content-length", number)) => length = number.parse().unwrap(),
+                        Some(("authorization", value)) => token = format!(" {value}"),
+                        Some(_) => {}
+                        None => break,
+                    }
+                }
+                reader.take(length).read_to_end(&mut Vec::new()).unwrap();
+                asked.push(first.replace(" HTTP/1.1\r\n", "") + &token);
+                let body = body.to_string();
+                let head = format!(
+                    "HTTP/1.1 {code} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                    body.len()
+                );
+                stream.write_all((head + &body).as_bytes()).unwrap();
+            }
+            asked
+        });
+        (agent, asked)
+    }
+
+    fn mailboxes(agent: &Agent, limit: Duration) -> Result<Vec<String>> {
+        Cluster::new(agent).enabled_mailboxes("mail1", limit)
+    }
+
+    fn token(name: &str) -> (u16, Value) {
+        (200, json!({"token": name}))
+    }
+
+    fn created() -> (u16, Value) {
+        (201, json!({"data": {"id": "t1"}}))
+    }
+
+    const LOGIN: &str = "POST /api/login";
+    const CREATE: &str = "POST /api/module/mail1/tasks";
+    const STATUS: &str = "GET /api/module/mail1/task/t1/status";
+
+    #[test]
+    fn an_action_is_asked_for_until_it_has_ended() {
+        let output = json!({"user_mailboxes": [{"user": "u1"}, {"user": "u2", "enabled": false}, {"user": "u3", "enabled": true}]});
+        let (agent, asked) = server(vec![
+            token("one"),
+            created(),
+            (404, json!({})),
+            (400, json!({})),
+            (
+                200,
+                json!({"data": {"output": output, "error": "", "exit_code": 0}}),
+            ),
+        ]);
+        assert_eq!(mailboxes(&agent, REQUEST).unwrap(), ["u1", "u3"]);
+        let with = |request: &str| format!("{request} bearer one");
+        assert_eq!(
+            asked.join().unwrap(),
+            [
+                LOGIN.to_owned(),
+                with(CREATE),
+                with(STATUS),
+                with(STATUS),
+                with(STATUS)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_token_that_expired_is_renewed_once_and_a_busy_api_asked_again() {
+        let (agent, asked) = server(vec![
+            token("one"),
+            (401, json!({})),
+            token("two"),
+            (429, json!({})),
+            (503, json!({})),
+            created(),
+            (
+                200,
+                json!({"data": {"output": "{\"user_mailboxes\": []}", "exit_code": 0}}),
+            ),
+        ]);
+        assert!(mailboxes(&agent, REQUEST).unwrap().is_empty());
+        let asked = asked.join().unwrap();
+        assert_eq!(
+            (asked[1].as_str(), asked[3].as_str()),
+            (
+                "POST /api/module/mail1/tasks bearer one",
+                "POST /api/module/mail1/tasks bearer two"
+            )
+        );
+    }
+
+    #[test]
+    fn a_refused_login_and_a_failed_action_are_told_at_once() {
+        let (agent, _asked) = server(vec![(401, json!({"message": "secret"}))]);
+        let error = mailboxes(&agent, Duration::from_secs(600))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("refused our login") && !error.contains("secret"),
+            "{error}"
+        );
+        let (agent, _asked) = server(vec![
+            token("one"),
+            created(),
+            (200, json!({"data": {"output": null, "exit_code": 7}})),
+        ]);
+        let error = mailboxes(&agent, Duration::from_secs(600))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("list-user-mailboxes") && error.contains("exit code 7"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn nobody_waits_for_ever() {
+        let nobody = Agent {
+            redis_user: Some("u".to_owned()),
+            redis_password: Some("p".into()),
+            cluster_api: Some("http://127.0.0.1:1".to_owned()),
+            ..Agent::default()
+        };
+        let started = Instant::now();
+        let error = mailboxes(&nobody, Duration::from_millis(300))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("cannot reach the cluster's API"), "{error}");
+        assert!(started.elapsed() < Duration::from_secs(5));
+    }
+}

@@ -76,6 +76,8 @@ impl EnvironmentFile {
         }
         let mode = std::fs::metadata(&self.path).map_or(PRIVATE, |found| found.permissions().mode() & 0o7777);
         let workshop = self.path.parent().unwrap_or(Path::new("."));
+        files::sweep(workshop, |target| target == "environment")
+            .context("cannot clean up the state folder")?;
         let mut text = after.lines.join("\n");
         text.push('\n');
         files::replace(workshop, &self.path, text.as_bytes(), mode)

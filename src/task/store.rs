@@ -329,6 +329,8 @@ impl Store {
         if taken.is_some() {
             commit::finish(&self.layout.tasks, name)
                 .with_context(|| format!("cannot finish the last edit of {name}"))?;
+            files::sweep(&self.layout.tasks, |target| is_of(target, name))
+                .with_context(|| format!("cannot clean up after {name}"))?;
         }
         Ok(taken)
     }
@@ -468,6 +470,16 @@ impl Store {
         commit::discard(&self.layout.tasks, name)?;
         Ok(lock.remove()?)
     }
+}
+
+/// Whether a file is one that only the holder of the task's lock writes: the cron file is not.
+fn is_of(file: &str, name: &TaskName) -> bool {
+    let staged = file.strip_prefix('.').and_then(|file| file.strip_suffix(".new"));
+    staged
+        .unwrap_or(file)
+        .strip_prefix(name.as_str())
+        .and_then(|rest| rest.strip_prefix('.'))
+        .is_some_and(|ending| ENDINGS.contains(&ending))
 }
 
 fn owner(text: &str) -> Option<String> {

@@ -243,3 +243,28 @@ fn a_schedule_is_rebuilt_from_a_file_that_lacks_everything_else() {
     instance.store.rebuild_schedule(&name, "10.5.4.1").unwrap();
     assert!(instance.listing("cron").is_empty());
 }
+
+#[test]
+fn whoever_takes_a_task_cleans_up_after_killed_processes() {
+    let instance = instance();
+    let name = TaskName::parse("u1_a").unwrap();
+    for file in [
+        ".u1_a.pid.Xf83kd.tmp",
+        "..u1_a.env.new.Xf83kd.tmp",
+        ".u1_a.cron.Xf83kd.tmp",
+        ".u1_a.x.pid.Xf83kd.tmp",
+        "script.custom",
+    ] {
+        fs::write(instance.store.folder().join(file), "").unwrap();
+    }
+    instance.store.acquire(&name, Duration::ZERO).unwrap().unwrap();
+    assert_eq!(
+        instance.listing("imapsync"),
+        [
+            ".u1_a.cron.Xf83kd.tmp",
+            ".u1_a.x.pid.Xf83kd.tmp",
+            "script.custom",
+            "u1_a.lock"
+        ]
+    );
+}
