@@ -33,7 +33,7 @@ A Port Where Nobody Listens Leaves Nothing
 
 A Local User Who Does Not Exist Is Refused
     ${task}    A Task    localuser=nobody-of-that-name
-    ${error}    Run Action    create-task    ${task}    rc=1
+    Run Action Refused    create-task    ${task}    local_user_unknown    1
     ${ids}    Listed Ids
     Should Be Empty    ${ids}
 
@@ -113,8 +113,7 @@ A Refused Edit Leaves All As It Was
 
 A Field That Does Not Exist And One That Is Missing Are Refused
     ${task}    A Task    surprise=yes
-    ${rc}    Set Variable    10
-    Run Action    create-task    ${task}    rc=${rc}
+    Run Action    create-task    ${task}    rc=10
     ${task}    A Task
     Remove From Dictionary    ${task}    remotepassword
     Run Action Refused    create-task    ${task}    remotepassword_required    10

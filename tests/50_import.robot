@@ -30,7 +30,8 @@ A CSV File Is Checked, Imported And Imported Again
 
 A Bad Row Keeps No Other Back
     ${task}    A Task
-    ${wrong}    CSV Row    ${task}    Not-the-one
+    ${other}    A Task    remoteusername=nobody@suite.test
+    ${wrong}    CSV Row    ${other}    Not-the-one
     ${right}    CSV Row    ${task}    ${task}[remotepassword]
     ${report}    Run Helper    import-csv-tasks    text=${COLUMNS}\n${wrong}\n${right}\n    rc=1
     Should Contain    ${report}    bad_user_credentials

@@ -86,8 +86,9 @@ class Module:
         """Runs an action, which must refuse its input with this key and exit code, and show no password."""
         outcome = self.node.action(name, json.dumps(data))
         self._should_end(name, outcome, rc)
-        keys = [refusal["error"] for refusal in outcome.output or []]
-        if key not in keys:
+        # Whether the node's command-line client shows the output of an action that failed is its own affair.
+        shown = self.node.is_sandbox or isinstance(outcome.output, list)
+        if shown and key not in [refusal["error"] for refusal in outcome.output or []]:
             raise AssertionError(f"{name} should be refused with {key}: {outcome}")
         secret = data.get("remotepassword")
         if secret and secret in outcome.stdout + outcome.stderr:

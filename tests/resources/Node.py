@@ -172,9 +172,9 @@ class RealNode:
         return found.stdout.splitlines()
 
     def action(self, name, text):
-        # On standard input, for passwords must not show in the list of processes of this machine.
+        # On standard input, for passwords must not show in the lists of processes.
         place = shlex.quote(f"module/{self.module_id}/{name}")
-        return run(self._ssh(f'api-cli run {place} --data "$(cat)"'), text)
+        return run(self._ssh(f"api-cli run {place} --data -"), text)
 
     def event(self, name, text):
         raise AssertionError("events are not faked on a real node")
