@@ -198,7 +198,7 @@ class RealNode:
             }
         return {
             "host": self.variables["LOCAL_HOST"] or self.variables["NODE_ADDR"],
-            "port": 143,
+            "port": int(self.variables["LOCAL_PORT"]),
             "security": "tls",
             "user": task["localuser"],
             "password": self.variables["LOCAL_PASSWORD"],
