@@ -144,10 +144,10 @@ class RealNode:
         self.mail_module_id = variables["MAIL_MODULE"]
         self.gone = None
         # A short path: those of sockets are limited.
-        self.sockets = tempfile.mkdtemp(prefix="ns8-")
+        self.sockets = tempfile.TemporaryDirectory(prefix="ns8-")
 
     def _ssh(self, command):
-        options = ["BatchMode=yes", "ControlMaster=auto", "ControlPersist=60", f"ControlPath={self.sockets}/%C"]
+        options = ["BatchMode=yes", "ControlMaster=auto", "ControlPersist=60", f"ControlPath={self.sockets.name}/%C"]
         words = ["ssh", "-i", self.variables["SSH_KEYFILE"]]
         for option in options:
             words += ["-o", option]
