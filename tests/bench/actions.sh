@@ -1,0 +1,18 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+#   tests/bench/actions.sh [ROUNDS]     median time and peak memory of every action (9 rounds)
+#
+# Runs the release build in a sandbox, as the agent runs it: the step's program, its input on standard input.
+# PROGRAM is a static program to measure instead of building one.
+
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/lib/packages.sh
+
+need_sandbox_packages
+need_packages python3=python3 /usr/bin/time=time
+./build-images.sh imageroot target/bench-imageroot > /dev/null
+cargo build --quiet --locked --package sandbox
+export SANDBOX_PROGRAM=$PWD/target/debug/sandbox SANDBOX_IMAGEROOT=$PWD/target/bench-imageroot
+PYTHONPATH=tests/resources exec python3 -B tests/bench/actions.py "$@"
