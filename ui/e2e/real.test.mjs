@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The page on the real actions, moving real mail between two mail servers of the sandbox.
 import assert from 'node:assert/strict'
-import { after, before, beforeEach, it } from 'node:test'
+import { after, afterEach, before, beforeEach, it } from 'node:test'
 import { checkAccessibility, checkWidth, DESKTOP, launch, open, PHONE, screenshot } from './browser.mjs'
 import { Gate } from './host/gate.mjs'
 import { SandboxNode } from './host/sandbox.mjs'
@@ -31,6 +31,8 @@ after(async () => {
 beforeEach(() => {
   node.requests.length = 0
 })
+// A page that a failed test left open would go on asking.
+afterEach(() => view?.page.close())
 
 const button = (app, name) => app.getByRole('button', { name, exact: true })
 const row = (user) => view.app.getByRole('row', { name: new RegExp(`Select the task of ${user} `) })
@@ -250,7 +252,7 @@ it('has no grave finding of axe on any screen, at any size', async () => {
     await goTo('page=status', { viewport })
     for (const place of places) {
       await view.page.evaluate((search) => (location.hash = `/apps/imapsync1?${search}`), place)
-      await view.frame().waitForFunction((page) => document.querySelector('[aria-current=page]')?.href.includes(page), place.split('&')[0])
+      await view.frame().waitForFunction((page) => [...document.querySelectorAll('[aria-current=page]')].some((link) => link.href.includes(page)), place.split('&')[0])
       await view.settled()
       await checkAccessibility(view, `${place} on a ${size}`)
       await checkWidth(view, `${place} on a ${size}`)
