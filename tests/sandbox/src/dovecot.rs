@@ -18,10 +18,10 @@ use anyhow::{Context, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::locked;
 use crate::mail::{self, Imap, Mailbox, NewMail, Side, read_mailbox};
 use crate::node::Node;
 use crate::server::{Server, free_port};
+use crate::{locked, wait_until};
 use owner::Owner;
 
 /// One of the two mail servers.
@@ -131,15 +131,23 @@ impl MailServer {
         self.write_users()
     }
 
-    /// Gives a user settings of their own, in place of those given before: any of Dovecot's, such as
+    /// Gives a user settings of their own, in place of those given before: any of Dovecot's without a blank, such as
     /// `quota=maildir`, `quota_rule=*:bytes=50000` or `namespace/inbox/separator=/`. They count from the next login on.
     pub fn set_user_settings(&self, user: &str, settings: &[&str]) -> anyhow::Result<()> {
-        let settings = settings
-            .iter()
-            .map(|setting| format!(" userdb_{setting}"))
-            .collect();
-        locked(&self.state).settings.insert(user.to_owned(), settings);
-        self.write_users()
+        let line = settings.iter().map(|setting| format!(" userdb_{setting}"));
+        locked(&self.state)
+            .settings
+            .insert(user.to_owned(), line.collect());
+        self.write_users()?;
+        // Dovecot looks at the file once a second.
+        for setting in settings {
+            let (name, value) = setting.split_once('=').context("a setting without a value")?;
+            wait_until(&format!("{setting} of {user}"), || {
+                self.doveadm_run(&["user", "-f", name, user])
+                    .is_ok_and(|known| known.trim_end() == value)
+            })?;
+        }
+        Ok(())
     }
 
     /// Removes a user; the mail stays.

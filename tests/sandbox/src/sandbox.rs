@@ -144,13 +144,15 @@ impl Sandbox {
         self.agent.helper(name, arguments, input.as_ref())
     }
 
-    /// Creates `NAME@example.com` with the password `Pw-NAME` on the remote side and the mailbox `NAME` on the local one,
-    /// so that many tests can share a sandbox.
-    pub fn add_account(&self, name: &str) -> anyhow::Result<()> {
-        let password = format!("Pw-{name}");
-        self.remote.set_user(&format!("{name}@example.com"), &password)?;
-        self.local.set_user(name, &password)?;
-        self.api.add_mailbox(json!({"user": name}));
+    /// For each name creates `NAME@example.com` with the password `Pw-NAME` on the remote side and the mailbox `NAME` on
+    /// the local one, so that many tests can share a sandbox.
+    pub fn add_accounts(&self, names: &[String]) -> anyhow::Result<()> {
+        for name in names {
+            let password = format!("Pw-{name}");
+            self.remote.set_user(&format!("{name}@example.com"), &password)?;
+            self.local.set_user(name, &password)?;
+            self.api.add_mailbox(json!({"user": name}));
+        }
         Ok(())
     }
 
