@@ -163,10 +163,22 @@ impl Case {
             self.sandbox.log(&self.task())
         );
         for (name, messages) in &remote {
+            let here = local.get(name).map(Vec::as_slice).unwrap_or_default();
+            let only = |these: &[Identity], those: &[Identity]| -> Vec<Identity> {
+                these
+                    .iter()
+                    .filter(|one| !those.contains(one))
+                    .take(5)
+                    .cloned()
+                    .collect()
+            };
             ensure!(
-                local.get(name) == Some(messages),
-                "{name}: remote {messages:?}\nlocal {:?}\n{}",
-                local.get(name),
+                messages == here,
+                "{name}: {} and {} messages; only remote {:?}, only local {:?}\n{}",
+                messages.len(),
+                here.len(),
+                only(messages, here),
+                only(here, messages),
                 self.sandbox.log(&self.task())
             );
         }

@@ -70,6 +70,29 @@ fn what_was_moved_or_deleted_here_does_not_come_back() -> anyhow::Result<()> {
 }
 
 #[test]
+fn what_was_moved_away_and_back_there_is_not_copied_twice() -> anyhow::Result<()> {
+    let case = Case::new()?;
+    case.deliver(Side::Remote, &mails("INBOX", "m", 10))?;
+    case.create(json!({}))?;
+    case.run_copies(10)?;
+    let mut imap = case.imap(Side::Remote)?;
+    imap.run("CREATE Elsewhere")?;
+    imap.run("SELECT INBOX")?;
+    imap.run("UID MOVE 1:3 Elsewhere")?;
+    case.run_copies(3)?;
+    imap.run("SELECT Elsewhere")?;
+    imap.run("UID MOVE 1:3 INBOX")?;
+    drop(imap);
+    case.run_copies(0)?;
+    ensure!(
+        case.ids(Side::Local, "INBOX")?.len() == 10,
+        "{:?}",
+        case.ids(Side::Local, "INBOX")?
+    );
+    Ok(())
+}
+
+#[test]
 fn state_that_is_lost_or_damaged_is_made_anew() -> anyhow::Result<()> {
     let case = Case::new()?;
     case.deliver(Side::Remote, &mails("INBOX", "m", 50))?;

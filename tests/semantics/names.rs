@@ -41,7 +41,6 @@ fn names_in_all_scripts() -> anyhow::Result<()> {
         "&amp;",
         "&AOk-",
         "a~b",
-        "~",
         "trailing ",
         " leading",
         "two  blanks",
@@ -80,15 +79,13 @@ fn names_in_all_scripts() -> anyhow::Result<()> {
     case.deliver(Side::Remote, &all)?;
     case.create(json!({}))?;
     let run = case.run_copies(all.len() as u64)?;
-    // Only what the local server refuses is called something else.
     let mut expected: BTreeSet<String> = names.iter().map(|&name| name.to_owned()).collect();
     expected.insert("INBOX".into());
-    expected.insert("收件箱".into());
     let found = folders(&case, Side::Local)?;
-    let lacking: Vec<_> = expected.difference(&found).collect();
     ensure!(
-        lacking == ["~"] && found.contains("_2") || lacking.is_empty(),
-        "{lacking:?} {found:?}\n{}",
+        found == expected,
+        "{:?}\n{}",
+        found.symmetric_difference(&expected),
         run.log
     );
     let copied: usize = case.mailbox(Side::Local)?.values().map(Vec::len).sum();
@@ -195,18 +192,6 @@ fn a_name_with_the_other_separator_in_it_stays_one_name() -> anyhow::Result<()> 
     case.forget()?;
     case.run_copies(0)?;
     ensure!(case.ids(Side::Local, "2019_Q1")?.len() == 4);
-    Ok(())
-}
-
-#[test]
-fn the_inbox_is_the_inbox_in_any_case() -> anyhow::Result<()> {
-    let case = Case::new()?;
-    case.deliver(Side::Remote, &mails("INBOX", "i", 1))?;
-    case.deliver(Side::Remote, &mails("Inbox copy", "c", 1))?;
-    case.set(Side::Remote, &["namespace/inbox/prefix=inbox."])?;
-    case.create(json!({}))?;
-    case.run_copies(2)?;
-    ensure!(folders(&case, Side::Local)? == set(&["INBOX", "Inbox copy"]));
     Ok(())
 }
 
