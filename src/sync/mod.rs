@@ -2,8 +2,10 @@
 //! Moving mail from host1 (remote) to host2 (local).
 //!
 //! - [`run`]: one run of a task: lock, log, status; an [`engine`] does the moving.
-//! - [`native`]: the native engine, phase by phase: list, [`folders`] (selection and names), [`compare`], [`copy`]
-//!   ([`fetch`], [`append`]), [`flags`], [`after`] (Sieve, `\Seen`), [`deletions`].
+//! - [`native`]: the native engine, phase by phase: [`listing`] ([`confirm`]; [`folders`]: selection and names),
+//!   [`prepare`], [`compare`], [`copy`] ([`fetch`], [`append`]), [`flags`], [`after`] (Sieve, `\Seen`), [`deletions`], [`obsolete`] (folders).
+//! - [`lines`]: its two connections, made anew when one breaks; [`aftermath`]: what broke off may still come;
+//!   [`trouble`]: what concerns one folder and what ends the run.
 //! - [`imapsync`]: stock imapsync as the engine, and what it cannot do done for it.
 //! - [`queue`]: how many runs work at once, in which order.
 //! - [`state`]: what is remembered between runs. [`key`]: by what messages are the same.
@@ -14,10 +16,12 @@
 
 pub mod account;
 pub mod after;
+pub mod aftermath;
 pub mod append;
 mod backoff;
 pub mod check;
 pub mod compare;
+pub mod confirm;
 pub mod copy;
 pub mod count;
 pub mod deletions;
@@ -29,13 +33,18 @@ pub mod folders;
 pub mod imapsync;
 pub mod job;
 pub mod key;
+pub mod lines;
+pub mod listing;
 pub mod native;
+pub mod obsolete;
+pub mod prepare;
 pub mod preview;
 pub mod queue;
 pub mod recorder;
 pub mod run;
 pub mod state;
 pub mod stop;
+pub mod trouble;
 pub mod verify;
 
 pub use engine::Engine;
