@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Moving mail from host1 (remote) to host2 (local).
 //!
-//! - [`run`]: one run of a task: lock, log, status; an [`engine`] does the moving.
+//! - [`run`]: one run of a task; an [`engine`] does the moving. [`assembly`]: from its files to its job. [`driver`]:
+//!   the thread that waits for servers and signals. [`conclusion`]: what the run leaves behind.
 //! - [`native`]: the native engine, phase by phase: list, [`folders`] (selection and names), [`compare`], [`copy`]
 //!   ([`fetch`], [`append`]), [`flags`], [`after`] (Sieve, `\Seen`), [`deletions`].
 //! - [`imapsync`]: stock imapsync as the engine, and what it cannot do done for it.
-//! - [`engine`]: which of them. [`instance`]: the container and its settings. [`queue`]: how many runs work at once, in which order.
+//! - [`engine`]: which of them. [`instance`]: the container and its settings. [`queue`]: how many runs work at once,
+//!   in which order.
 //! - [`state`]: what is remembered between runs. [`key`]: by what messages are the same.
 //! - [`account`], [`job`], [`recorder`], [`exit`]: both logins, what is asked, what is told, how it ends.
 //! - [`stop`]: ending a run from outside.
@@ -15,12 +17,15 @@
 pub mod account;
 pub mod after;
 pub mod append;
+pub mod assembly;
 mod backoff;
 pub mod check;
 pub mod compare;
+pub mod conclusion;
 pub mod copy;
 pub mod count;
 pub mod deletions;
+pub mod driver;
 pub mod engine;
 pub mod exit;
 pub mod fetch;
