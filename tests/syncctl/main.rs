@@ -3,6 +3,7 @@
 //! says to whom.
 
 mod bad_input;
+mod many;
 mod world;
 
 use std::fs::{self, File};
