@@ -9,6 +9,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches as _, Subcommand};
 use ns8_imapsync::sync::account::{Account, Failure};
 use ns8_imapsync::sync::check::{self, Finding};
 use ns8_imapsync::sync::folders::Selection;
+use ns8_imapsync::sync::instance::{in_container, setting};
 use ns8_imapsync::sync::run::{self, Destination, Outcome, Settings};
 use ns8_imapsync::sync::{Engine, Exit, count, stop, verify};
 use ns8_imapsync::task::{
@@ -124,9 +125,8 @@ fn failed(error: impl std::fmt::Display) -> Failure {
 
 /// Where the local mail server is: from the container's environment or the cron file.
 fn destination() -> Option<Destination> {
-    let host = std::env::var("MAIL_HOST").ok().filter(|host| !host.is_empty())?;
-    let port = std::env::var("MAIL_PORT")
-        .ok()
+    let host = setting("MAIL_HOST")?;
+    let port = setting("MAIL_PORT")
         .and_then(|port| port.parse().ok())
         .unwrap_or(143);
     Some(Destination { host, port })
@@ -358,7 +358,7 @@ fn tell(text: &str, trouble: bool) {
         (std::io::stdout().is_terminal(), "/proc/1/fd/1")
     };
     if !watched
-        && std::path::Path::new("/run/.containerenv").exists()
+        && in_container()
         && let Ok(mut file) = std::fs::OpenOptions::new().append(true).open(journal)
         && writeln!(file, "{text}").is_ok()
     {

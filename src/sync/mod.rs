@@ -5,7 +5,7 @@
 //! - [`native`]: the native engine, phase by phase: list, [`folders`] (selection and names), [`compare`], [`copy`]
 //!   ([`fetch`], [`append`]), [`flags`], [`after`] (Sieve, `\Seen`), [`deletions`].
 //! - [`imapsync`]: stock imapsync as the engine, and what it cannot do done for it.
-//! - [`queue`]: how many runs work at once, in which order.
+//! - [`engine`]: which of them. [`instance`]: the container and its settings. [`queue`]: how many runs work at once, in which order.
 //! - [`state`]: what is remembered between runs. [`key`]: by what messages are the same.
 //! - [`account`], [`job`], [`recorder`], [`exit`]: both logins, what is asked, what is told, how it ends.
 //! - [`stop`]: ending a run from outside.
@@ -27,6 +27,7 @@ pub mod fetch;
 pub mod flags;
 pub mod folders;
 pub mod imapsync;
+pub mod instance;
 pub mod job;
 pub mod key;
 pub mod native;

@@ -12,9 +12,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
 use super::account::{Account, Failure, LocalServer};
-use super::engine::{self, Engine};
+use super::engine::Engine;
 use super::exit::Exit;
 use super::imapsync::{self, log::Copied};
+use super::instance;
 use super::job::{Job, Shared};
 use super::native;
 use super::preview::{self, Preview};
@@ -129,8 +130,8 @@ impl Settings {
     /// The settings of the instance.
     pub fn of_instance() -> Self {
         Self {
-            engine: engine::setting("SYNC_ENGINE"),
-            at_once: engine::setting("MAX_CONCURRENT_SYNCS"),
+            engine: instance::setting("SYNC_ENGINE"),
+            at_once: instance::setting("MAX_CONCURRENT_SYNCS"),
         }
     }
 }
