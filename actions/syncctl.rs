@@ -10,7 +10,7 @@ use ns8_imapsync::sync::account::{Account, Failure};
 use ns8_imapsync::sync::check::{self, Finding};
 use ns8_imapsync::sync::folders::Selection;
 use ns8_imapsync::sync::run::{self, Destination, Outcome, Settings};
-use ns8_imapsync::sync::{Engine, Exit, count, stop, verify};
+use ns8_imapsync::sync::{Engine, Exit, bar, count, stop, verify};
 use ns8_imapsync::task::{
     Exclusions, FolderMode, Layout, LocalUser, Port, RemoteHost, SecretString, Security, Store, TaskName,
     parse_password,
@@ -141,7 +141,7 @@ fn start(store: &Store, name: &TaskName) -> Done {
         name,
         destination().as_ref(),
         &Settings::of_instance(),
-        None,
+        bar::watcher(),
     )
     .map_err(failed)?
     {

@@ -328,8 +328,14 @@ async fn headers(session: &mut Session, uids: &UidSet, ids: bool) -> crate::imap
         });
     }
     let without: UidSet = bare.keys().copied().collect();
+    // The size is part of the key: where the server only estimates it, the message itself tells.
+    let (section, exact) = if session.estimates_sizes() {
+        ("BODY.PEEK[]", true)
+    } else {
+        ("BODY.PEEK[HEADER]", false)
+    };
     for chunk in without.chunks(usize::MAX) {
-        let items = format!("{chunk} (UID BODY.PEEK[HEADER])");
+        let items = format!("{chunk} (UID {section})");
         session
             .run(Command::new("UID FETCH").text(&items), |data| {
                 let Untagged::Fetch(fetch) = data else { return };
@@ -341,9 +347,10 @@ async fn headers(session: &mut Session, uids: &UidSet, ids: bool) -> crate::imap
                 else {
                     return;
                 };
-                let Some((flags, date, size)) = bare.remove(&uid) else {
+                let Some((flags, date, told)) = bare.remove(&uid) else {
                     return;
                 };
+                let size = if exact { body.canonical_len() } else { told };
                 let header = body.head(key::HEADER_LIMIT).unwrap_or_default();
                 seen.push(Seen {
                     uid,

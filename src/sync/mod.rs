@@ -10,7 +10,7 @@
 //! - [`queue`]: how many runs work at once, in which order.
 //! - [`state`]: what is remembered between runs. [`key`]: by what messages are the same.
 //! - [`account`], [`job`], [`recorder`], [`exit`]: both logins, what is asked, what is told, how it ends.
-//! - [`stop`]: ending a run from outside.
+//! - [`bar`]: the progress on a terminal. [`stop`]: ending a run from outside.
 //! - [`check`], [`count`]: the login test of both sides, the figures of both sides.
 //! - [`preview`], [`verify`]: what a run would do; whether both sides hold the same mail.
 
@@ -19,6 +19,7 @@ pub mod after;
 pub mod aftermath;
 pub mod append;
 mod backoff;
+pub mod bar;
 pub mod check;
 pub mod compare;
 pub mod confirm;

@@ -55,6 +55,7 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
                     place: place.clone(),
                     uids,
                     single: false,
+                    put_off: 0,
                 });
             }
             places.push(place);
