@@ -311,7 +311,8 @@ impl Appender {
     fn delivered(&self, load: &Load, status: &StatusLine) {
         let place = &load.place;
         let mut local = vec![None; load.parcels.len()];
-        if let Some(Code::AppendUid { uids, .. }) = &status.code
+        if let Some(Code::AppendUid { validity, uids }) = &status.code
+            && *validity == place.folder.local_validity
             && uids.len() == load.parcels.len() as u64
         {
             local = uids.iter().map(Some).collect();
@@ -374,8 +375,8 @@ impl Appender {
             let claimed = match self.arrived(&place, session).await {
                 Ok(claimed) => claimed,
                 Err(Trouble::Imap { error, .. }) => return Err(error),
-                Err(Trouble::Failure(failure)) => {
-                    self.belt.fail(failure);
+                Err(trouble) => {
+                    self.belt.fail(trouble.into());
                     return Ok(());
                 }
             };

@@ -5,7 +5,7 @@
 //! - [`native`]: the native engine, phase by phase: [`listing`] ([`confirm`]; [`folders`]: selection and names),
 //!   [`prepare`], [`compare`], [`copy`] ([`fetch`], [`append`]), [`flags`], [`after`] (Sieve, `\Seen`), [`deletions`], [`obsolete`] (folders).
 //! - [`lines`]: its two connections, made anew when one breaks; [`aftermath`]: what broke off may still come;
-//!   [`trouble`]: what concerns one folder and what ends the run.
+//!   [`opened`]: whether a folder is still the same; [`trouble`]: what concerns one folder and what ends the run.
 //! - [`imapsync`]: stock imapsync as the engine, and what it cannot do done for it.
 //! - [`queue`]: how many runs work at once, in which order.
 //! - [`state`]: what is remembered between runs. [`key`]: by what messages are the same.
@@ -38,6 +38,7 @@ pub mod lines;
 pub mod listing;
 pub mod native;
 pub mod obsolete;
+pub mod opened;
 pub mod prepare;
 pub mod preview;
 pub mod queue;

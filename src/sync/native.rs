@@ -97,7 +97,7 @@ async fn finish(shared: &Shared, place: &Place, lines: &mut Lines, remote_empty:
             flags::carry_over(shared, place, &mut lines.remote, &mut lines.local).await?;
         }
         deletions::reconcile(shared, place, lines, remote_empty).await?;
-        deletions::remote(shared, place, &mut lines.remote).await?;
+        deletions::remote(shared, place, lines).await?;
         record(shared, place, known)?;
     }
     let mut recorder = shared.recorder.borrow_mut();
