@@ -12,7 +12,7 @@ use super::account::{Failure, Side};
 use super::aftermath;
 use super::backoff::Backoff;
 use super::compare;
-use super::copy::{self, Batch, Belt, Parcel, Place};
+use super::copy::{self, Batch, Belt, PATIENCE, Parcel, Place};
 use super::exit::Exit;
 use super::job::Shared;
 use super::trouble::{Trouble, Troubled};
@@ -37,6 +37,8 @@ struct Load {
     place: Rc<Place>,
     parcels: Vec<Parcel>,
     attempt: Attempt,
+    /// How often the server put it off.
+    put_off: u8,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -83,7 +85,7 @@ impl Appender {
                         .recorder
                         .borrow_mut()
                         .line(&format!("Host2: {error}; reconnecting"));
-                    if !error.is_transient() || !backoff.pause().await {
+                    if !error.is_transient() || !backoff.pause_after(&error).await {
                         self.belt.fail(Failure::from_imap(Side::Local, &error));
                         return None;
                     }
@@ -167,6 +169,7 @@ impl Appender {
                 place,
                 parcels,
                 attempt: Attempt::Together,
+                put_off: 0,
             });
         } else {
             for parcel in parcels {
@@ -174,6 +177,7 @@ impl Appender {
                     place: place.clone(),
                     parcels: vec![parcel],
                     attempt: Attempt::Together,
+                    put_off: 0,
                 });
             }
         }
@@ -258,8 +262,12 @@ impl Appender {
             self.delivered(&load, &status);
             return Ok(());
         }
-        if status.is_throttled() && !status.is_over_quota() {
-            self.todo.push_front(load);
+        let put_off = status.is_throttled() || (status.is_temporary() && load.put_off < PATIENCE);
+        if put_off && !status.is_over_quota() {
+            self.todo.push_front(Load {
+                put_off: load.put_off.saturating_add(1),
+                ..load
+            });
             return Err(Error::Refused(status.to_string()));
         }
         if status.has_code("TRYCREATE") && !matches!(load.attempt, Attempt::Recreated | Attempt::Plain) {
@@ -280,6 +288,7 @@ impl Appender {
                     place,
                     parcels: vec![parcel],
                     attempt: Attempt::Alone,
+                    put_off: load.put_off,
                 });
             }
             return Ok(());
@@ -302,7 +311,8 @@ impl Appender {
     fn delivered(&self, load: &Load, status: &StatusLine) {
         let place = &load.place;
         let mut local = vec![None; load.parcels.len()];
-        if let Some(Code::AppendUid { uids, .. }) = &status.code
+        if let Some(Code::AppendUid { validity, uids }) = &status.code
+            && *validity == place.folder.local_validity
             && uids.len() == load.parcels.len() as u64
         {
             local = uids.iter().map(Some).collect();
@@ -365,8 +375,8 @@ impl Appender {
             let claimed = match self.arrived(&place, session).await {
                 Ok(claimed) => claimed,
                 Err(Trouble::Imap { error, .. }) => return Err(error),
-                Err(Trouble::Failure(failure)) => {
-                    self.belt.fail(failure);
+                Err(trouble) => {
+                    self.belt.fail(trouble.into());
                     return Ok(());
                 }
             };
@@ -389,6 +399,7 @@ impl Appender {
                         place: place.clone(),
                         parcels: missing,
                         attempt: load.attempt,
+                        put_off: load.put_off,
                     });
                 }
             }

@@ -4,12 +4,14 @@
 use std::collections::HashMap;
 
 use super::account::Side;
+use super::copy::Place;
 use super::folders::Pair;
 use super::job::Shared;
 use super::key::{self, Key};
+use super::opened;
 use super::state::{Entry, FolderState};
 use super::trouble::{Trouble, Troubled};
-use crate::imap::{Command, Fetch, Flags, Session, UidSet, Untagged};
+use crate::imap::{Command, Fetch, Flags, MailboxStatus, Session, UidSet, Untagged};
 
 /// What a comparison found.
 #[derive(Debug, Default)]
@@ -51,10 +53,7 @@ pub async fn compare(
     {
         return Ok(by_range(pair, folder, next));
     }
-    remote
-        .open(&pair.remote, false)
-        .await
-        .map_err(|error| Trouble::select(Side::Remote, error))?;
+    opened::remote(remote, &pair.remote, folder, false).await?;
     let criteria = if shared.job.inbox_only() {
         "UNSEEN".to_owned()
     } else {
@@ -150,6 +149,16 @@ pub async fn learn_strangers(
     Ok(())
 }
 
+/// Finds messages whose UID the local server did not tell when it took them.
+pub async fn locate(shared: &Shared, place: &Place, local: &mut Session) -> Troubled<()> {
+    if shared.state.borrow().unlocated(place.folder.id)?.is_empty() {
+        return Ok(());
+    }
+    let mut pair = place.pair.clone();
+    pair.destination = Some(MailboxStatus::default());
+    learn_strangers(shared, &pair, &place.folder, local).await
+}
+
 /// Opens the local folder and finds the UIDs there that are not accounted for.
 pub async fn unknown_local(
     shared: &Shared,
@@ -157,10 +166,7 @@ pub async fn unknown_local(
     folder: &FolderState,
     local: &mut Session,
 ) -> Troubled<UidSet> {
-    local
-        .open(&pair.local, !shared.job.dry)
-        .await
-        .map_err(|error| Trouble::select(Side::Local, error))?;
+    opened::local(local, &pair.local, folder, !shared.job.dry).await?;
     let from = folder.local_next;
     let found = local.search(&format!("UID {from}:*")).await;
     let found = found.map_err(|error| Trouble::fetch(Side::Local, error))?;
@@ -194,10 +200,7 @@ async fn match_up(
     if candidates.is_empty() {
         return Ok((new.clone(), 0));
     }
-    local
-        .open(&pair.local, !shared.job.dry)
-        .await
-        .map_err(|error| Trouble::select(Side::Local, error))?;
+    opened::local(local, &pair.local, folder, !shared.job.dry).await?;
     let mut alive = UidSet::default();
     for chunk in candidates.chunks(usize::MAX) {
         let found = local.search(&format!("UID {chunk}")).await;
@@ -328,8 +331,14 @@ async fn headers(session: &mut Session, uids: &UidSet, ids: bool) -> crate::imap
         });
     }
     let without: UidSet = bare.keys().copied().collect();
+    // The size is part of the key: where the server only estimates it, the message itself tells.
+    let (section, exact) = if session.estimates_sizes() {
+        ("BODY.PEEK[]", true)
+    } else {
+        ("BODY.PEEK[HEADER]", false)
+    };
     for chunk in without.chunks(usize::MAX) {
-        let items = format!("{chunk} (UID BODY.PEEK[HEADER])");
+        let items = format!("{chunk} (UID {section})");
         session
             .run(Command::new("UID FETCH").text(&items), |data| {
                 let Untagged::Fetch(fetch) = data else { return };
@@ -341,9 +350,10 @@ async fn headers(session: &mut Session, uids: &UidSet, ids: bool) -> crate::imap
                 else {
                     return;
                 };
-                let Some((flags, date, size)) = bare.remove(&uid) else {
+                let Some((flags, date, told)) = bare.remove(&uid) else {
                     return;
                 };
+                let size = if exact { body.canonical_len() } else { told };
                 let header = body.head(key::HEADER_LIMIT).unwrap_or_default();
                 seen.push(Seen {
                     uid,

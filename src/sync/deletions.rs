@@ -2,6 +2,7 @@
 //! What is deleted, on either side, and what never is.
 
 use super::account::Side;
+use super::compare;
 use super::copy::Place;
 use super::exit::Exit;
 use super::job::Shared;
@@ -54,11 +55,7 @@ pub async fn reconcile(
     if !differs && strangers.is_empty() {
         return Ok(());
     }
-    let selected = lines
-        .remote
-        .open(&place.pair.remote, false)
-        .await
-        .map_err(|error| Trouble::select(Side::Remote, error))?;
+    let selected = place.open_remote(&mut lines.remote, false).await?;
     let there = lines
         .remote
         .search("ALL")
@@ -129,10 +126,7 @@ async fn delete_local(
     if doomed.is_empty() {
         return Ok(true);
     }
-    let selected = local
-        .open(&place.pair.local, !shared.job.dry)
-        .await
-        .map_err(|error| Trouble::select(Side::Local, error))?;
+    let selected = place.open_local(local, !shared.job.dry).await?;
     let mut alive = UidSet::default();
     for chunk in doomed.chunks(usize::MAX) {
         let found = local.search(&format!("UID {chunk}")).await;
@@ -182,27 +176,22 @@ async fn delete_local(
 }
 
 /// Deletes from the remote side what is known to be delivered.
-pub async fn remote(shared: &Shared, place: &Place, remote: &mut Session) -> Troubled<()> {
+pub async fn remote(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubled<()> {
     let before = match shared.job.delete_remote {
         RemoteDeletion::Keep => return Ok(()),
         RemoteDeletion::AfterTransfer => None,
         RemoteDeletion::OlderThan(days) => Some(native::days_ago(days.get())),
     };
+    if !shared.job.dry {
+        compare::locate(shared, place, &mut lines.local).await?;
+    }
+    let remote = &mut lines.remote;
     let id = place.folder.id;
     let delivered = shared.state.borrow().deletable(id, before)?;
     if delivered.is_empty() {
         return Ok(());
     }
-    let selected = remote
-        .open(&place.pair.remote, !shared.job.dry)
-        .await
-        .map_err(|error| Trouble::select(Side::Remote, error))?;
-    if selected
-        .uid_validity
-        .is_some_and(|validity| validity != place.folder.remote_validity)
-    {
-        return Ok(());
-    }
+    place.open_remote(remote, !shared.job.dry).await?;
     let mut alive = UidSet::default();
     for chunk in delivered.chunks(usize::MAX) {
         let found = remote.search(&format!("UID {chunk}")).await;

@@ -125,7 +125,7 @@ async fn finish(
     if shared.job.inbox_only() {
         after::inbox(shared, &place, lines).await?;
     }
-    deletions::remote(shared, &place, &mut lines.remote).await
+    deletions::remote(shared, &place, lines).await
 }
 
 /// Records what the log says was copied, messages included that came after the plan was made.
