@@ -192,8 +192,8 @@ impl Code {
                     uids: UidSet::parse(uids.trim().as_bytes())?,
                 })
             }),
-            "UIDNEXT" => rest.trim().parse().ok().map(Self::UidNext),
-            "UIDVALIDITY" => rest.trim().parse().ok().map(Self::UidValidity),
+            "UIDNEXT" => rest.trim().parse().ok().filter(|&n| n > 0).map(Self::UidNext),
+            "UIDVALIDITY" => rest.trim().parse().ok().filter(|&n| n > 0).map(Self::UidValidity),
             "HIGHESTMODSEQ" => rest.trim().parse().ok().map(Self::HighestModseq),
             "PERMANENTFLAGS" => {
                 let flags = rest.trim_matches(|c| matches!(c, '(' | ')' | ' '));
@@ -247,6 +247,13 @@ pub struct MailboxStatus {
     pub highest_modseq: Option<u64>,
     /// Octets of all messages.
     pub size: Option<u64>,
+}
+
+impl MailboxStatus {
+    /// Whether it tells all that a mailbox must have.
+    pub fn is_valid(&self) -> bool {
+        self.messages.is_some() && self.uid_next.is_some() && self.uid_validity.is_some()
+    }
 }
 
 /// What FETCH tells of a message.
@@ -361,8 +368,9 @@ fn status(value: Value) -> Option<MailboxStatus> {
         };
         match name.to_ascii_uppercase().as_str() {
             "MESSAGES" => status.messages = value.number(),
-            "UIDNEXT" => status.uid_next = value.number(),
-            "UIDVALIDITY" => status.uid_validity = value.number(),
+            "UIDNEXT" => status.uid_next = value.number().filter(|&n| n > 0),
+            // Zero is no UIDVALIDITY (RFC 3501, section 9: nz-number).
+            "UIDVALIDITY" => status.uid_validity = value.number().filter(|&n| n > 0),
             "HIGHESTMODSEQ" => status.highest_modseq = value.number().filter(|&n| n > 0),
             "SIZE" => status.size = value.number(),
             _ => {}

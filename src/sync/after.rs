@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use super::account::Side;
 use super::compare;
-use super::copy::{Lines, Place};
+use super::copy::Place;
 use super::exit::Exit;
 use super::job::Shared;
-use super::native::{Trouble, Troubled};
+use super::lines::Lines;
 use super::state::Chore;
+use super::trouble::{Trouble, Troubled};
 use crate::imap::{Command, Error, Mailbox, Response, Session, StatusLine, UidSet};
 
 /// Marks a message that goes through the filters. The command that marks a message and the one that filters it leave

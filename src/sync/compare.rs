@@ -7,8 +7,8 @@ use super::account::Side;
 use super::folders::Pair;
 use super::job::Shared;
 use super::key::{self, Key};
-use super::native::{Trouble, Troubled};
 use super::state::{Entry, FolderState};
+use super::trouble::{Trouble, Troubled};
 use crate::imap::{Command, Fetch, Flags, Session, UidSet, Untagged};
 
 /// What a comparison found.
@@ -146,7 +146,7 @@ pub async fn learn_strangers(
         }
     }
     state.locate(folder.id, &located)?;
-    state.add_strangers(folder.id, &strangers)?;
+    state.add_strangers(folder.id, &strangers, folder.replaced)?;
     Ok(())
 }
 
@@ -263,17 +263,25 @@ pub async fn keys_with_ids(session: &mut Session, uids: &UidSet) -> crate::imap:
     headers(session, uids, true).await
 }
 
+/// Local UIDs by key, the smallest last, to be taken first.
+pub fn by_key(messages: Vec<Seen>) -> HashMap<Key, Vec<u32>> {
+    let mut found: HashMap<_, Vec<u32>> = HashMap::new();
+    for message in messages.into_iter().rev() {
+        found.entry(message.key).or_default().push(message.uid);
+    }
+    found
+}
+
 async fn headers(session: &mut Session, uids: &UidSet, ids: bool) -> crate::imap::Result<Vec<Seen>> {
     let mut seen: Vec<Seen> = vec![];
     let mut bare: HashMap<u32, (Flags, i64, u64)> = HashMap::new();
-    let mut last = None;
+    let mut tags = vec![];
     for chunk in uids.chunks(usize::MAX) {
         let items = format!("{chunk} (UID FLAGS INTERNALDATE RFC822.SIZE {})", key::FIELDS);
-        last = Some(session.send(Command::new("UID FETCH").text(&items)).await?);
+        tags.push(session.send(Command::new("UID FETCH").text(&items)).await?);
     }
-    let Some(last) = last else { return Ok(seen) };
-    let answer = session
-        .finish(last, |data| {
+    let answers = session
+        .finish_all(&tags, |data| {
             let Untagged::Fetch(fetch) = data else { return };
             let Fetch {
                 uid: Some(uid),
@@ -313,7 +321,7 @@ async fn headers(session: &mut Session, uids: &UidSet, ids: bool) -> crate::imap
             }
         })
         .await?;
-    if !answer.is_ok() {
+    if let Some(answer) = answers.into_iter().find(|answer| !answer.is_ok()) {
         return Err(crate::imap::Error::Command {
             command: "UID FETCH",
             answer,

@@ -3,7 +3,7 @@
 //! channel of batches between them. Each connection has several commands in flight.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
 use tokio::sync::{Mutex, mpsc};
@@ -14,6 +14,7 @@ use super::fetch::Fetcher;
 use super::folders::Pair;
 use super::job::Shared;
 use super::key::Key;
+use super::lines::Lines;
 use super::state::{Entry, FolderState};
 use crate::imap::{Flags, InternalDate, Literal, Session, UidSet};
 
@@ -32,8 +33,6 @@ pub struct Place {
     pub pair: Pair,
     /// Its record.
     pub folder: FolderState,
-    /// It was known and had to be compared anew: one of the two sides replaced it.
-    pub replaced: bool,
     /// Set when the folder cannot be worked on any more.
     pub broken: Cell<bool>,
 }
@@ -107,14 +106,6 @@ impl Belt {
     }
 }
 
-/// The connections of a run.
-pub struct Lines {
-    /// To the remote server.
-    pub remote: Session,
-    /// To the local server.
-    pub local: Session,
-}
-
 /// Copies all items. The connections come back for what is left to do; they do not when the local mailbox is full
 /// and nothing more can be done.
 pub async fn copy(
@@ -171,15 +162,16 @@ async fn first(tasks: Vec<tokio::task::JoinHandle<Option<Session>>>) -> Option<S
     kept
 }
 
-/// Pairs messages with local ones by key, each local one once.
-pub fn claim(parcels: &[Parcel], mut found: HashMap<Key, Vec<u32>>) -> (Vec<(u32, u32)>, HashSet<u32>) {
-    let mut claimed = vec![];
-    let mut uids = HashSet::new();
+/// Pairs messages with local ones by key, each local one once: local UIDs by remote ones.
+pub fn claim<'a>(
+    parcels: impl Iterator<Item = &'a Parcel>,
+    mut found: HashMap<Key, Vec<u32>>,
+) -> HashMap<u32, u32> {
+    let mut claimed = HashMap::new();
     for parcel in parcels {
         if let Some(local) = found.get_mut(&parcel.key).and_then(Vec::pop) {
-            claimed.push((parcel.uid, local));
-            uids.insert(parcel.uid);
+            claimed.insert(parcel.uid, local);
         }
     }
-    (claimed, uids)
+    claimed
 }

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What is deleted, on either side, and what never is.
 
-use std::collections::HashSet;
-
-use super::account::{Failure, Side};
-use super::copy::{Lines, Place};
+use super::account::Side;
+use super::copy::Place;
 use super::exit::Exit;
-use super::folders::{self, Pair};
 use super::job::Shared;
-use super::native::{self, Trouble, Troubled};
-use crate::imap::{Command, Session, UidSet};
+use super::lines::Lines;
+use super::native;
+use super::trouble::{Trouble, Troubled};
+use crate::imap::{Session, UidSet};
 use crate::task::RemoteDeletion;
 
 /// A mailbox of more messages than this never loses more than half of them in one run.
-const SMALL: u64 = 20;
+pub(super) const SMALL: u64 = 20;
 
 /// Compares what is recorded with what the remote folder still has: records of what is gone are dropped (and, with
 /// `delete_local`, the local copies too), and a message that the server silently did not hand out is reported.
@@ -31,10 +30,22 @@ pub async fn reconcile(
     let inbox_only = shared.job.inbox_only();
     let deletes = shared.job.delete_local && !place.pair.joined;
     let strangers = if deletes {
-        shared.state.borrow().strangers(id)?
+        shared.state.borrow().expendable(id)?
     } else {
-        Default::default()
+        UidSet::default()
     };
+    if deletes && place.folder.replaced {
+        let extra = shared.state.borrow().strangers(id)?;
+        let extra: usize = extra.values().map(Vec::len).sum();
+        if extra > 0 {
+            let reason = format!(
+                "nothing was deleted locally: one of the two sides replaced the folder; the {extra} messages that \
+                 only the local side has stay"
+            );
+            let mut recorder = shared.recorder.borrow_mut();
+            recorder.problem(place.pair.remote.name(), Exit::WithErrors, &reason);
+        }
+    }
     let differs = if inbox_only {
         known > messages
     } else {
@@ -98,7 +109,7 @@ pub async fn reconcile(
             .rows(id, gone.iter())?
             .into_iter()
             .filter_map(|row| row.local_uid);
-        let doomed: UidSet = copies.chain(strangers.into_values().flatten()).collect();
+        let doomed: UidSet = copies.chain(strangers.iter()).collect();
         if !delete_local(shared, place, &mut lines.local, &doomed, remote_empty).await? {
             return Ok(());
         }
@@ -133,7 +144,7 @@ async fn delete_local(
     let messages = u64::from(selected.messages);
     let guard = if remote_empty {
         Some("the remote server listed no folder".to_owned())
-    } else if place.replaced {
+    } else if place.folder.replaced {
         Some("one of the two sides replaced the folder".to_owned())
     } else if messages > SMALL && alive.len() * 2 > messages {
         Some(format!("{} of its {messages} messages would go", alive.len()))
@@ -215,70 +226,6 @@ pub async fn remote(shared: &Shared, place: &Place, remote: &mut Session) -> Tro
     recorder.report.deleted_remote += alive.len();
     if let Some(folder) = recorder.folder(place.index) {
         folder.deleted_remote += alive.len();
-    }
-    Ok(())
-}
-
-/// Deletes local folders that are not on the remote side: never the inbox, special-use, excluded, Shared or Public
-/// ones, nor one with folders below that stay, nor one whose mail the guard protects.
-pub async fn folders(
-    shared: &Shared,
-    pairs: &[Pair],
-    listing: &folders::Side,
-    remote_names: &HashSet<String>,
-    local: &mut Session,
-) -> Result<(), Failure> {
-    let mut kept: HashSet<String> = pairs.iter().map(|pair| pair.local.name().to_owned()).collect();
-    kept.extend(remote_names.iter().cloned());
-    let mut doomed = vec![];
-    for (listed, status) in &listing.folders {
-        let messages = status.and_then(|status| status.messages).unwrap_or(0);
-        let name = listed.mailbox.name();
-        let protected = listed.mailbox.is_inbox()
-            || listed.has("\\Noselect")
-            || folders::is_special(listed)
-            || kept.contains(name)
-            || shared.job.selection.leaves_out(listing, listed);
-        if protected {
-            kept.insert(name.to_owned());
-        } else if messages > SMALL {
-            kept.insert(name.to_owned());
-            let reason = format!("the local folder was not deleted: all of its {messages} messages would go");
-            shared
-                .recorder
-                .borrow_mut()
-                .problem(name, Exit::WithErrors, &reason);
-        } else {
-            doomed.push((listed, messages));
-        }
-    }
-    // Children before their parents.
-    doomed.sort_by(|a, b| b.0.mailbox.cmp(&a.0.mailbox));
-    for (listed, messages) in doomed {
-        let name = listed.mailbox.name();
-        let below = listed.separator.map(|separator| format!("{name}{separator}"));
-        if below.is_some_and(|prefix| kept.iter().any(|kept| kept.starts_with(&prefix))) {
-            continue;
-        }
-        if !shared.job.dry {
-            let deleted = async {
-                local
-                    .run(Command::new("DELETE").mailbox(&listed.mailbox), |_| {})
-                    .await?;
-                local
-                    .call(Command::new("UNSUBSCRIBE").mailbox(&listed.mailbox), |_| {})
-                    .await
-            };
-            let outcome = deleted.await.map_err(|error| Trouble::change(Side::Local, error));
-            if native::contain(shared, name, outcome)?.is_none() {
-                continue;
-            }
-        }
-        let mut recorder = shared.recorder.borrow_mut();
-        recorder.line(&format!(
-            "Host2: deleted folder [{name}] with {messages} messages"
-        ));
-        recorder.report.deleted_local += messages;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use super::account::Side;
 use super::copy::Place;
 use super::job::Shared;
-use super::native::{Trouble, Troubled};
+use super::trouble::{Trouble, Troubled};
 use crate::imap::{Command, Flags, Session, UidSet, Untagged};
 
 /// Applies a folder's remote changes.

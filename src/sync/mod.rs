@@ -3,8 +3,11 @@
 //!
 //! - [`run`]: one run of a task; an [`engine`] does the moving. [`assembly`]: from its files to its job. [`driver`]:
 //!   the thread that waits for servers and signals. [`conclusion`]: what the run leaves behind.
-//! - [`native`]: the native engine, phase by phase: list, [`folders`] (selection and names), [`compare`], [`copy`]
-//!   ([`fetch`], [`append`]), [`flags`], [`after`] (Sieve, `\Seen`), [`deletions`].
+//! - [`native`]: the native engine, phase by phase: [`listing`] ([`confirm`]; [`folders`]: selection and names),
+//!   [`prepare`], [`compare`], [`copy`] ([`fetch`], [`append`]), [`flags`], [`after`] (Sieve, `\Seen`), [`deletions`],
+//!   [`obsolete`] (folders).
+//! - [`lines`]: its two connections, made anew when one breaks; [`aftermath`]: what broke off may still come;
+//!   [`trouble`]: what concerns one folder and what ends the run.
 //! - [`imapsync`]: stock imapsync as the engine, and what it cannot do done for it.
 //! - [`engine`]: which of them. [`instance`]: the container and its settings. [`queue`]: how many runs work at once,
 //!   in which order.
@@ -16,12 +19,14 @@
 
 pub mod account;
 pub mod after;
+pub mod aftermath;
 pub mod append;
 pub mod assembly;
 mod backoff;
 pub mod check;
 pub mod compare;
 pub mod conclusion;
+pub mod confirm;
 pub mod copy;
 pub mod count;
 pub mod deletions;
@@ -35,13 +40,18 @@ pub mod imapsync;
 pub mod instance;
 pub mod job;
 pub mod key;
+pub mod lines;
+pub mod listing;
 pub mod native;
+pub mod obsolete;
+pub mod prepare;
 pub mod preview;
 pub mod queue;
 pub mod recorder;
 pub mod run;
 pub mod state;
 pub mod stop;
+pub mod trouble;
 pub mod verify;
 
 pub use engine::Engine;

@@ -45,7 +45,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub use agent::{Agent, HelperOutcome, Outcome, Running};
 pub use cluster::ApiFault;
 pub use install::{imageroot, project};
-pub use mail::{Mailbox, Message, NewMail, Plan, Side};
+pub use mail::{Imap, Mailbox, Message, NewMail, Plan, Side};
 pub use node::{MARK, Node};
 pub use proxy::Proxy;
 pub use sandbox::{Builder, RunMark, Sandbox, StateFile, wait_until};
