@@ -4,6 +4,8 @@
 //! `test-module.sh` runs this with the static program. Where no container can run, one line says so, and what the
 //! sandbox's stand-in for the container can show is shown with that.
 
+mod engine;
+mod images;
 mod node;
 
 use std::fs;

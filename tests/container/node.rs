@@ -2,17 +2,16 @@
 //! A sandbox whose container is a real one, where a container engine works.
 
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{bail, ensure};
 use sandbox::{HelperOutcome, MAIL_MODULE_UUID, Sandbox};
 use serde_json::json;
 
 use crate::TASK;
+use crate::engine::Engine;
 
 /// crond starts what is due at the next minute; this is two of them and some.
 const CROND: Duration = Duration::from_secs(140);
@@ -28,18 +27,18 @@ pub struct Node {
 impl Node {
     /// Starts it, configured.
     pub fn start() -> anyhow::Result<Self> {
-        let environment = engine()?;
+        let engine = Engine::find()?;
         let mut builder = Sandbox::builder().unconfigured();
-        if environment.is_none() {
+        if engine.is_none() {
             builder = builder.cron_speed(60);
         }
         let sandbox = builder.start()?;
         let node = Self {
-            real: environment.is_some(),
+            real: engine.is_some(),
             sandbox,
         };
-        if let Some(environment) = environment {
-            node.make_real(&environment)?;
+        if let Some(engine) = engine {
+            node.make_real(&engine)?;
         }
         let host = node.sandbox.local().address().to_string();
         let input = json!({"mail_server": MAIL_MODULE_UUID, "mail_host": host});
@@ -49,11 +48,10 @@ impl Node {
     }
 
     /// Puts the real podman, and the executor of the real unit, before the sandbox's stand-ins.
-    fn make_real(&self, environment: &[String]) -> anyhow::Result<()> {
+    fn make_real(&self, engine: &Engine) -> anyhow::Result<()> {
         let node = self.sandbox.node();
         let here = sandbox::project().canonicalize()?.join("tests/container");
         let conf = node.container().join("containers.conf");
-        let mut image = "";
         let mut variables = vec![
             format!(
                 "UNIT_FILE={}/systemd/user/imapsync.service",
@@ -61,20 +59,16 @@ impl Node {
             ),
             format!("UNIT_HOME={}", node.home().display()),
             format!("UNIT_RUNTIME={}", self.runtime().display()),
-            format!("CONTAINERS_CONF={}", conf.display()),
         ];
-        for line in environment {
-            match line.split_once('=') {
-                Some(("CONTAINERS_CONF", path)) => {
-                    // The mail server of the sandbox does not listen on port 143.
-                    let port = format!(
-                        "[containers]\nenv = [\"MAIL_PORT={}\"]\n",
-                        self.sandbox.local().port()
-                    );
-                    fs::write(&conf, fs::read_to_string(path)?.replace("[containers]\n", &port))?;
-                }
-                Some(("IMAPSYNC_BINARY_IMAGE", name)) => image = name,
-                _ => variables.push(line.clone()),
+        for (name, value) in engine.variables() {
+            if name == "CONTAINERS_CONF" {
+                // The mail server of the sandbox does not listen on port 143.
+                let port = self.sandbox.local().port();
+                let port = format!("[containers]\nenv = [\"MAIL_PORT={port}\"]\n");
+                fs::write(&conf, fs::read_to_string(value)?.replace("[containers]\n", &port))?;
+                variables.push(format!("{name}={}", conf.display()));
+            } else {
+                variables.push(format!("{name}={value}"));
             }
         }
         for name in ["podman", "systemctl"] {
@@ -97,7 +91,7 @@ impl Node {
         let lines = text
             .lines()
             .map(|line| match line.strip_prefix("IMAPSYNC_BINARY_IMAGE=") {
-                Some(_) => format!("IMAPSYNC_BINARY_IMAGE={image}\n"),
+                Some(_) => format!("IMAPSYNC_BINARY_IMAGE={}\n", engine.image()),
                 None => format!("{line}\n"),
             });
         Ok(fs::write(&path, lines.collect::<String>())?)
@@ -144,36 +138,4 @@ impl Drop for Node {
                 .helper("systemctl", &["--user", "stop", "imapsync.service"]);
         }
     }
-}
-
-/// The environment of a container engine that works here; `None` where there is none.
-fn engine() -> anyhow::Result<Option<Vec<String>>> {
-    let Some(imageroot) = std::env::var_os("SANDBOX_IMAGEROOT") else {
-        tell("no real container here: ./test-module.sh builds the program for it\n");
-        return Ok(None);
-    };
-    let program = PathBuf::from(imageroot).join("bin/ns8-imapsync");
-    let script = sandbox::project().join("tests/container/engine.sh");
-    let output = Command::new(script)
-        .arg(program)
-        .output()
-        .context("cannot run engine.sh")?;
-    match output.status.code() {
-        Some(0) => Ok(Some(
-            String::from_utf8(output.stdout)?
-                .lines()
-                .map(str::to_owned)
-                .collect(),
-        )),
-        Some(3) => {
-            tell(&String::from_utf8_lossy(&output.stderr));
-            Ok(None)
-        }
-        _ => bail!("engine.sh failed: {}", String::from_utf8_lossy(&output.stderr)),
-    }
-}
-
-/// Past the test harness, which shows the output of failed tests only.
-fn tell(line: &str) {
-    let _ = std::io::stderr().write_all(line.as_bytes());
 }
