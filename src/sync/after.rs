@@ -23,6 +23,9 @@ const FILTERED: &str = "$NS8ImapsyncFiltered";
 /// Messages whose filtering is under way at once; their commands fit into one TLS record.
 const GROUP: usize = 50;
 
+/// What Pigeonhole says to a user who never wrote a script; the mail then stays where it is, as with any delivery.
+const NO_SCRIPTS: &str = "Sieve script storage not accessible";
+
 /// Does what is left to do in the inbox.
 pub async fn inbox(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubled<()> {
     if shared.job.sieve {
@@ -110,6 +113,9 @@ async fn filter(shared: &Shared, place: &Place, local: &mut Session) -> Troubled
         shared.state.borrow_mut().set_sieve(id, &uids, Chore::Done)?;
         tidy(local, &group.iter().map(|&(_, local)| local).collect()).await?;
         for (uid, answer) in refused {
+            if answer.to_string().contains(NO_SCRIPTS) {
+                continue;
+            }
             let reason = format!("the Sieve filters failed, the message stays in the inbox: {answer}");
             let mut recorder = shared.recorder.borrow_mut();
             recorder.message_problem(place.index, Exit::WithErrors, uid, None, &reason);
