@@ -203,7 +203,11 @@ it('says in words why a run failed, and lets a changed certificate be accepted',
   await view.app.getByRole('listitem').filter({ hasText: REMOTE }).getByRole('link', { name: 'Edit' }).click()
   await button(view.app, 'Test the connection').click()
   await view.app.getByText('The certificate is not from a known authority').waitFor()
-  await view.app.getByLabel('I trust this certificate').waitFor()
+  await screenshot(view, 'real-certificate-changed')
+  await view.app.getByLabel('I trust this certificate').check()
+  await button(view.app, 'Test the connection').click()
+  // The other server is trusted now, and has no such user.
+  await view.app.getByText('The remote server refuses this user name and password.').waitFor()
   gate.target = node.info.remote
   await view.page.close()
 })
