@@ -259,6 +259,32 @@ fn an_orphan_can_be_stopped() -> anyhow::Result<()> {
 }
 
 #[test]
+fn the_engine_is_chosen_by_a_setting() -> anyhow::Result<()> {
+    let (sandbox, standin) = standin::sandbox(&[])?;
+    let host = sandbox.local().address().to_string();
+    for (setting, used, version) in [
+        ("auto", "imapsync", "2.290"),
+        ("imapsync", "imapsync", "2.290"),
+        ("native", "native", env!("CARGO_PKG_VERSION")),
+    ] {
+        let input =
+            json!({"mail_server": sandbox::MAIL_MODULE_UUID, "mail_host": host, "sync_engine": setting});
+        let outcome = sandbox.action("configure-module", input)?;
+        ensure!(outcome.is_ok(), "{outcome:?}");
+        let told = sandbox.action("get-configuration", json!({}))?.output;
+        ensure!(
+            told["sync_engine"] == setting
+                && told["engine_used"] == used
+                && told["engine_version"] == version,
+            "{told}"
+        );
+    }
+    sandbox.sync(sandbox.task_input())?;
+    ensure!(standin.starts().is_err(), "the native engine was asked for");
+    Ok(())
+}
+
+#[test]
 fn every_exit_code_reaches_status_and_report() -> anyhow::Result<()> {
     let (sandbox, standin) = standin::sandbox(&[])?;
     let run = sandbox.mark_run(TASK);
