@@ -58,7 +58,8 @@ image=$(cd "$here/../.." && REPOBASE=localhost IMAGETAG=test PROGRAM=$program BI
     || cannot "buildah cannot build the binary image"
 # What it was before has no name any more.
 podman image prune --force > /dev/null 9>&-
-podman run --rm --entrypoint '["/usr/local/bin/syncctl","--version"]' --no-healthcheck "$image" \
+podman run --rm --entrypoint '["/usr/local/bin/syncctl","--version"]' --no-healthcheck --cap-drop=all \
+    --security-opt=no-new-privileges --read-only --tmpfs=/root:rw,mode=0700,size=64m "$image" \
     > "$cache/containers/try.log" 2>&1 9>&- || cannot "podman failed, see $cache/containers/try.log"
 printf '%s\n' "CONTAINERS_CONF=$CONTAINERS_CONF" "CONTAINERS_STORAGE_CONF=$CONTAINERS_STORAGE_CONF" \
     "IMAPSYNC_BINARY_IMAGE=$image"
