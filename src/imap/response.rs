@@ -36,8 +36,10 @@ pub enum Untagged {
     Status(StatusLine),
     /// Capabilities.
     Capability(Capabilities),
-    /// One mailbox of a LIST or LSUB.
+    /// One mailbox of a LIST.
     List(Listed),
+    /// One mailbox of an LSUB.
+    Subscribed(Listed),
     /// One mailbox's STATUS.
     MailboxStatus(Mailbox, MailboxStatus),
     /// One message's data.
@@ -323,7 +325,8 @@ fn untagged(mut scanner: Scanner<'_>) -> Option<Untagged> {
     }
     Some(match word.to_ascii_uppercase().as_str() {
         "CAPABILITY" => Untagged::Capability(Capabilities::parse(&String::from_utf8_lossy(scanner.rest()))),
-        "LIST" | "LSUB" => Untagged::List(list(&mut scanner)?),
+        "LIST" => Untagged::List(list(&mut scanner)?),
+        "LSUB" => Untagged::Subscribed(list(&mut scanner)?),
         "STATUS" => {
             let name = scanner.value()?.into_bytes()?;
             Untagged::MailboxStatus(Mailbox::from_wire(name), status(scanner.value()?)?)

@@ -36,8 +36,7 @@ pub async fn reconcile(
         UidSet::default()
     };
     if deletes && place.folder.replaced {
-        let extra = shared.state.borrow().strangers(id)?;
-        let extra: usize = extra.values().map(Vec::len).sum();
+        let extra = shared.state.borrow().strangers(id)?.len();
         if extra > 0 {
             let reason = format!(
                 "nothing was deleted locally: one of the two sides replaced the folder; the {extra} messages that \
@@ -127,14 +126,8 @@ async fn delete_local(
         return Ok(true);
     }
     let selected = place.open_local(local, !shared.job.dry).await?;
-    let mut alive = UidSet::default();
-    for chunk in doomed.chunks(usize::MAX) {
-        let found = local.search(&format!("UID {chunk}")).await;
-        alive = alive
-            .iter()
-            .chain(found.map_err(|error| Trouble::fetch(Side::Local, error))?.iter())
-            .collect();
-    }
+    let alive = local.search_among(doomed).await;
+    let alive = alive.map_err(|error| Trouble::fetch(Side::Local, error))?;
     let messages = u64::from(selected.messages);
     let guard = if remote_empty {
         Some("the remote server listed no folder".to_owned())
@@ -192,14 +185,8 @@ pub async fn remote(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubl
         return Ok(());
     }
     place.open_remote(remote, !shared.job.dry).await?;
-    let mut alive = UidSet::default();
-    for chunk in delivered.chunks(usize::MAX) {
-        let found = remote.search(&format!("UID {chunk}")).await;
-        alive = alive
-            .iter()
-            .chain(found.map_err(|error| Trouble::fetch(Side::Remote, error))?.iter())
-            .collect();
-    }
+    let alive = remote.search_among(&delivered).await;
+    let alive = alive.map_err(|error| Trouble::fetch(Side::Remote, error))?;
     if !alive.is_empty() && !shared.job.dry {
         remote
             .store(&alive, '+', "\\Deleted")
