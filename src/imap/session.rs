@@ -63,6 +63,11 @@ impl Session {
         self.estimates_sizes
     }
 
+    /// How many octets were sent so far.
+    pub fn sent(&self) -> u64 {
+        self.wire.sent()
+    }
+
     /// What the server says it can do.
     pub fn capabilities(&self) -> &Capabilities {
         &self.capabilities
