@@ -31,6 +31,9 @@ const GROUP_OCTETS: u64 = 40 * 120;
 /// although its message was marked. So no group crosses that end; there is a new connection before.
 const BUFFER_OCTETS: u64 = 7_500;
 
+/// What Pigeonhole says to a user who never wrote a script; the mail then stays where it is, as with any delivery.
+const NO_SCRIPTS: &str = "Sieve script storage not accessible";
+
 /// Does what is left to do in the inbox.
 pub async fn inbox(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubled<()> {
     if shared.job.sieve {
@@ -124,6 +127,9 @@ async fn filter(shared: &Shared, place: &Place, local: &mut Session) -> Troubled
         shared.state.borrow_mut().set_sieve(id, &uids, Chore::Done)?;
         tidy(local, &group.iter().map(|&(_, local)| local).collect()).await?;
         for (uid, answer) in refused {
+            if answer.to_string().contains(NO_SCRIPTS) {
+                continue;
+            }
             let reason = format!("the Sieve filters failed, the message stays in the inbox: {answer}");
             let mut recorder = shared.recorder.borrow_mut();
             recorder.message_problem(place.index, Exit::WithErrors, uid, None, &reason);

@@ -363,7 +363,9 @@ impl Appender {
             }
         }
         if kind == Exit::OverQuota {
-            self.belt.full.set(true);
+            self.belt
+                .too_large
+                .set(self.belt.too_large.get() + load.parcels.len());
         }
     }
 

@@ -24,6 +24,8 @@ pub const PATIENCE: u8 = 2;
 const APPENDERS: usize = 4;
 /// Connections to the remote server at most; providers count them.
 const FETCHERS: usize = 2;
+/// Messages that may be refused because the local mailbox is full before the rest is left for another run.
+const TOO_LARGE: usize = 50;
 /// Below this many messages one connection to each side does.
 const WORTH_MORE: u64 = 200;
 
@@ -94,14 +96,20 @@ pub struct Belt {
     pub items: RefCell<VecDeque<Item>>,
     /// Why everything has to stop.
     pub failure: RefCell<Option<Failure>>,
-    /// The local mailbox is full.
-    pub full: Cell<bool>,
+    /// Messages that did not fit into the local mailbox.
+    pub too_large: Cell<usize>,
 }
 
 impl Belt {
+    /// Whether the local mailbox is full: where a large message does not fit, many a small one does, but in the end
+    /// there is no point in trying all of them.
+    pub fn is_full(&self) -> bool {
+        self.too_large.get() >= TOO_LARGE
+    }
+
     /// Whether there is no point in going on.
     pub fn halted(&self) -> bool {
-        self.full.get() || self.failure.borrow().is_some()
+        self.is_full() || self.failure.borrow().is_some()
     }
 
     /// Stops everything; the first reason counts.
@@ -122,7 +130,7 @@ pub async fn copy(
     let belt = Rc::new(Belt {
         items: RefCell::new(items),
         failure: RefCell::new(None),
-        full: Cell::new(false),
+        too_large: Cell::new(0),
     });
     let (sender, receiver) = mpsc::channel::<Batch>(2);
     let receiver = Rc::new(Mutex::new(receiver));
@@ -146,7 +154,7 @@ pub async fn copy(
         return Err(failure);
     }
     match (remote, local) {
-        _ if belt.full.get() => Ok(None),
+        _ if belt.is_full() => Ok(None),
         (Some(remote), Some(local)) => Ok(Some(Lines { remote, local })),
         _ => Err(Failure::local("a part of the program ended unexpectedly")),
     }

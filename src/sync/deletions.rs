@@ -16,16 +16,17 @@ use crate::task::RemoteDeletion;
 pub(super) const SMALL: u64 = 20;
 
 /// Compares what is recorded with what the remote folder still has: records of what is gone are dropped (and, with
-/// `delete_local`, the local copies too), and a message that the server silently did not hand out is reported.
+/// `delete_local`, the local copies too), and a message that the server silently did not hand out is reported. `false` when
+/// something had to be left undone, which the next run looks at again.
 pub async fn reconcile(
     shared: &Shared,
     place: &Place,
     lines: &mut Lines,
     remote_empty: bool,
-) -> Troubled<()> {
+) -> Troubled<bool> {
     let id = place.folder.id;
     let Some(messages) = place.pair.source.messages else {
-        return Ok(());
+        return Ok(true);
     };
     let known = shared.state.borrow().count(id)?;
     let inbox_only = shared.job.inbox_only();
@@ -52,7 +53,7 @@ pub async fn reconcile(
         known != messages
     };
     if !differs && strangers.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
     let selected = place.open_remote(&mut lines.remote, false).await?;
     let there = lines
@@ -68,7 +69,7 @@ pub async fn reconcile(
             .recorder
             .borrow_mut()
             .problem(folder, Exit::WithErrors, reason);
-        return Ok(());
+        return Ok(false);
     }
     let recorded = {
         let state = shared.state.borrow();
@@ -107,11 +108,13 @@ pub async fn reconcile(
             .filter_map(|row| row.local_uid);
         let doomed: UidSet = copies.chain(strangers.iter()).collect();
         if !delete_local(shared, place, &mut lines.local, &doomed, remote_empty).await? {
-            return Ok(());
+            return Ok(false);
         }
+        shared.state.borrow_mut().forget(id, &gone)?;
+    } else {
+        shared.state.borrow_mut().estrange(id, &gone)?;
     }
-    shared.state.borrow_mut().forget(id, &gone)?;
-    Ok(())
+    Ok(true)
 }
 
 /// Deletes local messages unless a guard forbids it; `false` when it does.
@@ -126,8 +129,10 @@ async fn delete_local(
         return Ok(true);
     }
     let selected = place.open_local(local, !shared.job.dry).await?;
-    let alive = local.search_among(doomed).await;
-    let alive = alive.map_err(|error| Trouble::fetch(Side::Local, error))?;
+    let mut alive = local
+        .search_among(doomed)
+        .await
+        .map_err(|error| Trouble::fetch(Side::Local, error))?;
     let messages = u64::from(selected.messages);
     let guard = if remote_empty {
         Some("the remote server listed no folder".to_owned())
@@ -146,26 +151,43 @@ async fn delete_local(
             .problem(place.pair.remote.name(), Exit::WithErrors, &reason);
         return Ok(false);
     }
+    let mut kept = UidSet::default();
     if !shared.job.dry {
-        local
-            .store(&alive, '+', "\\Deleted")
+        kept = delete(local, &alive)
             .await
             .map_err(|error| Trouble::change(Side::Local, error))?;
-        local
-            .expunge(&alive)
-            .await
-            .map_err(|error| Trouble::change(Side::Local, error))?;
-        shared
-            .state
-            .borrow_mut()
-            .drop_strangers(place.folder.id, doomed)?;
+        alive = alive.minus(&kept);
+        let mut state = shared.state.borrow_mut();
+        state.drop_strangers(place.folder.id, &doomed.minus(&kept))?;
     }
+    report_kept(shared, place, Side::Local, &kept);
     let mut recorder = shared.recorder.borrow_mut();
     recorder.report.deleted_local += alive.len();
     if let Some(folder) = recorder.folder(place.index) {
         folder.deleted_local += alive.len();
     }
-    Ok(true)
+    Ok(kept.is_empty())
+}
+
+/// Deletes messages of the open folder. What is read-only, or without the right to delete, a server may keep without a
+/// word ("OK Store ignored"): so it is asked which are still there.
+async fn delete(session: &mut Session, uids: &UidSet) -> crate::imap::Result<UidSet> {
+    session.store(uids, '+', "\\Deleted").await?;
+    session.expunge(uids).await?;
+    session.search_among(uids).await
+}
+
+fn report_kept(shared: &Shared, place: &Place, side: Side, kept: &UidSet) {
+    if kept.is_empty() {
+        return;
+    }
+    let reason = format!(
+        "{} did not delete {} messages: is the folder read-only?",
+        side.host(),
+        kept.len()
+    );
+    let mut recorder = shared.recorder.borrow_mut();
+    recorder.problem(place.pair.remote.name(), Exit::WithErrors, &reason);
 }
 
 /// Deletes from the remote side what is known to be delivered.
@@ -185,19 +207,19 @@ pub async fn remote(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubl
         return Ok(());
     }
     place.open_remote(remote, !shared.job.dry).await?;
-    let alive = remote.search_among(&delivered).await;
-    let alive = alive.map_err(|error| Trouble::fetch(Side::Remote, error))?;
+    let mut alive = remote
+        .search_among(&delivered)
+        .await
+        .map_err(|error| Trouble::fetch(Side::Remote, error))?;
+    let mut kept = UidSet::default();
     if !alive.is_empty() && !shared.job.dry {
-        remote
-            .store(&alive, '+', "\\Deleted")
+        kept = delete(remote, &alive)
             .await
             .map_err(|error| Trouble::change(Side::Remote, error))?;
-        remote
-            .expunge(&alive)
-            .await
-            .map_err(|error| Trouble::change(Side::Remote, error))?;
+        alive = alive.minus(&kept);
     }
-    shared.state.borrow_mut().forget(id, &delivered)?;
+    shared.state.borrow_mut().forget(id, &delivered.minus(&kept))?;
+    report_kept(shared, place, Side::Remote, &kept);
     let mut recorder = shared.recorder.borrow_mut();
     recorder.report.deleted_remote += alive.len();
     if let Some(folder) = recorder.folder(place.index) {

@@ -96,9 +96,9 @@ async fn finish(shared: &Shared, place: &Place, lines: &mut Lines, remote_empty:
         } else {
             flags::carry_over(shared, place, &mut lines.remote, &mut lines.local).await?;
         }
-        deletions::reconcile(shared, place, lines, remote_empty).await?;
+        let complete = deletions::reconcile(shared, place, lines, remote_empty).await?;
         deletions::remote(shared, place, lines).await?;
-        record(shared, place, known)?;
+        record(shared, place, known, complete)?;
     }
     let mut recorder = shared.recorder.borrow_mut();
     let spent = (recorder.elapsed() - started).as_secs_f64();
@@ -122,7 +122,7 @@ async fn finish(shared: &Shared, place: &Place, lines: &mut Lines, remote_empty:
 }
 
 /// Records how far the folder is known now.
-fn record(shared: &Shared, place: &Place, mut folder: FolderState) -> Troubled<()> {
+fn record(shared: &Shared, place: &Place, mut folder: FolderState, complete: bool) -> Troubled<()> {
     let state = shared.state.borrow();
     if !shared.job.inbox_only()
         && let Some(next) = place.pair.source.uid_next
@@ -136,7 +136,7 @@ fn record(shared: &Shared, place: &Place, mut folder: FolderState) -> Troubled<(
         folder.local_next = next.max(folder.local_next);
     }
     folder.replaced = false;
-    let unfinished = !state.pending_uids(folder.id)?.is_empty();
+    let unfinished = !complete || !state.pending_uids(folder.id)?.is_empty();
     let (deletes, left) = (shared.job.delete_remote.deletes(), state.count(folder.id)? > 0);
     folder.settled = if unfinished || (deletes && left) {
         String::new()

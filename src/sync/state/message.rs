@@ -217,6 +217,23 @@ impl State {
         })
     }
 
+    /// Like [`State::forget`], for copies that stay: they are known as messages that only the local side has, so that
+    /// one that comes back is not copied again.
+    pub fn estrange(&mut self, id: i64, uids: &UidSet) -> Result<()> {
+        self.transaction(|db| {
+            let mut keep = db.prepare_cached(
+                "INSERT OR IGNORE INTO stranger
+                 SELECT folder, local_uid, key, 0 FROM message
+                 WHERE folder = ?1 AND uid = ?2 AND step IN (1, 2) AND local_uid IS NOT NULL",
+            )?;
+            for uid in uids.iter() {
+                keep.execute(params![id, uid])?;
+            }
+            Ok(())
+        })?;
+        self.forget(id, uids)
+    }
+
     /// How many messages are known.
     pub fn count(&self, id: i64) -> Result<u64> {
         let mut statement = self
