@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use base64::Engine as _;
 use rustls::{ServerConnection, StreamOwned};
 
-use crate::answer::{self, quoted};
+use crate::answer;
 use crate::command::{self, Received, Word};
 use crate::fault::{Act, After, CAPABILITIES};
 use crate::model::{DATE, Model};
@@ -633,9 +633,4 @@ fn mark(line: &[u8]) -> Option<(usize, bool)> {
     let open = inner.iter().rposition(|&byte| byte == b'{')?;
     let size = std::str::from_utf8(&inner[open + 1..]).ok()?.parse().ok()?;
     Some((size, immediate))
-}
-
-/// A mailbox name as the server writes it.
-pub fn name(name: &str) -> String {
-    quoted(name)
 }

@@ -190,7 +190,8 @@ impl World {
         }
     }
 
-    /// Runs the task once. Nothing may be lost or doubled at its end, however it ended.
+    /// Runs the task once. Nothing may be lost or doubled at its end, however it ended, and when it says that all is
+    /// well, everything is where it belongs.
     pub fn run(&self) -> Run {
         let mut child = Command::new(program())
             .args(["syncctl", "start", self.name.as_str()])
@@ -223,10 +224,20 @@ impl World {
             report,
         };
         self.check(&run);
+        if run.exit == Some(0) {
+            self.agree(&run);
+        }
         run
     }
 
-    /// A run by correct servers that must complete everything, and after which everything is where it belongs.
+    /// Loses what the task remembers, as a restored backup without it does.
+    pub fn forget(&self) {
+        for ending in ["state", "state-wal", "state-shm"] {
+            let _ = std::fs::remove_file(self.store.path(&self.name, ending));
+        }
+    }
+
+    /// A run by correct servers that must complete everything.
     pub fn complete(&self) -> Run {
         self.remote.behave(Faults::default());
         self.local.behave(Faults::default());
@@ -237,7 +248,6 @@ impl World {
     pub fn finish(&self) -> Run {
         let run = self.run();
         assert_eq!(run.exit, Some(0), "the run that completes: {run:#?}");
-        self.agree(&run);
         run
     }
 
@@ -355,7 +365,7 @@ impl World {
         }
     }
 
-    /// What holds after a run that completed.
+    /// What holds after a run that ended without an error.
     fn agree(&self, run: &Run) {
         let (mut remote, mut local) = (self.remote.model().contents(), self.local.model().contents());
         let mut wanted = self.wanted();
