@@ -212,11 +212,16 @@ impl Fetcher {
         // A server may work on several FETCHes of the open folder at once and answer them in any order (RFC 3501, 5.5;
         // Dovecot does): the UID tells which one a message belongs to.
         let mut open_now = self.flight.iter_mut().map_while(|flight| match flight {
-            Flight::Fetch { item, received, .. } => Some((item, received)),
+            Flight::Fetch {
+                item, received, open, ..
+            } => Some((item, received, *open)),
             Flight::Open { .. } => None,
         });
-        let asked = open_now.find(|(item, received)| item.uids.contains(uid) && !received.contains(uid));
-        let Some((item, received)) = asked else { return };
+        let asked = open_now.find(|(item, received, _)| item.uids.contains(uid) && !received.contains(uid));
+        // Some servers keep the former folder open when the next one cannot be: its messages are not those asked for.
+        let Some((item, received, true)) = asked else {
+            return;
+        };
         received.insert(uid);
         let place = item.place.clone();
         if fetch.body.is_some() {

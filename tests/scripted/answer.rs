@@ -72,8 +72,8 @@ pub fn listing(model: &Model, faults: &Faults, verb: &str, words: &[Word]) -> Op
             .unwrap_or_default();
         let _ = write!(
             lines,
-            "* {verb} (\\HasNoChildren {special}) \"{}\" {}\r\n",
-            model.separator,
+            "* {verb} (\\HasNoChildren {special}) {} {}\r\n",
+            quoted(&model.separator.to_string()),
             quoted(name)
         );
         if let Some(items) = statuses {

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use base64::Engine as _;
 use rustls::{ServerConnection, StreamOwned};
 
-use crate::answer;
+use crate::answer::{self, quoted};
 use crate::command::{self, Received, Word};
 use crate::fault::{Act, After, CAPABILITIES};
 use crate::model::{DATE, Model};
@@ -322,7 +322,8 @@ impl Session<'_> {
                     let model = lock(&self.shared.model);
                     (model.prefix, model.separator)
                 };
-                self.put(format!("* NAMESPACE ((\"{prefix}\" \"{separator}\")) NIL NIL\r\n").as_bytes())?;
+                let (prefix, separator) = (quoted(prefix), quoted(&separator.to_string()));
+                self.put(format!("* NAMESPACE (({prefix} {separator})) NIL NIL\r\n").as_bytes())?;
                 done
             }
             "LIST" | "LSUB" | "STATUS" => {
