@@ -360,8 +360,11 @@ impl Appender {
         let mut again = VecDeque::new();
         while let Some((_, load)) = self.flight.pop_front() {
             let place = load.place.clone();
-            let found = match compare::unknown_local(&self.shared, &place.pair, &place.folder, session).await
-            {
+            let unknown = async {
+                compare::locate_delivered(&self.shared, &place.pair, &place.folder, session).await?;
+                compare::unknown_local(&self.shared, &place.pair, &place.folder, session).await
+            };
+            let found = match unknown.await {
                 Ok(unknown) => compare::keys(session, &unknown).await,
                 Err(Trouble::Imap { error, .. }) => Err(error),
                 Err(Trouble::Failure(failure)) => {

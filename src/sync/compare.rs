@@ -150,6 +150,31 @@ pub async fn learn_strangers(
     Ok(())
 }
 
+/// Finds the local UIDs of what was delivered without being told them, so that nothing else is taken for it.
+pub async fn locate_delivered(
+    shared: &Shared,
+    pair: &Pair,
+    folder: &FolderState,
+    local: &mut Session,
+) -> Troubled<()> {
+    let mut unlocated = shared.state.borrow().unlocated(folder.id)?;
+    if unlocated.is_empty() {
+        return Ok(());
+    }
+    let unknown = unknown_local(shared, pair, folder, local).await?;
+    let found = keys(local, &unknown)
+        .await
+        .map_err(|error| Trouble::fetch(Side::Local, error))?;
+    let mut located = vec![];
+    for message in found {
+        if let Some(uid) = unlocated.get_mut(&message.key).and_then(Vec::pop) {
+            located.push((uid, message.uid));
+        }
+    }
+    shared.state.borrow_mut().locate(folder.id, &located)?;
+    Ok(())
+}
+
 /// Opens the local folder and finds the UIDs there that are not accounted for.
 pub async fn unknown_local(
     shared: &Shared,
