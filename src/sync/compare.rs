@@ -45,6 +45,7 @@ pub async fn compare(
     };
     if let Some(next) = pair.source.uid_next
         && !shared.job.inbox_only()
+        && !seems_emptied(pair, folder)
         && strangers.is_empty()
         && pending.is_empty()
         && fresh
@@ -91,12 +92,18 @@ pub async fn compare(
     Ok(comparison)
 }
 
+/// Whether messages came and, if the status is right, went again. Servers are known to say so of folders whose index
+/// they are about to build; the folder itself is asked.
+fn seems_emptied(pair: &Pair, folder: &FolderState) -> bool {
+    pair.source.messages == Some(0) && pair.source.uid_next.is_some_and(|next| next > folder.remote_next)
+}
+
 /// Everything from the first unknown UID on, without asking which UIDs exist.
 fn by_range(pair: &Pair, folder: &FolderState, next: u32) -> Comparison {
-    let messages = pair.source.messages.unwrap_or(u64::from(u32::MAX));
-    if messages == 0 || next <= folder.remote_next {
+    if next <= folder.remote_next {
         return Comparison::default();
     }
+    let messages = pair.source.messages.unwrap_or(u64::from(u32::MAX));
     let span = u64::from(next - folder.remote_next);
     // How the known number of messages may be spread over the span of UIDs.
     let pieces = messages.min(span).div_ceil(BATCH).max(1);
@@ -125,8 +132,8 @@ pub async fn learn_strangers(
     let Some(status) = pair.destination else {
         return Ok(());
     };
-    let nothing_new = status.uid_next.is_some_and(|next| next <= folder.local_next);
-    if nothing_new || status.messages == Some(0) {
+    // The number of messages is not asked: an index that is being built says 0 for a while.
+    if status.uid_next.is_some_and(|next| next <= folder.local_next) {
         return Ok(());
     }
     let unknown = unknown_local(shared, pair, folder, local).await?;
@@ -346,7 +353,8 @@ async fn headers(session: &mut Session, uids: &UidSet, ids: bool) -> crate::imap
     }
     let without: UidSet = bare.keys().copied().collect();
     for chunk in without.chunks(usize::MAX) {
-        let items = format!("{chunk} (UID BODY.PEEK[HEADER])");
+        // The whole of it, as its size is part of the key and servers do not always tell the right one.
+        let items = format!("{chunk} (UID BODY.PEEK[])");
         session
             .run(Command::new("UID FETCH").text(&items), |data| {
                 let Untagged::Fetch(fetch) = data else { return };
@@ -364,7 +372,7 @@ async fn headers(session: &mut Session, uids: &UidSet, ids: bool) -> crate::imap
                 let header = body.head(key::HEADER_LIMIT).unwrap_or_default();
                 seen.push(Seen {
                     uid,
-                    key: Key::of_message(&header, size),
+                    key: Key::of_message(&header, body.canonical_len()),
                     message_id: None,
                     flags,
                     date,
