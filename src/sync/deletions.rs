@@ -192,14 +192,8 @@ pub async fn remote(shared: &Shared, place: &Place, remote: &mut Session) -> Tro
     {
         return Ok(());
     }
-    let mut alive = UidSet::default();
-    for chunk in delivered.chunks(usize::MAX) {
-        let found = remote.search(&format!("UID {chunk}")).await;
-        alive = alive
-            .iter()
-            .chain(found.map_err(|error| Trouble::fetch(Side::Remote, error))?.iter())
-            .collect();
-    }
+    let alive = among(&delivered, remote).await?;
+    let mut left = UidSet::default();
     if !alive.is_empty() && !shared.job.dry {
         remote
             .store(&alive, '+', "\\Deleted")
@@ -209,14 +203,33 @@ pub async fn remote(shared: &Shared, place: &Place, remote: &mut Session) -> Tro
             .expunge(&alive)
             .await
             .map_err(|error| Trouble::change(Side::Remote, error))?;
+        // A server without the right to delete may say OK all the same (RFC 4314, 4). What was forgotten and is still
+        // there would be copied again.
+        left = among(&alive, remote).await?;
     }
-    shared.state.borrow_mut().forget(id, &delivered)?;
+    shared.state.borrow_mut().forget(id, &delivered.minus(&left))?;
     let mut recorder = shared.recorder.borrow_mut();
-    recorder.report.deleted_remote += alive.len();
+    if !left.is_empty() {
+        let reason = format!("{} messages were not deleted although host1 said so", left.len());
+        recorder.problem(place.pair.remote.name(), Exit::WithErrors, &reason);
+    }
+    let deleted = alive.len() - left.len();
+    recorder.report.deleted_remote += deleted;
     if let Some(folder) = recorder.folder(place.index) {
-        folder.deleted_remote += alive.len();
+        folder.deleted_remote += deleted;
     }
     Ok(())
+}
+
+/// Which of these the open remote folder still has.
+async fn among(uids: &UidSet, remote: &mut Session) -> Troubled<UidSet> {
+    let mut alive = UidSet::default();
+    for chunk in uids.chunks(usize::MAX) {
+        let found = remote.search(&format!("UID {chunk}")).await;
+        let found = found.map_err(|error| Trouble::fetch(Side::Remote, error))?;
+        alive = alive.iter().chain(found.iter()).collect();
+    }
+    Ok(alive)
 }
 
 /// Deletes local folders that are not on the remote side: never the inbox, special-use, excluded, Shared or Public
