@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! One folder on both sides: what is to be copied.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use super::account::Side;
+use super::exit::Exit;
 use super::folders::Pair;
 use super::job::Shared;
 use super::key::{self, Key};
 use super::native::{Trouble, Troubled};
 use super::state::{Entry, FolderState};
-use crate::imap::{Command, Fetch, Flags, Session, UidSet, Untagged};
+use crate::imap::{Command, Error, Fetch, Flags, Session, UidSet, Untagged};
 
 /// What a comparison found.
 #[derive(Debug, Default)]
@@ -214,9 +215,8 @@ async fn match_up(
     local: &mut Session,
     pair: &Pair,
 ) -> Troubled<(UidSet, u64)> {
-    let messages = keys(remote, new)
-        .await
-        .map_err(|error| Trouble::fetch(Side::Remote, error))?;
+    let (messages, unreadable) = readable(shared, folder, new, remote, pair).await?;
+    let new = &new.minus(&unreadable);
     let candidates: UidSet = messages
         .iter()
         .filter_map(|m| strangers.get(&m.key))
@@ -255,6 +255,44 @@ async fn match_up(
     state.found(folder.id, &present, sieve, seen)?;
     let left = new.iter().filter(|&uid| !matched.contains(uid)).collect();
     Ok((left, present.len() as u64))
+}
+
+/// The keys of remote messages. What the server refuses together is asked for one by one; what it refuses alone is
+/// reported and not copied, as it may be there already.
+async fn readable(
+    shared: &Shared,
+    folder: &FolderState,
+    new: &UidSet,
+    remote: &mut Session,
+    pair: &Pair,
+) -> Troubled<(Vec<Seen>, UidSet)> {
+    let trouble = |error| Trouble::fetch(Side::Remote, error);
+    match keys(remote, new).await {
+        Ok(messages) => return Ok((messages, UidSet::default())),
+        Err(Error::Command { answer, .. }) if !answer.is_throttled() => {}
+        Err(error) => return Err(trouble(error)),
+    }
+    let (mut messages, mut refused) = (vec![], UidSet::default());
+    let mut left: VecDeque<UidSet> = new.chunks(usize::try_from(BATCH).unwrap_or(usize::MAX)).into();
+    while let Some(uids) = left.pop_front() {
+        match keys(remote, &uids).await {
+            Ok(found) => messages.extend(found),
+            Err(error @ Error::Command { .. }) if uids.len() == 1 => {
+                let reason = format!("message {uids} cannot be read: {error}");
+                let mut recorder = shared.recorder.borrow_mut();
+                recorder.problem(pair.remote.name(), Exit::FetchErrors, &reason);
+                refused = refused.iter().chain(uids.iter()).collect();
+            }
+            Err(Error::Command { .. }) => {
+                for single in uids.chunks(1).into_iter().rev() {
+                    left.push_front(single);
+                }
+            }
+            Err(error) => return Err(trouble(error)),
+        }
+    }
+    shared.state.borrow_mut().withhold(folder.id, refused.iter())?;
+    Ok((messages, refused))
 }
 
 /// A message seen by its header.
@@ -346,7 +384,7 @@ async fn headers(session: &mut Session, uids: &UidSet, ids: bool) -> crate::imap
         })
         .await?;
     if !answer.is_ok() {
-        return Err(crate::imap::Error::Command {
+        return Err(Error::Command {
             command: "UID FETCH",
             answer,
         });

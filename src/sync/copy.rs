@@ -36,6 +36,8 @@ pub struct Place {
     pub replaced: bool,
     /// Set when the folder cannot be worked on any more.
     pub broken: Cell<bool>,
+    /// Unread messages of the inbox that were asked for and did not come.
+    pub missing: RefCell<UidSet>,
 }
 
 /// Some messages of one folder, to be fetched with one command.

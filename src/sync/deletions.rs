@@ -27,6 +27,7 @@ pub async fn reconcile(
     let Some(messages) = place.pair.source.messages else {
         return Ok(());
     };
+    report_missing(shared, place, lines).await?;
     let known = shared.state.borrow().count(id)?;
     let inbox_only = shared.job.inbox_only();
     let deletes = shared.job.delete_local && !place.pair.joined;
@@ -76,18 +77,7 @@ pub async fn reconcile(
         && let Some(next) = place.pair.source.uid_next
     {
         for uid in there.minus(&recorded).iter().filter(|&uid| uid < next) {
-            let reason = "the remote server did not hand it out";
-            shared
-                .recorder
-                .borrow_mut()
-                .message_problem(place.index, Exit::FetchErrors, uid, None, reason);
-            let entry = super::state::Entry {
-                uid,
-                key: super::key::Key::of_message(b"", 0),
-                flags: crate::imap::Flags::default(),
-                date: 0,
-            };
-            shared.state.borrow_mut().fail(id, &[entry])?;
+            withheld(shared, place, uid)?;
         }
     }
     let gone = recorded.minus(&there);
@@ -104,6 +94,37 @@ pub async fn reconcile(
         }
     }
     shared.state.borrow_mut().forget(id, &gone)?;
+    Ok(())
+}
+
+/// Reports unread messages that the remote side did not hand out, unless they have gone meanwhile.
+async fn report_missing(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubled<()> {
+    let missing = place.missing.take();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    lines
+        .remote
+        .open(&place.pair.remote, false)
+        .await
+        .map_err(|error| Trouble::select(Side::Remote, error))?;
+    for uid in among(&missing, &mut lines.remote).await?.iter() {
+        withheld(shared, place, uid)?;
+    }
+    Ok(())
+}
+
+/// Notes a message that the remote side has and did not give.
+fn withheld(shared: &Shared, place: &Place, uid: u32) -> Troubled<()> {
+    let reason = "the remote server did not hand it out";
+    shared
+        .recorder
+        .borrow_mut()
+        .message_problem(place.index, Exit::FetchErrors, uid, None, reason);
+    shared
+        .state
+        .borrow_mut()
+        .withhold(place.folder.id, std::iter::once(uid))?;
     Ok(())
 }
 

@@ -278,13 +278,8 @@ impl Fetcher {
     fn refuse(&self, place: &Place, uid: u32, reason: &str) {
         let mut recorder = self.shared.recorder.borrow_mut();
         recorder.message_problem(place.index, Exit::FetchErrors, uid, None, reason);
-        let entry = super::state::Entry {
-            uid,
-            key: Key::of_message(b"", 0),
-            flags: crate::imap::Flags::default(),
-            date: 0,
-        };
-        if let Err(error) = self.shared.state.borrow_mut().fail(place.folder.id, &[entry]) {
+        let mut state = self.shared.state.borrow_mut();
+        if let Err(error) = state.withhold(place.folder.id, std::iter::once(uid)) {
             self.belt.fail(error.into());
         }
     }
@@ -333,6 +328,11 @@ impl Fetcher {
     /// The end of a FETCH. When the server refused, what it did not give is asked for one by one.
     async fn fetched(&mut self, item: Item, received: &UidSet, open: bool, status: StatusLine) -> Result<()> {
         if !open || status.is_ok() {
+            if open && self.shared.job.inbox_only() {
+                let left = item.uids.minus(received);
+                let mut missing = item.place.missing.borrow_mut();
+                *missing = missing.iter().chain(left.iter()).collect();
+            }
             return Ok(());
         }
         if status.is_throttled() {

@@ -2,7 +2,7 @@
 //! The native engine. First everything is listed, then folders are made and compared, then messages flow, then flags,
 //! Sieve, `\Seen` and deletions follow from what is recorded as delivered.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
@@ -350,6 +350,7 @@ pub async fn prepare(
             folder,
             replaced,
             broken: Cell::new(false),
+            missing: RefCell::default(),
         },
         comparison,
     )))

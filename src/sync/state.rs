@@ -442,6 +442,19 @@ impl State {
         self.record(id, entries, Step::Failed)
     }
 
+    /// Records messages of which nothing could be read. What an earlier run may have delivered stays in question.
+    pub fn withhold(&mut self, id: i64, uids: impl Iterator<Item = u32>) -> Result<()> {
+        self.transaction(|db| {
+            let mut statement = db.prepare_cached(
+                "INSERT OR IGNORE INTO message (folder, uid, key, flags, date, step) VALUES (?1, ?2, x'', '', 0, ?3)",
+            )?;
+            for uid in uids {
+                statement.execute(params![id, uid, Step::Failed as i64])?;
+            }
+            Ok(())
+        })
+    }
+
     fn record(&mut self, id: i64, entries: &[Entry], step: Step) -> Result<()> {
         self.transaction(|db| {
             let mut statement = db.prepare_cached(

@@ -253,7 +253,7 @@ fn one_message_cannot_be_read() {
                 unreadable: marked,
                 ..Faults::default()
             },
-            "cannot be read: NO [SERVERBUG]",
+            "cannot be read: ",
         ),
         (
             "NIL",
