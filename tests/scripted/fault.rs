@@ -106,8 +106,6 @@ pub enum Act {
     Close,
     /// It does it and closes without a word.
     DoAndClose,
-    /// It says OK and does nothing.
-    Pretend,
     /// The mailbox is deleted just before.
     DeleteMailbox(&'static str),
 }

@@ -246,7 +246,6 @@ impl Session<'_> {
         match act {
             None => {}
             Some(Act::Answer(answer)) => return self.put(format!("{tag} {answer}\r\n").as_bytes()),
-            Some(Act::Pretend) => return self.put(format!("{tag} OK Done, honestly\r\n").as_bytes()),
             Some(Act::Bye(text)) => return self.bye(text),
             Some(Act::Close) => return Err(Closed),
             Some(Act::DoAndClose) => silent = true,

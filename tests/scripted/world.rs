@@ -51,6 +51,8 @@ pub struct Run {
 }
 
 pub struct World {
+    /// What is wrong in it, for messages.
+    pub title: String,
     pub remote: Server,
     pub local: Server,
     pub mode: Mode,
@@ -171,6 +173,7 @@ impl World {
             .save_master_password(&SecretString::from(MASTER_PASSWORD))
             .expect("a saved password");
         Self {
+            title: format!("{mode:?}"),
             remote,
             local,
             mode,
@@ -181,6 +184,10 @@ impl World {
             local_before,
             unseen: unread.contents(),
         }
+    }
+
+    pub fn titled(self, title: String) -> Self {
+        Self { title, ..self }
     }
 
     pub fn server(&self, side: Side) -> &Server {
@@ -247,8 +254,24 @@ impl World {
     /// The same with the servers as they are.
     pub fn finish(&self) -> Run {
         let run = self.run();
-        assert_eq!(run.exit, Some(0), "the run that completes: {run:#?}");
+        assert_eq!(
+            run.exit,
+            Some(0),
+            "{}: the run that completes: {run:#?}",
+            self.title
+        );
         run
+    }
+
+    /// A run that finds everything done.
+    pub fn idle(&self) {
+        let run = self.finish();
+        let done = (
+            run.report.messages.copied,
+            run.report.deleted_local,
+            run.report.deleted_remote,
+        );
+        assert_eq!(done, (0, 0, 0), "{}: {run:#?}", self.title);
     }
 
     /// The local name of a remote mailbox.
@@ -291,6 +314,7 @@ impl World {
 
     /// What holds at the end of every run: nothing is lost, nothing is doubled, nothing is told that is secret.
     pub fn check(&self, run: &Run) {
+        let title = &self.title;
         let (remote, local) = (self.remote.model().contents(), self.local.model().contents());
         let wanted = self.wanted();
         let count = |contents: &Contents, folder: &str, body: &[u8]| {
@@ -306,7 +330,7 @@ impl World {
                 let most = count(&wanted, folder, body).max(count(&self.local_before, folder, body));
                 assert!(
                     found <= most,
-                    "{found} times in {folder} instead of {most}: {}\n{run:#?}",
+                    "{found} times in {folder} instead of {most}: {}\n{title}: {run:#?}",
                     short(body)
                 );
             }
@@ -322,7 +346,7 @@ impl World {
                     } else {
                         there == before
                     },
-                    "of {before} in {folder} are left {there} there and {here} here: {}\n{run:#?}",
+                    "of {before} in {folder} are left {there} there and {here} here: {}\n{title}: {run:#?}",
                     short(body)
                 );
             }
@@ -333,7 +357,7 @@ impl World {
                     let here = count(&local, folder, body);
                     assert!(
                         here >= before,
-                        "lost from the local {folder}: {}\n{run:#?}",
+                        "lost from the local {folder}: {}\n{title}: {run:#?}",
                         short(body)
                     );
                 }
@@ -350,31 +374,39 @@ impl World {
             "RUST_BACKTRACE",
         ] {
             for text in [&run.log, &run.said, &problems] {
-                assert!(!text.contains(secret), "{secret} in {run:#?}");
+                assert!(!text.contains(secret), "{secret} in {title}: {run:#?}");
             }
         }
         for side in SIDES {
             let violations = lock(&self.server(side).shared.violations);
-            assert!(violations.is_empty(), "{side:?}: {violations:#?}\n{run:#?}");
+            assert!(
+                violations.is_empty(),
+                "{side:?}: {violations:#?}\n{title}: {run:#?}"
+            );
         }
         if run.exit != Some(0) {
             assert!(
                 run.log.contains("Error: "),
-                "no word of what went wrong: {run:#?}"
+                "no word of what went wrong: {title}: {run:#?}"
             );
         }
     }
 
     /// What holds after a run that ended without an error.
     fn agree(&self, run: &Run) {
+        let title = &self.title;
         let (mut remote, mut local) = (self.remote.model().contents(), self.local.model().contents());
         let mut wanted = self.wanted();
         for contents in [&mut remote, &mut local, &mut wanted] {
             contents.retain(|_, messages| !messages.is_empty());
         }
-        assert_eq!(shown(&local), shown(&wanted), "{run:#?}");
+        assert_eq!(shown(&local), shown(&wanted), "{title}: {run:#?}");
         if self.mode == Mode::DeleteRemote {
-            assert!(remote.is_empty(), "left there: {:#?}\n{run:#?}", shown(&remote));
+            assert!(
+                remote.is_empty(),
+                "left there: {:#?}\n{title}: {run:#?}",
+                shown(&remote)
+            );
         }
         if self.mode == Mode::Inbox {
             let model = self.remote.model();
@@ -383,7 +415,7 @@ impl World {
                     .messages
                     .iter()
                     .all(|message| message.has("\\Seen")),
-                "{run:#?}"
+                "{title}: {run:#?}"
             );
         }
     }
