@@ -228,7 +228,7 @@ pub async fn remote(shared: &Shared, place: &Place, remote: &mut Session) -> Tro
         // there would be copied again.
         left = among(&alive, remote).await?;
     }
-    shared.state.borrow_mut().forget(id, &delivered.minus(&left))?;
+    shared.state.borrow_mut().bury(id, &delivered.minus(&left))?;
     let mut recorder = shared.recorder.borrow_mut();
     if !left.is_empty() {
         let reason = format!("{} messages were not deleted although host1 said so", left.len());

@@ -510,6 +510,7 @@ fn record(shared: &Shared, place: &Place, mut folder: super::state::FolderState)
     if let Some(next) = place.pair.destination.and_then(|status| status.uid_next) {
         folder.local_next = next.max(folder.local_next);
     }
+    state.forget_buried(folder.id, folder.local_next)?;
     let unfinished = !state.pending_uids(folder.id)?.is_empty();
     let (deletes, left) = (shared.job.delete_remote.deletes(), state.count(folder.id)? > 0);
     folder.settled = if unfinished || (deletes && left) {

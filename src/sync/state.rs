@@ -59,6 +59,8 @@ pub enum Step {
     Present = 2,
     /// Refused or unreadable; tried again by the next run.
     Failed = 3,
+    /// Deleted on the remote side after its delivery. Its local copy is not to be taken for another message's.
+    Gone = 4,
 }
 
 /// What is left to do for a delivered message, in inbox mode.
@@ -542,7 +544,7 @@ impl State {
     /// Delivered messages whose local UID is unknown, by key.
     pub fn unlocated(&self, id: i64) -> Result<HashMap<Key, Vec<u32>>> {
         let mut statement = self.db.prepare_cached(
-            "SELECT key, uid FROM message WHERE folder = ?1 AND step = 1 AND local_uid IS NULL ORDER BY uid DESC",
+            "SELECT key, uid FROM message WHERE folder = ?1 AND step IN (1, 4) AND local_uid IS NULL ORDER BY uid DESC",
         )?;
         let rows = statement.query_map([id], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?)))?;
         let mut found: HashMap<Key, Vec<u32>> = HashMap::new();
@@ -657,11 +659,29 @@ impl State {
         })
     }
 
-    /// How many messages are known.
+    /// Records messages that were deleted on the remote side because they are delivered.
+    pub fn bury(&mut self, id: i64, uids: &UidSet) -> Result<()> {
+        self.transaction(|db| {
+            let mut statement =
+                db.prepare_cached("UPDATE message SET step = ?3 WHERE folder = ?1 AND uid = ?2")?;
+            for uid in uids.iter() {
+                statement.execute(params![id, uid, Step::Gone as i64])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Forgets deleted messages whose local copies lie below `local_next`, where nothing is looked for any more.
+    pub fn forget_buried(&self, id: i64, local_next: u32) -> Result<()> {
+        let sql = "DELETE FROM message WHERE folder = ?1 AND step = 4 AND local_uid < ?2";
+        self.db.execute(sql, params![id, local_next]).map(|_| ())
+    }
+
+    /// How many messages are known that the remote side may still have.
     pub fn count(&self, id: i64) -> Result<u64> {
         let mut statement = self
             .db
-            .prepare_cached("SELECT count(*) FROM message WHERE folder = ?1")?;
+            .prepare_cached("SELECT count(*) FROM message WHERE folder = ?1 AND step <> 4")?;
         statement.query_row([id], |row| row.get(0)).map(number)
     }
 

@@ -644,3 +644,15 @@ fn servers_of_another_kind() {
         }
     }
 }
+
+#[test]
+fn the_second_of_two_twins_comes_later() {
+    for without in [&[][..], &["UIDPLUS"]] {
+        let mut world = World::new(Mode::DeleteRemote).titled(format!("a late twin, without {without:?}"));
+        world.local.behave(Faults::without(without));
+        world.finish();
+        world.arrives("INBOX", &crate::world::message("two", 300));
+        world.finish();
+        world.idle();
+    }
+}

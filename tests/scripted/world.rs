@@ -197,6 +197,13 @@ impl World {
         }
     }
 
+    /// A message arrives on the remote side.
+    pub fn arrives(&mut self, folder: &str, body: &[u8]) {
+        self.remote.model().add(folder, body, &[]);
+        let before = self.remote_before.entry(folder.to_owned()).or_default();
+        *before.entry(body.to_vec()).or_default() += 1;
+    }
+
     /// Runs the task once. Nothing may be lost or doubled at its end, however it ended, and when it says that all is
     /// well, everything is where it belongs.
     pub fn run(&self) -> Run {
