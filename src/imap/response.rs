@@ -457,6 +457,8 @@ fn fetch(scanner: &mut Scanner<'_>) -> Option<Fetch> {
             }
             "INTERNALDATE" => fetch.date = value.into_text().and_then(|text| InternalDate::parse(&text)),
             "RFC822.SIZE" => fetch.size = value.number(),
+            // Two bodies are two messages that ran into each other, after a literal of the wrong length.
+            name if name.starts_with("BODY[") && (fetch.body.is_some() || fetch.body_nil) => return None,
             name if name.starts_with("BODY[") || name == "RFC822" || name == "RFC822.HEADER" => match value {
                 Value::Literal(literal) => fetch.body = Some(literal),
                 Value::Quoted(bytes) => fetch.body = Some(Literal::memory(bytes)),

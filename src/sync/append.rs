@@ -418,6 +418,8 @@ impl Appender {
             here.flat_map(|load| &load.parcels)
         };
         aftermath::at_rest(aftermath::PAUSE, async || {
+            // What is known to be delivered is not this message, however alike.
+            compare::locate(&self.shared, place, session).await?;
             let unknown = compare::unknown_local(&self.shared, &place.pair, &place.folder, session).await?;
             let found = headers::read(session, &unknown, Detail::Key)
                 .await

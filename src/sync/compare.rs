@@ -3,6 +3,7 @@
 
 use super::account::Side;
 use super::copy::Place;
+use super::exit::Exit;
 use super::folders::Pair;
 use super::headers::{self, Detail, Seen};
 use super::job::Shared;
@@ -61,6 +62,7 @@ pub async fn compare(
         && fresh.is_empty()
         && pending.is_empty()
         && first
+        && !seems_emptied(pair, folder)
     {
         return Ok(by_range(pair, folder, next));
     }
@@ -68,14 +70,11 @@ pub async fn compare(
         Some(read) => read,
         None => {
             let new = side.search(remote).await?;
-            let messages = if new.is_empty() || (stored.is_empty() && fresh.is_empty()) {
-                vec![]
+            if new.is_empty() || (stored.is_empty() && fresh.is_empty()) {
+                (new, vec![])
             } else {
-                headers::read(remote, &new, Detail::Record)
-                    .await
-                    .map_err(|error| Trouble::fetch(Side::Remote, error))?
-            };
-            (new, messages)
+                side.headers(remote, new).await?
+            }
         }
     };
     let stored_uids: UidSet = stored.iter().map(|&(_, uid)| uid).collect();
@@ -140,18 +139,40 @@ impl RemoteSide<'_> {
     /// What is not dealt with, by its headers.
     async fn read(&self, remote: &mut Session) -> Troubled<(UidSet, Vec<Seen>)> {
         let new = self.search(remote).await?;
-        let messages = headers::read(remote, &new, Detail::Record).await;
-        let messages = messages.map_err(|error| Trouble::fetch(Side::Remote, error))?;
-        Ok((new, messages))
+        self.headers(remote, new).await
     }
+
+    /// Messages by their headers. One that cannot be read is reported and not copied, as it may be there already.
+    async fn headers(&self, remote: &mut Session, uids: UidSet) -> Troubled<(UidSet, Vec<Seen>)> {
+        let Self { shared, pair, folder } = *self;
+        let mut refused = vec![];
+        let messages = headers::read_each(remote, &uids, Detail::Record, |uid, answer| {
+            let reason = format!("message {uid} cannot be read: {answer}");
+            let mut recorder = shared.recorder.borrow_mut();
+            recorder.problem(pair.remote.name(), Exit::FetchErrors, &reason);
+            refused.push(uid);
+        });
+        let messages = messages
+            .await
+            .map_err(|error| Trouble::fetch(Side::Remote, error))?;
+        let mut state = shared.state.borrow_mut();
+        state.withhold(folder.id, refused.iter().copied())?;
+        Ok((uids.minus(&refused.into_iter().collect()), messages))
+    }
+}
+
+/// Whether messages came and, if the status is right, went again. Servers are known to say so of folders whose index
+/// they are about to build; the folder itself is asked.
+fn seems_emptied(pair: &Pair, folder: &FolderState) -> bool {
+    pair.source.messages == Some(0) && pair.source.uid_next.is_some_and(|next| next > folder.remote_next)
 }
 
 /// Everything from the first unknown UID on, without asking which UIDs exist.
 fn by_range(pair: &Pair, folder: &FolderState, next: u32) -> Comparison {
-    let messages = pair.source.messages.unwrap_or(u64::from(u32::MAX));
-    if messages == 0 || next <= folder.remote_next {
+    if next <= folder.remote_next {
         return Comparison::default();
     }
+    let messages = pair.source.messages.unwrap_or(u64::from(u32::MAX));
     let span = u64::from(next - folder.remote_next);
     // How the known number of messages may be spread over the span of UIDs.
     let pieces = messages.min(span).div_ceil(BATCH).max(1);
@@ -172,10 +193,9 @@ fn by_range(pair: &Pair, folder: &FolderState, next: u32) -> Comparison {
 
 /// Whether the local folder may hold messages that nothing is known of.
 fn has_unknown(pair: &Pair, folder: &FolderState) -> bool {
-    pair.destination.is_some_and(|status| {
-        let nothing_new = status.uid_next.is_some_and(|next| next <= folder.local_next);
-        !nothing_new && status.messages != Some(0)
-    })
+    // The number of messages is not asked: an index that is being built says 0 for a while.
+    pair.destination
+        .is_some_and(|status| status.uid_next.is_none_or(|next| next > folder.local_next))
 }
 
 /// The local messages that nothing is known of, by their keys.

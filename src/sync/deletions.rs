@@ -28,6 +28,7 @@ pub async fn reconcile(
     let Some(messages) = place.pair.source.messages else {
         return Ok(true);
     };
+    report_missing(shared, place, lines).await?;
     let known = shared.state.borrow().count(id)?;
     let inbox_only = shared.job.inbox_only();
     let deletes = shared.job.delete_local && !place.pair.joined;
@@ -84,18 +85,7 @@ pub async fn reconcile(
         && let Some(next) = place.pair.source.uid_next
     {
         for uid in there.minus(&recorded).iter().filter(|&uid| uid < next) {
-            let reason = "the remote server did not hand it out";
-            shared
-                .recorder
-                .borrow_mut()
-                .message_problem(place.index, Exit::FetchErrors, uid, None, reason);
-            let entry = super::state::Entry {
-                uid,
-                key: super::key::Key::of_message(b"", 0),
-                flags: crate::imap::Flags::default(),
-                date: 0,
-            };
-            shared.state.borrow_mut().fail(id, &[entry])?;
+            withheld(shared, place, uid)?;
         }
     }
     let gone = recorded.minus(&there);
@@ -115,6 +105,33 @@ pub async fn reconcile(
         shared.state.borrow_mut().estrange(id, &gone)?;
     }
     Ok(true)
+}
+
+/// Reports unread messages that the remote side did not hand out, unless they have gone meanwhile.
+async fn report_missing(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubled<()> {
+    if place.missing.borrow().is_empty() {
+        return Ok(());
+    }
+    place.open_remote(&mut lines.remote, false).await?;
+    let missing = place.missing.borrow().clone();
+    let there = lines.remote.search_among(&missing).await;
+    let there = there.map_err(|error| Trouble::fetch(Side::Remote, error))?;
+    place.missing.take();
+    for uid in there.iter() {
+        withheld(shared, place, uid)?;
+    }
+    Ok(())
+}
+
+/// Notes a message that the remote side has and did not give.
+fn withheld(shared: &Shared, place: &Place, uid: u32) -> Troubled<()> {
+    let reason = "the remote server did not hand it out";
+    shared
+        .recorder
+        .borrow_mut()
+        .message_problem(place.index, Exit::FetchErrors, uid, None, reason);
+    let mut state = shared.state.borrow_mut();
+    Ok(state.withhold(place.folder.id, std::iter::once(uid))?)
 }
 
 /// Deletes local messages unless a guard forbids it; `false` when it does.
@@ -218,7 +235,7 @@ pub async fn remote(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubl
             .map_err(|error| Trouble::change(Side::Remote, error))?;
         alive = alive.minus(&kept);
     }
-    shared.state.borrow_mut().forget(id, &delivered.minus(&kept))?;
+    shared.state.borrow_mut().bury(id, &delivered.minus(&kept))?;
     report_kept(shared, place, Side::Remote, &kept);
     let mut recorder = shared.recorder.borrow_mut();
     recorder.report.deleted_remote += alive.len();

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Messages seen by their headers: what their keys are made of, and as little more as is needed.
 
-use std::collections::HashMap;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
 use super::key::{self, Key};
 use super::state::Entry;
-use crate::imap::{Command, Error, Fetch, Flags, Result, Session, UidSet, Untagged};
+use crate::imap::{Command, Error, Fetch, Flags, Result, Session, StatusLine, UidSet, Untagged};
+
+/// Messages asked for together, after more were refused together.
+const GROUP: usize = 500;
 
 /// A message seen by its header. Mailboxes hold many of them: it is kept small.
 #[derive(Debug)]
@@ -98,29 +100,50 @@ pub async fn read(session: &mut Session, uids: &UidSet, detail: Detail) -> Resul
     })
     .await?;
     let without: UidSet = bare.keys().copied().collect();
-    // The size is part of the key: where the server only estimates it, the message itself tells.
-    let exact = session.estimates_sizes();
-    let items = if exact {
-        "(UID BODY.PEEK[])"
-    } else {
-        "(UID RFC822.SIZE BODY.PEEK[HEADER])"
-    };
-    fetch(session, &without, items, |fetch| {
+    // The whole of it, as its size is part of the key and servers do not always tell the right one.
+    fetch(session, &without, "(UID BODY.PEEK[])", |fetch| {
         let (Some(uid), Some(body)) = (fetch.uid, fetch.body) else {
             return;
         };
         let Some(mut message) = bare.remove(&uid) else {
             return;
         };
-        let told = fetch.size.unwrap_or(0);
-        let size = if exact { body.canonical_len() } else { told };
-        message.key = Key::of_message(&body.head(key::HEADER_LIMIT).unwrap_or_default(), size);
+        let header = body.head(key::HEADER_LIMIT).unwrap_or_default();
+        message.key = Key::of_message(&header, body.canonical_len());
         seen.push(message);
     })
     .await?;
     seen.sort_unstable_by_key(|message| message.uid);
     seen.dedup_by_key(|message| message.uid);
     Ok(seen)
+}
+
+/// Like [`read`]. What the server refuses together is asked for one by one; what it refuses alone is given to `refused`.
+pub async fn read_each(
+    session: &mut Session,
+    uids: &UidSet,
+    detail: Detail,
+    mut refused: impl FnMut(u32, &StatusLine),
+) -> Result<Vec<Seen>> {
+    match read(session, uids, detail).await {
+        Err(Error::Command { .. }) => {}
+        outcome => return outcome,
+    }
+    let mut messages = vec![];
+    let mut left: VecDeque<UidSet> = uids.chunks(GROUP).into();
+    while let Some(uids) = left.pop_front() {
+        match (read(session, &uids, detail).await, uids.iter().next()) {
+            (Ok(found), _) => messages.extend(found),
+            (Err(Error::Command { answer, .. }), Some(uid)) if uids.len() == 1 => refused(uid, &answer),
+            (Err(Error::Command { .. }), _) => {
+                for single in uids.chunks(1).into_iter().rev() {
+                    left.push_front(single);
+                }
+            }
+            (Err(error), _) => return Err(error),
+        }
+    }
+    Ok(messages)
 }
 
 /// Fetches items of messages; what was not asked for is let pass.
