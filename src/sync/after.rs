@@ -21,7 +21,15 @@ use crate::imap::{Command, Error, Mailbox, Response, Session, StatusLine, UidSet
 const FILTERED: &str = "$NS8ImapsyncFiltered";
 
 /// Messages whose filtering is under way at once; their commands fit into one TLS record.
-const GROUP: usize = 50;
+const GROUP: usize = 40;
+
+/// Octets of such a group of commands at most.
+const GROUP_OCTETS: u64 = 40 * 120;
+
+/// Dovecot reads commands into a buffer that begins with 8 KiB, and takes what crosses its end in two pieces: a FILTER
+/// that is cut there is not begun until more is sent (seen with 2.3.19), and if the client is gone by then it never is,
+/// although its message was marked. So no group crosses that end; there is a new connection before.
+const BUFFER_OCTETS: u64 = 7_500;
 
 /// What Pigeonhole says to a user who never wrote a script; the mail then stays where it is, as with any delivery.
 const NO_SCRIPTS: &str = "Sieve script storage not accessible";
@@ -101,6 +109,12 @@ async fn filter(shared: &Shared, place: &Place, local: &mut Session) -> Troubled
     let before = next_uids(local).await?;
     place.open_local(local, true).await?;
     for group in wanted.chunks(GROUP) {
+        if local.sent() + GROUP_OCTETS > BUFFER_OCTETS {
+            let fresh = shared.job.local.login().await;
+            let fresh = fresh.map_err(|error| Trouble::change(Side::Local, error))?;
+            std::mem::replace(local, fresh).logout().await;
+            place.open_local(local, true).await?;
+        }
         let uids: Vec<u32> = group.iter().map(|&(uid, _)| uid).collect();
         {
             let mut state = shared.state.borrow_mut();
