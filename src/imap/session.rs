@@ -26,6 +26,7 @@ pub struct Session {
     capabilities: Capabilities,
     literals: Literals,
     next_tag: u32,
+    estimates_sizes: bool,
 }
 
 impl Session {
@@ -36,6 +37,7 @@ impl Session {
             capabilities: Capabilities::default(),
             literals: Literals::Synchronizing,
             next_tag: 0,
+            estimates_sizes: false,
         }
     }
 
@@ -50,6 +52,20 @@ impl Session {
     pub(super) fn set_capabilities(&mut self, capabilities: Capabilities) {
         self.literals = capabilities.literals();
         self.capabilities = capabilities;
+    }
+
+    pub(super) fn set_estimates_sizes(&mut self, estimates: bool) {
+        self.estimates_sizes = estimates;
+    }
+
+    /// Whether the sizes that this server tells are only about right.
+    pub fn estimates_sizes(&self) -> bool {
+        self.estimates_sizes
+    }
+
+    /// How many octets were sent so far.
+    pub fn sent(&self) -> u64 {
+        self.wire.sent()
     }
 
     /// What the server says it can do.
@@ -121,7 +137,7 @@ impl Session {
         if let Response::Untagged(Untagged::Status(status)) = &response
             && status.kind == Kind::Bye
         {
-            return Err(if status.is_throttled() {
+            return Err(if status.is_temporary() {
                 Error::Refused(status.to_string())
             } else {
                 Error::Lost(format!("the server said {status}"))
@@ -184,6 +200,8 @@ impl Session {
         let answer = self.call(command, take).await?;
         if answer.is_ok() {
             Ok(answer)
+        } else if answer.is_throttled() {
+            Err(Error::Refused(answer.to_string()))
         } else {
             Err(Error::Command {
                 command: name,

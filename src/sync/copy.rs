@@ -18,6 +18,8 @@ use super::lines::Lines;
 use super::state::{Entry, FolderState};
 use crate::imap::{Flags, InternalDate, Literal, Session, UidSet};
 
+/// So often a message is tried again that a server refuses for the time being; then it is one that it refuses.
+pub const PATIENCE: u8 = 2;
 /// Connections to the local server at most.
 const APPENDERS: usize = 4;
 /// Connections to the remote server at most; providers count them.
@@ -47,6 +49,8 @@ pub struct Item {
     pub uids: UidSet,
     /// Fetched one by one, because the server refused them together.
     pub single: bool,
+    /// How often the server put it off.
+    pub put_off: u8,
 }
 
 /// A message on its way.

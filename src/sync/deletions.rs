@@ -2,6 +2,7 @@
 //! What is deleted, on either side, and what never is.
 
 use super::account::Side;
+use super::compare;
 use super::copy::Place;
 use super::exit::Exit;
 use super::job::Shared;
@@ -36,8 +37,7 @@ pub async fn reconcile(
         UidSet::default()
     };
     if deletes && place.folder.replaced {
-        let extra = shared.state.borrow().strangers(id)?;
-        let extra: usize = extra.values().map(Vec::len).sum();
+        let extra = shared.state.borrow().strangers(id)?.len();
         if extra > 0 {
             let reason = format!(
                 "nothing was deleted locally: one of the two sides replaced the folder; the {extra} messages that \
@@ -55,11 +55,7 @@ pub async fn reconcile(
     if !differs && strangers.is_empty() {
         return Ok(true);
     }
-    let selected = lines
-        .remote
-        .open(&place.pair.remote, false)
-        .await
-        .map_err(|error| Trouble::select(Side::Remote, error))?;
+    let selected = place.open_remote(&mut lines.remote, false).await?;
     let there = lines
         .remote
         .search("ALL")
@@ -132,11 +128,9 @@ async fn delete_local(
     if doomed.is_empty() {
         return Ok(true);
     }
-    let selected = local
-        .open(&place.pair.local, !shared.job.dry)
-        .await
-        .map_err(|error| Trouble::select(Side::Local, error))?;
-    let mut alive = present(local, doomed)
+    let selected = place.open_local(local, !shared.job.dry).await?;
+    let mut alive = local
+        .search_among(doomed)
         .await
         .map_err(|error| Trouble::fetch(Side::Local, error))?;
     let messages = u64::from(selected.messages);
@@ -180,17 +174,7 @@ async fn delete_local(
 async fn delete(session: &mut Session, uids: &UidSet) -> crate::imap::Result<UidSet> {
     session.store(uids, '+', "\\Deleted").await?;
     session.expunge(uids).await?;
-    present(session, uids).await
-}
-
-/// Those of the messages that the open folder has.
-async fn present(session: &mut Session, uids: &UidSet) -> crate::imap::Result<UidSet> {
-    let mut there = UidSet::default();
-    for chunk in uids.chunks(usize::MAX) {
-        let found = session.search(&format!("UID {chunk}")).await?;
-        there = there.iter().chain(found.iter()).collect();
-    }
-    Ok(there)
+    session.search_among(uids).await
 }
 
 fn report_kept(shared: &Shared, place: &Place, side: Side, kept: &UidSet) {
@@ -207,28 +191,24 @@ fn report_kept(shared: &Shared, place: &Place, side: Side, kept: &UidSet) {
 }
 
 /// Deletes from the remote side what is known to be delivered.
-pub async fn remote(shared: &Shared, place: &Place, remote: &mut Session) -> Troubled<()> {
+pub async fn remote(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubled<()> {
     let before = match shared.job.delete_remote {
         RemoteDeletion::Keep => return Ok(()),
         RemoteDeletion::AfterTransfer => None,
         RemoteDeletion::OlderThan(days) => Some(native::days_ago(days.get())),
     };
+    if !shared.job.dry {
+        compare::locate(shared, place, &mut lines.local).await?;
+    }
+    let remote = &mut lines.remote;
     let id = place.folder.id;
     let delivered = shared.state.borrow().deletable(id, before)?;
     if delivered.is_empty() {
         return Ok(());
     }
-    let selected = remote
-        .open(&place.pair.remote, !shared.job.dry)
-        .await
-        .map_err(|error| Trouble::select(Side::Remote, error))?;
-    if selected
-        .uid_validity
-        .is_some_and(|validity| validity != place.folder.remote_validity)
-    {
-        return Ok(());
-    }
-    let mut alive = present(remote, &delivered)
+    place.open_remote(remote, !shared.job.dry).await?;
+    let mut alive = remote
+        .search_among(&delivered)
         .await
         .map_err(|error| Trouble::fetch(Side::Remote, error))?;
     let mut kept = UidSet::default();

@@ -55,6 +55,7 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
                     place: place.clone(),
                     uids,
                     single: false,
+                    put_off: 0,
                 });
             }
             places.push(place);
@@ -96,7 +97,7 @@ async fn finish(shared: &Shared, place: &Place, lines: &mut Lines, remote_empty:
             flags::carry_over(shared, place, &mut lines.remote, &mut lines.local).await?;
         }
         let complete = deletions::reconcile(shared, place, lines, remote_empty).await?;
-        deletions::remote(shared, place, &mut lines.remote).await?;
+        deletions::remote(shared, place, lines).await?;
         record(shared, place, known, complete)?;
     }
     let mut recorder = shared.recorder.borrow_mut();

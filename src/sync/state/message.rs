@@ -21,6 +21,8 @@ pub enum Step {
     Present = 2,
     /// Refused or unreadable; tried again by the next run.
     Failed = 3,
+    /// The local server took it and did not say where; it counts as delivered once it is found there.
+    Accepted = 4,
 }
 
 /// A message that this task knows.
@@ -87,13 +89,14 @@ impl State {
                 "UPDATE message INDEXED BY message_local SET step = 3, local_uid = NULL WHERE folder = ?1 AND local_uid = ?2 AND uid <> ?3",
             )?;
             let mut statement = db.prepare_cached(
-                "UPDATE message SET local_uid = ?3, step = 1, sieve = ?4, seen = ?5 WHERE folder = ?1 AND uid = ?2",
+                "UPDATE message SET local_uid = ?3, step = ?6, sieve = ?4, seen = ?5 WHERE folder = ?1 AND uid = ?2",
             )?;
             for &(uid, local) in uids {
                 if local.is_some() {
                     conflict.execute(params![id, local, uid])?;
                 }
-                statement.execute(params![id, uid, local, sieve as i64, seen as i64])?;
+                let step = local.map_or(Step::Accepted, |_| Step::Delivered);
+                statement.execute(params![id, uid, local, sieve as i64, seen as i64, step as i64])?;
             }
             Ok(())
         })
@@ -133,8 +136,9 @@ impl State {
     /// Fills in local UIDs that the server did not tell at delivery.
     pub fn locate(&mut self, id: i64, located: &[(u32, u32)]) -> Result<()> {
         self.transaction(|db| {
-            let mut statement =
-                db.prepare_cached("UPDATE message SET local_uid = ?3 WHERE folder = ?1 AND uid = ?2")?;
+            let mut statement = db.prepare_cached(
+                "UPDATE message SET local_uid = ?3, step = 1 WHERE folder = ?1 AND uid = ?2",
+            )?;
             for (uid, local) in located {
                 statement.execute(params![id, uid, local])?;
             }
@@ -145,7 +149,7 @@ impl State {
     /// Delivered messages whose local UID is unknown, by key.
     pub fn unlocated(&self, id: i64) -> Result<HashMap<Key, Vec<u32>>> {
         let mut statement = self.db.prepare_cached(
-            "SELECT key, uid FROM message WHERE folder = ?1 AND step = 1 AND local_uid IS NULL ORDER BY uid DESC",
+            "SELECT key, uid FROM message WHERE folder = ?1 AND step = 4 ORDER BY uid DESC",
         )?;
         let rows = statement.query_map([id], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?)))?;
         let mut found: HashMap<Key, Vec<u32>> = HashMap::new();
@@ -161,7 +165,7 @@ impl State {
     /// What is known of the messages among `uids`.
     pub fn rows(&self, id: i64, uids: impl Iterator<Item = u32>) -> Result<Vec<Row>> {
         let mut statement = self.db.prepare_cached(
-            "SELECT local_uid, flags FROM message WHERE folder = ?1 AND uid = ?2 AND step IN (1, 2)",
+            "SELECT local_uid, flags FROM message WHERE folder = ?1 AND uid = ?2 AND step IN (1, 2, 4)",
         )?;
         let mut rows = vec![];
         for uid in uids {
