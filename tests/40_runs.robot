@@ -84,19 +84,6 @@ All Tasks Are Stopped
     END
 
 *** Keywords ***
-A Silent Task
-    [Documentation]    A task whose runs do not end by themselves.
-    [Arguments]    ${id}
-    ${task}    A Task    task_id=${id}    start=${False}
-    Run Action    create-task    ${task}
-    ${port}    A Silent Server
-    ${name}    Set Variable    imapsync/${task}[localuser]_${id}.env
-    ${text}    Run Helper    cat    ${name}
-    ${text}    Replace String Using Regexp    ${text}    (?m)^REMOTEHOSTNAME=.*$    REMOTEHOSTNAME=127.0.0.1
-    ${text}    Replace String Using Regexp    ${text}    (?m)^REMOTEPORT=.*$    REMOTEPORT=${port}
-    Write State File    ${name}    ${text}
-    RETURN    ${task}
-
 The Task Should Have Run
     [Arguments]    ${task}
     ${listed}    Listed Task    ${task}

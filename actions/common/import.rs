@@ -321,7 +321,13 @@ impl<'a> Planner<'a> {
                 }
             }
         }
-        fields.insert("task_id".to_owned(), task_id.into());
+        // What is no text is no id: it stays, to be refused.
+        if fields
+            .get("task_id")
+            .is_none_or(|id| id.is_null() || id.is_string())
+        {
+            fields.insert("task_id".to_owned(), task_id.into());
+        }
         fields
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::anyhow;
 use ns8_imapsync::container::Container;
-use ns8_imapsync::error::Result;
+use ns8_imapsync::error::{Error, Key, Result};
 use ns8_imapsync::files;
 use ns8_imapsync::task::lock::TaskLock;
 use ns8_imapsync::task::{Store, TaskName};
@@ -85,8 +85,11 @@ pub fn take(store: &Store, name: &TaskName) -> Result<TaskLock> {
         if let Some(lock) = store.acquire(name, Duration::ZERO)? {
             return Ok(lock);
         }
-        // Whoever has it may be another action, which is over in no time.
-        Container::find()?.stop(name)?;
+        match Container::find()?.stop(name) {
+            // Without its container there is no run: another action has it, which is over in no time.
+            Err(Error::Refused(why)) if why.iter().any(|why| why.key == Key::ServiceNotRunning) => {}
+            ended => ended?,
+        }
         if let Some(lock) = store.acquire(name, ATTEMPT)? {
             return Ok(lock);
         }

@@ -102,7 +102,7 @@ impl Failure {
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
         Self::local(format!(
-            "the state of the task cannot be read or written: {error}"
+            "the state of the task cannot be read or written, as on a full disk: {error}"
         ))
     }
 }

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! One folder on both sides: what is to be copied.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use super::account::Side;
-use super::exit::Exit;
+use super::copy::Place;
 use super::folders::Pair;
 use super::job::Shared;
 use super::key::{self, Key};
-use super::native::{Trouble, Troubled};
+use super::opened;
 use super::state::{Entry, FolderState};
-use crate::imap::{Command, Error, Fetch, Flags, Session, UidSet, Untagged};
+use super::trouble::{Trouble, Troubled};
+use crate::imap::{Command, Fetch, Flags, MailboxStatus, Session, UidSet, Untagged};
 
 /// What a comparison found.
 #[derive(Debug, Default)]
@@ -46,17 +47,13 @@ pub async fn compare(
     };
     if let Some(next) = pair.source.uid_next
         && !shared.job.inbox_only()
-        && !seems_emptied(pair, folder)
         && strangers.is_empty()
         && pending.is_empty()
         && fresh
     {
         return Ok(by_range(pair, folder, next));
     }
-    remote
-        .open(&pair.remote, false)
-        .await
-        .map_err(|error| Trouble::select(Side::Remote, error))?;
+    opened::remote(remote, &pair.remote, folder, false).await?;
     let criteria = if shared.job.inbox_only() {
         "UNSEEN".to_owned()
     } else {
@@ -93,18 +90,12 @@ pub async fn compare(
     Ok(comparison)
 }
 
-/// Whether messages came and, if the status is right, went again. Servers are known to say so of folders whose index
-/// they are about to build; the folder itself is asked.
-fn seems_emptied(pair: &Pair, folder: &FolderState) -> bool {
-    pair.source.messages == Some(0) && pair.source.uid_next.is_some_and(|next| next > folder.remote_next)
-}
-
 /// Everything from the first unknown UID on, without asking which UIDs exist.
 fn by_range(pair: &Pair, folder: &FolderState, next: u32) -> Comparison {
-    if next <= folder.remote_next {
+    let messages = pair.source.messages.unwrap_or(u64::from(u32::MAX));
+    if messages == 0 || next <= folder.remote_next {
         return Comparison::default();
     }
-    let messages = pair.source.messages.unwrap_or(u64::from(u32::MAX));
     let span = u64::from(next - folder.remote_next);
     // How the known number of messages may be spread over the span of UIDs.
     let pieces = messages.min(span).div_ceil(BATCH).max(1);
@@ -133,8 +124,8 @@ pub async fn learn_strangers(
     let Some(status) = pair.destination else {
         return Ok(());
     };
-    // The number of messages is not asked: an index that is being built says 0 for a while.
-    if status.uid_next.is_some_and(|next| next <= folder.local_next) {
+    let nothing_new = status.uid_next.is_some_and(|next| next <= folder.local_next);
+    if nothing_new || status.messages == Some(0) {
         return Ok(());
     }
     let unknown = unknown_local(shared, pair, folder, local).await?;
@@ -154,33 +145,18 @@ pub async fn learn_strangers(
         }
     }
     state.locate(folder.id, &located)?;
-    state.add_strangers(folder.id, &strangers)?;
+    state.add_strangers(folder.id, &strangers, folder.replaced)?;
     Ok(())
 }
 
-/// Finds the local UIDs of what was delivered without being told them, so that nothing else is taken for it.
-pub async fn locate_delivered(
-    shared: &Shared,
-    pair: &Pair,
-    folder: &FolderState,
-    local: &mut Session,
-) -> Troubled<()> {
-    let mut unlocated = shared.state.borrow().unlocated(folder.id)?;
-    if unlocated.is_empty() {
+/// Finds messages whose UID the local server did not tell when it took them.
+pub async fn locate(shared: &Shared, place: &Place, local: &mut Session) -> Troubled<()> {
+    if shared.state.borrow().unlocated(place.folder.id)?.is_empty() {
         return Ok(());
     }
-    let unknown = unknown_local(shared, pair, folder, local).await?;
-    let found = keys(local, &unknown)
-        .await
-        .map_err(|error| Trouble::fetch(Side::Local, error))?;
-    let mut located = vec![];
-    for message in found {
-        if let Some(uid) = unlocated.get_mut(&message.key).and_then(Vec::pop) {
-            located.push((uid, message.uid));
-        }
-    }
-    shared.state.borrow_mut().locate(folder.id, &located)?;
-    Ok(())
+    let mut pair = place.pair.clone();
+    pair.destination = Some(MailboxStatus::default());
+    learn_strangers(shared, &pair, &place.folder, local).await
 }
 
 /// Opens the local folder and finds the UIDs there that are not accounted for.
@@ -190,10 +166,7 @@ pub async fn unknown_local(
     folder: &FolderState,
     local: &mut Session,
 ) -> Troubled<UidSet> {
-    local
-        .open(&pair.local, !shared.job.dry)
-        .await
-        .map_err(|error| Trouble::select(Side::Local, error))?;
+    opened::local(local, &pair.local, folder, !shared.job.dry).await?;
     let from = folder.local_next;
     let found = local.search(&format!("UID {from}:*")).await;
     let found = found.map_err(|error| Trouble::fetch(Side::Local, error))?;
@@ -215,8 +188,9 @@ async fn match_up(
     local: &mut Session,
     pair: &Pair,
 ) -> Troubled<(UidSet, u64)> {
-    let (messages, unreadable) = readable(shared, folder, new, remote, pair).await?;
-    let new = &new.minus(&unreadable);
+    let messages = keys(remote, new)
+        .await
+        .map_err(|error| Trouble::fetch(Side::Remote, error))?;
     let candidates: UidSet = messages
         .iter()
         .filter_map(|m| strangers.get(&m.key))
@@ -226,10 +200,7 @@ async fn match_up(
     if candidates.is_empty() {
         return Ok((new.clone(), 0));
     }
-    local
-        .open(&pair.local, !shared.job.dry)
-        .await
-        .map_err(|error| Trouble::select(Side::Local, error))?;
+    opened::local(local, &pair.local, folder, !shared.job.dry).await?;
     let mut alive = UidSet::default();
     for chunk in candidates.chunks(usize::MAX) {
         let found = local.search(&format!("UID {chunk}")).await;
@@ -255,44 +226,6 @@ async fn match_up(
     state.found(folder.id, &present, sieve, seen)?;
     let left = new.iter().filter(|&uid| !matched.contains(uid)).collect();
     Ok((left, present.len() as u64))
-}
-
-/// The keys of remote messages. What the server refuses together is asked for one by one; what it refuses alone is
-/// reported and not copied, as it may be there already.
-async fn readable(
-    shared: &Shared,
-    folder: &FolderState,
-    new: &UidSet,
-    remote: &mut Session,
-    pair: &Pair,
-) -> Troubled<(Vec<Seen>, UidSet)> {
-    let trouble = |error| Trouble::fetch(Side::Remote, error);
-    match keys(remote, new).await {
-        Ok(messages) => return Ok((messages, UidSet::default())),
-        Err(Error::Command { answer, .. }) if !answer.is_throttled() => {}
-        Err(error) => return Err(trouble(error)),
-    }
-    let (mut messages, mut refused) = (vec![], UidSet::default());
-    let mut left: VecDeque<UidSet> = new.chunks(usize::try_from(BATCH).unwrap_or(usize::MAX)).into();
-    while let Some(uids) = left.pop_front() {
-        match keys(remote, &uids).await {
-            Ok(found) => messages.extend(found),
-            Err(error @ Error::Command { .. }) if uids.len() == 1 => {
-                let reason = format!("message {uids} cannot be read: {error}");
-                let mut recorder = shared.recorder.borrow_mut();
-                recorder.problem(pair.remote.name(), Exit::FetchErrors, &reason);
-                refused = refused.iter().chain(uids.iter()).collect();
-            }
-            Err(Error::Command { .. }) => {
-                for single in uids.chunks(1).into_iter().rev() {
-                    left.push_front(single);
-                }
-            }
-            Err(error) => return Err(trouble(error)),
-        }
-    }
-    shared.state.borrow_mut().withhold(folder.id, refused.iter())?;
-    Ok((messages, refused))
 }
 
 /// A message seen by its header.
@@ -333,17 +266,25 @@ pub async fn keys_with_ids(session: &mut Session, uids: &UidSet) -> crate::imap:
     headers(session, uids, true).await
 }
 
+/// Local UIDs by key, the smallest last, to be taken first.
+pub fn by_key(messages: Vec<Seen>) -> HashMap<Key, Vec<u32>> {
+    let mut found: HashMap<_, Vec<u32>> = HashMap::new();
+    for message in messages.into_iter().rev() {
+        found.entry(message.key).or_default().push(message.uid);
+    }
+    found
+}
+
 async fn headers(session: &mut Session, uids: &UidSet, ids: bool) -> crate::imap::Result<Vec<Seen>> {
     let mut seen: Vec<Seen> = vec![];
     let mut bare: HashMap<u32, (Flags, i64, u64)> = HashMap::new();
-    let mut last = None;
+    let mut tags = vec![];
     for chunk in uids.chunks(usize::MAX) {
         let items = format!("{chunk} (UID FLAGS INTERNALDATE RFC822.SIZE {})", key::FIELDS);
-        last = Some(session.send(Command::new("UID FETCH").text(&items)).await?);
+        tags.push(session.send(Command::new("UID FETCH").text(&items)).await?);
     }
-    let Some(last) = last else { return Ok(seen) };
-    let answer = session
-        .finish(last, |data| {
+    let answers = session
+        .finish_all(&tags, |data| {
             let Untagged::Fetch(fetch) = data else { return };
             let Fetch {
                 uid: Some(uid),
@@ -383,16 +324,21 @@ async fn headers(session: &mut Session, uids: &UidSet, ids: bool) -> crate::imap
             }
         })
         .await?;
-    if !answer.is_ok() {
-        return Err(Error::Command {
+    if let Some(answer) = answers.into_iter().find(|answer| !answer.is_ok()) {
+        return Err(crate::imap::Error::Command {
             command: "UID FETCH",
             answer,
         });
     }
     let without: UidSet = bare.keys().copied().collect();
+    // The size is part of the key: where the server only estimates it, the message itself tells.
+    let (section, exact) = if session.estimates_sizes() {
+        ("BODY.PEEK[]", true)
+    } else {
+        ("BODY.PEEK[HEADER]", false)
+    };
     for chunk in without.chunks(usize::MAX) {
-        // The whole of it, as its size is part of the key and servers do not always tell the right one.
-        let items = format!("{chunk} (UID BODY.PEEK[])");
+        let items = format!("{chunk} (UID {section})");
         session
             .run(Command::new("UID FETCH").text(&items), |data| {
                 let Untagged::Fetch(fetch) = data else { return };
@@ -404,13 +350,14 @@ async fn headers(session: &mut Session, uids: &UidSet, ids: bool) -> crate::imap
                 else {
                     return;
                 };
-                let Some((flags, date, size)) = bare.remove(&uid) else {
+                let Some((flags, date, told)) = bare.remove(&uid) else {
                     return;
                 };
+                let size = if exact { body.canonical_len() } else { told };
                 let header = body.head(key::HEADER_LIMIT).unwrap_or_default();
                 seen.push(Seen {
                     uid,
-                    key: Key::of_message(&header, body.canonical_len()),
+                    key: Key::of_message(&header, size),
                     message_id: None,
                     flags,
                     date,

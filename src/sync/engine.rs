@@ -69,26 +69,6 @@ impl Engine {
     }
 }
 
-/// A setting of the instance: from this process' environment or, since cron hands none down to what it starts, from
-/// that of the container's first process.
-pub fn setting(name: &str) -> Option<String> {
-    let own = std::env::var(name).ok();
-    let value = own.or_else(|| {
-        if !std::path::Path::new("/run/.containerenv").exists() {
-            return None;
-        }
-        let environment = std::fs::read("/proc/1/environ").ok()?;
-        environment.split(|&byte| byte == 0).find_map(|entry| {
-            let value = std::str::from_utf8(entry)
-                .ok()?
-                .strip_prefix(name)?
-                .strip_prefix('=')?;
-            Some(value.to_owned())
-        })
-    });
-    value.filter(|value| !value.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

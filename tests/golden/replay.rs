@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Drives the steps of a recording and compares.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context, ensure};
 use sandbox::{Outcome, RunMark, Side, wait_until};
 use serde_json::{Map, Value, json};
 
+use super::compare::{Files, anonymous, contains, files, nameless, same, without_status};
 use super::world::{Mail, World};
 
 /// A recording and what is different on purpose.
@@ -38,11 +37,19 @@ pub enum Instead {
         reason: &'static str,
         same_as: &'static str,
     },
+    /// It completes, and beside what was recorded there are these files.
+    Written {
+        reason: &'static str,
+        files: &'static [(&'static str, &'static str)],
+    },
+    /// The same, but for the ids of the tasks and the lines that their files have since.
+    OtherIds { reason: &'static str },
+    /// The same, but the messages have other sizes: those that the mailboxes tell.
+    Sizes { reason: &'static str },
     /// The log is another program's: it must have an end, with exit code 0.
     Log,
 }
 
-type Files = BTreeMap<String, (String, String)>;
 type Mailboxes = Value;
 
 /// Replays a case.
@@ -52,7 +59,7 @@ pub fn replay(case: &Case) -> anyhow::Result<()> {
         .join(case.file)
         .with_extension("json");
     let recording: Value = serde_json::from_str(&std::fs::read_to_string(path)?)?;
-    let world = World::start(case.mail)?;
+    let world = World::start(case.mail, &recording["steps"][0]["files"])?;
     let mut replay = Replay {
         before: files(&world)?,
         world,
@@ -83,11 +90,12 @@ pub fn replay(case: &Case) -> anyhow::Result<()> {
             _ => step,
         };
         let context = || format!("step {number} {name} of {}{}", case.file, reason(instead));
-        match name.strip_prefix("task-") {
-            Some(action) => replay
+        match name.split_once('-') {
+            Some(("task", action)) => replay
                 .action(action, step, files_of, instead)
                 .with_context(context)?,
-            None => replay
+            Some(("helper", helper)) => replay.helper(helper, step, instead).with_context(context)?,
+            _ => replay
                 .settle(step, files_of, instead, &mailboxes)
                 .with_context(context)?,
         }
@@ -104,7 +112,10 @@ fn reason(instead: Option<&Instead>) -> String {
             | Instead::Unchanged { reason }
             | Instead::Completed { reason }
             | Instead::Output { reason, .. }
-            | Instead::Files { reason, .. },
+            | Instead::Files { reason, .. }
+            | Instead::Written { reason, .. }
+            | Instead::OtherIds { reason }
+            | Instead::Sizes { reason },
         ) => reason,
     };
     format!(" (different on purpose: {reason})")
@@ -174,7 +185,33 @@ impl Replay {
             Some(Instead::Completed { .. }) => {
                 ensure!(outcome.is_ok(), "{outcome:#?}");
                 contains(&outcome.output, &self.expected(&step["output"]))?;
-                self.compare_files(files_of, false)
+                self.compare_files(files_of, false, &[])
+            }
+            Some(Instead::Written { files, .. }) => {
+                ensure!(outcome.is_ok(), "{outcome:#?}");
+                contains(&outcome.output, &self.expected(&step["output"]))?;
+                self.compare_files(files_of, false, files)
+            }
+            Some(Instead::OtherIds { .. }) => {
+                ensure!(outcome.is_ok(), "{outcome:#?}");
+                contains(&nameless(&outcome.output), &nameless(&step["output"]))?;
+                self.compare_nameless_files(step)
+            }
+            Some(Instead::Sizes { .. }) => {
+                ensure!(outcome.is_ok(), "{outcome:#?}");
+                let mut expected = step["output"].clone();
+                for (field, side, user) in [
+                    ("host1Sizes", Side::Remote, "r1@example.com"),
+                    ("host2Sizes", Side::Local, "u1"),
+                ] {
+                    let whole = expected["host1Folders"] != 1;
+                    let mailbox = self.world.sandbox.mailbox(side, user)?;
+                    let counted = mailbox.iter().filter(|(folder, _)| whole || *folder == "INBOX");
+                    let size: u64 = counted.flat_map(|(_, messages)| messages).map(|m| m.size).sum();
+                    expected[field] = size.into();
+                }
+                contains(&outcome.output, &expected)?;
+                self.compare_files(files_of, false, &[])
             }
             None | Some(Instead::Files { .. }) => {
                 ensure!(
@@ -202,9 +239,27 @@ impl Replay {
                 } else {
                     contains(&outcome.output, &self.expected(&step["output"]))?;
                 }
-                self.compare_files(files_of, false)
+                self.compare_files(files_of, false, &[])
             }
         }
+    }
+
+    /// A program on the module's `PATH`.
+    fn helper(&mut self, helper: &str, step: &Value, instead: Option<&Instead>) -> anyhow::Result<()> {
+        let outcome = self.world.sandbox.helper(helper, &[])?;
+        let (exit_code, written) = match instead {
+            Some(Instead::Written { files, .. }) => (0.into(), *files),
+            Some(Instead::OtherIds { .. }) => {
+                ensure!(outcome.exit_code == 0, "{outcome:#?}");
+                return self.compare_nameless_files(step);
+            }
+            _ => (step["exit_code"].clone(), &[][..]),
+        };
+        ensure!(
+            outcome.exit_code == exit_code,
+            "expected {exit_code}, found {outcome:#?}"
+        );
+        self.compare_files(step, false, written)
     }
 
     /// The moment at which the recording waited until nothing ran any more.
@@ -232,7 +287,7 @@ impl Replay {
             &step["mailboxes"],
             "mailboxes",
         )?;
-        self.compare_files(files_of, true)
+        self.compare_files(files_of, true, &[])
     }
 
     /// The input with the ports of this sandbox.
@@ -270,23 +325,15 @@ impl Replay {
         output
     }
 
-    fn compare_files(&self, step: &Value, settled: bool) -> anyhow::Result<()> {
-        let Some(recorded) = step["files"].as_object() else {
+    /// Compares the files with those of a step; `written` are there beside them, or instead.
+    fn compare_files(&self, step: &Value, settled: bool, written: &[(&str, &str)]) -> anyhow::Result<()> {
+        if !step["files"].is_object() {
             return Ok(());
-        };
-        let port = format!("REMOTEPORT={}\n", self.world.remote_port);
-        let mut expected: Files = recorded
-            .iter()
-            .map(|(name, file)| {
-                let text = |field: &str| file[field].as_str().unwrap_or_default().to_owned();
-                let of_sandbox = text("text").contains("REMOTEHOSTNAME=127.0.0.3\n");
-                let content = match of_sandbox {
-                    true => text("text").replace("REMOTEPORT=143\n", &port),
-                    false => text("text"),
-                };
-                (name.clone(), (text("mode"), content))
-            })
-            .collect();
+        }
+        let mut expected = self.world.recorded_files(&step["files"]);
+        for (name, text) in written {
+            expected.insert((*name).to_owned(), ("0o644".to_owned(), (*text).to_owned()));
+        }
         let mut found = files(&self.world)?;
         if settled {
             // A status holds when the run began, which is another time now.
@@ -306,6 +353,11 @@ impl Replay {
             (expected, found) = (without_status(expected), without_status(found));
         }
         same(&found, &expected, "files")
+    }
+
+    fn compare_nameless_files(&self, step: &Value) -> anyhow::Result<()> {
+        let recorded = self.world.recorded_files(&step["files"]);
+        same(&anonymous(&files(&self.world)?), &anonymous(&recorded), "files")
     }
 
     /// The mailboxes that are named in the recording, in its form.
@@ -342,51 +394,4 @@ fn recorded_mailboxes(recording: &Value) -> Value {
         .find(|boxes| boxes.is_object())
         .cloned()
         .unwrap_or_default()
-}
-
-/// The files that were recorded: of tasks their env, pwd and status; of cron everything.
-fn files(world: &World) -> anyhow::Result<Files> {
-    let mut found = Files::new();
-    for (name, file) in world.sandbox.state_files()? {
-        let extension = name.rsplit('.').next().unwrap_or_default();
-        if name.starts_with("cron/")
-            || (name.starts_with("imapsync/") && ["env", "pwd", "status"].contains(&extension))
-        {
-            found.insert(name, (format!("0o{:o}", file.mode), file.text));
-        }
-    }
-    Ok(found)
-}
-
-fn without_status(mut files: Files) -> Files {
-    files.retain(|name, _| !name.ends_with(".status"));
-    files
-}
-
-fn same<T: PartialEq + std::fmt::Debug>(found: &T, expected: &T, what: &str) -> anyhow::Result<()> {
-    ensure!(
-        found == expected,
-        "{what} differ\nexpected {expected:#?}\nfound    {found:#?}"
-    );
-    Ok(())
-}
-
-/// Whether all that was recorded is there.
-fn contains(found: &Value, recorded: &Value) -> anyhow::Result<()> {
-    fn covers(found: &Value, recorded: &Value) -> bool {
-        match (found, recorded) {
-            (Value::Object(found), Value::Object(recorded)) => recorded
-                .iter()
-                .all(|(name, value)| found.get(name).is_some_and(|found| covers(found, value))),
-            (Value::Array(found), Value::Array(recorded)) => {
-                found.len() == recorded.len() && found.iter().zip(recorded).all(|(a, b)| covers(a, b))
-            }
-            _ => found == recorded,
-        }
-    }
-    ensure!(
-        covers(found, recorded),
-        "output differs\nexpected {recorded:#}\nfound    {found:#}"
-    );
-    Ok(())
 }

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The mail and files that the recording began with.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sandbox::{NewMail, Plan, Proxy, Sandbox, Side, mail::plan, wait_until};
+use serde_json::{Value, json};
+
+use super::compare::Files;
 
 const USER: &str = "r1@example.com";
 const DAY: i64 = 86_400;
@@ -34,6 +38,10 @@ pub enum Mail {
     Endless,
     /// A task's file written by an early version, and no mail.
     OldEnv,
+    /// The tasks' files that the recording found when it began, and no mail.
+    Files,
+    /// The accounts of a NethServer 7, and no mail.
+    Getmail,
 }
 
 /// A sandbox with the mail of a case.
@@ -60,12 +68,48 @@ fn aged(mut mails: Vec<NewMail>, days: i64) -> Vec<NewMail> {
     mails
 }
 
+/// The accounts that the recorded tasks came from: every kind of server with three ways of deletion and schedule,
+/// and one with a difficult password.
+fn getmail() -> Value {
+    let account = |props: [(&str, &str); 7]| {
+        let always = [("status", "enabled"), ("FilterCheck", "disabled")];
+        let props: BTreeMap<_, _> = props.into_iter().chain(always).collect();
+        json!({"type": "getmail", "props": props})
+    };
+    let mut accounts = Vec::new();
+    for protocol in ["POP3", "POP3SSL", "IMAP", "IMAPSSL"] {
+        let retriever = format!("Simple{protocol}Retriever");
+        for (delete, time) in [("0", "5"), ("7", "15"), ("-1", "60")] {
+            accounts.push(account([
+                ("Account", "u1"),
+                ("Username", "r1"),
+                ("Password", "pw1"),
+                ("Server", "imap.x.test"),
+                ("Retriever", &retriever),
+                ("Delete", delete),
+                ("Time", time),
+            ]));
+        }
+    }
+    accounts.push(account([
+        ("Account", "u3"),
+        ("Username", "u@x"),
+        ("Password", "p w\"'\\"),
+        ("Server", "s.test"),
+        ("Retriever", "SimplePOP3Retriever"),
+        ("Delete", "0"),
+        ("Time", "5"),
+    ]));
+    accounts.into()
+}
+
 impl World {
-    pub fn start(mail: Mail) -> anyhow::Result<Self> {
+    /// `recorded` are the files after the first step, for those that were there before it.
+    pub fn start(mail: Mail, recorded: &Value) -> anyhow::Result<Self> {
         let sandbox = Sandbox::start()?;
         let remote = sandbox.remote();
         let mails = match mail {
-            Mail::None | Mail::OldEnv => Vec::new(),
+            Mail::None | Mail::OldEnv | Mail::Files | Mail::Getmail => Vec::new(),
             Mail::Usual => [
                 series("in", "INBOX", 4, "r1"),
                 series("sp", "Spam", 2, "r1"),
@@ -114,21 +158,53 @@ impl World {
             }
             _ => {}
         }
+        if matches!(mail, Mail::Getmail) {
+            std::fs::write(sandbox.node().state().join("getmail.json"), getmail().to_string())?;
+        }
         let closed_port = std::net::TcpListener::bind((remote.address(), 0))?
             .local_addr()?
             .port();
-        Ok(Self {
+        let world = Self {
             sandbox,
             remote_port,
             closed_port,
             mail,
             _proxy: proxy,
+        };
+        if matches!(mail, Mail::Files) {
+            for (name, (mode, text)) in world.recorded_files(recorded) {
+                if name.starts_with("imapsync/u1_") {
+                    let path = world.sandbox.node().state().join(name);
+                    std::fs::write(&path, text)?;
+                    let mode = u32::from_str_radix(mode.trim_start_matches("0o"), 8)?;
+                    std::fs::set_permissions(&path, PermissionsExt::from_mode(mode))?;
+                }
+            }
+        }
+        Ok(world)
+    }
+
+    /// The files of a step of the recording, with the ports of this sandbox.
+    pub fn recorded_files(&self, recorded: &Value) -> Files {
+        let port = format!("REMOTEPORT={}\n", self.remote_port);
+        let all = recorded.as_object().into_iter().flatten();
+        all.map(|(name, file)| {
+            let text = |field: &str| file[field].as_str().unwrap_or_default().to_owned();
+            let content = match text("text").contains("REMOTEHOSTNAME=127.0.0.3\n") {
+                true => text("text").replace("REMOTEPORT=143\n", &port),
+                false => text("text"),
+            };
+            (name.clone(), (text("mode"), content))
         })
+        .collect()
     }
 
     /// What happened outside of the module before a step of the recording.
     pub fn before(&self, case: &str, step: &str) -> anyhow::Result<()> {
         match (case, step) {
+            ("helper-reveal", "00") => Ok(std::fs::remove_file(
+                self.sandbox.node().state().join("imapsync/vmail.pwd"),
+            )?),
             ("create-delete-remote-inbox", "02") => {
                 self.sandbox
                     .add_mail(Side::Remote, USER, &series("again", "INBOX", 2, "r1"))

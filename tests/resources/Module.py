@@ -38,6 +38,10 @@ class Module:
         if self.node is not None:
             self.node.remove()
 
+    def update_the_module(self):
+        """Updates the instance to the image that it has."""
+        self.node.update()
+
     def nothing_should_be_left(self):
         left = self.node.leftovers()
         if left:
@@ -97,17 +101,19 @@ class Module:
     def granted_actions(self, role):
         return self.node.redis("SMEMBERS", f"module/{self.node.module_id}/roles/{role}").split()
 
-    def mail_module_address(self):
-        return self.node.mail_host()
-
     def change_mail_module_address(self, host):
         """In the sandbox: the mail module announces itself under another address."""
-        info = self.node.info
-        place, port = info["redis"].rsplit(":", 1)
+        self._redis_as_the_module("HSET", "module/mail1/srv/tcp/imap", "host", host)
+
+    def take_the_grants_back(self, role):
+        """In the sandbox: as an older version of the module left them."""
+        self._redis_as_the_module("DEL", f"module/{self.node.module_id}/roles/{role}")
+
+    def _redis_as_the_module(self, *words):
+        place, port = self.node.info["redis"].rsplit(":", 1)
         environment = self.module_environment()
-        words = ["redis-cli", "-h", place, "-p", port, "--no-auth-warning", "--user", environment["REDIS_USER"]]
-        words += ["--pass", environment["REDIS_PASSWORD"]]
-        return Node.checked([*words, "HSET", "module/mail1/srv/tcp/imap", "host", host])
+        fixed = ["redis-cli", "-h", place, "-p", port, "--no-auth-warning", "--user", environment["REDIS_USER"]]
+        Node.checked([*fixed, "--pass", environment["REDIS_PASSWORD"], *words])
 
     def module_environment(self):
         lines = self.run_helper("env").splitlines()
@@ -140,6 +146,11 @@ class Module:
     def reference(self, task):
         return {"localuser": task["localuser"], "task_id": task["task_id"]}
 
+    def references(self, *ids):
+        """The input of actions on several tasks of the suite's user."""
+        user = self.node.task()["localuser"]
+        return {"tasks": [{"localuser": user, "task_id": ident} for ident in ids]}
+
     def delete_all_tasks(self):
         for user in {task["localuser"] for task in self._listed()}:
             self.run_action("delete-task", {"localuser": user})
@@ -159,14 +170,23 @@ class Module:
 
     def create_and_run(self, task):
         """Creates or edits a task and waits for the end of the run that this starts."""
-        self._mark(task)
+        self.mark_the_run(task)
         self.run_action("create-task", task)
-        self._wait_for_run(task)
+        self.wait_for_the_run(task)
 
     def start_and_run(self, task):
-        self._mark(task)
+        self.mark_the_run(task)
         self.run_action("start-task", self.reference(task))
-        self._wait_for_run(task)
+        self.wait_for_the_run(task)
+
+    def start_several_and_run(self, *tasks):
+        """Starts tasks with one call and waits for the end of their runs."""
+        for task in tasks:
+            self.mark_the_run(task)
+        results = self.run_action("start-task", {"tasks": [self.reference(task) for task in tasks]})["results"]
+        for task in tasks:
+            self.wait_for_the_run(task)
+        return results
 
     def wait_until_running(self, task):
         self._wait(lambda: self.listed_task(task)["service_running"], "the run to start")
@@ -179,10 +199,12 @@ class Module:
         # A new status file has another inode or time, whatever is in it.
         return self.node.runagent(["stat", "-c", "%i %y", name], "").stdout
 
-    def _mark(self, task):
+    def mark_the_run(self, task):
+        """Remembers which run was the last."""
         self.runs[task["localuser"], task["task_id"]] = self._status(task)
 
-    def _wait_for_run(self, task):
+    def wait_for_the_run(self, task):
+        """Waits for the end of a run that was not over at the mark; it must have been a success."""
         mark = self.runs[task["localuser"], task["task_id"]]
         self._wait(lambda: self._status(task) != mark, "the end of the run")
         self.wait_until_idle(task)

@@ -85,6 +85,11 @@ class Sandbox:
         self.process.wait(PATIENCE)
         self.process = None
 
+    def update(self):
+        """What the platform does with update-module.d once the new image is unpacked."""
+        for program in sorted((Path(self.info["state"]).parent / "update-module.d").iterdir()):
+            checked(self._verb("runagent", "--", program))
+
     def leftovers(self):
         """Processes of the module and its node, and their folder: what must be gone after the removal."""
         base = self.info["sandbox"]
@@ -166,6 +171,10 @@ class RealNode:
         if self.module_id is not None:
             checked(self._ssh(f"remove-module --no-preserve {shlex.quote(self.module_id)}"))
             self.gone, self.module_id = self.module_id, None
+
+    def update(self):
+        request = {"module_url": self.variables["IMAGE_URL"], "instances": [self.module_id], "force": True}
+        checked(self._ssh("api-cli run update-module --data -"), json.dumps(request))
 
     def leftovers(self):
         found = run(self._ssh(f"getent passwd {shlex.quote(self.gone)}"))

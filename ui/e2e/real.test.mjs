@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The page on the real actions, moving real mail between two mail servers of the sandbox.
 import assert from 'node:assert/strict'
-import { appendFile } from 'node:fs/promises'
 import { after, before, beforeEach, it } from 'node:test'
 import { checkAccessibility, launch, open, screenshot } from './browser.mjs'
 import { SandboxNode } from './host/sandbox.mjs'
@@ -146,8 +145,7 @@ it('leaves out a folder that was picked from the remote tree', async () => {
 
 it('imports fifty rows with three faults', async () => {
   const users = Array.from({ length: 47 }, (_, at) => `import${at}@example.com`)
-  const lines = users.map((user) => `${user}:{PLAIN}${PASSWORD}\n`)
-  await appendFile(`${node.info.sandbox}/remote/users`, lines.join(''))
+  await node.addUsers('remote', PASSWORD, ...users)
   const { host: server, port } = node.info.remote
   const rows = users.map((user, at) => `u${(at % 3) + 1},${user},${PASSWORD},${server},${port},tls`)
   rows.splice(10, 0, `u1,r2@example.com,wrong,${server},${port},tls`, `u2,r2@example.com,${PASSWORD},${server},0,tls`, `nobody,r3@example.com,Pw-r3!,${server},${port},tls`)

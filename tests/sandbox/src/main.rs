@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The sandbox for people and for suites in other languages.
 
-use std::fs::File;
+mod control;
+
 use std::io::{IsTerminal, Read, Write, stdin, stdout};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
+use control::Request;
+use rustix::fs::{FileType, fstat};
 use sandbox::dovecot::MailServer;
 use sandbox::mail::plan;
 use sandbox::{Agent, Node, Plan, Sandbox, Side};
@@ -27,7 +30,7 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Start a node and stay until standard input closes or a signal comes.
+    /// Start a node and stay until a terminal, pipe or socket at standard input closes, or a signal comes.
     Run {
         /// The image root to install; without it one is made from the checkout.
         #[arg(long)]
@@ -86,6 +89,17 @@ enum Verb {
         /// The seed: the same one gives the same mail.
         #[arg(long, default_value_t = 1)]
         seed: u64,
+    },
+    /// Create users, or give them another password; local ones have a mailbox of the cluster then.
+    AddUsers {
+        /// Which server.
+        side: SideName,
+        /// Their names.
+        #[arg(required = true)]
+        users: Vec<String>,
+        /// The password of all of them.
+        #[arg(long)]
+        password: String,
     },
     /// Print the description of the running sandbox: addresses, ports, folders.
     Info,
@@ -191,6 +205,20 @@ fn run(options: Options) -> anyhow::Result<ExitCode> {
             MailServer::attach(&node()?, side.into())?.deliver(&user, &mails)?;
             Ok(ExitCode::SUCCESS)
         }
+        Verb::AddUsers {
+            side,
+            users,
+            password,
+        } => {
+            let local = matches!(side, SideName::Local);
+            let request = Request::AddUsers {
+                local,
+                users,
+                password,
+            };
+            control::ask(node()?.base(), &request)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Verb::Info => {
             let base = node()?.base().to_path_buf();
             print!("{}", std::fs::read_to_string(base.join("info.json"))?);
@@ -250,18 +278,28 @@ fn stay(sandbox: &Sandbox, messages: usize) -> anyhow::Result<()> {
     text.push('\n');
     std::fs::write(base.join("info.json"), &text)?;
     publish(base)?;
-    // One line that says that everything is up; whoever started this may wait for it.
-    print!("{text}");
-    println!("sandbox is ready: {}", base.display());
-    stdout().flush()?;
-    // Until standard input closes. A signal ends this process, and the keeper clears up.
-    let mut rest = Vec::new();
+    control::serve_while(sandbox, || {
+        // One line that says that everything is up; whoever started this may wait for it.
+        print!("{text}");
+        println!("sandbox is ready: {}", base.display());
+        stdout().flush()?;
+        wait_for_the_end()
+    })
+}
+
+/// Until standard input closes, if it is of a kind that can; else for ever. A signal ends this process, and the
+/// keeper clears up.
+fn wait_for_the_end() -> anyhow::Result<()> {
+    let kind = fstat(stdin()).map(|stat| FileType::from_raw_mode(stat.st_mode));
     if stdin().is_terminal() {
         println!("Press Control-D or Control-C to stop it.");
+    } else if !matches!(kind, Ok(FileType::Fifo | FileType::Socket)) {
+        println!("Stop it with: kill {}", std::process::id());
+        loop {
+            std::thread::park();
+        }
     }
-    if File::open("/dev/stdin").is_ok() {
-        stdin().read_to_end(&mut rest)?;
-    }
+    stdin().read_to_end(&mut Vec::new())?;
     Ok(())
 }
 

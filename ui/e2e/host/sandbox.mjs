@@ -8,7 +8,6 @@ import { Platform, Refusal } from './platform.mjs'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const PROGRAM = process.env.SANDBOX_PROGRAM ?? `${root}target/debug/sandbox`
-const IMAGEROOT = process.env.SANDBOX_IMAGEROOT ?? `${root}target/demo`
 
 /** What the platform itself answers on a node. */
 const PLATFORM_ACTIONS = {
@@ -23,14 +22,15 @@ const PLATFORM_ACTIONS = {
 }
 
 export class SandboxNode extends Platform {
-  /** Starts the sandbox and waits until it is ready. */
+  /**
+   * Starts the sandbox and waits until it is ready. The image root is the one that SANDBOX_IMAGEROOT names, else
+   * the sandbox makes one of the checkout.
+   */
   static async start(...options) {
-    for (const file of [PROGRAM, IMAGEROOT]) {
-      if (!existsSync(file)) throw new Error(`${file} is missing: run ./demo.sh once, or set SANDBOX_PROGRAM and SANDBOX_IMAGEROOT`)
-    }
-    // It lives until its standard input closes, so it goes when this process does. That input has to
-    // be a pipe; what Node calls one is a socket.
-    const process_ = spawn('sh', ['-c', 'cat | "$0" "$@"', PROGRAM, 'run', '--imageroot', IMAGEROOT, ...options], { stdio: ['pipe', 'pipe', 'inherit'] })
+    if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is missing: cargo build --package sandbox`)
+    // It lives until its standard input closes, so it goes when this process does, in whatever way. It has a
+    // group of its own: Ctrl-C reaches this process, which then ends it in order.
+    const process_ = spawn(PROGRAM, ['run', ...options], { stdio: ['pipe', 'pipe', 'inherit'], detached: true })
     let text = ''
     await new Promise((resolve, reject) => {
       process_.on('exit', (code) => reject(new Error(`the sandbox ended with ${code}`)))
@@ -76,6 +76,12 @@ export class SandboxNode extends Platform {
     if (code === 0) return answer
     if (Array.isArray(answer)) throw new Refusal(answer)
     throw new Error(errors || `${job.action} ended with ${code}`)
+  }
+
+  /** Creates users, or gives them another password. */
+  async addUsers(side, password, ...users) {
+    const { code, errors } = await this.verb(['add-users', side, '--password', password, ...users])
+    if (code !== 0) throw new Error(errors)
   }
 
   async mailbox(side, user) {
