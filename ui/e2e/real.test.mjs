@@ -12,7 +12,7 @@ const REMOTE = 'r1@example.com'
 const PASSWORD = 'Pw-r1!'
 
 /** Slow enough for a run to be watched. */
-const SLOW = 200_000
+const SLOW = 400_000
 
 let browser, host, node, gate
 let view
