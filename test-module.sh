@@ -24,7 +24,8 @@ robot() {
     "$venv/bin/python" -m robot --outputdir tests/outputs "$@"
 }
 
-# The web page: its units, then the page itself in a browser.
+# The web page: its units, then the page itself in a browser, on a stand-in for the actions and on the real ones.
+# What it looked like is in artifacts/ui/.
 page() {
     need_node
     need_packages chromium=chromium
@@ -33,7 +34,7 @@ page() {
         npm install --no-save --silent --no-fund --no-audit
         npm test
         npm run --silent build
-        npm run --silent e2e
+        npm run --silent e2e:all
     )
 }
 

@@ -21,7 +21,7 @@ export const launch = () =>
 /** Opens the page at a place; `app` is what is inside the frame. Errors of the page fail the test. */
 export async function open(browser, host, place, { viewport = DESKTOP, lang = 'en', before } = {}) {
   const page = await browser.newPage({ viewport, acceptDownloads: true })
-  page.setDefaultTimeout(15_000)
+  page.setDefaultTimeout(30_000)
   const problems = []
   page.on('pageerror', (error) => problems.push(error.message))
   page.on('console', (message) => {

@@ -68,6 +68,7 @@ describe('every screen', () => {
       await button(app, 'Use these rows').click()
     }],
     log: [`page=log&${TASK}`],
+    'log-empty': ['page=log&user=jonas.bianchi&task=t00009'],
     compare: [`page=compare&${TASK}`, (app) => button(app, 'Compare folder by folder').click()],
     preview: [`page=preview&${TASK}`, (app) => button(app, 'Calculate').click()],
     verify: [`page=verify&${TASK}`, (app) => button(app, 'Verify').click()],
@@ -105,6 +106,27 @@ describe('every screen', () => {
       await view.close()
     }))
 })
+
+it('says what to do when the tasks cannot be read, and reads them when asked again', () =>
+  withHost({ tasks: 3 }, async (host, platform) => {
+    platform['list-tasks'] = () => {
+      throw new Error('killed')
+    }
+    for (const [page, size] of [['status', DESKTOP], ['tasks', PHONE]]) {
+      const view = await open(browser, host, `page=${page}`, { viewport: size })
+      await view.app.getByText('The tasks could not be read').waitFor()
+      await view.app.getByText(/try again/).first().waitFor()
+      await view.settled()
+      await screenshot(view, `${page}-error`)
+      await checkAccessibility(view, `${page} without an answer`)
+      if (page === 'tasks') {
+        delete platform['list-tasks']
+        await button(view.app, 'Refresh').click()
+        await view.app.locator('tbody tr').first().waitFor()
+      }
+      await view.close()
+    }
+  }))
 
 describe('languages', () => {
   for (const [lang, title] of Object.entries({ it: 'Attività', de: 'Aufgaben', fr: 'Tâches', es: 'Tareas' })) {
@@ -262,6 +284,19 @@ describe('the form', () => {
       await app.getByLabel('Local user').fill('anna.rossi')
       await button(app, 'Save').click()
       await app.getByText('The task of anna.rossi was saved.').waitFor()
+      await view.close()
+    }))
+
+  it('keeps its content when no answer comes', () =>
+    withHost({}, async (host, platform) => {
+      platform['create-task'] = () => new Promise(() => {})
+      const { app, page, ...view } = await open(browser, host, 'page=tasks&panel=new', { before: (page) => page.clock.install() })
+      await fillTask(app)
+      await button(app, 'Save').click()
+      while (count(platform, 'create-task') === 0) await new Promise((resolve) => setTimeout(resolve, 50))
+      await page.clock.runFor(130_000)
+      await app.getByText('The module has not answered in time.').waitFor()
+      assert.equal(await app.getByLabel('Password', { exact: true }).inputValue(), 'secret')
       await view.close()
     }))
 

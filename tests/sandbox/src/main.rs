@@ -279,28 +279,49 @@ fn stay(sandbox: &Sandbox, messages: usize) -> anyhow::Result<()> {
     std::fs::write(base.join("info.json"), &text)?;
     publish(base)?;
     control::serve_while(sandbox, || {
-        // One line that says that everything is up; whoever started this may wait for it.
+        let input = Input::detect();
         print!("{text}");
+        match input {
+            Input::Terminal => println!("Press Control-D or Control-C to stop it."),
+            Input::Closes => {}
+            Input::Other => println!("Stop it with: kill {}", std::process::id()),
+        }
+        // One line that says that everything is up; whoever started this may wait for it, and read no further.
         println!("sandbox is ready: {}", base.display());
         stdout().flush()?;
-        wait_for_the_end()
+        input.wait()
     })
 }
 
-/// Until standard input closes, if it is of a kind that can; else for ever. A signal ends this process, and the
-/// keeper clears up.
-fn wait_for_the_end() -> anyhow::Result<()> {
-    let kind = fstat(stdin()).map(|stat| FileType::from_raw_mode(stat.st_mode));
-    if stdin().is_terminal() {
-        println!("Press Control-D or Control-C to stop it.");
-    } else if !matches!(kind, Ok(FileType::Fifo | FileType::Socket)) {
-        println!("Stop it with: kill {}", std::process::id());
-        loop {
-            std::thread::park();
+/// What standard input can tell about when to stop.
+enum Input {
+    Terminal,
+    /// A pipe or a socket: it closes when whoever started this goes.
+    Closes,
+    /// A file or /dev/null is at its end from the start.
+    Other,
+}
+
+impl Input {
+    fn detect() -> Self {
+        let kind = fstat(stdin()).map(|stat| FileType::from_raw_mode(stat.st_mode));
+        match kind {
+            _ if stdin().is_terminal() => Self::Terminal,
+            Ok(FileType::Fifo | FileType::Socket) => Self::Closes,
+            _ => Self::Other,
         }
     }
-    stdin().read_to_end(&mut Vec::new())?;
-    Ok(())
+
+    /// Until it closes, or for ever. A signal ends this process, and the keeper clears up.
+    fn wait(self) -> anyhow::Result<()> {
+        if matches!(self, Self::Other) {
+            loop {
+                std::thread::park();
+            }
+        }
+        stdin().read_to_end(&mut Vec::new())?;
+        Ok(())
+    }
 }
 
 /// Makes this sandbox the one that the other verbs find.

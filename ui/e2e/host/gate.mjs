@@ -7,8 +7,9 @@ export class Gate {
   static async open(target) {
     const gate = new Gate()
     gate.target = target
-    /** Octets that a connection may bring in a second; 0 for no limit. */
+    /** Octets that all connections together may bring in a second; 0 for no limit. */
     gate.pace = 0
+    gate.free = 0
     gate.host = '127.0.0.1'
     gate.sockets = new Set()
     gate.server = createServer((client) => gate.#join(client))
@@ -32,7 +33,8 @@ export class Gate {
       client.write(chunk)
       if (this.pace === 0) return
       server.pause()
-      setTimeout(() => server.resume(), (chunk.length / this.pace) * 1000)
+      this.free = Math.max(this.free, Date.now()) + (chunk.length / this.pace) * 1000
+      setTimeout(() => server.resume(), this.free - Date.now())
     })
   }
 

@@ -74,6 +74,7 @@ async function main() {
   let host
   let shut = () => {}
   const stop = async (code) => {
+    console.log('Stopping')
     await (host ?? platform).close()
     await shut()
     process.exit(code)

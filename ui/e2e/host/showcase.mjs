@@ -6,8 +6,8 @@ import { Gate } from './gate.mjs'
 const PASSWORD = 'demo'
 const DOMAIN = 'old.example.com'
 const AT_ONCE = 3
-/** Octets in a second: slow enough for a run to be watched for a quarter of an hour. */
-const SLOW = 15_000
+/** Octets in a second, of all of them: slow enough for runs to be watched for a quarter of an hour. */
+const SLOW = 40_000
 
 const NAMES = ['anna.rossi', 'bruno.bianchi', 'carla.meier', 'dario.dupont', 'elena.garcia', 'franco.novak', 'greta.smith', 'hugo.keller', 'irene.conti', 'jonas.weber', 'karin.lang', 'luca.moretti']
 const SCHEDULES = ['', '15m', '1h', '12h']
@@ -57,12 +57,12 @@ export async function fill(node) {
   await closing.shut()
   changing.target = node.info.local
   await node.addUsers('remote', 'another one', ...refused.map((one) => one.remoteusername))
-  slow.pace = SLOW
 
   const refs = (some) => ({ tasks: some.map(({ localuser }) => ({ localuser, task_id: results.find((result) => result.localuser === localuser).task_id })) })
   const idle = async () => (await act('get-progress')).tasks.every((task) => task.state === 'idle')
   await act('start-task', refs([...completed, ...unreachable, ...refused, ...strange]))
   await until(idle, 'the runs to end')
+  slow.pace = SLOW
   await act('start-task', refs(running))
   await until(async () => (await act('get-progress')).tasks.filter((task) => task.state === 'running').length === AT_ONCE, 'the slow runs to begin')
   return () => Promise.all([slow.shut(), changing.shut()])
