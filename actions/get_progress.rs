@@ -104,11 +104,7 @@ fn standing(store: &Store, name: &TaskName, task: TaskReference) -> Standing {
         task_id: task.task_id,
         state,
         rate,
-        seconds_left: progress
-            .bytes_total
-            .saturating_sub(progress.bytes_done)
-            .checked_div(rate)
-            .filter(|_| progress.bytes_total > 0),
+        seconds_left: seconds_left(&progress),
         folder: progress.folder,
         folder_index: progress.folder_index,
         folders: progress.folders,
@@ -120,9 +116,29 @@ fn standing(store: &Store, name: &TaskName, task: TaskReference) -> Standing {
     }
 }
 
+fn elapsed(progress: &Progress) -> u64 {
+    u64::try_from(progress.updated - progress.started)
+        .unwrap_or_default()
+        .max(1)
+}
+
 fn rate(progress: &Progress) -> u64 {
-    let seconds = u64::try_from(progress.updated - progress.started).unwrap_or_default();
-    progress.bytes_done / seconds.max(1)
+    progress.bytes_done / elapsed(progress)
+}
+
+/// By the bytes where a run knows how many there are to come, else by the messages.
+fn seconds_left(progress: &Progress) -> Option<u64> {
+    let (done, total) = match progress.bytes_total {
+        0 => (progress.messages_done, progress.messages_total),
+        total => (progress.bytes_done, total),
+    };
+    if total == 0 {
+        return None;
+    }
+    total
+        .saturating_sub(done)
+        .checked_mul(elapsed(progress))?
+        .checked_div(done)
 }
 
 #[cfg(test)]
@@ -140,5 +156,23 @@ mod tests {
         assert_eq!(rate(&progress), 500);
         progress.updated = 90;
         assert_eq!(rate(&progress), 5000);
+    }
+
+    #[test]
+    fn the_time_left_is_told_by_the_messages_where_the_bytes_are_unknown() {
+        let mut progress = Progress {
+            started: 100,
+            updated: 110,
+            messages_total: 400,
+            ..Progress::default()
+        };
+        assert_eq!(seconds_left(&progress), None);
+        progress.messages_done = 100;
+        assert_eq!(seconds_left(&progress), Some(30));
+        progress.bytes_done = 1000;
+        progress.bytes_total = 11_000;
+        assert_eq!(seconds_left(&progress), Some(100));
+        progress.bytes_done = 12_000;
+        assert_eq!(seconds_left(&progress), Some(0));
     }
 }

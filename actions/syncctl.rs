@@ -13,7 +13,7 @@ use ns8_imapsync::sync::check::{self, Finding};
 use ns8_imapsync::sync::folders::Selection;
 use ns8_imapsync::sync::instance::{in_container, setting};
 use ns8_imapsync::sync::run::{self, Outcome, Settings};
-use ns8_imapsync::sync::{Engine, assembly, conclusion, count, driver, stop, verify};
+use ns8_imapsync::sync::{Engine, assembly, bar, conclusion, count, driver, stop, verify};
 use ns8_imapsync::task::{
     Exclusions, FolderMode, Layout, LocalUser, Port, RemoteHost, SecretString, Security, Store, TaskName,
     parse_password,
@@ -134,7 +134,7 @@ fn destination() -> Option<Destination> {
 fn start(store: &Store, name: &TaskName) -> Done {
     known(store, name)?;
     let settings = Settings::of_instance();
-    match run::run(store, name, destination().as_ref(), &settings, None)? {
+    match run::run(store, name, destination().as_ref(), &settings, bar::watcher())? {
         // Cron says this every few minutes of a long run: the journal need not hear it.
         Outcome::AlreadyRunning => print(&format!("{name}: already running")),
         Outcome::Ended { exit, report } => {

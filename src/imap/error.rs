@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 
 use super::response::StatusLine;
+use super::tls::Certificate;
 
 /// A failure of one connection or one command.
 #[derive(Debug)]
@@ -14,7 +15,7 @@ pub enum Error {
     /// TLS could not be agreed on.
     Tls(String),
     /// The certificate is neither trusted nor the one that was accepted before.
-    CertificateChanged(String),
+    CertificateChanged(Box<ChangedCertificate>),
     /// STARTTLS is asked for and the server does not offer it.
     StartTlsNotOffered(String),
     /// The server refused user name or password.
@@ -38,6 +39,17 @@ pub enum Error {
     Spill(io::Error),
 }
 
+/// A certificate that is neither trusted nor the accepted one, for people to judge.
+#[derive(Debug)]
+pub struct ChangedCertificate {
+    /// The server that showed it.
+    pub host: String,
+    /// What it showed.
+    pub shown: Certificate,
+    /// The fingerprint that was accepted before.
+    pub accepted: String,
+}
+
 /// Result of this module's operations.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -58,10 +70,12 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable(text)
-            | Self::Tls(text)
-            | Self::CertificateChanged(text)
-            | Self::StartTlsNotOffered(text) => f.write_str(text),
+            Self::Unreachable(text) | Self::Tls(text) | Self::StartTlsNotOffered(text) => f.write_str(text),
+            Self::CertificateChanged(changed) => write!(
+                f,
+                "the certificate of {} is not the accepted one: its fingerprint is {}, accepted is {}",
+                changed.host, changed.shown.sha256, changed.accepted
+            ),
             Self::Credentials(text) => write!(f, "the server refused the login: {text}"),
             Self::Refused(text) => write!(f, "the server turned the connection away: {text}"),
             Self::Lost(text) => write!(f, "the connection was lost: {text}"),

@@ -6,6 +6,7 @@
 //! - [`session`]: commands, several in flight, on a logged-in connection; [`mailboxes`] and [`messages`]: what they do.
 //! - [`command`], [`response`]: what goes out and what comes back, as types; [`scan`] reads the words.
 //! - [`wire`]: lines and literals; [`literal`] keeps large ones out of memory.
+//! - [`quirks`]: servers that go their own way.
 //! - [`dial`], [`tls`]: the way to the server.
 //! - [`mailbox`], [`utf7`], [`uidset`], [`flags`], [`date`], [`capability`]: the nouns.
 
@@ -20,6 +21,7 @@ pub mod login;
 pub mod mailbox;
 pub mod mailboxes;
 pub mod messages;
+pub mod quirks;
 pub mod response;
 pub mod scan;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::date::InternalDate;
 use super::flags::Flags;
 use super::literal::Literal;
 use super::mailbox::Mailbox;
+use super::quirks;
 use super::scan::{Raw, Scanner, Value};
 use super::uidset::UidSet;
 
@@ -35,8 +36,10 @@ pub enum Untagged {
     Status(StatusLine),
     /// Capabilities.
     Capability(Capabilities),
-    /// One mailbox of a LIST or LSUB.
+    /// One mailbox of a LIST.
     List(Listed),
+    /// One mailbox of an LSUB.
+    Subscribed(Listed),
     /// One mailbox's STATUS.
     MailboxStatus(Mailbox, MailboxStatus),
     /// One message's data.
@@ -114,21 +117,19 @@ impl StatusLine {
         matches!(&self.code, Some(Code::Other(code)) if code == name)
     }
 
-    /// Whether the mailbox is full (RFC 9208 and what servers said before it).
+    /// Whether the mailbox is full.
     pub fn is_over_quota(&self) -> bool {
-        let text = self.text.to_ascii_lowercase();
-        self.has_code("OVERQUOTA") || text.contains("quota exceeded") || text.contains("over quota")
+        quirks::is_over_quota(self)
     }
 
-    /// Whether the server asks to slow down or come back later.
+    /// Whether the server asks to slow down.
     pub fn is_throttled(&self) -> bool {
-        let text = self.text.to_ascii_lowercase();
-        ["THROTTLED", "UNAVAILABLE", "INUSE", "LIMIT"]
-            .iter()
-            .any(|code| self.has_code(code))
-            || text.contains("too many")
-            || text.contains("throttl")
-            || text.contains("bandwidth limit")
+        quirks::is_throttled(self)
+    }
+
+    /// Whether the server may do later what it refuses now.
+    pub fn is_temporary(&self) -> bool {
+        quirks::is_temporary(self)
     }
 
     fn parse(kind: Kind, rest: &[u8]) -> Self {
@@ -324,7 +325,8 @@ fn untagged(mut scanner: Scanner<'_>) -> Option<Untagged> {
     }
     Some(match word.to_ascii_uppercase().as_str() {
         "CAPABILITY" => Untagged::Capability(Capabilities::parse(&String::from_utf8_lossy(scanner.rest()))),
-        "LIST" | "LSUB" => Untagged::List(list(&mut scanner)?),
+        "LIST" => Untagged::List(list(&mut scanner)?),
+        "LSUB" => Untagged::Subscribed(list(&mut scanner)?),
         "STATUS" => {
             let name = scanner.value()?.into_bytes()?;
             Untagged::MailboxStatus(Mailbox::from_wire(name), status(scanner.value()?)?)
@@ -455,6 +457,8 @@ fn fetch(scanner: &mut Scanner<'_>) -> Option<Fetch> {
             }
             "INTERNALDATE" => fetch.date = value.into_text().and_then(|text| InternalDate::parse(&text)),
             "RFC822.SIZE" => fetch.size = value.number(),
+            // Two bodies are two messages that ran into each other, after a literal of the wrong length.
+            name if name.starts_with("BODY[") && (fetch.body.is_some() || fetch.body_nil) => return None,
             name if name.starts_with("BODY[") || name == "RFC822" || name == "RFC822.HEADER" => match value {
                 Value::Literal(literal) => fetch.body = Some(literal),
                 Value::Quoted(bytes) => fetch.body = Some(Literal::memory(bytes)),

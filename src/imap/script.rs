@@ -24,6 +24,7 @@ pub fn converse<T>(
         let mut lines = BufReader::new(reader).lines();
         for (expected, answer) in script {
             let line = lines.next_line().await.unwrap().unwrap_or_default();
+            // What answers a challenge has no tag.
             let (tag, command) = line.split_once(' ').unwrap_or(("", &line));
             assert_eq!(command, *expected);
             for reply in answer.lines() {

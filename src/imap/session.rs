@@ -52,6 +52,11 @@ impl Session {
         self.capabilities = capabilities;
     }
 
+    /// How many octets were sent so far.
+    pub fn sent(&self) -> u64 {
+        self.wire.sent()
+    }
+
     /// What the server says it can do.
     pub fn capabilities(&self) -> &Capabilities {
         &self.capabilities
@@ -121,7 +126,7 @@ impl Session {
         if let Response::Untagged(Untagged::Status(status)) = &response
             && status.kind == Kind::Bye
         {
-            return Err(if status.is_throttled() {
+            return Err(if status.is_temporary() {
                 Error::Refused(status.to_string())
             } else {
                 Error::Lost(format!("the server said {status}"))
@@ -184,6 +189,8 @@ impl Session {
         let answer = self.call(command, take).await?;
         if answer.is_ok() {
             Ok(answer)
+        } else if answer.is_throttled() {
+            Err(Error::Refused(answer.to_string()))
         } else {
             Err(Error::Command {
                 command: name,

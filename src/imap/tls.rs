@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio_rustls::TlsConnector;
 
-use super::error::{Error, Result};
+use super::error::{ChangedCertificate, Error, Result};
 use super::wire::Stream;
 
 /// Which certificates are good enough.
@@ -46,7 +46,7 @@ pub struct Certificate {
 /// How a connection is protected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TlsInfo {
-    /// `TLSv1.3` or `TLSv1.2`.
+    /// `TLSv1.3` or `TLSv1.2`; empty where the handshake was broken off.
     pub version: String,
     /// The server's certificate.
     pub certificate: Option<Certificate>,
@@ -72,18 +72,19 @@ pub async fn connect(stream: Box<dyn Stream>, host: &str, trust: &Trust) -> Resu
         .with_no_client_auth();
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| Error::Tls(format!("{host} is no name that a certificate can carry")))?;
-    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| {
-        let seen = verifier.seen();
-        match (&seen, trust) {
-            (Some(seen), Trust::Pinned(pin)) if !seen.trusted && &seen.sha256 != pin => {
-                Error::CertificateChanged(format!(
-                    "the certificate of {host} is not the accepted one: its fingerprint is {}, accepted is {pin}",
-                    seen.sha256
-                ))
+    let stream = TlsConnector::from(Arc::new(config))
+        .connect(name, stream)
+        .await
+        .map_err(|error| match (verifier.seen(), trust) {
+            (Some(shown), Trust::Pinned(pin)) if !shown.trusted && &shown.sha256 != pin => {
+                Error::CertificateChanged(Box::new(ChangedCertificate {
+                    host: host.to_owned(),
+                    shown,
+                    accepted: pin.clone(),
+                }))
             }
             _ => Error::Tls(format!("TLS with {host} failed: {error}")),
-        }
-    })?;
+        })?;
     let version = match stream.get_ref().1.protocol_version() {
         Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3".to_owned(),
         Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2".to_owned(),

@@ -21,12 +21,23 @@ use crate::imap::{Command, Error, Mailbox, Response, Session, StatusLine, UidSet
 const FILTERED: &str = "$NS8ImapsyncFiltered";
 
 /// Messages whose filtering is under way at once; their commands fit into one TLS record.
-const GROUP: usize = 50;
+const GROUP: usize = 40;
+
+/// Octets of such a group of commands at most.
+const GROUP_OCTETS: u64 = 40 * 120;
+
+/// Dovecot reads commands into a buffer that begins with 8 KiB, and takes what crosses its end in two pieces: a FILTER
+/// that is cut there is not begun until more is sent (seen with 2.3.19), and if the client is gone by then it never is,
+/// although its message was marked. So no group crosses that end; there is a new connection before.
+const BUFFER_OCTETS: u64 = 7_500;
+
+/// What Pigeonhole says to a user who never wrote a script; the mail then stays where it is, as with any delivery.
+const NO_SCRIPTS: &str = "Sieve script storage not accessible";
 
 /// Does what is left to do in the inbox.
 pub async fn inbox(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubled<()> {
     if shared.job.sieve {
-        locate(shared, place, &mut lines.local).await?;
+        compare::locate(shared, place, &mut lines.local).await?;
         resume(shared, place, &mut lines.local).await?;
         filter(shared, place, &mut lines.local).await?;
     }
@@ -34,27 +45,12 @@ pub async fn inbox(shared: &Shared, place: &Place, lines: &mut Lines) -> Trouble
     if unseen.is_empty() {
         return Ok(());
     }
-    lines
-        .remote
-        .open(&place.pair.remote, true)
-        .await
-        .map_err(|error| Trouble::select(Side::Remote, error))?;
+    place.open_remote(&mut lines.remote, true).await?;
     let stored = lines.remote.store(&unseen, '+', "\\Seen").await;
     stored.map_err(|error| Trouble::change(Side::Remote, error))?;
     let uids: Vec<u32> = unseen.iter().collect();
     shared.state.borrow_mut().set_seen(place.folder.id, &uids)?;
     Ok(())
-}
-
-/// Finds messages whose UID the server did not tell.
-async fn locate(shared: &Shared, place: &Place, local: &mut Session) -> Troubled<()> {
-    let unlocated = shared.state.borrow().unlocated(place.folder.id)?;
-    if unlocated.is_empty() {
-        return Ok(());
-    }
-    let mut pair = place.pair.clone();
-    pair.destination = Some(crate::imap::MailboxStatus::default());
-    compare::learn_strangers(shared, &pair, &place.folder, local).await
 }
 
 /// Messages that a run which was cut off had begun to filter: those that are still there without the mark never got to
@@ -90,10 +86,7 @@ async fn resume(shared: &Shared, place: &Place, local: &mut Session) -> Troubled
 const SETTLE: Duration = Duration::from_secs(1);
 
 async fn untouched(place: &Place, local: &mut Session, set: &UidSet) -> Troubled<UidSet> {
-    local
-        .open(&place.pair.local, true)
-        .await
-        .map_err(|error| Trouble::select(Side::Local, error))?;
+    place.open_local(local, true).await?;
     let criteria = format!("UID {set} UNKEYWORD {FILTERED} UNDELETED");
     let found = local.search(&criteria).await;
     found.map_err(|error| Trouble::fetch(Side::Local, error))
@@ -114,11 +107,14 @@ async fn filter(shared: &Shared, place: &Place, local: &mut Session) -> Troubled
         return Ok(());
     }
     let before = next_uids(local).await?;
-    local
-        .open(&place.pair.local, true)
-        .await
-        .map_err(|error| Trouble::select(Side::Local, error))?;
+    place.open_local(local, true).await?;
     for group in wanted.chunks(GROUP) {
+        if local.sent() + GROUP_OCTETS > BUFFER_OCTETS {
+            let fresh = shared.job.local.login().await;
+            let fresh = fresh.map_err(|error| Trouble::change(Side::Local, error))?;
+            std::mem::replace(local, fresh).logout().await;
+            place.open_local(local, true).await?;
+        }
         let uids: Vec<u32> = group.iter().map(|&(uid, _)| uid).collect();
         {
             let mut state = shared.state.borrow_mut();
@@ -131,6 +127,9 @@ async fn filter(shared: &Shared, place: &Place, local: &mut Session) -> Troubled
         shared.state.borrow_mut().set_sieve(id, &uids, Chore::Done)?;
         tidy(local, &group.iter().map(|&(_, local)| local).collect()).await?;
         for (uid, answer) in refused {
+            if answer.to_string().contains(NO_SCRIPTS) {
+                continue;
+            }
             let reason = format!("the Sieve filters failed, the message stays in the inbox: {answer}");
             let mut recorder = shared.recorder.borrow_mut();
             recorder.message_problem(place.index, Exit::WithErrors, uid, None, &reason);

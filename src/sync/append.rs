@@ -12,8 +12,9 @@ use super::account::{Failure, Side};
 use super::aftermath;
 use super::backoff::Backoff;
 use super::compare;
-use super::copy::{self, Batch, Belt, Parcel, Place};
+use super::copy::{self, Batch, Belt, PATIENCE, Parcel, Place};
 use super::exit::Exit;
+use super::headers::{self, Detail};
 use super::job::Shared;
 use super::trouble::{Trouble, Troubled};
 use crate::imap::{Code, Error, Flags, Message, Response, Result, Session, StatusLine, Tag};
@@ -37,6 +38,8 @@ struct Load {
     place: Rc<Place>,
     parcels: Vec<Parcel>,
     attempt: Attempt,
+    /// How often the server put it off.
+    put_off: u8,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -83,7 +86,7 @@ impl Appender {
                         .recorder
                         .borrow_mut()
                         .line(&format!("Host2: {error}; reconnecting"));
-                    if !error.is_transient() || !backoff.pause().await {
+                    if !error.is_transient() || !backoff.pause_after(&error).await {
                         self.belt.fail(Failure::from_imap(Side::Local, &error));
                         return None;
                     }
@@ -167,6 +170,7 @@ impl Appender {
                 place,
                 parcels,
                 attempt: Attempt::Together,
+                put_off: 0,
             });
         } else {
             for parcel in parcels {
@@ -174,6 +178,7 @@ impl Appender {
                     place: place.clone(),
                     parcels: vec![parcel],
                     attempt: Attempt::Together,
+                    put_off: 0,
                 });
             }
         }
@@ -258,8 +263,12 @@ impl Appender {
             self.delivered(&load, &status);
             return Ok(());
         }
-        if status.is_throttled() && !status.is_over_quota() {
-            self.todo.push_front(load);
+        let put_off = status.is_throttled() || (status.is_temporary() && load.put_off < PATIENCE);
+        if put_off && !status.is_over_quota() {
+            self.todo.push_front(Load {
+                put_off: load.put_off.saturating_add(1),
+                ..load
+            });
             return Err(Error::Refused(status.to_string()));
         }
         if status.has_code("TRYCREATE") && !matches!(load.attempt, Attempt::Recreated | Attempt::Plain) {
@@ -280,6 +289,7 @@ impl Appender {
                     place,
                     parcels: vec![parcel],
                     attempt: Attempt::Alone,
+                    put_off: load.put_off,
                 });
             }
             return Ok(());
@@ -302,7 +312,8 @@ impl Appender {
     fn delivered(&self, load: &Load, status: &StatusLine) {
         let place = &load.place;
         let mut local = vec![None; load.parcels.len()];
-        if let Some(Code::AppendUid { uids, .. }) = &status.code
+        if let Some(Code::AppendUid { validity, uids }) = &status.code
+            && *validity == place.folder.local_validity
             && uids.len() == load.parcels.len() as u64
         {
             local = uids.iter().map(Some).collect();
@@ -352,7 +363,9 @@ impl Appender {
             }
         }
         if kind == Exit::OverQuota {
-            self.belt.full.set(true);
+            self.belt
+                .too_large
+                .set(self.belt.too_large.get() + load.parcels.len());
         }
     }
 
@@ -365,8 +378,8 @@ impl Appender {
             let claimed = match self.arrived(&place, session).await {
                 Ok(claimed) => claimed,
                 Err(Trouble::Imap { error, .. }) => return Err(error),
-                Err(Trouble::Failure(failure)) => {
-                    self.belt.fail(failure);
+                Err(trouble) => {
+                    self.belt.fail(trouble.into());
                     return Ok(());
                 }
             };
@@ -389,6 +402,7 @@ impl Appender {
                         place: place.clone(),
                         parcels: missing,
                         attempt: load.attempt,
+                        put_off: load.put_off,
                     });
                 }
             }
@@ -404,11 +418,13 @@ impl Appender {
             here.flat_map(|load| &load.parcels)
         };
         aftermath::at_rest(aftermath::PAUSE, async || {
+            // What is known to be delivered is not this message, however alike.
+            compare::locate(&self.shared, place, session).await?;
             let unknown = compare::unknown_local(&self.shared, &place.pair, &place.folder, session).await?;
-            let found = compare::keys(session, &unknown)
+            let found = headers::read(session, &unknown, Detail::Key)
                 .await
                 .map_err(|error| Trouble::fetch(Side::Local, error))?;
-            Ok(copy::claim(parcels(), compare::by_key(found)))
+            Ok(copy::claim(parcels(), headers::by_key(found)))
         })
         .await
     }

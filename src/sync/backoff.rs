@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::imap::{Error, quirks};
+
 /// Counts attempts that led nowhere.
 #[derive(Debug)]
 pub struct Backoff {
@@ -28,6 +30,24 @@ impl Backoff {
         Self {
             attempts: 0,
             limit: 3,
+        }
+    }
+
+    /// Waits before the next attempt as long as the server asks for, where it does.
+    pub async fn pause_after(&mut self, error: &Error) -> bool {
+        let Error::Refused(text) = error else {
+            return self.pause().await;
+        };
+        if self.attempts >= self.limit {
+            return false;
+        }
+        match quirks::suggested_pause(text) {
+            Some(suggested) => {
+                self.attempts += 1;
+                tokio::time::sleep(suggested).await;
+                true
+            }
+            None => self.pause().await,
         }
     }
 

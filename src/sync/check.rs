@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::{Account, Failure};
 use crate::error::Key;
-use crate::imap::{TlsInfo, Welcome};
+use crate::imap::{self, TlsInfo, Welcome};
 
 /// What the test found.
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
@@ -71,6 +71,13 @@ async fn side(account: &Account) -> Finding {
     let (status, message) = match &outcome {
         Ok(_) => ("ok".to_owned(), "the login works".to_owned()),
         Err(error) => {
+            // The handshake ended here, but what it showed is for the administrator to judge.
+            if let imap::Error::CertificateChanged(changed) = error {
+                welcome.tls = Some(TlsInfo {
+                    version: String::new(),
+                    certificate: Some(changed.shown.clone()),
+                });
+            }
             let failure = Failure::from_imap(account.side, error);
             (
                 failure.key.unwrap_or(Key::RemoteServerError).to_string(),

@@ -18,10 +18,14 @@ use super::lines::Lines;
 use super::state::{Entry, FolderState};
 use crate::imap::{Flags, InternalDate, Literal, Session, UidSet};
 
+/// So often a message is tried again that a server refuses for the time being; then it is one that it refuses.
+pub const PATIENCE: u8 = 2;
 /// Connections to the local server at most.
 const APPENDERS: usize = 4;
 /// Connections to the remote server at most; providers count them.
 const FETCHERS: usize = 2;
+/// Messages that may be refused because the local mailbox is full before the rest is left for another run.
+const TOO_LARGE: usize = 50;
 /// Below this many messages one connection to each side does.
 const WORTH_MORE: u64 = 200;
 
@@ -35,6 +39,8 @@ pub struct Place {
     pub folder: FolderState,
     /// Set when the folder cannot be worked on any more.
     pub broken: Cell<bool>,
+    /// Unread messages of the inbox that were asked for and did not come.
+    pub missing: RefCell<UidSet>,
 }
 
 /// Some messages of one folder, to be fetched with one command.
@@ -45,6 +51,8 @@ pub struct Item {
     pub uids: UidSet,
     /// Fetched one by one, because the server refused them together.
     pub single: bool,
+    /// How often the server put it off.
+    pub put_off: u8,
 }
 
 /// A message on its way.
@@ -90,14 +98,20 @@ pub struct Belt {
     pub items: RefCell<VecDeque<Item>>,
     /// Why everything has to stop.
     pub failure: RefCell<Option<Failure>>,
-    /// The local mailbox is full.
-    pub full: Cell<bool>,
+    /// Messages that did not fit into the local mailbox.
+    pub too_large: Cell<usize>,
 }
 
 impl Belt {
+    /// Whether the local mailbox is full: where a large message does not fit, many a small one does, but in the end
+    /// there is no point in trying all of them.
+    pub fn is_full(&self) -> bool {
+        self.too_large.get() >= TOO_LARGE
+    }
+
     /// Whether there is no point in going on.
     pub fn halted(&self) -> bool {
-        self.full.get() || self.failure.borrow().is_some()
+        self.is_full() || self.failure.borrow().is_some()
     }
 
     /// Stops everything; the first reason counts.
@@ -118,7 +132,7 @@ pub async fn copy(
     let belt = Rc::new(Belt {
         items: RefCell::new(items),
         failure: RefCell::new(None),
-        full: Cell::new(false),
+        too_large: Cell::new(0),
     });
     let (sender, receiver) = mpsc::channel::<Batch>(2);
     let receiver = Rc::new(Mutex::new(receiver));
@@ -142,7 +156,7 @@ pub async fn copy(
         return Err(failure);
     }
     match (remote, local) {
-        _ if belt.full.get() => Ok(None),
+        _ if belt.is_full() => Ok(None),
         (Some(remote), Some(local)) => Ok(Some(Lines { remote, local })),
         _ => Err(Failure::local("a part of the program ended unexpectedly")),
     }

@@ -2,6 +2,7 @@
 //! What is deleted, on either side, and what never is.
 
 use super::account::Side;
+use super::compare;
 use super::copy::Place;
 use super::exit::Exit;
 use super::job::Shared;
@@ -15,17 +16,19 @@ use crate::task::RemoteDeletion;
 pub(super) const SMALL: u64 = 20;
 
 /// Compares what is recorded with what the remote folder still has: records of what is gone are dropped (and, with
-/// `delete_local`, the local copies too), and a message that the server silently did not hand out is reported.
+/// `delete_local`, the local copies too), and a message that the server silently did not hand out is reported. `false` when
+/// something had to be left undone, which the next run looks at again.
 pub async fn reconcile(
     shared: &Shared,
     place: &Place,
     lines: &mut Lines,
     remote_empty: bool,
-) -> Troubled<()> {
+) -> Troubled<bool> {
     let id = place.folder.id;
     let Some(messages) = place.pair.source.messages else {
-        return Ok(());
+        return Ok(true);
     };
+    report_missing(shared, place, lines).await?;
     let known = shared.state.borrow().count(id)?;
     let inbox_only = shared.job.inbox_only();
     let deletes = shared.job.delete_local && !place.pair.joined;
@@ -35,8 +38,7 @@ pub async fn reconcile(
         UidSet::default()
     };
     if deletes && place.folder.replaced {
-        let extra = shared.state.borrow().strangers(id)?;
-        let extra: usize = extra.values().map(Vec::len).sum();
+        let extra = shared.state.borrow().strangers(id)?.len();
         if extra > 0 {
             let reason = format!(
                 "nothing was deleted locally: one of the two sides replaced the folder; the {extra} messages that \
@@ -52,13 +54,9 @@ pub async fn reconcile(
         known != messages
     };
     if !differs && strangers.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
-    let selected = lines
-        .remote
-        .open(&place.pair.remote, false)
-        .await
-        .map_err(|error| Trouble::select(Side::Remote, error))?;
+    let selected = place.open_remote(&mut lines.remote, false).await?;
     let there = lines
         .remote
         .search("ALL")
@@ -72,7 +70,7 @@ pub async fn reconcile(
             .recorder
             .borrow_mut()
             .problem(folder, Exit::WithErrors, reason);
-        return Ok(());
+        return Ok(false);
     }
     let recorded = {
         let state = shared.state.borrow();
@@ -87,18 +85,7 @@ pub async fn reconcile(
         && let Some(next) = place.pair.source.uid_next
     {
         for uid in there.minus(&recorded).iter().filter(|&uid| uid < next) {
-            let reason = "the remote server did not hand it out";
-            shared
-                .recorder
-                .borrow_mut()
-                .message_problem(place.index, Exit::FetchErrors, uid, None, reason);
-            let entry = super::state::Entry {
-                uid,
-                key: super::key::Key::of_message(b"", 0),
-                flags: crate::imap::Flags::default(),
-                date: 0,
-            };
-            shared.state.borrow_mut().fail(id, &[entry])?;
+            withheld(shared, place, uid)?;
         }
     }
     let gone = recorded.minus(&there);
@@ -111,11 +98,40 @@ pub async fn reconcile(
             .filter_map(|row| row.local_uid);
         let doomed: UidSet = copies.chain(strangers.iter()).collect();
         if !delete_local(shared, place, &mut lines.local, &doomed, remote_empty).await? {
-            return Ok(());
+            return Ok(false);
         }
+        shared.state.borrow_mut().forget(id, &gone)?;
+    } else {
+        shared.state.borrow_mut().estrange(id, &gone)?;
     }
-    shared.state.borrow_mut().forget(id, &gone)?;
+    Ok(true)
+}
+
+/// Reports unread messages that the remote side did not hand out, unless they have gone meanwhile.
+async fn report_missing(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubled<()> {
+    if place.missing.borrow().is_empty() {
+        return Ok(());
+    }
+    place.open_remote(&mut lines.remote, false).await?;
+    let missing = place.missing.borrow().clone();
+    let there = lines.remote.search_among(&missing).await;
+    let there = there.map_err(|error| Trouble::fetch(Side::Remote, error))?;
+    place.missing.take();
+    for uid in there.iter() {
+        withheld(shared, place, uid)?;
+    }
     Ok(())
+}
+
+/// Notes a message that the remote side has and did not give.
+fn withheld(shared: &Shared, place: &Place, uid: u32) -> Troubled<()> {
+    let reason = "the remote server did not hand it out";
+    shared
+        .recorder
+        .borrow_mut()
+        .message_problem(place.index, Exit::FetchErrors, uid, None, reason);
+    let mut state = shared.state.borrow_mut();
+    Ok(state.withhold(place.folder.id, std::iter::once(uid))?)
 }
 
 /// Deletes local messages unless a guard forbids it; `false` when it does.
@@ -129,18 +145,11 @@ async fn delete_local(
     if doomed.is_empty() {
         return Ok(true);
     }
-    let selected = local
-        .open(&place.pair.local, !shared.job.dry)
+    let selected = place.open_local(local, !shared.job.dry).await?;
+    let mut alive = local
+        .search_among(doomed)
         .await
-        .map_err(|error| Trouble::select(Side::Local, error))?;
-    let mut alive = UidSet::default();
-    for chunk in doomed.chunks(usize::MAX) {
-        let found = local.search(&format!("UID {chunk}")).await;
-        alive = alive
-            .iter()
-            .chain(found.map_err(|error| Trouble::fetch(Side::Local, error))?.iter())
-            .collect();
-    }
+        .map_err(|error| Trouble::fetch(Side::Local, error))?;
     let messages = u64::from(selected.messages);
     let guard = if remote_empty {
         Some("the remote server listed no folder".to_owned())
@@ -159,69 +168,75 @@ async fn delete_local(
             .problem(place.pair.remote.name(), Exit::WithErrors, &reason);
         return Ok(false);
     }
+    let mut kept = UidSet::default();
     if !shared.job.dry {
-        local
-            .store(&alive, '+', "\\Deleted")
+        kept = delete(local, &alive)
             .await
             .map_err(|error| Trouble::change(Side::Local, error))?;
-        local
-            .expunge(&alive)
-            .await
-            .map_err(|error| Trouble::change(Side::Local, error))?;
-        shared
-            .state
-            .borrow_mut()
-            .drop_strangers(place.folder.id, doomed)?;
+        alive = alive.minus(&kept);
+        let mut state = shared.state.borrow_mut();
+        state.drop_strangers(place.folder.id, &doomed.minus(&kept))?;
     }
+    report_kept(shared, place, Side::Local, &kept);
     let mut recorder = shared.recorder.borrow_mut();
     recorder.report.deleted_local += alive.len();
     if let Some(folder) = recorder.folder(place.index) {
         folder.deleted_local += alive.len();
     }
-    Ok(true)
+    Ok(kept.is_empty())
+}
+
+/// Deletes messages of the open folder. What is read-only, or without the right to delete, a server may keep without a
+/// word ("OK Store ignored"): so it is asked which are still there.
+async fn delete(session: &mut Session, uids: &UidSet) -> crate::imap::Result<UidSet> {
+    session.store(uids, '+', "\\Deleted").await?;
+    session.expunge(uids).await?;
+    session.search_among(uids).await
+}
+
+fn report_kept(shared: &Shared, place: &Place, side: Side, kept: &UidSet) {
+    if kept.is_empty() {
+        return;
+    }
+    let reason = format!(
+        "{} did not delete {} messages: is the folder read-only?",
+        side.host(),
+        kept.len()
+    );
+    let mut recorder = shared.recorder.borrow_mut();
+    recorder.problem(place.pair.remote.name(), Exit::WithErrors, &reason);
 }
 
 /// Deletes from the remote side what is known to be delivered.
-pub async fn remote(shared: &Shared, place: &Place, remote: &mut Session) -> Troubled<()> {
+pub async fn remote(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubled<()> {
     let before = match shared.job.delete_remote {
         RemoteDeletion::Keep => return Ok(()),
         RemoteDeletion::AfterTransfer => None,
         RemoteDeletion::OlderThan(days) => Some(native::days_ago(days.get())),
     };
+    if !shared.job.dry {
+        compare::locate(shared, place, &mut lines.local).await?;
+    }
+    let remote = &mut lines.remote;
     let id = place.folder.id;
     let delivered = shared.state.borrow().deletable(id, before)?;
     if delivered.is_empty() {
         return Ok(());
     }
-    let selected = remote
-        .open(&place.pair.remote, !shared.job.dry)
+    place.open_remote(remote, !shared.job.dry).await?;
+    let mut alive = remote
+        .search_among(&delivered)
         .await
-        .map_err(|error| Trouble::select(Side::Remote, error))?;
-    if selected
-        .uid_validity
-        .is_some_and(|validity| validity != place.folder.remote_validity)
-    {
-        return Ok(());
-    }
-    let mut alive = UidSet::default();
-    for chunk in delivered.chunks(usize::MAX) {
-        let found = remote.search(&format!("UID {chunk}")).await;
-        alive = alive
-            .iter()
-            .chain(found.map_err(|error| Trouble::fetch(Side::Remote, error))?.iter())
-            .collect();
-    }
+        .map_err(|error| Trouble::fetch(Side::Remote, error))?;
+    let mut kept = UidSet::default();
     if !alive.is_empty() && !shared.job.dry {
-        remote
-            .store(&alive, '+', "\\Deleted")
+        kept = delete(remote, &alive)
             .await
             .map_err(|error| Trouble::change(Side::Remote, error))?;
-        remote
-            .expunge(&alive)
-            .await
-            .map_err(|error| Trouble::change(Side::Remote, error))?;
+        alive = alive.minus(&kept);
     }
-    shared.state.borrow_mut().forget(id, &delivered)?;
+    shared.state.borrow_mut().bury(id, &delivered.minus(&kept))?;
+    report_kept(shared, place, Side::Remote, &kept);
     let mut recorder = shared.recorder.borrow_mut();
     recorder.report.deleted_remote += alive.len();
     if let Some(folder) = recorder.folder(place.index) {

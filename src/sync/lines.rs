@@ -35,11 +35,11 @@ async fn enter(shared: &Shared, side: Side) -> crate::imap::Result<Session> {
     let mut backoff = Backoff::brief();
     loop {
         match account(shared, side).login().await {
-            Err(Error::Refused(why)) => {
-                let line = format!("{}: {why}; trying again", side.host());
+            Err(error @ Error::Refused(_)) => {
+                let line = format!("{}: {error}; trying again", side.host());
                 shared.recorder.borrow_mut().line(&line);
-                if !backoff.pause().await {
-                    return Err(Error::Refused(why));
+                if !backoff.pause_after(&error).await {
+                    return Err(error);
                 }
             }
             outcome => return outcome,
@@ -69,7 +69,7 @@ pub async fn persist<T>(
         let line = format!("{}: {error}; reconnecting", side.host());
         shared.recorder.borrow_mut().line(&line);
         let fresh = loop {
-            if !backoff.pause().await {
+            if !backoff.pause_after(&error).await {
                 return Err(Trouble::Imap { side, kind, error });
             }
             match account(shared, side).login().await {

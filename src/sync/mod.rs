@@ -4,16 +4,16 @@
 //! - [`run`]: one run of a task; an [`engine`] does the moving. [`assembly`]: from its files to its job. [`driver`]:
 //!   the thread that waits for servers and signals. [`conclusion`]: what the run leaves behind.
 //! - [`native`]: the native engine, phase by phase: [`listing`] ([`confirm`]; [`folders`]: selection and names),
-//!   [`prepare`], [`compare`], [`copy`] ([`fetch`], [`append`]), [`flags`], [`after`] (Sieve, `\Seen`), [`deletions`],
-//!   [`obsolete`] (folders).
+//!   [`prepare`], [`compare`] ([`headers`], [`pool`]), [`copy`] ([`fetch`], [`append`]), [`flags`], [`after`] (Sieve,
+//!   `\Seen`), [`deletions`], [`obsolete`] (folders).
 //! - [`lines`]: its two connections, made anew when one breaks; [`aftermath`]: what broke off may still come;
-//!   [`trouble`]: what concerns one folder and what ends the run.
+//!   [`opened`]: whether a folder is still the same; [`trouble`]: what concerns one folder and what ends the run.
 //! - [`imapsync`]: stock imapsync as the engine, and what it cannot do done for it.
 //! - [`engine`]: which of them. [`instance`]: the container and its settings. [`queue`]: how many runs work at once,
 //!   in which order.
 //! - [`state`]: what is remembered between runs. [`key`]: by what messages are the same.
 //! - [`account`], [`job`], [`recorder`], [`exit`]: both logins, what is asked, what is told, how it ends.
-//! - [`stop`]: ending a run from outside.
+//! - [`bar`]: the progress on a terminal. [`stop`]: ending a run from outside.
 //! - [`check`], [`count`]: the login test of both sides, the figures of both sides.
 //! - [`preview`], [`verify`]: what a run would do; whether both sides hold the same mail.
 
@@ -23,6 +23,7 @@ pub mod aftermath;
 pub mod append;
 pub mod assembly;
 mod backoff;
+pub mod bar;
 pub mod check;
 pub mod compare;
 pub mod conclusion;
@@ -36,6 +37,7 @@ pub mod exit;
 pub mod fetch;
 pub mod flags;
 pub mod folders;
+pub mod headers;
 pub mod imapsync;
 pub mod instance;
 pub mod job;
@@ -44,6 +46,8 @@ pub mod lines;
 pub mod listing;
 pub mod native;
 pub mod obsolete;
+pub mod opened;
+pub mod pool;
 pub mod prepare;
 pub mod preview;
 pub mod queue;

@@ -55,6 +55,7 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
                     place: place.clone(),
                     uids,
                     single: false,
+                    put_off: 0,
                 });
             }
             places.push(place);
@@ -95,9 +96,9 @@ async fn finish(shared: &Shared, place: &Place, lines: &mut Lines, remote_empty:
         } else {
             flags::carry_over(shared, place, &mut lines.remote, &mut lines.local).await?;
         }
-        deletions::reconcile(shared, place, lines, remote_empty).await?;
-        deletions::remote(shared, place, &mut lines.remote).await?;
-        record(shared, place, known)?;
+        let complete = deletions::reconcile(shared, place, lines, remote_empty).await?;
+        deletions::remote(shared, place, lines).await?;
+        record(shared, place, known, complete)?;
     }
     let mut recorder = shared.recorder.borrow_mut();
     let spent = (recorder.elapsed() - started).as_secs_f64();
@@ -121,7 +122,7 @@ async fn finish(shared: &Shared, place: &Place, lines: &mut Lines, remote_empty:
 }
 
 /// Records how far the folder is known now.
-fn record(shared: &Shared, place: &Place, mut folder: FolderState) -> Troubled<()> {
+fn record(shared: &Shared, place: &Place, mut folder: FolderState, complete: bool) -> Troubled<()> {
     let state = shared.state.borrow();
     if !shared.job.inbox_only()
         && let Some(next) = place.pair.source.uid_next
@@ -134,8 +135,9 @@ fn record(shared: &Shared, place: &Place, mut folder: FolderState) -> Troubled<(
     if let Some(next) = place.pair.destination.and_then(|status| status.uid_next) {
         folder.local_next = next.max(folder.local_next);
     }
+    state.forget_buried(folder.id, folder.local_next)?;
     folder.replaced = false;
-    let unfinished = !state.pending_uids(folder.id)?.is_empty();
+    let unfinished = !complete || !state.pending_uids(folder.id)?.is_empty();
     let (deletes, left) = (shared.job.delete_remote.deletes(), state.count(folder.id)? > 0);
     folder.settled = if unfinished || (deletes && left) {
         String::new()

@@ -137,7 +137,7 @@ async fn weigh(
         }
         deletions::reconcile(shared, place, lines, remote_empty).await?;
     }
-    deletions::remote(shared, place, &mut lines.remote).await?;
+    deletions::remote(shared, place, lines).await?;
     let mut recorder = shared.recorder.borrow_mut();
     if let Some(done) = recorder.folder(place.index) {
         folder.flag = done.flags;

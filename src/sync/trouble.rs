@@ -6,6 +6,8 @@ use super::exit::Exit;
 use super::job::Shared;
 use crate::imap::Error;
 
+const REPLACED: &str = "the folder was replaced during the run; the next run compares it anew";
+
 /// Trouble with one folder, or with everything.
 pub enum Trouble {
     /// A command or a connection.
@@ -17,6 +19,8 @@ pub enum Trouble {
         /// What.
         error: Error,
     },
+    /// A folder has another UIDVALIDITY than at the start: nothing that is known of its UIDs holds.
+    Replaced(Side),
     /// Something that ends the run.
     Failure(Failure),
 }
@@ -69,6 +73,7 @@ impl From<Trouble> for Failure {
     fn from(trouble: Trouble) -> Self {
         match trouble {
             Trouble::Imap { side, error, .. } => Self::from_imap(side, &error),
+            Trouble::Replaced(side) => Self::local(format!("{}: {REPLACED}", side.host())),
             Trouble::Failure(failure) => failure,
         }
     }
@@ -85,6 +90,14 @@ pub fn contain<T>(shared: &Shared, folder: &str, outcome: Troubled<T>) -> Result
         }) => {
             let reason = format!("{}: {error}", side.host());
             shared.recorder.borrow_mut().problem(folder, kind, &reason);
+            Ok(None)
+        }
+        Err(Trouble::Replaced(side)) => {
+            let reason = format!("{}: {REPLACED}", side.host());
+            shared
+                .recorder
+                .borrow_mut()
+                .problem(folder, Exit::SelectErrors, &reason);
             Ok(None)
         }
         Err(trouble) => Err(trouble.into()),

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::ensure;
+use sandbox::case::{identities, mails};
 use sandbox::{NewMail, Proxy, Side, wait_until};
 use serde_json::json;
 
-use crate::case::{Case, identities, mails};
+use crate::case::{Case, case};
 
 fn proxy(case: &Case) -> anyhow::Result<Proxy> {
     let remote = case.sandbox.remote();
@@ -45,7 +46,7 @@ fn start_slowly(case: &Case, proxy: &Proxy, octets_per_second: u64) -> anyhow::R
 
 #[test]
 fn what_was_moved_or_deleted_here_does_not_come_back() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     case.deliver(Side::Remote, &mails("INBOX", "m", 10))?;
     case.deliver(Side::Remote, &mails("Project", "p", 3))?;
     case.create(json!({}))?;
@@ -71,7 +72,7 @@ fn what_was_moved_or_deleted_here_does_not_come_back() -> anyhow::Result<()> {
 
 #[test]
 fn what_was_moved_away_and_back_there_is_not_copied_twice() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     case.deliver(Side::Remote, &mails("INBOX", "m", 10))?;
     case.create(json!({}))?;
     case.run_copies(10)?;
@@ -94,7 +95,7 @@ fn what_was_moved_away_and_back_there_is_not_copied_twice() -> anyhow::Result<()
 
 #[test]
 fn state_that_is_lost_or_damaged_is_made_anew() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     case.deliver(Side::Remote, &mails("INBOX", "m", 50))?;
     case.deliver(Side::Remote, &mails("Work", "w", 250))?;
     case.create(json!({}))?;
@@ -119,7 +120,7 @@ fn state_that_is_lost_or_damaged_is_made_anew() -> anyhow::Result<()> {
 
 #[test]
 fn folders_replaced_on_either_side() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     for folder in ["INBOX", "There", "Here", "Both"] {
         case.deliver(Side::Remote, &mails(folder, &folder.to_lowercase(), 30))?;
     }
@@ -146,7 +147,7 @@ fn folders_replaced_on_either_side() -> anyhow::Result<()> {
 
 #[test]
 fn folders_replaced_with_a_deletion_on_the_remote_side() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     case.deliver(Side::Remote, &mails("Work", "w", 10))?;
     case.create(json!({}))?;
     case.run_copies(10)?;
@@ -171,7 +172,7 @@ fn folders_replaced_with_a_deletion_on_the_remote_side() -> anyhow::Result<()> {
 
 #[test]
 fn a_stopped_run_is_finished_by_the_next() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     case.deliver(Side::Remote, &bulk("INBOX", "m", 300))?;
     case.deliver(Side::Remote, &bulk("Work", "w", 300))?;
     let proxy = proxy(&case)?;
@@ -194,7 +195,7 @@ fn a_stopped_run_is_finished_by_the_next() -> anyhow::Result<()> {
 
 #[test]
 fn a_line_that_breaks_is_made_again() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     case.deliver(Side::Remote, &bulk("INBOX", "m", 250))?;
     case.deliver(Side::Remote, &bulk("Work", "w", 250))?;
     let proxy = proxy(&case)?;
@@ -216,7 +217,7 @@ fn a_line_that_breaks_is_made_again() -> anyhow::Result<()> {
 
 #[test]
 fn a_local_server_that_hangs_up_is_asked_what_arrived() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     case.deliver(Side::Remote, &bulk("INBOX", "m", 300))?;
     case.deliver(Side::Remote, &bulk("Work", "w", 300))?;
     let proxy = proxy(&case)?;
@@ -242,7 +243,7 @@ fn a_local_server_that_hangs_up_is_asked_what_arrived() -> anyhow::Result<()> {
 
 #[test]
 fn mail_that_comes_and_goes_meanwhile() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     case.deliver(Side::Remote, &bulk("INBOX", "m", 200))?;
     case.deliver(Side::Remote, &bulk("Work", "w", 200))?;
     let proxy = proxy(&case)?;
@@ -272,7 +273,7 @@ fn mail_that_comes_and_goes_meanwhile() -> anyhow::Result<()> {
 
 #[test]
 fn a_folder_that_vanishes_meanwhile() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     for folder in ["A", "B", "C"] {
         case.deliver(Side::Remote, &bulk(folder, &folder.to_lowercase(), 150))?;
     }

@@ -2,10 +2,11 @@
 //! Every message arrives octet for octet, with its flags and its date, as many times as it is there.
 
 use anyhow::ensure;
+use sandbox::case::mails;
 use sandbox::{NewMail, Plan, Side};
 use serde_json::json;
 
-use crate::case::{Case, mails};
+use crate::case::case;
 
 fn sized(id: &str, size: usize) -> NewMail {
     let mail = NewMail::new(id);
@@ -23,7 +24,7 @@ fn sized(id: &str, size: usize) -> NewMail {
 
 #[test]
 fn all_sizes_from_nothing_to_fifty_megabytes() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     let sizes = [
         300, 1023, 1024, 1025, 4095, 4096, 4097, 16_383, 16_384, 16_385, 65_535, 65_536, 65_537, 131_072,
         1_000_000, 1_048_576, 1_048_577, 5_000_001, 52_428_800,
@@ -58,7 +59,7 @@ fn all_sizes_from_nothing_to_fifty_megabytes() -> anyhow::Result<()> {
 
 #[test]
 fn a_message_of_no_octets_is_told_of_and_stops_nothing() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     let mut all = mails("INBOX", "m", 3);
     all.insert(1, NewMail::new("").content(""));
     case.deliver(Side::Remote, &all)?;
@@ -81,7 +82,7 @@ fn a_message_of_no_octets_is_told_of_and_stops_nothing() -> anyhow::Result<()> {
 
 #[test]
 fn every_octet_is_kept() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     let head = |id: &str| format!("Message-Id: <{id}@x>\r\nSubject: {id}\r\n\r\n").into_bytes();
     let with = |id: &str, body: &[u8]| NewMail::new("").content([head(id), body.to_vec()].concat());
     let every: Vec<u8> = (0..=255).filter(|&byte| byte != b'\r' && byte != b'\n').collect();
@@ -119,7 +120,7 @@ fn every_octet_is_kept() -> anyhow::Result<()> {
 
 #[test]
 fn dates_of_all_past_times_and_zones() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     // Dovecot takes no date of the future. The remote server tells the time of its own place, five hours and three quarters ahead.
     let moments = [
         1_i64,
@@ -152,7 +153,7 @@ fn dates_of_all_past_times_and_zones() -> anyhow::Result<()> {
 
 #[test]
 fn all_flags_and_keywords() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     let sets: &[&[&str]] = &[
         &[],
         &["\\Seen"],
@@ -186,7 +187,7 @@ fn all_flags_and_keywords() -> anyhow::Result<()> {
 
 #[test]
 fn as_many_twins_as_the_source_has() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     let same = NewMail::new("same@x");
     let other_body =
         NewMail::new("same@x").content("Message-Id: <same@x>\r\nSubject: same\r\n\r\nAnother body.\r\n");
@@ -225,7 +226,7 @@ fn as_many_twins_as_the_source_has() -> anyhow::Result<()> {
 
 #[test]
 fn a_mailbox_like_peoples() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     let plan = Plan {
         messages: 1500,
         seed: 7,

@@ -3,15 +3,16 @@
 
 use anyhow::ensure;
 use sandbox::Side;
+use sandbox::case::mails;
 use serde_json::json;
 
-use crate::case::{Case, mails};
+use crate::case::case;
 
 const BY: fn(&str) -> String = |id| format!("HEADER Message-Id <{id}@x>");
 
 #[test]
 fn changes_of_either_side_meet() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     let mut all = mails("Work", "m", 6);
     all[1].flags = vec!["\\Flagged".into()];
     all[2].flags = vec!["\\Seen".into()];
@@ -57,7 +58,7 @@ fn changes_of_either_side_meet() -> anyhow::Result<()> {
 
 #[test]
 fn many_at_once_and_with_new_mail() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     case.deliver(Side::Remote, &mails("INBOX", "m", 400))?;
     case.create(json!({}))?;
     case.run_copies(400)?;

@@ -2,10 +2,11 @@
 //! The inbox alone: unread mail, the user's filters once for each message, `\Seen` after that.
 
 use anyhow::ensure;
+use sandbox::case::{Run, mails};
 use sandbox::{NewMail, Side};
 use serde_json::{Value, json};
 
-use crate::case::{Case, Run, mails};
+use crate::case::{Case, case};
 
 const SIEVE: &str = r#"require ["fileinto", "mailbox", "imap4flags", "copy"];
 if header :contains "subject" "file" { fileinto :create "Filed"; }
@@ -34,7 +35,7 @@ fn unseen(case: &Case) -> anyhow::Result<Vec<String>> {
 
 #[test]
 fn only_unread_mail_of_the_inbox_and_once() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     let mut all = mails("INBOX", "m", 4);
     all[1].flags = vec!["\\Seen".into()];
     all[2].flags = vec!["\\Flagged".into()];
@@ -68,7 +69,7 @@ fn only_unread_mail_of_the_inbox_and_once() -> anyhow::Result<()> {
 
 #[test]
 fn filters_see_each_message_once() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     case.sandbox.local().set_sieve(&case.name, SIEVE)?;
     let kinds = ["file", "drop", "both", "flag", "keep"];
     let batch = |round: usize| -> Vec<NewMail> {
@@ -102,7 +103,7 @@ fn filters_see_each_message_once() -> anyhow::Result<()> {
 
 #[test]
 fn mail_that_was_here_before_is_not_filtered() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     case.sandbox.local().set_sieve(&case.name, SIEVE)?;
     case.deliver(
         Side::Local,
@@ -118,7 +119,7 @@ fn mail_that_was_here_before_is_not_filtered() -> anyhow::Result<()> {
 
 #[test]
 fn a_script_that_fails_keeps_the_mail() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     case.sandbox
         .local()
         .set_sieve(&case.name, "this is no script {")?;
@@ -139,7 +140,7 @@ fn a_script_that_fails_keeps_the_mail() -> anyhow::Result<()> {
 
 #[test]
 fn without_a_script_it_is_just_delivered() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     case.deliver(Side::Remote, &mails("INBOX", "m", 3))?;
     create(&case, json!({"sieve_enabled": true}))?;
     case.run_copies(3)?;
@@ -149,7 +150,7 @@ fn without_a_script_it_is_just_delivered() -> anyhow::Result<()> {
 
 #[test]
 fn filtered_and_then_deleted_on_the_remote_side() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     case.sandbox.local().set_sieve(&case.name, SIEVE)?;
     let mut all = mails("INBOX", "file", 30);
     all[0].flags = vec!["\\Seen".into()];
@@ -169,7 +170,7 @@ fn filtered_and_then_deleted_on_the_remote_side() -> anyhow::Result<()> {
 
 #[test]
 fn the_inbox_mode_never_deletes_locally() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     case.deliver(Side::Local, &mails("INBOX", "mine", 3))?;
     let input = case.input(json!({"foldersynchronization": "inbox", "delete_local": true}));
     let outcome = case.sandbox.action("create-task", input)?;

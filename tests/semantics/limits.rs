@@ -2,10 +2,11 @@
 //! Mailboxes that are full, forbidden or read-only: the rest is copied, and a later run completes.
 
 use anyhow::ensure;
+use sandbox::case::{chmod, mails};
 use sandbox::{NewMail, Side};
 use serde_json::json;
 
-use crate::case::{Case, chmod, mails};
+use crate::case::case;
 
 fn heavy(folder: &str, prefix: &str, count: usize, size: usize) -> Vec<NewMail> {
     let body = "x".repeat(70) + "\r\n";
@@ -18,7 +19,7 @@ fn heavy(folder: &str, prefix: &str, count: usize, size: usize) -> Vec<NewMail> 
 
 #[test]
 fn a_full_mailbox_and_a_larger_one() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     case.set(
         Side::Local,
         &["quota=maildir", "quota_rule=*:bytes=300000", "quota_grace=0"],
@@ -69,7 +70,7 @@ fn a_full_mailbox_and_a_larger_one() -> anyhow::Result<()> {
 
 #[test]
 fn one_message_too_large_does_not_keep_the_others_out() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     case.set(
         Side::Local,
         &["quota=maildir", "quota_rule=*:bytes=200000", "quota_grace=0"],
@@ -90,7 +91,7 @@ fn one_message_too_large_does_not_keep_the_others_out() -> anyhow::Result<()> {
 
 #[test]
 fn a_local_folder_that_takes_nothing() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     case.deliver(Side::Remote, &mails("Locked", "l", 5))?;
     case.deliver(Side::Remote, &mails("Work", "w", 5))?;
     case.sandbox.local().create_folder(&case.name, "Locked")?;
@@ -120,7 +121,7 @@ fn a_local_folder_that_takes_nothing() -> anyhow::Result<()> {
 
 #[test]
 fn a_local_place_where_no_folder_can_be_made() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     case.deliver(Side::Remote, &mails("Parent/Child", "c", 2))?;
     case.deliver(Side::Remote, &mails("Work", "w", 2))?;
     case.sandbox.local().create_folder(&case.name, "Parent")?;
@@ -144,7 +145,7 @@ fn a_local_place_where_no_folder_can_be_made() -> anyhow::Result<()> {
 
 #[test]
 fn a_remote_folder_that_cannot_be_read() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     case.set(
         Side::Remote,
         &["mail_plugins=quota,acl,imap_quota,imap_acl", "acl=vfile"],
@@ -181,7 +182,7 @@ fn a_remote_folder_that_cannot_be_read() -> anyhow::Result<()> {
 
 #[test]
 fn a_remote_folder_that_is_read_only() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     case.set(
         Side::Remote,
         &["mail_plugins=quota,acl,imap_quota,imap_acl", "acl=vfile"],
@@ -207,7 +208,7 @@ fn a_remote_folder_that_is_read_only() -> anyhow::Result<()> {
     case.agree()?;
 
     // In inbox mode nothing can be marked as read, and still nothing comes twice.
-    let inbox = Case::new()?;
+    let inbox = crate::case::case()?;
     inbox.set(
         Side::Remote,
         &["mail_plugins=quota,acl,imap_quota,imap_acl", "acl=vfile"],

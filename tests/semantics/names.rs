@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 
 use anyhow::ensure;
+use sandbox::case::mails;
 use sandbox::{NewMail, Side};
 use serde_json::json;
 
-use crate::case::{Case, mails};
+use crate::case::{Case, case};
 
 fn folders(case: &Case, side: Side) -> anyhow::Result<BTreeSet<String>> {
     Ok(case.mailbox(side)?.into_keys().collect())
@@ -19,7 +20,7 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 
 #[test]
 fn names_in_all_scripts() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     let names = [
         "Entwürfe",
         "Отправленные",
@@ -99,7 +100,7 @@ fn names_in_all_scripts() -> anyhow::Result<()> {
 
 #[test]
 fn many_folders_wide_deep_and_empty() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     let mut all = vec![];
     for n in 0..250 {
         all.push(NewMail::new(&format!("wide{n}@x")).folder(&format!("Wide/Folder {n}")));
@@ -134,7 +135,7 @@ fn many_folders_wide_deep_and_empty() -> anyhow::Result<()> {
 
 #[test]
 fn a_source_with_slashes_and_a_prefix() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     case.deliver(Side::Remote, &mails("INBOX", "i", 2))?;
     case.deliver(Side::Remote, &mails("Work", "w", 2))?;
     case.deliver(Side::Remote, &mails("Work/Old/2019", "o", 2))?;
@@ -156,7 +157,7 @@ fn a_source_with_slashes_and_a_prefix() -> anyhow::Result<()> {
 
 #[test]
 fn a_name_with_the_other_separator_in_it_stays_one_name() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     // Lets folders have any character in their names.
     case.set(Side::Remote, &["mail_plugins=quota,listescape"])?;
     let mut imap = case.imap(Side::Remote)?;
@@ -197,7 +198,7 @@ fn a_name_with_the_other_separator_in_it_stays_one_name() -> anyhow::Result<()> 
 
 #[test]
 fn subscriptions_come_along_once() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     for (name, id) in [("Work", "w"), ("Entwürfe", "e"), ("Quiet", "q")] {
         case.deliver(Side::Remote, &mails(name, id, 1))?;
     }
@@ -233,7 +234,7 @@ fn subscriptions_come_along_once() -> anyhow::Result<()> {
 
 #[test]
 fn exclusions_and_what_is_other_peoples() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     let names = [
         "INBOX",
         "Work",

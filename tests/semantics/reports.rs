@@ -4,14 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::ensure;
+use sandbox::case::mails;
 use sandbox::{NewMail, Side};
 use serde_json::{Value, json};
 
-use crate::case::{Case, mails};
+use crate::case::{Case, case};
 
 #[test]
 fn a_dry_run_tells_all_and_changes_nothing() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     case.deliver(Side::Remote, &mails("INBOX", "i", 10))?;
     case.deliver(Side::Remote, &mails("Work", "w", 5))?;
     case.create(json!({"delete_local": true}))?;
@@ -61,7 +62,7 @@ fn a_dry_run_tells_all_and_changes_nothing() -> anyhow::Result<()> {
 
 #[test]
 fn a_dry_run_before_the_first_run() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     case.deliver(Side::Remote, &mails("INBOX", "i", 4))?;
     case.deliver(Side::Remote, &mails("Work/Sub", "w", 3))?;
     case.deliver(Side::Local, &mails("INBOX", "i", 1))?;
@@ -86,7 +87,7 @@ fn verify(case: &Case, arguments: &[&str]) -> anyhow::Result<(i32, Value)> {
 
 #[test]
 fn verification_finds_every_difference() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     let text = |id: &str, body: &str| format!("Message-Id: <{id}@x>\r\nSubject: x\r\n\r\n{body}\r\n");
     let remote: Vec<NewMail> = ["same", "gone", "flag", "date", "size", "content", "keyword"]
         .iter()
@@ -167,7 +168,7 @@ fn verification_finds_every_difference() -> anyhow::Result<()> {
 
 #[test]
 fn verification_agrees_after_a_run() -> anyhow::Result<()> {
-    let case = Case::new()?;
+    let case = case()?;
     let plan = sandbox::Plan {
         messages: 200,
         seed: 3,

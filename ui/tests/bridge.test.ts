@@ -99,6 +99,20 @@ describe('runAction', () => {
     expect(await answer).toBe('found')
   })
 
+  it('has a task forgotten whose event came after its answer', async () => {
+    const answer = runAction('get-log', {}, { title: 'T', quiet: true })
+    await submitted()
+    host.status.result = { output: 'found', error: '', exit_code: 0 }
+    await vi.advanceTimersByTimeAsync(15_000)
+    await answer
+    await vi.advanceTimersByTimeAsync(5_000)
+    const before = forgotten().length
+    await vi.advanceTimersByTimeAsync(30_000)
+    expect(before).toBe(1)
+    expect(forgotten()).toHaveLength(2)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
   it('tells a lost connection from an expired session', async () => {
     host.status.post = 0
     expect(await failure(runAction('get-log', {}, { title: 'T' }))).toMatchObject({ kind: 'offline' })

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { expect, it } from 'vitest'
-import { formatBytes, formatDuration, formatNumber, formatRelative } from '../src/model/format.ts'
+import { formatBytes, formatDuration, formatMoment, formatNumber, formatRelative } from '../src/model/format.ts'
 
 const plain = (text: string) => text.replace(/\s/g, ' ')
 
@@ -17,6 +17,13 @@ it('writes durations with two units at most', () => {
   expect(plain(formatDuration(185, 'en'))).toBe('3 min 5 sec')
   expect(plain(formatDuration(120, 'en'))).toBe('2 min')
   expect(plain(formatDuration(7_830, 'en'))).toBe('2 hr 10 min')
+})
+
+it('leaves the year out of a moment of this year', () => {
+  const now = Date.UTC(2026, 10, 23) / 1000
+  expect(formatMoment(now - 86_400, now, 'en')).not.toContain('2026')
+  expect(formatMoment(now - 400 * 86_400, now, 'en')).toContain('2025')
+  expect(formatMoment(now - 86_400, now, 'de')).toMatch(/^2[12]\. Nov/)
 })
 
 it('writes numbers and distances in time', () => {

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { compileMessages, loadLocale } from '../build/locales.ts'
+import type { Task } from '../src/api/types.ts'
+import { failureOf } from '../src/model/tasks.ts'
 
 type Tree = { [key: string]: string | Tree }
 const folder = fileURLToPath(new URL('../src/i18n', import.meta.url))
@@ -57,6 +59,23 @@ it('knows a word for every refusal that the form or the import makes', () => {
   const keys = [...sources.matchAll(/(?:error: |refuse\('\w+', |return )'(\w+_(?:required|invalid|with_\w+|too_\w+|duplicate|exists))'/g)].map((match) => match[1]!)
   expect(keys.length).toBeGreaterThan(10)
   expect(keys.filter((key) => !english.has(`error.${key}`))).toEqual([])
+})
+
+it('knows a word for every refusal of the module', () => {
+  const text = (name: string) => readFileSync(fileURLToPath(new URL(`../../${name}`, import.meta.url)), 'utf8')
+  const keys = [...text('src/error.rs').matchAll(/^ +[A-Z]\w+ = "(\w+)", \d+;$/gm), ...text('actions/common/import.rs').matchAll(/refused\("[^"]+", "(\w+)"\)/g)].map((match) => match[1]!)
+  expect(keys.length).toBeGreaterThan(15)
+  expect(keys.filter((key) => !english.has(`error.${key}`))).toEqual([])
+})
+
+it('knows a reason for every exit code of a run', () => {
+  const exits = readFileSync(fileURLToPath(new URL('../../src/sync/exit.rs', import.meta.url)), 'utf8')
+  const codes = [...exits.matchAll(/Self::\w+ => (\d+),/g)].map((match) => Number(match[1]))
+  expect(codes.length).toBeGreaterThan(15)
+  const failures = codes.map((code) => failureOf({ last_sync_exit_code: code, last_sync_error: null } as Task))
+  expect(failures.filter((key) => !english.has(`error.${key}`))).toEqual([])
+  // 0 is no failure, 1 has no reason of its own, 143 was wanted.
+  expect(codes.filter((_code, at) => failures[at] === 'run_failed')).toEqual([0, 1, 143])
 })
 
 it('compiles every message of every language', () => {

@@ -54,6 +54,13 @@ john,j@x,pw,IMAP.x,143,
     const tasks = [{ localuser: 'john', remoteusername: 'j@x', remotehostname: 'imap.x' } as Task]
     expect(read(`${HEADER}\njohn,j@x,pw,imap.x,993,ssl`, { ...known, tasks })[0]!.warnings).toEqual(['row_exists'])
   })
+  it('asks for no password where the module has one', () => {
+    const tasks = [{ localuser: 'john', remoteusername: 'j@x', remotehostname: 'imap.x', remoteport: '993' } as Task]
+    const [known_, moved] = read(`${HEADER}\njohn,j@x,,imap.x,993,ssl\nmary,j@x,,imap.x,993,ssl`, { ...known, tasks })
+    expect(known_!.errors).toEqual([])
+    expect(moved!.errors.map((error) => error.error)).toEqual(['remotepassword_required'])
+    expect(read(`${HEADER}\njohn,j@x,,imap.x,143,tls`, { ...known, tasks })[0]!.errors.map((error) => error.error)).toEqual(['password_required'])
+  })
   it('reads optional columns', () => {
     const [row] = read(`${HEADER},cron,delete_remote,delete_remote_older,folders\njohn,j@x,pw,imap.x,993,ssl,5m,yes,30,`)
     expect(row!.errors).toEqual([])

@@ -21,6 +21,10 @@ pub enum Step {
     Present = 2,
     /// Refused or unreadable; tried again by the next run.
     Failed = 3,
+    /// The local server took it and did not say where; it counts as delivered once it is found there.
+    Accepted = 4,
+    /// Deleted on the remote side after its delivery. Its local copy is not to be taken for another message's.
+    Gone = 5,
 }
 
 /// A message that this task knows.
@@ -58,6 +62,19 @@ impl State {
         self.record(id, entries, Step::Failed)
     }
 
+    /// Records messages of which nothing could be read. What an earlier run may have delivered stays in question.
+    pub fn withhold(&mut self, id: i64, uids: impl Iterator<Item = u32>) -> Result<()> {
+        self.transaction(|db| {
+            let mut statement = db.prepare_cached(
+                "INSERT OR IGNORE INTO message (folder, uid, key, flags, date, step) VALUES (?1, ?2, x'', '', 0, ?3)",
+            )?;
+            for uid in uids {
+                statement.execute(params![id, uid, Step::Failed as i64])?;
+            }
+            Ok(())
+        })
+    }
+
     fn record(&mut self, id: i64, entries: &[Entry], step: Step) -> Result<()> {
         self.transaction(|db| {
             let mut statement = db.prepare_cached(
@@ -87,13 +104,14 @@ impl State {
                 "UPDATE message INDEXED BY message_local SET step = 3, local_uid = NULL WHERE folder = ?1 AND local_uid = ?2 AND uid <> ?3",
             )?;
             let mut statement = db.prepare_cached(
-                "UPDATE message SET local_uid = ?3, step = 1, sieve = ?4, seen = ?5 WHERE folder = ?1 AND uid = ?2",
+                "UPDATE message SET local_uid = ?3, step = ?6, sieve = ?4, seen = ?5 WHERE folder = ?1 AND uid = ?2",
             )?;
             for &(uid, local) in uids {
                 if local.is_some() {
                     conflict.execute(params![id, local, uid])?;
                 }
-                statement.execute(params![id, uid, local, sieve as i64, seen as i64])?;
+                let step = local.map_or(Step::Accepted, |_| Step::Delivered);
+                statement.execute(params![id, uid, local, sieve as i64, seen as i64, step as i64])?;
             }
             Ok(())
         })
@@ -133,8 +151,9 @@ impl State {
     /// Fills in local UIDs that the server did not tell at delivery.
     pub fn locate(&mut self, id: i64, located: &[(u32, u32)]) -> Result<()> {
         self.transaction(|db| {
-            let mut statement =
-                db.prepare_cached("UPDATE message SET local_uid = ?3 WHERE folder = ?1 AND uid = ?2")?;
+            let mut statement = db.prepare_cached(
+                "UPDATE message SET local_uid = ?3, step = iif(step = 4, 1, step) WHERE folder = ?1 AND uid = ?2",
+            )?;
             for (uid, local) in located {
                 statement.execute(params![id, uid, local])?;
             }
@@ -145,7 +164,7 @@ impl State {
     /// Delivered messages whose local UID is unknown, by key.
     pub fn unlocated(&self, id: i64) -> Result<HashMap<Key, Vec<u32>>> {
         let mut statement = self.db.prepare_cached(
-            "SELECT key, uid FROM message WHERE folder = ?1 AND step = 1 AND local_uid IS NULL ORDER BY uid DESC",
+            "SELECT key, uid FROM message WHERE folder = ?1 AND step IN (4, 5) AND local_uid IS NULL ORDER BY uid DESC",
         )?;
         let rows = statement.query_map([id], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?)))?;
         let mut found: HashMap<Key, Vec<u32>> = HashMap::new();
@@ -161,7 +180,7 @@ impl State {
     /// What is known of the messages among `uids`.
     pub fn rows(&self, id: i64, uids: impl Iterator<Item = u32>) -> Result<Vec<Row>> {
         let mut statement = self.db.prepare_cached(
-            "SELECT local_uid, flags FROM message WHERE folder = ?1 AND uid = ?2 AND step IN (1, 2)",
+            "SELECT local_uid, flags FROM message WHERE folder = ?1 AND uid = ?2 AND step IN (1, 2, 4)",
         )?;
         let mut rows = vec![];
         for uid in uids {
@@ -213,11 +232,46 @@ impl State {
         })
     }
 
-    /// How many messages are known.
+    /// Like [`State::forget`], for copies that stay: they are known as messages that only the local side has, so that
+    /// one that comes back is not copied again.
+    pub fn estrange(&mut self, id: i64, uids: &UidSet) -> Result<()> {
+        self.transaction(|db| {
+            let mut keep = db.prepare_cached(
+                "INSERT OR IGNORE INTO stranger
+                 SELECT folder, local_uid, key, 0 FROM message
+                 WHERE folder = ?1 AND uid = ?2 AND step IN (1, 2) AND local_uid IS NOT NULL",
+            )?;
+            for uid in uids.iter() {
+                keep.execute(params![id, uid])?;
+            }
+            Ok(())
+        })?;
+        self.forget(id, uids)
+    }
+
+    /// Records messages that were deleted on the remote side because they are delivered.
+    pub fn bury(&mut self, id: i64, uids: &UidSet) -> Result<()> {
+        self.transaction(|db| {
+            let mut statement =
+                db.prepare_cached("UPDATE message SET step = ?3 WHERE folder = ?1 AND uid = ?2")?;
+            for uid in uids.iter() {
+                statement.execute(params![id, uid, Step::Gone as i64])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Forgets deleted messages whose local copies lie below `local_next`, where nothing is looked for any more.
+    pub fn forget_buried(&self, id: i64, local_next: u32) -> Result<()> {
+        let sql = "DELETE FROM message WHERE folder = ?1 AND step = 5 AND local_uid < ?2";
+        self.db.execute(sql, params![id, local_next]).map(|_| ())
+    }
+
+    /// How many messages are known that the remote side may still have.
     pub fn count(&self, id: i64) -> Result<u64> {
         let mut statement = self
             .db
-            .prepare_cached("SELECT count(*) FROM message WHERE folder = ?1")?;
+            .prepare_cached("SELECT count(*) FROM message WHERE folder = ?1 AND step <> 5")?;
         statement.query_row([id], |row| row.get(0)).map(number)
     }
 

@@ -125,11 +125,29 @@ fn what_was_replaced_is_remembered_until_a_run_ended_with_it() {
         "7 was there when it was replaced"
     );
     assert_eq!(
-        state.strangers(id).unwrap()[&key],
-        [8, 7],
+        state.strangers(id).unwrap(),
+        [(key, 7), (key, 8)],
         "both count as present"
     );
     state.keep_folder(&Mailbox::from_name("Old")).unwrap();
     assert!(state.keeps_folder(&Mailbox::from_name("Old")).unwrap());
     assert!(!state.keeps_folder(&Mailbox::from_name("New")).unwrap());
+}
+
+#[test]
+fn what_the_server_took_without_saying_where_is_not_deletable_until_found() {
+    let (_folder, mut state, id) = state();
+    state.plan(id, &[entry(1, "a"), entry(2, "b")]).unwrap();
+    state
+        .confirm(id, &[(1, None), (2, Some(4))], Chore::None, Chore::None)
+        .unwrap();
+    assert_eq!(
+        state.done_uids(id).unwrap().to_string(),
+        "1:2",
+        "neither is copied again"
+    );
+    assert_eq!(state.deletable(id, None).unwrap().to_string(), "2");
+    assert_eq!(state.unlocated(id).unwrap().len(), 1);
+    state.locate(id, &[(1, 3)]).unwrap();
+    assert_eq!(state.deletable(id, None).unwrap().to_string(), "1:2");
 }

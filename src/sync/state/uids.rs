@@ -10,7 +10,7 @@ impl State {
     /// Remote UIDs that need nothing more: delivered or present.
     pub fn done_uids(&self, id: i64) -> Result<UidSet> {
         self.uids(
-            "SELECT uid FROM message WHERE folder = ?1 AND step IN (1, 2) ORDER BY uid",
+            "SELECT uid FROM message WHERE folder = ?1 AND step IN (1, 2, 4) ORDER BY uid",
             id,
         )
     }

@@ -106,6 +106,14 @@ async function onTask(owner, id, { status, progress }) {
   if (status === 'validation-failed') $emit(event('validation-failed'), result.output, context)
 }
 
+/** What is told of one task is handled in turn: a clock that tests turn must not let it overtake itself. */
+const queues = new Map()
+function inOrder(id, handle) {
+  const turn = (queues.get(id) ?? Promise.resolve()).then(handle)
+  queues.set(id, turn)
+  void turn.finally(() => queues.get(id) === turn && queues.delete(id))
+}
+
 let socket
 function connect() {
   socket = new WebSocket(`${base.replace(/^http/, 'ws')}/ws`)
@@ -116,7 +124,7 @@ function connect() {
   socket.addEventListener('message', ({ data }) => {
     const { name, type, payload } = JSON.parse(data)
     const parts = /^progress\/(cluster|(?:node|module)\/[^/]+)\/task\/([^/]+)$/.exec(name ?? '')
-    if (type === 'task' && parts) void onTask(parts[1], parts[2], payload)
+    if (type === 'task' && parts) inOrder(parts[2], () => onTask(parts[1], parts[2], payload))
   })
   socket.addEventListener('close', () => setTimeout(connect, 1000))
   return opened

@@ -84,6 +84,12 @@ export class SandboxNode extends Platform {
     if (code !== 0) throw new Error(errors)
   }
 
+  /** Puts generated mail into a mailbox. */
+  async deliver(side, user, messages, seed) {
+    const { code, errors } = await this.verb(['deliver', side, user, '--messages', String(messages), '--seed', String(seed)])
+    if (code !== 0) throw new Error(errors)
+  }
+
   async mailbox(side, user) {
     return JSON.parse((await this.verb(['mailbox', side, user])).output)
   }

@@ -6,8 +6,10 @@ import { createServer } from 'node:http'
 import { readFile } from 'node:fs/promises'
 import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { WebSocketServer } from 'ws'
 import { SandboxNode } from './sandbox.mjs'
+import { fill } from './showcase.mjs'
 import { StandIn } from './stand-in.mjs'
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
@@ -50,25 +52,45 @@ export async function serve(platform, port = 0) {
   server.on('upgrade', (request, socket, head) => {
     sockets.handleUpgrade(request, socket, head, (client) => platform.join(client))
   })
-  await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve))
+  await new Promise((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve))
   const { port: actual } = server.address()
   return {
     url: `http://127.0.0.1:${actual}${ROOT}/`,
     async close() {
+      // First nobody new may come in: an open page calls again as soon as it is cut off.
+      const closed = new Promise((resolve) => server.close(resolve))
+      server.closeAllConnections()
       for (const client of sockets.clients) client.terminate()
       await platform.close()
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
+      await closed
     },
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const argument = (name) => process.argv[process.argv.indexOf(`--${name}`) + 1]
-  const has = (name) => process.argv.includes(`--${name}`)
-  const platform = has('sandbox') ? await SandboxNode.start() : new StandIn({ tasks: has('tasks') ? Number(argument('tasks')) : 60 })
-  const host = await serve(platform, has('port') ? Number(argument('port')) : 8080)
-  process.on('SIGINT', () => void host.close())
-  process.on('SIGTERM', () => void host.close())
-  console.log(`The page is at ${host.url}`)
+/** For people: `--sandbox` for the real actions, `--tasks N` for a stand-in with so many tasks, `--port N`. */
+async function main() {
+  const { values } = parseArgs({ options: { sandbox: { type: 'boolean' }, tasks: { type: 'string', default: '60' }, port: { type: 'string', default: '8080' } } })
+  const platform = values.sandbox ? await SandboxNode.start() : new StandIn({ tasks: Number(values.tasks) })
+  let host
+  let shut = () => {}
+  const stop = async (code) => {
+    await (host ?? platform).close()
+    await shut()
+    process.exit(code)
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => void stop(0))
+  try {
+    host = await serve(platform, Number(values.port))
+    if (values.sandbox) {
+      console.log('Creating tasks, and running some of them')
+      shut = await fill(platform)
+    }
+    console.log(`The page is at ${host.url}`)
+    console.log('Press Control-C to stop it.')
+  } catch (error) {
+    console.error(error.code === 'EADDRINUSE' ? `Port ${values.port} is taken: choose another one with --port` : error.message)
+    await stop(1)
+  }
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main()

@@ -233,7 +233,7 @@ export class StandIn extends Platform {
       try {
         this.check(row)
         if (result === 'created' || result === 'updated') {
-          this['create-task']({ task_id, cron: '', exclude: '', foldersynchronization: 'all', delete_local: false, delete_remote: false, delete_remote_older: 0, sieve_enabled: false, ...row, start: false })
+          this['create-task']({ task_id, cron: '', exclude: '', foldersynchronization: 'all', delete_local: false, delete_remote: false, delete_remote_older: 0, sieve_enabled: false, ...row, start: row.start ?? true })
         }
       } catch (error) {
         result = 'refused'

@@ -40,11 +40,11 @@ export const listFolders = (title: string, task: Json.TaskRef | Json.TaskInput) 
 export const getProgress = (title: string, tasks?: Json.TaskRef[]) =>
   ask<{ tasks: Json.Progress[] }>('get-progress', title, tasks ? refs(tasks) : {}, { timeout: 30_000 })
 
-export const startTasks = (title: string, tasks: Json.TaskRef[]) => act<Bulk>('start-task', title, refs(tasks))
+export const startTasks = (title: string, tasks: Json.TaskRef[]) => act<Bulk>('start-task', title, refs(tasks), { timeout: 10 * MINUTES })
 
-export const stopTasks = (title: string, tasks: Json.TaskRef[]) => act<Bulk>('stop-task', title, refs(tasks))
+export const stopTasks = (title: string, tasks: Json.TaskRef[]) => act<Bulk>('stop-task', title, refs(tasks), { timeout: 10 * MINUTES })
 
-export const deleteTasks = (title: string, tasks: Json.TaskRef[]) => act<Bulk>('delete-task', title, refs(tasks))
+export const deleteTasks = (title: string, tasks: Json.TaskRef[]) => act<Bulk>('delete-task', title, refs(tasks), { timeout: 10 * MINUTES })
 
 export const updateTasks = (
   title: string,

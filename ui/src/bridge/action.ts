@@ -45,6 +45,8 @@ interface TaskResult {
 
 /** The parent stores a task right after its events; only then can it be made to forget it. */
 const FORGET_AFTER = 500
+/** After an answer that was asked for, its event may still arrive. */
+const FORGET_LATE = 20_000
 /** An event lost with the connection is made up for by asking. */
 const ASK_EVERY = 15_000
 const WAIT_AT_MOST = 120_000
@@ -81,6 +83,7 @@ export async function runAction<T>(action: string, data: unknown, options: RunOp
   const bus = core().$root
   let taskId = ''
   let settled = false
+  let asked = false
 
   const forget = () => {
     if (options.quiet && taskId) bus.$emit('deleteNotificationForApp', taskId)
@@ -93,11 +96,15 @@ export async function runAction<T>(action: string, data: unknown, options: RunOp
       stop()
       finish()
       if (!stored) return
+      forgetIn(FORGET_AFTER)
+      if (asked) forgetIn(FORGET_LATE)
+    }
+    const forgetIn = (delay: number) => {
       const now = onLeave(() => {
         clearTimeout(timer)
         forget()
       })
-      const timer = setTimeout(now, FORGET_AFTER)
+      const timer = setTimeout(now, delay)
     }
     const fail = (failure: ActionFailure, stored = true) => settle(() => reject(failure), stored)
     const finished = (result: TaskResult) => {
@@ -126,6 +133,7 @@ export async function runAction<T>(action: string, data: unknown, options: RunOp
       const response = await request(`${owner}/task/${taskId}/status`).catch(() => null)
       if (!response?.ok) return
       const { data } = (await response.json()) as { data: TaskResult }
+      asked = !settled
       finished(data)
     }
     const left = onLeave(() => fail(new ActionFailure('left'), false))

@@ -31,16 +31,25 @@ export async function loadTasks(): Promise<void> {
   progress.value = new Map()
 }
 
-const active = (key: string) => isActive((progress.value.get(key)?.state ?? 'idle') as never)
+/** Until when runs that were just started may still be on their way, in milliseconds; 0 for none. */
+const awaited = ref(0)
+const ON_THEIR_WAY = 5_000
+
+/** To be told after a start: a run takes a moment to begin, and a short one is over before anybody looks. */
+export function expectRuns(): void {
+  awaited.value = Date.now() + ON_THEIR_WAY
+}
 
 async function poll(visible: TaskRef[] | undefined): Promise<void> {
   const answer = await getProgress(t('action.get-progress'), visible)
-  const wasActive = new Set([...progress.value.keys()].filter(active))
+  const wasActive = entries.value.filter((entry) => isActive(entry.state)).map((entry) => entry.key)
   const next = visible ? new Map(progress.value) : new Map<string, Progress>()
   for (const entry of answer.tasks) next.set(keyOf(entry), entry)
   progress.value = next
-  const ended = [...wasActive].some((key) => !active(key))
-  if (ended) await loadTasks()
+  const late = awaited.value > 0 && Date.now() > awaited.value
+  if (late) awaited.value = 0
+  const ended = wasActive.some((key) => next.get(key)?.state === 'idle')
+  if (ended || late) await loadTasks()
 }
 
 /**
@@ -53,6 +62,7 @@ export function useProgress(visible: () => TaskRef[]): void {
   let lastFull = 0
 
   const moving = () => {
+    if (awaited.value > 0) return true
     const shown = new Set(visible().map(keyOf))
     return entries.value.some((entry) => isActive(entry.state) && shown.has(entry.key))
   }

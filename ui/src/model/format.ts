@@ -26,6 +26,13 @@ export function formatDateTime(seconds: number, locale: string): string {
   return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' }).format(seconds * 1000)
 }
 
+/** A moment in a table: the year only where it is another one than now. */
+export function formatMoment(seconds: number, now: number, locale: string): string {
+  const moment = new Date(seconds * 1000)
+  const year = moment.getFullYear() === new Date(now * 1000).getFullYear() ? undefined : 'numeric'
+  return new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year, hour: 'numeric', minute: '2-digit' }).format(moment)
+}
+
 /** `12 s`, `3 min 5 s`, `2 h 10 min`. */
 export function formatDuration(seconds: number, locale: string): string {
   const rounded = Math.max(0, Math.round(seconds))

@@ -23,6 +23,8 @@ export const COLUMNS = [
 export type Column = (typeof COLUMNS)[number]
 
 const REQUIRED: Column[] = ['localuser', 'remoteusername', 'remotepassword', 'remotehostname', 'remoteport', 'security']
+/** What a row may say besides. */
+export const OPTIONAL: Column[] = COLUMNS.filter((column) => !REQUIRED.includes(column))
 const BOOLEANS: Column[] = ['delete_local', 'delete_remote', 'sieve_enabled']
 
 /** Headings met in the wild, reduced to letters. */
@@ -110,7 +112,7 @@ function dataOf(form: TaskForm, present: Set<Column>): ImportRow {
   return data
 }
 
-function checkRow(row: Row, mapping: Mapping, form: TaskForm): ParameterError[] {
+function checkRow(row: Row, mapping: Mapping, form: TaskForm, original: Task | null): ParameterError[] {
   const errors: ParameterError[] = []
   const wanted = Math.max(...REQUIRED.map((column) => mapping.indexOf(column))) + 1
   if (row.cells.length < wanted) return [{ parameter: '', error: 'row_too_short' }]
@@ -119,7 +121,7 @@ function checkRow(row: Row, mapping: Mapping, form: TaskForm): ParameterError[] 
   if (!['all', 'inbox', 'exclusion'].includes(form.foldersynchronization)) {
     errors.push({ parameter: 'foldersynchronization', error: 'foldersynchronization_invalid' })
   }
-  return [...errors, ...checkTask(form, { original: null })]
+  return [...errors, ...checkTask(form, { original })]
 }
 
 const identity = (task: { localuser: string; remoteusername: string; remotehostname: string }) =>
@@ -133,11 +135,11 @@ export function readCandidates(
   known: { mailboxes: Mailbox[]; tasks: Task[] },
 ): Candidate[] {
   const users = new Set(known.mailboxes.map((mailbox) => mailbox.value))
-  const existing = new Set(known.tasks.map(identity))
+  const existing = new Map(known.tasks.map((task) => [identity(task), task]))
   const seen = new Map<string, number>()
   return table.rows.slice(header ? 1 : 0).map((source, at) => {
     const { form, present } = readForm(source.cells, mapping)
-    const errors = checkRow(source, mapping, form)
+    const errors = checkRow(source, mapping, form, existing.get(identity(form)) ?? null)
     const warnings: string[] = []
     const twin = seen.get(identity(form))
     if (twin !== undefined) errors.push({ parameter: '', error: 'row_duplicate' })

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A door before a mail server: it can be slow, lead to another server, or be shut.
+import { connect, createServer } from 'node:net'
+
+export class Gate {
+  /** Opens a door to `{ host, port }` on a free port. */
+  static async open(target) {
+    const gate = new Gate()
+    gate.target = target
+    /** Octets that a connection may bring in a second; 0 for no limit. */
+    gate.pace = 0
+    gate.host = '127.0.0.1'
+    gate.sockets = new Set()
+    gate.server = createServer((client) => gate.#join(client))
+    await new Promise((resolve) => gate.server.listen(0, gate.host, resolve))
+    gate.port = gate.server.address().port
+    return gate
+  }
+
+  #join(client) {
+    const server = connect(this.target)
+    for (const [from, to] of [[client, server], [server, client]]) {
+      this.sockets.add(from)
+      from.on('error', () => to.destroy())
+      from.on('close', () => {
+        this.sockets.delete(from)
+        to.end()
+      })
+    }
+    client.pipe(server)
+    server.on('data', (chunk) => {
+      client.write(chunk)
+      if (this.pace === 0) return
+      server.pause()
+      setTimeout(() => server.resume(), (chunk.length / this.pace) * 1000)
+    })
+  }
+
+  /** Refuses whoever comes, and cuts those who are there. */
+  async shut() {
+    for (const socket of this.sockets) socket.destroy()
+    await new Promise((resolve) => this.server.close(resolve))
+  }
+}
