@@ -417,7 +417,7 @@ impl Appender {
             let here = loads.filter(|load| std::ptr::eq(load.place.as_ref(), place));
             here.flat_map(|load| &load.parcels)
         };
-        aftermath::at_rest(aftermath::PAUSE, async || {
+        aftermath::at_rest(aftermath::AFTER_LOSS, async || {
             // What is known to be delivered is not this message, however alike.
             compare::locate(&self.shared, place, session).await?;
             let unknown = compare::unknown_local(&self.shared, &place.pair, &place.folder, session).await?;
