@@ -481,10 +481,9 @@ fn complete(store: &Store, name: &TaskName, started: i64) -> crate::error::Resul
         return Ok(());
     };
     let path = store.path(name, "timestamp");
-    files::replace(store.folder(), &path, task.folders.as_str().as_bytes(), 0o644)?;
     let moment = std::time::UNIX_EPOCH + Duration::from_secs(u64::try_from(started).unwrap_or(0));
-    File::options().write(true).open(&path)?.set_modified(moment)?;
-    Ok(())
+    let mode = task.folders.as_str().as_bytes();
+    Ok(files::replace_dated(store.folder(), &path, mode, 0o644, moment)?)
 }
 
 /// Runs a future that is no run of a task: a check, a count.
