@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
 
 use ns8_imapsync::container::Container;
 use ns8_imapsync::control::candidate::{Candidate, Request};
@@ -110,21 +110,22 @@ pub fn import(context: &Context, mode: Mode, rows: Vec<Result<Row>>) -> Result<S
         .map(|(index, row)| (index + 1, planner.plan(mode, index + 1, row)))
         .collect();
     // A plan is carried out once; the cells hand it to whichever thread comes for it.
-    let cells: Vec<std::sync::Mutex<Option<(usize, Plan)>>> = plans
-        .into_iter()
-        .map(|plan| std::sync::Mutex::new(Some(plan)))
-        .collect();
-    let done = AtomicUsize::new(0);
+    let cells: Vec<Mutex<Option<(usize, Plan)>>> =
+        plans.into_iter().map(|plan| Mutex::new(Some(plan))).collect();
+    let done = Mutex::new(0);
     let results = parallel::map(&cells, |cell| {
         let plan = cell.lock().ok().and_then(|mut cell| cell.take());
         let outcome = plan.map(|(row, plan)| match plan {
             Plan::Done(outcome) => outcome,
             Plan::Import(planned) => carry_out(context, &container, mode, row, *planned),
         });
-        let before = done.fetch_add(1, Ordering::Relaxed);
-        let percent = |done: usize| u8::try_from(done * 100 / count.max(1)).unwrap_or(100);
-        if percent(before) != percent(before + 1) {
-            context.commands.progress(percent(before + 1));
+        // Told under the lock, or the smaller number of two threads could come last.
+        if let Ok(mut done) = done.lock() {
+            let percent = |done: usize| u8::try_from(done * 100 / count.max(1)).unwrap_or(100);
+            *done += 1;
+            if percent(*done - 1) != percent(*done) {
+                context.commands.progress(percent(*done));
+            }
         }
         outcome
     });
