@@ -15,6 +15,7 @@
 #   IMAGETAG        latest
 #   ARCH            this machine's        x86_64 or aarch64
 #   PROGRAM         built                 a static program to take instead of building one
+#   PAGE            built                 a folder with the web page to take instead of building it
 #   BINARY_BASE     Alpine                the image that the container's image starts from
 #   BINARY_INSTALL  with apk              installs imapsync and cronie there; empty for a base that has them
 
@@ -86,10 +87,16 @@ assemble_imageroot() {
         "$(find "$dir/actions" -mindepth 1 -maxdepth 1 -type d 2> /dev/null | wc -l) actions)"
 }
 
-# The web page, from the very packages that its lock file names.
+# Builds the web page, from the very packages that its lock file names, and prints its folder.
 build_page() {
+    if [ -n "${PAGE:-}" ]; then
+        [ -e "$PAGE/index.html" ] || die "PAGE=$PAGE holds no index.html"
+        echo "$PAGE"
+        return
+    fi
     need_node >&2
     (cd ui && npm install --no-save --no-audit --no-fund && npm run build) >&2
+    echo ui/dist
 }
 
 # What both images say about themselves.
@@ -100,13 +107,13 @@ describe=(
 
 # What add-module unpacks on a node. Prints the image's name.
 build_module_image() {
-    local image=$repobase/imapsync:$tag container
+    local image=$repobase/imapsync:$tag container page
     assemble_imageroot target/image/imageroot >&2
-    build_page
+    page=$(build_page)
     container=$(buildah from --platform "$platform" scratch)
     buildah add --quiet "$container" target/image/imageroot /imageroot > /dev/null
-    buildah add --quiet "$container" ui/dist /ui > /dev/null
-    buildah config --entrypoint / \
+    buildah add --quiet "$container" "$page" /ui > /dev/null
+    buildah config --entrypoint '["/"]' \
         --label org.nethserver.authorizations=mail@any:mailadm \
         --label org.nethserver.rootfull=0 \
         --label org.nethserver.min-core=3.3.0 \

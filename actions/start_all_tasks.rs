@@ -8,8 +8,6 @@ use ns8_imapsync::task::{Store, TaskName};
 use crate::common::context::Context;
 use crate::common::frame::Action;
 use crate::common::nothing::Nothing;
-use crate::common::parallel;
-use crate::common::selection::merged;
 
 /// Starts all tasks (contract section 3).
 pub struct StartAllTasks;
@@ -25,18 +23,15 @@ impl Action for StartAllTasks {
         if names.is_empty() {
             return Ok(());
         }
-        let container = Container::find()?;
-        let failed = parallel::map(&names, |name| match context.store.is_busy(name)? {
-            true => Ok(()),
-            false => container.start(name),
-        });
-        merged(failed.into_iter().filter_map(Result::err).collect()).map_or(Ok(()), Err)
+        // One call for all of them, however many there are; the runs themselves wait for each other.
+        Container::find()?.start_all(&names)
     }
 }
 
 fn startable(store: &Store) -> Result<Vec<TaskName>> {
-    let readable = |name: &TaskName| match store.load(name) {
-        Ok(task) => task.is_some(),
+    let readable = |name: &TaskName| match store.load(name).and_then(|task| Ok((task, store.is_busy(name)?)))
+    {
+        Ok((task, busy)) => task.is_some() && !busy,
         Err(error) => {
             journal::error(format_args!("{name} is not started: {error}"));
             false

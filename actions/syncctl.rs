@@ -2,17 +2,19 @@
 //! `syncctl`, the program of the container: start, stop, status, validation, list-informations, list-folders, verify.
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{ExitCode, Stdio};
 
 use clap::{ArgMatches, Args, Command, FromArgMatches as _, Subcommand};
 use ns8_imapsync::secret::{ROOM, SecretText, Zeroizing};
 use ns8_imapsync::sync::account::{Account, Failure};
+use ns8_imapsync::sync::assembly::Destination;
 use ns8_imapsync::sync::check::{self, Finding};
 use ns8_imapsync::sync::folders::Selection;
 use ns8_imapsync::sync::instance::{in_container, setting};
-use ns8_imapsync::sync::run::{self, Destination, Outcome, Settings};
-use ns8_imapsync::sync::{Engine, Exit, count, stop, verify};
+use ns8_imapsync::sync::run::{self, Outcome, Settings};
+use ns8_imapsync::sync::{Engine, assembly, bar, conclusion, count, driver, stop, verify};
 use ns8_imapsync::task::{
     Exclusions, FolderMode, Layout, LocalUser, Port, RemoteHost, Security, Store, TaskName, parse_password,
 };
@@ -29,13 +31,14 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Runs a task in the foreground until its end
+    /// Runs a task in the foreground until its end; several tasks, each in a process of its own
     Start {
-        /// Prints as JSON what the run would do, and does nothing
+        /// Prints as JSON what the run of one task would do, and does nothing
         #[arg(long)]
         dry_run: bool,
         /// The task, <localuser>_<task_id>
-        name: String,
+        #[arg(required = true)]
+        names: Vec<String>,
     },
     /// Stops a running task and waits until it is gone
     Stop {
@@ -89,8 +92,12 @@ pub fn run(matches: &ArgMatches) -> ExitCode {
         std::env::var_os("IMAPSYNC_DIR").map_or_else(|| PathBuf::from("/etc/imapsync"), PathBuf::from);
     let store = Store::new(Layout::in_container(&folder));
     let done = match arguments.verb {
-        Verb::Start { name, dry_run: true } => named(&name).and_then(|name| preview(&store, &name)),
-        Verb::Start { name, dry_run: false } => named(&name).and_then(|name| start(&store, &name)),
+        Verb::Start { names, dry_run } => match (names.as_slice(), dry_run) {
+            ([name], true) => named(name).and_then(|name| preview(&store, &name)),
+            ([name], false) => named(name).and_then(|name| start(&store, &name)),
+            (_, true) => Err(failed("a dry run is of one task")),
+            (names, false) => start_each(names),
+        },
         Verb::Verify { name, deep } => named(&name).and_then(|name| compare(&store, &name, deep)),
         Verb::Stop { name } => named(&name).and_then(|name| halt(&store, &name)),
         Verb::Status { name } => named(&name).and_then(|name| status(&store, &name)),
@@ -100,7 +107,7 @@ pub fn run(matches: &ArgMatches) -> ExitCode {
         Verb::Engine => engine(),
     };
     done.unwrap_or_else(|failure| {
-        tell(&format!("syncctl: {}", failure.message), true);
+        tell(&format!("syncctl: {}", failure.message), Stream::Errors);
         ExitCode::from(failure.exit.code())
     })
 }
@@ -108,15 +115,7 @@ pub fn run(matches: &ArgMatches) -> ExitCode {
 type Done = Result<ExitCode, Failure>;
 
 fn named(text: &str) -> Result<TaskName, Failure> {
-    TaskName::parse(text).map_err(|error| no_input(error.to_string()))
-}
-
-fn no_input(message: String) -> Failure {
-    Failure {
-        exit: Exit::NoInput,
-        key: Some(ns8_imapsync::error::Key::TaskNotFound),
-        message,
-    }
+    TaskName::parse(text).map_err(|error| assembly::missing(error.to_string()))
 }
 
 fn failed(error: impl std::fmt::Display) -> Failure {
@@ -133,26 +132,54 @@ fn destination() -> Option<Destination> {
 }
 
 fn start(store: &Store, name: &TaskName) -> Done {
-    if !store.path(name, "env").exists() {
-        return Err(no_input(format!("there is no task {name}")));
-    }
-    match run::run(
-        store,
-        name,
-        destination().as_ref(),
-        &Settings::of_instance(),
-        None,
-    )
-    .map_err(failed)?
-    {
-        Outcome::AlreadyRunning => {
-            tell(&format!("{name}: already running"), false);
-            Ok(ExitCode::SUCCESS)
-        }
+    known(store, name)?;
+    let settings = Settings::of_instance();
+    match run::run(store, name, destination().as_ref(), &settings, bar::watcher())? {
+        // Cron says this every few minutes of a long run: the journal need not hear it.
+        Outcome::AlreadyRunning => print(&format!("{name}: already running")),
         Outcome::Ended { exit, report } => {
-            tell(&run::summary(name, &report), false);
+            tell(&conclusion::summary(name, &report), Stream::Output);
             Ok(ExitCode::from(exit.code()))
         }
+    }
+}
+
+/// Starts many runs, each in a process of its own, and waits for their ends.
+fn start_each(names: &[String]) -> Done {
+    let program = std::env::current_exe().map_err(failed)?;
+    let mut runs = vec![];
+    let mut code = ExitCode::SUCCESS;
+    for name in names {
+        let run = std::process::Command::new(&program)
+            .arg0("syncctl")
+            .args(["start", "--", name])
+            .stdin(Stdio::null())
+            .process_group(0)
+            .spawn();
+        match run {
+            Ok(run) => runs.push(run),
+            Err(error) => {
+                tell(
+                    &format!("syncctl: {name} cannot be started: {error}"),
+                    Stream::Errors,
+                );
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    for mut run in runs {
+        if !run.wait().map_err(failed)?.success() {
+            code = ExitCode::FAILURE;
+        }
+    }
+    Ok(code)
+}
+
+/// Refuses a name that no task has.
+fn known(store: &Store, name: &TaskName) -> Result<(), Failure> {
+    match store.path(name, "env").exists() || store.is_busy(name).map_err(failed)? {
+        true => Ok(()),
+        false => Err(assembly::missing(format!("there is no task {name}"))),
     }
 }
 
@@ -162,20 +189,22 @@ fn preview(store: &Store, name: &TaskName) -> Done {
 
 /// Exit code 0 only when both sides agree.
 fn compare(store: &Store, name: &TaskName, deep: bool) -> Done {
-    let task = run::load(store, name)?;
-    let job = run::job(store, name, &task, destination().as_ref())?;
+    let task = assembly::load(store, name)?;
+    let job = assembly::job(store, name, &task, destination().as_ref())?;
     let verdict =
-        run::ask(verify::verify(&job.remote, &job.local, &job.selection, deep)).map_err(failed)??;
+        driver::ask(verify::verify(&job.remote, &job.local, &job.selection, deep)).map_err(failed)??;
     print_json(&verdict)?;
     Ok(ExitCode::from(u8::from(!verdict.agree)))
 }
 
 fn halt(store: &Store, name: &TaskName) -> Done {
+    known(store, name)?;
     stop::stop(store, name).map_err(failed)?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn status(store: &Store, name: &TaskName) -> Done {
+    known(store, name)?;
     let running = store.is_busy(name).map_err(failed)?;
     print(if running { "Running" } else { "Stopped" })
 }
@@ -195,29 +224,31 @@ fn validation(store: &Store, name: &str) -> Done {
         let user = LocalUser::parse(&local.user).map_err(failed)?;
         (
             remote,
-            run::local_server(store, destination().as_ref()).map(|server| Account::local(&user, server)),
+            assembly::local_server(store, destination().as_ref()).map(|server| Account::local(&user, server)),
         )
     } else {
         let name = named(name)?;
-        let task = run::load(store, &name)?;
-        let server = run::local_server(store, destination().as_ref());
+        let task = assembly::load(store, &name)?;
+        let server = assembly::local_server(store, destination().as_ref());
         (
             remote_of(store, &name)?,
             server.map(|server| Account::local(&task.local_user, server)),
         )
     };
-    let findings = run::ask(check::check(&remote, local.as_ref())).map_err(failed)?;
+    let findings = driver::ask(check::check(&remote, local.as_ref())).map_err(failed)?;
     print_json(&findings)
 }
 
 fn informations(store: &Store, name: &TaskName) -> Done {
-    let counted = run::load(store, name)
-        .and_then(|task| run::job(store, name, &task, destination().as_ref()))
-        .and_then(|job| run::ask(count::count(&job.remote, &job.local, &job.selection)).map_err(failed)?);
+    let counted = assembly::load(store, name)
+        .and_then(|task| assembly::job(store, name, &task, destination().as_ref()))
+        .and_then(|job| {
+            driver::ask(count::count(&job.remote, &job.local, &job.selection)).map_err(failed)?
+        });
     match counted {
         Ok(figures) => print_json(&figures),
         Err(failure) => {
-            tell(&format!("syncctl: {}", failure.message), true);
+            tell(&format!("syncctl: {}", failure.message), Stream::Errors);
             print_json(&json!({"status": false}))
         }
     }
@@ -230,7 +261,7 @@ fn list_folders(store: &Store, name: &str) -> Done {
             (candidate.remote.account()?, candidate.selection()?)
         } else {
             let name = named(name)?;
-            let task = run::load(store, &name)?;
+            let task = assembly::load(store, &name)?;
             let excluded = task.exclusions.matchers().map_err(failed)?;
             let gmail = task.remote_host.is_gmail();
             (
@@ -242,7 +273,7 @@ fn list_folders(store: &Store, name: &str) -> Done {
                 },
             )
         };
-        run::ask(count::list_folders(&remote, &selection)).map_err(failed)?
+        driver::ask(count::list_folders(&remote, &selection)).map_err(failed)?
     })();
     match listed {
         Ok(list) => print_json(&list),
@@ -254,7 +285,7 @@ fn list_folders(store: &Store, name: &str) -> Done {
 }
 
 fn remote_of(store: &Store, name: &TaskName) -> Result<Account, Failure> {
-    let task = run::load(store, name)?;
+    let task = assembly::load(store, name)?;
     let password = store.password(&task).map_err(failed)?;
     let password =
         password.ok_or_else(|| failed(format!("the password file {} is missing", name.file("pwd"))))?;
@@ -348,25 +379,28 @@ fn print_json(value: &impl serde::Serialize) -> Done {
     print(&serde_json::to_string(value).map_err(failed)?)
 }
 
-/// Says something to whoever watches: the terminal, else, in a container, its main process' output, which is what the
-/// journal gets.
-fn tell(text: &str, trouble: bool) {
-    let (watched, journal) = if trouble {
-        (std::io::stderr().is_terminal(), "/proc/1/fd/2")
-    } else {
-        (std::io::stdout().is_terminal(), "/proc/1/fd/1")
+#[derive(Clone, Copy)]
+enum Stream {
+    Output,
+    Errors,
+}
+
+/// Says something to whoever called and, where that is no terminal, to the output of the container's main process,
+/// which is the journal (contract section 5).
+fn tell(text: &str, stream: Stream) {
+    let (watched, journal) = match stream {
+        Stream::Output => (std::io::stdout().is_terminal(), "/proc/1/fd/1"),
+        Stream::Errors => (std::io::stderr().is_terminal(), "/proc/1/fd/2"),
     };
+    // Whoever has closed either does not want to know.
     if !watched
         && in_container()
         && let Ok(mut file) = std::fs::OpenOptions::new().append(true).open(journal)
-        && writeln!(file, "{text}").is_ok()
     {
-        return;
+        let _ = writeln!(file, "{text}");
     }
-    // Whoever closed our output does not want to know.
-    let _ = if trouble {
-        writeln!(std::io::stderr().lock(), "{text}")
-    } else {
-        writeln!(std::io::stdout().lock(), "{text}")
+    let _ = match stream {
+        Stream::Output => writeln!(std::io::stdout().lock(), "{text}"),
+        Stream::Errors => writeln!(std::io::stderr().lock(), "{text}"),
     };
 }

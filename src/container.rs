@@ -4,21 +4,21 @@
 //! Everything that logs in to a mail server happens in there, with the network view of the runs: the host
 //! asks `syncctl` by `podman exec`.
 
-use std::ffi::OsStr;
-use std::io::{Read, Write};
+mod child;
+
+use std::io::{Read as _, Seek as _};
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc;
-use std::thread;
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use self::child::{Input, communicate, last_words};
 use crate::agent::journal;
 use crate::error::{Error, Key, Refusal, Result};
-use crate::secret::{ROOM, Zeroizing};
+use crate::secret::ROOM;
 use crate::sync::check::Findings;
 use crate::task::{ExposeSecret as _, Port, SecretString, Task, TaskName};
 
@@ -33,8 +33,10 @@ const ANSWER: Duration = Duration::from_secs(120);
 /// Counting and comparing large mailboxes takes its time; nobody looks at a page for longer.
 const LONG_ANSWER: Duration = Duration::from_secs(900);
 
-/// What goes to a program's stdin; there are passwords in it.
-type Input = Zeroizing<Vec<u8>>;
+/// Podman puts a program into the container and comes back.
+const LAUNCH: Duration = Duration::from_secs(60);
+/// The unit bounds its start and its stop; both together, and some more.
+const UNIT_JOB: Duration = Duration::from_secs(400);
 
 /// Access to the container.
 #[derive(Debug, Clone)]
@@ -89,22 +91,41 @@ impl Container {
         Ok(parse(&output, "engine")?)
     }
 
-    /// Starts a run that outlives us; it inherits nothing of ours.
+    /// Starts a run that outlives us.
     ///
     /// # Errors
-    /// `service_not_running`.
+    /// `service_not_running`, or podman's reason.
     pub fn start(&self, name: &TaskName) -> Result<()> {
-        let status = self
-            .exec(&["-d"], &["start", name.as_str()])
+        self.start_all(std::slice::from_ref(name))
+    }
+
+    /// Starts runs that outlive us, however many; they inherit nothing of ours that anybody waits for.
+    ///
+    /// # Errors
+    /// `service_not_running`, or podman's reason.
+    pub fn start_all(&self, names: &[TaskName]) -> Result<()> {
+        let words: Vec<&str> = std::iter::once("start")
+            .chain(names.iter().map(TaskName::as_str))
+            .collect();
+        // A pipe that the run keeps open would have its reader wait for the run's end; a file has nobody wait.
+        let mut said = tempfile::tempfile().context("cannot make a temporary file")?;
+        let child = self
+            .exec(&["-d"], &words)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
+            .stderr(said.try_clone().context("cannot run podman")?)
+            .spawn()
             .context("cannot run podman")?;
-        match status.code() {
-            Some(0) => Ok(()),
-            Some(PODMAN_FAILED) => Err(not_running()),
-            _ => Err(anyhow!("podman could not start {name}: {status}").into()),
+        let mut output = communicate(child, None, LAUNCH).context("podman did not start the run")?;
+        if output.status.success() {
+            return Ok(());
+        }
+        said.rewind().context("cannot read what podman said")?;
+        said.read_to_end(&mut output.stderr)
+            .context("cannot read what podman said")?;
+        match output.status.code() {
+            Some(PODMAN_FAILED) => Err(not_running(&output)),
+            _ => Err(anyhow!("podman could not start the run: {}", last_words(&output)).into()),
         }
     }
 
@@ -154,8 +175,7 @@ impl Container {
             )
         })?;
         if output.status.code() == Some(PODMAN_FAILED) {
-            journal::warning(format_args!("podman: {}", last_words(&output)));
-            return Err(not_running());
+            return Err(not_running(&output));
         }
         Ok(output)
     }
@@ -172,53 +192,14 @@ impl Container {
     }
 }
 
-fn not_running() -> Error {
+fn not_running(output: &Output) -> Error {
+    journal::warning(format_args!("podman: {}", last_words(output)));
     Refusal::new(
         "(root)",
         Key::ServiceNotRunning,
         "the service of this instance is not running; configure the module, or look at the journal of imapsync.service",
     )
     .into()
-}
-
-/// Writes the input and reads both outputs, all at once, and never longer than `limit`.
-fn communicate(mut child: Child, input: Option<Input>, limit: Duration) -> anyhow::Result<Output> {
-    let stdin = child.stdin.take();
-    let mut stdout = child.stdout.take();
-    let mut stderr = child.stderr.take();
-    // A child that does not read its input says why on stderr.
-    let writer = thread::spawn(move || stdin.zip(input).map(|(mut pipe, input)| pipe.write_all(&input)));
-    let errors = thread::spawn(move || {
-        let mut text = Vec::new();
-        stderr
-            .as_mut()
-            .map(|pipe| pipe.read_to_end(&mut text))
-            .transpose()
-            .map(|_| text)
-    });
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let mut text = Vec::new();
-        let read = stdout
-            .as_mut()
-            .map(|pipe| pipe.read_to_end(&mut text))
-            .transpose();
-        sender.send(read.map(|_| text))
-    });
-    let Ok(read) = receiver.recv_timeout(limit) else {
-        child.kill()?;
-        child.wait()?;
-        return Err(anyhow!("it took longer than {} seconds", limit.as_secs()));
-    };
-    let status = child.wait()?;
-    let (Ok(_), Ok(errors)) = (writer.join(), errors.join()) else {
-        return Err(anyhow!("a thread of ours died"));
-    };
-    Ok(Output {
-        status,
-        stdout: read?,
-        stderr: errors?,
-    })
 }
 
 fn parse<T: DeserializeOwned>(output: &Output, word: &str) -> anyhow::Result<T> {
@@ -228,13 +209,6 @@ fn parse<T: DeserializeOwned>(output: &Output, word: &str) -> anyhow::Result<T> 
             last_words(output)
         )
     })
-}
-
-/// The last line of stderr, where programs say what went wrong.
-fn last_words(output: &Output) -> String {
-    let text = String::from_utf8_lossy(&output.stderr);
-    let line = text.lines().rev().find(|line| !line.trim().is_empty());
-    line.unwrap_or("no reason was given").trim().to_owned()
 }
 
 /// Settings to test before they are stored.
@@ -360,50 +334,20 @@ impl Service {
         self.call(&["daemon-reload"])
     }
 
-    fn call<S: AsRef<OsStr>>(&self, words: &[S]) -> Result<()> {
-        let output = Command::new(&self.systemctl)
+    fn call(&self, words: &[&str]) -> Result<()> {
+        let child = Command::new(&self.systemctl)
             .arg("--user")
             .args(words)
             .stdin(Stdio::null())
-            .output()
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .context("cannot run systemctl")?;
+        let output = communicate(child, None, UNIT_JOB)
+            .with_context(|| format!("systemctl --user {} did not end", words.join(" ")))?;
         match output.status.success() {
             true => Ok(()),
             false => Err(anyhow!("systemctl --user failed: {}", last_words(&output)).into()),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shell(script: &str) -> Child {
-        Command::new("sh")
-            .args(["-c", script])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
-    }
-
-    #[test]
-    fn large_texts_flow_both_ways_at_once() {
-        let input = vec![b'x'; 1_000_000];
-        let output = communicate(
-            shell("cat; echo why >&2"),
-            Some(Input::new(input.clone())),
-            ANSWER,
-        )
-        .unwrap();
-        assert_eq!(output.stdout.len(), input.len());
-        assert_eq!(last_words(&output), "why");
-    }
-
-    #[test]
-    fn a_program_that_never_ends_is_given_up() {
-        let error = communicate(shell("exec sleep 600"), None, Duration::from_millis(50)).unwrap_err();
-        assert!(error.to_string().contains("took longer"), "{error}");
     }
 }

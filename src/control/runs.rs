@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::anyhow;
 
 use crate::container::Container;
-use crate::error::Result;
+use crate::error::{Error, Key, Result};
 use crate::files;
 use crate::task::lock::TaskLock;
 use crate::task::{Store, TaskName};
@@ -86,8 +86,11 @@ pub fn take(store: &Store, name: &TaskName) -> Result<TaskLock> {
         if let Some(lock) = store.acquire(name, Duration::ZERO)? {
             return Ok(lock);
         }
-        // Whoever has it may be another action, which is over in no time.
-        Container::find()?.stop(name)?;
+        match Container::find()?.stop(name) {
+            // Without its container there is no run: another action has it, which is over in no time.
+            Err(Error::Refused(why)) if why.iter().any(|why| why.key == Key::ServiceNotRunning) => {}
+            ended => ended?,
+        }
         if let Some(lock) = store.acquire(name, ATTEMPT)? {
             return Ok(lock);
         }

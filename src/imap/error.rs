@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 
 use super::response::StatusLine;
+use super::tls::Certificate;
 
 /// A failure of one connection or one command.
 #[derive(Debug)]
@@ -13,8 +14,8 @@ pub enum Error {
     Unreachable(String),
     /// TLS could not be agreed on.
     Tls(String),
-    /// The certificate is neither trusted nor the one that was accepted before.
-    CertificateChanged(String),
+    /// The certificate is neither trusted nor the one that was accepted before; it is there to be judged.
+    CertificateChanged(String, Box<Certificate>),
     /// STARTTLS is asked for and the server does not offer it.
     StartTlsNotOffered(String),
     /// The server refused user name or password.
@@ -60,7 +61,7 @@ impl fmt::Display for Error {
         match self {
             Self::Unreachable(text)
             | Self::Tls(text)
-            | Self::CertificateChanged(text)
+            | Self::CertificateChanged(text, _)
             | Self::StartTlsNotOffered(text) => f.write_str(text),
             Self::Credentials(text) => write!(f, "the server refused the login: {text}"),
             Self::Refused(text) => write!(f, "the server turned the connection away: {text}"),

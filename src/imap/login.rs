@@ -11,6 +11,7 @@ use super::capability::Capabilities;
 use super::command::Command;
 use super::dial;
 use super::error::{Error, Result};
+use super::quirks;
 use super::response::{Code, Kind, Response, StatusLine, Untagged};
 use super::session::Session;
 use super::tls::{self, TlsInfo, Trust};
@@ -159,7 +160,15 @@ async fn protect(
     let host = dial::ascii_host(&endpoint.host)?;
     let protected = timeout(TLS_LIMIT, tls::connect(stream, &host, &endpoint.trust))
         .await
-        .map_err(|_| Error::Tls(format!("TLS with {host} was not answered in time")))??;
+        .map_err(|_| Error::Tls(format!("TLS with {host} was not answered in time")))?
+        .inspect_err(|error| {
+            if let Error::CertificateChanged(_, certificate) = error {
+                welcome.tls = Some(TlsInfo {
+                    version: String::new(),
+                    certificate: Some((**certificate).clone()),
+                });
+            }
+        })?;
     welcome.tls = Some(protected.info);
     Ok(protected.stream)
 }
@@ -218,13 +227,25 @@ async fn authenticate(session: &mut Session, credentials: &Credentials) -> Resul
     let mut learnt = None;
     let answer = match credentials {
         Credentials::Password { user, password } => {
-            if capabilities.has("AUTH=PLAIN") {
+            let may_login = !capabilities.has("LOGINDISABLED");
+            let plain = capabilities.has("AUTH=PLAIN");
+            let mut answer = None;
+            if plain {
                 let message = SecretString::from(format!("\0{user}\0{}", password.expose_secret()));
-                sasl(session, "PLAIN", &message, &mut learnt).await?
-            } else if capabilities.has("LOGINDISABLED") {
+                let said = sasl(session, "PLAIN", &[message], &mut learnt).await?;
+                // What is offered and not understood is no word about the password.
+                answer =
+                    Some(said).filter(|said| said.kind != Kind::Bad || said.is_temporary() || !may_login);
+            } else if !may_login && capabilities.has("AUTH=LOGIN") {
+                let messages = [SecretString::from(user.clone()), password.clone()];
+                answer = Some(sasl(session, "LOGIN", &messages, &mut learnt).await?);
+            } else if !may_login {
                 return Err(Error::Tls(
                     "the server takes passwords only over an encrypted connection".to_owned(),
                 ));
+            }
+            if let Some(answer) = answer {
+                answer
             } else {
                 let command = Command::new("LOGIN")
                     .string(user.as_bytes())
@@ -236,7 +257,7 @@ async fn authenticate(session: &mut Session, credentials: &Credentials) -> Resul
         }
         Credentials::Token { user, token } => {
             let message = format!("user={user}\x01auth=Bearer {}\x01\x01", token.expose_secret());
-            sasl(session, "XOAUTH2", &SecretString::from(message), &mut learnt).await?
+            sasl(session, "XOAUTH2", &[SecretString::from(message)], &mut learnt).await?
         }
     };
     if !answer.is_ok() {
@@ -259,30 +280,33 @@ fn note_capabilities(data: Untagged, learnt: &mut Option<Capabilities>) {
     }
 }
 
+/// Answers one challenge after the other with `messages`; what comes beyond them gets an empty answer.
 async fn sasl(
     session: &mut Session,
     mechanism: &str,
-    message: &SecretString,
+    messages: &[SecretString],
     learnt: &mut Option<Capabilities>,
 ) -> Result<StatusLine> {
-    let coded = SecretString::from(base64::engine::general_purpose::STANDARD.encode(message.expose_secret()));
-    let command = Command::new("AUTHENTICATE").text(mechanism);
-    // RFC 4959: the first message along with the command.
-    let initial = session.capabilities().has("SASL-IR");
-    let command = if initial {
-        command.text(coded.expose_secret())
-    } else {
-        command
+    let coded = |message: &SecretString| {
+        let coded = base64::engine::general_purpose::STANDARD.encode(message.expose_secret());
+        SecretString::from(coded)
     };
+    let mut messages = messages.iter().map(coded);
+    let mut command = Command::new("AUTHENTICATE").text(mechanism);
+    // RFC 4959: the first message along with the command. LOGIN's server speaks first.
+    if session.capabilities().has("SASL-IR")
+        && mechanism != "LOGIN"
+        && let Some(first) = messages.next()
+    {
+        command = command.text(first.expose_secret());
+    }
     let tag = session.send(command).await?;
-    let mut sent = initial;
     loop {
         match session.next().await? {
             Response::Continue(_) => {
-                // A second challenge carries an error of the mechanism; an empty answer gets its outcome.
-                let line = if sent { "" } else { coded.expose_secret() };
-                sent = true;
-                let line = SecretString::from(format!("{line}\r\n"));
+                // A challenge too many carries an error of the mechanism; an empty answer gets its outcome.
+                let line = messages.next().unwrap_or_default();
+                let line = SecretString::from(format!("{}\r\n", line.expose_secret()));
                 session.wire_mut().queue(line.expose_secret().as_bytes());
                 session.flush().await?;
             }
@@ -296,19 +320,18 @@ async fn sasl(
 /// Why a login was refused: RFC 5530 tells a wrong password from a server in trouble.
 fn refusal(answer: StatusLine) -> Error {
     let text = answer.to_string();
-    match &answer.code {
-        Some(Code::Other(code))
-            if ["UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "CONTACTADMIN"].contains(&code.as_str()) =>
-        {
-            Error::Refused(text)
-        }
-        Some(Code::Other(code)) if code == "PRIVACYREQUIRED" => Error::Tls(text),
-        _ if answer.kind == Kind::No && answer.is_throttled() => Error::Refused(text),
-        _ => Error::Credentials(text),
+    if answer.has_code("PRIVACYREQUIRED") {
+        Error::Tls(text)
+    } else if answer.kind == Kind::No && answer.is_temporary() || answer.is_throttled() {
+        Error::Refused(text)
+    } else {
+        Error::Credentials(text)
     }
 }
 
-/// ID and ENABLE, together in one round trip.
+/// ID and ENABLE, together in one round trip. UTF8=ACCEPT is not enabled: names travel as well in modified UTF-7, and
+/// messages with UTF-8 in their headers could not be appended without the same extension on the other side (RFC 6855,
+/// section 4).
 async fn finish_login(session: &mut Session, welcome: &mut Welcome) -> Result<()> {
     welcome.capabilities = session.capabilities().names().to_vec();
     let mut last = None;
@@ -320,7 +343,10 @@ async fn finish_login(session: &mut Session, welcome: &mut Welcome) -> Result<()
     if session.capabilities().has("ENABLE") && session.capabilities().has("CONDSTORE") {
         last = Some(session.send(Command::new("ENABLE").text("CONDSTORE")).await?);
     }
-    let Some(last) = last else { return Ok(()) };
+    let Some(last) = last else {
+        session.set_estimates_sizes(quirks::estimates_sizes(&welcome.greeting, None));
+        return Ok(());
+    };
     let mut server = None;
     session
         .finish(last, |data| {
@@ -333,6 +359,74 @@ async fn finish_login(session: &mut Session, welcome: &mut Welcome) -> Result<()
             }
         })
         .await?;
+    session.set_estimates_sizes(quirks::estimates_sizes(&welcome.greeting, server.as_deref()));
     welcome.server = server;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::script::converse;
+
+    fn log_in(capabilities: &str, script: &[(&str, &str)]) -> Result<()> {
+        let credentials = Credentials::Password {
+            user: "ann".to_owned(),
+            password: SecretString::from("s3cret"),
+        };
+        converse(capabilities, script, async |session| {
+            authenticate(session, &credentials).await
+        })
+    }
+
+    #[test]
+    fn sasl_plain_goes_along_or_waits_to_be_asked() {
+        let answer = "% OK [CAPABILITY IMAP4rev1] in";
+        log_in(
+            "AUTH=PLAIN SASL-IR",
+            &[("AUTHENTICATE PLAIN AGFubgBzM2NyZXQ=", answer)],
+        )
+        .unwrap();
+        log_in(
+            "AUTH=PLAIN",
+            &[
+                ("AUTHENTICATE PLAIN", "+ "),
+                ("AGFubgBzM2NyZXQ=", "A1 OK [CAPABILITY IMAP4rev1] in"),
+            ],
+        )
+        .unwrap();
+    }
+
+    #[test]
+    fn sasl_login_where_nothing_else_is_left() {
+        let script = [
+            ("AUTHENTICATE LOGIN", "+ VXNlcm5hbWU6"),
+            ("YW5u", "+ UGFzc3dvcmQ6"),
+            ("czNjcmV0", "A1 OK [CAPABILITY IMAP4rev1] in"),
+        ];
+        log_in("LOGINDISABLED AUTH=LOGIN", &script).unwrap();
+        assert!(matches!(log_in("LOGINDISABLED", &[]), Err(Error::Tls(_))));
+    }
+
+    #[test]
+    fn a_mechanism_that_is_not_understood_leaves_login() {
+        let script = [
+            ("AUTHENTICATE PLAIN AGFubgBzM2NyZXQ=", "% BAD unknown command"),
+            ("LOGIN \"ann\" \"s3cret\"", "% OK [CAPABILITY IMAP4rev1] in"),
+        ];
+        log_in("AUTH=PLAIN SASL-IR", &script).unwrap();
+    }
+
+    #[test]
+    fn a_refused_password_is_told_from_a_busy_server() {
+        let refused = |answer| log_in("IMAP4rev1", &[("LOGIN \"ann\" \"s3cret\"", answer)]);
+        assert!(matches!(
+            refused("% NO LOGIN failed."),
+            Err(Error::Credentials(_))
+        ));
+        let busy = "% NO [UNAVAILABLE] Temporary authentication failure.";
+        assert!(matches!(refused(busy), Err(Error::Refused(_))));
+        let busy = "% NO [ALERT] Too many simultaneous connections. (Failure)";
+        assert!(matches!(refused(busy), Err(Error::Refused(_))));
+    }
 }

@@ -3,9 +3,10 @@
 //!
 //! From the outside in:
 //! - [`login`]: connect, protect, authenticate; gives a [`Session`].
-//! - [`session`]: commands, several in flight, on a logged-in connection.
+//! - [`session`]: commands, several in flight, on a logged-in connection; [`mailboxes`] and [`messages`]: what they do.
 //! - [`command`], [`response`]: what goes out and what comes back, as types; [`scan`] reads the words.
 //! - [`wire`]: lines and literals; [`literal`] keeps large ones out of memory.
+//! - [`quirks`]: servers that go their own way.
 //! - [`dial`], [`tls`]: the way to the server.
 //! - [`mailbox`], [`utf7`], [`uidset`], [`flags`], [`date`], [`capability`]: the nouns.
 
@@ -18,8 +19,13 @@ pub mod flags;
 pub mod literal;
 pub mod login;
 pub mod mailbox;
+pub mod mailboxes;
+pub mod messages;
+pub mod quirks;
 pub mod response;
 pub mod scan;
+#[cfg(test)]
+mod script;
 pub mod session;
 pub mod tls;
 pub mod uidset;
@@ -34,7 +40,9 @@ pub use flags::Flags;
 pub use literal::Literal;
 pub use login::{Credentials, Encryption, Endpoint, Welcome, login};
 pub use mailbox::Mailbox;
+pub use mailboxes::Selected;
+pub use messages::Message;
 pub use response::{Code, Fetch, Kind, Listed, MailboxStatus, Namespace, Response, StatusLine, Untagged};
-pub use session::{Message, Selected, Session, Tag};
+pub use session::{Session, Tag};
 pub use tls::{Certificate, TlsInfo, Trust};
 pub use uidset::UidSet;

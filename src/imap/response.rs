@@ -9,6 +9,7 @@ use super::date::InternalDate;
 use super::flags::Flags;
 use super::literal::Literal;
 use super::mailbox::Mailbox;
+use super::quirks;
 use super::scan::{Raw, Scanner, Value};
 use super::uidset::UidSet;
 
@@ -114,21 +115,19 @@ impl StatusLine {
         matches!(&self.code, Some(Code::Other(code)) if code == name)
     }
 
-    /// Whether the mailbox is full (RFC 9208 and what servers said before it).
+    /// Whether the mailbox is full.
     pub fn is_over_quota(&self) -> bool {
-        let text = self.text.to_ascii_lowercase();
-        self.has_code("OVERQUOTA") || text.contains("quota exceeded") || text.contains("over quota")
+        quirks::is_over_quota(self)
     }
 
-    /// Whether the server asks to slow down or come back later.
+    /// Whether the server asks to slow down.
     pub fn is_throttled(&self) -> bool {
-        let text = self.text.to_ascii_lowercase();
-        ["THROTTLED", "UNAVAILABLE", "INUSE", "LIMIT"]
-            .iter()
-            .any(|code| self.has_code(code))
-            || text.contains("too many")
-            || text.contains("throttl")
-            || text.contains("bandwidth limit")
+        quirks::is_throttled(self)
+    }
+
+    /// Whether the server may do later what it refuses now.
+    pub fn is_temporary(&self) -> bool {
+        quirks::is_temporary(self)
     }
 
     fn parse(kind: Kind, rest: &[u8]) -> Self {
@@ -192,8 +191,8 @@ impl Code {
                     uids: UidSet::parse(uids.trim().as_bytes())?,
                 })
             }),
-            "UIDNEXT" => rest.trim().parse().ok().map(Self::UidNext),
-            "UIDVALIDITY" => rest.trim().parse().ok().map(Self::UidValidity),
+            "UIDNEXT" => rest.trim().parse().ok().filter(|&n| n > 0).map(Self::UidNext),
+            "UIDVALIDITY" => rest.trim().parse().ok().filter(|&n| n > 0).map(Self::UidValidity),
             "HIGHESTMODSEQ" => rest.trim().parse().ok().map(Self::HighestModseq),
             "PERMANENTFLAGS" => {
                 let flags = rest.trim_matches(|c| matches!(c, '(' | ')' | ' '));
@@ -247,6 +246,13 @@ pub struct MailboxStatus {
     pub highest_modseq: Option<u64>,
     /// Octets of all messages.
     pub size: Option<u64>,
+}
+
+impl MailboxStatus {
+    /// Whether it tells all that a mailbox must have.
+    pub fn is_valid(&self) -> bool {
+        self.messages.is_some() && self.uid_next.is_some() && self.uid_validity.is_some()
+    }
 }
 
 /// What FETCH tells of a message.
@@ -361,8 +367,9 @@ fn status(value: Value) -> Option<MailboxStatus> {
         };
         match name.to_ascii_uppercase().as_str() {
             "MESSAGES" => status.messages = value.number(),
-            "UIDNEXT" => status.uid_next = value.number(),
-            "UIDVALIDITY" => status.uid_validity = value.number(),
+            "UIDNEXT" => status.uid_next = value.number().filter(|&n| n > 0),
+            // Zero is no UIDVALIDITY (RFC 3501, section 9: nz-number).
+            "UIDVALIDITY" => status.uid_validity = value.number().filter(|&n| n > 0),
             "HIGHESTMODSEQ" => status.highest_modseq = value.number().filter(|&n| n > 0),
             "SIZE" => status.size = value.number(),
             _ => {}

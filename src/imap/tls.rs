@@ -46,7 +46,7 @@ pub struct Certificate {
 /// How a connection is protected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TlsInfo {
-    /// `TLSv1.3` or `TLSv1.2`.
+    /// `TLSv1.3` or `TLSv1.2`; empty when the certificate was refused.
     pub version: String,
     /// The server's certificate.
     pub certificate: Option<Certificate>,
@@ -76,10 +76,11 @@ pub async fn connect(stream: Box<dyn Stream>, host: &str, trust: &Trust) -> Resu
         let seen = verifier.seen();
         match (&seen, trust) {
             (Some(seen), Trust::Pinned(pin)) if !seen.trusted && &seen.sha256 != pin => {
-                Error::CertificateChanged(format!(
+                let text = format!(
                     "the certificate of {host} is not the accepted one: its fingerprint is {}, accepted is {pin}",
                     seen.sha256
-                ))
+                );
+                Error::CertificateChanged(text, Box::new(seen.clone()))
             }
             _ => Error::Tls(format!("TLS with {host} failed: {error}")),
         }

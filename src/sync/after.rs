@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use super::account::Side;
 use super::compare;
-use super::copy::{Lines, Place};
+use super::copy::Place;
 use super::exit::Exit;
 use super::job::Shared;
-use super::native::{Trouble, Troubled};
+use super::lines::Lines;
 use super::state::Chore;
+use super::trouble::{Trouble, Troubled};
 use crate::imap::{Command, Error, Mailbox, Response, Session, StatusLine, UidSet};
 
 /// Marks a message that goes through the filters. The command that marks a message and the one that filters it leave
@@ -22,10 +23,13 @@ const FILTERED: &str = "$NS8ImapsyncFiltered";
 /// Messages whose filtering is under way at once; their commands fit into one TLS record.
 const GROUP: usize = 50;
 
+/// What Pigeonhole says to a user who never wrote a script; the mail then stays where it is, as with any delivery.
+const NO_SCRIPTS: &str = "Sieve script storage not accessible";
+
 /// Does what is left to do in the inbox.
 pub async fn inbox(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubled<()> {
     if shared.job.sieve {
-        locate(shared, place, &mut lines.local).await?;
+        compare::locate(shared, place, &mut lines.local).await?;
         resume(shared, place, &mut lines.local).await?;
         filter(shared, place, &mut lines.local).await?;
     }
@@ -33,27 +37,12 @@ pub async fn inbox(shared: &Shared, place: &Place, lines: &mut Lines) -> Trouble
     if unseen.is_empty() {
         return Ok(());
     }
-    lines
-        .remote
-        .open(&place.pair.remote, true)
-        .await
-        .map_err(|error| Trouble::select(Side::Remote, error))?;
+    place.open_remote(&mut lines.remote, true).await?;
     let stored = lines.remote.store(&unseen, '+', "\\Seen").await;
     stored.map_err(|error| Trouble::change(Side::Remote, error))?;
     let uids: Vec<u32> = unseen.iter().collect();
     shared.state.borrow_mut().set_seen(place.folder.id, &uids)?;
     Ok(())
-}
-
-/// Finds messages whose UID the server did not tell.
-async fn locate(shared: &Shared, place: &Place, local: &mut Session) -> Troubled<()> {
-    let unlocated = shared.state.borrow().unlocated(place.folder.id)?;
-    if unlocated.is_empty() {
-        return Ok(());
-    }
-    let mut pair = place.pair.clone();
-    pair.destination = Some(crate::imap::MailboxStatus::default());
-    compare::learn_strangers(shared, &pair, &place.folder, local).await
 }
 
 /// Messages that a run which was cut off had begun to filter: those that are still there without the mark never got to
@@ -89,10 +78,7 @@ async fn resume(shared: &Shared, place: &Place, local: &mut Session) -> Troubled
 const SETTLE: Duration = Duration::from_secs(1);
 
 async fn untouched(place: &Place, local: &mut Session, set: &UidSet) -> Troubled<UidSet> {
-    local
-        .open(&place.pair.local, true)
-        .await
-        .map_err(|error| Trouble::select(Side::Local, error))?;
+    place.open_local(local, true).await?;
     let criteria = format!("UID {set} UNKEYWORD {FILTERED} UNDELETED");
     let found = local.search(&criteria).await;
     found.map_err(|error| Trouble::fetch(Side::Local, error))
@@ -113,10 +99,7 @@ async fn filter(shared: &Shared, place: &Place, local: &mut Session) -> Troubled
         return Ok(());
     }
     let before = next_uids(local).await?;
-    local
-        .open(&place.pair.local, true)
-        .await
-        .map_err(|error| Trouble::select(Side::Local, error))?;
+    place.open_local(local, true).await?;
     for group in wanted.chunks(GROUP) {
         let uids: Vec<u32> = group.iter().map(|&(uid, _)| uid).collect();
         {
@@ -130,6 +113,9 @@ async fn filter(shared: &Shared, place: &Place, local: &mut Session) -> Troubled
         shared.state.borrow_mut().set_sieve(id, &uids, Chore::Done)?;
         tidy(local, &group.iter().map(|&(_, local)| local).collect()).await?;
         for (uid, answer) in refused {
+            if answer.to_string().contains(NO_SCRIPTS) {
+                continue;
+            }
             let reason = format!("the Sieve filters failed, the message stays in the inbox: {answer}");
             let mut recorder = shared.recorder.borrow_mut();
             recorder.message_problem(place.index, Exit::WithErrors, uid, None, &reason);

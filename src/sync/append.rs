@@ -2,19 +2,20 @@
 //! Writes messages to the local side: several at once where the server can, the next ones sent before the former
 //! are confirmed. What is refused together is tried one by one; what is refused alone is reported.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{self, error::TryRecvError};
 
 use super::account::{Failure, Side};
+use super::aftermath;
 use super::backoff::Backoff;
 use super::compare;
-use super::copy::{self, Batch, Belt, Parcel, Place};
+use super::copy::{self, Batch, Belt, PATIENCE, Parcel, Place};
 use super::exit::Exit;
 use super::job::Shared;
-use super::native::Trouble;
+use super::trouble::{Trouble, Troubled};
 use crate::imap::{Code, Error, Flags, Message, Response, Result, Session, StatusLine, Tag};
 
 /// APPEND commands in flight.
@@ -36,6 +37,8 @@ struct Load {
     place: Rc<Place>,
     parcels: Vec<Parcel>,
     attempt: Attempt,
+    /// How often the server put it off.
+    put_off: u8,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -82,7 +85,7 @@ impl Appender {
                         .recorder
                         .borrow_mut()
                         .line(&format!("Host2: {error}; reconnecting"));
-                    if !error.is_transient() || !backoff.pause().await {
+                    if !error.is_transient() || !backoff.pause_after(&error).await {
                         self.belt.fail(Failure::from_imap(Side::Local, &error));
                         return None;
                     }
@@ -166,6 +169,7 @@ impl Appender {
                 place,
                 parcels,
                 attempt: Attempt::Together,
+                put_off: 0,
             });
         } else {
             for parcel in parcels {
@@ -173,6 +177,7 @@ impl Appender {
                     place: place.clone(),
                     parcels: vec![parcel],
                     attempt: Attempt::Together,
+                    put_off: 0,
                 });
             }
         }
@@ -257,8 +262,12 @@ impl Appender {
             self.delivered(&load, &status);
             return Ok(());
         }
-        if status.is_throttled() && !status.is_over_quota() {
-            self.todo.push_front(load);
+        let put_off = status.is_throttled() || (status.is_temporary() && load.put_off < PATIENCE);
+        if put_off && !status.is_over_quota() {
+            self.todo.push_front(Load {
+                put_off: load.put_off.saturating_add(1),
+                ..load
+            });
             return Err(Error::Refused(status.to_string()));
         }
         if status.has_code("TRYCREATE") && !matches!(load.attempt, Attempt::Recreated | Attempt::Plain) {
@@ -279,6 +288,7 @@ impl Appender {
                     place,
                     parcels: vec![parcel],
                     attempt: Attempt::Alone,
+                    put_off: load.put_off,
                 });
             }
             return Ok(());
@@ -301,7 +311,8 @@ impl Appender {
     fn delivered(&self, load: &Load, status: &StatusLine) {
         let place = &load.place;
         let mut local = vec![None; load.parcels.len()];
-        if let Some(Code::AppendUid { uids, .. }) = &status.code
+        if let Some(Code::AppendUid { validity, uids }) = &status.code
+            && *validity == place.folder.local_validity
             && uids.len() == load.parcels.len() as u64
         {
             local = uids.iter().map(Some).collect();
@@ -351,57 +362,67 @@ impl Appender {
             }
         }
         if kind == Exit::OverQuota {
-            self.belt.full.set(true);
+            self.belt
+                .too_large
+                .set(self.belt.too_large.get() + load.parcels.len());
         }
     }
 
-    /// After a lost connection: what was in flight may have arrived. It is looked up before it is sent again.
+    /// After a lost connection: what was in flight may have arrived, or may still. It is looked up, until two looks
+    /// agree, before it is sent again.
     async fn look_up_lost(&mut self, session: &mut Session) -> Result<()> {
-        let mut again = VecDeque::new();
-        while let Some((_, load)) = self.flight.pop_front() {
-            let place = load.place.clone();
-            let found = match compare::unknown_local(&self.shared, &place.pair, &place.folder, session).await
-            {
-                Ok(unknown) => compare::keys(session, &unknown).await,
-                Err(Trouble::Imap { error, .. }) => Err(error),
-                Err(Trouble::Failure(failure)) => {
-                    self.belt.fail(failure);
+        while let Some((_, first)) = self.flight.front() {
+            let place = first.place.clone();
+            self.selected = None;
+            let claimed = match self.arrived(&place, session).await {
+                Ok(claimed) => claimed,
+                Err(Trouble::Imap { error, .. }) => return Err(error),
+                Err(trouble) => {
+                    self.belt.fail(trouble.into());
                     return Ok(());
                 }
             };
-            self.selected = None;
-            let found = match found {
-                Ok(found) => found,
-                Err(error) => {
-                    self.flight.push_front((Tag::default(), load));
-                    return Err(error);
+            let (lost, others): (VecDeque<_>, _) = std::mem::take(&mut self.flight)
+                .into_iter()
+                .partition(|(_, load)| Rc::ptr_eq(&load.place, &place));
+            self.flight = others;
+            for (_, load) in lost.into_iter().rev() {
+                let (arrived, missing): (Vec<_>, Vec<_>) = load
+                    .parcels
+                    .into_iter()
+                    .partition(|parcel| claimed.contains_key(&parcel.uid));
+                let confirmed: Vec<_> = arrived
+                    .iter()
+                    .map(|parcel| (parcel.uid, claimed.get(&parcel.uid).copied()))
+                    .collect();
+                self.record(&place, &confirmed, &arrived);
+                if !missing.is_empty() {
+                    self.todo.push_front(Load {
+                        place: place.clone(),
+                        parcels: missing,
+                        attempt: load.attempt,
+                        put_off: load.put_off,
+                    });
                 }
-            };
-            let mut by_key: std::collections::HashMap<_, Vec<u32>> = std::collections::HashMap::new();
-            for message in found.into_iter().rev() {
-                by_key.entry(message.key).or_default().push(message.uid);
             }
-            let (claimed, uids) = copy::claim(&load.parcels, by_key);
-            let (arrived, missing): (Vec<_>, Vec<_>) = load
-                .parcels
-                .into_iter()
-                .partition(|parcel| uids.contains(&parcel.uid));
-            let confirmed: Vec<_> = claimed
-                .into_iter()
-                .map(|(uid, local)| (uid, Some(local)))
-                .collect();
-            self.record(&place, &confirmed, &arrived);
-            if !missing.is_empty() {
-                again.push_back(Load {
-                    place,
-                    parcels: missing,
-                    attempt: load.attempt,
-                });
-            }
-        }
-        while let Some(load) = again.pop_back() {
-            self.todo.push_front(load);
         }
         Ok(())
+    }
+
+    /// What of the messages in flight to a folder is there: local UIDs by remote ones.
+    async fn arrived(&self, place: &Place, session: &mut Session) -> Troubled<HashMap<u32, u32>> {
+        let parcels = || {
+            let loads = self.flight.iter().map(|(_, load)| load);
+            let here = loads.filter(|load| std::ptr::eq(load.place.as_ref(), place));
+            here.flat_map(|load| &load.parcels)
+        };
+        aftermath::at_rest(aftermath::PAUSE, async || {
+            let unknown = compare::unknown_local(&self.shared, &place.pair, &place.folder, session).await?;
+            let found = compare::keys(session, &unknown)
+                .await
+                .map_err(|error| Trouble::fetch(Side::Local, error))?;
+            Ok(copy::claim(parcels(), compare::by_key(found)))
+        })
+        .await
     }
 }

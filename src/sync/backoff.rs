@@ -3,19 +3,57 @@
 
 use std::time::Duration;
 
+use crate::imap::{Error, quirks};
+
 /// Counts attempts that led nowhere.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Backoff {
     attempts: u32,
+    limit: u32,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self {
+            attempts: 0,
+            limit: Self::ATTEMPTS,
+        }
+    }
 }
 
 impl Backoff {
     /// After so many attempts without progress it is left to the next run.
     const ATTEMPTS: u32 = 5;
 
+    /// For the first connection of a run, where somebody may be waiting for the answer.
+    pub fn brief() -> Self {
+        Self {
+            attempts: 0,
+            limit: 3,
+        }
+    }
+
+    /// Waits before the next attempt as long as the server asks for, where it does.
+    pub async fn pause_after(&mut self, error: &Error) -> bool {
+        let Error::Refused(text) = error else {
+            return self.pause().await;
+        };
+        if self.attempts >= self.limit {
+            return false;
+        }
+        match quirks::suggested_pause(text) {
+            Some(suggested) => {
+                self.attempts += 1;
+                tokio::time::sleep(suggested).await;
+                true
+            }
+            None => self.pause().await,
+        }
+    }
+
     /// Waits before the next attempt; `false` when it is time to give up.
     pub async fn pause(&mut self) -> bool {
-        if self.attempts >= Self::ATTEMPTS {
+        if self.attempts >= self.limit {
             return false;
         }
         // 0.2, 0.8, 3.2, 12.8, 30 seconds.

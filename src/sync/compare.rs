@@ -4,12 +4,14 @@
 use std::collections::HashMap;
 
 use super::account::Side;
+use super::copy::Place;
 use super::folders::Pair;
 use super::job::Shared;
 use super::key::{self, Key};
-use super::native::{Trouble, Troubled};
+use super::opened;
 use super::state::{Entry, FolderState};
-use crate::imap::{Command, Fetch, Flags, Session, UidSet, Untagged};
+use super::trouble::{Trouble, Troubled};
+use crate::imap::{Command, Fetch, Flags, MailboxStatus, Session, UidSet, Untagged};
 
 /// What a comparison found.
 #[derive(Debug, Default)]
@@ -51,10 +53,7 @@ pub async fn compare(
     {
         return Ok(by_range(pair, folder, next));
     }
-    remote
-        .open(&pair.remote, false)
-        .await
-        .map_err(|error| Trouble::select(Side::Remote, error))?;
+    opened::remote(remote, &pair.remote, folder, false).await?;
     let criteria = if shared.job.inbox_only() {
         "UNSEEN".to_owned()
     } else {
@@ -146,8 +145,18 @@ pub async fn learn_strangers(
         }
     }
     state.locate(folder.id, &located)?;
-    state.add_strangers(folder.id, &strangers)?;
+    state.add_strangers(folder.id, &strangers, folder.replaced)?;
     Ok(())
+}
+
+/// Finds messages whose UID the local server did not tell when it took them.
+pub async fn locate(shared: &Shared, place: &Place, local: &mut Session) -> Troubled<()> {
+    if shared.state.borrow().unlocated(place.folder.id)?.is_empty() {
+        return Ok(());
+    }
+    let mut pair = place.pair.clone();
+    pair.destination = Some(MailboxStatus::default());
+    learn_strangers(shared, &pair, &place.folder, local).await
 }
 
 /// Opens the local folder and finds the UIDs there that are not accounted for.
@@ -157,10 +166,7 @@ pub async fn unknown_local(
     folder: &FolderState,
     local: &mut Session,
 ) -> Troubled<UidSet> {
-    local
-        .open(&pair.local, !shared.job.dry)
-        .await
-        .map_err(|error| Trouble::select(Side::Local, error))?;
+    opened::local(local, &pair.local, folder, !shared.job.dry).await?;
     let from = folder.local_next;
     let found = local.search(&format!("UID {from}:*")).await;
     let found = found.map_err(|error| Trouble::fetch(Side::Local, error))?;
@@ -194,10 +200,7 @@ async fn match_up(
     if candidates.is_empty() {
         return Ok((new.clone(), 0));
     }
-    local
-        .open(&pair.local, !shared.job.dry)
-        .await
-        .map_err(|error| Trouble::select(Side::Local, error))?;
+    opened::local(local, &pair.local, folder, !shared.job.dry).await?;
     let mut alive = UidSet::default();
     for chunk in candidates.chunks(usize::MAX) {
         let found = local.search(&format!("UID {chunk}")).await;
@@ -263,17 +266,25 @@ pub async fn keys_with_ids(session: &mut Session, uids: &UidSet) -> crate::imap:
     headers(session, uids, true).await
 }
 
+/// Local UIDs by key, the smallest last, to be taken first.
+pub fn by_key(messages: Vec<Seen>) -> HashMap<Key, Vec<u32>> {
+    let mut found: HashMap<_, Vec<u32>> = HashMap::new();
+    for message in messages.into_iter().rev() {
+        found.entry(message.key).or_default().push(message.uid);
+    }
+    found
+}
+
 async fn headers(session: &mut Session, uids: &UidSet, ids: bool) -> crate::imap::Result<Vec<Seen>> {
     let mut seen: Vec<Seen> = vec![];
     let mut bare: HashMap<u32, (Flags, i64, u64)> = HashMap::new();
-    let mut last = None;
+    let mut tags = vec![];
     for chunk in uids.chunks(usize::MAX) {
         let items = format!("{chunk} (UID FLAGS INTERNALDATE RFC822.SIZE {})", key::FIELDS);
-        last = Some(session.send(Command::new("UID FETCH").text(&items)).await?);
+        tags.push(session.send(Command::new("UID FETCH").text(&items)).await?);
     }
-    let Some(last) = last else { return Ok(seen) };
-    let answer = session
-        .finish(last, |data| {
+    let answers = session
+        .finish_all(&tags, |data| {
             let Untagged::Fetch(fetch) = data else { return };
             let Fetch {
                 uid: Some(uid),
@@ -313,15 +324,21 @@ async fn headers(session: &mut Session, uids: &UidSet, ids: bool) -> crate::imap
             }
         })
         .await?;
-    if !answer.is_ok() {
+    if let Some(answer) = answers.into_iter().find(|answer| !answer.is_ok()) {
         return Err(crate::imap::Error::Command {
             command: "UID FETCH",
             answer,
         });
     }
     let without: UidSet = bare.keys().copied().collect();
+    // The size is part of the key: where the server only estimates it, the message itself tells.
+    let (section, exact) = if session.estimates_sizes() {
+        ("BODY.PEEK[]", true)
+    } else {
+        ("BODY.PEEK[HEADER]", false)
+    };
     for chunk in without.chunks(usize::MAX) {
-        let items = format!("{chunk} (UID BODY.PEEK[HEADER])");
+        let items = format!("{chunk} (UID {section})");
         session
             .run(Command::new("UID FETCH").text(&items), |data| {
                 let Untagged::Fetch(fetch) = data else { return };
@@ -333,9 +350,10 @@ async fn headers(session: &mut Session, uids: &UidSet, ids: bool) -> crate::imap
                 else {
                     return;
                 };
-                let Some((flags, date, size)) = bare.remove(&uid) else {
+                let Some((flags, date, told)) = bare.remove(&uid) else {
                     return;
                 };
+                let size = if exact { body.canonical_len() } else { told };
                 let header = body.head(key::HEADER_LIMIT).unwrap_or_default();
                 seen.push(Seen {
                     uid,

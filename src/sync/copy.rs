@@ -3,7 +3,7 @@
 //! channel of batches between them. Each connection has several commands in flight.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
 use tokio::sync::{Mutex, mpsc};
@@ -14,13 +14,18 @@ use super::fetch::Fetcher;
 use super::folders::Pair;
 use super::job::Shared;
 use super::key::Key;
+use super::lines::Lines;
 use super::state::{Entry, FolderState};
 use crate::imap::{Flags, InternalDate, Literal, Session, UidSet};
 
+/// So often a message is tried again that a server refuses for the time being; then it is one that it refuses.
+pub const PATIENCE: u8 = 2;
 /// Connections to the local server at most.
 const APPENDERS: usize = 4;
 /// Connections to the remote server at most; providers count them.
 const FETCHERS: usize = 2;
+/// Messages that may be refused because the local mailbox is full before the rest is left for another run.
+const TOO_LARGE: usize = 50;
 /// Below this many messages one connection to each side does.
 const WORTH_MORE: u64 = 200;
 
@@ -32,8 +37,6 @@ pub struct Place {
     pub pair: Pair,
     /// Its record.
     pub folder: FolderState,
-    /// It was known and had to be compared anew: one of the two sides replaced it.
-    pub replaced: bool,
     /// Set when the folder cannot be worked on any more.
     pub broken: Cell<bool>,
 }
@@ -46,6 +49,8 @@ pub struct Item {
     pub uids: UidSet,
     /// Fetched one by one, because the server refused them together.
     pub single: bool,
+    /// How often the server put it off.
+    pub put_off: u8,
 }
 
 /// A message on its way.
@@ -91,28 +96,26 @@ pub struct Belt {
     pub items: RefCell<VecDeque<Item>>,
     /// Why everything has to stop.
     pub failure: RefCell<Option<Failure>>,
-    /// The local mailbox is full.
-    pub full: Cell<bool>,
+    /// Messages that did not fit into the local mailbox.
+    pub too_large: Cell<usize>,
 }
 
 impl Belt {
+    /// Whether the local mailbox is full: where a large message does not fit, many a small one does, but in the end
+    /// there is no point in trying all of them.
+    pub fn is_full(&self) -> bool {
+        self.too_large.get() >= TOO_LARGE
+    }
+
     /// Whether there is no point in going on.
     pub fn halted(&self) -> bool {
-        self.full.get() || self.failure.borrow().is_some()
+        self.is_full() || self.failure.borrow().is_some()
     }
 
     /// Stops everything; the first reason counts.
     pub fn fail(&self, failure: Failure) {
         self.failure.borrow_mut().get_or_insert(failure);
     }
-}
-
-/// The connections of a run.
-pub struct Lines {
-    /// To the remote server.
-    pub remote: Session,
-    /// To the local server.
-    pub local: Session,
 }
 
 /// Copies all items. The connections come back for what is left to do; they do not when the local mailbox is full
@@ -127,7 +130,7 @@ pub async fn copy(
     let belt = Rc::new(Belt {
         items: RefCell::new(items),
         failure: RefCell::new(None),
-        full: Cell::new(false),
+        too_large: Cell::new(0),
     });
     let (sender, receiver) = mpsc::channel::<Batch>(2);
     let receiver = Rc::new(Mutex::new(receiver));
@@ -151,7 +154,7 @@ pub async fn copy(
         return Err(failure);
     }
     match (remote, local) {
-        _ if belt.full.get() => Ok(None),
+        _ if belt.is_full() => Ok(None),
         (Some(remote), Some(local)) => Ok(Some(Lines { remote, local })),
         _ => Err(Failure::local("a part of the program ended unexpectedly")),
     }
@@ -171,15 +174,16 @@ async fn first(tasks: Vec<tokio::task::JoinHandle<Option<Session>>>) -> Option<S
     kept
 }
 
-/// Pairs messages with local ones by key, each local one once.
-pub fn claim(parcels: &[Parcel], mut found: HashMap<Key, Vec<u32>>) -> (Vec<(u32, u32)>, HashSet<u32>) {
-    let mut claimed = vec![];
-    let mut uids = HashSet::new();
+/// Pairs messages with local ones by key, each local one once: local UIDs by remote ones.
+pub fn claim<'a>(
+    parcels: impl Iterator<Item = &'a Parcel>,
+    mut found: HashMap<Key, Vec<u32>>,
+) -> HashMap<u32, u32> {
+    let mut claimed = HashMap::new();
     for parcel in parcels {
         if let Some(local) = found.get_mut(&parcel.key).and_then(Vec::pop) {
-            claimed.push((parcel.uid, local));
-            uids.insert(parcel.uid);
+            claimed.insert(parcel.uid, local);
         }
     }
-    (claimed, uids)
+    claimed
 }

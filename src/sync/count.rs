@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::{Account, Failure, Side};
 use super::folders::{self, Selection};
-use super::native;
+use super::listing;
 use crate::imap::{Command, MailboxStatus, Session, Untagged};
 
 /// Folders, messages and octets of both sides; host2 counts what corresponds to the chosen folders of host1.
@@ -114,7 +114,7 @@ pub async fn list_folders(remote: &Account, selection: &Selection) -> Result<Fol
 async fn listing(account: &Account) -> Result<(folders::Side, Session), Failure> {
     let work = async {
         let mut session = account.login().await?;
-        let (side, _) = native::side(&mut session, false).await?;
+        let (side, _) = listing::side(&mut session, false).await?;
         Ok((side, session))
     };
     work.await
@@ -131,7 +131,7 @@ async fn sized(
     if let Some(size) = status.size {
         return Ok((messages, size));
     }
-    if messages == 0 || session.has_status_size() {
+    if messages == 0 {
         return Ok((messages, 0));
     }
     session.open(mailbox, false).await?;

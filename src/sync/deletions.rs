@@ -1,53 +1,62 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What is deleted, on either side, and what never is.
 
-use std::collections::HashSet;
-
-use super::account::{Failure, Side};
-use super::copy::{Lines, Place};
+use super::account::Side;
+use super::compare;
+use super::copy::Place;
 use super::exit::Exit;
-use super::folders::{self, Pair};
 use super::job::Shared;
-use super::native::{self, Trouble, Troubled};
-use crate::imap::{Command, Session, UidSet};
+use super::lines::Lines;
+use super::native;
+use super::trouble::{Trouble, Troubled};
+use crate::imap::{Session, UidSet};
 use crate::task::RemoteDeletion;
 
 /// A mailbox of more messages than this never loses more than half of them in one run.
-const SMALL: u64 = 20;
+pub(super) const SMALL: u64 = 20;
 
 /// Compares what is recorded with what the remote folder still has: records of what is gone are dropped (and, with
-/// `delete_local`, the local copies too), and a message that the server silently did not hand out is reported.
+/// `delete_local`, the local copies too), and a message that the server silently did not hand out is reported. `false` when
+/// something had to be left undone, which the next run looks at again.
 pub async fn reconcile(
     shared: &Shared,
     place: &Place,
     lines: &mut Lines,
     remote_empty: bool,
-) -> Troubled<()> {
+) -> Troubled<bool> {
     let id = place.folder.id;
     let Some(messages) = place.pair.source.messages else {
-        return Ok(());
+        return Ok(true);
     };
     let known = shared.state.borrow().count(id)?;
     let inbox_only = shared.job.inbox_only();
     let deletes = shared.job.delete_local && !place.pair.joined;
     let strangers = if deletes {
-        shared.state.borrow().strangers(id)?
+        shared.state.borrow().expendable(id)?
     } else {
-        Default::default()
+        UidSet::default()
     };
+    if deletes && place.folder.replaced {
+        let extra = shared.state.borrow().strangers(id)?;
+        let extra: usize = extra.values().map(Vec::len).sum();
+        if extra > 0 {
+            let reason = format!(
+                "nothing was deleted locally: one of the two sides replaced the folder; the {extra} messages that \
+                 only the local side has stay"
+            );
+            let mut recorder = shared.recorder.borrow_mut();
+            recorder.problem(place.pair.remote.name(), Exit::WithErrors, &reason);
+        }
+    }
     let differs = if inbox_only {
         known > messages
     } else {
         known != messages
     };
     if !differs && strangers.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
-    let selected = lines
-        .remote
-        .open(&place.pair.remote, false)
-        .await
-        .map_err(|error| Trouble::select(Side::Remote, error))?;
+    let selected = place.open_remote(&mut lines.remote, false).await?;
     let there = lines
         .remote
         .search("ALL")
@@ -61,7 +70,7 @@ pub async fn reconcile(
             .recorder
             .borrow_mut()
             .problem(folder, Exit::WithErrors, reason);
-        return Ok(());
+        return Ok(false);
     }
     let recorded = {
         let state = shared.state.borrow();
@@ -98,13 +107,15 @@ pub async fn reconcile(
             .rows(id, gone.iter())?
             .into_iter()
             .filter_map(|row| row.local_uid);
-        let doomed: UidSet = copies.chain(strangers.into_values().flatten()).collect();
+        let doomed: UidSet = copies.chain(strangers.iter()).collect();
         if !delete_local(shared, place, &mut lines.local, &doomed, remote_empty).await? {
-            return Ok(());
+            return Ok(false);
         }
+        shared.state.borrow_mut().forget(id, &gone)?;
+    } else {
+        shared.state.borrow_mut().estrange(id, &gone)?;
     }
-    shared.state.borrow_mut().forget(id, &gone)?;
-    Ok(())
+    Ok(true)
 }
 
 /// Deletes local messages unless a guard forbids it; `false` when it does.
@@ -118,22 +129,14 @@ async fn delete_local(
     if doomed.is_empty() {
         return Ok(true);
     }
-    let selected = local
-        .open(&place.pair.local, !shared.job.dry)
+    let selected = place.open_local(local, !shared.job.dry).await?;
+    let mut alive = present(local, doomed)
         .await
-        .map_err(|error| Trouble::select(Side::Local, error))?;
-    let mut alive = UidSet::default();
-    for chunk in doomed.chunks(usize::MAX) {
-        let found = local.search(&format!("UID {chunk}")).await;
-        alive = alive
-            .iter()
-            .chain(found.map_err(|error| Trouble::fetch(Side::Local, error))?.iter())
-            .collect();
-    }
+        .map_err(|error| Trouble::fetch(Side::Local, error))?;
     let messages = u64::from(selected.messages);
     let guard = if remote_empty {
         Some("the remote server listed no folder".to_owned())
-    } else if place.replaced {
+    } else if place.folder.replaced {
         Some("one of the two sides replaced the folder".to_owned())
     } else if messages > SMALL && alive.len() * 2 > messages {
         Some(format!("{} of its {messages} messages would go", alive.len()))
@@ -148,137 +151,88 @@ async fn delete_local(
             .problem(place.pair.remote.name(), Exit::WithErrors, &reason);
         return Ok(false);
     }
+    let mut kept = UidSet::default();
     if !shared.job.dry {
-        local
-            .store(&alive, '+', "\\Deleted")
+        kept = delete(local, &alive)
             .await
             .map_err(|error| Trouble::change(Side::Local, error))?;
-        local
-            .expunge(&alive)
-            .await
-            .map_err(|error| Trouble::change(Side::Local, error))?;
-        shared
-            .state
-            .borrow_mut()
-            .drop_strangers(place.folder.id, doomed)?;
+        alive = alive.minus(&kept);
+        let mut state = shared.state.borrow_mut();
+        state.drop_strangers(place.folder.id, &doomed.minus(&kept))?;
     }
+    report_kept(shared, place, Side::Local, &kept);
     let mut recorder = shared.recorder.borrow_mut();
     recorder.report.deleted_local += alive.len();
     if let Some(folder) = recorder.folder(place.index) {
         folder.deleted_local += alive.len();
     }
-    Ok(true)
+    Ok(kept.is_empty())
+}
+
+/// Deletes messages of the open folder. What is read-only, or without the right to delete, a server may keep without a
+/// word ("OK Store ignored"): so it is asked which are still there.
+async fn delete(session: &mut Session, uids: &UidSet) -> crate::imap::Result<UidSet> {
+    session.store(uids, '+', "\\Deleted").await?;
+    session.expunge(uids).await?;
+    present(session, uids).await
+}
+
+/// Those of the messages that the open folder has.
+async fn present(session: &mut Session, uids: &UidSet) -> crate::imap::Result<UidSet> {
+    let mut there = UidSet::default();
+    for chunk in uids.chunks(usize::MAX) {
+        let found = session.search(&format!("UID {chunk}")).await?;
+        there = there.iter().chain(found.iter()).collect();
+    }
+    Ok(there)
+}
+
+fn report_kept(shared: &Shared, place: &Place, side: Side, kept: &UidSet) {
+    if kept.is_empty() {
+        return;
+    }
+    let reason = format!(
+        "{} did not delete {} messages: is the folder read-only?",
+        side.host(),
+        kept.len()
+    );
+    let mut recorder = shared.recorder.borrow_mut();
+    recorder.problem(place.pair.remote.name(), Exit::WithErrors, &reason);
 }
 
 /// Deletes from the remote side what is known to be delivered.
-pub async fn remote(shared: &Shared, place: &Place, remote: &mut Session) -> Troubled<()> {
+pub async fn remote(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubled<()> {
     let before = match shared.job.delete_remote {
         RemoteDeletion::Keep => return Ok(()),
         RemoteDeletion::AfterTransfer => None,
         RemoteDeletion::OlderThan(days) => Some(native::days_ago(days.get())),
     };
+    if !shared.job.dry {
+        compare::locate(shared, place, &mut lines.local).await?;
+    }
+    let remote = &mut lines.remote;
     let id = place.folder.id;
     let delivered = shared.state.borrow().deletable(id, before)?;
     if delivered.is_empty() {
         return Ok(());
     }
-    let selected = remote
-        .open(&place.pair.remote, !shared.job.dry)
+    place.open_remote(remote, !shared.job.dry).await?;
+    let mut alive = present(remote, &delivered)
         .await
-        .map_err(|error| Trouble::select(Side::Remote, error))?;
-    if selected
-        .uid_validity
-        .is_some_and(|validity| validity != place.folder.remote_validity)
-    {
-        return Ok(());
-    }
-    let mut alive = UidSet::default();
-    for chunk in delivered.chunks(usize::MAX) {
-        let found = remote.search(&format!("UID {chunk}")).await;
-        alive = alive
-            .iter()
-            .chain(found.map_err(|error| Trouble::fetch(Side::Remote, error))?.iter())
-            .collect();
-    }
+        .map_err(|error| Trouble::fetch(Side::Remote, error))?;
+    let mut kept = UidSet::default();
     if !alive.is_empty() && !shared.job.dry {
-        remote
-            .store(&alive, '+', "\\Deleted")
+        kept = delete(remote, &alive)
             .await
             .map_err(|error| Trouble::change(Side::Remote, error))?;
-        remote
-            .expunge(&alive)
-            .await
-            .map_err(|error| Trouble::change(Side::Remote, error))?;
+        alive = alive.minus(&kept);
     }
-    shared.state.borrow_mut().forget(id, &delivered)?;
+    shared.state.borrow_mut().forget(id, &delivered.minus(&kept))?;
+    report_kept(shared, place, Side::Remote, &kept);
     let mut recorder = shared.recorder.borrow_mut();
     recorder.report.deleted_remote += alive.len();
     if let Some(folder) = recorder.folder(place.index) {
         folder.deleted_remote += alive.len();
-    }
-    Ok(())
-}
-
-/// Deletes local folders that are not on the remote side: never the inbox, special-use, excluded, Shared or Public
-/// ones, nor one with folders below that stay, nor one whose mail the guard protects.
-pub async fn folders(
-    shared: &Shared,
-    pairs: &[Pair],
-    listing: &folders::Side,
-    remote_names: &HashSet<String>,
-    local: &mut Session,
-) -> Result<(), Failure> {
-    let mut kept: HashSet<String> = pairs.iter().map(|pair| pair.local.name().to_owned()).collect();
-    kept.extend(remote_names.iter().cloned());
-    let mut doomed = vec![];
-    for (listed, status) in &listing.folders {
-        let messages = status.and_then(|status| status.messages).unwrap_or(0);
-        let name = listed.mailbox.name();
-        let protected = listed.mailbox.is_inbox()
-            || listed.has("\\Noselect")
-            || folders::is_special(listed)
-            || kept.contains(name)
-            || shared.job.selection.leaves_out(listing, listed);
-        if protected {
-            kept.insert(name.to_owned());
-        } else if messages > SMALL {
-            kept.insert(name.to_owned());
-            let reason = format!("the local folder was not deleted: all of its {messages} messages would go");
-            shared
-                .recorder
-                .borrow_mut()
-                .problem(name, Exit::WithErrors, &reason);
-        } else {
-            doomed.push((listed, messages));
-        }
-    }
-    // Children before their parents.
-    doomed.sort_by(|a, b| b.0.mailbox.cmp(&a.0.mailbox));
-    for (listed, messages) in doomed {
-        let name = listed.mailbox.name();
-        let below = listed.separator.map(|separator| format!("{name}{separator}"));
-        if below.is_some_and(|prefix| kept.iter().any(|kept| kept.starts_with(&prefix))) {
-            continue;
-        }
-        if !shared.job.dry {
-            let deleted = async {
-                local
-                    .run(Command::new("DELETE").mailbox(&listed.mailbox), |_| {})
-                    .await?;
-                local
-                    .call(Command::new("UNSUBSCRIBE").mailbox(&listed.mailbox), |_| {})
-                    .await
-            };
-            let outcome = deleted.await.map_err(|error| Trouble::change(Side::Local, error));
-            if native::contain(shared, name, outcome)?.is_none() {
-                continue;
-            }
-        }
-        let mut recorder = shared.recorder.borrow_mut();
-        recorder.line(&format!(
-            "Host2: deleted folder [{name}] with {messages} messages"
-        ));
-        recorder.report.deleted_local += messages;
     }
     Ok(())
 }

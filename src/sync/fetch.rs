@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::account::{Failure, Side};
 use super::backoff::Backoff;
-use super::copy::{Batch, Belt, Item, Parcel, Place};
+use super::copy::{Batch, Belt, Item, PATIENCE, Parcel, Place};
 use super::exit::Exit;
 use super::job::Shared;
 use super::key::{self, Key};
@@ -96,7 +96,7 @@ impl Fetcher {
                         .recorder
                         .borrow_mut()
                         .line(&format!("Host1: {error}; reconnecting"));
-                    if !error.is_transient() || !backoff.pause().await {
+                    if !error.is_transient() || !backoff.pause_after(&error).await {
                         self.belt.fail(Failure::from_imap(Side::Remote, &error));
                         return None;
                     }
@@ -330,9 +330,10 @@ impl Fetcher {
         if !open || status.is_ok() {
             return Ok(());
         }
-        if status.is_throttled() {
+        if status.is_throttled() || (status.is_temporary() && item.put_off < PATIENCE) {
             self.belt.items.borrow_mut().push_front(Item {
                 uids: item.uids.minus(received),
+                put_off: item.put_off.saturating_add(1),
                 ..item
             });
             return Err(Error::Refused(status.to_string()));
@@ -356,6 +357,7 @@ impl Fetcher {
                     place: item.place.clone(),
                     uids: half,
                     single: false,
+                    put_off: item.put_off,
                 });
             }
         } else {
@@ -365,6 +367,7 @@ impl Fetcher {
                     place: item.place.clone(),
                     uids,
                     single: true,
+                    put_off: item.put_off,
                 });
             }
         }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use super::account::Side;
 use super::copy::Place;
 use super::job::Shared;
-use super::native::{Trouble, Troubled};
+use super::trouble::{Trouble, Troubled};
 use crate::imap::{Command, Flags, Session, UidSet, Untagged};
 
 /// Applies a folder's remote changes.
@@ -23,10 +23,7 @@ pub async fn carry_over(
     if folder.remote_next <= 1 || same_modseq || place.pair.source.messages == Some(0) {
         return Ok(());
     }
-    remote
-        .open(&place.pair.remote, false)
-        .await
-        .map_err(|error| Trouble::select(Side::Remote, error))?;
+    place.open_remote(remote, false).await?;
     let mut items = format!("1:{} (FLAGS)", folder.remote_next - 1);
     if folder.remote_modseq != 0 && remote.capabilities().has("CONDSTORE") {
         items.push_str(&format!(" (CHANGEDSINCE {})", folder.remote_modseq));
@@ -48,10 +45,7 @@ pub async fn carry_over(
     }
     let mut count = 0;
     if !changes.is_empty() && !shared.job.dry {
-        local
-            .open(&place.pair.local, true)
-            .await
-            .map_err(|error| Trouble::select(Side::Local, error))?;
+        place.open_local(local, true).await?;
     }
     for ((added, removed), uids) in changes {
         count += uids.len();

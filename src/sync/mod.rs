@@ -1,26 +1,37 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Moving mail from host1 (remote) to host2 (local).
 //!
-//! - [`run`]: one run of a task: lock, log, status; an [`engine`] does the moving.
-//! - [`native`]: the native engine, phase by phase: list, [`folders`] (selection and names), [`compare`], [`copy`]
-//!   ([`fetch`], [`append`]), [`flags`], [`after`] (Sieve, `\Seen`), [`deletions`].
+//! - [`run`]: one run of a task; an [`engine`] does the moving. [`assembly`]: from its files to its job. [`driver`]:
+//!   the thread that waits for servers and signals. [`conclusion`]: what the run leaves behind.
+//! - [`native`]: the native engine, phase by phase: [`listing`] ([`confirm`]; [`folders`]: selection and names),
+//!   [`prepare`], [`compare`], [`copy`] ([`fetch`], [`append`]), [`flags`], [`after`] (Sieve, `\Seen`), [`deletions`],
+//!   [`obsolete`] (folders).
+//! - [`lines`]: its two connections, made anew when one breaks; [`aftermath`]: what broke off may still come;
+//!   [`opened`]: whether a folder is still the same; [`trouble`]: what concerns one folder and what ends the run.
 //! - [`imapsync`]: stock imapsync as the engine, and what it cannot do done for it.
-//! - [`engine`]: which of them. [`instance`]: the container and its settings. [`queue`]: how many runs work at once, in which order.
+//! - [`engine`]: which of them. [`instance`]: the container and its settings. [`queue`]: how many runs work at once,
+//!   in which order.
 //! - [`state`]: what is remembered between runs. [`key`]: by what messages are the same.
 //! - [`account`], [`job`], [`recorder`], [`exit`]: both logins, what is asked, what is told, how it ends.
-//! - [`stop`]: ending a run from outside.
+//! - [`bar`]: the progress on a terminal. [`stop`]: ending a run from outside.
 //! - [`check`], [`count`]: the login test of both sides, the figures of both sides.
 //! - [`preview`], [`verify`]: what a run would do; whether both sides hold the same mail.
 
 pub mod account;
 pub mod after;
+pub mod aftermath;
 pub mod append;
+pub mod assembly;
 mod backoff;
+pub mod bar;
 pub mod check;
 pub mod compare;
+pub mod conclusion;
+pub mod confirm;
 pub mod copy;
 pub mod count;
 pub mod deletions;
+pub mod driver;
 pub mod engine;
 pub mod exit;
 pub mod fetch;
@@ -30,13 +41,19 @@ pub mod imapsync;
 pub mod instance;
 pub mod job;
 pub mod key;
+pub mod lines;
+pub mod listing;
 pub mod native;
+pub mod obsolete;
+pub mod opened;
+pub mod prepare;
 pub mod preview;
 pub mod queue;
 pub mod recorder;
 pub mod run;
 pub mod state;
 pub mod stop;
+pub mod trouble;
 pub mod verify;
 
 pub use engine::Engine;

@@ -7,10 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::account::{Failure, Side};
 use super::compare::Comparison;
-use super::copy::{Lines, Place};
+use super::copy::Place;
 use super::job::Shared;
-use super::native::{self, Listing, Trouble, Troubled};
-use super::{deletions, flags};
+use super::lines::{self, Lines};
+use super::listing::{self, Listing};
+use super::native;
+use super::prepare::prepare;
+use super::trouble::{Trouble, Troubled, contain};
+use super::{deletions, flags, obsolete};
 use crate::imap::{Command, UidSet, Untagged};
 use crate::task::RemoteDeletion;
 
@@ -54,25 +58,24 @@ pub struct FolderPreview {
 
 /// Looks ahead. The job must be a dry one.
 pub async fn preview(shared: &Shared) -> Result<Preview, Failure> {
-    let mut lines = native::connect(shared).await?;
-    let listing = native::list(shared, &mut lines).await?;
+    let mut lines = lines::connect(shared).await?;
+    let listing = listing::list(shared, &mut lines).await?;
     let Listing {
         pairs, remote_empty, ..
     } = &listing;
-    native::guard_replaced_mailbox(shared, pairs)?;
     let names = pairs
         .iter()
         .map(|pair| (pair.remote.name().to_owned(), pair.local.name().to_owned()));
     shared.recorder.borrow_mut().set_folders(names);
     let mut preview = Preview::default();
     for (index, pair) in pairs.iter().enumerate() {
-        let outcome = native::prepare(shared, index, pair.clone(), &mut lines, &mut HashSet::new()).await;
+        let outcome = prepare(shared, index, pair.clone(), &mut lines, &mut HashSet::new()).await;
         let mut folder = FolderPreview {
             remote: pair.remote.name().to_owned(),
             local: pair.local.name().to_owned(),
             ..FolderPreview::default()
         };
-        if let Some(Some((place, comparison))) = native::contain(shared, pair.remote.name(), outcome)? {
+        if let Some(Some((place, comparison))) = contain(shared, pair.remote.name(), outcome)? {
             let outcome = weigh(
                 shared,
                 &place,
@@ -82,7 +85,7 @@ pub async fn preview(shared: &Shared) -> Result<Preview, Failure> {
                 *remote_empty,
             )
             .await;
-            native::contain(shared, pair.remote.name(), outcome)?;
+            contain(shared, pair.remote.name(), outcome)?;
         }
         preview.copy += folder.copy;
         preview.bytes += folder.bytes;
@@ -90,16 +93,7 @@ pub async fn preview(shared: &Shared) -> Result<Preview, Failure> {
         preview.delete_remote += folder.delete_remote;
         preview.folders.push(folder);
     }
-    if shared.job.delete_local && !remote_empty {
-        deletions::folders(
-            shared,
-            pairs,
-            &listing.local,
-            &listing.local_names,
-            &mut lines.local,
-        )
-        .await?;
-    }
+    obsolete::delete(shared, &listing, &mut lines).await?;
     {
         let recorder = shared.recorder.borrow();
         preview.delete_local = recorder.report.deleted_local;
@@ -110,8 +104,7 @@ pub async fn preview(shared: &Shared) -> Result<Preview, Failure> {
             .map(|problem| format!("{}: {}", problem.folder, problem.reason))
             .collect();
     }
-    let Lines { remote, local } = lines;
-    tokio::join!(remote.logout(), local.logout());
+    lines::part(lines).await;
     Ok(preview)
 }
 
@@ -144,7 +137,7 @@ async fn weigh(
         }
         deletions::reconcile(shared, place, lines, remote_empty).await?;
     }
-    deletions::remote(shared, place, &mut lines.remote).await?;
+    deletions::remote(shared, place, lines).await?;
     let mut recorder = shared.recorder.borrow_mut();
     if let Some(done) = recorder.folder(place.index) {
         folder.flag = done.flags;

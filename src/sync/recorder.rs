@@ -75,11 +75,11 @@ impl Recorder {
     }
 
     /// Why the log could not be written completely.
-    pub fn take_log_failure(&mut self) -> Option<std::io::Error> {
+    pub fn log_failure(&mut self) -> Option<&std::io::Error> {
         if let Err(error) = self.log.flush() {
             self.log_failure.get_or_insert(error);
         }
-        self.log_failure.take()
+        self.log_failure.as_ref()
     }
 
     /// Names the folders of the run, in the order of their numbers.
@@ -229,16 +229,15 @@ impl Recorder {
 }
 
 fn replace_quickly(path: &Path, text: &[u8]) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut name = path.as_os_str().to_owned();
-    name.push(files::TEMPORARY_SUFFIX);
-    let temporary = PathBuf::from(name);
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&temporary)?;
-    file.write_all(text)?;
-    std::fs::rename(&temporary, path)
+    let (Some(folder), Some(file)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+        return Err(std::io::ErrorKind::InvalidInput.into());
+    };
+    // Named as by `files`, so that what a killed run leaves is swept away by the next.
+    let mut temporary = tempfile::Builder::new()
+        .prefix(&format!(".{file}."))
+        .suffix(files::TEMPORARY_SUFFIX)
+        .tempfile_in(folder)?;
+    temporary.write_all(text)?;
+    temporary.persist(path)?;
+    Ok(())
 }

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::run;
+use crate::files;
 use crate::task::lock::Holder;
 use crate::task::{Store, TaskName};
 
@@ -15,8 +17,22 @@ use crate::task::{Store, TaskName};
 const GRACE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Stops the run of a task; `false` when there was none.
+/// Stops the run of a task; `false` when there was none. Either way the next run looks at everything.
+///
+/// # Errors
+/// When the run does not end, or what it left cannot be removed.
 pub fn stop(store: &Store, name: &TaskName) -> crate::error::Result<bool> {
+    let ended = end(store, name)?;
+    // A run that was killed could not do it itself. With the lock, nothing of a later run is touched.
+    if let Some(lock) = store.acquire(name, Duration::ZERO)? {
+        files::remove(&store.path(name, "timestamp"))?;
+        run::clear(store, name)?;
+        drop(lock);
+    }
+    Ok(ended)
+}
+
+fn end(store: &Store, name: &TaskName) -> crate::error::Result<bool> {
     if !store.is_busy(name)? {
         return Ok(false);
     }

@@ -11,7 +11,7 @@ use super::account::{Account, Failure, Side};
 use super::compare::{self, Seen};
 use super::folders::{self, Pair, Selection};
 use super::key::Key;
-use super::native;
+use super::listing;
 use crate::imap::{Command, Mailbox, Session, UidSet, Untagged};
 
 /// Differences listed one by one; beyond, they are counted.
@@ -97,7 +97,7 @@ pub async fn verify(
 async fn enter(account: &Account) -> Result<(folders::Side, Session), Failure> {
     let work = async {
         let mut session = account.login().await?;
-        let (side, _) = native::side(&mut session, false).await?;
+        let (side, _) = listing::side(&mut session, false).await?;
         Ok((side, session))
     };
     work.await

@@ -5,6 +5,7 @@
 # where no container can run, one line on stderr says why and the exit code is 3.
 #
 #   tests/container/engine.sh PROGRAM    PROGRAM is the static program to put into the image
+#   tests/container/engine.sh --base     only gets the base, which can be done while the program is built
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/ns8-imapsync
@@ -14,7 +15,7 @@ cannot() {
     exit 3
 }
 
-program=$(readlink -f "${1:?the static program is missing}")
+[ $# -eq 1 ] || { sed -n '3,/^set/s/^# \{0,1\}//p' "$0" >&2 && exit 2; }
 [ "$(id -u)" = 0 ] || cannot "building its base with debootstrap needs root"
 . "$here/../lib/packages.sh"
 need_packages podman=podman buildah=buildah runc=runc conmon=conmon jq=jq debootstrap=debootstrap > /dev/null 2>&1 \
@@ -48,9 +49,13 @@ export BUILDAH_ISOLATION=chroot
 
 "$here/base.sh" 9>&- 2> "$cache/containers/base.log" \
     || cannot "its base cannot be built, see $cache/containers/base.log"
+[ "$1" != --base ] || exit 0
+program=$(readlink -f "$1")
 image=$(cd "$here/../.." && REPOBASE=localhost IMAGETAG=test PROGRAM=$program BINARY_INSTALL='' \
     BINARY_BASE=localhost/debian-cronie:trixie ./build-images.sh binary 9>&-) \
     || cannot "buildah cannot build the binary image"
+# What it was before has no name any more.
+podman image prune --force > /dev/null 9>&-
 podman run --rm --entrypoint '["/usr/local/bin/syncctl","--version"]' --no-healthcheck "$image" \
     > "$cache/containers/try.log" 2>&1 9>&- || cannot "podman failed, see $cache/containers/try.log"
 printf '%s\n' "CONTAINERS_CONF=$CONTAINERS_CONF" "CONTAINERS_STORAGE_CONF=$CONTAINERS_STORAGE_CONF" \

@@ -2,6 +2,7 @@
 //! Runs by imapsync, with a stand-in for the program: it says what a test wants it to say, ends as it wants it to end,
 //! and waits for the test in between, which puts the mail there that it claims to have copied.
 
+mod recordings;
 mod standin;
 
 use std::time::Duration;
@@ -193,6 +194,56 @@ fn holder(sandbox: &Sandbox) -> anyhow::Result<Pid> {
     let lock = std::fs::read_to_string(sandbox.task_file(TASK, "lock"))?;
     let pid = lock.split(' ').next().unwrap_or_default().parse()?;
     Pid::from_raw(pid).context("no process id in the lock")
+}
+
+/// Copies as well as files, so that a message filtered twice would be there twice.
+const COPYING_SIEVE: &str =
+    "require [\"fileinto\", \"mailbox\", \"copy\"];\nfileinto :copy :create \"Filed\";\n";
+
+#[test]
+fn killed_at_any_moment_after_the_copy_each_message_is_filtered_once() -> anyhow::Result<()> {
+    let (sandbox, standin) = standin::sandbox(&[])?;
+    sandbox.local().set_sieve("u1", COPYING_SIEVE)?;
+    let all = mails(10);
+    let input = inbox(&sandbox, json!({"sieve_enabled": true, "start": false}));
+    create(&sandbox, input)?;
+    for (round, mail) in all.iter().enumerate() {
+        sandbox.remote().deliver(USER, std::slice::from_ref(mail))?;
+        create_again(&sandbox)?;
+        standin.wait_until_started()?;
+        copy(&sandbox, &standin, std::slice::from_ref(mail))?;
+        let run = holder(&sandbox)?;
+        if round == 0 {
+            // Its log is complete, and nothing was done about it.
+            kill_process(run, Signal::STOP)?;
+        }
+        standin.end(0)?;
+        wait_until("the end of imapsync", || {
+            sandbox.log(TASK).contains("Exiting with")
+        })?;
+        // The moments of the kill are spread over what the run does from here on.
+        std::thread::sleep(Duration::from_millis(15) * u32::try_from(round)?);
+        // One that is through already is fine.
+        let _ = kill_process(run, Signal::KILL);
+        wait_until("its end", || !sandbox.is_running(TASK))?;
+    }
+    let run = sandbox.mark_run(TASK);
+    create_again(&sandbox)?;
+    standin.wait_until_started()?;
+    standin.end(0)?;
+    sandbox.wait_for_run(&run)?;
+    let mut names: Vec<String> = (1..=all.len()).map(|n| format!("m{n}@x")).collect();
+    names.sort();
+    for folder in ["Filed", "INBOX"] {
+        let there = listing(&sandbox, Side::Local, "u1", folder)?;
+        ensure!(there == names, "{folder}: {there:?}\n{}", sandbox.log(TASK));
+    }
+    let remote = listing(&sandbox, Side::Remote, USER, "INBOX")?;
+    ensure!(
+        remote.iter().all(|message| message.ends_with(" seen")),
+        "{remote:?}"
+    );
+    Ok(())
 }
 
 #[test]
@@ -410,19 +461,5 @@ fn what_cannot_run_says_so_and_leaves_the_former_status() -> anyhow::Result<()> 
     standin.end_silently(0)?;
     sandbox.wait_for_run(&run)?;
     ensure!(exit_code(&sandbox)? == "1" && sandbox.log(TASK).contains("not complete"));
-
-    // A damaged task, and a master password that is missing.
-    std::fs::remove_file(sandbox.task_file("vmail", "pwd"))?;
-    let outcome = sandbox.syncctl(&["start", TASK])?;
-    ensure!(outcome.exit_code == 102, "{outcome:?}");
-    ensure!(sandbox.log(TASK).contains("vmail.pwd is missing"));
-    let env = sandbox.task_file(TASK, "env");
-    let text = std::fs::read_to_string(&env)?;
-    std::fs::write(&env, text.get(..40).unwrap_or_default())?;
-    let outcome = sandbox.syncctl(&["start", TASK])?;
-    ensure!(
-        outcome.exit_code == 66 && sandbox.log(TASK).contains("damaged"),
-        "{outcome:?}"
-    );
     Ok(())
 }

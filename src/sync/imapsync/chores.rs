@@ -10,13 +10,15 @@ use std::collections::HashSet;
 use super::log::Copied;
 use crate::imap::{Flags, UidSet};
 use crate::sync::account::{Failure, Side};
-use crate::sync::copy::Lines;
 use crate::sync::folders::Pair;
 use crate::sync::job::Shared;
 use crate::sync::key::Key;
-use crate::sync::native::{self, Listing, Trouble, Troubled};
+use crate::sync::lines::{self, Lines, part};
+use crate::sync::listing::{self, Listing};
+use crate::sync::prepare::prepare;
 use crate::sync::state::Entry;
-use crate::sync::{after, compare, deletions};
+use crate::sync::trouble::{Trouble, Troubled, contain};
+use crate::sync::{after, aftermath, compare, deletions};
 use crate::task::RemoteDeletion;
 
 /// In the state: an imapsync run is under way or was cut off, and its log may tell what it has brought.
@@ -44,17 +46,16 @@ pub fn recover(shared: &Shared, copied: &[Copied]) -> Result<(), Failure> {
 
 /// Tries both logins, and plans what imapsync is about to bring into the inbox.
 pub async fn before(shared: &Shared) -> Result<(), Failure> {
-    let mut lines = native::connect(shared).await?;
-    native::settle_after_crash(shared, &mut lines.local).await?;
+    let mut lines = lines::connect(shared).await?;
+    aftermath::settle_after_crash(shared, &mut lines).await?;
     if shared.job.inbox_only() {
         let Listing {
             pairs, mut subscribe, ..
-        } = native::list(shared, &mut lines).await?;
-        native::guard_replaced_mailbox(shared, &pairs)?;
+        } = listing::list(shared, &mut lines).await?;
         for pair in pairs {
             let name = pair.remote.name().to_owned();
             let outcome = plan(shared, pair, &mut lines, &mut subscribe).await;
-            native::contain(shared, &name, outcome)?;
+            contain(shared, &name, outcome)?;
         }
     }
     shared.state.borrow().set_meta(UNDER_WAY, "1")?;
@@ -68,7 +69,7 @@ async fn plan(
     lines: &mut Lines,
     subscribe: &mut HashSet<crate::imap::Mailbox>,
 ) -> Troubled<()> {
-    let Some((place, comparison)) = native::prepare(shared, 0, pair, lines, subscribe).await? else {
+    let Some((place, comparison)) = prepare(shared, 0, pair, lines, subscribe).await? else {
         return Ok(());
     };
     let wanted: UidSet = comparison.wanted.iter().flat_map(UidSet::iter).collect();
@@ -87,15 +88,14 @@ async fn plan(
 /// Finishes what imapsync has copied. `copied` is what its log says of the inbox.
 pub async fn after(shared: &Shared, copied: &[Copied]) -> Result<(), Failure> {
     if any(shared) {
-        let mut lines = native::connect(shared).await?;
+        let mut lines = lines::connect(shared).await?;
         let Listing {
             pairs, mut subscribe, ..
-        } = native::list(shared, &mut lines).await?;
-        native::guard_replaced_mailbox(shared, &pairs)?;
+        } = listing::list(shared, &mut lines).await?;
         for pair in pairs {
             let name = pair.remote.name().to_owned();
             let outcome = finish(shared, pair, copied, &mut lines, &mut subscribe).await;
-            native::contain(shared, &name, outcome)?;
+            contain(shared, &name, outcome)?;
         }
         part(lines).await;
     }
@@ -119,13 +119,13 @@ async fn finish(
         settle(shared, &pair, copied, lines).await?;
     }
     let index = index_of(shared, &pair);
-    let Some((place, _)) = native::prepare(shared, index, pair, lines, subscribe).await? else {
+    let Some((place, _)) = prepare(shared, index, pair, lines, subscribe).await? else {
         return Ok(());
     };
     if shared.job.inbox_only() {
         after::inbox(shared, &place, lines).await?;
     }
-    deletions::remote(shared, &place, &mut lines.remote).await
+    deletions::remote(shared, &place, lines).await
 }
 
 /// Records what the log says was copied, messages included that came after the plan was made.
@@ -214,9 +214,4 @@ fn index_of(shared: &Shared, pair: &Pair) -> usize {
             });
             folders.len() - 1
         })
-}
-
-async fn part(lines: Lines) {
-    let Lines { remote, local } = lines;
-    tokio::join!(remote.logout(), local.logout());
 }

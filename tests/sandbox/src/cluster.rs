@@ -123,6 +123,11 @@ impl ClusterApi {
         locked(&self.shared.book).mailboxes = mailboxes;
     }
 
+    /// Adds one to what `list-user-mailboxes` answers.
+    pub fn add_mailbox(&self, mailbox: Value) {
+        locked(&self.shared.book).mailboxes.push(mailbox);
+    }
+
     /// Every request so far as `METHOD path`, `POST …/tasks ACTION`.
     pub fn requests(&self) -> Vec<String> {
         locked(&self.shared.book).requests.clone()

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! A real Dovecot of Debian, run as an ordinary user: somebody's IMAP server, or the node's mail module.
 
+mod configuration;
+mod owner;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Read;
@@ -15,13 +18,11 @@ use anyhow::{Context, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::locked;
-use crate::mail::{self, Mailbox, NewMail, Side, read_mailbox};
+use crate::mail::{self, Imap, Mailbox, NewMail, Side, read_mailbox};
 use crate::node::Node;
 use crate::server::{Server, free_port};
-
-/// As root the server runs under this user: Dovecot opens no mailbox as root.
-const UNPRIVILEGED: &str = "nobody";
+use crate::{locked, wait_until};
+use owner::Owner;
 
 /// One of the two mail servers.
 ///
@@ -40,73 +41,10 @@ pub struct MailServer {
 struct State {
     server: Option<Server>,
     users: BTreeMap<String, String>,
+    settings: BTreeMap<String, String>,
     master: Option<String>,
     extra: String,
     generation: usize,
-}
-
-/// The user who owns the mail.
-#[derive(Clone, Debug)]
-struct Owner {
-    user: String,
-    group: String,
-    /// User and group id, when they are not ours.
-    ids: Option<(u32, u32)>,
-}
-
-impl Owner {
-    fn detect() -> anyhow::Result<Self> {
-        if !rustix::process::geteuid().is_root() {
-            return Ok(Self {
-                user: identity(&["-un"])?,
-                group: identity(&["-gn"])?,
-                ids: None,
-            });
-        }
-        let ids = (
-            identity(&["-u", UNPRIVILEGED])?.parse()?,
-            identity(&["-g", UNPRIVILEGED])?.parse()?,
-        );
-        Ok(Self {
-            user: UNPRIVILEGED.into(),
-            group: identity(&["-gn", UNPRIVILEGED])?,
-            ids: Some(ids),
-        })
-    }
-
-    /// A command that runs under this user.
-    fn command(&self, program: &str) -> Command {
-        let mut command = match self.ids {
-            None => Command::new(program),
-            Some((user, group)) => {
-                let mut command = Command::new("setpriv");
-                command.args([
-                    &format!("--reuid={user}"),
-                    &format!("--regid={group}"),
-                    "--clear-groups",
-                    program,
-                ]);
-                command
-            }
-        };
-        command.env("PATH", crate::system_path());
-        command
-    }
-}
-
-fn identity(arguments: &[&str]) -> anyhow::Result<String> {
-    let output = Command::new("id")
-        .args(arguments)
-        .output()
-        .context("cannot run id")?;
-    if !output.status.success() {
-        bail!(
-            "id {}: {}",
-            arguments.join(" "),
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 impl MailServer {
@@ -193,6 +131,25 @@ impl MailServer {
         self.write_users()
     }
 
+    /// Gives a user settings of their own, in place of those given before: any of Dovecot's without a blank, such as
+    /// `quota=maildir`, `quota_rule=*:bytes=50000` or `namespace/inbox/separator=/`. They count from the next login on.
+    pub fn set_user_settings(&self, user: &str, settings: &[&str]) -> anyhow::Result<()> {
+        let line = settings.iter().map(|setting| format!(" userdb_{setting}"));
+        locked(&self.state)
+            .settings
+            .insert(user.to_owned(), line.collect());
+        self.write_users()?;
+        // Dovecot looks at the file once a second.
+        for setting in settings {
+            let (name, value) = setting.split_once('=').context("a setting without a value")?;
+            wait_until(&format!("{setting} of {user}"), || {
+                self.doveadm_run(&["user", "-f", name, user])
+                    .is_ok_and(|known| known.trim_end() == value)
+            })?;
+        }
+        Ok(())
+    }
+
     /// Removes a user; the mail stays.
     pub fn remove_user(&self, user: &str) -> anyhow::Result<()> {
         locked(&self.state).users.remove(user);
@@ -223,6 +180,10 @@ impl MailServer {
         self.write_users()?;
         let mut command = self.owner.command("dovecot");
         command.args(["-F", "-c"]).arg(self.dir().join("dovecot.conf"));
+        if self.side == Side::Remote {
+            // Somewhere else it is another time, as dates of arrival show.
+            command.env("TZ", "<+0545>-5:45");
+        }
         let addresses = [self.port(), self.tls_port()].map(|port| SocketAddr::from((self.address(), port)));
         let server = Server::start(&self.node, command, || greets(addresses[0]))?;
         locked(&self.state).server = Some(server);
@@ -232,14 +193,14 @@ impl MailServer {
     /// Delivers mail to a user.
     pub fn deliver(&self, user: &str, mails: &[NewMail]) -> anyhow::Result<()> {
         self.own_home(user)?;
-        mail::deliver(&self.home(user).join("Maildir"), self.owner.ids, mails)
+        mail::deliver(&self.maildir(user), self.owner.ids, mails)
     }
 
     /// Creates an empty folder; its levels are separated by `/`.
     pub fn create_folder(&self, user: &str, path: &str) -> anyhow::Result<()> {
         self.own_home(user)?;
         let levels: Vec<String> = path.split('/').map(str::to_owned).collect();
-        mail::create_folder(&self.home(user).join("Maildir"), self.owner.ids, &levels)
+        mail::create_folder(&self.maildir(user), self.owner.ids, &levels)
     }
 
     /// Installs the user's active Sieve script.
@@ -252,15 +213,26 @@ impl MailServer {
 
     /// All folders and messages of a user, as IMAP shows them.
     pub fn mailbox(&self, user: &str) -> anyhow::Result<Mailbox> {
+        read_mailbox(&mut self.imap(user)?)
+            .with_context(|| format!("cannot read the {} mailbox of {user}", self.side.name()))
+    }
+
+    /// An IMAP session of a user who is logged in already.
+    pub fn imap(&self, user: &str) -> anyhow::Result<Imap> {
         let mut command = self.doveadm();
         command.args(["exec", "imap", "-u", user]);
-        read_mailbox(command)
-            .with_context(|| format!("cannot read the {} mailbox of {user}", self.side.name()))
+        Imap::start(command)
+            .with_context(|| format!("cannot open the {} mailbox of {user}", self.side.name()))
+    }
+
+    /// Where a user's mail is on the disk.
+    pub fn maildir(&self, user: &str) -> PathBuf {
+        self.home(user).join("Maildir")
     }
 
     /// How many messages a user has, counted on the disk: cheap enough to ask while mail arrives.
     pub fn count(&self, user: &str) -> anyhow::Result<usize> {
-        let root = self.home(user).join("Maildir");
+        let root = self.maildir(user);
         let mut folders = vec![root.clone()];
         if root.is_dir() {
             for entry in root.read_dir()?.flatten() {
@@ -368,7 +340,11 @@ impl MailServer {
         for (user, password) in &state.users {
             writeln!(text, "{user}:{{PLAIN.b64}}{}", STANDARD.encode(password))?;
         }
-        let mut files = vec![("users", text)];
+        let mut settings = format!("#{}\n", "#".repeat(state.generation));
+        for (user, own) in &state.settings {
+            writeln!(settings, "{user}:::::::{own}")?;
+        }
+        let mut files = vec![("users", text), ("settings", settings)];
         if let Some(password) = &state.master {
             files.push((
                 "masters",
@@ -381,116 +357,6 @@ impl MailServer {
             std::fs::rename(temporary, self.dir().join(name))?;
         }
         Ok(())
-    }
-
-    fn configuration(&self) -> anyhow::Result<String> {
-        let (port, tls_port) = *locked(&self.ports);
-        let Owner { user, group, .. } = &self.owner;
-        let dir = self.dir();
-        let dir = dir
-            .to_str()
-            .context("the sandbox's folder has a name that is no UTF-8")?;
-        let address = self.address();
-        let separator = self.side.separator();
-        let mut text = format!(
-            r"
-base_dir = {dir}/run
-state_dir = {dir}/state
-log_path = {dir}/log
-instance_name = {side}
-protocols = imap
-listen = {address}
-default_internal_user = {user}
-default_internal_group = {group}
-default_login_user = {user}
-default_process_limit = 300
-default_client_limit = 1200
-service anvil {{
-  chroot =
-}}
-service stats {{
-  chroot =
-}}
-service imap-login {{
-  chroot =
-  inet_listener imap {{
-    port = {port}
-  }}
-  inet_listener imaps {{
-    port = {tls_port}
-    ssl = yes
-  }}
-}}
-first_valid_uid = 1
-first_valid_gid = 1
-ssl_cert = <{dir}/cert.pem
-ssl_key = <{dir}/key.pem
-auth_failure_delay = 0
-auth_username_format = %Lu
-mail_fsync = never
-mail_location = maildir:~/Maildir
-userdb {{
-  driver = static
-  args = uid={user} gid={group} home={dir}/mail/%u
-}}
-namespace inbox {{
-  inbox = yes
-  separator = {separator}
-  mailbox Sent {{
-    special_use = \Sent
-  }}
-  mailbox Trash {{
-    special_use = \Trash
-  }}
-  mailbox Junk {{
-    special_use = \Junk
-  }}
-}}
-",
-            side = self.side.name(),
-        );
-        text += match self.side {
-            Side::Remote => "ssl = yes\ndisable_plaintext_auth = no\nmail_plugins = quota\n",
-            Side::Local => "ssl = required\ndisable_plaintext_auth = yes\nmail_plugins = acl quota\n",
-        };
-        if self.side == Side::Local {
-            write!(
-                text,
-                "auth_master_user_separator = *
-passdb {{
-  driver = passwd-file
-  args = {dir}/masters
-  master = yes
-  result_success = continue
-}}
-plugin {{
-  acl = vfile
-  # The master user acts with the rights of the mailbox it opens.
-  acl_user = %u
-  sieve = file:~/sieve;active=~/.dovecot.sieve
-}}
-"
-            )?;
-        }
-        let plugins = match self.side {
-            Side::Remote => "imap_quota",
-            Side::Local => "imap_quota imap_acl imap_filter_sieve",
-        };
-        write!(
-            text,
-            "passdb {{
-  driver = passwd-file
-  args = username_format=%u {dir}/users
-}}
-protocol imap {{
-  mail_plugins = $mail_plugins {plugins}
-  mail_max_userip_connections = 200
-}}
-{}
-",
-            locked(&self.state).extra
-        )?;
-        Ok(text)
     }
 }
 

@@ -3,6 +3,7 @@
 //! ports, as any user. All of it ends when the [`Sandbox`] is dropped, or its process dies in whatever way.
 //!
 //! - [`sandbox`](Sandbox): the fluent face of all of it, for tests
+//! - [`case`](Case): an account on either side and a task between them, many in one sandbox
 //! - [`agent`]: runs actions, events and helpers as NS8's agent does
 //! - [`redis`], [`cluster`]: the cluster's Redis and HTTP API, with faults to order
 //! - [`dovecot`]: two real Dovecots, the remote one and the mail module
@@ -26,6 +27,7 @@
 //! ```
 
 pub mod agent;
+pub mod case;
 pub mod cluster;
 mod container;
 pub mod cron;
@@ -43,9 +45,10 @@ mod server;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use agent::{Agent, HelperOutcome, Outcome, Running};
+pub use case::Case;
 pub use cluster::ApiFault;
 pub use install::{imageroot, project};
-pub use mail::{Mailbox, Message, NewMail, Plan, Side};
+pub use mail::{Imap, Mailbox, Message, NewMail, Plan, Side};
 pub use node::{MARK, Node};
 pub use proxy::Proxy;
 pub use sandbox::{Builder, RunMark, Sandbox, StateFile, wait_until};

@@ -2,6 +2,7 @@
 //! Mail: messages as they are put into a mailbox, and as they are found there.
 
 mod generate;
+mod imap;
 mod maildir;
 mod reader;
 mod utf7;
@@ -11,9 +12,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 pub use generate::{Plan, plan};
+pub use imap::{Imap, Response};
 pub(crate) use maildir::create as create_folder;
 pub use maildir::deliver;
-pub use reader::read_mailbox;
+pub(crate) use reader::read_mailbox;
 
 /// The two mail servers of a sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

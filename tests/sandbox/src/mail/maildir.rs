@@ -67,7 +67,8 @@ fn deliver_folder(
     for mail in mails {
         let letters = letters(mail, &mut keywords)?;
         let stored = without_cr(&mail.content);
-        let lines = stored.iter().filter(|&&byte| byte == b'\n').count();
+        let bare = |&at: &usize| stored[at] == b'\n' && (at == 0 || stored[at - 1] != b'\r');
+        let lines = (0..stored.len()).filter(bare).count();
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let name = format!(
             "{}.M{serial:06}P{}.sandbox,S={},W={}",

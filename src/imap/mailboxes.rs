@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What a session asks of mailboxes: which there are, in what state, and to be opened.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::command::Command;
+use super::error::Result;
+use super::mailbox::Mailbox;
+use super::response::{Code, Listed, MailboxStatus, Namespace, Response, Untagged};
+use super::session::Session;
+
+/// What SELECT or EXAMINE told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Selected {
+    /// Messages in the mailbox.
+    pub messages: u32,
+    /// The UIDVALIDITY.
+    pub uid_validity: Option<u32>,
+    /// The next UID.
+    pub uid_next: Option<u32>,
+    /// The highest modification sequence.
+    pub highest_modseq: Option<u64>,
+}
+
+impl Selected {
+    /// Takes in one piece of what SELECT answers.
+    pub fn note(&mut self, data: &Untagged) {
+        match data {
+            Untagged::Exists(count) => self.messages = *count,
+            Untagged::Status(status) => match status.code {
+                Some(Code::UidNext(n)) => self.uid_next = Some(n),
+                Some(Code::UidValidity(n)) => self.uid_validity = Some(n),
+                Some(Code::HighestModseq(n)) => self.highest_modseq = Some(n),
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+}
+
+impl From<Selected> for MailboxStatus {
+    fn from(selected: Selected) -> Self {
+        Self {
+            messages: Some(u64::from(selected.messages)),
+            uid_next: selected.uid_next,
+            uid_validity: selected.uid_validity,
+            highest_modseq: selected.highest_modseq,
+            size: None,
+        }
+    }
+}
+
+/// Commands in flight at most where there may be thousands; some servers stop reading before they have answered.
+const WINDOW: usize = 50;
+
+fn selectable(listed: &[Listed]) -> impl Iterator<Item = &Mailbox> {
+    listed
+        .iter()
+        .filter(|item| !item.has("\\Noselect"))
+        .map(|item| &item.mailbox)
+}
+
+impl Session {
+    /// Prefix and separator of the account's own mailboxes.
+    pub async fn namespace(&mut self) -> Result<Option<Namespace>> {
+        let mut found = None;
+        if self.capabilities().has("NAMESPACE") {
+            self.call(Command::new("NAMESPACE"), |data| {
+                if let Untagged::Namespace(namespace) = data {
+                    found = namespace;
+                }
+            })
+            .await?;
+        }
+        Ok(found)
+    }
+
+    /// All mailboxes with their status: one round trip with LIST-STATUS (RFC 5819), else one for the list and
+    /// one for all statuses, which go out together.
+    pub async fn list_status(&mut self) -> Result<Vec<(Listed, Option<MailboxStatus>)>> {
+        let mut items = "MESSAGES UIDNEXT UIDVALIDITY".to_owned();
+        if self.capabilities().has("CONDSTORE") || self.capabilities().has("QRESYNC") {
+            items.push_str(" HIGHESTMODSEQ");
+        }
+        // RFC 8438 and IMAP4rev2; elsewhere the sizes have to be summed up.
+        if self.has_status_size() {
+            items.push_str(" SIZE");
+        }
+        let special = self.capabilities().has("SPECIAL-USE");
+        let extended = self.capabilities().has("LIST-STATUS") && self.capabilities().has("LIST-EXTENDED");
+        let list = if extended {
+            let special = if special { "SPECIAL-USE " } else { "" };
+            Command::new("LIST").text(&format!("\"\" \"*\" RETURN ({special}STATUS ({items}))"))
+        } else {
+            Command::new("LIST").text("\"\" \"*\"")
+        };
+        let mut listed: Vec<Listed> = vec![];
+        let mut statuses = vec![];
+        self.run(list, |data| match data {
+            Untagged::List(item) => listed.push(item),
+            Untagged::MailboxStatus(mailbox, status) => statuses.push((mailbox, status)),
+            _ => {}
+        })
+        .await?;
+        listed.retain(|item| !item.has("\\NonExistent"));
+        let mut found: HashMap<Mailbox, MailboxStatus> = statuses.into_iter().collect();
+        if !extended {
+            let mailboxes: Vec<&Mailbox> = selectable(&listed).collect();
+            found.extend(self.statuses(&mailboxes, &items).await?);
+        }
+        // What no valid status is known of is opened instead: servers leave it out, spell the name in another way, or,
+        // like Dovecot while another session makes the index of a mailbox for the first time, claim that a full mailbox
+        // is empty and has the UIDVALIDITY 0.
+        let doubtful: Vec<&Mailbox> = selectable(&listed)
+            .filter(|mailbox| !found.get(mailbox).is_some_and(MailboxStatus::is_valid))
+            .collect();
+        found.extend(self.examine_all(&doubtful).await?);
+        Ok(listed
+            .into_iter()
+            .map(|item| {
+                let status = found.remove(&item.mailbox);
+                (item, status)
+            })
+            .collect())
+    }
+
+    /// STATUS of each, asked together.
+    async fn statuses(
+        &mut self,
+        mailboxes: &[&Mailbox],
+        items: &str,
+    ) -> Result<Vec<(Mailbox, MailboxStatus)>> {
+        let mut found = vec![];
+        for group in mailboxes.chunks(WINDOW) {
+            let mut tags = vec![];
+            for mailbox in group {
+                let command = Command::new("STATUS")
+                    .mailbox(mailbox)
+                    .text(&format!("({items})"));
+                tags.push(self.send(command).await?);
+            }
+            self.finish_all(&tags, |data| {
+                if let Untagged::MailboxStatus(mailbox, status) = data {
+                    found.push((mailbox, status));
+                }
+            })
+            .await?;
+        }
+        Ok(found)
+    }
+
+    /// The state of mailboxes as opening them shows it, asked together. Those that cannot be opened are left out.
+    pub async fn examine_all(&mut self, mailboxes: &[&Mailbox]) -> Result<Vec<(Mailbox, MailboxStatus)>> {
+        let mut found = vec![];
+        for group in mailboxes.chunks(WINDOW) {
+            let mut waiting = VecDeque::new();
+            for &mailbox in group {
+                let tag = self.send(Self::open_command(mailbox, false)).await?;
+                waiting.push_back((tag, mailbox));
+            }
+            // No server opens two mailboxes at once: what it says belongs to the oldest command.
+            let mut selected = Selected::default();
+            while let Some(&(tag, mailbox)) = waiting.front() {
+                match self.next().await? {
+                    Response::Untagged(data) => selected.note(&data),
+                    Response::Tagged { tag: other, status } if Self::is(tag, &other) => {
+                        let opened = std::mem::take(&mut selected);
+                        waiting.pop_front();
+                        if status.is_ok() {
+                            found.push((mailbox.clone(), opened.into()));
+                        }
+                    }
+                    Response::Tagged { .. } | Response::Continue(_) => {}
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether STATUS tells sizes.
+    pub fn has_status_size(&self) -> bool {
+        self.capabilities().has("STATUS=SIZE") || self.capabilities().has("IMAP4REV2")
+    }
+
+    /// The subscribed mailboxes.
+    pub async fn subscribed(&mut self) -> Result<Vec<Mailbox>> {
+        let mut found = vec![];
+        self.call(Command::new("LSUB").text("\"\" \"*\""), |data| {
+            if let Untagged::List(item) = data
+                && !item.has("\\Noselect")
+            {
+                found.push(item.mailbox);
+            }
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// Opens a mailbox, to write (`SELECT`) or only to read (`EXAMINE`).
+    pub async fn open(&mut self, mailbox: &Mailbox, write: bool) -> Result<Selected> {
+        let mut selected = Selected::default();
+        self.run(Self::open_command(mailbox, write), |data| selected.note(&data))
+            .await?;
+        Ok(selected)
+    }
+
+    /// The command of [`Session::open`], for use in a pipeline.
+    pub fn open_command(mailbox: &Mailbox, write: bool) -> Command {
+        Command::new(if write { "SELECT" } else { "EXAMINE" }).mailbox(mailbox)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::script::converse;
+
+    const LIST: &str = "LIST \"\" \"*\" RETURN (STATUS (MESSAGES UIDNEXT UIDVALIDITY))";
+
+    fn status(listed: &[(Listed, Option<MailboxStatus>)], name: &str) -> Option<MailboxStatus> {
+        let found = listed.iter().find(|(listed, _)| listed.mailbox.name() == name);
+        found.and_then(|&(_, status)| status)
+    }
+
+    #[test]
+    fn a_full_mailbox_that_claims_to_be_empty_is_opened() {
+        // What Dovecot 2.3.19 said of a mailbox of 50 messages while another session made its index.
+        let script = [
+            (
+                LIST,
+                "* LIST () \"/\" INBOX\n* STATUS INBOX (MESSAGES 0 UIDNEXT 1 UIDVALIDITY 0)\n\
+                 * LIST () \"/\" Work\n* STATUS Work (MESSAGES 3 UIDNEXT 4 UIDVALIDITY 9)\n% OK done",
+            ),
+            (
+                "EXAMINE \"INBOX\"",
+                "* 50 EXISTS\n* OK [UIDVALIDITY 7] ok\n* OK [UIDNEXT 51] ok\n% OK [READ-ONLY] done",
+            ),
+        ];
+        let listed = converse("LIST-EXTENDED LIST-STATUS", &script, async |session| {
+            session.list_status().await.unwrap()
+        });
+        let inbox = status(&listed, "INBOX").unwrap();
+        assert_eq!(
+            (inbox.messages, inbox.uid_next, inbox.uid_validity),
+            (Some(50), Some(51), Some(7))
+        );
+        assert_eq!(status(&listed, "Work").unwrap().messages, Some(3));
+    }
+
+    #[test]
+    fn without_list_status_all_are_asked_and_answers_come_in_any_order() {
+        let script = [
+            (
+                "LIST \"\" \"*\"",
+                "* LIST () \"/\" A\n* LIST (\\Noselect) \"/\" N\n* LIST () \"/\" B\n% OK done",
+            ),
+            ("STATUS \"A\" (MESSAGES UIDNEXT UIDVALIDITY)", ""),
+            (
+                "STATUS \"B\" (MESSAGES UIDNEXT UIDVALIDITY)",
+                "* STATUS B (MESSAGES 2 UIDNEXT 3 UIDVALIDITY 1)\n% OK first\n\
+                 * STATUS A (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 1)\nA2 OK last",
+            ),
+        ];
+        let listed = converse("", &script, async |session| session.list_status().await.unwrap());
+        assert_eq!(status(&listed, "A").unwrap().messages, Some(1));
+        assert_eq!(status(&listed, "B").unwrap().messages, Some(2));
+        assert!(status(&listed, "N").is_none());
+    }
+
+    #[test]
+    fn a_mailbox_that_cannot_be_opened_has_no_status() {
+        let script = [
+            (LIST, "* LIST () \"/\" Secret\n% OK done"),
+            ("EXAMINE \"Secret\"", "% NO [NOPERM] no"),
+        ];
+        let listed = converse("LIST-EXTENDED LIST-STATUS", &script, async |session| {
+            session.list_status().await.unwrap()
+        });
+        assert!(status(&listed, "Secret").is_none());
+    }
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Servers that go their own way: one named case each, with its source. What a capability tells is not asked here.
+
+use std::time::Duration;
+
+use super::response::StatusLine;
+
+/// Words by which a server tells something that has a response code (RFC 5530, RFC 9208) which it does not use.
+struct Phrase {
+    /// In lower case.
+    words: &'static str,
+    /// Who says so, and where that is written.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for readers and the test"))]
+    source: &'static str,
+}
+
+const fn phrase(words: &'static str, source: &'static str) -> Phrase {
+    Phrase { words, source }
+}
+
+/// "Not now, but later": whoever goes on gets less and less.
+const THROTTLING: [Phrase; 5] = [
+    phrase(
+        "request is throttled",
+        "Exchange, BAD with a suggested back-off time: imapsync FAQ.d/FAQ.Exchange.txt",
+    ),
+    phrase(
+        "user is authenticated but not connected",
+        "Exchange, after a successful login, while its store is overloaded: imapsync FAQ.d/FAQ.Exchange.txt",
+    ),
+    phrase(
+        "exceeded command or bandwidth limit",
+        "Gmail, with the code OVERQUOTA though no mailbox is full: support.google.com/a/answer/1071518",
+    ),
+    phrase(
+        "too many simultaneous connections",
+        "Gmail, more than 15 connections: support.google.com/mail/answer/7126229",
+    ),
+    phrase("throttl", "RFC 5530's kin in plain words, of many hosters"),
+];
+
+/// A login that is refused for another reason than its password.
+const TURNED_AWAY: [Phrase; 4] = [
+    phrase(
+        "maximum number of connections from user+ip exceeded",
+        "Dovecot before it said UNAVAILABLE: doc.dovecot.org, mail_max_userip_connections",
+    ),
+    phrase(
+        "too many open connections",
+        "Cyrus: imapd.conf(5), maxlogins_per_host and maxlogins_per_user",
+    ),
+    phrase(
+        "too many",
+        "Gmail, Courier (MAXPERIP), Zimbra and others, in words of their own",
+    ),
+    phrase(
+        "temporary",
+        "RFC 5530 has UNAVAILABLE for it; Dovecot before 2.0 and others say it in words",
+    ),
+];
+
+/// A mailbox that is full.
+const FULL: [Phrase; 3] = [
+    phrase(
+        "quota exceeded",
+        "Dovecot, plugin/quota_exceeded_message: doc.dovecot.org",
+    ),
+    phrase("over quota", "Cyrus: imap_err.et, IMAP_QUOTA_EXCEEDED"),
+    phrase("mailbox is full", "Courier and hMailServer, quota of the account"),
+];
+
+fn says(status: &StatusLine, phrases: &[Phrase]) -> bool {
+    let text = status.text.to_ascii_lowercase();
+    phrases.iter().any(|phrase| text.contains(phrase.words))
+}
+
+/// Whether the server asks to slow down.
+pub fn is_throttled(status: &StatusLine) -> bool {
+    status.has_code("THROTTLED") || says(status, &THROTTLING)
+}
+
+/// Whether the server may do later what it refuses now.
+pub fn is_temporary(status: &StatusLine) -> bool {
+    ["UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "CONTACTADMIN"]
+        .iter()
+        .any(|code| status.has_code(code))
+        || is_throttled(status)
+        || says(status, &TURNED_AWAY)
+}
+
+/// Whether the mailbox is full. Gmail says OVERQUOTA too when it throttles.
+pub fn is_over_quota(status: &StatusLine) -> bool {
+    (status.has_code("OVERQUOTA") || says(status, &FULL)) && !says(status, &THROTTLING)
+}
+
+/// How long the server asks to be left alone. Exchange: `BAD Request is throttled. Suggested Backoff Time: 92415
+/// milliseconds` (imapsync FAQ.d/FAQ.Exchange.txt).
+pub fn suggested_pause(text: &str) -> Option<Duration> {
+    const LONGEST: Duration = Duration::from_secs(300);
+    let lower = text.to_ascii_lowercase();
+    let (_, rest) = lower.split_once("suggested backoff time:")?;
+    let mut words = rest.split_ascii_whitespace();
+    let number: u64 = words.next()?.parse().ok()?;
+    let unit = words.next().unwrap_or("milliseconds");
+    let pause = if unit.starts_with("sec") {
+        Duration::from_secs(number)
+    } else {
+        Duration::from_millis(number)
+    };
+    Some(pause.min(LONGEST))
+}
+
+/// Whether RFC822.SIZE may differ from what FETCH gives. Exchange estimates it unless EnableExactRFC822Size is set
+/// (learn.microsoft.com, Set-ImapSettings).
+pub fn estimates_sizes(greeting: &str, server: Option<&str>) -> bool {
+    [Some(greeting), server]
+        .into_iter()
+        .flatten()
+        .any(|name| name.contains("Microsoft Exchange") || name.contains("Microsoft.Exchange"))
+}
+
+/// What servers offer, for the tests of what is done without: their greeting or CAPABILITY as published.
+#[cfg(test)]
+pub(super) mod offers {
+    /// Gmail: developers.google.com/workspace/gmail/imap/imap-extensions, and what it answers after the login.
+    pub const GMAIL: &str = "IMAP4rev1 UNSELECT IDLE NAMESPACE QUOTA ID XLIST CHILDREN X-GM-EXT-1 UIDPLUS \
+        COMPRESS=DEFLATE ENABLE MOVE CONDSTORE ESEARCH UTF8=ACCEPT LIST-EXTENDED LIST-STATUS LITERAL- SPECIAL-USE";
+    /// Exchange Online, after the login.
+    pub const EXCHANGE: &str = "IMAP4 IMAP4rev1 AUTH=PLAIN AUTH=XOAUTH2 SASL-IR UIDPLUS MOVE ID UNSELECT CHILDREN IDLE NAMESPACE LITERAL+";
+    /// Courier: IMAP_CAPABILITY in imapd.dist.
+    pub const COURIER: &str =
+        "IMAP4rev1 UIDPLUS CHILDREN NAMESPACE THREAD=ORDEREDSUBJECT THREAD=REFERENCES SORT QUOTA IDLE";
+    /// hMailServer: no UIDPLUS, no LITERAL+ (IMAPCommandCapability.cpp).
+    pub const HMAILSERVER: &str = "IMAP4 IMAP4rev1 CHILDREN IDLE QUOTA SORT ACL NAMESPACE RIGHTS=texk";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::capability::{Capabilities, Literals};
+    use crate::imap::response::Response;
+    use crate::imap::scan::Raw;
+
+    fn answer(text: &str) -> StatusLine {
+        let raw = Raw {
+            text: format!("A1 {text}").into_bytes(),
+            literals: vec![],
+        };
+        match Response::parse(raw) {
+            Response::Tagged { status, .. } => status,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_phrase_has_a_source_and_is_found() {
+        for phrase in THROTTLING.iter().chain(&TURNED_AWAY).chain(&FULL) {
+            assert!(!phrase.source.is_empty());
+            assert_eq!(phrase.words, phrase.words.to_ascii_lowercase());
+        }
+    }
+
+    #[test]
+    fn exchange_throttles_in_words() {
+        let said = answer("BAD Request is throttled. Suggested Backoff Time: 92415 milliseconds");
+        assert!(is_throttled(&said));
+        assert_eq!(suggested_pause(&said.text), Some(Duration::from_millis(92_415)));
+        assert!(is_throttled(&answer(
+            "BAD User is authenticated but not connected."
+        )));
+        assert_eq!(
+            suggested_pause("Suggested Backoff Time: 99999999 milliseconds"),
+            Some(Duration::from_secs(300))
+        );
+        assert_eq!(suggested_pause("Suggested Backoff Time: soon"), None);
+    }
+
+    #[test]
+    fn gmail_throttles_under_the_name_of_a_full_mailbox() {
+        let said = answer("NO [OVERQUOTA] Account exceeded command or bandwidth limits. (Failure)");
+        assert!(is_throttled(&said) && !is_over_quota(&said));
+        let said = answer("NO [ALERT] Too many simultaneous connections. (Failure)");
+        assert!(is_throttled(&said));
+    }
+
+    #[test]
+    fn full_mailboxes_are_told_from_slow_servers() {
+        for text in [
+            "NO [OVERQUOTA] Quota exceeded (mailbox for user is full)",
+            "NO Over quota",
+            "NO Your mailbox is full",
+        ] {
+            assert!(
+                is_over_quota(&answer(text)) && !is_throttled(&answer(text)),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_wrong_password_is_no_trouble_of_the_server() {
+        for text in [
+            "NO [AUTHENTICATIONFAILED] Invalid credentials (Failure)",
+            "NO LOGIN failed.",
+            "NO Login failed.",
+        ] {
+            assert!(!is_temporary(&answer(text)), "{text}");
+        }
+        for text in [
+            "NO Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)",
+            "NO [UNAVAILABLE] Temporary authentication failure.",
+            "NO Too many open connections",
+        ] {
+            assert!(is_temporary(&answer(text)), "{text}");
+        }
+    }
+
+    #[test]
+    fn exchange_estimates_sizes() {
+        assert!(estimates_sizes(
+            "The Microsoft Exchange IMAP4 service is ready. [RgBS]",
+            None
+        ));
+        assert!(estimates_sizes(
+            "ready",
+            Some("Microsoft.Exchange.Imap4.Imap4Server")
+        ));
+        assert!(!estimates_sizes("Dovecot ready.", Some("Dovecot")));
+    }
+
+    #[test]
+    fn literals_are_sent_as_each_server_takes_them() {
+        let literals = |text| Capabilities::parse(text).literals();
+        assert_eq!(literals(offers::GMAIL), Literals::Minus);
+        assert_eq!(literals(offers::EXCHANGE), Literals::Plus);
+        assert_eq!(literals(offers::COURIER), Literals::Synchronizing);
+        assert_eq!(literals(offers::HMAILSERVER), Literals::Synchronizing);
+    }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What both sides have, at the start of a run.
+
+use std::collections::HashSet;
+
+use super::account::{Failure, Side};
+use super::confirm;
+use super::folders::{self, Pair};
+use super::job::Shared;
+use super::lines::{self, Lines};
+use super::trouble::{Trouble, Troubled};
+use crate::imap::{Listed, Mailbox, MailboxStatus, Namespace, Session};
+
+/// What both sides have.
+pub struct Listing {
+    /// The selected folders.
+    pub pairs: Vec<Pair>,
+    /// Remote folders that are subscribed.
+    pub subscribe: HashSet<Mailbox>,
+    /// The remote side listed nothing.
+    pub remote_empty: bool,
+    /// The local side as listed.
+    pub local: folders::Side,
+    /// Local names of all remote folders, left out or not.
+    pub local_names: HashSet<String>,
+    /// The local mailbox is another one than before.
+    pub replaced: bool,
+}
+
+/// Lists both sides at once.
+pub async fn list(shared: &Shared, lines: &mut Lines) -> Result<Listing, Failure> {
+    Ok(lines::persist(shared, lines, async |lines| attempt(shared, lines).await).await?)
+}
+
+async fn attempt(shared: &Shared, lines: &mut Lines) -> Troubled<Listing> {
+    let (remote, local) = tokio::join!(side(&mut lines.remote, true), side(&mut lines.local, false));
+    let (remote, subscribe) = remote.map_err(|error| Trouble::fetch(Side::Remote, error))?;
+    let (local, _) = local.map_err(|error| Trouble::fetch(Side::Local, error))?;
+    let mut pairs = folders::pair(&remote, &local, &shared.job.selection);
+    confirm::confirm(shared, &mut pairs, lines).await?;
+    let replaced = guard_replaced_mailbox(shared, &pairs)?;
+    {
+        let mut recorder = shared.recorder.borrow_mut();
+        recorder.line(&format!("Host1: found {} folders.", remote.folders.len()));
+        recorder.line(&format!("Host2: found {} folders.", local.folders.len()));
+    }
+    let local_names = folders::local_names(&remote, &local, &shared.job.selection);
+    Ok(Listing {
+        pairs,
+        local_names,
+        replaced,
+        subscribe: subscribe.into_iter().collect(),
+        remote_empty: remote.folders.is_empty(),
+        local,
+    })
+}
+
+/// Lists one side.
+pub async fn side(
+    session: &mut Session,
+    subscriptions: bool,
+) -> crate::imap::Result<(folders::Side, Vec<Mailbox>)> {
+    let told = session.namespace().await?;
+    let folders = session.list_status().await?;
+    let namespace = told.or_else(|| guess_namespace(&folders));
+    let subscribed = if subscriptions {
+        session.subscribed().await?
+    } else {
+        vec![]
+    };
+    Ok((folders::Side { namespace, folders }, subscribed))
+}
+
+/// Where the server does not tell (RFC 2342 is an extension): the prefix that all folders but the inbox have.
+fn guess_namespace(folders: &[(Listed, Option<MailboxStatus>)]) -> Option<Namespace> {
+    let separator = folders.iter().find_map(|(listed, _)| listed.separator)?;
+    let prefix = format!("INBOX{separator}");
+    let mut others = folders
+        .iter()
+        .map(|(listed, _)| listed)
+        .filter(|listed| !listed.mailbox.is_inbox())
+        .peekable();
+    others.peek()?;
+    let below = |listed: &Listed| {
+        let head = listed.mailbox.wire().get(..prefix.len());
+        head.is_some_and(|head| head.eq_ignore_ascii_case(prefix.as_bytes()))
+    };
+    others.all(below).then(|| Namespace {
+        prefix: prefix.into_bytes(),
+        separator: Some(separator),
+    })
+}
+
+/// An inbox of another UIDVALIDITY is another mailbox: what is remembered of the former one is void.
+fn guard_replaced_mailbox(shared: &Shared, pairs: &[Pair]) -> Result<bool, Failure> {
+    let Some(inbox) = pairs.iter().find(|pair| pair.local.is_inbox()) else {
+        return Ok(false);
+    };
+    let Some(validity) = inbox.destination.and_then(|status| status.uid_validity) else {
+        return Ok(false);
+    };
+    let state = shared.state.borrow();
+    if let Some(known) = state.known_folder(&inbox.remote)?
+        && known.local_validity != 0
+        && known.local_validity != validity
+    {
+        shared
+            .recorder
+            .borrow_mut()
+            .line("Host2: the mailbox was replaced; both sides are compared anew");
+        state.forget_all()?;
+        return Ok(true);
+    }
+    Ok(false)
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Which UIDs are in which state.
+
+use rusqlite::params;
+
+use super::{Result, State, collect_set};
+use crate::imap::UidSet;
+
+impl State {
+    /// Remote UIDs that need nothing more: delivered or present.
+    pub fn done_uids(&self, id: i64) -> Result<UidSet> {
+        self.uids(
+            "SELECT uid FROM message WHERE folder = ?1 AND step IN (1, 2, 4) ORDER BY uid",
+            id,
+        )
+    }
+
+    /// Remote UIDs whose delivery is unknown or failed.
+    pub fn pending_uids(&self, id: i64) -> Result<UidSet> {
+        self.uids(
+            "SELECT uid FROM message WHERE folder = ?1 AND step IN (0, 3) ORDER BY uid",
+            id,
+        )
+    }
+
+    /// Remote UIDs whose delivery is unknown.
+    pub fn planned_uids(&self, id: i64) -> Result<UidSet> {
+        self.uids(
+            "SELECT uid FROM message WHERE folder = ?1 AND step = 0 ORDER BY uid",
+            id,
+        )
+    }
+
+    /// Whether the outcome of any delivery is unknown.
+    pub fn is_anything_planned(&self) -> Result<bool> {
+        self.db.query_row(
+            "SELECT EXISTS (SELECT 1 FROM message WHERE step = 0)",
+            [],
+            |row| row.get(0),
+        )
+    }
+
+    /// Local UIDs that are accounted for, from `from` on: delivered, present, or strangers.
+    pub fn local_uids(&self, id: i64, from: u32) -> Result<UidSet> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT local_uid FROM message WHERE folder = ?1 AND local_uid >= ?2
+             UNION SELECT local_uid FROM stranger WHERE folder = ?1 AND local_uid >= ?2 ORDER BY 1",
+        )?;
+        let rows = statement.query_map(params![id, from], |row| row.get(0))?;
+        collect_set(rows)
+    }
+
+    pub(super) fn uids(&self, sql: &str, id: i64) -> Result<UidSet> {
+        let mut statement = self.db.prepare_cached(sql)?;
+        let rows = statement.query_map([id], |row| row.get(0))?;
+        collect_set(rows)
+    }
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What a run does to mail, against real servers: each promise that the engine makes, each folder and deletion mode,
+//! and the odd cases that real mailboxes have. All cases share one sandbox, each with accounts of its own.
+//!
+//! - [`content`]: every message arrives octet for octet, as many times as it is there
+//! - [`names`]: folders, in all scripts and with all separators; which of them are pulled
+//! - [`flags`]: flags of mail that is there already
+//! - [`inbox`]: the inbox alone, Sieve, `\Seen`
+//! - [`deletions`]: what is deleted, and what never is
+//! - [`limits`]: full, forbidden and read-only mailboxes
+//! - [`changes`]: lost state, replaced folders, interruptions, mail that comes and goes meanwhile
+//! - [`reports`]: dry runs and verification
+
+mod case;
+mod changes;
+mod content;
+mod deletions;
+mod flags;
+mod inbox;
+mod limits;
+mod names;
+mod reports;
