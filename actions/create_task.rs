@@ -2,13 +2,13 @@
 
 use anyhow::anyhow;
 use ns8_imapsync::container::Container;
+use ns8_imapsync::control::candidate::Candidate;
+use ns8_imapsync::control::runs;
 use ns8_imapsync::error::{Error, Result};
 
-use crate::common::candidate::Candidate;
 use crate::common::context::Context;
 use crate::common::fields::TaskFields;
 use crate::common::frame::Action;
-use crate::common::runs;
 
 /// Creates a task, or edits the one with that id (contract section 3).
 pub struct CreateTask;
@@ -20,16 +20,17 @@ impl Action for CreateTask {
     type Output = ();
 
     fn run(context: &Context, fields: TaskFields) -> Result<()> {
+        let start = fields.start.unwrap_or(true);
         let request = fields.parse()?;
-        let start = request.start;
-        let mail_host = context.mail_host()?;
-        let candidate = Candidate::complete(context, request)?;
+        // Asked again when it is written: the logins take their time.
+        context.mail_host()?;
+        let candidate = Candidate::complete(&context.store, request)?;
         let name = candidate.task().name();
         context.commands.progress(10);
         let container = Container::find()?;
         let tested = candidate.test(&container)?;
         context.commands.progress(70);
-        tested.store(context, &mail_host)?;
+        tested.store(&context.store, &|| context.mail_host())?;
         if start {
             runs::start(&context.store, &container, &name).map_err(|error| {
                 Error::Failed(anyhow!("the task {name} is stored, but not started: {error}"))

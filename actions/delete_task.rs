@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+use ns8_imapsync::control::runs;
 use ns8_imapsync::error::Result;
 
 use crate::common::context::Context;
 use crate::common::frame::Action;
-use crate::common::runs;
 use crate::common::selection::{Results, Selection};
 
 /// Deletes tasks with all their files (contract section 3).

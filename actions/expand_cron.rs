@@ -17,10 +17,10 @@ pub fn arguments(command: Command) -> Command {
 /// Writes `cron/NAME.cron` of every task. One that is damaged is reported and keeps the file it has.
 pub fn run(_: &ArgMatches) -> ExitCode {
     frame::helper(|context| {
-        let mail_host = context.mail_host()?;
+        context.mail_host()?;
         context.store.create_folders()?;
         for name in context.store.names()? {
-            if let Err(error) = context.store.rebuild_schedule(&name, &mail_host) {
+            if let Err(error) = context.store.rebuild_schedule(&name, &|| context.mail_host()) {
                 journal::error(error);
             }
         }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, anyhow};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use ns8_imapsync::error::{Error, Result};
+use ns8_imapsync::secret::{ROOM, Zeroizing};
 use serde_json::Value;
 
 use crate::common::frame;
@@ -47,7 +48,7 @@ pub fn run(arguments: &ArgMatches) -> ExitCode {
         (false, false) => Mode::Skip,
     };
     frame::helper(|context| {
-        let mut text = Vec::new();
+        let mut text = Zeroizing::new(Vec::with_capacity(ROOM));
         io::stdin()
             .take(LARGEST_INPUT)
             .read_to_end(&mut text)

@@ -3,8 +3,10 @@
 
 use anyhow::{Context as _, anyhow};
 use ns8_imapsync::agent::journal;
+use ns8_imapsync::control::runs;
 use ns8_imapsync::error::Result;
 use ns8_imapsync::files;
+use ns8_imapsync::secret::{self, Zeroizing};
 use ns8_imapsync::task::options::Options;
 use ns8_imapsync::task::{
     Exclusions, FolderMode, Layout, LocalUser, Port, RemoteDeletion, RemoteHost, RemoteUser, Schedule,
@@ -17,7 +19,6 @@ use sha2::{Digest as _, Sha256};
 use crate::common::context::Context;
 use crate::common::frame::Action;
 use crate::common::platform::Ignored;
-use crate::common::runs;
 
 const FILE: &str = "getmail.json";
 
@@ -34,9 +35,10 @@ impl Action for ImportModule {
         let path = context.agent.state.join(FILE);
         let bytes = files::read(&path)
             .with_context(|| format!("cannot read {FILE}"))?
+            .map(Zeroizing::new)
             .ok_or_else(|| anyhow!("there is no {FILE} in the state folder"))?;
         // The cause would tell a position only.
-        let accounts: Vec<Value> =
+        let mut accounts: Vec<Value> =
             serde_json::from_slice(&bytes).with_context(|| format!("{FILE} is no list of accounts"))?;
         context.store.create_folders()?;
         // The schedule is written when the service starts, with the address of the mail server of that time.
@@ -50,6 +52,7 @@ impl Action for ImportModule {
                 )),
             }
         }
+        accounts.iter_mut().for_each(secret::wipe);
         files::remove(&path).with_context(|| format!("cannot remove {FILE}"))?;
         Ok(files::sync_folder_of(&path)?)
     }
@@ -62,7 +65,9 @@ fn save(store: &Store, task: &Task, password: &SecretString) -> Result<()> {
         return Ok(());
     }
     let lock = runs::take(store, &name)?;
-    store.save(&lock, task, Some(password), &Options::default(), "")
+    store.save(&lock, task, Some(password), &Options::default(), &|| {
+        Ok(String::new())
+    })
 }
 
 #[derive(Deserialize)]
@@ -97,7 +102,7 @@ fn imported(index: usize, account: &Value) -> anyhow::Result<(Task, SecretString
     };
     let enabled = text("status").is_none_or(|status| status == "enabled");
     let minutes = required("Time")?;
-    let password = parse_password(&required("Password")?).context("Password")?;
+    let password = parse_password(&Zeroizing::new(required("Password")?)).context("Password")?;
     let task = Task {
         id: TaskId::parse(&id(index, account))?,
         local_user: LocalUser::parse(&required("Account")?).context("Account")?,
@@ -132,7 +137,7 @@ fn schedule(minutes: &str) -> anyhow::Result<Option<Schedule>> {
 
 /// The same for every attempt, so that one that was cut off and is repeated makes no task twice.
 fn id(index: usize, account: &Value) -> String {
-    let digest = Sha256::digest(format!("{index} {account}"));
+    let digest = Sha256::digest(Zeroizing::new(format!("{index} {account}")).as_bytes());
     digest.iter().take(3).map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 
 use ns8_imapsync::container::Container;
+use ns8_imapsync::control::candidate::Candidate;
 use ns8_imapsync::error::Result;
 use ns8_imapsync::sync::count::FolderList;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::common::candidate::Candidate;
 use crate::common::context::Context;
 use crate::common::fields::TaskFields;
 use crate::common::frame::Action;
@@ -65,7 +65,7 @@ impl Action for ListFolders {
             return container.answer(&["list-folders", name.as_str()], None);
         }
         let request = input::parse::<TaskFields>(fields)?.parse()?;
-        let candidate = Candidate::complete(context, request)?;
-        container.answer(&["list-folders", "-"], Some(&candidate.wire().to_json()))
+        let candidate = Candidate::complete(&context.store, request)?;
+        container.answer(&["list-folders", "-"], Some(&candidate.wire()))
     }
 }

@@ -7,12 +7,12 @@ use anyhow::anyhow;
 use clap::{Arg, ArgMatches, Command};
 use ns8_imapsync::agent::journal;
 use ns8_imapsync::container::Container;
+use ns8_imapsync::control::runs::{self, Started};
 use ns8_imapsync::error::Result;
 use ns8_imapsync::task::TaskName;
 
 use crate::common::context::Context;
 use crate::common::frame;
-use crate::common::runs::{self, Started};
 
 /// What to do, and to which task.
 pub fn arguments(command: Command) -> Command {

@@ -2,11 +2,11 @@
 
 use ns8_imapsync::agent::journal;
 use ns8_imapsync::container::Container;
+use ns8_imapsync::control::runs::{self, Started};
 use ns8_imapsync::error::Result;
 
 use crate::common::context::Context;
 use crate::common::frame::Action;
-use crate::common::runs::{self, Started};
 use crate::common::selection::{Results, Selection};
 
 /// Starts runs (contract section 3).

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+use ns8_imapsync::control::runs;
 use ns8_imapsync::error::Result;
 
 use crate::common::context::Context;
 use crate::common::frame::Action;
 use crate::common::nothing::Nothing;
 use crate::common::parallel;
-use crate::common::runs;
 use crate::common::selection::merged;
 
 /// Stops all tasks (contract section 3).

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
 
 use clap::{ArgMatches, Args, Command, FromArgMatches as _, Subcommand};
+use ns8_imapsync::secret::{ROOM, SecretText, Zeroizing};
 use ns8_imapsync::sync::account::{Account, Failure};
 use ns8_imapsync::sync::assembly::Destination;
 use ns8_imapsync::sync::check::{self, Finding};
@@ -15,8 +16,7 @@ use ns8_imapsync::sync::instance::{in_container, setting};
 use ns8_imapsync::sync::run::{self, Outcome, Settings};
 use ns8_imapsync::sync::{Engine, assembly, bar, conclusion, count, driver, stop, verify};
 use ns8_imapsync::task::{
-    Exclusions, FolderMode, Layout, LocalUser, Port, RemoteHost, SecretString, Security, Store, TaskName,
-    parse_password,
+    Exclusions, FolderMode, Layout, LocalUser, Port, RemoteHost, Security, Store, TaskName, parse_password,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -314,7 +314,7 @@ struct RemoteFields {
     port: Port,
     security: String,
     user: String,
-    password: String,
+    password: SecretText,
     certificate: Option<String>,
 }
 
@@ -325,14 +325,13 @@ struct LocalFields {
 
 impl Candidate {
     fn read() -> Result<Self, Failure> {
-        let mut text = String::new();
+        let mut text = Zeroizing::new(String::with_capacity(ROOM));
         std::io::stdin()
             .take(1024 * 1024)
             .read_to_string(&mut text)
             .map_err(failed)?;
-        let text = SecretString::from(text);
         // What serde says may repeat a value, which may be the password.
-        serde_json::from_str(ns8_imapsync::task::ExposeSecret::expose_secret(&text)).map_err(|error| {
+        serde_json::from_str(&text).map_err(|error| {
             failed(format!(
                 "stdin is not a candidate task (line {}, column {})",
                 error.line(),
@@ -359,7 +358,7 @@ impl RemoteFields {
         let host = RemoteHost::parse(&self.host).map_err(failed)?;
         let user = ns8_imapsync::task::RemoteUser::parse(&self.user).map_err(failed)?;
         let security = Security::parse(&self.security).map_err(failed)?;
-        let password = parse_password(&self.password).map_err(failed)?;
+        let password = parse_password(self.password.expose()).map_err(failed)?;
         Ok(Account::remote(
             &host,
             self.port,

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 use ns8_imapsync::container::Container;
+use ns8_imapsync::control::candidate::{Candidate, Request};
+use ns8_imapsync::control::runs;
 use ns8_imapsync::error::{Key, Refusal, Result};
+use ns8_imapsync::secret::SecretText;
 use ns8_imapsync::task::{Exclusions, FolderMode, Schedule, SecretString, Task};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::common::candidate::Candidate;
 use crate::common::context::Context;
-use crate::common::fields::{Gather, Request};
+use crate::common::fields::Gather;
 use crate::common::frame::Action;
 use crate::common::parallel;
-use crate::common::runs;
-use crate::common::secret::SecretText;
 use crate::common::selection::{FieldError, REFUSED, TaskReference, field_errors};
 
 /// Changes the schedule, the folders or the password of many tasks.
@@ -71,9 +71,9 @@ impl Action for UpdateTasks {
 
     fn run(context: &Context, update: Update) -> Result<Results> {
         let changes = update.changes()?;
-        let mail_host = context.mail_host()?;
+        context.mail_host()?;
         let outcomes = parallel::map(&update.tasks, |task| {
-            let outcome = update_one(context, task, &changes, &mail_host);
+            let outcome = update_one(context, task, &changes);
             let (result, errors) = match outcome {
                 Ok(()) => ("updated", Vec::new()),
                 Err(error) => (
@@ -120,12 +120,7 @@ impl Update {
 }
 
 /// A run in progress is stopped by a change, and started again with the new settings.
-fn update_one(
-    context: &Context,
-    reference: &TaskReference,
-    changes: &Changes,
-    mail_host: &str,
-) -> Result<()> {
+fn update_one(context: &Context, reference: &TaskReference, changes: &Changes) -> Result<()> {
     let name = reference.find(&context.store)?;
     let Some(former) = context.store.load(&name)? else {
         return Err(Refusal::new("task_id", Key::TaskNotFound, "the task was deleted meanwhile").into());
@@ -138,10 +133,11 @@ fn update_one(
                 task,
                 password: Some(password.clone()),
                 certificate: None,
-                start: false,
             };
-            let candidate = Candidate::complete(context, request)?;
-            candidate.test(&Container::find()?)?.store(context, mail_host)?;
+            let candidate = Candidate::complete(&context.store, request)?;
+            candidate
+                .test(&Container::find()?)?
+                .store(&context.store, &|| context.mail_host())?;
         }
         None => {
             let lock = runs::take(&context.store, &name)?;
@@ -154,7 +150,9 @@ fn update_one(
             let options = context.store.options(&name);
             context
                 .store
-                .save(&lock, &changes.apply(former)?, None, &options, mail_host)?;
+                .save(&lock, &changes.apply(former)?, None, &options, &|| {
+                    context.mail_host()
+                })?;
         }
     }
     if running {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 use ns8_imapsync::container::Container;
+use ns8_imapsync::control::candidate::Candidate;
 use ns8_imapsync::error::Result;
 use ns8_imapsync::sync::check::Findings;
 
-use crate::common::candidate::Candidate;
 use crate::common::context::Context;
 use crate::common::fields::TaskFields;
 use crate::common::frame::Action;
@@ -19,7 +19,7 @@ impl Action for ValidateTask {
     type Output = Findings;
 
     fn run(context: &Context, fields: TaskFields) -> Result<Findings> {
-        let candidate = Candidate::complete(context, fields.parse()?)?;
+        let candidate = Candidate::complete(&context.store, fields.parse()?)?;
         Container::find()?.validate(&candidate.wire())
     }
 }

@@ -12,15 +12,15 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
-use self::child::{communicate, last_words};
+use self::child::{Input, communicate, last_words};
 use crate::agent::journal;
 use crate::error::{Error, Key, Refusal, Result};
+use crate::secret::ROOM;
 use crate::sync::check::Findings;
-use crate::task::{ExposeSecret as _, SecretString, Task, TaskName};
+use crate::task::{ExposeSecret as _, Port, SecretString, Task, TaskName};
 
 const NAME: &str = "imapsync";
 const SYNCCTL: &str = "/usr/local/bin/syncctl";
@@ -59,23 +59,23 @@ impl Container {
     /// # Errors
     /// `service_not_running`, or no answer.
     pub fn validate(&self, candidate: &Candidate<'_>) -> Result<Findings> {
-        let input = candidate.to_json();
-        let output = self.ask(&["validation", "-"], Some(input.to_string().into_bytes()), ANSWER)?;
+        let output = self.ask(&["validation", "-"], Some(candidate.wire()?), ANSWER)?;
         Ok(parse(&output, "validation")?)
     }
 
-    /// What `syncctl <words>` answers about a task; `input` goes to its stdin. Some verbs tell a verdict by
-    /// their exit code as well, so what counts is that there is an answer.
+    /// What `syncctl <words>` answers about a task, or about a candidate that goes to its stdin. Some verbs tell
+    /// a verdict by their exit code as well, so what counts is that there is an answer.
     ///
     /// # Errors
     /// `service_not_running`, or no answer.
-    pub fn answer<T: DeserializeOwned>(&self, words: &[&str], input: Option<&Value>) -> Result<T> {
+    pub fn answer<T: DeserializeOwned>(
+        &self,
+        words: &[&str],
+        candidate: Option<&Candidate<'_>>,
+    ) -> Result<T> {
         let word = words.first().copied().unwrap_or_default();
-        let output = self.run(
-            words,
-            input.map(|input| input.to_string().into_bytes()),
-            LONG_ANSWER,
-        )?;
+        let input = candidate.map(Candidate::wire).transpose()?;
+        let output = self.run(words, input, LONG_ANSWER)?;
         match output.stdout.is_empty() {
             true => Err(anyhow!("syncctl {word} gave no answer: {}", last_words(&output)).into()),
             false => Ok(parse(&output, word)?),
@@ -141,7 +141,7 @@ impl Container {
         }
     }
 
-    fn ask(&self, words: &[&str], input: Option<Vec<u8>>, limit: Duration) -> Result<Output> {
+    fn ask(&self, words: &[&str], input: Option<Input>, limit: Duration) -> Result<Output> {
         let output = self.run(words, input, limit)?;
         if !output.status.success() {
             return Err(anyhow!(
@@ -155,7 +155,7 @@ impl Container {
         Ok(output)
     }
 
-    fn run(&self, words: &[&str], input: Option<Vec<u8>>, limit: Duration) -> Result<Output> {
+    fn run(&self, words: &[&str], input: Option<Input>, limit: Duration) -> Result<Output> {
         let options: &[&str] = if input.is_some() { &["-i"] } else { &[] };
         let child = self
             .exec(options, words)
@@ -222,22 +222,50 @@ pub struct Candidate<'a> {
     pub certificate: Option<&'a str>,
 }
 
+/// The form that `syncctl validation -` and `syncctl list-folders -` read.
+#[derive(Serialize)]
+struct Wire<'a> {
+    remote: WireRemote<'a>,
+    local: WireLocal<'a>,
+    foldersynchronization: &'a str,
+    exclude: String,
+}
+
+#[derive(Serialize)]
+struct WireRemote<'a> {
+    host: &'a str,
+    port: Port,
+    security: &'a str,
+    user: &'a str,
+    password: &'a str,
+    certificate: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct WireLocal<'a> {
+    user: &'a str,
+}
+
 impl Candidate<'_> {
-    /// The form that `syncctl validation -` and `syncctl list-folders -` read.
-    pub fn to_json(&self) -> Value {
-        serde_json::json!({
-            "remote": {
-                "host": self.task.remote_host.as_str(),
-                "port": self.task.remote_port,
-                "security": self.task.security.as_str(),
-                "user": self.task.remote_user.as_str(),
-                "password": self.password.expose_secret(),
-                "certificate": self.certificate,
+    fn wire(&self) -> anyhow::Result<Input> {
+        let wire = Wire {
+            remote: WireRemote {
+                host: self.task.remote_host.as_str(),
+                port: self.task.remote_port,
+                security: self.task.security.as_str(),
+                user: self.task.remote_user.as_str(),
+                password: self.password.expose_secret(),
+                certificate: self.certificate,
             },
-            "local": {"user": self.task.local_user.as_str()},
-            "foldersynchronization": self.task.folders.as_str(),
-            "exclude": self.task.exclusions.as_stored(),
-        })
+            local: WireLocal {
+                user: self.task.local_user.as_str(),
+            },
+            foldersynchronization: self.task.folders.as_str(),
+            exclude: self.task.exclusions.as_stored(),
+        };
+        let mut text = Input::new(Vec::with_capacity(ROOM));
+        serde_json::to_writer(&mut *text, &wire).context("cannot write the candidate")?;
+        Ok(text)
     }
 }
 

@@ -1,66 +1,126 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Files that are either there as a whole or not at all.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::fs::{FlockOperation, flock};
 
 /// Marks our temporary files; they always live outside the cron folder, where crond would run them.
 pub const TEMPORARY_SUFFIX: &str = ".tmp";
 
+/// How long a writer waits for another one of the same file.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(5);
+
 /// Replaces `target` with `content`: temporary file in `workshop`, fsync, rename, fsync of the folder.
 ///
-/// The mode is set when the temporary file is created, before the first byte. `workshop` has to be on
-/// the file system of `target`.
+/// The mode is set before the first byte. `workshop` has to be on the file system of `target`.
 ///
 /// # Errors
 /// Whatever the file system says; `target` is then as it was.
 pub fn replace(workshop: &Path, target: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    put(workshop, target, content, mode, None)
+}
+
+/// The same for a file whose time of modification means something: it never has another one.
+///
+/// # Errors
+/// Whatever the file system says; `target` is then as it was.
+pub fn replace_dated(
+    workshop: &Path,
+    target: &Path,
+    content: &[u8],
+    mode: u32,
+    modified: SystemTime,
+) -> io::Result<()> {
+    put(workshop, target, content, mode, Some(modified))
+}
+
+fn put(
+    workshop: &Path,
+    target: &Path,
+    content: &[u8],
+    mode: u32,
+    modified: Option<SystemTime>,
+) -> io::Result<()> {
+    let path = temporary(workshop, target);
+    let mut file = take(&path, mode)?;
+    let written = (|| {
+        // What a killed process left may have another mode, and so may what our umask has made.
+        file.set_permissions(Permissions::from_mode(mode))?;
+        file.set_len(0)?;
+        file.write_all(content)?;
+        if let Some(modified) = modified {
+            file.set_modified(modified)?;
+        }
+        file.sync_all()?;
+        fs::rename(&path, target)
+    })();
+    match written {
+        Ok(()) => sync_folder_of(target),
+        Err(error) => {
+            // Nobody else writes it as long as we hold its lock; that it could not be written is the news.
+            let _ = fs::remove_file(&path);
+            Err(error)
+        }
+    }
+}
+
+/// One per target, so that what a killed process leaves is found by its name, and used up by whoever writes next.
+fn temporary(workshop: &Path, target: &Path) -> PathBuf {
     let stem = target
         .file_name()
         .and_then(|name| name.to_str())
         .unwrap_or("file");
-    let mut file = tempfile::Builder::new()
-        .prefix(&format!(".{stem}."))
-        .suffix(TEMPORARY_SUFFIX)
-        .permissions(Permissions::from_mode(mode))
-        .tempfile_in(workshop)?;
-    // The process' umask may have taken bits away from the mode asked for.
-    file.as_file().set_permissions(Permissions::from_mode(mode))?;
-    file.write_all(content)?;
-    file.as_file().sync_all()?;
-    file.persist(target)?;
-    sync_folder_of(target)
+    workshop.join(format!(".{stem}{TEMPORARY_SUFFIX}"))
 }
 
-/// Removes the temporary files of killed processes, of those targets in `workshop` that `ours` tells by name.
-/// Whoever calls keeps others from replacing these targets meanwhile.
+/// Opens a temporary file that is nobody else's: a process that writes the same target has renamed it before we
+/// get the lock, and then it is no temporary file any more.
+fn take(path: &Path, mode: u32) -> io::Result<File> {
+    loop {
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(mode)
+            .open(path)?;
+        lock(&file, PATIENCE)?;
+        let ours = file.metadata()?;
+        match fs::symlink_metadata(path) {
+            Ok(named) if (named.dev(), named.ino()) == (ours.dev(), ours.ino()) => return Ok(file),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+}
+
+/// Takes the exclusive lock of a file or folder; it is given back when `file` is dropped.
+///
+/// # Errors
+/// When somebody else has it beyond `patience`; else whatever the file system says.
+pub fn lock(file: &File, patience: Duration) -> io::Result<()> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) if Instant::now() < deadline => {
+                std::thread::sleep(PAUSE);
+            }
+            outcome => return Ok(outcome?),
+        }
+    }
+}
+
+/// Removes what a killed process left on its way to `target`. Whoever calls keeps others from writing it meanwhile.
 ///
 /// # Errors
 /// Whatever the file system says.
-pub fn sweep(workshop: &Path, ours: impl Fn(&str) -> bool) -> io::Result<()> {
-    for entry in fs::read_dir(workshop)? {
-        let entry = entry?;
-        if entry
-            .file_name()
-            .to_str()
-            .and_then(target_of_temporary)
-            .is_some_and(&ours)
-        {
-            remove(&entry.path())?;
-        }
-    }
-    Ok(())
-}
-
-/// `.u1_a.env.Xf83kd.tmp` is on its way to `u1_a.env`.
-fn target_of_temporary(name: &str) -> Option<&str> {
-    let (target, random) = name
-        .strip_prefix('.')?
-        .strip_suffix(TEMPORARY_SUFFIX)?
-        .rsplit_once('.')?;
-    (random.len() == 6).then_some(target)
+pub fn forget(workshop: &Path, target: &Path) -> io::Result<()> {
+    remove(&temporary(workshop, target))
 }
 
 /// Removes `target`; one that is not there is fine.
@@ -125,23 +185,66 @@ mod tests {
     }
 
     #[test]
-    fn only_the_temporary_files_of_the_named_targets_are_swept() {
+    fn what_a_killed_process_left_is_used_up_or_removed_by_name() {
         let folder = tempfile::tempdir().unwrap();
-        for file in [
-            ".u1_a.env.Xf83kd.tmp",
-            ".u1_a.env.bak.tmp",
-            ".u1_b.env.Xf83kd.tmp",
-            "u1_a.env",
-        ] {
-            fs::write(folder.path().join(file), "").unwrap();
-        }
-        sweep(folder.path(), |target| target == "u1_a.env").unwrap();
-        let mut left: Vec<_> = fs::read_dir(folder.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name())
-            .collect();
-        left.sort();
-        assert_eq!(left, [".u1_a.env.bak.tmp", ".u1_b.env.Xf83kd.tmp", "u1_a.env"]);
+        let (folder, target) = (folder.path(), folder.path().join("u1_a.pwd"));
+        let left = folder.join(".u1_a.pwd.tmp");
+        fs::write(&left, "half a password, and more of it").unwrap();
+        fs::set_permissions(&left, Permissions::from_mode(0o644)).unwrap();
+        replace(folder, &target, b"new", 0o600).unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"new");
+        assert_eq!(
+            fs::metadata(&target).unwrap().permissions().mode() & 0o7777,
+            0o600
+        );
+        fs::write(&left, "half").unwrap();
+        forget(folder, &target).unwrap();
+        assert_eq!(fs::read_dir(folder).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn many_writers_of_one_file_leave_one_whole_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let (folder, target) = (folder.path(), folder.path().join("vmail.pwd"));
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let target = &target;
+                scope.spawn(move || {
+                    for _ in 0..10 {
+                        let text = number.to_string().repeat(10_000 + number);
+                        replace(folder, target, text.as_bytes(), 0o600).unwrap();
+                        let found = fs::read_to_string(target).unwrap();
+                        assert!(
+                            found.len() >= 10_000 && found.starts_with(&found[9_999..]),
+                            "torn"
+                        );
+                    }
+                });
+            }
+        });
+        assert_eq!(fs::read_dir(folder).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_dated_file_has_its_date() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("u1_a.timestamp");
+        let moment = SystemTime::UNIX_EPOCH + Duration::from_secs(1_234_567_890);
+        replace_dated(folder.path(), &target, b"all", 0o644, moment).unwrap();
+        assert_eq!(fs::metadata(&target).unwrap().modified().unwrap(), moment);
+    }
+
+    #[test]
+    fn a_lock_that_is_held_is_waited_for_and_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, second) = (
+            File::open(folder.path()).unwrap(),
+            File::open(folder.path()).unwrap(),
+        );
+        lock(&first, Duration::ZERO).unwrap();
+        assert!(lock(&second, Duration::from_millis(20)).is_err());
+        drop(first);
+        lock(&second, Duration::ZERO).unwrap();
     }
 
     #[test]

@@ -9,13 +9,17 @@
 //! 4. [`container`]: the container the runs live in, and its service.
 //! 5. [`imap`]: one connection to one mail server.
 //! 6. [`sync`]: moving mail from host1 (remote) to host2 (local): plan, copy, engines, the run.
+//! 7. [`control`]: what the host does with tasks and their runs.
 //!
-//! Layers point one way: `sync` uses `imap`, `task` and `agent`; nothing points back.
+//! Layers point one way: `control` uses `container`, which knows the answers of `sync`; `sync` uses `imap` and
+//! `task`; nothing points back.
 
 pub mod agent;
 pub mod container;
+pub mod control;
 pub mod error;
 pub mod files;
 pub mod imap;
+pub mod secret;
 pub mod sync;
 pub mod task;

@@ -7,10 +7,11 @@
     reason = "a test that cannot go on has failed"
 )]
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::ensure;
-use sandbox::{ApiFault, MAIL_MODULE_UUID, Outcome, Sandbox, wait_until};
+use sandbox::{ApiFault, MAIL_MODULE_UUID, Outcome, Proxy, Sandbox, wait_until};
 use serde_json::{Value, json};
 
 fn done(sandbox: &Sandbox, action: &str, input: Value) -> anyhow::Result<Outcome> {
@@ -148,6 +149,35 @@ fn a_mail_server_that_moved_is_followed() -> anyhow::Result<()> {
 }
 
 #[test]
+fn a_mail_server_that_moves_during_a_login_is_the_one_of_the_schedule() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    let remote = SocketAddr::from((sandbox.remote().address(), sandbox.remote().port()));
+    let slow = Proxy::start(remote, Duration::from_millis(100))?;
+    let input = sandbox.task_with(json!({"remoteport": slow.port(), "cron": "5m", "start": false}));
+    let running = sandbox.start_action("create-task", input)?;
+    wait_until("the logins", || {
+        running.commands().iter().any(|words| words[0] == "set-progress")
+    })?;
+    // As the event of the mail module and the start of the service do.
+    let path = sandbox.node().state().join("environment");
+    let moved: String = std::fs::read_to_string(&path)?
+        .lines()
+        .map(|line| match line.starts_with("MAIL_HOST=") {
+            true => "MAIL_HOST=10.9.8.7\n".to_owned(),
+            false => format!("{line}\n"),
+        })
+        .collect();
+    std::fs::write(&path, moved)?;
+    assert_eq!(sandbox.helper("expand-cron", &[])?.exit_code, 0);
+    ensure!(!running.is_finished(), "the logins were too fast");
+    let outcome = running.wait()?;
+    ensure!(outcome.is_ok(), "{outcome:#?}");
+    let cron = &sandbox.state_files()?["cron/u1_abc123.cron"].text;
+    ensure!(cron.starts_with("MAIL_HOST=10.9.8.7\n"), "{cron}");
+    Ok(())
+}
+
+#[test]
 fn tasks_are_listed_whoever_is_down() -> anyhow::Result<()> {
     let sandbox = Sandbox::start()?;
     done(
@@ -192,8 +222,10 @@ fn thirty_two_edits_of_one_task_leave_one_whole_task() -> anyhow::Result<()> {
         let outcome = action.wait()?;
         ensure!(outcome.is_ok(), "{outcome:#?}");
     }
-    // The run that the last edit has started writes files of its own.
-    wait_until("the end of the run", || !sandbox.is_running("u1_abc123"))?;
+    // What a run was writing when it was stopped, whoever takes the task next clears away.
+    done(&sandbox, "stop-all-tasks", Value::Null)?;
+    let task = json!({"localuser": "u1", "task_id": "abc123"});
+    done(&sandbox, "update-tasks", json!({"tasks": [task]}))?;
     let files = sandbox.state_files()?;
     let env = &files["imapsync/u1_abc123.env"].text;
     let minutes = env

@@ -294,3 +294,189 @@ fn tasks_are_listed_even_when_the_mail_module_does_not_answer() -> anyhow::Resul
     }
     Ok(())
 }
+
+#[test]
+fn a_stored_password_is_never_sent_to_another_account() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    sandbox.sync(sandbox.task_input())?;
+    for change in [
+        json!({"remotehostname": "localhost"}),
+        json!({"remoteport": sandbox.remote().tls_port()}),
+        json!({"remoteusername": "r2@example.com"}),
+    ] {
+        let mut edit = sandbox.task_with(change);
+        edit["remotepassword"] = "".into();
+        refused(&sandbox, "create-task", edit, 1, "password_required")?;
+    }
+    Ok(())
+}
+
+#[test]
+fn two_tasks_whose_files_would_have_one_name_are_one_too_many() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    sandbox.local().set_user("u1_abc", "Pw-u1")?;
+    let first = sandbox.task_with(json!({"localuser": "u1", "task_id": "abc_123", "start": false}));
+    ensure!(sandbox.action("create-task", first)?.is_ok());
+    let second = sandbox.task_with(json!({"localuser": "u1_abc", "task_id": "123", "start": false}));
+    refused(&sandbox, "create-task", second, 1, "task_name_taken")?;
+    for action in ["start-task", "stop-task", "delete-task"] {
+        let task = json!({"localuser": "u1_abc", "task_id": "123"});
+        refused(&sandbox, action, task, 1, "task_not_found")?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_certificate_that_changed_is_told_until_it_is_accepted() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    sandbox.sync(sandbox.task_input())?;
+    sandbox.remote().renew_certificate()?;
+    let outcome = refused(
+        &sandbox,
+        "create-task",
+        sandbox.task_input(),
+        4,
+        "certificate_changed",
+    )?;
+    let fingerprint = outcome.output[0]["value"].clone();
+    assert_eq!(outcome.output[0]["parameter"], "certificate");
+    let accepted = sandbox.task_with(json!({"certificate": fingerprint}));
+    sandbox.sync(accepted)?;
+    let listed = sandbox.action("list-tasks", json!({}))?.output;
+    assert_eq!(listed["user_properties"][0]["certificate"], fingerprint);
+    Ok(())
+}
+
+#[test]
+fn with_no_security_asked_for_the_connection_is_encrypted_where_it_can_be() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    sandbox.sync(sandbox.task_with(json!({"security": ""})))?;
+    let log = sandbox.remote().log();
+    let logins: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("Login: user=<r1@example.com>"))
+        .collect();
+    ensure!(
+        !logins.is_empty() && logins.iter().all(|line| line.contains("TLS")),
+        "{log}"
+    );
+    Ok(())
+}
+
+#[test]
+fn the_id_of_a_process_proves_nothing() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    sandbox.add_mail(Side::Remote, USER, &[NewMail::new("one@example.net")])?;
+    let created = sandbox.action("create-task", sandbox.task_with(json!({"start": false})))?;
+    ensure!(created.is_ok(), "{created:#?}");
+    // As a crash leaves it, and the id belongs to somebody else by now.
+    std::fs::write(
+        sandbox.task_file(TASK, "pid"),
+        format!("{}\n", std::process::id()),
+    )?;
+    let listed = sandbox.action("list-tasks", json!({}))?.output;
+    assert_eq!(listed["user_properties"][0]["service_running"], false);
+    let task = json!({"localuser": "u1", "task_id": "abc123"});
+    ensure!(sandbox.action("stop-task", task)?.is_ok());
+    sandbox.sync_again("u1", "abc123")?;
+    assert_eq!(sandbox.mailbox(Side::Local, "u1")?["INBOX"].len(), 1);
+    Ok(())
+}
+
+#[test]
+fn without_the_service_it_is_told_and_nothing_is_stored() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    let created = sandbox.action("create-task", sandbox.task_with(json!({"start": false})))?;
+    ensure!(created.is_ok(), "{created:#?}");
+    let stopped = sandbox.helper("systemctl", &["--user", "stop", "imapsync.service"])?;
+    assert_eq!(stopped.exit_code, 0, "{stopped:?}");
+    let task = json!({"localuser": "u1", "task_id": "abc123"});
+    let other = sandbox.task_with(json!({"localuser": "u2"}));
+    for (action, input) in [
+        ("create-task", other.clone()),
+        ("validate-task", other),
+        ("start-task", task.clone()),
+        ("list-folders", task.clone()),
+        ("preview-task", task.clone()),
+        ("verify-task", task.clone()),
+    ] {
+        refused(&sandbox, action, input, 1, "service_not_running")?;
+    }
+    // What needs no container goes on.
+    for (action, input) in [
+        ("get-configuration", json!({})),
+        ("list-tasks", json!({})),
+        ("get-facts", json!({})),
+        ("stop-task", task.clone()),
+        ("delete-task", task),
+    ] {
+        let outcome = sandbox.action(action, input)?;
+        ensure!(outcome.is_ok(), "{action}: {outcome:#?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn without_redis_what_needs_it_says_so_and_changes_nothing() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    sandbox.redis().stop();
+    let before = sandbox.state_files()?;
+    let settings = json!({"mail_server": sandbox::MAIL_MODULE_UUID, "mail_host": "10.0.0.1"});
+    let outcome = sandbox.action("configure-module", settings)?;
+    assert_eq!((outcome.status, outcome.exit_code), (Outcome::ABORTED, 1));
+    ensure!(outcome.stderr.contains("Redis"), "{outcome:#?}");
+    let event = sandbox.event(
+        "mail-settings-changed",
+        json!({"module_uuid": sandbox::MAIL_MODULE_UUID}),
+    )?;
+    ensure!(
+        event.exit_code != 0 && event.stderr.contains("Redis"),
+        "{event:?}"
+    );
+    assert_eq!(sandbox.state_files()?, before);
+    let known = sandbox.action("get-configuration", json!({}))?;
+    ensure!(known.is_ok() && known.stderr.contains("Redis"), "{known:#?}");
+    assert_eq!(known.output["mail_server"], sandbox::MAIL_MODULE_UUID);
+    assert_eq!(known.output["mail_server_URL"], json!([]));
+    // Tasks need no Redis.
+    sandbox.sync(sandbox.task_input())?;
+    Ok(())
+}
+
+#[test]
+fn the_master_password_is_asked_for_until_it_is_given() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    let file = sandbox.node().state().join("imapsync/vmail.pwd");
+    std::fs::remove_file(&file)?;
+    sandbox.set_api_fault(ApiFault::FailingActions)?;
+    std::thread::scope(|scope| {
+        let helper = scope.spawn(|| sandbox.helper("reveal-master-secret", &[]));
+        let asked = |times| {
+            let requests = sandbox.api().requests();
+            requests
+                .iter()
+                .filter(|request| request.contains("/tasks"))
+                .count()
+                >= times
+        };
+        let known = sandbox
+            .api()
+            .requests()
+            .iter()
+            .filter(|request| request.contains("/tasks"))
+            .count();
+        sandbox::wait_until("the second attempt", || asked(known + 2))?;
+        ensure!(!file.exists());
+        sandbox.set_api_fault(ApiFault::None)?;
+        let Ok(outcome) = helper.join() else {
+            anyhow::bail!("the helper's thread panicked")
+        };
+        let outcome = outcome?;
+        assert_eq!(outcome.exit_code, 0, "{outcome:?}");
+        ensure!(
+            outcome.stderr.contains("asking again") && !outcome.stderr.contains(sandbox::MASTER_PASSWORD)
+        );
+        assert_eq!(std::fs::read_to_string(&file)?, sandbox::MASTER_PASSWORD);
+        Ok(())
+    })
+}

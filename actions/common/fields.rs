@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The fields of a task, as create-task and its relatives take them (contract section 3).
 
+use ns8_imapsync::control::candidate::Request;
 use ns8_imapsync::error::{Error, Key, Refusal, Result};
+use ns8_imapsync::secret::SecretText;
 use ns8_imapsync::task::{
     Exclusions, FolderMode, Invalid, LocalUser, Port, RemoteDeletion, RemoteHost, RemoteUser, Schedule,
     SecretString, Security, Task, TaskId, parse_password,
@@ -11,7 +13,6 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::input::repeated;
-use super::secret::SecretText;
 
 /// The longest password, in bytes; 200 characters of any script fit in.
 const LONGEST_PASSWORD: usize = 1024;
@@ -64,18 +65,6 @@ pub struct TaskFields {
     /// Fingerprint (SHA-256, hex) of the remote server's certificate that the administrator accepts.
     #[serde(default)]
     pub certificate: Option<String>,
-}
-
-/// The fields, each of them sound.
-pub struct Request {
-    /// What `NAME.env` will say.
-    pub task: Task,
-    /// The password, if one was given.
-    pub password: Option<SecretString>,
-    /// The certificate that the administrator accepts.
-    pub certificate: Option<String>,
-    /// Whether a run starts now.
-    pub start: bool,
 }
 
 impl TaskFields {
@@ -165,7 +154,6 @@ impl TaskFields {
                 },
                 password,
                 certificate,
-                start: self.start.unwrap_or(true),
             }),
             _ => Err(Error::Refused(gather.0)),
         }

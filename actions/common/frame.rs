@@ -8,6 +8,7 @@ use anyhow::{Context as _, anyhow};
 use ns8_imapsync::agent::commands::CommandDescriptor;
 use ns8_imapsync::agent::journal;
 use ns8_imapsync::error::{Error, Refusal, Result};
+use ns8_imapsync::secret::{ROOM, Zeroizing};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -102,7 +103,7 @@ fn read_input() -> Result<Map<String, Value>> {
     if stdin.is_terminal() {
         return Ok(Map::new());
     }
-    let mut bytes = Vec::new();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(ROOM));
     stdin
         .lock()
         .take(LARGEST_INPUT + 1)

@@ -3,18 +3,18 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
 
 use ns8_imapsync::container::Container;
+use ns8_imapsync::control::candidate::{Candidate, Request};
 use ns8_imapsync::error::Result;
 use ns8_imapsync::task::{Task, TaskId, TaskName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::candidate::Candidate;
 use super::context::Context;
-use super::fields::{Request, TaskFields};
+use super::fields::TaskFields;
 use super::selection::{FieldError, field_errors};
 use super::{input, parallel};
 
@@ -87,6 +87,7 @@ pub type Row = Map<String, Value>;
 struct Planned {
     request: Request,
     existing: bool,
+    start: bool,
 }
 
 enum Plan {
@@ -99,7 +100,7 @@ enum Plan {
 /// # Errors
 /// What concerns all rows: no mail server, no podman, tasks that cannot be listed.
 pub fn import(context: &Context, mode: Mode, rows: Vec<Result<Row>>) -> Result<Summary> {
-    let mail_host = context.mail_host()?;
+    context.mail_host()?;
     let container = Container::find()?;
     let mut planner = Planner::new(context)?;
     let count = rows.len();
@@ -109,44 +110,42 @@ pub fn import(context: &Context, mode: Mode, rows: Vec<Result<Row>>) -> Result<S
         .map(|(index, row)| (index + 1, planner.plan(mode, index + 1, row)))
         .collect();
     // A plan is carried out once; the cells hand it to whichever thread comes for it.
-    let cells: Vec<std::sync::Mutex<Option<(usize, Plan)>>> = plans
-        .into_iter()
-        .map(|plan| std::sync::Mutex::new(Some(plan)))
-        .collect();
-    let done = AtomicUsize::new(0);
+    let cells: Vec<Mutex<Option<(usize, Plan)>>> =
+        plans.into_iter().map(|plan| Mutex::new(Some(plan))).collect();
+    let done = Mutex::new(0);
     let results = parallel::map(&cells, |cell| {
         let plan = cell.lock().ok().and_then(|mut cell| cell.take());
         let outcome = plan.map(|(row, plan)| match plan {
             Plan::Done(outcome) => outcome,
-            Plan::Import(planned) => carry_out(context, &container, &mail_host, mode, row, *planned),
+            Plan::Import(planned) => carry_out(context, &container, mode, row, *planned),
         });
-        let before = done.fetch_add(1, Ordering::Relaxed);
-        let percent = |done: usize| u8::try_from(done * 100 / count.max(1)).unwrap_or(100);
-        if percent(before) != percent(before + 1) {
-            context.commands.progress(percent(before + 1));
+        // Told under the lock, or the smaller number of two threads could come last.
+        if let Ok(mut done) = done.lock() {
+            let percent = |done: usize| u8::try_from(done * 100 / count.max(1)).unwrap_or(100);
+            *done += 1;
+            if percent(*done - 1) != percent(*done) {
+                context.commands.progress(percent(*done));
+            }
         }
         outcome
     });
     Ok(Summary::of(results.into_iter().flatten().collect()))
 }
 
-fn carry_out(
-    context: &Context,
-    container: &Container,
-    mail_host: &str,
-    mode: Mode,
-    row: usize,
-    planned: Planned,
-) -> Outcome {
-    let Planned { request, existing } = planned;
+fn carry_out(context: &Context, container: &Container, mode: Mode, row: usize, planned: Planned) -> Outcome {
+    let Planned {
+        request,
+        existing,
+        start,
+    } = planned;
     let (user, id) = (request.task.local_user.to_string(), request.task.id.to_string());
-    let (name, start) = (request.task.name(), request.start);
+    let name = request.task.name();
     let imported = (|| {
-        let tested = Candidate::complete(context, request)?.test(container)?;
+        let tested = Candidate::complete(&context.store, request)?.test(container)?;
         if mode == Mode::Check {
             return Ok(Verdict::Valid);
         }
-        tested.store(context, mail_host)?;
+        tested.store(&context.store, &|| context.mail_host())?;
         if start {
             container.start(&name)?;
         }
@@ -251,9 +250,9 @@ impl<'a> Planner<'a> {
             return outcome(task_id.clone(), Verdict::Skipped, Vec::new());
         }
         let request = input::parse::<TaskFields>(self.completed(fields, &task_id, existing.as_ref()))
-            .and_then(TaskFields::parse);
+            .and_then(|fields| Ok((fields.start.unwrap_or(true), fields.parse()?)));
         match request {
-            Ok(request) => {
+            Ok((start, request)) => {
                 let name = request.task.name();
                 self.planned.insert(name.clone());
                 if !self.names.insert(name) && existing.is_none() {
@@ -265,6 +264,7 @@ impl<'a> Planner<'a> {
                 Plan::Import(Box::new(Planned {
                     request,
                     existing: existing.is_some(),
+                    start,
                 }))
             }
             Err(error) => outcome(

@@ -5,6 +5,7 @@ use std::fmt;
 
 use anyhow::Context as _;
 use ns8_imapsync::error::{Error, Key, Refusal, Result};
+use ns8_imapsync::secret;
 use schemars::JsonSchema;
 use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde_json::{Map, Value};
@@ -22,6 +23,7 @@ pub fn parse<T: DeserializeOwned + JsonSchema>(fields: Map<String, Value>) -> Re
     let schema = schema::schema::<T>();
     let refusals = check(&schema, &fields, names::<T>());
     if !refusals.is_empty() {
+        secret::wipe(&mut Value::Object(fields));
         return Err(Error::Refused(refusals));
     }
     // Null is how a field that may be absent is left out by name.

@@ -2,12 +2,10 @@
 //! What the applets share.
 //!
 //! [`applet`]: one row of the table · [`frame`]: what surrounds an action · [`input`]: from JSON to a typed
-//! request · [`context`]: the instance · [`fields`]: the fields of a task · [`selection`]: which tasks ·
-//! [`candidate`]: settings on their way to becoming a task · [`rows`]: tasks as CSV · [`runs`]: starting, stopping and
-//! taking a task
+//! request · [`context`]: the instance · [`fields`]: the fields of a task · [`selection`]: which tasks · [`rows`]:
+//! tasks as CSV
 
 pub mod applet;
-pub mod candidate;
 pub mod context;
 pub mod fields;
 pub mod frame;
@@ -19,9 +17,7 @@ pub mod outcome;
 pub mod parallel;
 pub mod platform;
 pub mod rows;
-pub mod runs;
 pub mod schema;
-pub mod secret;
 pub mod selection;
 pub mod settings;
 pub mod state;

@@ -12,6 +12,7 @@ use ureq::Agent as Http;
 
 use super::Agent;
 use crate::error::Result;
+use crate::secret::SecretText;
 
 const USUAL_PLACE: &str = "http://cluster-leader:9311";
 /// One request; what is slow is the action, never the answer about it.
@@ -95,17 +96,15 @@ impl Cluster {
             username: String,
             password: SecretText,
         }
-        #[derive(Deserialize)]
-        struct SecretText(String);
         let answer = self.run(module, "reveal-master-credentials", json!({}), limit)?;
         // A parse error would repeat parts of the answer.
         let Ok(answer) = serde_json::from_value::<Answer>(answer) else {
             return Err(anyhow!("{module} did not answer with master credentials").into());
         };
-        if answer.username != "vmail" || answer.password.0.is_empty() {
+        if answer.username != "vmail" || answer.password.expose().is_empty() {
             return Err(anyhow!("{module} did not answer with the credentials of the user vmail").into());
         }
-        Ok(SecretString::from(answer.password.0))
+        Ok(answer.password.into_secret())
     }
 
     /// Runs an action and gives its output.
@@ -220,7 +219,7 @@ impl Cluster {
     fn log_in(&self, deadline: Instant) -> Result<SecretString, Trouble> {
         #[derive(Deserialize)]
         struct Login {
-            token: String,
+            token: SecretText,
         }
         let (Some(user), Some(password)) = (&self.user, &self.password) else {
             return Err(Trouble::Lasting(anyhow!(
@@ -232,7 +231,7 @@ impl Cluster {
         match answer.code {
             200 | 201 => {
                 let login: Login = answer.json().map_err(Trouble::Lasting)?;
-                Ok(SecretString::from(login.token))
+                Ok(login.token.into_secret())
             }
             code if answer.is_temporary() => Err(Trouble::Temporary(anyhow!(
                 "the cluster's API gives HTTP status {code} to a login"

@@ -4,10 +4,9 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use rustix::fs::{FlockOperation, flock};
 
 use crate::error::Result;
 use crate::files;
@@ -16,7 +15,6 @@ use crate::files;
 const PRIVATE: u32 = 0o600;
 /// Other writers hold the lock for milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
-const PAUSE: Duration = Duration::from_millis(5);
 
 /// The file of one instance.
 #[derive(Debug, Clone)]
@@ -76,8 +74,6 @@ impl EnvironmentFile {
         }
         let mode = std::fs::metadata(&self.path).map_or(PRIVATE, |found| found.permissions().mode() & 0o7777);
         let workshop = self.path.parent().unwrap_or(Path::new("."));
-        files::sweep(workshop, |target| target == "environment")
-            .context("cannot clean up the state folder")?;
         let mut text = after.lines.join("\n");
         text.push('\n');
         files::replace(workshop, &self.path, text.as_bytes(), mode)
@@ -93,19 +89,8 @@ impl EnvironmentFile {
             .mode(PRIVATE)
             .open(&self.lock)
             .context("cannot open .environment.lock")?;
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(file),
-                Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) if Instant::now() < deadline => {
-                    std::thread::sleep(PAUSE);
-                }
-                Err(error) => {
-                    let error = anyhow::Error::new(error).context("another program keeps .environment.lock");
-                    return Err(error.into());
-                }
-            }
-        }
+        files::lock(&file, PATIENCE).context("another program keeps .environment.lock")?;
+        Ok(file)
     }
 }
 

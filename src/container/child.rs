@@ -11,11 +11,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
+use crate::secret::Zeroizing;
+
+/// What goes to a program's stdin; there may be passwords in it.
+pub type Input = Zeroizing<Vec<u8>>;
+
 /// What a program has said is there when it ends; whoever outlives it with its outputs open is not waited for.
 const REST: Duration = Duration::from_secs(1);
 
 /// Writes the input and reads both outputs, all at once, and never longer than `limit`.
-pub fn communicate(mut child: Child, input: Option<Vec<u8>>, limit: Duration) -> anyhow::Result<Output> {
+pub fn communicate(mut child: Child, input: Option<Input>, limit: Duration) -> anyhow::Result<Output> {
     let deadline = Instant::now() + limit;
     if let Some((mut pipe, input)) = child.stdin.take().zip(input) {
         // A child that does not read its input says why on stderr.
@@ -97,7 +102,7 @@ mod tests {
     #[test]
     fn large_texts_flow_both_ways_at_once() {
         let input = vec![b'x'; 1_000_000];
-        let output = communicate(shell("cat; echo why >&2"), Some(input.clone()), LIMIT).unwrap();
+        let output = communicate(shell("cat; echo why >&2"), Some(Input::new(input.clone())), LIMIT).unwrap();
         assert_eq!(output.stdout.len(), input.len());
         assert_eq!(last_words(&output), "why");
     }

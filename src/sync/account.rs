@@ -82,7 +82,9 @@ impl Failure {
         };
         let exit = match (error, side) {
             (
-                imap::Error::Tls(_) | imap::Error::CertificateChanged(_) | imap::Error::StartTlsNotOffered(_),
+                imap::Error::Tls(_)
+                | imap::Error::CertificateChanged(..)
+                | imap::Error::StartTlsNotOffered(_),
                 _,
             ) => Exit::TlsFailure,
             (imap::Error::Credentials(_), Side::Remote) => Exit::AuthenticationUser1,
@@ -113,7 +115,7 @@ fn remote_key(error: &imap::Error) -> Key {
         imap::Error::Unreachable(_) => Key::CheckHostnameOrPort,
         imap::Error::Tls(_) => Key::SslEncryptionError,
         imap::Error::StartTlsNotOffered(_) => Key::StarttlsNotAllowed,
-        imap::Error::CertificateChanged(_) => Key::CertificateChanged,
+        imap::Error::CertificateChanged(..) => Key::CertificateChanged,
         _ => Key::RemoteServerError,
     }
 }

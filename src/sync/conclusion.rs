@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What a run leaves behind: the end of its log, report, status, timestamp.
 
-use std::fs::File;
 use std::time::Duration;
 
 use super::account::Failure;
@@ -87,10 +86,9 @@ fn save_report(store: &Store, name: &TaskName, report: &Report) -> crate::error:
 /// `NAME.timestamp`: the folder mode of the last complete run, dated at its start, for the engine that reads it.
 fn complete(store: &Store, name: &TaskName, task: &Task, started: i64) -> crate::error::Result<()> {
     let path = store.path(name, "timestamp");
-    files::replace(store.folder(), &path, task.folders.as_str().as_bytes(), 0o644)?;
     let moment = std::time::UNIX_EPOCH + Duration::from_secs(u64::try_from(started).unwrap_or(0));
-    File::options().write(true).open(&path)?.set_modified(moment)?;
-    Ok(())
+    let mode = task.folders.as_str().as_bytes();
+    Ok(files::replace_dated(store.folder(), &path, mode, 0o644, moment)?)
 }
 
 fn statistics(recorder: &mut Recorder, elapsed: Duration, exit: Exit) {

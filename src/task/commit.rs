@@ -60,10 +60,12 @@ pub(super) fn finish(folder: &Path, name: &TaskName) -> io::Result<()> {
 
 /// Drops whatever is staged. The marker goes first: without it the rest means nothing.
 pub(super) fn discard(folder: &Path, name: &TaskName) -> io::Result<()> {
-    files::remove(&marker(folder, name))?;
-    STAGEABLE
-        .iter()
-        .try_for_each(|ending| files::remove(&staged(folder, name, ending)))
+    let staged = STAGEABLE.map(|ending| staged(folder, name, ending));
+    for path in [marker(folder, name)].iter().chain(&staged) {
+        files::remove(path)?;
+        files::forget(folder, path)?;
+    }
+    Ok(())
 }
 
 fn staged(folder: &Path, name: &TaskName, ending: &str) -> PathBuf {

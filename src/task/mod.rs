@@ -29,7 +29,7 @@ pub use id::{TaskId, TaskName};
 pub use remote::{Port, RemoteHost, RemoteUser, Security};
 pub use schedule::Schedule;
 pub use secrecy::{ExposeSecret, SecretString};
-pub use store::{Layout, Store};
+pub use store::{Layout, MailHost, Store};
 pub use text::Invalid;
 pub use user::LocalUser;
 

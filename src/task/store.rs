@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,12 +23,15 @@ const PRIVATE: u32 = 0o600;
 /// What crond and monitoring read.
 const READABLE: u32 = 0o644;
 
+/// How long another process may write schedules.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// How often an edit under way is waited for; each takes as long as somebody's glance at the lock.
 const EDIT_ATTEMPTS: u32 = 10;
 
 /// The endings of a task's files beside the lock, in the order in which a deletion removes them: without
 /// `env` there is no task any more, without `pwd` no run can start.
-const ENDINGS: [&str; 12] = [
+const ENDINGS: [&str; 13] = [
     "pwd",
     "json",
     "env",
@@ -37,11 +40,15 @@ const ENDINGS: [&str; 12] = [
     "log",
     "pid",
     "progress",
+    "progress.tmp",
     "report",
     "state",
     "state-wal",
     "state-shm",
 ];
+
+/// Asks for the address of the local mail server, as it is at that moment.
+pub type MailHost<'a> = &'a dyn Fn() -> Result<String>;
 
 /// Where the files of all tasks are.
 #[derive(Debug, Clone)]
@@ -329,8 +336,11 @@ impl Store {
         if taken.is_some() {
             commit::finish(&self.layout.tasks, name)
                 .with_context(|| format!("cannot finish the last edit of {name}"))?;
-            files::sweep(&self.layout.tasks, |target| is_of(target, name))
-                .with_context(|| format!("cannot clean up after {name}"))?;
+            // Whoever held the lock before may have been killed while it wrote.
+            for ending in ENDINGS {
+                files::forget(&self.layout.tasks, &self.path(name, ending))
+                    .with_context(|| format!("cannot clean up after {name}"))?;
+            }
         }
         Ok(taken)
     }
@@ -347,7 +357,7 @@ impl Store {
         task: &Task,
         password: Option<&SecretString>,
         options: &Options,
-        mail_host: &str,
+        mail_host: MailHost<'_>,
     ) -> Result<()> {
         let name = task.name();
         self.refuse_taken_name(task)?;
@@ -389,7 +399,8 @@ impl Store {
         });
         commit::replace_together(&self.layout.tasks, &name, &staged)
             .with_context(|| format!("cannot write the task {name}"))?;
-        self.save_schedule(task, mail_host)
+        let _schedules = self.lock_schedules()?;
+        self.write_schedule(&name, task.schedule, mail_host)
     }
 
     /// Refuses a task whose files would be those of another user's task.
@@ -410,44 +421,50 @@ impl Store {
         }
     }
 
-    /// Writes or removes the cron file that follows from a task's schedule.
-    ///
-    /// # Errors
-    /// Whatever the file system says.
-    pub fn save_schedule(&self, task: &Task, mail_host: &str) -> Result<()> {
-        self.write_schedule(&task.name(), task.schedule, mail_host)
-    }
-
     /// Rebuilds the cron file of a task from its file, of which only the schedule has to be sound.
     ///
     /// # Errors
     /// When the file cannot be read or its schedule is none; else whatever the file system says.
-    pub fn rebuild_schedule(&self, name: &TaskName, mail_host: &str) -> Result<()> {
+    pub fn rebuild_schedule(&self, name: &TaskName, mail_host: MailHost<'_>) -> Result<()> {
+        // Not the task's lock, which a run may hold for hours.
+        let _schedules = self.lock_schedules()?;
         let Some(text) = self.text(name)? else {
             return Ok(());
         };
         let schedule = env::lookup(&text, "CRON").unwrap_or_default();
         let schedule = Schedule::parse(&schedule)
             .with_context(|| format!("the schedule of {} is damaged", name.file("env")))?;
-        self.write_schedule(name, schedule, mail_host)?;
-        // The lock may be a run's, for hours; so a deletion may have come in between.
-        if !self.path(name, "env").exists() {
-            self.write_schedule(name, None, mail_host)?;
-        }
-        Ok(())
+        self.write_schedule(name, schedule, mail_host)
     }
 
-    fn write_schedule(&self, name: &TaskName, schedule: Option<Schedule>, mail_host: &str) -> Result<()> {
+    /// Keeps others from writing cron files. Edits write theirs after the task's file: so whoever holds this and
+    /// reads the file writes what is true, or is followed by who does.
+    fn lock_schedules(&self) -> Result<Option<File>> {
+        let Some(folder) = &self.layout.cron else {
+            return Ok(None);
+        };
+        let folder = File::open(folder).context("cannot open the folder of the schedules")?;
+        files::lock(&folder, PATIENCE).context("another process keeps the schedules locked")?;
+        Ok(Some(folder))
+    }
+
+    /// Whoever calls holds the lock of the schedules; so the address is the one of now.
+    fn write_schedule(
+        &self,
+        name: &TaskName,
+        schedule: Option<Schedule>,
+        mail_host: MailHost<'_>,
+    ) -> Result<()> {
         let Some(folder) = &self.layout.cron else {
             return Ok(());
         };
         let target = folder.join(name.file("cron"));
         match schedule {
             Some(schedule) => {
-                let text = cron::render(name, schedule, mail_host)?;
+                let text = cron::render(name, schedule, &mail_host()?)?;
                 files::replace(&self.layout.tasks, &target, text.as_bytes(), READABLE)
             }
-            None => files::remove(&target),
+            None => files::remove(&target).and_then(|()| files::forget(&self.layout.tasks, &target)),
         }
         .with_context(|| format!("cannot write {}", name.file("cron")))?;
         Ok(())
@@ -458,28 +475,17 @@ impl Store {
     /// # Errors
     /// Whatever the file system says; the rest can then be deleted by trying again.
     pub fn remove(&self, lock: TaskLock, name: &TaskName) -> Result<()> {
-        let cron = self
-            .layout
-            .cron
-            .iter()
-            .map(|folder| folder.join(name.file("cron")));
-        let rest = ENDINGS.iter().map(|ending| self.path(name, ending));
-        for path in cron.chain(rest) {
-            files::remove(&path).with_context(|| format!("cannot delete {}", path.display()))?;
+        {
+            let _schedules = self.lock_schedules()?;
+            self.write_schedule(name, None, &|| Ok(String::new()))?;
+            for ending in ENDINGS {
+                let path = self.path(name, ending);
+                files::remove(&path).with_context(|| format!("cannot delete {}", path.display()))?;
+            }
         }
         commit::discard(&self.layout.tasks, name)?;
         Ok(lock.remove()?)
     }
-}
-
-/// Whether a file is one that only the holder of the task's lock writes: the cron file is not.
-fn is_of(file: &str, name: &TaskName) -> bool {
-    let staged = file.strip_prefix('.').and_then(|file| file.strip_suffix(".new"));
-    staged
-        .unwrap_or(file)
-        .strip_prefix(name.as_str())
-        .and_then(|rest| rest.strip_prefix('.'))
-        .is_some_and(|ending| ENDINGS.contains(&ending))
 }
 
 fn owner(text: &str) -> Option<String> {

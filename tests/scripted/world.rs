@@ -166,7 +166,9 @@ impl World {
             .expect("nobody else's");
         let password = SecretString::from(REMOTE_PASSWORD);
         store
-            .save(&taken, &task, Some(&password), &Options::default(), "127.0.0.1")
+            .save(&taken, &task, Some(&password), &Options::default(), &|| {
+                Ok("127.0.0.1".to_owned())
+            })
             .expect("a saved task");
         drop(taken);
         store

@@ -7,6 +7,11 @@ use tempfile::TempDir;
 use super::*;
 use crate::task::{Exclusions, FolderMode, RemoteDeletion, RemoteHost, RemoteUser, Schedule, Security};
 
+#[expect(clippy::unnecessary_wraps, reason = "that is how the store asks")]
+fn mail_host() -> Result<String> {
+    Ok("10.5.4.1".to_owned())
+}
+
 struct Instance {
     state: TempDir,
     store: Store,
@@ -41,7 +46,7 @@ impl Instance {
         let lock = self.store.acquire(&task.name(), Duration::ZERO)?.unwrap();
         let password = password.map(SecretString::from);
         self.store
-            .save(&lock, task, password.as_ref(), &Options::default(), "10.5.4.1")
+            .save(&lock, task, password.as_ref(), &Options::default(), &mail_host)
     }
 
     fn listing(&self, folder: &str) -> Vec<String> {
@@ -230,17 +235,17 @@ fn a_schedule_is_rebuilt_from_a_file_that_lacks_everything_else() {
     let name = TaskName::parse("u1_ec0003").unwrap();
     let env = instance.store.path(&name, "env");
     fs::write(&env, "TASK_ID=ec0003\nLOCALUSER=u1\nCRON=21h\n").unwrap();
-    instance.store.rebuild_schedule(&name, "10.5.4.1").unwrap();
+    instance.store.rebuild_schedule(&name, &mail_host).unwrap();
     let text = fs::read_to_string(instance.state.path().join("cron/u1_ec0003.cron")).unwrap();
     assert_eq!(
         text,
         "MAIL_HOST=10.5.4.1\n1 */21 * * *  root /usr/local/bin/syncctl start u1_ec0003\n"
     );
     fs::write(&env, "CRON=never\n").unwrap();
-    assert!(instance.store.rebuild_schedule(&name, "10.5.4.1").is_err());
+    assert!(instance.store.rebuild_schedule(&name, &mail_host).is_err());
     assert_eq!(instance.listing("cron"), ["u1_ec0003.cron"]);
     fs::write(&env, "CRON=\n").unwrap();
-    instance.store.rebuild_schedule(&name, "10.5.4.1").unwrap();
+    instance.store.rebuild_schedule(&name, &mail_host).unwrap();
     assert!(instance.listing("cron").is_empty());
 }
 
@@ -249,10 +254,11 @@ fn whoever_takes_a_task_cleans_up_after_killed_processes() {
     let instance = instance();
     let name = TaskName::parse("u1_a").unwrap();
     for file in [
-        ".u1_a.pid.Xf83kd.tmp",
-        "..u1_a.env.new.Xf83kd.tmp",
-        ".u1_a.cron.Xf83kd.tmp",
-        ".u1_a.x.pid.Xf83kd.tmp",
+        ".u1_a.pid.tmp",
+        "..u1_a.pwd.new.tmp",
+        "..u1_a.commit.tmp",
+        ".u1_a.env.new",
+        ".u1_b.pid.tmp",
         "script.custom",
     ] {
         fs::write(instance.store.folder().join(file), "").unwrap();
@@ -260,11 +266,48 @@ fn whoever_takes_a_task_cleans_up_after_killed_processes() {
     instance.store.acquire(&name, Duration::ZERO).unwrap().unwrap();
     assert_eq!(
         instance.listing("imapsync"),
-        [
-            ".u1_a.cron.Xf83kd.tmp",
-            ".u1_a.x.pid.Xf83kd.tmp",
-            "script.custom",
-            "u1_a.lock"
-        ]
+        [".u1_b.pid.tmp", "script.custom", "u1_a.lock"]
     );
+}
+
+#[test]
+fn an_edit_while_schedules_are_rebuilt_is_what_holds() {
+    let instance = instance();
+    let former = task("u1", "a");
+    instance.save(&former, None).unwrap();
+    let edited = Task {
+        schedule: Schedule::parse("7m").unwrap(),
+        ..former.clone()
+    };
+    let path = instance.store.path(&former.name(), "env");
+    std::thread::scope(|scope| {
+        // Asked for the address, the rebuilding has read the file already.
+        let ask = || {
+            scope.spawn(|| instance.save(&edited, None).unwrap());
+            while !fs::read_to_string(&path).unwrap().contains("\nCRON=7m\n") {
+                std::thread::yield_now();
+            }
+            mail_host()
+        };
+        instance.store.rebuild_schedule(&former.name(), &ask).unwrap();
+    });
+    let text = fs::read_to_string(instance.state.path().join("cron/u1_a.cron")).unwrap();
+    assert!(text.contains("*/7 "), "{text}");
+}
+
+#[test]
+fn a_task_deleted_while_schedules_are_rebuilt_has_none() {
+    let instance = instance();
+    let former = task("u1", "a");
+    let name = former.name();
+    instance.save(&former, None).unwrap();
+    std::thread::scope(|scope| {
+        let ask = || {
+            let lock = instance.store.acquire(&name, Duration::ZERO)?.unwrap();
+            scope.spawn(|| instance.store.remove(lock, &name).unwrap());
+            mail_host()
+        };
+        instance.store.rebuild_schedule(&name, &ask).unwrap();
+    });
+    assert!(instance.listing("cron").is_empty() && instance.listing("imapsync").is_empty());
 }

@@ -4,11 +4,12 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::anyhow;
-use ns8_imapsync::container::Container;
-use ns8_imapsync::error::{Error, Key, Result};
-use ns8_imapsync::files;
-use ns8_imapsync::task::lock::TaskLock;
-use ns8_imapsync::task::{Store, TaskName};
+
+use crate::container::Container;
+use crate::error::{Error, Key, Result};
+use crate::files;
+use crate::task::lock::TaskLock;
+use crate::task::{Store, TaskName};
 
 /// How long a run may take to show itself, and how often one looks.
 const APPEARANCE: Duration = Duration::from_secs(2);

@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Settings on their way to becoming a task: completed, tested on both sides, stored.
 
-use ns8_imapsync::container::{self, Container};
-use ns8_imapsync::error::{Error, Key, Refusal, Result};
-use ns8_imapsync::sync::check::{Finding, Findings};
-use ns8_imapsync::task::options::Options;
-use ns8_imapsync::task::{SecretString, Task};
-
-use super::context::Context;
-use super::fields::Request;
 use super::runs;
+use crate::container::{self, Container};
+use crate::error::{Error, Key, Refusal, Result};
+use crate::sync::check::{Finding, Findings};
+use crate::task::options::Options;
+use crate::task::{MailHost, SecretString, Store, Task};
+
+/// What is asked for, each value sound for itself.
+#[derive(Debug)]
+pub struct Request {
+    /// What `NAME.env` will say.
+    pub task: Task,
+    /// The password, if one was given.
+    pub password: Option<SecretString>,
+    /// The certificate that the administrator accepts.
+    pub certificate: Option<String>,
+}
 
 /// Settings with all that a login needs.
+#[derive(Debug)]
 pub struct Candidate {
     task: Task,
     password: SecretString,
@@ -24,18 +33,17 @@ impl Candidate {
     /// # Errors
     /// `task_name_taken`; `password_required` for a new task, and for one whose account changes: a stored
     /// password is never sent to another server.
-    pub fn complete(context: &Context, request: Request) -> Result<Self> {
+    pub fn complete(store: &Store, request: Request) -> Result<Self> {
         let Request {
             task,
             password,
             certificate,
-            ..
         } = request;
         let name = task.name();
-        context.store.refuse_taken_name(&task)?;
-        let edit = context.store.path(&name, "env").exists();
+        store.refuse_taken_name(&task)?;
+        let edit = store.path(&name, "env").exists();
         // A damaged file is mended by an edit that brings everything.
-        let former = context.store.load(&name).ok().flatten();
+        let former = store.load(&name).ok().flatten();
         let same_account = former.as_ref().is_some_and(|former| former.same_account(&task));
         let same_server = former.as_ref().is_some_and(|former| {
             former.remote_host == task.remote_host && former.remote_port == task.remote_port
@@ -43,7 +51,7 @@ impl Candidate {
         let password = match password {
             Some(password) => Some(password),
             None => match &former {
-                Some(former) if same_account => context.store.password(former)?,
+                Some(former) if same_account => store.password(former)?,
                 _ => None,
             },
         };
@@ -54,7 +62,7 @@ impl Candidate {
             };
             Refusal::new("remotepassword", Key::PasswordRequired, advice)
         })?;
-        let known = || context.store.options(&name).certificate;
+        let known = || store.options(&name).certificate;
         Ok(Self {
             certificate: certificate.or_else(|| same_server.then(known).flatten()),
             task,
@@ -98,6 +106,7 @@ impl Candidate {
 }
 
 /// Settings that work.
+#[derive(Debug)]
 pub struct Tested {
     candidate: Candidate,
     pin: Option<String>,
@@ -108,20 +117,18 @@ impl Tested {
     ///
     /// # Errors
     /// Failures; file, password and options are then as they were.
-    pub fn store(self, context: &Context, mail_host: &str) -> Result<()> {
+    pub fn store(self, store: &Store, mail_host: MailHost<'_>) -> Result<()> {
         let Candidate { task, password, .. } = self.candidate;
         let name = task.name();
-        context.store.create_folders()?;
-        let lock = runs::take(&context.store, &name)?;
+        store.create_folders()?;
+        let lock = runs::take(store, &name)?;
         let options = Options {
             certificate: self.pin,
-            ..context.store.options(&name)
+            ..store.options(&name)
         };
         // The password that was tested is stored with the settings that were tested: another edit may have
         // come in between.
-        context
-            .store
-            .save(&lock, &task, Some(&password), &options, mail_host)
+        store.save(&lock, &task, Some(&password), &options, mail_host)
     }
 }
 

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What the host does with tasks and their runs, whichever action asks for it.
+//!
+//! - [`candidate`]: settings on their way to becoming a task: completed, tested on both sides, stored
+//! - [`runs`]: starting and stopping runs, and taking a task away from them
+
+pub mod candidate;
+pub mod runs;
