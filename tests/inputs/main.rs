@@ -101,17 +101,20 @@ fn no_action_with_input_is_forgotten() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// [`NO_NAMES`], and one that is too long.
 pub fn no_names() -> Vec<String> {
     let long = "x".repeat(LONG);
     NO_NAMES.into_iter().map(str::to_owned).chain([long]).collect()
 }
 
+/// The input with another value in one field.
 pub fn with(input: &Value, field: &str, value: Value) -> Value {
     let mut input = input.clone();
     input[field] = value;
     input
 }
 
+/// Runs an action that must succeed, and gives its output.
 pub fn done(sandbox: &Sandbox, action: &str, input: Value) -> anyhow::Result<Value> {
     let outcome = sandbox.action(action, input.clone())?;
     ensure!(outcome.is_ok(), "{action} {input}: {outcome:#?}");
