@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::commit::{self, Staged};
+use super::layout::{Layout, MailHost};
 use super::lock::{self, TaskLock};
 use super::options::Options;
 use super::progress::Progress;
@@ -46,34 +47,6 @@ const ENDINGS: [&str; 13] = [
     "state-wal",
     "state-shm",
 ];
-
-/// Asks for the address of the local mail server, as it is at that moment.
-pub type MailHost<'a> = &'a dyn Fn() -> Result<String>;
-
-/// Where the files of all tasks are.
-#[derive(Debug, Clone)]
-pub struct Layout {
-    tasks: PathBuf,
-    cron: Option<PathBuf>,
-}
-
-impl Layout {
-    /// On the host: `imapsync/` and `cron/` of the state folder.
-    pub fn in_state(state: &Path) -> Self {
-        Self {
-            tasks: state.join("imapsync"),
-            cron: Some(state.join("cron")),
-        }
-    }
-
-    /// In the container: the folder mounted as `/etc/imapsync`. The schedule is not changed from there.
-    pub fn in_container(tasks: &Path) -> Self {
-        Self {
-            tasks: tasks.to_owned(),
-            cron: None,
-        }
-    }
-}
 
 /// All tasks of an instance, as files (contract section 4).
 #[derive(Debug, Clone)]

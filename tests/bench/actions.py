@@ -54,7 +54,7 @@ class Bench:
             took = (time.perf_counter() - started) * 1000
             if done.returncode != 0:
                 sys.exit(f"{action} failed with {done.returncode}: {done.stdout.decode()} {done.stderr.decode()}")
-            if b"skipped" in done.stdout or b"refused" in done.stdout:
+            if action == "import-csv-tasks" and (b"skipped" in done.stdout or b"refused" in done.stdout):
                 sys.exit(f"{action} did not do all of it: {done.stdout.decode()}")
             return took
 
