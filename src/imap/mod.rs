@@ -4,7 +4,7 @@
 //! From the outside in:
 //! - [`login`]: connect, protect, authenticate; gives a [`Session`].
 //! - [`session`]: commands, several in flight, on a logged-in connection; [`mailboxes`] and [`messages`]: what they do.
-//! - [`command`], [`response`]: what goes out and what comes back, as types; [`scan`] reads the words.
+//! - [`command`], [`response`], [`status`]: what goes out and what comes back, as types; [`scan`] reads the words.
 //! - [`wire`]: lines and literals; [`literal`] keeps large ones out of memory.
 //! - [`quirks`]: servers that go their own way.
 //! - [`dial`], [`tls`]: the way to the server.
@@ -27,6 +27,7 @@ pub mod scan;
 #[cfg(test)]
 mod script;
 pub mod session;
+pub mod status;
 pub mod tls;
 pub mod uidset;
 pub mod utf7;

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Status responses: `OK`, `NO`, `BAD`, `BYE`, `PREAUTH`, with their codes.
+
+use std::fmt;
+
+use super::capability::Capabilities;
+use super::quirks;
+use super::uidset::UidSet;
+
+/// `OK`, `NO` and their kin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Done.
+    Ok,
+    /// Refused.
+    No,
+    /// Not understood.
+    Bad,
+    /// The server closes.
+    Bye,
+    /// Logged in already.
+    Preauth,
+}
+
+impl Kind {
+    pub(super) fn parse(word: &str) -> Option<Self> {
+        Some(match word.to_ascii_uppercase().as_str() {
+            "OK" => Self::Ok,
+            "NO" => Self::No,
+            "BAD" => Self::Bad,
+            "BYE" => Self::Bye,
+            "PREAUTH" => Self::Preauth,
+            _ => return None,
+        })
+    }
+}
+
+/// A status response with its code and the server's words.
+#[derive(Clone, Debug)]
+pub struct StatusLine {
+    /// The outcome.
+    pub kind: Kind,
+    /// The code in brackets.
+    pub code: Option<Code>,
+    /// What the server tells people.
+    pub text: String,
+}
+
+/// Response codes that matter here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// Capabilities.
+    Capability(Capabilities),
+    /// Where appended messages went (RFC 4315).
+    AppendUid {
+        /// UIDVALIDITY of the mailbox.
+        validity: u32,
+        /// UIDs in the order of the messages.
+        uids: UidSet,
+    },
+    /// The next UID.
+    UidNext(u32),
+    /// The mailbox's UIDVALIDITY.
+    UidValidity(u32),
+    /// The mailbox's highest modification sequence (RFC 7162).
+    HighestModseq(u64),
+    /// Flags that can be stored for good.
+    PermanentFlags(Vec<String>),
+    /// A code without meaning to this program, upper-cased.
+    Other(String),
+}
+
+impl StatusLine {
+    /// Whether the command was done.
+    pub fn is_ok(&self) -> bool {
+        self.kind == Kind::Ok
+    }
+
+    /// Whether the code is this one; `name` in upper case.
+    pub fn has_code(&self, name: &str) -> bool {
+        matches!(&self.code, Some(Code::Other(code)) if code == name)
+    }
+
+    /// Whether the mailbox is full.
+    pub fn is_over_quota(&self) -> bool {
+        quirks::is_over_quota(self)
+    }
+
+    /// Whether the server asks to slow down.
+    pub fn is_throttled(&self) -> bool {
+        quirks::is_throttled(self)
+    }
+
+    /// Whether the server may do later what it refuses now.
+    pub fn is_temporary(&self) -> bool {
+        quirks::is_temporary(self)
+    }
+
+    pub(super) fn parse(kind: Kind, rest: &[u8]) -> Self {
+        let mut code = None;
+        let mut text = rest;
+        if let Some(coded) = rest.strip_prefix(b"[")
+            && let Some(end) = coded.iter().position(|&b| b == b']')
+        {
+            code = Some(Code::parse(&coded[..end]));
+            text = coded.get(end + 1..).unwrap_or_default();
+        }
+        Self {
+            kind,
+            code,
+            text: printable(text),
+        }
+    }
+}
+
+impl fmt::Display for StatusLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            Kind::Ok => "OK",
+            Kind::No => "NO",
+            Kind::Bad => "BAD",
+            Kind::Bye => "BYE",
+            Kind::Preauth => "PREAUTH",
+        };
+        f.write_str(kind)?;
+        if let Some(Code::Other(code)) = &self.code {
+            write!(f, " [{code}]")?;
+        }
+        if self.text.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " {}", self.text)
+        }
+    }
+}
+
+/// A server's words without control characters, of bearable length.
+pub(super) fn printable(text: &[u8]) -> String {
+    String::from_utf8_lossy(text)
+        .trim()
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(500)
+        .collect()
+}
+
+impl Code {
+    fn parse(text: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(text);
+        let (name, rest) = text.split_once(' ').unwrap_or((&text, ""));
+        let name = name.to_ascii_uppercase();
+        let parsed = match name.as_str() {
+            "CAPABILITY" => Some(Self::Capability(Capabilities::parse(rest))),
+            "APPENDUID" => rest.split_once(' ').and_then(|(validity, uids)| {
+                Some(Self::AppendUid {
+                    validity: validity.parse().ok()?,
+                    uids: UidSet::parse(uids.trim().as_bytes())?,
+                })
+            }),
+            "UIDNEXT" => rest.trim().parse().ok().filter(|&n| n > 0).map(Self::UidNext),
+            "UIDVALIDITY" => rest.trim().parse().ok().filter(|&n| n > 0).map(Self::UidValidity),
+            "HIGHESTMODSEQ" => rest.trim().parse().ok().map(Self::HighestModseq),
+            "PERMANENTFLAGS" => {
+                let flags = rest.trim_matches(|c| matches!(c, '(' | ')' | ' '));
+                Some(Self::PermanentFlags(
+                    flags.split_ascii_whitespace().map(str::to_owned).collect(),
+                ))
+            }
+            _ => None,
+        };
+        parsed.unwrap_or(Self::Other(name))
+    }
+}
