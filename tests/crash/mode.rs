@@ -40,6 +40,9 @@ pub struct Expected {
 type Folders = BTreeMap<String, Vec<Identity>>;
 
 impl Mode {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Copy, Self::DeleteLocal, Self::DeleteRemote, Self::Inbox];
+
     /// Fills the accounts and creates the task; tells what must come of it.
     pub fn prepare(self, case: &Case<'_>, random: &mut Random) -> anyhow::Result<Expected> {
         match self {
