@@ -38,16 +38,31 @@ page() {
     )
 }
 
+# The acceptance suite, once with each engine that is there.
+acceptance() {
+    export SANDBOX_PROGRAM=$PWD/target/debug/sandbox
+    local other="not installed on this machine, so no case ran through it"
+    if command -v imapsync > /dev/null; then
+        other="the same cases ran through it as well, see tests/outputs/imapsync/"
+    fi
+    echo "imapsync: $other"
+    robot --variable SYNC_ENGINE:native --metadata "imapsync:$other" tests/
+    if command -v imapsync > /dev/null; then
+        robot --variable SYNC_ENGINE:imapsync --name "Tests with imapsync" --outputdir tests/outputs/imapsync tests/
+    fi
+}
+
 here() {
     need_sandbox_packages
+    # The base of the container is fetched while the program is built; the tests of it wait for it and say more.
+    tests/container/engine.sh --packages > /dev/null 2>&1 || true
+    tests/container/engine.sh --base > /dev/null 2>&1 &
     # The sandbox installs the module from exactly what would go into the image.
     ./build-images.sh imageroot target/test-imageroot
     export SANDBOX_IMAGEROOT=$PWD/target/test-imageroot
     cargo test --quiet --locked --workspace --no-run
     cargo test --locked --workspace
-    if compgen -G 'tests/*.robot' > /dev/null; then
-        SANDBOX_PROGRAM=$PWD/target/debug/sandbox robot tests/
-    fi
+    acceptance
     page
 }
 

@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use sandbox::{ApiFault, MAIL_MODULE_UUID, Outcome, Sandbox};
+use sandbox::{ApiFault, MAIL_MODULE_UUID, Outcome, Sandbox, wait_until};
 use serde_json::{Value, json};
 
 fn done(sandbox: &Sandbox, action: &str, input: Value) -> anyhow::Result<Outcome> {
@@ -192,6 +192,8 @@ fn thirty_two_edits_of_one_task_leave_one_whole_task() -> anyhow::Result<()> {
         let outcome = action.wait()?;
         ensure!(outcome.is_ok(), "{outcome:#?}");
     }
+    // The run that the last edit has started writes files of its own.
+    wait_until("the end of the run", || !sandbox.is_running("u1_abc123"))?;
     let files = sandbox.state_files()?;
     let env = &files["imapsync/u1_abc123.env"].text;
     let minutes = env

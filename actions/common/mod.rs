@@ -3,7 +3,8 @@
 //!
 //! [`applet`]: one row of the table · [`frame`]: what surrounds an action · [`input`]: from JSON to a typed
 //! request · [`context`]: the instance · [`fields`]: the fields of a task · [`selection`]: which tasks ·
-//! [`candidate`]: settings on their way to becoming a task · [`runs`]: starting, stopping and taking a task
+//! [`candidate`]: settings on their way to becoming a task · [`rows`]: tasks as CSV · [`runs`]: starting, stopping and
+//! taking a task
 
 pub mod applet;
 pub mod candidate;
@@ -17,6 +18,7 @@ pub mod nothing;
 pub mod outcome;
 pub mod parallel;
 pub mod platform;
+pub mod rows;
 pub mod runs;
 pub mod schema;
 pub mod secret;

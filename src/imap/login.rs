@@ -11,7 +11,6 @@ use super::capability::Capabilities;
 use super::command::Command;
 use super::dial;
 use super::error::{Error, Result};
-use super::quirks;
 use super::response::{Code, Kind, Response, StatusLine, Untagged};
 use super::session::Session;
 use super::tls::{self, TlsInfo, Trust};
@@ -335,10 +334,7 @@ async fn finish_login(session: &mut Session, welcome: &mut Welcome) -> Result<()
     if session.capabilities().has("ENABLE") && session.capabilities().has("CONDSTORE") {
         last = Some(session.send(Command::new("ENABLE").text("CONDSTORE")).await?);
     }
-    let Some(last) = last else {
-        session.set_estimates_sizes(quirks::estimates_sizes(&welcome.greeting, None));
-        return Ok(());
-    };
+    let Some(last) = last else { return Ok(()) };
     let mut server = None;
     session
         .finish(last, |data| {
@@ -351,7 +347,6 @@ async fn finish_login(session: &mut Session, welcome: &mut Welcome) -> Result<()
             }
         })
         .await?;
-    session.set_estimates_sizes(quirks::estimates_sizes(&welcome.greeting, server.as_deref()));
     welcome.server = server;
     Ok(())
 }

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::command::Command;
-use super::error::Result;
+use super::error::{Error, Result};
 use super::mailbox::Mailbox;
 use super::response::{Code, Listed, MailboxStatus, Namespace, Response, Untagged};
 use super::session::Session;
@@ -38,6 +38,17 @@ impl Selected {
     }
 }
 
+/// All that a server tells of an account's mailboxes.
+#[derive(Debug, Default)]
+pub struct Overview {
+    /// Prefix and separator of the account's own mailboxes (RFC 2342), where the server tells them.
+    pub namespace: Option<Namespace>,
+    /// The mailboxes.
+    pub mailboxes: Vec<(Listed, Option<MailboxStatus>)>,
+    /// Those that are subscribed, where that was asked for.
+    pub subscribed: Vec<Mailbox>,
+}
+
 impl From<Selected> for MailboxStatus {
     fn from(selected: Selected) -> Self {
         Self {
@@ -61,23 +72,14 @@ fn selectable(listed: &[Listed]) -> impl Iterator<Item = &Mailbox> {
 }
 
 impl Session {
-    /// Prefix and separator of the account's own mailboxes.
-    pub async fn namespace(&mut self) -> Result<Option<Namespace>> {
-        let mut found = None;
-        if self.capabilities().has("NAMESPACE") {
-            self.call(Command::new("NAMESPACE"), |data| {
-                if let Untagged::Namespace(namespace) = data {
-                    found = namespace;
-                }
-            })
-            .await?;
-        }
-        Ok(found)
+    /// All mailboxes with their status, see [`Session::overview`].
+    pub async fn list_status(&mut self) -> Result<Vec<(Listed, Option<MailboxStatus>)>> {
+        Ok(self.overview(false).await?.mailboxes)
     }
 
-    /// All mailboxes with their status: one round trip with LIST-STATUS (RFC 5819), else one for the list and
-    /// one for all statuses, which go out together.
-    pub async fn list_status(&mut self) -> Result<Vec<(Listed, Option<MailboxStatus>)>> {
+    /// What there is: one round trip with LIST-STATUS (RFC 5819), else one for the lists and one for all statuses, which
+    /// go out together.
+    pub async fn overview(&mut self, subscriptions: bool) -> Result<Overview> {
         let mut items = "MESSAGES UIDNEXT UIDVALIDITY".to_owned();
         if self.capabilities().has("CONDSTORE") || self.capabilities().has("QRESYNC") {
             items.push_str(" HIGHESTMODSEQ");
@@ -94,14 +96,38 @@ impl Session {
         } else {
             Command::new("LIST").text("\"\" \"*\"")
         };
+        let mut overview = Overview::default();
         let mut listed: Vec<Listed> = vec![];
         let mut statuses = vec![];
-        self.run(list, |data| match data {
-            Untagged::List(item) => listed.push(item),
-            Untagged::MailboxStatus(mailbox, status) => statuses.push((mailbox, status)),
-            _ => {}
-        })
-        .await?;
+        let mut tags = vec![self.send(list).await?];
+        if self.capabilities().has("NAMESPACE") {
+            tags.push(self.send(Command::new("NAMESPACE")).await?);
+        }
+        if subscriptions {
+            tags.push(self.send(Command::new("LSUB").text("\"\" \"*\"")).await?);
+        }
+        let answers = self
+            .finish_all(&tags, |data| match data {
+                Untagged::List(item) => listed.push(item),
+                Untagged::MailboxStatus(mailbox, status) => statuses.push((mailbox, status)),
+                Untagged::Namespace(namespace) => overview.namespace = namespace,
+                Untagged::Subscribed(item) if !item.has("\\Noselect") => {
+                    overview.subscribed.push(item.mailbox);
+                }
+                _ => {}
+            })
+            .await?;
+        // Without namespace or subscriptions there is less comfort; without a list there is nothing.
+        if let Some(answer) = answers.into_iter().next().filter(|answer| !answer.is_ok()) {
+            return Err(if answer.is_throttled() {
+                Error::Refused(answer.to_string())
+            } else {
+                Error::Command {
+                    command: "LIST",
+                    answer,
+                }
+            });
+        }
         listed.retain(|item| !item.has("\\NonExistent"));
         let mut found: HashMap<Mailbox, MailboxStatus> = statuses.into_iter().collect();
         if !extended {
@@ -115,13 +141,12 @@ impl Session {
             .filter(|mailbox| !found.get(mailbox).is_some_and(MailboxStatus::is_valid))
             .collect();
         found.extend(self.examine_all(&doubtful).await?);
-        Ok(listed
-            .into_iter()
-            .map(|item| {
-                let status = found.remove(&item.mailbox);
-                (item, status)
-            })
-            .collect())
+        let with_status = listed.into_iter().map(|item| {
+            let status = found.remove(&item.mailbox);
+            (item, status)
+        });
+        overview.mailboxes = with_status.collect();
+        Ok(overview)
     }
 
     /// STATUS of each, asked together.
@@ -180,20 +205,6 @@ impl Session {
     /// Whether STATUS tells sizes.
     pub fn has_status_size(&self) -> bool {
         self.capabilities().has("STATUS=SIZE") || self.capabilities().has("IMAP4REV2")
-    }
-
-    /// The subscribed mailboxes.
-    pub async fn subscribed(&mut self) -> Result<Vec<Mailbox>> {
-        let mut found = vec![];
-        self.call(Command::new("LSUB").text("\"\" \"*\""), |data| {
-            if let Untagged::List(item) = data
-                && !item.has("\\Noselect")
-            {
-                found.push(item.mailbox);
-            }
-        })
-        .await?;
-        Ok(found)
     }
 
     /// Opens a mailbox, to write (`SELECT`) or only to read (`EXAMINE`).

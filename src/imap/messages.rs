@@ -34,6 +34,16 @@ impl Session {
         Ok(found)
     }
 
+    /// Those of `uids` that exist.
+    pub async fn search_among(&mut self, uids: &UidSet) -> Result<UidSet> {
+        let mut found = UidSet::default();
+        for chunk in uids.chunks(usize::MAX) {
+            let there = self.search(&format!("UID {chunk}")).await?;
+            found = found.iter().chain(there.iter()).collect();
+        }
+        Ok(found)
+    }
+
     /// The command of [`Session::search`], for use in a pipeline.
     pub fn search_command(&self, criteria: &str) -> Command {
         let command = Command::new("UID SEARCH");

@@ -110,15 +110,6 @@ pub fn suggested_pause(text: &str) -> Option<Duration> {
     Some(pause.min(LONGEST))
 }
 
-/// Whether RFC822.SIZE may differ from what FETCH gives. Exchange estimates it unless EnableExactRFC822Size is set
-/// (learn.microsoft.com, Set-ImapSettings).
-pub fn estimates_sizes(greeting: &str, server: Option<&str>) -> bool {
-    [Some(greeting), server]
-        .into_iter()
-        .flatten()
-        .any(|name| name.contains("Microsoft Exchange") || name.contains("Microsoft.Exchange"))
-}
-
 /// What servers offer, for the tests of what is done without: their greeting or CAPABILITY as published.
 #[cfg(test)]
 pub(super) mod offers {
@@ -213,19 +204,6 @@ mod tests {
         ] {
             assert!(is_temporary(&answer(text)), "{text}");
         }
-    }
-
-    #[test]
-    fn exchange_estimates_sizes() {
-        assert!(estimates_sizes(
-            "The Microsoft Exchange IMAP4 service is ready. [RgBS]",
-            None
-        ));
-        assert!(estimates_sizes(
-            "ready",
-            Some("Microsoft.Exchange.Imap4.Imap4Server")
-        ));
-        assert!(!estimates_sizes("Dovecot ready.", Some("Dovecot")));
     }
 
     #[test]

@@ -36,8 +36,10 @@ pub enum Untagged {
     Status(StatusLine),
     /// Capabilities.
     Capability(Capabilities),
-    /// One mailbox of a LIST or LSUB.
+    /// One mailbox of a LIST.
     List(Listed),
+    /// One mailbox of an LSUB.
+    Subscribed(Listed),
     /// One mailbox's STATUS.
     MailboxStatus(Mailbox, MailboxStatus),
     /// One message's data.
@@ -323,7 +325,8 @@ fn untagged(mut scanner: Scanner<'_>) -> Option<Untagged> {
     }
     Some(match word.to_ascii_uppercase().as_str() {
         "CAPABILITY" => Untagged::Capability(Capabilities::parse(&String::from_utf8_lossy(scanner.rest()))),
-        "LIST" | "LSUB" => Untagged::List(list(&mut scanner)?),
+        "LIST" => Untagged::List(list(&mut scanner)?),
+        "LSUB" => Untagged::Subscribed(list(&mut scanner)?),
         "STATUS" => {
             let name = scanner.value()?.into_bytes()?;
             Untagged::MailboxStatus(Mailbox::from_wire(name), status(scanner.value()?)?)
@@ -454,6 +457,8 @@ fn fetch(scanner: &mut Scanner<'_>) -> Option<Fetch> {
             }
             "INTERNALDATE" => fetch.date = value.into_text().and_then(|text| InternalDate::parse(&text)),
             "RFC822.SIZE" => fetch.size = value.number(),
+            // Two bodies are two messages that ran into each other, after a literal of the wrong length.
+            name if name.starts_with("BODY[") && (fetch.body.is_some() || fetch.body_nil) => return None,
             name if name.starts_with("BODY[") || name == "RFC822" || name == "RFC822.HEADER" => match value {
                 Value::Literal(literal) => fetch.body = Some(literal),
                 Value::Quoted(bytes) => fetch.body = Some(Literal::memory(bytes)),

@@ -26,7 +26,6 @@ pub struct Session {
     capabilities: Capabilities,
     literals: Literals,
     next_tag: u32,
-    estimates_sizes: bool,
 }
 
 impl Session {
@@ -37,7 +36,6 @@ impl Session {
             capabilities: Capabilities::default(),
             literals: Literals::Synchronizing,
             next_tag: 0,
-            estimates_sizes: false,
         }
     }
 
@@ -54,13 +52,9 @@ impl Session {
         self.capabilities = capabilities;
     }
 
-    pub(super) fn set_estimates_sizes(&mut self, estimates: bool) {
-        self.estimates_sizes = estimates;
-    }
-
-    /// Whether the sizes that this server tells are only about right.
-    pub fn estimates_sizes(&self) -> bool {
-        self.estimates_sizes
+    /// How many octets were sent so far.
+    pub fn sent(&self) -> u64 {
+        self.wire.sent()
     }
 
     /// What the server says it can do.

@@ -88,23 +88,28 @@ impl UidSet {
     /// The UIDs that are not in `other`; sets with an open end stay ranges.
     pub fn minus(&self, other: &Self) -> Self {
         let mut out = Self::default();
+        let mut others = other.0.iter().peekable();
         for &(low, high) in &self.0 {
             let mut from = low;
-            let mut covered = false;
-            for &(start, end) in &other.0 {
-                if end < from || start > high {
-                    continue;
-                }
-                if start > from {
-                    out.0.push((from, start - 1));
-                }
-                covered = end >= high;
-                if covered {
+            let mut left = true;
+            while let Some(&&(start, end)) = others.peek() {
+                if start > high {
                     break;
                 }
-                from = end + 1;
+                if end >= from {
+                    if start > from {
+                        out.0.push((from, start - 1));
+                    }
+                    if end >= high {
+                        // It may cover the beginning of the next range too.
+                        left = false;
+                        break;
+                    }
+                    from = end + 1;
+                }
+                others.next();
             }
-            if !covered {
+            if left {
                 out.0.push((from, high));
             }
         }

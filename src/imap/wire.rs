@@ -33,6 +33,7 @@ pub struct Wire {
     start: usize,
     out: Vec<u8>,
     ended: bool,
+    sent: u64,
     idle: Duration,
 }
 
@@ -47,6 +48,7 @@ impl Wire {
             start: 0,
             out: vec![],
             ended: false,
+            sent: 0,
             idle,
         }
     }
@@ -55,6 +57,11 @@ impl Wire {
     /// responses there that would be taken for the server's (RFC 9051, 6.2.1; CVE-2011-0411 and its kin).
     pub fn into_stream(self) -> Box<dyn Stream> {
         self.reader.unsplit(self.writer)
+    }
+
+    /// How many octets were sent so far.
+    pub fn sent(&self) -> u64 {
+        self.sent
     }
 
     /// Changes the time limit.
@@ -121,7 +128,10 @@ impl Wire {
                 Ok(Step::Written(Ok(0))) => {
                     return Err(Error::Lost("the server closed the connection".to_owned()));
                 }
-                Ok(Step::Written(Ok(n))) => sent += n,
+                Ok(Step::Written(Ok(n))) => {
+                    sent += n;
+                    self.sent += n as u64;
+                }
                 Ok(Step::Written(Err(error)) | Step::Read(Err(error))) => {
                     return Err(lost(&error));
                 }

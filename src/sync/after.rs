@@ -20,8 +20,19 @@ use crate::imap::{Command, Error, Mailbox, Response, Session, StatusLine, UidSet
 /// filtered. It is taken away when that is no longer in question, also from what the filters filed elsewhere.
 const FILTERED: &str = "$NS8ImapsyncFiltered";
 
+/// Remembered in the state while there may be marks.
+const MARKED: &str = "marked";
+
 /// Messages whose filtering is under way at once; their commands fit into one TLS record.
-const GROUP: usize = 50;
+const GROUP: usize = 40;
+
+/// Octets of such a group of commands at most.
+const GROUP_OCTETS: u64 = 40 * 120;
+
+/// Dovecot reads commands into a buffer that begins with 8 KiB, and takes what crosses its end in two pieces: a FILTER
+/// that is cut there is not begun until more is sent (seen with 2.3.19), and if the client is gone by then it never is,
+/// although its message was marked. So no group crosses that end; there is a new connection before.
+const BUFFER_OCTETS: u64 = 7_500;
 
 /// What Pigeonhole says to a user who never wrote a script; the mail then stays where it is, as with any delivery.
 const NO_SCRIPTS: &str = "Sieve script storage not accessible";
@@ -50,9 +61,32 @@ pub async fn inbox(shared: &Shared, place: &Place, lines: &mut Lines) -> Trouble
 async fn resume(shared: &Shared, place: &Place, local: &mut Session) -> Troubled<()> {
     let id = place.folder.id;
     let started = shared.state.borrow().sieve(id, Chore::Started)?;
-    if started.is_empty() {
-        return Ok(());
+    if !started.is_empty() {
+        decide(shared, place, local, started).await?;
     }
+    // What that run had no time to take away, whether it was filtering or beyond.
+    if shared.state.borrow().meta(MARKED)?.as_deref() == Some("1") {
+        place.open_local(local, true).await?;
+        let marked = local.search(&format!("KEYWORD {FILTERED}")).await;
+        tidy(
+            local,
+            &marked.map_err(|error| Trouble::fetch(Side::Local, error))?,
+        )
+        .await?;
+        sweep(place, local, &HashMap::new()).await?;
+        shared.state.borrow().set_meta(MARKED, "0")?;
+    }
+    Ok(())
+}
+
+/// Which of the messages still have to be filtered.
+async fn decide(
+    shared: &Shared,
+    place: &Place,
+    local: &mut Session,
+    started: Vec<(u32, u32)>,
+) -> Troubled<()> {
+    let id = place.folder.id;
     let set: UidSet = started.iter().map(|&(_, local)| local).collect();
     let mut left = untouched(place, local, &set).await?;
     while !left.is_empty() {
@@ -65,13 +99,10 @@ async fn resume(shared: &Shared, place: &Place, local: &mut Session) -> Troubled
     }
     let (again, done): (Vec<_>, Vec<_>) = started.into_iter().partition(|(_, local)| left.contains(*local));
     let uids = |list: &[(u32, u32)]| list.iter().map(|&(uid, _)| uid).collect::<Vec<_>>();
-    {
-        let mut state = shared.state.borrow_mut();
-        state.set_sieve(id, &uids(&again), Chore::Wanted)?;
-        state.set_sieve(id, &uids(&done), Chore::Done)?;
-    }
-    tidy(local, &done.iter().map(|&(_, local)| local).collect()).await?;
-    sweep(place, local, &HashMap::new()).await
+    let mut state = shared.state.borrow_mut();
+    state.set_sieve(id, &uids(&again), Chore::Wanted)?;
+    state.set_sieve(id, &uids(&done), Chore::Done)?;
+    Ok(())
 }
 
 /// How long nothing may change before the former run's commands count as finished.
@@ -98,9 +129,16 @@ async fn filter(shared: &Shared, place: &Place, local: &mut Session) -> Troubled
             .problem(place.pair.local.name(), Exit::WithErrors, reason);
         return Ok(());
     }
+    shared.state.borrow().set_meta(MARKED, "1")?;
     let before = next_uids(local).await?;
     place.open_local(local, true).await?;
     for group in wanted.chunks(GROUP) {
+        if local.sent() + GROUP_OCTETS > BUFFER_OCTETS {
+            let fresh = shared.job.local.login().await;
+            let fresh = fresh.map_err(|error| Trouble::change(Side::Local, error))?;
+            std::mem::replace(local, fresh).logout().await;
+            place.open_local(local, true).await?;
+        }
         let uids: Vec<u32> = group.iter().map(|&(uid, _)| uid).collect();
         {
             let mut state = shared.state.borrow_mut();
@@ -121,7 +159,9 @@ async fn filter(shared: &Shared, place: &Place, local: &mut Session) -> Troubled
             recorder.message_problem(place.index, Exit::WithErrors, uid, None, &reason);
         }
     }
-    sweep(place, local, &before).await
+    sweep(place, local, &before).await?;
+    shared.state.borrow().set_meta(MARKED, "0")?;
+    Ok(())
 }
 
 /// The next UID of every folder.
@@ -193,14 +233,15 @@ async fn filter_group(
     Ok(refused)
 }
 
-/// Takes the marks away and removes what the filters moved elsewhere.
+/// Removes what the filters moved elsewhere and takes the marks away; in this order, so that what a crash leaves behind
+/// is found by its mark.
 async fn tidy(local: &mut Session, set: &UidSet) -> Troubled<()> {
     local
-        .store(set, '-', FILTERED)
+        .expunge(set)
         .await
         .map_err(|error| Trouble::change(Side::Local, error))?;
     local
-        .expunge(set)
+        .store(set, '-', FILTERED)
         .await
         .map_err(|error| Trouble::change(Side::Local, error))
 }

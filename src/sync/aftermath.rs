@@ -9,8 +9,11 @@ use super::job::Shared;
 use super::lines::{self, Lines};
 use super::trouble::Trouble;
 
-/// Between two looks.
-pub const PAUSE: Duration = Duration::from_secs(1);
+/// Between two looks after a run that was killed: its server may have a whole batch before it.
+const AFTER_CRASH: Duration = Duration::from_secs(1);
+
+/// Between two looks after a lost connection, which was noticed some time after it broke.
+pub const AFTER_LOSS: Duration = Duration::from_millis(500);
 
 /// A mailbox that never comes to rest is busy for other reasons.
 const LOOKS: u32 = 15;
@@ -45,7 +48,7 @@ pub async fn settle_after_crash(shared: &Shared, lines: &mut Lines) -> Result<()
         return Ok(());
     }
     let settled = lines::persist(shared, lines, async |lines| {
-        let statuses = at_rest(PAUSE, async || {
+        let statuses = at_rest(AFTER_CRASH, async || {
             let listed = lines.local.list_status().await?;
             let statuses = listed
                 .into_iter()

@@ -14,6 +14,7 @@ use super::backoff::Backoff;
 use super::compare;
 use super::copy::{self, Batch, Belt, PATIENCE, Parcel, Place};
 use super::exit::Exit;
+use super::headers::{self, Detail};
 use super::job::Shared;
 use super::trouble::{Trouble, Troubled};
 use crate::imap::{Code, Error, Flags, Message, Response, Result, Session, StatusLine, Tag};
@@ -416,12 +417,14 @@ impl Appender {
             let here = loads.filter(|load| std::ptr::eq(load.place.as_ref(), place));
             here.flat_map(|load| &load.parcels)
         };
-        aftermath::at_rest(aftermath::PAUSE, async || {
+        aftermath::at_rest(aftermath::AFTER_LOSS, async || {
+            // What is known to be delivered is not this message, however alike.
+            compare::locate(&self.shared, place, session).await?;
             let unknown = compare::unknown_local(&self.shared, &place.pair, &place.folder, session).await?;
-            let found = compare::keys(session, &unknown)
+            let found = headers::read(session, &unknown, Detail::Key)
                 .await
                 .map_err(|error| Trouble::fetch(Side::Local, error))?;
-            Ok(copy::claim(parcels(), compare::by_key(found)))
+            Ok(copy::claim(parcels(), headers::by_key(found)))
         })
         .await
     }

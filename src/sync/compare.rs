@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! One folder on both sides: what is to be copied.
 
-use std::collections::HashMap;
-
 use super::account::Side;
 use super::copy::Place;
+use super::exit::Exit;
 use super::folders::Pair;
+use super::headers::{self, Detail, Seen};
 use super::job::Shared;
-use super::key::{self, Key};
+use super::key::Key;
 use super::opened;
-use super::state::{Entry, FolderState};
+use super::pool::Pool;
+use super::state::FolderState;
 use super::trouble::{Trouble, Troubled};
-use crate::imap::{Command, Fetch, Flags, MailboxStatus, Session, UidSet, Untagged};
+use crate::imap::{Session, UidSet};
 
 /// What a comparison found.
 #[derive(Debug, Default)]
@@ -27,7 +28,10 @@ pub struct Comparison {
 /// UIDs in one FETCH of whole messages.
 const BATCH: u64 = 500;
 
-/// Finds what a folder lacks locally. `remote_open` tells whether `remote` has the folder open already.
+/// Messages recorded together.
+const GROUP: usize = 1000;
+
+/// Finds what a folder lacks locally.
 pub async fn compare(
     shared: &Shared,
     pair: &Pair,
@@ -35,67 +39,140 @@ pub async fn compare(
     remote: &mut Session,
     local: &mut Session,
 ) -> Troubled<Comparison> {
-    learn_strangers(shared, pair, folder, local).await?;
-    let (strangers, pending, fresh) = {
+    let side = RemoteSide { shared, pair, folder };
+    // Where both sides have to be read, they are read at the same time.
+    let (unknown, read) = if side.has_news() && has_unknown(pair, folder) {
+        let (unknown, read) = tokio::join!(unknown(shared, pair, folder, local), side.read(remote));
+        (unknown?, Some(read?))
+    } else {
+        (unknown(shared, pair, folder, local).await?, None)
+    };
+    let fresh = settle_unlocated(shared, folder, unknown)?;
+    let (stored, pending, first) = {
         let state = shared.state.borrow();
-        let strangers = state.strangers(folder.id)?;
         (
-            strangers,
+            state.strangers(folder.id)?,
             state.pending_uids(folder.id)?,
             !state.knows_from(folder.id, folder.remote_next)?,
         )
     };
     if let Some(next) = pair.source.uid_next
         && !shared.job.inbox_only()
-        && strangers.is_empty()
+        && stored.is_empty()
+        && fresh.is_empty()
         && pending.is_empty()
-        && fresh
+        && first
+        && !seems_emptied(pair, folder)
     {
         return Ok(by_range(pair, folder, next));
     }
-    opened::remote(remote, &pair.remote, folder, false).await?;
-    let criteria = if shared.job.inbox_only() {
-        "UNSEEN".to_owned()
-    } else {
-        // `n:*` names the last message even when its UID is below n (RFC 3501, 6.4.8); it is filtered out below.
-        format!("UID {}:*", folder.remote_next)
+    let (mut new, messages) = match read {
+        Some(read) => read,
+        None => {
+            let new = side.search(remote).await?;
+            if new.is_empty() || (stored.is_empty() && fresh.is_empty()) {
+                (new, vec![])
+            } else {
+                side.headers(remote, new).await?
+            }
+        }
     };
-    let found = remote
-        .search(&criteria)
-        .await
-        .map_err(|error| Trouble::fetch(Side::Remote, error))?;
-    let done = shared.state.borrow().done_uids(folder.id)?;
-    let from = if shared.job.inbox_only() {
-        1
-    } else {
-        folder.remote_next
-    };
-    let mut new: UidSet = found
-        .iter()
-        .filter(|&uid| uid >= from && !done.contains(uid))
-        .collect();
-    if !pending.is_empty() && !shared.job.inbox_only() {
-        let again = remote.search(&format!("UID {pending}")).await;
-        let again = again.map_err(|error| Trouble::fetch(Side::Remote, error))?;
-        new = new.iter().chain(again.iter()).collect();
+    let stored_uids: UidSet = stored.iter().map(|&(_, uid)| uid).collect();
+    let mut pool = Pool::new(stored.into_iter().chain(fresh).collect());
+    let found = match_up(shared, pair, folder, &mut pool, &messages, local).await?;
+    let matched: UidSet = found.iter().map(|&(at, _)| messages[at].uid).collect();
+    new = new.minus(&matched);
+    record(shared, folder, &messages, &found, &stored_uids, &pool)?;
+    Ok(Comparison {
+        count: new.len(),
+        wanted: new.chunks(usize::try_from(BATCH).unwrap_or(usize::MAX)),
+        present: found.len() as u64,
+    })
+}
+
+/// The remote folder and what is remembered of it.
+struct RemoteSide<'a> {
+    shared: &'a Shared,
+    pair: &'a Pair,
+    folder: &'a FolderState,
+}
+
+impl RemoteSide<'_> {
+    /// Whether there may be messages that nothing is known of.
+    fn has_news(&self) -> bool {
+        self.shared.job.inbox_only()
+            || self
+                .pair
+                .source
+                .uid_next
+                .is_none_or(|next| next > self.folder.remote_next)
     }
-    let mut comparison = Comparison::default();
-    if !strangers.is_empty() && !new.is_empty() {
-        let (left, present) = match_up(shared, folder, strangers, &new, remote, local, pair).await?;
-        new = left;
-        comparison.present = present;
+
+    /// UIDs that are not dealt with.
+    async fn search(&self, remote: &mut Session) -> Troubled<UidSet> {
+        let Self { shared, pair, folder } = *self;
+        let inbox_only = shared.job.inbox_only();
+        let fetch = |error| Trouble::fetch(Side::Remote, error);
+        opened::remote(remote, &pair.remote, folder, false).await?;
+        let (criteria, from) = if inbox_only {
+            ("UNSEEN".to_owned(), 1)
+        } else {
+            // `n:*` names the last message even when its UID is below n (RFC 3501, 6.4.8); it is filtered out below.
+            (format!("UID {}:*", folder.remote_next), folder.remote_next)
+        };
+        let found = remote.search(&criteria).await.map_err(fetch)?;
+        let (done, pending) = {
+            let state = shared.state.borrow();
+            (state.done_uids(folder.id)?, state.pending_uids(folder.id)?)
+        };
+        let mut new: UidSet = found
+            .iter()
+            .filter(|&uid| uid >= from && !done.contains(uid))
+            .collect();
+        if !pending.is_empty() && !inbox_only {
+            let again = remote.search_among(&pending).await.map_err(fetch)?;
+            new = new.iter().chain(again.iter()).collect();
+        }
+        Ok(new)
     }
-    comparison.count = new.len();
-    comparison.wanted = new.chunks(usize::try_from(BATCH).unwrap_or(usize::MAX));
-    Ok(comparison)
+
+    /// What is not dealt with, by its headers.
+    async fn read(&self, remote: &mut Session) -> Troubled<(UidSet, Vec<Seen>)> {
+        let new = self.search(remote).await?;
+        self.headers(remote, new).await
+    }
+
+    /// Messages by their headers. One that cannot be read is reported and not copied, as it may be there already.
+    async fn headers(&self, remote: &mut Session, uids: UidSet) -> Troubled<(UidSet, Vec<Seen>)> {
+        let Self { shared, pair, folder } = *self;
+        let mut refused = vec![];
+        let messages = headers::read_each(remote, &uids, Detail::Record, |uid, answer| {
+            let reason = format!("message {uid} cannot be read: {answer}");
+            let mut recorder = shared.recorder.borrow_mut();
+            recorder.problem(pair.remote.name(), Exit::FetchErrors, &reason);
+            refused.push(uid);
+        });
+        let messages = messages
+            .await
+            .map_err(|error| Trouble::fetch(Side::Remote, error))?;
+        let mut state = shared.state.borrow_mut();
+        state.withhold(folder.id, refused.iter().copied())?;
+        Ok((uids.minus(&refused.into_iter().collect()), messages))
+    }
+}
+
+/// Whether messages came and, if the status is right, went again. Servers are known to say so of folders whose index
+/// they are about to build; the folder itself is asked.
+fn seems_emptied(pair: &Pair, folder: &FolderState) -> bool {
+    pair.source.messages == Some(0) && pair.source.uid_next.is_some_and(|next| next > folder.remote_next)
 }
 
 /// Everything from the first unknown UID on, without asking which UIDs exist.
 fn by_range(pair: &Pair, folder: &FolderState, next: u32) -> Comparison {
-    let messages = pair.source.messages.unwrap_or(u64::from(u32::MAX));
-    if messages == 0 || next <= folder.remote_next {
+    if next <= folder.remote_next {
         return Comparison::default();
     }
+    let messages = pair.source.messages.unwrap_or(u64::from(u32::MAX));
     let span = u64::from(next - folder.remote_next);
     // How the known number of messages may be spread over the span of UIDs.
     let pieces = messages.min(span).div_ceil(BATCH).max(1);
@@ -114,49 +191,54 @@ fn by_range(pair: &Pair, folder: &FolderState, next: u32) -> Comparison {
     }
 }
 
-/// Records the local messages that nothing is known of.
-pub async fn learn_strangers(
+/// Whether the local folder may hold messages that nothing is known of.
+fn has_unknown(pair: &Pair, folder: &FolderState) -> bool {
+    // The number of messages is not asked: an index that is being built says 0 for a while.
+    pair.destination
+        .is_some_and(|status| status.uid_next.is_none_or(|next| next > folder.local_next))
+}
+
+/// The local messages that nothing is known of, by their keys.
+async fn unknown(
     shared: &Shared,
     pair: &Pair,
     folder: &FolderState,
     local: &mut Session,
-) -> Troubled<()> {
-    let Some(status) = pair.destination else {
-        return Ok(());
-    };
-    let nothing_new = status.uid_next.is_some_and(|next| next <= folder.local_next);
-    if nothing_new || status.messages == Some(0) {
-        return Ok(());
+) -> Troubled<Vec<Seen>> {
+    if !has_unknown(pair, folder) {
+        return Ok(vec![]);
     }
     let unknown = unknown_local(shared, pair, folder, local).await?;
-    if unknown.is_empty() {
-        return Ok(());
-    }
-    let found = keys(local, &unknown)
-        .await
-        .map_err(|error| Trouble::fetch(Side::Local, error))?;
+    let found = headers::read(local, &unknown, Detail::Key).await;
+    found.map_err(|error| Trouble::fetch(Side::Local, error))
+}
+
+/// Gives local UIDs to delivered messages whose UID the server did not tell; what is left is not of this task.
+fn settle_unlocated(shared: &Shared, folder: &FolderState, unknown: Vec<Seen>) -> Troubled<Vec<(Key, u32)>> {
     let mut state = shared.state.borrow_mut();
     let mut unlocated = state.unlocated(folder.id)?;
     let (mut strangers, mut located) = (vec![], vec![]);
-    for message in found {
+    for message in unknown {
         match unlocated.get_mut(&message.key).and_then(Vec::pop) {
             Some(uid) => located.push((uid, message.uid)),
-            None => strangers.push((message.uid, message.key)),
+            None => strangers.push((message.key, message.uid)),
         }
     }
     state.locate(folder.id, &located)?;
-    state.add_strangers(folder.id, &strangers, folder.replaced)?;
-    Ok(())
+    Ok(strangers)
 }
 
 /// Finds messages whose UID the local server did not tell when it took them.
 pub async fn locate(shared: &Shared, place: &Place, local: &mut Session) -> Troubled<()> {
-    if shared.state.borrow().unlocated(place.folder.id)?.is_empty() {
+    let folder = &place.folder;
+    if shared.state.borrow().unlocated(folder.id)?.is_empty() {
         return Ok(());
     }
-    let mut pair = place.pair.clone();
-    pair.destination = Some(MailboxStatus::default());
-    learn_strangers(shared, &pair, &place.folder, local).await
+    let unknown = unknown_local(shared, &place.pair, folder, local).await?;
+    let found = headers::read(local, &unknown, Detail::Key).await;
+    let found = found.map_err(|error| Trouble::fetch(Side::Local, error))?;
+    // The next run learns the others.
+    settle_unlocated(shared, folder, found).map(drop)
 }
 
 /// Opens the local folder and finds the UIDs there that are not accounted for.
@@ -177,196 +259,51 @@ pub async fn unknown_local(
         .collect())
 }
 
-/// Takes from `new` what is among the strangers. What was recorded by an earlier run may be gone since: each match
-/// is looked up before it counts, or a message would be taken for delivered that is nowhere.
+/// Pairs remote messages (by their places) with local ones. What was recorded by an earlier run may be gone since: each
+/// match is looked up before it counts, or a message would be taken for delivered that is nowhere.
 async fn match_up(
     shared: &Shared,
-    folder: &FolderState,
-    mut strangers: HashMap<Key, Vec<u32>>,
-    new: &UidSet,
-    remote: &mut Session,
-    local: &mut Session,
     pair: &Pair,
-) -> Troubled<(UidSet, u64)> {
-    let messages = keys(remote, new)
-        .await
-        .map_err(|error| Trouble::fetch(Side::Remote, error))?;
-    let candidates: UidSet = messages
-        .iter()
-        .filter_map(|m| strangers.get(&m.key))
-        .flatten()
-        .copied()
-        .collect();
+    folder: &FolderState,
+    pool: &mut Pool,
+    messages: &[Seen],
+    local: &mut Session,
+) -> Troubled<Vec<(usize, u32)>> {
+    let candidates = pool.candidates(messages.iter().map(|message| &message.key));
     if candidates.is_empty() {
-        return Ok((new.clone(), 0));
+        return Ok(vec![]);
     }
     opened::local(local, &pair.local, folder, !shared.job.dry).await?;
-    let mut alive = UidSet::default();
-    for chunk in candidates.chunks(usize::MAX) {
-        let found = local.search(&format!("UID {chunk}")).await;
-        let found = found.map_err(|error| Trouble::fetch(Side::Local, error))?;
-        alive = alive.iter().chain(found.iter()).collect();
-    }
-    let gone: UidSet = candidates.iter().filter(|&uid| !alive.contains(uid)).collect();
-    let mut present = vec![];
-    let mut matched = UidSet::default();
-    for message in messages {
-        let Some(uids) = strangers.get_mut(&message.key) else {
-            continue;
-        };
-        uids.retain(|&uid| alive.contains(uid));
-        if let Some(local_uid) = uids.pop() {
-            matched.insert(message.uid);
-            present.push((message.entry(), local_uid));
-        }
-    }
+    let alive = local.search_among(&candidates).await;
+    let alive = alive.map_err(|error| Trouble::fetch(Side::Local, error))?;
+    let gone = candidates.minus(&alive);
+    pool.remove(&gone);
+    shared.state.borrow_mut().drop_strangers(folder.id, &gone)?;
+    let claims = messages.iter().enumerate();
+    Ok(claims
+        .filter_map(|(at, message)| Some((at, pool.claim(&message.key)?)))
+        .collect())
+}
+
+/// Records what was found, and what the task has not brought.
+fn record(
+    shared: &Shared,
+    folder: &FolderState,
+    messages: &[Seen],
+    found: &[(usize, u32)],
+    stored: &UidSet,
+    pool: &Pool,
+) -> Troubled<()> {
     let (sieve, seen) = shared.job.chores();
     let mut state = shared.state.borrow_mut();
-    state.drop_strangers(folder.id, &gone)?;
-    state.found(folder.id, &present, sieve, seen)?;
-    let left = new.iter().filter(|&uid| !matched.contains(uid)).collect();
-    Ok((left, present.len() as u64))
-}
-
-/// A message seen by its header.
-#[derive(Debug)]
-pub struct Seen {
-    /// Its UID.
-    pub uid: u32,
-    /// Its key.
-    pub key: Key,
-    /// Its Message-Id.
-    pub message_id: Option<String>,
-    /// Its flags.
-    pub flags: Flags,
-    /// Its date of arrival, in seconds since 1970.
-    pub date: i64,
-    /// Its size as the server claims.
-    pub size: u64,
-}
-
-impl Seen {
-    fn entry(&self) -> Entry {
-        Entry {
-            uid: self.uid,
-            key: self.key,
-            flags: self.flags.clone(),
-            date: self.date,
-        }
+    for group in found.chunks(GROUP) {
+        let group: Vec<_> = group
+            .iter()
+            .map(|&(at, local)| (messages[at].entry(), local))
+            .collect();
+        state.found(folder.id, &group, sieve, seen)?;
     }
-}
-
-/// The keys of messages in the open folder, in ascending order of their UIDs.
-pub async fn keys(session: &mut Session, uids: &UidSet) -> crate::imap::Result<Vec<Seen>> {
-    headers(session, uids, false).await
-}
-
-/// Like [`keys`], with the Message-Ids kept, for reports.
-pub async fn keys_with_ids(session: &mut Session, uids: &UidSet) -> crate::imap::Result<Vec<Seen>> {
-    headers(session, uids, true).await
-}
-
-/// Local UIDs by key, the smallest last, to be taken first.
-pub fn by_key(messages: Vec<Seen>) -> HashMap<Key, Vec<u32>> {
-    let mut found: HashMap<_, Vec<u32>> = HashMap::new();
-    for message in messages.into_iter().rev() {
-        found.entry(message.key).or_default().push(message.uid);
-    }
-    found
-}
-
-async fn headers(session: &mut Session, uids: &UidSet, ids: bool) -> crate::imap::Result<Vec<Seen>> {
-    let mut seen: Vec<Seen> = vec![];
-    let mut bare: HashMap<u32, (Flags, i64, u64)> = HashMap::new();
-    let mut tags = vec![];
-    for chunk in uids.chunks(usize::MAX) {
-        let items = format!("{chunk} (UID FLAGS INTERNALDATE RFC822.SIZE {})", key::FIELDS);
-        tags.push(session.send(Command::new("UID FETCH").text(&items)).await?);
-    }
-    let answers = session
-        .finish_all(&tags, |data| {
-            let Untagged::Fetch(fetch) = data else { return };
-            let Fetch {
-                uid: Some(uid),
-                flags,
-                date,
-                size,
-                body: Some(body),
-                ..
-            } = *fetch
-            else {
-                return;
-            };
-            if !uids.contains(uid) {
-                return;
-            }
-            let header = body.head(key::HEADER_LIMIT).unwrap_or_default();
-            let (flags, date, size) = (
-                flags.unwrap_or_default(),
-                date.map_or(0, |d| d.unix()),
-                size.unwrap_or(0),
-            );
-            match Key::of_fields(&header) {
-                Some(key) => {
-                    let message_id = if ids { key::message_id(&header) } else { None };
-                    seen.push(Seen {
-                        uid,
-                        key,
-                        message_id,
-                        flags,
-                        date,
-                        size,
-                    });
-                }
-                None => {
-                    bare.insert(uid, (flags, date, size));
-                }
-            }
-        })
-        .await?;
-    if let Some(answer) = answers.into_iter().find(|answer| !answer.is_ok()) {
-        return Err(crate::imap::Error::Command {
-            command: "UID FETCH",
-            answer,
-        });
-    }
-    let without: UidSet = bare.keys().copied().collect();
-    // The size is part of the key: where the server only estimates it, the message itself tells.
-    let (section, exact) = if session.estimates_sizes() {
-        ("BODY.PEEK[]", true)
-    } else {
-        ("BODY.PEEK[HEADER]", false)
-    };
-    for chunk in without.chunks(usize::MAX) {
-        let items = format!("{chunk} (UID {section})");
-        session
-            .run(Command::new("UID FETCH").text(&items), |data| {
-                let Untagged::Fetch(fetch) = data else { return };
-                let Fetch {
-                    uid: Some(uid),
-                    body: Some(body),
-                    ..
-                } = *fetch
-                else {
-                    return;
-                };
-                let Some((flags, date, told)) = bare.remove(&uid) else {
-                    return;
-                };
-                let size = if exact { body.canonical_len() } else { told };
-                let header = body.head(key::HEADER_LIMIT).unwrap_or_default();
-                seen.push(Seen {
-                    uid,
-                    key: Key::of_message(&header, size),
-                    message_id: None,
-                    flags,
-                    date,
-                    size,
-                });
-            })
-            .await?;
-    }
-    seen.sort_unstable_by_key(|message| message.uid);
-    seen.dedup_by_key(|message| message.uid);
-    Ok(seen)
+    let strangers: Vec<_> = pool.left().filter(|&(uid, _)| !stored.contains(uid)).collect();
+    state.add_strangers(folder.id, &strangers, folder.replaced)?;
+    Ok(())
 }

@@ -39,6 +39,8 @@ pub struct Place {
     pub folder: FolderState,
     /// Set when the folder cannot be worked on any more.
     pub broken: Cell<bool>,
+    /// Unread messages of the inbox that were asked for and did not come.
+    pub missing: RefCell<UidSet>,
 }
 
 /// Some messages of one folder, to be fetched with one command.

@@ -28,6 +28,7 @@ pub async fn reconcile(
     let Some(messages) = place.pair.source.messages else {
         return Ok(true);
     };
+    report_missing(shared, place, lines).await?;
     let known = shared.state.borrow().count(id)?;
     let inbox_only = shared.job.inbox_only();
     let deletes = shared.job.delete_local && !place.pair.joined;
@@ -37,8 +38,7 @@ pub async fn reconcile(
         UidSet::default()
     };
     if deletes && place.folder.replaced {
-        let extra = shared.state.borrow().strangers(id)?;
-        let extra: usize = extra.values().map(Vec::len).sum();
+        let extra = shared.state.borrow().strangers(id)?.len();
         if extra > 0 {
             let reason = format!(
                 "nothing was deleted locally: one of the two sides replaced the folder; the {extra} messages that \
@@ -85,18 +85,7 @@ pub async fn reconcile(
         && let Some(next) = place.pair.source.uid_next
     {
         for uid in there.minus(&recorded).iter().filter(|&uid| uid < next) {
-            let reason = "the remote server did not hand it out";
-            shared
-                .recorder
-                .borrow_mut()
-                .message_problem(place.index, Exit::FetchErrors, uid, None, reason);
-            let entry = super::state::Entry {
-                uid,
-                key: super::key::Key::of_message(b"", 0),
-                flags: crate::imap::Flags::default(),
-                date: 0,
-            };
-            shared.state.borrow_mut().fail(id, &[entry])?;
+            withheld(shared, place, uid)?;
         }
     }
     let gone = recorded.minus(&there);
@@ -118,6 +107,33 @@ pub async fn reconcile(
     Ok(true)
 }
 
+/// Reports unread messages that the remote side did not hand out, unless they have gone meanwhile.
+async fn report_missing(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubled<()> {
+    if place.missing.borrow().is_empty() {
+        return Ok(());
+    }
+    place.open_remote(&mut lines.remote, false).await?;
+    let missing = place.missing.borrow().clone();
+    let there = lines.remote.search_among(&missing).await;
+    let there = there.map_err(|error| Trouble::fetch(Side::Remote, error))?;
+    place.missing.take();
+    for uid in there.iter() {
+        withheld(shared, place, uid)?;
+    }
+    Ok(())
+}
+
+/// Notes a message that the remote side has and did not give.
+fn withheld(shared: &Shared, place: &Place, uid: u32) -> Troubled<()> {
+    let reason = "the remote server did not hand it out";
+    shared
+        .recorder
+        .borrow_mut()
+        .message_problem(place.index, Exit::FetchErrors, uid, None, reason);
+    let mut state = shared.state.borrow_mut();
+    Ok(state.withhold(place.folder.id, std::iter::once(uid))?)
+}
+
 /// Deletes local messages unless a guard forbids it; `false` when it does.
 async fn delete_local(
     shared: &Shared,
@@ -130,7 +146,8 @@ async fn delete_local(
         return Ok(true);
     }
     let selected = place.open_local(local, !shared.job.dry).await?;
-    let mut alive = present(local, doomed)
+    let mut alive = local
+        .search_among(doomed)
         .await
         .map_err(|error| Trouble::fetch(Side::Local, error))?;
     let messages = u64::from(selected.messages);
@@ -174,17 +191,7 @@ async fn delete_local(
 async fn delete(session: &mut Session, uids: &UidSet) -> crate::imap::Result<UidSet> {
     session.store(uids, '+', "\\Deleted").await?;
     session.expunge(uids).await?;
-    present(session, uids).await
-}
-
-/// Those of the messages that the open folder has.
-async fn present(session: &mut Session, uids: &UidSet) -> crate::imap::Result<UidSet> {
-    let mut there = UidSet::default();
-    for chunk in uids.chunks(usize::MAX) {
-        let found = session.search(&format!("UID {chunk}")).await?;
-        there = there.iter().chain(found.iter()).collect();
-    }
-    Ok(there)
+    session.search_among(uids).await
 }
 
 fn report_kept(shared: &Shared, place: &Place, side: Side, kept: &UidSet) {
@@ -217,7 +224,8 @@ pub async fn remote(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubl
         return Ok(());
     }
     place.open_remote(remote, !shared.job.dry).await?;
-    let mut alive = present(remote, &delivered)
+    let mut alive = remote
+        .search_among(&delivered)
         .await
         .map_err(|error| Trouble::fetch(Side::Remote, error))?;
     let mut kept = UidSet::default();
@@ -227,7 +235,7 @@ pub async fn remote(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubl
             .map_err(|error| Trouble::change(Side::Remote, error))?;
         alive = alive.minus(&kept);
     }
-    shared.state.borrow_mut().forget(id, &delivered.minus(&kept))?;
+    shared.state.borrow_mut().bury(id, &delivered.minus(&kept))?;
     report_kept(shared, place, Side::Remote, &kept);
     let mut recorder = shared.recorder.borrow_mut();
     recorder.report.deleted_remote += alive.len();

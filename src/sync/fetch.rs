@@ -212,11 +212,16 @@ impl Fetcher {
         // A server may work on several FETCHes of the open folder at once and answer them in any order (RFC 3501, 5.5;
         // Dovecot does): the UID tells which one a message belongs to.
         let mut open_now = self.flight.iter_mut().map_while(|flight| match flight {
-            Flight::Fetch { item, received, .. } => Some((item, received)),
+            Flight::Fetch {
+                item, received, open, ..
+            } => Some((item, received, *open)),
             Flight::Open { .. } => None,
         });
-        let asked = open_now.find(|(item, received)| item.uids.contains(uid) && !received.contains(uid));
-        let Some((item, received)) = asked else { return };
+        let asked = open_now.find(|(item, received, _)| item.uids.contains(uid) && !received.contains(uid));
+        // Some servers keep the former folder open when the next one cannot be: its messages are not those asked for.
+        let Some((item, received, true)) = asked else {
+            return;
+        };
         received.insert(uid);
         let place = item.place.clone();
         if fetch.body.is_some() {
@@ -273,13 +278,8 @@ impl Fetcher {
     fn refuse(&self, place: &Place, uid: u32, reason: &str) {
         let mut recorder = self.shared.recorder.borrow_mut();
         recorder.message_problem(place.index, Exit::FetchErrors, uid, None, reason);
-        let entry = super::state::Entry {
-            uid,
-            key: Key::of_message(b"", 0),
-            flags: crate::imap::Flags::default(),
-            date: 0,
-        };
-        if let Err(error) = self.shared.state.borrow_mut().fail(place.folder.id, &[entry]) {
+        let mut state = self.shared.state.borrow_mut();
+        if let Err(error) = state.withhold(place.folder.id, std::iter::once(uid)) {
             self.belt.fail(error.into());
         }
     }
@@ -328,6 +328,11 @@ impl Fetcher {
     /// The end of a FETCH. When the server refused, what it did not give is asked for one by one.
     async fn fetched(&mut self, item: Item, received: &UidSet, open: bool, status: StatusLine) -> Result<()> {
         if !open || status.is_ok() {
+            if open && self.shared.job.inbox_only() {
+                let left = item.uids.minus(received);
+                let mut missing = item.place.missing.borrow_mut();
+                *missing = missing.iter().chain(left.iter()).collect();
+            }
             return Ok(());
         }
         if status.is_throttled() || (status.is_temporary() && item.put_off < PATIENCE) {

@@ -60,15 +60,15 @@ pub async fn side(
     session: &mut Session,
     subscriptions: bool,
 ) -> crate::imap::Result<(folders::Side, Vec<Mailbox>)> {
-    let told = session.namespace().await?;
-    let folders = session.list_status().await?;
-    let namespace = told.or_else(|| guess_namespace(&folders));
-    let subscribed = if subscriptions {
-        session.subscribed().await?
-    } else {
-        vec![]
+    let overview = session.overview(subscriptions).await?;
+    let namespace = overview
+        .namespace
+        .or_else(|| guess_namespace(&overview.mailboxes));
+    let side = folders::Side {
+        namespace,
+        folders: overview.mailboxes,
     };
-    Ok((folders::Side { namespace, folders }, subscribed))
+    Ok((side, overview.subscribed))
 }
 
 /// Where the server does not tell (RFC 2342 is an extension): the prefix that all folders but the inbox have.
@@ -112,4 +112,31 @@ fn guard_replaced_mailbox(shared: &Shared, pairs: &[Pair]) -> Result<bool, Failu
         return Ok(true);
     }
     Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guess(names: &[&str]) -> Option<String> {
+        let listed = |name: &&str| Listed {
+            mailbox: Mailbox::from_name(name),
+            attributes: vec![],
+            separator: Some('.'),
+        };
+        let folders: Vec<_> = names.iter().map(|name| (listed(name), None)).collect();
+        let found = guess_namespace(&folders)?;
+        Some(String::from_utf8_lossy(&found.prefix).into_owned())
+    }
+
+    #[test]
+    fn a_prefix_is_one_only_when_all_folders_have_it() {
+        assert_eq!(
+            guess(&["INBOX", "INBOX.Sent", "inbox.Work"]),
+            Some("INBOX.".to_owned())
+        );
+        assert_eq!(guess(&["INBOX", "INBOX.Sent", "Work"]), None);
+        assert_eq!(guess(&["INBOX"]), None);
+        assert_eq!(guess(&["INBOX", "IN"]), None);
+    }
 }

@@ -4,8 +4,8 @@
 //! - [`run`]: one run of a task; an [`engine`] does the moving. [`assembly`]: from its files to its job. [`driver`]:
 //!   the thread that waits for servers and signals. [`conclusion`]: what the run leaves behind.
 //! - [`native`]: the native engine, phase by phase: [`listing`] ([`confirm`]; [`folders`]: selection and names),
-//!   [`prepare`], [`compare`], [`copy`] ([`fetch`], [`append`]), [`flags`], [`after`] (Sieve, `\Seen`), [`deletions`],
-//!   [`obsolete`] (folders).
+//!   [`prepare`], [`compare`] ([`headers`], [`pool`]), [`copy`] ([`fetch`], [`append`]), [`flags`], [`after`] (Sieve,
+//!   `\Seen`), [`deletions`], [`obsolete`] (folders).
 //! - [`lines`]: its two connections, made anew when one breaks; [`aftermath`]: what broke off may still come;
 //!   [`opened`]: whether a folder is still the same; [`trouble`]: what concerns one folder and what ends the run.
 //! - [`imapsync`]: stock imapsync as the engine, and what it cannot do done for it.
@@ -37,6 +37,7 @@ pub mod exit;
 pub mod fetch;
 pub mod flags;
 pub mod folders;
+pub mod headers;
 pub mod imapsync;
 pub mod instance;
 pub mod job;
@@ -46,6 +47,7 @@ pub mod listing;
 pub mod native;
 pub mod obsolete;
 pub mod opened;
+pub mod pool;
 pub mod prepare;
 pub mod preview;
 pub mod queue;

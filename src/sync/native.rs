@@ -135,6 +135,7 @@ fn record(shared: &Shared, place: &Place, mut folder: FolderState, complete: boo
     if let Some(next) = place.pair.destination.and_then(|status| status.uid_next) {
         folder.local_next = next.max(folder.local_next);
     }
+    state.forget_buried(folder.id, folder.local_next)?;
     folder.replaced = false;
     let unfinished = !complete || !state.pending_uids(folder.id)?.is_empty();
     let (deletes, left) = (shared.job.delete_remote.deletes(), state.count(folder.id)? > 0);

@@ -16,7 +16,13 @@ use crate::imap::{Command, Listed, MailboxStatus, Session};
 /// Deletes local folders that are not on the remote side: never the inbox, special-use, excluded, Shared or Public
 /// ones, nor one with folders below that stay, nor one whose mail the guard protects.
 pub async fn delete(shared: &Shared, listing: &Listing, lines: &mut Lines) -> Result<(), Failure> {
-    if !shared.job.delete_local || listing.remote_empty {
+    if !shared.job.delete_local {
+        return Ok(());
+    }
+    if listing.remote_empty {
+        let reason = "Host1 listed no folder, not even the inbox: nothing was deleted locally";
+        let mut recorder = shared.recorder.borrow_mut();
+        recorder.problem("", Exit::WithErrors, reason);
         return Ok(());
     }
     let (mut doomed, mut kept) = sort_out(shared, listing)?;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! One folder made ready: created if need be, held against what is remembered, compared.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 
 use super::account::Side;
@@ -89,6 +89,7 @@ pub async fn prepare(
             pair,
             folder,
             broken: Cell::new(false),
+            missing: RefCell::default(),
         },
         comparison,
     )))

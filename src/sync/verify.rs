@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::account::{Account, Failure, Side};
-use super::compare::{self, Seen};
 use super::folders::{self, Pair, Selection};
+use super::headers::{self, Detail, Seen};
 use super::key::Key;
 use super::listing;
 use crate::imap::{Command, Mailbox, Session, UidSet, Untagged};
@@ -122,7 +122,7 @@ async fn read(
         return Ok(vec![]);
     }
     let uids = session.search("ALL").await?;
-    let seen = compare::keys_with_ids(session, &uids).await?;
+    let seen = headers::read(session, &uids, Detail::Everything).await?;
     let mut digests = if deep {
         digests(session, &uids).await?
     } else {
@@ -250,7 +250,7 @@ fn note(
     verdict.differences.push(Difference {
         folder: pair.remote.name().to_owned(),
         uid: seen.uid,
-        message_id: seen.message_id.clone(),
+        message_id: seen.message_id.as_deref().map(str::to_owned),
         kind: kind.to_owned(),
         remote,
         local,

@@ -5,7 +5,8 @@
 # where no container can run, one line on stderr says why and the exit code is 3.
 #
 #   tests/container/engine.sh PROGRAM    PROGRAM is the static program to put into the image
-#   tests/container/engine.sh --base     only gets the base, which can be done while the program is built
+#   tests/container/engine.sh --packages | --base
+#                                        only the packages, or the base as well: it can be fetched during a build
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/ns8-imapsync
@@ -20,6 +21,7 @@ cannot() {
 . "$here/../lib/packages.sh"
 need_packages podman=podman buildah=buildah runc=runc conmon=conmon jq=jq debootstrap=debootstrap > /dev/null 2>&1 \
     || cannot "podman, buildah, runc, conmon, jq or debootstrap is missing and cannot be installed"
+[ "$1" != --packages ] || exit 0
 
 mkdir -p "$cache/containers"
 # One engine at a time; whoever waits here finds the images ready.
@@ -56,7 +58,8 @@ image=$(cd "$here/../.." && REPOBASE=localhost IMAGETAG=test PROGRAM=$program BI
     || cannot "buildah cannot build the binary image"
 # What it was before has no name any more.
 podman image prune --force > /dev/null 9>&-
-podman run --rm --entrypoint '["/usr/local/bin/syncctl","--version"]' --no-healthcheck "$image" \
+podman run --rm --entrypoint '["/usr/local/bin/syncctl","--version"]' --no-healthcheck --cap-drop=all \
+    --security-opt=no-new-privileges --read-only --tmpfs=/root:rw,mode=0700,size=64m "$image" \
     > "$cache/containers/try.log" 2>&1 9>&- || cannot "podman failed, see $cache/containers/try.log"
 printf '%s\n' "CONTAINERS_CONF=$CONTAINERS_CONF" "CONTAINERS_STORAGE_CONF=$CONTAINERS_STORAGE_CONF" \
     "IMAPSYNC_BINARY_IMAGE=$image"

@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, tell};
 
 const BASE: &str = "localhost/debian-cronie:trixie";
 const REPOSITORY: &str = "ghcr.io/nethserver";
@@ -190,4 +190,31 @@ fn listed(folder: &Path) -> anyhow::Result<BTreeSet<PathBuf>> {
         }
     }
     Ok(found)
+}
+
+#[test]
+fn systemd_understands_the_unit() -> anyhow::Result<()> {
+    let runtime = tempfile::tempdir()?;
+    let verified = Command::new("systemd-analyze")
+        .args(["verify", "--user", "./imageroot/systemd/user/imapsync.service"])
+        .env("XDG_RUNTIME_DIR", runtime.path())
+        .current_dir(sandbox::project())
+        .output();
+    match verified {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            tell("no systemd here: the unit is not verified\n");
+            Ok(())
+        }
+        verified => {
+            let verified = verified?;
+            let said = String::from_utf8_lossy(&verified.stderr);
+            // What the programs of a node are called is not this machine's to know.
+            let complaints: Vec<&str> = said
+                .lines()
+                .filter(|line| !line.contains("is not executable"))
+                .collect();
+            ensure!(complaints.is_empty(), "{said}");
+            Ok(())
+        }
+    }
 }

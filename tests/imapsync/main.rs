@@ -4,6 +4,7 @@
 
 mod recordings;
 mod standin;
+mod stops;
 
 use std::time::Duration;
 
@@ -247,14 +248,28 @@ fn killed_at_any_moment_after_the_copy_each_message_is_filtered_once() -> anyhow
 }
 
 #[test]
-fn an_orphan_can_be_stopped() -> anyhow::Result<()> {
+fn the_engine_is_chosen_by_a_setting() -> anyhow::Result<()> {
     let (sandbox, standin) = standin::sandbox(&[])?;
-    create(&sandbox, sandbox.task_input())?;
-    standin.wait_until_started()?;
-    kill_process(holder(&sandbox)?, Signal::KILL)?;
-    let outcome = sandbox.action("stop-task", json!({"localuser": "u1", "task_id": "abc123"}))?;
-    ensure!(outcome.is_ok(), "{outcome:?}");
-    ensure!(!sandbox.is_running(TASK));
+    let host = sandbox.local().address().to_string();
+    for (setting, used, version) in [
+        ("auto", "imapsync", "2.290"),
+        ("imapsync", "imapsync", "2.290"),
+        ("native", "native", env!("CARGO_PKG_VERSION")),
+    ] {
+        let input =
+            json!({"mail_server": sandbox::MAIL_MODULE_UUID, "mail_host": host, "sync_engine": setting});
+        let outcome = sandbox.action("configure-module", input)?;
+        ensure!(outcome.is_ok(), "{outcome:?}");
+        let told = sandbox.action("get-configuration", json!({}))?.output;
+        ensure!(
+            told["sync_engine"] == setting
+                && told["engine_used"] == used
+                && told["engine_version"] == version,
+            "{told}"
+        );
+    }
+    sandbox.sync(sandbox.task_input())?;
+    ensure!(standin.starts().is_err(), "the native engine was asked for");
     Ok(())
 }
 

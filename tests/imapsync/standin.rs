@@ -12,7 +12,7 @@ use serde_json::json;
 const SCRIPT: &str = r#"#!/bin/bash
 dir=@DIR@
 if [ "$1" = --version ]; then echo 2.290; exit; fi
-trap 'touch "$dir/terminated"; echo "Exiting with return value 6 (EXIT_BY_SIGNAL) 0/50 nb_errors"; exit 6' TERM
+trap 'touch "$dir/terminated"; while [ -e "$dir/deaf" ]; do sleep 0.02; done; echo "Exiting with return value 6 (EXIT_BY_SIGNAL) 0/50 nb_errors"; exit 6' TERM
 printf '%s\n' "$@" > "$dir/arguments"
 env > "$dir/environment"
 echo x >> "$dir/starts"
@@ -94,6 +94,11 @@ impl StandIn {
     /// How often it was started.
     pub fn starts(&self) -> anyhow::Result<usize> {
         Ok(self.read("starts")?.lines().count())
+    }
+
+    /// Has it not end when it is asked to.
+    pub fn turn_deaf(&self) -> anyhow::Result<()> {
+        self.put("deaf", "yes")
     }
 
     /// Whether it was asked to end.

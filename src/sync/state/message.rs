@@ -23,6 +23,8 @@ pub enum Step {
     Failed = 3,
     /// The local server took it and did not say where; it counts as delivered once it is found there.
     Accepted = 4,
+    /// Deleted on the remote side after its delivery. Its local copy is not to be taken for another message's.
+    Gone = 5,
 }
 
 /// A message that this task knows.
@@ -58,6 +60,19 @@ impl State {
     /// Records messages that could not be moved.
     pub fn fail(&mut self, id: i64, entries: &[Entry]) -> Result<()> {
         self.record(id, entries, Step::Failed)
+    }
+
+    /// Records messages of which nothing could be read. What an earlier run may have delivered stays in question.
+    pub fn withhold(&mut self, id: i64, uids: impl Iterator<Item = u32>) -> Result<()> {
+        self.transaction(|db| {
+            let mut statement = db.prepare_cached(
+                "INSERT OR IGNORE INTO message (folder, uid, key, flags, date, step) VALUES (?1, ?2, x'', '', 0, ?3)",
+            )?;
+            for uid in uids {
+                statement.execute(params![id, uid, Step::Failed as i64])?;
+            }
+            Ok(())
+        })
     }
 
     fn record(&mut self, id: i64, entries: &[Entry], step: Step) -> Result<()> {
@@ -137,7 +152,7 @@ impl State {
     pub fn locate(&mut self, id: i64, located: &[(u32, u32)]) -> Result<()> {
         self.transaction(|db| {
             let mut statement = db.prepare_cached(
-                "UPDATE message SET local_uid = ?3, step = 1 WHERE folder = ?1 AND uid = ?2",
+                "UPDATE message SET local_uid = ?3, step = iif(step = 4, 1, step) WHERE folder = ?1 AND uid = ?2",
             )?;
             for (uid, local) in located {
                 statement.execute(params![id, uid, local])?;
@@ -149,7 +164,7 @@ impl State {
     /// Delivered messages whose local UID is unknown, by key.
     pub fn unlocated(&self, id: i64) -> Result<HashMap<Key, Vec<u32>>> {
         let mut statement = self.db.prepare_cached(
-            "SELECT key, uid FROM message WHERE folder = ?1 AND step = 4 ORDER BY uid DESC",
+            "SELECT key, uid FROM message WHERE folder = ?1 AND step IN (4, 5) AND local_uid IS NULL ORDER BY uid DESC",
         )?;
         let rows = statement.query_map([id], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?)))?;
         let mut found: HashMap<Key, Vec<u32>> = HashMap::new();
@@ -234,11 +249,29 @@ impl State {
         self.forget(id, uids)
     }
 
-    /// How many messages are known.
+    /// Records messages that were deleted on the remote side because they are delivered.
+    pub fn bury(&mut self, id: i64, uids: &UidSet) -> Result<()> {
+        self.transaction(|db| {
+            let mut statement =
+                db.prepare_cached("UPDATE message SET step = ?3 WHERE folder = ?1 AND uid = ?2")?;
+            for uid in uids.iter() {
+                statement.execute(params![id, uid, Step::Gone as i64])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Forgets deleted messages whose local copies lie below `local_next`, where nothing is looked for any more.
+    pub fn forget_buried(&self, id: i64, local_next: u32) -> Result<()> {
+        let sql = "DELETE FROM message WHERE folder = ?1 AND step = 5 AND local_uid < ?2";
+        self.db.execute(sql, params![id, local_next]).map(|_| ())
+    }
+
+    /// How many messages are known that the remote side may still have.
     pub fn count(&self, id: i64) -> Result<u64> {
         let mut statement = self
             .db
-            .prepare_cached("SELECT count(*) FROM message WHERE folder = ?1")?;
+            .prepare_cached("SELECT count(*) FROM message WHERE folder = ?1 AND step <> 5")?;
         statement.query_row([id], |row| row.get(0)).map(number)
     }
 

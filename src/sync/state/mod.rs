@@ -20,7 +20,7 @@ pub use message::{Entry, Row, Step};
 use crate::imap::UidSet;
 
 /// The form of the database; another one is thrown away and rebuilt.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 const SCHEMA: &str = "
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -49,7 +49,7 @@ const SCHEMA: &str = "
         PRIMARY KEY (folder, uid)) WITHOUT ROWID;
     CREATE INDEX message_local ON message (folder, local_uid);
     CREATE INDEX message_pending ON message (folder, step) WHERE step IN (0, 3);
-    CREATE INDEX message_accepted ON message (folder) WHERE step = 4;
+    CREATE INDEX message_accepted ON message (folder) WHERE step IN (4, 5);
     CREATE INDEX message_planned ON message (step) WHERE step = 0;
     CREATE TABLE stranger (
         folder INTEGER NOT NULL,

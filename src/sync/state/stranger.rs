@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Local messages that the task has not brought.
 
-use std::collections::HashMap;
-
 use rusqlite::params;
 
 use super::{Result, State};
@@ -10,20 +8,17 @@ use crate::imap::UidSet;
 use crate::sync::key::Key;
 
 impl State {
-    /// Local messages that this task has not brought, by key; the smallest UID last, to be taken first.
-    pub fn strangers(&self, id: i64) -> Result<HashMap<Key, Vec<u32>>> {
-        let mut statement = self.db.prepare_cached(
-            "SELECT key, local_uid FROM stranger WHERE folder = ?1 ORDER BY local_uid DESC",
-        )?;
+    /// Local messages that this task has not brought.
+    pub fn strangers(&self, id: i64) -> Result<Vec<(Key, u32)>> {
+        let mut statement = self
+            .db
+            .prepare_cached("SELECT key, local_uid FROM stranger WHERE folder = ?1")?;
         let rows = statement.query_map([id], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?)))?;
-        let mut found: HashMap<Key, Vec<u32>> = HashMap::new();
-        for row in rows {
-            let (key, uid) = row?;
-            if let Some(key) = Key::from_bytes(&key) {
-                found.entry(key).or_default().push(uid);
-            }
-        }
-        Ok(found)
+        rows.filter_map(|row| match row {
+            Ok((key, uid)) => Key::from_bytes(&key).map(|key| Ok((key, uid))),
+            Err(error) => Some(Err(error)),
+        })
+        .collect()
     }
 
     /// Those of them that may be deleted where only what the remote side has is to stay.

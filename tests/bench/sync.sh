@@ -1,0 +1,33 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+#   tests/bench/sync.sh [--quick] [options]     how fast mail is pulled, beside mbsync and imapsync
+#
+#   --messages N    the first mailbox, of realistic mail in twelve folders (10000, about 265 MB)
+#   --small N       the second mailbox, of messages of 2 KB in ten folders (100000)
+#   --far N         messages for all programs behind a slow line, where some take a second for each sixteen (1000)
+#   --quick         a tenth of the mailboxes
+#
+# Measures the first copy, a run without news, one with 50 new messages, one without its state, counting and logging
+# in; with the source 0, 20 and 50 ms of round-trip time away. Everything runs in a sandbox on this machine: two real
+# Dovecots, and a proxy that delays. mbsync is installed from Debian's isync; imapsync takes part where it is installed.
+# SANDBOX_IMAGEROOT is a module to measure instead of building a release.
+
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/lib/packages.sh
+
+case ${1:-} in
+    -h | --help)
+        sed -n 's/^# \{0,1\}//; 3,14p' "$0"
+        exit
+        ;;
+esac
+need_sandbox_packages
+need_packages mbsync=isync /usr/bin/time=time
+if [ -z "${SANDBOX_IMAGEROOT:-}" ]; then
+    ./build-images.sh imageroot target/bench-imageroot > /dev/null
+    export SANDBOX_IMAGEROOT=$PWD/target/bench-imageroot
+fi
+cargo build --quiet --locked --package sandbox --example bench-sync
+exec target/debug/examples/bench-sync "$@"

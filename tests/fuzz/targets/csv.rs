@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Any octets are rows or errors, and the errors can be told.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[path = "../../../actions/common/rows.rs"]
+mod rows;
+
+fuzz_target!(|octets: &[u8]| {
+    match rows::rows(octets) {
+        Ok(rows) => {
+            for row in rows {
+                match row {
+                    Ok(row) => assert!(row.len() <= rows::REQUIRED.len() + rows::OPTIONAL.len()),
+                    Err(error) => {
+                        let _ = format!("{error}");
+                    }
+                }
+            }
+        }
+        Err(error) => {
+            let _ = format!("{error:#}");
+        }
+    }
+});

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What was measured, as a table in Markdown.
+
+use crate::programs::{Program, Taken};
+
+/// The measurements of one mailbox.
+pub struct Table {
+    title: String,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    what: &'static str,
+    rtt: u64,
+    program: Program,
+    taken: Taken,
+    /// Messages and octets, where the rate tells something.
+    moved: Option<(usize, u64)>,
+}
+
+impl Table {
+    /// An empty table.
+    pub fn new(title: &str) -> Self {
+        Self {
+            title: title.to_owned(),
+            rows: vec![],
+        }
+    }
+
+    /// Adds a measurement, and says so to whoever waits.
+    pub fn row(
+        &mut self,
+        what: &'static str,
+        rtt: u64,
+        program: Program,
+        taken: Taken,
+        moved: Option<(usize, u64)>,
+    ) {
+        eprintln!(
+            "{}: {what}, {rtt} ms, {}: {:.2} s",
+            self.title,
+            program.name(),
+            taken.wall.as_secs_f64()
+        );
+        self.rows.push(Row {
+            what,
+            rtt,
+            program,
+            taken,
+            moved,
+        });
+    }
+
+    /// Prints it; times of other programs also as multiples of ours.
+    pub fn print(&self) {
+        println!("\n{}\n", self.title);
+        println!(
+            "| | RTT ms | program | wall s | CPU s | peak RSS MB | messages/s | MB/s | times ours | times RTT 0 |"
+        );
+        println!("|---|--:|---|--:|--:|--:|--:|--:|--:|--:|");
+        let mut rows: Vec<&Row> = self.rows.iter().collect();
+        let position = |what: &str| self.rows.iter().position(|row| row.what == what);
+        rows.sort_by_key(|row| (position(row.what), row.rtt));
+        for row in rows {
+            let wall = row.taken.wall.as_secs_f64();
+            let of = |rtt: u64, program: Program| {
+                let same =
+                    |other: &&Row| other.what == row.what && other.rtt == rtt && other.program == program;
+                self.rows
+                    .iter()
+                    .find(same)
+                    .map(|other| wall / other.taken.wall.as_secs_f64())
+            };
+            let times = |factor: Option<f64>| factor.map_or(String::new(), |factor| format!("{factor:.1}"));
+            let ours = if row.program == Program::Ours {
+                None
+            } else {
+                of(row.rtt, Program::Ours)
+            };
+            let nearby = if row.rtt == 0 { None } else { of(0, row.program) };
+            #[expect(clippy::cast_precision_loss, reason = "rates for people")]
+            let (messages, megabytes) =
+                row.moved
+                    .map_or((String::new(), String::new()), |(messages, octets)| {
+                        (
+                            format!("{:.0}", messages as f64 / wall),
+                            format!("{:.1}", octets as f64 / 1e6 / wall),
+                        )
+                    });
+            println!(
+                "| {} | {} | {} | {wall:.2} | {:.2} | {:.1} | {messages} | {megabytes} | {} | {} |",
+                row.what,
+                row.rtt,
+                row.program.name(),
+                row.taken.cpu,
+                row.taken.memory as f64 / 1024.0,
+                times(ours),
+                times(nearby),
+            );
+        }
+    }
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What a server does wrong, or does not do at all.
+
+use std::time::Duration;
+
+/// Everything that a server of this time offers, and this one too unless told otherwise.
+pub const CAPABILITIES: [&str; 16] = [
+    "LITERAL+",
+    "SASL-IR",
+    "AUTH=PLAIN",
+    "ID",
+    "ENABLE",
+    "NAMESPACE",
+    "CHILDREN",
+    "UIDPLUS",
+    "MULTIAPPEND",
+    "LIST-EXTENDED",
+    "LIST-STATUS",
+    "STATUS=SIZE",
+    "SPECIAL-USE",
+    "CONDSTORE",
+    "ESEARCH",
+    "IDLE",
+];
+
+/// How a server behaves. The default is a correct server.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    /// Capabilities that it lacks.
+    pub without: Vec<&'static str>,
+    /// Capabilities that it has besides.
+    pub with: Vec<&'static str>,
+    /// It closes every connection, or only the first one, after so much.
+    pub cut: Option<Cut>,
+    /// It thinks so long before each answer.
+    pub delay: Duration,
+    /// It says what no one asked for, wherever that is allowed.
+    pub chatter: bool,
+    /// What it does to single commands.
+    pub rules: Vec<Rule>,
+    /// Messages with this text cannot be read: `NO` after the others.
+    pub unreadable: Option<&'static str>,
+    /// Messages with this text have the body `NIL`.
+    pub bodiless: Option<&'static str>,
+    /// Messages with this text are left out of what FETCH answers.
+    pub forgotten: Option<&'static str>,
+    /// The literals of messages with this text are announced so much longer.
+    pub literal: Option<(&'static str, i64)>,
+    /// RFC822.SIZE and STATUS SIZE are off by so much.
+    pub size: i64,
+    /// So many times STATUS (of LIST or alone) claims that a mailbox is empty.
+    pub empty_status: bool,
+    /// STATUS and SELECT tell no UIDNEXT.
+    pub no_uid_next: bool,
+    /// Everything is open to read only.
+    pub read_only: bool,
+    /// Only system flags are taken.
+    pub no_keywords: bool,
+    /// It says yes to STORE of `\Deleted` and does not do it.
+    pub keeps_everything: bool,
+    /// More octets than this do not fit.
+    pub quota: Option<usize>,
+    /// A literal larger than this is refused when it is announced.
+    pub largest: Option<usize>,
+    /// More connections at once are turned away.
+    pub connections: Option<usize>,
+}
+
+/// Where a connection ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Cut {
+    pub after: After,
+    /// Only this connection, counted from 0; `None` for all.
+    pub connection: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum After {
+    /// So many octets of the server's output.
+    Octets(u64),
+    /// So many commands were received; the last one is not executed.
+    Commands(usize),
+}
+
+/// What happens to certain commands.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// The command's name: `APPEND`, `UID FETCH`.
+    pub verb: &'static str,
+    /// What its arguments contain, literals included.
+    pub with: &'static str,
+    /// So many of these are spared.
+    pub skip: usize,
+    /// So many are treated.
+    pub times: usize,
+    pub act: Act,
+}
+
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// It answers this instead of doing it.
+    Answer(&'static str),
+    /// It says this and closes.
+    Bye(&'static str),
+    /// It closes and does nothing.
+    Close,
+    /// It does it and closes without a word.
+    DoAndClose,
+    /// The mailbox is deleted just before.
+    DeleteMailbox(&'static str),
+}
+
+/// For ever.
+pub const ALWAYS: usize = usize::MAX;
+
+impl Rule {
+    pub fn once(verb: &'static str, with: &'static str, act: Act) -> Self {
+        Self::times(1, verb, with, act)
+    }
+
+    pub fn times(times: usize, verb: &'static str, with: &'static str, act: Act) -> Self {
+        Self {
+            verb,
+            with,
+            skip: 0,
+            times,
+            act,
+        }
+    }
+
+    pub fn after(mut self, skip: usize) -> Self {
+        self.skip = skip;
+        self
+    }
+}
+
+impl Faults {
+    pub fn rule(rule: Rule) -> Self {
+        Self {
+            rules: vec![rule],
+            ..Self::default()
+        }
+    }
+
+    pub fn without(names: &[&'static str]) -> Self {
+        Self {
+            without: names.to_vec(),
+            ..Self::default()
+        }
+    }
+
+    pub fn cut(after: After, connection: Option<usize>) -> Self {
+        Self {
+            cut: Some(Cut { after, connection }),
+            ..Self::default()
+        }
+    }
+
+    pub fn has(&self, capability: &str) -> bool {
+        (CAPABILITIES.contains(&capability) || self.with.contains(&capability))
+            && !self.without.contains(&capability)
+    }
+
+    /// What to do with a command, if anything is wrong with it.
+    pub fn act(&mut self, verb: &str, text: &[u8]) -> Option<Act> {
+        for rule in &mut self.rules {
+            let hit = rule.verb == verb
+                && rule.times > 0
+                && (rule.with.is_empty() || memchr::memmem::find(text, rule.with.as_bytes()).is_some());
+            if !hit {
+                continue;
+            }
+            if rule.skip > 0 {
+                rule.skip -= 1;
+                continue;
+            }
+            rule.times -= 1;
+            return Some(rule.act.clone());
+        }
+        None
+    }
+}

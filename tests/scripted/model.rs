@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The mailboxes of one account, in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A message of a mailbox.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    pub uid: u32,
+    pub flags: BTreeSet<String>,
+    /// INTERNALDATE as on the wire.
+    pub date: String,
+    pub body: Vec<u8>,
+    pub modseq: u64,
+}
+
+impl Stored {
+    pub fn has(&self, flag: &str) -> bool {
+        self.flags.iter().any(|f| f.eq_ignore_ascii_case(flag))
+    }
+}
+
+/// A mailbox.
+#[derive(Clone, Debug, Default)]
+pub struct Folder {
+    pub uid_validity: u32,
+    pub uid_next: u32,
+    pub messages: Vec<Stored>,
+    pub special: Option<&'static str>,
+    pub subscribed: bool,
+}
+
+impl Folder {
+    pub fn find(&mut self, uid: u32) -> Option<&mut Stored> {
+        self.messages.iter_mut().find(|message| message.uid == uid)
+    }
+}
+
+/// An account. The names are those of the wire.
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub folders: BTreeMap<String, Folder>,
+    pub separator: char,
+    pub prefix: &'static str,
+    pub modseq: u64,
+    validity: u32,
+}
+
+/// What the date of every message is unless a test says otherwise.
+pub const DATE: &str = "17-Jul-2023 02:44:25 -0700";
+
+impl Model {
+    pub fn new(separator: char, prefix: &'static str) -> Self {
+        let mut model = Self {
+            folders: BTreeMap::new(),
+            separator,
+            prefix,
+            modseq: 10,
+            validity: 1000,
+        };
+        model.create("INBOX");
+        model
+    }
+
+    /// Makes a mailbox; `false` when it is there.
+    pub fn create(&mut self, name: &str) -> bool {
+        if self.folders.contains_key(name) {
+            return false;
+        }
+        self.validity += 1;
+        self.folders.insert(
+            name.to_owned(),
+            Folder {
+                uid_validity: self.validity,
+                uid_next: 1,
+                ..Folder::default()
+            },
+        );
+        true
+    }
+
+    /// Adds a message, the mailbox too if need be; gives its UID.
+    pub fn add(&mut self, folder: &str, body: &[u8], flags: &[&str]) -> u32 {
+        self.create(folder);
+        self.append(folder, body.to_vec(), flags.iter().map(|f| (*f).to_owned()), DATE)
+    }
+
+    pub fn append(
+        &mut self,
+        folder: &str,
+        body: Vec<u8>,
+        flags: impl Iterator<Item = String>,
+        date: &str,
+    ) -> u32 {
+        self.modseq += 1;
+        let modseq = self.modseq;
+        let folder = self.folders.get_mut(folder).expect("a mailbox that is there");
+        let uid = folder.uid_next;
+        folder.uid_next += 1;
+        folder.messages.push(Stored {
+            uid,
+            flags: flags.collect(),
+            date: date.to_owned(),
+            body,
+            modseq,
+        });
+        uid
+    }
+
+    /// Gives every mailbox another UIDVALIDITY and its messages other UIDs, as after a restored backup.
+    pub fn renumber(&mut self) {
+        for folder in self.folders.values_mut() {
+            self.validity += 1;
+            folder.uid_validity = self.validity;
+            for message in &mut folder.messages {
+                message.uid += 7;
+            }
+            folder.uid_next += 7;
+        }
+    }
+
+    pub fn octets(&self) -> usize {
+        let messages = self.folders.values().flat_map(|folder| &folder.messages);
+        messages.map(|message| message.body.len()).sum()
+    }
+
+    /// The contents of every mailbox in comparable form: bodies with CRLF line ends, counted.
+    pub fn contents(&self) -> Contents {
+        let mut contents = Contents::new();
+        for (name, folder) in &self.folders {
+            let counted = contents.entry(name.clone()).or_default();
+            for message in &folder.messages {
+                *counted.entry(with_crlf(&message.body)).or_default() += 1;
+            }
+        }
+        contents
+    }
+}
+
+/// How often each content is in each mailbox.
+pub type Contents = BTreeMap<String, BTreeMap<Vec<u8>, usize>>;
+
+pub fn with_crlf(body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(body.len());
+    for (at, &byte) in body.iter().enumerate() {
+        if byte == b'\n' && (at == 0 || body[at - 1] != b'\r') {
+            out.push(b'\r');
+        }
+        out.push(byte);
+    }
+    out
+}
