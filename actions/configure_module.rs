@@ -7,9 +7,9 @@ use ns8_imapsync::task::RemoteHost;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::common::action::Action;
 use crate::common::context::Context;
 use crate::common::fields::Gather;
-use crate::common::frame::Action;
 use crate::common::input::repeated;
 use crate::common::settings;
 

@@ -2,8 +2,8 @@
 
 use ns8_imapsync::error::Result;
 
+use crate::common::action::Action;
 use crate::common::context::Context;
-use crate::common::frame::Action;
 use crate::common::instance;
 use crate::common::platform::Ignored;
 

@@ -6,9 +6,9 @@ use ns8_imapsync::control::candidate::Candidate;
 use ns8_imapsync::control::runs;
 use ns8_imapsync::error::{Error, Result};
 
+use crate::common::action::Action;
 use crate::common::context::Context;
 use crate::common::fields::TaskFields;
-use crate::common::frame::Action;
 
 /// Creates a task, or edits the one with that id (contract section 3).
 pub struct CreateTask;

@@ -6,8 +6,8 @@ use ns8_imapsync::error::Result;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::common::action::Action;
 use crate::common::context::Context;
-use crate::common::frame::Action;
 use crate::common::nothing::Nothing;
 use crate::common::settings;
 

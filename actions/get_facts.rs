@@ -6,8 +6,8 @@ use ns8_imapsync::task::{FolderMode, RemoteDeletion, Task};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::common::action::Action;
 use crate::common::context::Context;
-use crate::common::frame::Action;
 use crate::common::nothing::Nothing;
 
 /// Counts kinds of tasks, for the statistics of the platform (contract section 3).

@@ -9,8 +9,8 @@ use ns8_imapsync::error::{Error, Key, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::common::action::Action;
 use crate::common::context::Context;
-use crate::common::frame::Action;
 use crate::common::selection::TaskReference;
 
 /// What a page can show.

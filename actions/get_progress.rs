@@ -7,8 +7,8 @@ use ns8_imapsync::task::{Store, TaskName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::common::action::Action;
 use crate::common::context::Context;
-use crate::common::frame::Action;
 use crate::common::outcome;
 use crate::common::selection::TaskReference;
 use crate::common::state::{self, State};

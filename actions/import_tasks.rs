@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::common::action::Action;
 use crate::common::context::Context;
-use crate::common::frame::Action;
 use crate::common::import::{self, Mode, Row, Summary};
 
 /// Imports many tasks at once. It answers with what became of each row, so refused rows are an answer, too.

@@ -10,9 +10,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::common::action::Action;
 use crate::common::context::Context;
 use crate::common::fields::TaskFields;
-use crate::common::frame::Action;
 use crate::common::input;
 use crate::common::selection::TaskReference;
 

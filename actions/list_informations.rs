@@ -7,8 +7,8 @@ use ns8_imapsync::sync::count::Figures;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::common::action::Action;
 use crate::common::context::Context;
-use crate::common::frame::Action;
 use crate::common::selection::TaskReference;
 
 /// Counts folders, messages and bytes on both sides (contract section 3).

@@ -9,8 +9,8 @@ use ns8_imapsync::task::{Store, Task, TaskName};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::common::action::Action;
 use crate::common::context::Context;
-use crate::common::frame::Action;
 use crate::common::nothing::Nothing;
 use crate::common::outcome;
 use crate::common::parallel;

@@ -6,8 +6,8 @@ use ns8_imapsync::error::Result;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::common::action::Action;
 use crate::common::context::Context;
-use crate::common::frame::Action;
 use crate::common::settings;
 
 /// The event of a mail module whose settings changed (contract section 3).

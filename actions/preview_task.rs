@@ -4,8 +4,8 @@ use ns8_imapsync::container::Container;
 use ns8_imapsync::error::Result;
 use ns8_imapsync::sync::preview::Preview;
 
+use crate::common::action::Action;
 use crate::common::context::Context;
-use crate::common::frame::Action;
 use crate::common::selection::TaskReference;
 
 /// Tells what a run would do, and does nothing.

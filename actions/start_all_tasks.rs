@@ -5,8 +5,8 @@ use ns8_imapsync::container::Container;
 use ns8_imapsync::error::Result;
 use ns8_imapsync::task::{Store, TaskName};
 
+use crate::common::action::Action;
 use crate::common::context::Context;
-use crate::common::frame::Action;
 use crate::common::nothing::Nothing;
 
 /// Starts all tasks (contract section 3).

@@ -5,8 +5,8 @@ use ns8_imapsync::container::Container;
 use ns8_imapsync::control::runs::{self, Started};
 use ns8_imapsync::error::Result;
 
+use crate::common::action::Action;
 use crate::common::context::Context;
-use crate::common::frame::Action;
 use crate::common::selection::{Results, Selection};
 
 /// Starts runs (contract section 3).

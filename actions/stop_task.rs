@@ -3,8 +3,8 @@
 use ns8_imapsync::control::runs::{self, Stopped};
 use ns8_imapsync::error::Result;
 
+use crate::common::action::Action;
 use crate::common::context::Context;
-use crate::common::frame::Action;
 use crate::common::selection::{Results, Selection};
 
 /// Stops runs (contract section 3).

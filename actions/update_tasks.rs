@@ -9,9 +9,9 @@ use ns8_imapsync::task::{Exclusions, FolderMode, Schedule, SecretString, Task};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::common::action::Action;
 use crate::common::context::Context;
 use crate::common::fields::Gather;
-use crate::common::frame::Action;
 use crate::common::parallel;
 use crate::common::selection::{FieldError, REFUSED, TaskReference, field_errors};
 

@@ -5,9 +5,9 @@ use ns8_imapsync::control::candidate::Candidate;
 use ns8_imapsync::error::Result;
 use ns8_imapsync::sync::check::Findings;
 
+use crate::common::action::Action;
 use crate::common::context::Context;
 use crate::common::fields::TaskFields;
-use crate::common::frame::Action;
 
 /// Tests settings without storing them. It answers a question, so a login that fails is an answer, too.
 pub struct ValidateTask;

@@ -6,8 +6,8 @@ use ns8_imapsync::sync::verify::Verdict;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::common::action::Action;
 use crate::common::context::Context;
-use crate::common::frame::Action;
 use crate::common::selection::TaskReference;
 
 /// Compares both sides message by message.

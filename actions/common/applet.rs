@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::Command;
 
-use super::frame::{self, Action};
+use super::action::Action;
+use super::frame;
 use super::schema::{self, Schemas};
 
 /// One row of the table: a name and what it does.

@@ -9,34 +9,14 @@ use ns8_imapsync::agent::commands::CommandDescriptor;
 use ns8_imapsync::agent::journal;
 use ns8_imapsync::error::{Error, Refusal, Result};
 use ns8_imapsync::secret::{ROOM, Zeroizing};
-use schemars::JsonSchema;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::action::Action;
 use super::context::Context;
 use super::input;
 
 /// An import of many thousand rows fits in; what is larger is an accident.
 const LARGEST_INPUT: u64 = 32 * 1024 * 1024;
-
-/// One action of the module.
-pub trait Action {
-    /// Its name, `create-task`.
-    const NAME: &'static str;
-    /// What it does, in a line.
-    const ABOUT: &'static str;
-    /// Its input, as it comes: right types, values still unchecked.
-    type Input: DeserializeOwned + JsonSchema;
-    /// Its output; what serializes to null prints nothing.
-    type Output: Serialize + JsonSchema;
-
-    /// Does it.
-    ///
-    /// # Errors
-    /// Refusals for what the administrator can mend, failures for the rest.
-    fn run(context: &Context, input: Self::Input) -> Result<Self::Output>;
-}
 
 /// Runs an action as the agent does.
 pub fn run<A: Action>() -> ExitCode {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What the applets share.
 //!
-//! [`applet`]: one row of the table · [`frame`]: what surrounds an action · [`input`]: from JSON to a typed
+//! [`action`]: what one is · [`applet`]: one row of the table · [`frame`]: what surrounds an action · [`input`]: from JSON to a typed
 //! request · [`context`]: the instance · [`fields`]: the fields of a task · [`selection`]: which tasks · [`rows`]:
 //! tasks as CSV
 
+pub mod action;
 pub mod applet;
 pub mod context;
 pub mod fields;

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
-use super::frame::Action;
+use super::action::Action;
 
 /// The schemas as the agent checks them; `None` where there is nothing to check.
 pub struct Schemas {

@@ -4,8 +4,8 @@
 use std::fmt;
 use std::io;
 
+use super::certificate::Certificate;
 use super::response::StatusLine;
-use super::tls::Certificate;
 
 /// A failure of one connection or one command.
 #[derive(Debug)]

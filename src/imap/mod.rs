@@ -7,10 +7,11 @@
 //! - [`command`], [`response`], [`status`]: what goes out and what comes back, as types; [`scan`] reads the words.
 //! - [`wire`]: lines and literals; [`literal`] keeps large ones out of memory.
 //! - [`quirks`]: servers that go their own way.
-//! - [`dial`], [`tls`]: the way to the server.
+//! - [`dial`], [`tls`] ([`certificate`]): the way to the server.
 //! - [`mailbox`], [`utf7`], [`uidset`], [`flags`], [`date`], [`capability`]: the nouns.
 
 pub mod capability;
+pub mod certificate;
 pub mod command;
 pub mod date;
 pub mod dial;
@@ -34,6 +35,7 @@ pub mod utf7;
 pub mod wire;
 
 pub use capability::Capabilities;
+pub use certificate::Certificate;
 pub use command::Command;
 pub use date::InternalDate;
 pub use error::{Error, Result};
@@ -45,5 +47,5 @@ pub use mailboxes::Selected;
 pub use messages::Message;
 pub use response::{Code, Fetch, Kind, Listed, MailboxStatus, Namespace, Response, StatusLine, Untagged};
 pub use session::{Session, Tag};
-pub use tls::{Certificate, TlsInfo, Trust};
+pub use tls::{TlsInfo, Trust};
 pub use uidset::UidSet;

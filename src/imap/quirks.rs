@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::response::StatusLine;
+use super::status::StatusLine;
 
 /// Words by which a server tells something that has a response code (RFC 5530, RFC 9208) which it does not use.
 struct Phrase {
@@ -69,28 +69,30 @@ const FULL: [Phrase; 3] = [
     phrase("mailbox is full", "Courier and hMailServer, quota of the account"),
 ];
 
-fn says(status: &StatusLine, phrases: &[Phrase]) -> bool {
-    let text = status.text.to_ascii_lowercase();
-    phrases.iter().any(|phrase| text.contains(phrase.words))
-}
+impl StatusLine {
+    fn says(&self, phrases: &[Phrase]) -> bool {
+        let text = self.text.to_ascii_lowercase();
+        phrases.iter().any(|phrase| text.contains(phrase.words))
+    }
 
-/// Whether the server asks to slow down.
-pub fn is_throttled(status: &StatusLine) -> bool {
-    status.has_code("THROTTLED") || says(status, &THROTTLING)
-}
+    /// Whether the server asks to slow down.
+    pub fn is_throttled(&self) -> bool {
+        self.has_code("THROTTLED") || self.says(&THROTTLING)
+    }
 
-/// Whether the server may do later what it refuses now.
-pub fn is_temporary(status: &StatusLine) -> bool {
-    ["UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "CONTACTADMIN"]
-        .iter()
-        .any(|code| status.has_code(code))
-        || is_throttled(status)
-        || says(status, &TURNED_AWAY)
-}
+    /// Whether the server may do later what it refuses now.
+    pub fn is_temporary(&self) -> bool {
+        ["UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "CONTACTADMIN"]
+            .iter()
+            .any(|code| self.has_code(code))
+            || self.is_throttled()
+            || self.says(&TURNED_AWAY)
+    }
 
-/// Whether the mailbox is full. Gmail says OVERQUOTA too when it throttles.
-pub fn is_over_quota(status: &StatusLine) -> bool {
-    (status.has_code("OVERQUOTA") || says(status, &FULL)) && !says(status, &THROTTLING)
+    /// Whether the mailbox is full. Gmail says OVERQUOTA too when it throttles.
+    pub fn is_over_quota(&self) -> bool {
+        (self.has_code("OVERQUOTA") || self.says(&FULL)) && !self.says(&THROTTLING)
+    }
 }
 
 /// How long the server asks to be left alone. Exchange: `BAD Request is throttled. Suggested Backoff Time: 92415
@@ -154,11 +156,9 @@ mod tests {
     #[test]
     fn exchange_throttles_in_words() {
         let said = answer("BAD Request is throttled. Suggested Backoff Time: 92415 milliseconds");
-        assert!(is_throttled(&said));
+        assert!(said.is_throttled());
         assert_eq!(suggested_pause(&said.text), Some(Duration::from_millis(92_415)));
-        assert!(is_throttled(&answer(
-            "BAD User is authenticated but not connected."
-        )));
+        assert!(answer("BAD User is authenticated but not connected.").is_throttled());
         assert_eq!(
             suggested_pause("Suggested Backoff Time: 99999999 milliseconds"),
             Some(Duration::from_secs(300))
@@ -169,9 +169,9 @@ mod tests {
     #[test]
     fn gmail_throttles_under_the_name_of_a_full_mailbox() {
         let said = answer("NO [OVERQUOTA] Account exceeded command or bandwidth limits. (Failure)");
-        assert!(is_throttled(&said) && !is_over_quota(&said));
+        assert!(said.is_throttled() && !said.is_over_quota());
         let said = answer("NO [ALERT] Too many simultaneous connections. (Failure)");
-        assert!(is_throttled(&said));
+        assert!(said.is_throttled());
     }
 
     #[test]
@@ -182,7 +182,7 @@ mod tests {
             "NO Your mailbox is full",
         ] {
             assert!(
-                is_over_quota(&answer(text)) && !is_throttled(&answer(text)),
+                answer(text).is_over_quota() && !answer(text).is_throttled(),
                 "{text}"
             );
         }
@@ -195,14 +195,14 @@ mod tests {
             "NO LOGIN failed.",
             "NO Login failed.",
         ] {
-            assert!(!is_temporary(&answer(text)), "{text}");
+            assert!(!answer(text).is_temporary(), "{text}");
         }
         for text in [
             "NO Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)",
             "NO [UNAVAILABLE] Temporary authentication failure.",
             "NO Too many open connections",
         ] {
-            assert!(is_temporary(&answer(text)), "{text}");
+            assert!(answer(text).is_temporary(), "{text}");
         }
     }
 

@@ -4,7 +4,6 @@
 use std::fmt;
 
 use super::capability::Capabilities;
-use super::quirks;
 use super::uidset::UidSet;
 
 /// `OK`, `NO` and their kin.
@@ -79,21 +78,6 @@ impl StatusLine {
     /// Whether the code is this one; `name` in upper case.
     pub fn has_code(&self, name: &str) -> bool {
         matches!(&self.code, Some(Code::Other(code)) if code == name)
-    }
-
-    /// Whether the mailbox is full.
-    pub fn is_over_quota(&self) -> bool {
-        quirks::is_over_quota(self)
-    }
-
-    /// Whether the server asks to slow down.
-    pub fn is_throttled(&self) -> bool {
-        quirks::is_throttled(self)
-    }
-
-    /// Whether the server may do later what it refuses now.
-    pub fn is_temporary(&self) -> bool {
-        quirks::is_temporary(self)
     }
 
     pub(super) fn parse(kind: Kind, rest: &[u8]) -> Self {

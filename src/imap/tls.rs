@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio_rustls::TlsConnector;
 
+use super::certificate::Certificate;
 use super::error::{ChangedCertificate, Error, Result};
 use super::wire::Stream;
 
@@ -24,23 +25,6 @@ pub enum Trust {
     Learn,
     /// Any: the peer is reached over a private network under an address that no certificate names.
     Any,
-}
-
-/// What a certificate says, for people to judge it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Certificate {
-    /// Whom it names.
-    pub subject: String,
-    /// Who signed it.
-    pub issuer: String,
-    /// Start of validity.
-    pub not_before: String,
-    /// End of validity.
-    pub not_after: String,
-    /// SHA-256 of the DER form, lower-case hex.
-    pub sha256: String,
-    /// Whether the world's authorities vouch for it.
-    pub trusted: bool,
 }
 
 /// How a connection is protected.

@@ -6,8 +6,8 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use super::account::Side;
+use super::belt::Place;
 use super::compare;
-use super::copy::Place;
 use super::exit::Exit;
 use super::job::Shared;
 use super::lines::Lines;

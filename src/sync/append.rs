@@ -11,8 +11,8 @@ use tokio::sync::mpsc::{self, error::TryRecvError};
 use super::account::{Failure, Side};
 use super::aftermath;
 use super::backoff::Backoff;
+use super::belt::{self, Batch, Belt, PATIENCE, Parcel, Place};
 use super::compare;
-use super::copy::{self, Batch, Belt, PATIENCE, Parcel, Place};
 use super::exit::Exit;
 use super::headers::{self, Detail};
 use super::job::Shared;
@@ -424,7 +424,7 @@ impl Appender {
             let found = headers::read(session, &unknown, Detail::Key)
                 .await
                 .map_err(|error| Trouble::fetch(Side::Local, error))?;
-            Ok(copy::claim(parcels(), headers::by_key(found)))
+            Ok(belt::claim(parcels(), headers::by_key(found)))
         })
         .await
     }

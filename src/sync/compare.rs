@@ -2,7 +2,7 @@
 //! One folder on both sides: what is to be copied.
 
 use super::account::Side;
-use super::copy::Place;
+use super::belt::Place;
 use super::exit::Exit;
 use super::folders::Pair;
 use super::headers::{self, Detail, Seen};

@@ -2,12 +2,11 @@
 //! What is deleted, on either side, and what never is.
 
 use super::account::Side;
+use super::belt::Place;
 use super::compare;
-use super::copy::Place;
 use super::exit::Exit;
 use super::job::Shared;
 use super::lines::Lines;
-use super::native;
 use super::trouble::{Trouble, Troubled};
 use crate::imap::{Session, UidSet};
 use crate::task::RemoteDeletion;
@@ -212,7 +211,7 @@ pub async fn remote(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubl
     let before = match shared.job.delete_remote {
         RemoteDeletion::Keep => return Ok(()),
         RemoteDeletion::AfterTransfer => None,
-        RemoteDeletion::OlderThan(days) => Some(native::days_ago(days.get())),
+        RemoteDeletion::OlderThan(days) => Some(days_ago(days.get())),
     };
     if !shared.job.dry {
         compare::locate(shared, place, &mut lines.local).await?;
@@ -243,4 +242,9 @@ pub async fn remote(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubl
         folder.deleted_remote += alive.len();
     }
     Ok(())
+}
+
+/// The moment before which mail counts as older than so many days.
+pub fn days_ago(days: u32) -> i64 {
+    jiff::Timestamp::now().as_second() - i64::from(days) * 86_400
 }

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::account::{Failure, Side};
 use super::backoff::Backoff;
-use super::copy::{Batch, Belt, Item, PATIENCE, Parcel, Place};
+use super::belt::{Batch, Belt, Item, PATIENCE, Parcel, Place};
 use super::exit::Exit;
 use super::job::Shared;
 use super::key::{self, Key};

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use super::account::Side;
-use super::copy::Place;
+use super::belt::Place;
 use super::job::Shared;
 use super::trouble::{Trouble, Troubled};
 use crate::imap::{Command, Flags, Session, UidSet, Untagged};

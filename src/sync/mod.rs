@@ -4,7 +4,7 @@
 //! - [`run`]: one run of a task; an [`engine`] does the moving. [`assembly`]: from its files to its job. [`driver`]:
 //!   the thread that waits for servers and signals. [`conclusion`]: what the run leaves behind.
 //! - [`native`]: the native engine, phase by phase: [`listing`] ([`confirm`]; [`folders`]: selection and names),
-//!   [`prepare`], [`compare`] ([`headers`], [`pool`]), [`copy`] ([`fetch`], [`append`]), [`flags`], [`after`] (Sieve,
+//!   [`prepare`], [`compare`] ([`headers`], [`pool`]), [`copy`] ([`fetch`], [`belt`], [`append`]), [`flags`], [`after`] (Sieve,
 //!   `\Seen`), [`deletions`], [`obsolete`] (folders).
 //! - [`lines`]: its two connections, made anew when one breaks; [`aftermath`]: what broke off may still come;
 //!   [`opened`]: whether a folder is still the same; [`trouble`]: what concerns one folder and what ends the run.
@@ -24,6 +24,7 @@ pub mod append;
 pub mod assembly;
 mod backoff;
 pub mod bar;
+pub mod belt;
 pub mod check;
 pub mod compare;
 pub mod conclusion;

@@ -5,10 +5,9 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use jiff::Timestamp;
-
 use super::account::Failure;
-use super::copy::{self, Item, Place};
+use super::belt::{Item, Place};
+use super::copy;
 use super::job::Shared;
 use super::lines::{self, Lines};
 use super::listing::{self, Listing};
@@ -146,9 +145,4 @@ fn record(shared: &Shared, place: &Place, mut folder: FolderState, complete: boo
     };
     state.save_folder(&folder)?;
     Ok(())
-}
-
-/// The moment before which mail counts as older than so many days.
-pub fn days_ago(days: u32) -> i64 {
-    Timestamp::now().as_second() - i64::from(days) * 86_400
 }

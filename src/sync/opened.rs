@@ -2,7 +2,7 @@
 //! Opening a folder, and making sure that it is still the one whose UIDs are known.
 
 use super::account::Side;
-use super::copy::Place;
+use super::belt::Place;
 use super::state::FolderState;
 use super::trouble::{Trouble, Troubled};
 use crate::imap::{Mailbox, Selected, Session};

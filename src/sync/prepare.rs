@@ -5,8 +5,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 
 use super::account::Side;
+use super::belt::Place;
 use super::compare::{self, Comparison};
-use super::copy::Place;
 use super::exit::Exit;
 use super::folders::Pair;
 use super::job::Shared;

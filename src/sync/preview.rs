@@ -6,12 +6,11 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::account::{Failure, Side};
+use super::belt::Place;
 use super::compare::Comparison;
-use super::copy::Place;
 use super::job::Shared;
 use super::lines::{self, Lines};
 use super::listing::{self, Listing};
-use super::native;
 use super::prepare::prepare;
 use super::trouble::{Trouble, Troubled, contain};
 use super::{deletions, flags, obsolete};
@@ -126,7 +125,7 @@ async fn weigh(
             RemoteDeletion::Keep => 0,
             RemoteDeletion::AfterTransfer => folder.copy,
             RemoteDeletion::OlderThan(days) => {
-                let before = native::days_ago(days.get());
+                let before = deletions::days_ago(days.get());
                 wanted.iter().filter(|&&(_, date)| old(date, before)).count() as u64
             }
         };
