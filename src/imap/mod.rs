@@ -2,7 +2,7 @@
 //! One connection to one IMAP server (RFC 3501, and what servers offer beyond it).
 //!
 //! From the outside in:
-//! - [`login`]: connect, protect, authenticate; gives a [`Session`].
+//! - [`mod@login`]: connect, protect, authenticate; gives a [`Session`].
 //! - [`session`]: commands, several in flight, on a logged-in connection; [`mailboxes`] and [`messages`]: what they do.
 //! - [`command`], [`response`], [`status`]: what goes out and what comes back, as types; [`scan`] reads the words.
 //! - [`wire`]: lines and literals; [`literal`] keeps large ones out of memory.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::{Account, Failure, Side};
 use super::folders::{self, Selection};
-use super::listing;
+use super::native::listing;
 use crate::imap::{Command, MailboxStatus, Session, Untagged};
 
 /// Folders, messages and octets of both sides; host2 counts what corresponds to the chosen folders of host1.

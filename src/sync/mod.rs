@@ -3,11 +3,7 @@
 //!
 //! - [`run`]: one run of a task; an [`engine`] does the moving. [`assembly`]: from its files to its job. [`driver`]:
 //!   the thread that waits for servers and signals. [`conclusion`]: what the run leaves behind.
-//! - [`native`]: the native engine, phase by phase: [`listing`] ([`confirm`]; [`folders`]: selection and names),
-//!   [`prepare`], [`compare`] ([`headers`], [`pool`]), [`copy`] ([`fetch`], [`belt`], [`append`]), [`flags`], [`after`] (Sieve,
-//!   `\Seen`), [`deletions`], [`obsolete`] (folders).
-//! - [`lines`]: its two connections, made anew when one breaks; [`aftermath`]: what broke off may still come;
-//!   [`opened`]: whether a folder is still the same; [`trouble`]: what concerns one folder and what ends the run.
+//! - [`native`]: the native engine, phase by phase. [`folders`]: selection and names.
 //! - [`imapsync`]: stock imapsync as the engine, and what it cannot do done for it.
 //! - [`engine`]: which of them. [`instance`]: the container and its settings. [`queue`]: how many runs work at once,
 //!   in which order.
@@ -18,45 +14,26 @@
 //! - [`preview`], [`verify`]: what a run would do; whether both sides hold the same mail.
 
 pub mod account;
-pub mod after;
-pub mod aftermath;
-pub mod append;
 pub mod assembly;
-mod backoff;
 pub mod bar;
-pub mod belt;
 pub mod check;
-pub mod compare;
 pub mod conclusion;
-pub mod confirm;
-pub mod copy;
 pub mod count;
-pub mod deletions;
 pub mod driver;
 pub mod engine;
 pub mod exit;
-pub mod fetch;
-pub mod flags;
 pub mod folders;
-pub mod headers;
 pub mod imapsync;
 pub mod instance;
 pub mod job;
 pub mod key;
-pub mod lines;
-pub mod listing;
 pub mod native;
-pub mod obsolete;
-pub mod opened;
-pub mod pool;
-pub mod prepare;
 pub mod preview;
 pub mod queue;
 pub mod recorder;
 pub mod run;
 pub mod state;
 pub mod stop;
-pub mod trouble;
 pub mod verify;
 
 pub use engine::Engine;

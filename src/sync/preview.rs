@@ -6,14 +6,14 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::account::{Failure, Side};
-use super::belt::Place;
-use super::compare::Comparison;
 use super::job::Shared;
-use super::lines::{self, Lines};
-use super::listing::{self, Listing};
-use super::prepare::prepare;
-use super::trouble::{Trouble, Troubled, contain};
-use super::{deletions, flags, obsolete};
+use super::native::belt::Place;
+use super::native::compare::Comparison;
+use super::native::lines::{self, Lines};
+use super::native::listing::{self, Listing};
+use super::native::prepare::prepare;
+use super::native::trouble::{Trouble, Troubled, contain};
+use super::native::{deletions, flags, obsolete};
 use crate::imap::{Command, UidSet, Untagged};
 use crate::task::RemoteDeletion;
 

@@ -9,9 +9,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::account::{Account, Failure, Side};
 use super::folders::{self, Pair, Selection};
-use super::headers::{self, Detail, Seen};
 use super::key::Key;
-use super::listing;
+use super::native::headers::{self, Detail, Seen};
+use super::native::listing;
 use crate::imap::{Command, Mailbox, Session, UidSet, Untagged};
 
 /// Differences listed one by one; beyond, they are counted.

@@ -3,7 +3,7 @@
 //!
 //! - fields: [`LocalUser`], [`TaskId`], [`TaskName`] · [`RemoteHost`], [`RemoteUser`], [`Security`] ·
 //!   [`FolderMode`], [`Exclusions`] · [`RemoteDeletion`] · [`Schedule`]
-//! - files (contract section 4): [`env`], [`cron`], [`status`], [`options`], [`progress`], [`report`], [`lock`]
+//! - files (contract section 4): [`mod@env`], [`cron`], [`status`], [`options`], [`progress`], [`report`], [`lock`]
 //! - [`Store`]: all tasks of an instance on disk
 
 mod commit;

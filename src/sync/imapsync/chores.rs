@@ -11,15 +11,15 @@ use super::log::Copied;
 use crate::imap::{Flags, UidSet};
 use crate::sync::account::{Failure, Side};
 use crate::sync::folders::Pair;
-use crate::sync::headers::{self, Detail, Seen};
 use crate::sync::job::Shared;
 use crate::sync::key::Key;
-use crate::sync::lines::{self, Lines, part};
-use crate::sync::listing::{self, Listing};
-use crate::sync::prepare::prepare;
+use crate::sync::native::headers::{self, Detail, Seen};
+use crate::sync::native::lines::{self, Lines, part};
+use crate::sync::native::listing::{self, Listing};
+use crate::sync::native::prepare::prepare;
+use crate::sync::native::trouble::{Trouble, Troubled, contain};
+use crate::sync::native::{after, aftermath, deletions};
 use crate::sync::state::Entry;
-use crate::sync::trouble::{Trouble, Troubled, contain};
-use crate::sync::{after, aftermath, deletions};
 use crate::task::RemoteDeletion;
 
 /// In the state: an imapsync run is under way or was cut off, and its log may tell what it has brought.

@@ -4,11 +4,11 @@
 
 use std::collections::HashMap;
 
-use super::account::Side;
 use super::belt::Place;
-use super::job::Shared;
 use super::trouble::{Trouble, Troubled};
 use crate::imap::{Command, Flags, Session, UidSet, Untagged};
+use crate::sync::account::Side;
+use crate::sync::job::Shared;
 
 /// Applies a folder's remote changes.
 pub async fn carry_over(

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Local messages that may be the other half of a remote one.
 
-use super::key::Key;
 use crate::imap::UidSet;
+use crate::sync::key::Key;
 
 /// Local UIDs, to be found by key; each is given out once.
 #[derive(Debug, Default)]

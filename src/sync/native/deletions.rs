@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What is deleted, on either side, and what never is.
 
-use super::account::Side;
 use super::belt::Place;
 use super::compare;
-use super::exit::Exit;
-use super::job::Shared;
 use super::lines::Lines;
 use super::trouble::{Trouble, Troubled};
 use crate::imap::{Session, UidSet};
+use crate::sync::account::Side;
+use crate::sync::exit::Exit;
+use crate::sync::job::Shared;
 use crate::task::RemoteDeletion;
 
 /// A mailbox of more messages than this never loses more than half of them in one run.

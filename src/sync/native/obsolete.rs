@@ -3,15 +3,15 @@
 
 use std::collections::HashSet;
 
-use super::account::{Failure, Side};
 use super::deletions::SMALL;
-use super::exit::Exit;
-use super::folders;
-use super::job::Shared;
 use super::lines::{self, Lines};
 use super::listing::{self, Listing};
 use super::trouble::{Trouble, Troubled, contain};
 use crate::imap::{Command, Listed, MailboxStatus, Session};
+use crate::sync::account::{Failure, Side};
+use crate::sync::exit::Exit;
+use crate::sync::folders;
+use crate::sync::job::Shared;
 
 /// Deletes local folders that are not on the remote side: never the inbox, special-use, excluded, Shared or Public
 /// ones, nor one with folders below that stay, nor one whose mail the guard protects.

@@ -8,16 +8,16 @@ use std::rc::Rc;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{self, error::TryRecvError};
 
-use super::account::{Failure, Side};
 use super::aftermath;
 use super::backoff::Backoff;
 use super::belt::{self, Batch, Belt, PATIENCE, Parcel, Place};
 use super::compare;
-use super::exit::Exit;
 use super::headers::{self, Detail};
-use super::job::Shared;
 use super::trouble::{Trouble, Troubled};
 use crate::imap::{Code, Error, Flags, Message, Response, Result, Session, StatusLine, Tag};
+use crate::sync::account::{Failure, Side};
+use crate::sync::exit::Exit;
+use crate::sync::job::Shared;
 
 /// APPEND commands in flight.
 const AHEAD: usize = 2;

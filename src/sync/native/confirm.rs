@@ -2,14 +2,14 @@
 //! A STATUS that contradicts what is remembered, or says that there is nothing to do, is not believed until the mailbox
 //! has been opened: RFC 3501, 6.3.10, lets it be out of date, and servers make use of that.
 
-use super::account::Side;
-use super::folders::Pair;
-use super::job::Shared;
 use super::lines::Lines;
 use super::prepare;
-use super::state::FolderState;
 use super::trouble::{Trouble, Troubled};
 use crate::imap::{Mailbox, MailboxStatus};
+use crate::sync::account::Side;
+use crate::sync::folders::Pair;
+use crate::sync::job::Shared;
+use crate::sync::state::FolderState;
 
 /// Opens what is in doubt, all of a side together, and corrects the status of both sides.
 pub async fn confirm(shared: &Shared, pairs: &mut [Pair], lines: &mut Lines) -> Troubled<()> {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The two connections that a run works on, made anew when one breaks.
 
-use super::account::{Failure, Side};
 use super::backoff::Backoff;
-use super::job::Shared;
 use super::trouble::{Trouble, Troubled};
 use crate::imap::{Error, Session};
+use crate::sync::account::{Failure, Side};
+use crate::sync::job::Shared;
 
 /// The connections of a run.
 pub struct Lines {
@@ -47,7 +47,7 @@ async fn enter(shared: &Shared, side: Side) -> crate::imap::Result<Session> {
     }
 }
 
-fn account(shared: &Shared, side: Side) -> &super::account::Account {
+fn account(shared: &Shared, side: Side) -> &crate::sync::account::Account {
     match side {
         Side::Remote => &shared.job.remote,
         Side::Local => &shared.job.local,

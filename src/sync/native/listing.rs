@@ -3,13 +3,13 @@
 
 use std::collections::HashSet;
 
-use super::account::{Failure, Side};
 use super::confirm;
-use super::folders::{self, Pair};
-use super::job::Shared;
 use super::lines::{self, Lines};
 use super::trouble::{Trouble, Troubled};
 use crate::imap::{Listed, Mailbox, MailboxStatus, Namespace, Session};
+use crate::sync::account::{Failure, Side};
+use crate::sync::folders::{self, Pair};
+use crate::sync::job::Shared;
 
 /// What both sides have.
 pub struct Listing {

@@ -5,11 +5,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
-use super::account::Failure;
-use super::folders::Pair;
-use super::key::Key;
-use super::state::{Entry, FolderState};
 use crate::imap::{Flags, InternalDate, Literal, UidSet};
+use crate::sync::account::Failure;
+use crate::sync::folders::Pair;
+use crate::sync::key::Key;
+use crate::sync::state::{Entry, FolderState};
 
 /// So often a message is tried again that a server refuses for the time being; then it is one that it refuses.
 pub const PATIENCE: u8 = 2;

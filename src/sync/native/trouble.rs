@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What goes wrong with one folder, and what with everything.
 
-use super::account::{Failure, Side};
-use super::exit::Exit;
-use super::job::Shared;
 use crate::imap::Error;
+use crate::sync::account::{Failure, Side};
+use crate::sync::exit::Exit;
+use crate::sync::job::Shared;
 
 const REPLACED: &str = "the folder was replaced during the run; the next run compares it anew";
 

@@ -7,13 +7,13 @@ use std::rc::Rc;
 
 use tokio::sync::{Mutex, mpsc};
 
-use super::account::Failure;
 use super::append::Appender;
 use super::belt::{Batch, Belt, Item};
 use super::fetch::Fetcher;
-use super::job::Shared;
 use super::lines::Lines;
 use crate::imap::Session;
+use crate::sync::account::Failure;
+use crate::sync::job::Shared;
 
 /// Connections to the local server at most.
 const APPENDERS: usize = 4;

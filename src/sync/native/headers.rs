@@ -4,9 +4,9 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
-use super::key::{self, Key};
-use super::state::Entry;
 use crate::imap::{Command, Error, Fetch, Flags, Result, Session, StatusLine, UidSet, Untagged};
+use crate::sync::key::{self, Key};
+use crate::sync::state::Entry;
 
 /// Messages asked for together, after more were refused together.
 const GROUP: usize = 500;

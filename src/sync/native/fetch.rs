@@ -6,15 +6,15 @@ use std::rc::Rc;
 
 use tokio::sync::mpsc;
 
-use super::account::{Failure, Side};
 use super::backoff::Backoff;
 use super::belt::{Batch, Belt, Item, PATIENCE, Parcel, Place};
-use super::exit::Exit;
-use super::job::Shared;
-use super::key::{self, Key};
 use crate::imap::{
     Command, Error, Fetch, Response, Result, Selected, Session, StatusLine, Tag, UidSet, Untagged,
 };
+use crate::sync::account::{Failure, Side};
+use crate::sync::exit::Exit;
+use crate::sync::job::Shared;
+use crate::sync::key::{self, Key};
 
 /// Messages of a batch at most, and octets.
 const BATCH_MESSAGES: usize = 50;

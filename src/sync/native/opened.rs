@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Opening a folder, and making sure that it is still the one whose UIDs are known.
 
-use super::account::Side;
 use super::belt::Place;
-use super::state::FolderState;
 use super::trouble::{Trouble, Troubled};
 use crate::imap::{Mailbox, Selected, Session};
+use crate::sync::account::Side;
+use crate::sync::state::FolderState;
 
 /// Opens a remote folder.
 pub async fn remote(

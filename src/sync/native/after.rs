@@ -5,15 +5,15 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use super::account::Side;
 use super::belt::Place;
 use super::compare;
-use super::exit::Exit;
-use super::job::Shared;
 use super::lines::Lines;
-use super::state::Chore;
 use super::trouble::{Trouble, Troubled};
 use crate::imap::{Command, Error, Mailbox, Response, Session, StatusLine, UidSet};
+use crate::sync::account::Side;
+use crate::sync::exit::Exit;
+use crate::sync::job::Shared;
+use crate::sync::state::Chore;
 
 /// Marks a message that goes through the filters. The command that marks a message and the one that filters it leave
 /// side by side, and the server does both or neither: after a crash the mark tells whether a message still has to be

@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use super::account::{Failure, Side};
-use super::job::Shared;
 use super::lines::{self, Lines};
 use super::trouble::Trouble;
+use crate::sync::account::{Failure, Side};
+use crate::sync::job::Shared;
 
 /// Between two looks after a run that was killed: its server may have a whole batch before it.
 const AFTER_CRASH: Duration = Duration::from_secs(1);

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! One folder on both sides: what is to be copied.
 
-use super::account::Side;
 use super::belt::Place;
-use super::exit::Exit;
-use super::folders::Pair;
 use super::headers::{self, Detail, Seen};
-use super::job::Shared;
-use super::key::Key;
 use super::opened;
 use super::pool::Pool;
-use super::state::FolderState;
 use super::trouble::{Trouble, Troubled};
 use crate::imap::{Session, UidSet};
+use crate::sync::account::Side;
+use crate::sync::exit::Exit;
+use crate::sync::folders::Pair;
+use crate::sync::job::Shared;
+use crate::sync::key::Key;
+use crate::sync::state::FolderState;
 
 /// What a comparison found.
 #[derive(Debug, Default)]

@@ -1,20 +1,44 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The native engine. First everything is listed, then folders are made and compared, then messages flow, then flags,
 //! Sieve, `\Seen` and deletions follow from what is recorded as delivered.
+//!
+//! - [`listing`] ([`confirm`]), [`mod@prepare`], [`compare`] ([`headers`], [`pool`]): what both sides have, what is to be done.
+//! - [`copy`]: [`fetch`] reads, [`append`] writes, [`belt`] is what lies between.
+//! - [`flags`], [`after`] (Sieve, `\Seen`), [`deletions`], [`obsolete`] (folders): what follows.
+//! - [`lines`]: the two connections, made anew when one breaks; [`aftermath`]: what broke off may still come;
+//!   [`opened`]: whether a folder is still the same; [`trouble`]: what concerns one folder and what ends the run.
+
+pub mod after;
+pub mod aftermath;
+pub mod append;
+mod backoff;
+pub mod belt;
+pub mod compare;
+pub mod confirm;
+pub mod copy;
+pub mod deletions;
+pub mod fetch;
+pub mod flags;
+pub mod headers;
+pub mod lines;
+pub mod listing;
+pub mod obsolete;
+pub mod opened;
+pub mod pool;
+pub mod prepare;
+pub mod trouble;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use self::belt::{Item, Place};
+use self::lines::Lines;
+use self::listing::Listing;
+use self::prepare::{prepare, settled_word};
+use self::trouble::{Troubled, contain};
 use super::account::Failure;
-use super::belt::{Item, Place};
-use super::copy;
 use super::job::Shared;
-use super::lines::{self, Lines};
-use super::listing::{self, Listing};
-use super::prepare::{prepare, settled_word};
 use super::state::FolderState;
-use super::trouble::{Troubled, contain};
-use super::{after, aftermath, deletions, flags, obsolete};
 
 /// Moves what is to be moved.
 pub async fn sync(shared: &Shared) -> Result<(), Failure> {

@@ -4,16 +4,16 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 
-use super::account::Side;
 use super::belt::Place;
 use super::compare::{self, Comparison};
-use super::exit::Exit;
-use super::folders::Pair;
-use super::job::Shared;
 use super::lines::Lines;
-use super::state::FolderState;
 use super::trouble::{Trouble, Troubled};
 use crate::imap::{Command, Error, Mailbox, MailboxStatus, Session, Untagged};
+use crate::sync::account::Side;
+use crate::sync::exit::Exit;
+use crate::sync::folders::Pair;
+use crate::sync::job::Shared;
+use crate::sync::state::FolderState;
 
 /// Makes the local folder if need be and compares; `None` when there is nothing to do.
 ///
