@@ -16,7 +16,9 @@ robot() {
     local venv=target/robot
     # Made once for each list of requirements.
     if ! cmp -s tests/requirements.txt "$venv/requirements.txt"; then
-        need_packages python3=python3 /usr/lib/python3/dist-packages/ensurepip=python3-venv
+        need_packages python3=python3
+        # No program has that name: what is asked for is a module of Python.
+        python3 -c 'import ensurepip' 2> /dev/null || need_packages ensurepip=python3-venv
         python3 -m venv "$venv"
         "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement tests/requirements.txt
         cp tests/requirements.txt "$venv/requirements.txt"

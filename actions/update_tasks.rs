@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+use ns8_imapsync::agent::journal;
 use ns8_imapsync::container::Container;
 use ns8_imapsync::control::candidate::{Candidate, Request};
 use ns8_imapsync::control::runs;
@@ -155,8 +156,10 @@ fn update_one(context: &Context, reference: &TaskReference, changes: &Changes) -
                 })?;
         }
     }
-    if running {
-        Container::find()?.start(&name)?;
+    if running && let Err(error) = Container::find()?.start(&name) {
+        journal::error(format_args!(
+            "{name} is changed, but its run was not started again: {error}"
+        ));
     }
     Ok(())
 }

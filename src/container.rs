@@ -174,10 +174,13 @@ impl Container {
                 words.first().copied().unwrap_or_default()
             )
         })?;
-        if output.status.code() == Some(PODMAN_FAILED) {
-            return Err(not_running(&output));
+        // One that is being started or stopped is there, but takes no command.
+        let improper = || String::from_utf8_lossy(&output.stderr).contains("container state improper");
+        match output.status.code() {
+            Some(PODMAN_FAILED) => Err(not_running(&output)),
+            Some(255) if improper() => Err(not_running(&output)),
+            _ => Ok(output),
         }
-        Ok(output)
     }
 
     fn exec(&self, options: &[&str], words: &[&str]) -> Command {

@@ -123,6 +123,11 @@ pub fn forget(workshop: &Path, target: &Path) -> io::Result<()> {
     remove(&temporary(workshop, target))
 }
 
+/// Whether something is on its way to `target`, or was when its writer was killed.
+pub fn is_begun(workshop: &Path, target: &Path) -> bool {
+    temporary(workshop, target).exists()
+}
+
 /// Removes `target`; one that is not there is fine.
 ///
 /// # Errors

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Mutex;
 
+use ns8_imapsync::agent::journal;
 use ns8_imapsync::container::Container;
 use ns8_imapsync::control::candidate::{Candidate, Request};
 use ns8_imapsync::error::Result;
@@ -146,8 +147,10 @@ fn carry_out(context: &Context, container: &Container, mode: Mode, row: usize, p
             return Ok(Verdict::Valid);
         }
         tested.store(&context.store, &|| context.mail_host())?;
-        if start {
-            container.start(&name)?;
+        if start && let Err(error) = container.start(&name) {
+            journal::error(format_args!(
+                "{name} is stored, but its run was not started: {error}"
+            ));
         }
         Ok(match existing {
             true => Verdict::Updated,

@@ -252,7 +252,7 @@ async fn authenticate(session: &mut Session, credentials: &Credentials) -> Resul
         }
     };
     if !answer.is_ok() {
-        return Err(refusal(answer));
+        return Err(refusal(without_secret(answer, credentials)));
     }
     if let Some(Code::Capability(capabilities)) = answer.code {
         learnt = Some(capabilities);
@@ -308,12 +308,27 @@ async fn sasl(
     }
 }
 
+/// Servers that do not understand a command may repeat it.
+fn without_secret(answer: StatusLine, credentials: &Credentials) -> StatusLine {
+    let (Credentials::Password { password: secret, .. } | Credentials::Token { token: secret, .. }) =
+        credentials;
+    match secret.expose_secret() {
+        "" => answer,
+        secret => StatusLine {
+            text: answer.text.replace(secret, "…"),
+            ..answer
+        },
+    }
+}
+
 /// Why a login was refused: RFC 5530 tells a wrong password from a server in trouble.
 fn refusal(answer: StatusLine) -> Error {
     let text = answer.to_string();
     if answer.has_code("PRIVACYREQUIRED") {
         Error::Tls(text)
-    } else if answer.kind == Kind::No && answer.is_temporary() || answer.is_throttled() {
+    } else if !answer.has_code("AUTHENTICATIONFAILED")
+        && (answer.kind == Kind::No && answer.is_temporary() || answer.is_throttled())
+    {
         Error::Refused(text)
     } else {
         Error::Credentials(text)

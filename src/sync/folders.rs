@@ -120,7 +120,10 @@ pub fn pair(remote: &Side, local: &Side, selection: &Selection) -> Vec<Pair> {
             target = fallback.clone();
         }
         *taken.entry(target.name().to_owned()).or_default() += 1;
-        let found = local.find(&target);
+        // A node that only holds others is no folder yet.
+        let found = local
+            .find(&target)
+            .filter(|(listed, _)| !listed.has("\\Noselect"));
         pairs.push(Pair {
             remote: listed.mailbox.clone(),
             joined: false,

@@ -2,7 +2,9 @@
 //! What a run tells while it runs: log for people, progress and report for programs.
 
 use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -233,11 +235,9 @@ fn replace_quickly(path: &Path, text: &[u8]) -> std::io::Result<()> {
         return Err(std::io::ErrorKind::InvalidInput.into());
     };
     // Named as by `files`, so that what a killed run leaves is swept away by the next.
-    let mut temporary = tempfile::Builder::new()
-        .prefix(&format!(".{file}."))
-        .suffix(files::TEMPORARY_SUFFIX)
-        .tempfile_in(folder)?;
-    temporary.write_all(text)?;
-    temporary.persist(path)?;
-    Ok(())
+    let temporary = folder.join(format!(".{file}{}", files::TEMPORARY_SUFFIX));
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(&temporary)?.write_all(text)?;
+    fs::rename(&temporary, path)
 }

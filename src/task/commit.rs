@@ -42,6 +42,13 @@ pub(super) fn is_pending(folder: &Path, name: &TaskName) -> bool {
     marker(folder, name).exists()
 }
 
+/// Whether there is anything of a replacement, complete or not.
+pub(super) fn is_begun(folder: &Path, name: &TaskName) -> bool {
+    let staged = STAGEABLE.map(|ending| staged(folder, name, ending));
+    let mut paths = [marker(folder, name)].into_iter().chain(staged);
+    paths.any(|path| path.exists() || files::is_begun(folder, &path))
+}
+
 /// Completes a replacement that has its marker, and drops one that has not.
 pub(super) fn finish(folder: &Path, name: &TaskName) -> io::Result<()> {
     if !marker(folder, name).exists() {

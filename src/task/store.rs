@@ -31,11 +31,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const EDIT_ATTEMPTS: u32 = 10;
 
 /// The endings of a task's files beside the lock, in the order in which a deletion removes them: without
-/// `env` there is no task any more, without `pwd` no run can start.
+/// `env` there is no task any more.
 const ENDINGS: [&str; 13] = [
+    "env",
     "pwd",
     "json",
-    "env",
     "timestamp",
     "status",
     "log",
@@ -111,9 +111,14 @@ impl Store {
         let found = match id {
             Some(id) => {
                 let name = TaskName::new(user, id);
-                let owned = self
-                    .text(&name)?
-                    .is_some_and(|text| !belongs_to_another(&text, user, id));
+                if !self.path(&name, "env").exists() {
+                    self.clear_remains(&name)?;
+                }
+                let owned = match self.text(&name) {
+                    Ok(text) => text.is_some_and(|text| !belongs_to_another(&text, user, id)),
+                    // What is no text has lost its owner's lines too: it can be mended or deleted.
+                    Err(_) => self.path(&name, "env").is_file(),
+                };
                 if owned { vec![name] } else { Vec::new() }
             }
             None => {
@@ -337,7 +342,14 @@ impl Store {
         // A file that cannot be read any more is replaced: editing is how an administrator mends it.
         let (former, kept) = match self.load_with_kept(&name) {
             Ok(Some((former, kept))) => (Some(former), kept),
-            Ok(None) | Err(_) => (None, env::Kept::new()),
+            Ok(None) => {
+                // What is there is of a task of that name whose deletion was cut off.
+                for ending in ENDINGS {
+                    files::remove(&self.path(&name, ending))?;
+                }
+                (None, env::Kept::new())
+            }
+            Err(_) => (None, env::Kept::new()),
         };
         // What the last run knew holds for its account only.
         if !former.as_ref().is_some_and(|former| former.same_source(task)) {
@@ -443,10 +455,22 @@ impl Store {
         Ok(())
     }
 
+    /// Clears away what a creation or a deletion that was cut off has left of a task that is not there.
+    fn clear_remains(&self, name: &TaskName) -> Result<()> {
+        let left = ENDINGS.iter().any(|ending| self.path(name, ending).exists());
+        if !left && !commit::is_begun(&self.layout.tasks, name) {
+            return Ok(());
+        }
+        match self.acquire(name, Duration::ZERO)? {
+            Some(lock) if !self.path(name, "env").exists() => self.remove(lock, name),
+            _ => Ok(()),
+        }
+    }
+
     /// Deletes a task with all its files. Whoever calls holds the lock, which ends here.
     ///
     /// # Errors
-    /// Whatever the file system says; the rest can then be deleted by trying again.
+    /// Whatever the file system says; the rest goes when somebody asks for the task again.
     pub fn remove(&self, lock: TaskLock, name: &TaskName) -> Result<()> {
         {
             let _schedules = self.lock_schedules()?;

@@ -6,7 +6,7 @@ set -euo pipefail
 
 release=trixie
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/ns8-imapsync
+cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ns8-imapsync
 image=localhost/debian-cronie:$release
 archive=$cache/debian-cronie-$release.tar
 

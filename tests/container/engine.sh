@@ -9,7 +9,7 @@
 #                                        only the packages, or the base as well: it can be fetched during a build
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/ns8-imapsync
+cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ns8-imapsync
 
 cannot() {
     echo "no real container here: $1" >&2
@@ -26,7 +26,7 @@ need_packages podman=podman buildah=buildah runc=runc conmon=conmon jq=jq deboot
 mkdir -p "$cache/containers"
 # One engine at a time; whoever waits here finds the images ready.
 exec 9> "$cache/containers/lock"
-flock 9
+flock -w 1200 9 || cannot "another run keeps $cache/containers/lock"
 cat > "$cache/containers/storage.conf" << END
 [storage]
 driver = "overlay"
@@ -49,7 +49,7 @@ export CONTAINERS_CONF=$cache/containers/containers.conf
 export CONTAINERS_STORAGE_CONF=$cache/containers/storage.conf
 export BUILDAH_ISOLATION=chroot
 
-"$here/base.sh" 9>&- 2> "$cache/containers/base.log" \
+timeout -k 10 900 "$here/base.sh" 9>&- 2> "$cache/containers/base.log" \
     || cannot "its base cannot be built, see $cache/containers/base.log"
 [ "$1" != --base ] || exit 0
 program=$(readlink -f "$1")

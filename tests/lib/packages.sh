@@ -37,7 +37,7 @@ need_packages() {
     {
         "${become[@]}" apt-get update -q \
             && "${become[@]}" env DEBIAN_FRONTEND=noninteractive \
-                apt-get install -q -y --no-install-recommends "${missing[@]}"
+                apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 "${missing[@]}"
     } > "$log" 2>&1 || done=1
     [ -z "$ours" ] || "${become[@]}" rm -f /usr/sbin/policy-rc.d
     if [ "$done" -ne 0 ]; then
@@ -57,6 +57,7 @@ need_sandbox_packages() {
     }
     need_packages \
         cc=build-essential \
+        c++=build-essential \
         dovecot=dovecot-imapd \
         /usr/lib/dovecot/imap=dovecot-imapd \
         /usr/lib/dovecot/modules/lib95_imap_filter_sieve_plugin.so=dovecot-sieve \

@@ -375,7 +375,7 @@ impl Appender {
         while let Some((_, first)) = self.flight.front() {
             let place = first.place.clone();
             self.selected = None;
-            let claimed = match self.arrived(&place, session).await {
+            let mut claimed = match self.arrived(&place, session).await {
                 Ok(claimed) => claimed,
                 Err(Trouble::Imap { error, .. }) => return Err(error),
                 Err(trouble) => {
@@ -383,6 +383,19 @@ impl Appender {
                     return Ok(());
                 }
             };
+            // Another connection that broke may have claimed the same copy for a twin meanwhile.
+            let known = self
+                .shared
+                .state
+                .borrow()
+                .local_uids(place.folder.id, place.folder.local_next);
+            match known {
+                Ok(known) => claimed.retain(|_, local| !known.contains(*local)),
+                Err(error) => {
+                    self.belt.fail(error.into());
+                    return Ok(());
+                }
+            }
             let (lost, others): (VecDeque<_>, _) = std::mem::take(&mut self.flight)
                 .into_iter()
                 .partition(|(_, load)| Rc::ptr_eq(&load.place, &place));

@@ -31,12 +31,17 @@ pub async fn copy(
     count: u64,
 ) -> Result<Option<Lines>, Failure> {
     let many = count > WORTH_MORE;
+    // A server that does not tell where a message went leaves it to be found among the others: with several
+    // connections, one could take another's copy of a twin for its own.
+    let told = ["UIDPLUS", "IMAP4REV2"]
+        .iter()
+        .any(|name| lines.local.capabilities().has(name));
     let belt = Rc::new(Belt::new(items));
     let (sender, receiver) = mpsc::channel::<Batch>(2);
     let receiver = Rc::new(Mutex::new(receiver));
     let mut appenders = vec![];
     let mut local = Some(lines.local);
-    for _ in 0..if many { APPENDERS } else { 1 } {
+    for _ in 0..if many && told { APPENDERS } else { 1 } {
         let appender = Appender::new(shared.clone(), belt.clone(), local.take());
         appenders.push(tokio::task::spawn_local(appender.run(receiver.clone())));
     }

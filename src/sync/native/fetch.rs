@@ -289,6 +289,9 @@ impl Fetcher {
             Flight::Open { tag, .. } | Flight::Fetch { tag, .. } => Session::is(*tag, answered),
         });
         match at.and_then(|at| self.flight.remove(at)) {
+            Some(Flight::Open { .. }) if !status.is_ok() && status.is_throttled() => {
+                return Err(Error::Refused(status.to_string()));
+            }
             Some(Flight::Open { place, selected, .. }) => self.opened(&place, selected, &status),
             Some(Flight::Fetch {
                 item, received, open, ..

@@ -11,6 +11,9 @@ use crate::sync::account::{Failure, Side};
 use crate::sync::folders::{self, Pair};
 use crate::sync::job::Shared;
 
+/// Remembered while the local mailbox counts as replaced.
+const REPLACED: &str = "mailbox_replaced";
+
 /// What both sides have.
 pub struct Listing {
     /// The selected folders.
@@ -91,16 +94,14 @@ fn guess_namespace(folders: &[(Listed, Option<MailboxStatus>)]) -> Option<Namesp
     })
 }
 
-/// An inbox of another UIDVALIDITY is another mailbox: what is remembered of the former one is void.
+/// An inbox of another UIDVALIDITY is another mailbox: what is remembered of the former one is void. It counts as
+/// replaced until a run has come to its end.
 fn guard_replaced_mailbox(shared: &Shared, pairs: &[Pair]) -> Result<bool, Failure> {
-    let Some(inbox) = pairs.iter().find(|pair| pair.local.is_inbox()) else {
-        return Ok(false);
-    };
-    let Some(validity) = inbox.destination.and_then(|status| status.uid_validity) else {
-        return Ok(false);
-    };
     let state = shared.state.borrow();
-    if let Some(known) = state.known_folder(&inbox.remote)?
+    let inbox = pairs.iter().find(|pair| pair.local.is_inbox());
+    let validity = inbox.and_then(|inbox| inbox.destination?.uid_validity);
+    if let (Some(inbox), Some(validity)) = (inbox, validity)
+        && let Some(known) = state.known_folder(&inbox.remote)?
         && known.local_validity != 0
         && known.local_validity != validity
     {
@@ -108,10 +109,18 @@ fn guard_replaced_mailbox(shared: &Shared, pairs: &[Pair]) -> Result<bool, Failu
             .recorder
             .borrow_mut()
             .line("Host2: the mailbox was replaced; both sides are compared anew");
+        state.set_meta(REPLACED, "1")?;
         state.forget_all()?;
-        return Ok(true);
     }
-    Ok(false)
+    Ok(state.meta(REPLACED)?.as_deref() == Some("1"))
+}
+
+/// Records that a run came to its end after the local mailbox was replaced.
+pub fn accept_replaced_mailbox(shared: &Shared, listing: &Listing) -> Result<(), Failure> {
+    if listing.replaced && !listing.remote_empty {
+        shared.state.borrow().set_meta(REPLACED, "0")?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -104,6 +104,7 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
         contain(shared, place.pair.remote.name(), outcome)?;
     }
     obsolete::delete(shared, &listing, &mut lines).await?;
+    listing::accept_replaced_mailbox(shared, &listing)?;
     shared.state.borrow().set_meta("running", "0")?;
     lines::part(lines).await;
     Ok(())

@@ -25,9 +25,10 @@ pub async fn prepare(
     lines: &mut Lines,
     subscribe: &mut HashSet<Mailbox>,
 ) -> Troubled<Option<(Place, Comparison)>> {
-    known_sides(&pair, lines).await?;
+    known_sides(&mut pair, lines).await?;
     let known = shared.state.borrow().known_folder(&pair.remote)?;
     let known = known.filter(|folder| folder.local == pair.local || folder.local == pair.fallback);
+    let mut removed = None;
     match (&known, pair.destination) {
         (Some(folder), Some(status)) => {
             let same_local = status.uid_validity == Some(folder.local_validity);
@@ -64,7 +65,7 @@ pub async fn prepare(
                 return Ok(None);
             }
             if same_remote {
-                shared.state.borrow().forget_local(folder.id)?;
+                removed = Some((folder.id, folder.local_validity, folder.local_next));
             } else {
                 shared.state.borrow_mut().forget_replaced(folder.id)?;
             }
@@ -73,6 +74,15 @@ pub async fn prepare(
     }
     if pair.destination.is_none() && !shared.job.dry {
         create(shared, &mut pair, lines, subscribe).await?;
+    }
+    if let Some((id, validity, next)) = removed {
+        // A server may have left a folder out of its list; then it is the same with all that is known of it.
+        let is_back = pair.destination.is_some_and(|now| {
+            now.uid_validity == Some(validity) && now.uid_next.is_some_and(|now| now >= next)
+        });
+        if !is_back {
+            shared.state.borrow().forget_local(id)?;
+        }
     }
     let mut folder = shared.state.borrow_mut().folder(&pair.remote, &pair.local)?;
     folder.remote_validity = pair.source.uid_validity.unwrap_or(0);
@@ -130,17 +140,23 @@ pub fn settled_word(
 }
 
 /// What is remembered of a folder is not given up because the server does not tell its state just now.
-async fn known_sides(pair: &Pair, lines: &mut Lines) -> Troubled<()> {
+async fn known_sides(pair: &mut Pair, lines: &mut Lines) -> Troubled<()> {
     if pair.source.uid_validity.is_none() {
         let opened = lines.remote.open(&pair.remote, false).await;
-        opened.map_err(|error| Trouble::select(Side::Remote, error))?;
+        pair.source = opened
+            .map_err(|error| Trouble::select(Side::Remote, error))?
+            .into();
     }
     if pair
         .destination
         .is_some_and(|status| status.uid_validity.is_none())
     {
         let opened = lines.local.open(&pair.local, false).await;
-        opened.map_err(|error| Trouble::select(Side::Local, error))?;
+        pair.destination = Some(
+            opened
+                .map_err(|error| Trouble::select(Side::Local, error))?
+                .into(),
+        );
     }
     Ok(())
 }

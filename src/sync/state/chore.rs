@@ -42,7 +42,7 @@ impl State {
     /// Remote messages that wait for `\Seen`.
     pub fn unseen(&self, id: i64) -> Result<UidSet> {
         self.uids(
-            "SELECT uid FROM message WHERE folder = ?1 AND seen = 1 ORDER BY uid",
+            "SELECT uid FROM message WHERE folder = ?1 AND seen = 1 AND step IN (1, 2, 4, 5) ORDER BY uid",
             id,
         )
     }

@@ -101,7 +101,7 @@ impl State {
     pub fn confirm(&mut self, id: i64, uids: &[(u32, Option<u32>)], sieve: Chore, seen: Chore) -> Result<()> {
         self.transaction(|db| {
             let mut conflict = db.prepare_cached(
-                "UPDATE message INDEXED BY message_local SET step = 3, local_uid = NULL WHERE folder = ?1 AND local_uid = ?2 AND uid <> ?3",
+                "UPDATE message INDEXED BY message_local SET step = 3, local_uid = NULL, sieve = 0, seen = 0 WHERE folder = ?1 AND local_uid = ?2 AND uid <> ?3",
             )?;
             let mut statement = db.prepare_cached(
                 "UPDATE message SET local_uid = ?3, step = ?6, sieve = ?4, seen = ?5 WHERE folder = ?1 AND uid = ?2",

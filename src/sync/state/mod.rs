@@ -71,8 +71,8 @@ pub type Result<T> = rusqlite::Result<T>;
 impl State {
     /// Opens the state of a task. One that is damaged, of another version or of other accounts is started anew.
     pub fn open(path: &Path, accounts: &str) -> Result<Self> {
-        match Self::try_open(path) {
-            Ok(state) if state.meta("accounts")?.as_deref() == Some(accounts) => Ok(state),
+        match Self::try_open(path).and_then(|state| Ok((state.meta("accounts")?, state))) {
+            Ok((known, state)) if known.as_deref() == Some(accounts) => Ok(state),
             // What cannot be read just now is not damaged, and what it remembers must not be lost.
             Err(error) if !is_damage(&error) => Err(error),
             _ => {
