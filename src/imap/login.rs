@@ -430,5 +430,18 @@ mod tests {
         assert!(matches!(refused(busy), Err(Error::Refused(_))));
         let busy = "% NO [ALERT] Too many simultaneous connections. (Failure)";
         assert!(matches!(refused(busy), Err(Error::Refused(_))));
+        let wrong = "% NO [AUTHENTICATIONFAILED] Too many login failures";
+        assert!(matches!(refused(wrong), Err(Error::Credentials(_))));
+    }
+
+    #[test]
+    fn a_server_that_repeats_the_command_tells_nobody_the_password() {
+        let answer = "% BAD Cannot parse: LOGIN \"ann\" \"s3cret\"";
+        let error = log_in("IMAP4rev1", &[("LOGIN \"ann\" \"s3cret\"", answer)]).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("Cannot parse") && !text.contains("s3cret"),
+            "{text}"
+        );
     }
 }

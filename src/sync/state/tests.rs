@@ -61,13 +61,15 @@ fn planned_messages_become_delivered_or_are_found() {
 fn a_local_uid_belongs_to_whom_the_server_named() {
     let (_folder, mut state, id) = state();
     state.plan(id, &[entry(1, "a"), entry(2, "a")]).unwrap();
-    state
-        .confirm(id, &[(1, Some(5))], Chore::None, Chore::None)
-        .unwrap();
-    state
-        .confirm(id, &[(2, Some(5))], Chore::None, Chore::None)
-        .unwrap();
+    for uid in [1, 2] {
+        state
+            .confirm(id, &[(uid, Some(5))], Chore::Wanted, Chore::Wanted)
+            .unwrap();
+    }
     assert_eq!(state.pending_uids(id).unwrap().to_string(), "1");
+    // Marked as read, it would not be looked for again.
+    assert_eq!(state.unseen(id).unwrap().to_string(), "2");
+    assert_eq!(state.sieve(id, Chore::Wanted).unwrap(), [(2, 5)]);
 }
 
 #[test]

@@ -311,3 +311,57 @@ fn a_task_deleted_while_schedules_are_rebuilt_has_none() {
     });
     assert!(instance.listing("cron").is_empty() && instance.listing("imapsync").is_empty());
 }
+
+#[test]
+fn what_a_broken_off_creation_or_deletion_left_goes_when_somebody_asks() {
+    let instance = instance();
+    let (user, id) = (LocalUser::parse("u1").unwrap(), TaskId::parse("abc123").unwrap());
+    let folder = instance.state.path().join("imapsync");
+    for file in [
+        "u1_abc123.pwd",
+        "u1_abc123.log",
+        "u1_abc123.status",
+        "u1_abc123.lock",
+        ".u1_abc123.pwd.new",
+        "..u1_abc123.commit.tmp",
+    ] {
+        fs::write(folder.join(file), "left").unwrap();
+    }
+    fs::write(folder.join("u1_abc1234.log"), "another's").unwrap();
+    assert!(instance.store.find(&user, Some(&id)).is_err());
+    assert_eq!(instance.listing("imapsync"), ["u1_abc1234.log"]);
+}
+
+#[test]
+fn a_new_task_has_nothing_of_one_whose_deletion_was_broken_off() {
+    let instance = instance();
+    let folder = instance.state.path().join("imapsync");
+    fs::write(folder.join("u1_abc123.status"), "1\n0\n").unwrap();
+    fs::write(folder.join("u1_abc123.report"), "{}").unwrap();
+    instance.save(&task("u1", "abc123"), Some("secret")).unwrap();
+    assert_eq!(
+        instance.listing("imapsync"),
+        ["u1_abc123.env", "u1_abc123.lock", "u1_abc123.pwd"]
+    );
+}
+
+#[test]
+fn a_task_whose_file_is_no_text_can_be_named_and_so_be_deleted() {
+    let instance = instance();
+    let task = task("u1", "abc123");
+    instance.save(&task, Some("secret")).unwrap();
+    fs::write(
+        instance.state.path().join("imapsync/u1_abc123.env"),
+        b"\nLOCALUSER=\xff",
+    )
+    .unwrap();
+    let found = instance.store.find(&task.local_user, Some(&task.id)).unwrap();
+    assert_eq!(found, [task.name()]);
+    let lock = instance
+        .store
+        .acquire(&found[0], Duration::ZERO)
+        .unwrap()
+        .unwrap();
+    instance.store.remove(lock, &found[0]).unwrap();
+    assert!(instance.listing("imapsync").is_empty() && instance.listing("cron").is_empty());
+}
