@@ -238,6 +238,12 @@ fn replace_quickly(path: &Path, text: &[u8]) -> std::io::Result<()> {
     let temporary = folder.join(format!(".{file}{}", files::TEMPORARY_SUFFIX));
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
-    options.open(&temporary)?.write_all(text)?;
-    fs::rename(&temporary, path)
+    let written = options
+        .open(&temporary)
+        .and_then(|mut file| file.write_all(text))
+        .and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written
 }
