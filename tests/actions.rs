@@ -11,7 +11,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::ensure;
-use sandbox::{ApiFault, MAIL_MODULE_UUID, Outcome, Proxy, Sandbox, wait_until};
+use jiff::Timestamp;
+use sandbox::{ApiFault, MAIL_MODULE_UUID, NewMail, Outcome, Proxy, Sandbox, Side, wait_until};
 use serde_json::{Value, json};
 
 fn done(sandbox: &Sandbox, action: &str, input: Value) -> anyhow::Result<Outcome> {
@@ -27,6 +28,50 @@ fn people_may_run_create_task_for_themselves() -> anyhow::Result<()> {
         .redis()
         .command(&["SMEMBERS", "module/imapsync1/roles/selfadm"])?;
     assert_eq!(granted, ["create-task"]);
+    Ok(())
+}
+
+#[test]
+fn what_the_last_run_did_and_when_the_next_begins_is_listed() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    sandbox.add_mail(
+        Side::Remote,
+        "r1@example.com",
+        &[NewMail::new("a@x"), NewMail::new("b@x")],
+    )?;
+    sandbox.sync(sandbox.task_with(json!({"cron": "5m"})))?;
+    let listed = |field: &str| -> anyhow::Result<Value> {
+        let output = done(&sandbox, "list-tasks", json!({}))?.output;
+        Ok(output["user_properties"][0][field].clone())
+    };
+    let now = Timestamp::now().as_second();
+    let next = listed("next_run")?.as_i64().unwrap_or_default();
+    ensure!(
+        next % 300 == 0 && (now..=now + 300).contains(&next),
+        "{next} after {now}"
+    );
+    ensure!(listed("last_sync_messages")? == 2);
+    ensure!(
+        listed("last_sync_duration")?
+            .as_i64()
+            .is_some_and(|seconds| seconds < 60)
+    );
+    ensure!(listed("last_sync_error")?.is_null());
+    // The backup holds all of it, and the task's password goes bad.
+    let included = std::fs::read_to_string("imageroot/etc/state-include.conf")?;
+    let files = sandbox.state_files()?;
+    let of_task = files.keys().filter(|name| name.contains("u1_abc123"));
+    for file in of_task {
+        ensure!(
+            included
+                .lines()
+                .any(|line| format!("state/{file}").starts_with(line)),
+            "{file}"
+        );
+    }
+    std::fs::write(sandbox.node().state().join("imapsync/u1_abc123.pwd"), "wrong")?;
+    sandbox.sync_again("u1", "abc123")?;
+    ensure!(listed("last_sync_error")? == "bad_user_credentials");
     Ok(())
 }
 

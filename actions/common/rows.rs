@@ -130,6 +130,12 @@ mod tests {
     }
 
     #[test]
+    fn the_example_is_a_file_that_can_be_imported() {
+        let example = parsed(include_str!("../../examples/users.csv"));
+        assert!(example.len() > 1 && example.iter().all(std::result::Result::is_ok));
+    }
+
+    #[test]
     fn columns_come_in_any_order_behind_a_mark_of_byte_order() {
         let text = "\u{feff}security,remotepassword,RemotePort,localusername , remoteusername,remotehostname\r\n\
                     tls,  p \"\"w , 143 , u1 , r1 , imap.foo.com \r\nssl,\"a,\"\"b\",993,u2,r2,h\r\n";
