@@ -100,7 +100,10 @@ fn imported(index: usize, account: &Value) -> anyhow::Result<(Task, SecretString
         "SimplePOP3SSLRetriever" => (993, Security::Tls, false),
         _ => return Err(anyhow!("its Retriever is none that is known")),
     };
-    let enabled = text("status").is_none_or(|status| status == "enabled");
+    let enabled = required("status")? == "enabled";
+    let deletes = required("Delete")? != "-1";
+    // Its filters ran on the old server; without the field the account is not whole.
+    required("FilterCheck")?;
     let minutes = required("Time")?;
     let password = parse_password(&Zeroizing::new(required("Password")?)).context("Password")?;
     let task = Task {
@@ -113,7 +116,7 @@ fn imported(index: usize, account: &Value) -> anyhow::Result<(Task, SecretString
         folders: FolderMode::Inbox,
         exclusions: Exclusions::default(),
         delete_local: false,
-        delete_remote: RemoteDeletion::from_fields(text("Delete").is_some_and(|days| days != "-1"), 0),
+        delete_remote: RemoteDeletion::from_fields(deletes, 0),
         schedule: if enabled && scheduled {
             schedule(&minutes)?
         } else {
@@ -187,7 +190,6 @@ mod tests {
     #[test]
     fn deletion_and_schedule_follow_the_account() {
         assert!(!task(json!({})).delete_remote.deletes());
-        assert!(!task(json!({"Delete": null})).delete_remote.deletes());
         assert!(task(json!({"Delete": "0"})).delete_remote.deletes());
         assert!(task(json!({"Delete": 7})).delete_remote.deletes());
         assert_eq!(task(json!({"status": "disabled"})).schedule, None);
@@ -201,6 +203,9 @@ mod tests {
         for (changes, word) in [
             (json!({"Account": null}), "Account"),
             (json!({"Password": null}), "Password"),
+            (json!({"Delete": null}), "Delete"),
+            (json!({"status": null}), "status"),
+            (json!({"FilterCheck": null}), "FilterCheck"),
             (json!({"Server": "a b"}), "Server"),
             (json!({"Retriever": "SimpleCarrierPigeon"}), "Retriever"),
             (json!({"Password": "p w\"'\\\n"}), "Password"),

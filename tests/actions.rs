@@ -130,7 +130,8 @@ fn the_accounts_of_a_nethserver_7_become_tasks_once() -> anyhow::Result<()> {
     let file = sandbox.node().state().join("getmail.json");
     let props = |changes: Value| {
         let mut props = json!({"Account": "u1", "Password": "pw1", "Server": "imap.x.test", "Username": "r1",
-            "Retriever": "SimpleIMAPSSLRetriever", "Delete": "0", "Time": "15", "status": "enabled"});
+            "Retriever": "SimpleIMAPSSLRetriever", "Delete": "0", "Time": "15", "status": "enabled",
+            "FilterCheck": "disabled"});
         props
             .as_object_mut()
             .unwrap()
