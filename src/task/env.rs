@@ -140,7 +140,7 @@ pub fn lookup(text: &str, name: &str) -> Option<String> {
 
 fn entries(text: &str) -> Vec<Entry> {
     let entry = |line: &str| {
-        let (name, value) = line.strip_suffix('\r').unwrap_or(line).split_once('=')?;
+        let (name, value) = line.trim_end_matches('\r').split_once('=')?;
         Some(Entry {
             name: name.to_owned(),
             value: value.to_owned(),
@@ -157,6 +157,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn line_ends_of_other_systems_are_no_part_of_a_value() {
+        for end in ["", "\n", "\r\n", "\r\r\r"] {
+            assert_eq!(lookup(&format!("A=b{end}"), "A").as_deref(), Some("b"), "{end:?}");
+        }
+    }
 
     const RECORDED: &str = "\nTASK_ID=abc123\nLOCALUSER=u1\nREMOTEUSERNAME=r1@example.com\nREMOTEHOSTNAME=127.0.0.3\n\
         REMOTEPORT=143\nSECURITY=--tls1\nDELETE_LOCAL=--delete2\nDELETEFOLDER=--delete2folders\nEXCLUDE=,Work,Spam\n\
