@@ -58,7 +58,7 @@ pub struct FolderList {
 
 /// Counts both sides.
 pub async fn count(remote: &Account, local: &Account, selection: &Selection) -> Result<Figures, Failure> {
-    let (remote, local) = tokio::join!(listing(remote), listing(local));
+    let (remote, local) = tokio::join!(listing::enter(remote), listing::enter(local));
     let ((remote, mut remote_session), (local, mut local_session)) = (remote?, local?);
     let mut figures = Figures {
         status: true,
@@ -84,7 +84,7 @@ pub async fn count(remote: &Account, local: &Account, selection: &Selection) -> 
 
 /// Lists the remote folders.
 pub async fn list_folders(remote: &Account, selection: &Selection) -> Result<FolderList, Failure> {
-    let (side, mut session) = listing(remote).await?;
+    let (side, mut session) = listing::enter(remote).await?;
     let mut list = FolderList::default();
     for (listed, status) in &side.folders {
         let selectable = !listed.has("\\Noselect");
@@ -109,16 +109,6 @@ pub async fn list_folders(remote: &Account, selection: &Selection) -> Result<Fol
     }
     session.logout().await;
     Ok(list)
-}
-
-async fn listing(account: &Account) -> Result<(folders::Side, Session), Failure> {
-    let work = async {
-        let mut session = account.login().await?;
-        let (side, _) = listing::side(&mut session, false).await?;
-        Ok((side, session))
-    };
-    work.await
-        .map_err(|error| Failure::from_imap(account.side, &error))
 }
 
 /// Messages and octets; where STATUS does not tell sizes, those of all messages are summed up.

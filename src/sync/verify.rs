@@ -73,7 +73,7 @@ pub async fn verify(
     selection: &Selection,
     deep: bool,
 ) -> Result<Verdict, Failure> {
-    let (there, here) = tokio::join!(enter(remote), enter(local));
+    let (there, here) = tokio::join!(listing::enter(remote), listing::enter(local));
     let ((there, mut remote), (here, mut local)) = (there?, here?);
     let mut verdict = Verdict::default();
     for pair in folders::pair(&there, &here, selection) {
@@ -92,16 +92,6 @@ pub async fn verify(
         .all(|f| f.missing + f.extra + f.different == 0);
     tokio::join!(remote.logout(), local.logout());
     Ok(verdict)
-}
-
-async fn enter(account: &Account) -> Result<(folders::Side, Session), Failure> {
-    let work = async {
-        let mut session = account.login().await?;
-        let (side, _) = listing::side(&mut session, false).await?;
-        Ok((side, session))
-    };
-    work.await
-        .map_err(|error| Failure::from_imap(account.side, &error))
 }
 
 /// A message and, on demand, the digest of its octets.

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Fuzzes the response reader, the task file and the CSV rows: run.sh [SECONDS], a minute in all when not told.
-# What is found stays in target/fuzz/found; run it again with: target/fuzz/HOST/release/TARGET FILE
+# Ends with 3 when something was found. It stays in target/fuzz/found; run it again with: target/fuzz/HOST/release/TARGET FILE
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -31,7 +31,7 @@ for target in responses env csv; do
         -print_final_stats=1 -artifact_prefix="target/fuzz/found/$target-" \
         "target/fuzz/corpus/$target" "tests/fuzz/seeds/$target" > "$log" 2>&1; then
         tail -n 40 "$log" >&2
-        exit 1
+        exit 3
     fi
     sed -n 's/^stat::number_of_executed_units: *\([0-9]*\).*/\1 inputs, nothing found/p' "$log"
 done

@@ -7,7 +7,7 @@ use super::confirm;
 use super::lines::{self, Lines};
 use super::trouble::{Trouble, Troubled};
 use crate::imap::{Listed, Mailbox, MailboxStatus, Namespace, Session};
-use crate::sync::account::{Failure, Side};
+use crate::sync::account::{Account, Failure, Side};
 use crate::sync::folders::{self, Pair};
 use crate::sync::job::Shared;
 
@@ -92,6 +92,17 @@ fn guess_namespace(folders: &[(Listed, Option<MailboxStatus>)]) -> Option<Namesp
         prefix: prefix.into_bytes(),
         separator: Some(separator),
     })
+}
+
+/// Logs in and lists, for a look at one side alone.
+pub async fn enter(account: &Account) -> Result<(folders::Side, Session), Failure> {
+    let work = async {
+        let mut session = account.login().await?;
+        let (side, _) = side(&mut session, false).await?;
+        Ok((side, session))
+    };
+    work.await
+        .map_err(|error| Failure::from_imap(account.side, &error))
 }
 
 /// An inbox of another UIDVALIDITY is another mailbox: what is remembered of the former one is void. It counts as
