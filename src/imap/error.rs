@@ -24,6 +24,8 @@ pub enum Error {
     Refused(String),
     /// The connection broke after it was established.
     Lost(String),
+    /// Connections break again and again, so that there is no point in another.
+    Unstable(String),
     /// The server did not answer within the time limit.
     Timeout(String),
     /// The server said something that is not IMAP.
@@ -79,6 +81,7 @@ impl fmt::Display for Error {
             Self::Credentials(text) => write!(f, "the server refused the login: {text}"),
             Self::Refused(text) => write!(f, "the server turned the connection away: {text}"),
             Self::Lost(text) => write!(f, "the connection was lost: {text}"),
+            Self::Unstable(text) => write!(f, "no connection lasts: {text}"),
             Self::Timeout(text) => write!(f, "the server did not answer in time ({text})"),
             Self::Protocol(text) => write!(f, "the server does not speak IMAP as expected: {text}"),
             Self::Command { command, answer } => write!(f, "{command} was refused: {answer}"),

@@ -63,8 +63,6 @@ pub enum Credentials {
 pub struct Welcome {
     /// The greeting's text.
     pub greeting: String,
-    /// The server's name for itself.
-    pub server: Option<String>,
     /// How the connection is protected.
     pub tls: Option<TlsInfo>,
     /// Capabilities after the login.
@@ -84,7 +82,8 @@ pub async fn login(endpoint: &Endpoint, credentials: &Credentials, welcome: &mut
     let mut session = open(endpoint, welcome).await?;
     session.wire_mut().set_idle(LOGIN_LIMIT);
     authenticate(&mut session, credentials).await?;
-    finish_login(&mut session, welcome).await?;
+    welcome.capabilities = session.capabilities().names().to_vec();
+    session.introduce().await?;
     session.wire_mut().set_idle(IDLE_LIMIT);
     Ok(session)
 }
@@ -333,37 +332,6 @@ fn refusal(answer: StatusLine) -> Error {
     } else {
         Error::Credentials(text)
     }
-}
-
-/// ID and ENABLE, together in one round trip. UTF8=ACCEPT is not enabled: names travel as well in modified UTF-7, and
-/// messages with UTF-8 in their headers could not be appended without the same extension on the other side (RFC 6855,
-/// section 4).
-async fn finish_login(session: &mut Session, welcome: &mut Welcome) -> Result<()> {
-    welcome.capabilities = session.capabilities().names().to_vec();
-    let mut last = None;
-    if session.capabilities().has("ID") {
-        let version = env!("CARGO_PKG_VERSION");
-        let id = format!("(\"name\" \"ns8-imapsync\" \"version\" \"{version}\")");
-        last = Some(session.send(Command::new("ID").text(&id)).await?);
-    }
-    if session.capabilities().has("ENABLE") && session.capabilities().has("CONDSTORE") {
-        last = Some(session.send(Command::new("ENABLE").text("CONDSTORE")).await?);
-    }
-    let Some(last) = last else { return Ok(()) };
-    let mut server = None;
-    session
-        .finish(last, |data| {
-            if let Untagged::Id(fields) = data {
-                let field = |name: &str| fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
-                server = match (field("name"), field("version")) {
-                    (Some(name), Some(version)) => Some(format!("{name} {version}")),
-                    (name, _) => name,
-                };
-            }
-        })
-        .await?;
-    welcome.server = server;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::command::Command;
-use super::error::{Error, Result};
+use super::error::Result;
 use super::mailbox::Mailbox;
 use super::response::{Code, Listed, MailboxStatus, Namespace, Response, Untagged};
-use super::session::Session;
+use super::session::{Session, Tag, WINDOW, accepted};
 
 /// What SELECT or EXAMINE told.
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,9 +60,6 @@ impl From<Selected> for MailboxStatus {
         }
     }
 }
-
-/// Commands in flight at most where there may be thousands; some servers stop reading before they have answered.
-const WINDOW: usize = 50;
 
 fn selectable(listed: &[Listed]) -> impl Iterator<Item = &Mailbox> {
     listed
@@ -118,15 +115,8 @@ impl Session {
             })
             .await?;
         // Without namespace or subscriptions there is less comfort; without a list there is nothing.
-        if let Some(answer) = answers.into_iter().next().filter(|answer| !answer.is_ok()) {
-            return Err(if answer.is_throttled() {
-                Error::Refused(answer.to_string())
-            } else {
-                Error::Command {
-                    command: "LIST",
-                    answer,
-                }
-            });
+        if let Some(answer) = answers.into_iter().next() {
+            accepted("LIST", answer)?;
         }
         listed.retain(|item| !item.has("\\NonExistent"));
         let mut found: HashMap<Mailbox, MailboxStatus> = statuses.into_iter().collect();
@@ -212,6 +202,36 @@ impl Session {
         let mut selected = Selected::default();
         self.run(Self::open_command(mailbox, write), |data| selected.note(&data))
             .await?;
+        Ok(selected)
+    }
+
+    /// Opens a mailbox and asks it something in the same round trip. What `take` got is void when this fails, or when the
+    /// mailbox is not the one that was meant.
+    pub async fn open_and_ask(
+        &mut self,
+        mailbox: &Mailbox,
+        write: bool,
+        questions: impl IntoIterator<Item = Command>,
+        mut take: impl FnMut(Untagged),
+    ) -> Result<Selected> {
+        let open = Self::open_command(mailbox, write);
+        let name = open.name();
+        let open = self.send(open).await?;
+        let mut questions = questions.into_iter();
+        let mut asked = vec![];
+        for question in questions.by_ref().take(WINDOW) {
+            asked.push((question.name(), self.send(question).await?));
+        }
+        let mut selected = Selected::default();
+        let answer = self.finish(open, |data| selected.note(&data)).await?;
+        let opened = accepted(name, answer);
+        let tags: Vec<Tag> = asked.iter().map(|&(_, tag)| tag).collect();
+        let answers = self.finish_all(&tags, &mut take).await?;
+        opened?;
+        for ((name, _), answer) in asked.into_iter().zip(answers) {
+            accepted(name, answer)?;
+        }
+        self.run_all(questions, take).await?;
         Ok(selected)
     }
 

@@ -7,6 +7,7 @@ use super::error::{Error, Result};
 use super::flags::Flags;
 use super::literal::Literal;
 use super::mailbox::Mailbox;
+use super::mailboxes::Selected;
 use super::response::Untagged;
 use super::session::{Session, Tag};
 use super::uidset::UidSet;
@@ -24,24 +25,43 @@ pub struct Message<'a> {
 impl Session {
     /// The UIDs that match.
     pub async fn search(&mut self, criteria: &str) -> Result<UidSet> {
-        let mut found = UidSet::default();
-        self.run(self.search_command(criteria), |data| {
-            if let Untagged::Search(set) = data {
-                found = found.iter().chain(set.iter()).collect();
-            }
-        })
-        .await?;
-        Ok(found)
+        self.search_all([criteria]).await
     }
 
     /// Those of `uids` that exist.
     pub async fn search_among(&mut self, uids: &UidSet) -> Result<UidSet> {
+        self.search_all(among(uids)).await
+    }
+
+    /// The UIDs that match one of these, asked together.
+    async fn search_all<T: AsRef<str>>(&mut self, criteria: impl IntoIterator<Item = T>) -> Result<UidSet> {
+        let searches = self.search_commands(criteria);
         let mut found = UidSet::default();
-        for chunk in uids.chunks(usize::MAX) {
-            let there = self.search(&format!("UID {chunk}")).await?;
-            found = found.iter().chain(there.iter()).collect();
-        }
+        self.run_all(searches, |data| note_found(data, &mut found))
+            .await?;
+        self.check_found(&found)?;
         Ok(found)
+    }
+
+    /// Opens a mailbox and finds the UIDs that match one of these, in one round trip.
+    pub async fn open_and_search<T: AsRef<str>>(
+        &mut self,
+        mailbox: &Mailbox,
+        write: bool,
+        criteria: impl IntoIterator<Item = T>,
+    ) -> Result<(Selected, UidSet)> {
+        let searches = self.search_commands(criteria);
+        let mut found = UidSet::default();
+        let selected = self
+            .open_and_ask(mailbox, write, searches, |data| note_found(data, &mut found))
+            .await?;
+        self.check_found(&found)?;
+        Ok((selected, found))
+    }
+
+    fn search_commands<T: AsRef<str>>(&self, criteria: impl IntoIterator<Item = T>) -> Vec<Command> {
+        let criteria = criteria.into_iter();
+        criteria.map(|one| self.search_command(one.as_ref())).collect()
     }
 
     /// The command of [`Session::search`], for use in a pipeline.
@@ -93,43 +113,68 @@ impl Session {
         self.capabilities().has("MULTIAPPEND")
     }
 
+    /// Deletes messages of the open mailbox; gives those that are still there. What is read-only, or without the right to
+    /// delete, a server may keep without a word ("OK Store ignored").
+    pub async fn delete(&mut self, uids: &UidSet) -> Result<UidSet> {
+        if self.expunges_some() {
+            let mut commands = stores(uids, '+', "\\Deleted");
+            commands.extend(expunges(uids));
+            self.run_all(commands, |_| {}).await?;
+        } else {
+            self.store(uids, '+', "\\Deleted").await?;
+            self.expunge(uids).await?;
+        }
+        // Not along with the commands above: Dovecot 2.3 then still finds what it is about to expunge.
+        self.search_among(uids).await
+    }
+
+    fn expunges_some(&self) -> bool {
+        self.capabilities().has("UIDPLUS") || self.capabilities().has("IMAP4REV2")
+    }
+
     /// Removes messages that are marked `\Deleted`: only these where the server can (RFC 4315).
     pub async fn expunge(&mut self, uids: &UidSet) -> Result<()> {
-        if self.capabilities().has("UIDPLUS") || self.capabilities().has("IMAP4REV2") {
-            for chunk in uids.chunks(usize::MAX) {
-                self.run(Command::new("UID EXPUNGE").text(&chunk.to_string()), |_| {})
-                    .await?;
-            }
-            return Ok(());
+        if self.expunges_some() {
+            return self.run_all(expunges(uids), |_| {}).await;
         }
         // Without UIDPLUS an EXPUNGE takes whatever is marked; what others marked is spared by unmarking it
         // meanwhile.
-        let marked = self.search("DELETED").await?;
-        let others: UidSet = marked.iter().filter(|&uid| !uids.contains(uid)).collect();
-        for chunk in others.chunks(usize::MAX) {
-            self.run(
-                Command::new("UID STORE").text(&format!("{chunk} -FLAGS.SILENT (\\Deleted)")),
-                |_| {},
-            )
-            .await?;
-        }
+        let others = self.search("DELETED").await?.minus(uids);
+        self.store(&others, '-', "\\Deleted").await?;
         let expunged = self.run(Command::new("EXPUNGE"), |_| {}).await;
-        for chunk in others.chunks(usize::MAX) {
-            self.run(
-                Command::new("UID STORE").text(&format!("{chunk} +FLAGS.SILENT (\\Deleted)")),
-                |_| {},
-            )
-            .await?;
-        }
-        expunged.map(|_| ())
+        self.store(&others, '+', "\\Deleted").await?;
+        expunged.map(drop)
     }
 
     /// Adds or removes flags; the server keeps quiet about the result.
     pub async fn store(&mut self, uids: &UidSet, sign: char, flags: &str) -> Result<()> {
-        for chunk in uids.chunks(usize::MAX) {
-            let command = Command::new("UID STORE").text(&format!("{chunk} {sign}FLAGS.SILENT ({flags})"));
-            self.run(command, |_| {}).await?;
-        }
-        Ok(())
+        self.run_all(stores(uids, sign, flags), |_| {}).await
+    }
+}
+
+/// What to search for to learn which of `uids` exist.
+pub fn among(uids: &UidSet) -> Vec<String> {
+    let chunks = uids.chunks(usize::MAX);
+    chunks.iter().map(|chunk| format!("UID {chunk}")).collect()
+}
+
+fn stores(uids: &UidSet, sign: char, flags: &str) -> Vec<Command> {
+    let store = |chunk| format!("{chunk} {sign}FLAGS.SILENT ({flags})");
+    let chunks = uids.chunks(usize::MAX);
+    let texts = chunks.into_iter().map(store);
+    texts.map(|text| Command::new("UID STORE").text(&text)).collect()
+}
+
+fn expunges(uids: &UidSet) -> Vec<Command> {
+    let chunks = uids.chunks(usize::MAX);
+    let texts = chunks.iter().map(ToString::to_string);
+    texts
+        .map(|text| Command::new("UID EXPUNGE").text(&text))
+        .collect()
+}
+
+fn note_found(data: Untagged, found: &mut UidSet) {
+    if let Untagged::Search(set) = data {
+        *found = found.union(&set);
     }
 }

@@ -44,7 +44,7 @@ pub use literal::Literal;
 pub use login::{Credentials, Encryption, Endpoint, Welcome, login};
 pub use mailbox::Mailbox;
 pub use mailboxes::Selected;
-pub use messages::Message;
+pub use messages::{Message, among};
 pub use response::{Code, Fetch, Kind, Listed, MailboxStatus, Namespace, Response, StatusLine, Untagged};
 pub use session::{Session, Tag};
 pub use tls::{TlsInfo, Trust};

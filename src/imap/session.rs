@@ -7,6 +7,7 @@ use super::capability::{Capabilities, Literals};
 use super::command::{Command, Part};
 use super::error::{Error, Result};
 use super::response::{Kind, Response, StatusLine, Untagged};
+use super::uidset::UidSet;
 use super::wire::Wire;
 
 /// Names a command in flight.
@@ -26,7 +27,18 @@ pub struct Session {
     capabilities: Capabilities,
     literals: Literals,
     next_tag: u32,
+    /// The most messages that any opened mailbox was said to have.
+    most_messages: Option<u32>,
+    /// The ID command whose answer nobody has waited for yet.
+    introduction: Option<Tag>,
+    server: Option<String>,
 }
+
+/// Commands in flight at most where there may be thousands; some servers stop reading before they have answered.
+pub(super) const WINDOW: usize = 50;
+
+/// Messages that may come between what a server says of a mailbox and what it finds there.
+const NEWCOMERS: u64 = 1000;
 
 impl Session {
     pub(super) fn new(wire: Wire) -> Self {
@@ -36,6 +48,9 @@ impl Session {
             capabilities: Capabilities::default(),
             literals: Literals::Synchronizing,
             next_tag: 0,
+            most_messages: None,
+            introduction: None,
+            server: None,
         }
     }
 
@@ -123,14 +138,19 @@ impl Session {
             Some(response) => response,
             None => Response::parse(self.wire.receive().await?),
         };
-        if let Response::Untagged(Untagged::Status(status)) = &response
-            && status.kind == Kind::Bye
-        {
-            return Err(if status.is_temporary() {
-                Error::Refused(status.to_string())
-            } else {
-                Error::Lost(format!("the server said {status}"))
-            });
+        match &response {
+            Response::Untagged(Untagged::Status(status)) if status.kind == Kind::Bye => {
+                return Err(if status.is_temporary() {
+                    Error::Refused(status.to_string())
+                } else {
+                    Error::Lost(format!("the server said {status}"))
+                });
+            }
+            Response::Untagged(Untagged::Exists(count)) => {
+                self.most_messages = self.most_messages.max(Some(*count));
+            }
+            Response::Untagged(Untagged::Id(fields)) => self.server = name_of(fields),
+            _ => {}
         }
         Ok(response)
     }
@@ -187,16 +207,31 @@ impl Session {
     pub async fn run(&mut self, command: Command, take: impl FnMut(Untagged)) -> Result<StatusLine> {
         let name = command.name();
         let answer = self.call(command, take).await?;
-        if answer.is_ok() {
-            Ok(answer)
-        } else if answer.is_throttled() {
-            Err(Error::Refused(answer.to_string()))
-        } else {
-            Err(Error::Command {
-                command: name,
-                answer,
-            })
+        accepted(name, answer)
+    }
+
+    /// Runs commands of which none waits for another's outcome, several in flight. All of them are done; the first
+    /// refusal is the error.
+    pub async fn run_all(
+        &mut self,
+        commands: impl IntoIterator<Item = Command>,
+        mut take: impl FnMut(Untagged),
+    ) -> Result<()> {
+        let mut commands = commands.into_iter().peekable();
+        let mut outcome = Ok(());
+        while commands.peek().is_some() {
+            let mut tags = vec![];
+            let mut names = vec![];
+            for command in commands.by_ref().take(WINDOW) {
+                names.push(command.name());
+                tags.push(self.send(command).await?);
+            }
+            let answers = self.finish_all(&tags, &mut take).await?;
+            for (name, answer) in names.into_iter().zip(answers) {
+                outcome = outcome.and(accepted(name, answer).map(drop));
+            }
         }
+        outcome
     }
 
     /// Whether a tag that the server sent back is this one.
@@ -204,10 +239,64 @@ impl Session {
         tag.matches(answer)
     }
 
+    /// What goes best in one round trip with whatever comes next: the client's name (RFC 2971), which some
+    /// providers insist on before a mailbox is opened, and modification sequences (RFC 7162). UTF8=ACCEPT is not
+    /// enabled: names travel as well in modified UTF-7, and messages with UTF-8 in their headers could not be appended
+    /// without the same extension on the other side (RFC 6855, section 4).
+    pub(super) async fn introduce(&mut self) -> Result<()> {
+        if self.capabilities.has("ID") {
+            let version = env!("CARGO_PKG_VERSION");
+            let id = format!("(\"name\" \"ns8-imapsync\" \"version\" \"{version}\")");
+            self.introduction = Some(self.send(Command::new("ID").text(&id)).await?);
+        }
+        if self.capabilities.has("ENABLE") && self.capabilities.has("CONDSTORE") {
+            self.send(Command::new("ENABLE").text("CONDSTORE")).await?;
+        }
+        Ok(())
+    }
+
+    /// The server's name for itself, where it tells one.
+    pub async fn server(&mut self) -> Result<Option<&str>> {
+        if let Some(tag) = self.introduction.take() {
+            self.finish(tag, |_| {}).await?;
+        }
+        Ok(self.server.as_deref())
+    }
+
+    /// A server that finds more messages than there are is not to be believed, nor are its sets to be gone through.
+    pub(super) fn check_found(&self, found: &UidSet) -> Result<()> {
+        match self.most_messages {
+            Some(most) if found.len() > u64::from(most) + NEWCOMERS => Err(Error::protocol(format!(
+                "it found {} messages among {most}",
+                found.len()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Says goodbye; a server that has gone already does not matter.
     pub async fn logout(mut self) {
         if self.send(Command::new("LOGOUT")).await.is_ok() {
             let _ = self.flush().await;
         }
+    }
+}
+
+/// The answer to a command, with a refusal as an error.
+pub(super) fn accepted(command: &'static str, answer: StatusLine) -> Result<StatusLine> {
+    if answer.is_ok() {
+        Ok(answer)
+    } else if answer.is_throttled() {
+        Err(Error::Refused(answer.to_string()))
+    } else {
+        Err(Error::Command { command, answer })
+    }
+}
+
+fn name_of(fields: &[(String, String)]) -> Option<String> {
+    let field = |name: &str| fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
+    match (field("name"), field("version")) {
+        (Some(name), Some(version)) => Some(format!("{name} {version}")),
+        (name, _) => name,
     }
 }

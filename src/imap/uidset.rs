@@ -85,7 +85,61 @@ impl UidSet {
         self.0.iter().flat_map(|&(a, b)| a..=b)
     }
 
-    /// The UIDs that are not in `other`; sets with an open end stay ranges.
+    /// The UIDs of both sets together.
+    pub fn union(&self, other: &Self) -> Self {
+        let (mut ours, mut theirs) = (self.0.iter().peekable(), other.0.iter().peekable());
+        let mut out = Self::default();
+        loop {
+            let next = match (ours.peek(), theirs.peek()) {
+                (Some(our), Some(their)) if our <= their => ours.next(),
+                (Some(_), None) => ours.next(),
+                _ => theirs.next(),
+            };
+            let Some(&(low, high)) = next else { return out };
+            match out.0.last_mut() {
+                Some((_, end)) if low <= end.saturating_add(1) => *end = high.max(*end),
+                _ => out.0.push((low, high)),
+            }
+        }
+    }
+
+    /// The UIDs of all these sets together.
+    pub fn union_of<'a>(sets: impl IntoIterator<Item = &'a Self>) -> Self {
+        let sets = sets.into_iter();
+        sets.fold(Self::default(), |all, set| all.union(set))
+    }
+
+    /// The UIDs that are in both sets.
+    pub fn intersection(&self, other: &Self) -> Self {
+        self.minus(&self.minus(other))
+    }
+
+    /// The smallest UID.
+    pub fn first(&self) -> Option<u32> {
+        self.0.first().map(|&(low, _)| low)
+    }
+
+    /// The largest UID.
+    pub fn last(&self) -> Option<u32> {
+        self.0.last().map(|&(_, high)| high)
+    }
+
+    /// The UIDs from `uid` on.
+    pub fn from(&self, uid: u32) -> Self {
+        let at = self.0.partition_point(|&(_, end)| end < uid);
+        let mut out = Self(self.0.get(at..).unwrap_or_default().to_vec());
+        if let Some((low, _)) = out.0.first_mut() {
+            *low = uid.max(*low);
+        }
+        out
+    }
+
+    /// The UIDs below `uid`.
+    pub fn below(&self, uid: u32) -> Self {
+        self.minus(&self.from(uid))
+    }
+
+    /// The UIDs that are not in `other`; ranges stay ranges, however long.
     pub fn minus(&self, other: &Self) -> Self {
         let mut out = Self::default();
         let mut others = other.0.iter().peekable();
@@ -198,6 +252,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn all_uids_there_can_be_are_one_range() {
+        let all = UidSet::parse(b"1:4294967295").unwrap();
+        let some = UidSet::parse(b"1:7,9").unwrap();
+        assert_eq!(all.union(&some), all);
+        assert_eq!(all.minus(&some).to_string(), "8,10:4294967295");
+        assert_eq!(all.below(10).to_string(), "1:9");
+        assert_eq!(all.from(u32::MAX).to_string(), "4294967295");
+        assert_eq!(all.len(), u64::from(u32::MAX));
+    }
+
     proptest! {
         #[test]
         fn behaves_like_a_set(uids in proptest::collection::vec(1u32..200, 0..80)) {
@@ -215,9 +280,16 @@ mod tests {
             if !set.is_empty() {
                 prop_assert_eq!(UidSet::parse(set.to_string().as_bytes()), Some(set.clone()));
             }
+            prop_assert_eq!(set.from(77).iter().collect::<Vec<_>>(), model.range(77..).copied().collect::<Vec<_>>());
+            prop_assert_eq!(set.below(77).iter().collect::<Vec<_>>(), model.range(..77).copied().collect::<Vec<_>>());
+            prop_assert_eq!((set.first(), set.last()), (model.first().copied(), model.last().copied()));
             let odd: UidSet = uids.iter().copied().filter(|uid| uid % 3 == 1).collect();
             let even: Vec<u32> = model.iter().copied().filter(|uid| uid % 3 != 1).collect();
+            prop_assert_eq!(set.intersection(&odd), odd.clone());
             prop_assert_eq!(set.minus(&odd).iter().collect::<Vec<_>>(), even);
+            let thirds: UidSet = (1..200).step_by(3).collect();
+            let all: BTreeSet<u32> = model.iter().copied().chain(thirds.iter()).collect();
+            prop_assert_eq!(set.union(&thirds), all.into_iter().collect::<UidSet>());
             let chunks = set.chunks(7);
             prop_assert!(chunks.iter().all(|c| c.len() <= 7 && !c.is_empty()));
             prop_assert_eq!(chunks.iter().flat_map(UidSet::iter).collect::<Vec<_>>(), set.iter().collect::<Vec<_>>());

@@ -67,7 +67,7 @@ pub async fn check(remote: &Account, local: Result<&Account, &Failure>) -> Findi
 async fn side(account: &Account) -> Finding {
     let started = Instant::now();
     let mut welcome = Welcome::default();
-    let outcome = account.login_telling(&mut welcome).await;
+    let outcome = enter(account, &mut welcome).await;
     let (status, message) = match &outcome {
         Ok(_) => ("ok".to_owned(), "the login works".to_owned()),
         Err(error) => {
@@ -86,16 +86,21 @@ async fn side(account: &Account) -> Finding {
         }
     };
     let seconds = started.elapsed().as_secs_f64();
-    if let Ok(session) = outcome {
-        session.logout().await;
-    }
     Finding {
         status,
         message,
         tls: welcome.tls,
         greeting: welcome.greeting,
-        server: welcome.server,
+        server: outcome.unwrap_or_default(),
         capabilities: welcome.capabilities,
         seconds,
     }
+}
+
+/// Logs in and out again; gives the server's name for itself.
+async fn enter(account: &Account, welcome: &mut Welcome) -> imap::Result<Option<String>> {
+    let mut session = account.login_telling(welcome).await?;
+    let server = session.server().await?.map(str::to_owned);
+    session.logout().await;
+    Ok(server)
 }

@@ -34,10 +34,6 @@ impl Side {
             Mailbox::from_wire(wire).name().to_owned()
         }
     }
-
-    fn find(&self, mailbox: &Mailbox) -> Option<&(Listed, Option<MailboxStatus>)> {
-        self.folders.iter().find(|(listed, _)| &listed.mailbox == mailbox)
-    }
 }
 
 /// What is chosen from the remote folders.
@@ -100,6 +96,7 @@ impl Selection {
 /// Pairs every selected remote folder with its local one: the inbox first, Gmail's all-embracing folder last.
 pub fn pair(remote: &Side, local: &Side, selection: &Selection) -> Vec<Pair> {
     let mut taken: HashMap<String, usize> = HashMap::new();
+    let here: HashMap<&Mailbox, _> = local.folders.iter().map(|one| (&one.0.mailbox, one)).collect();
     let mut pairs = vec![];
     for (listed, status) in &remote.folders {
         if listed.has("\\Noselect") || selection.leaves_out(remote, listed) {
@@ -116,18 +113,16 @@ pub fn pair(remote: &Side, local: &Side, selection: &Selection) -> Vec<Pair> {
         let fallback = Mailbox::from_name(&tame(&name, local.separator(), &local.prefix()));
         let mut target = Mailbox::from_name(&name);
         // A name that the local server refused earlier lives on under its tame form.
-        if local.find(&target).is_none() && local.find(&fallback).is_some() {
+        if !here.contains_key(&target) && here.contains_key(&fallback) {
             target = fallback.clone();
         }
         *taken.entry(target.name().to_owned()).or_default() += 1;
         // A node that only holds others is no folder yet.
-        let found = local
-            .find(&target)
-            .filter(|(listed, _)| !listed.has("\\Noselect"));
+        let found = here.get(&target).filter(|(listed, _)| !listed.has("\\Noselect"));
         pairs.push(Pair {
             remote: listed.mailbox.clone(),
             joined: false,
-            destination: found.map(|(_, status)| status.unwrap_or_default()),
+            destination: found.map(|&&(_, status)| status.unwrap_or_default()),
             local: target,
             fallback,
             source: status.unwrap_or_default(),

@@ -8,6 +8,7 @@ use super::account::{Account, Failure};
 use super::folders::Selection;
 use super::recorder::Recorder;
 use super::state::{Chore, State};
+use super::suspects::Suspects;
 use crate::task::{FolderMode, RemoteDeletion, Task};
 
 /// Everything that decides what is moved.
@@ -79,4 +80,18 @@ pub struct Shared {
     pub state: Rc<RefCell<State>>,
     /// Log, progress, report.
     pub recorder: Rc<RefCell<Recorder>>,
+    /// Messages at which connections broke.
+    pub suspects: Rc<Suspects>,
+}
+
+impl Shared {
+    /// For one run.
+    pub fn new(job: Job, state: State, recorder: Rc<RefCell<Recorder>>) -> Self {
+        Self {
+            job: Rc::new(job),
+            state: Rc::new(RefCell::new(state)),
+            recorder,
+            suspects: Rc::default(),
+        }
+    }
 }

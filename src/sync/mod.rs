@@ -9,6 +9,7 @@
 //!   in which order.
 //! - [`state`]: what is remembered between runs. [`key`]: by what messages are the same.
 //! - [`account`], [`job`], [`recorder`], [`exit`]: both logins, what is asked, what is told, how it ends.
+//! - [`suspects`]: messages at which connections break.
 //! - [`bar`]: the progress on a terminal. [`stop`]: ending a run from outside.
 //! - [`check`], [`count`]: the login test of both sides, the figures of both sides.
 //! - [`preview`], [`verify`]: what a run would do; whether both sides hold the same mail.
@@ -34,6 +35,7 @@ pub mod recorder;
 pub mod run;
 pub mod state;
 pub mod stop;
+pub mod suspects;
 pub mod verify;
 
 pub use engine::Engine;

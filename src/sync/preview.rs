@@ -148,25 +148,21 @@ async fn weigh(
 
 /// Size and date of arrival of every message to copy.
 async fn sizes(place: &Place, comparison: &Comparison, lines: &mut Lines) -> Troubled<Vec<(u64, i64)>> {
-    let remote = &mut lines.remote;
-    remote
-        .open(&place.pair.remote, false)
-        .await
-        .map_err(|error| Trouble::select(Side::Remote, error))?;
-    let wanted: UidSet = comparison.wanted.iter().flat_map(UidSet::iter).collect();
+    let wanted = UidSet::union_of(&comparison.wanted);
+    let chunks = wanted.chunks(usize::MAX);
+    let questions = chunks
+        .iter()
+        .map(|chunk| Command::new("UID FETCH").text(&format!("{chunk} (UID RFC822.SIZE INTERNALDATE)")));
     let mut found = vec![];
-    for chunk in wanted.chunks(usize::MAX) {
-        let command = Command::new("UID FETCH").text(&format!("{chunk} (UID RFC822.SIZE INTERNALDATE)"));
-        let outcome = remote.run(command, |data| {
+    let asked = lines
+        .remote
+        .open_and_ask(&place.pair.remote, false, questions, |data| {
             if let Untagged::Fetch(fetch) = data
                 && let (Some(_), Some(size)) = (fetch.uid, fetch.size)
             {
                 found.push((size, fetch.date.map_or(0, |date| date.unix())));
             }
         });
-        outcome
-            .await
-            .map_err(|error| Trouble::fetch(Side::Remote, error))?;
-    }
+    asked.await.map_err(|error| Trouble::fetch(Side::Remote, error))?;
     Ok(found)
 }

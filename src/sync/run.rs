@@ -107,11 +107,8 @@ pub fn preview(
     let mut job = assembly::job(store, name, &task, destination)?;
     job.dry = true;
     let state = State::preview(&store.path(name, "state"), &accounts(&job))?;
-    let shared = Shared {
-        job: Rc::new(job),
-        state: Rc::new(RefCell::new(state)),
-        recorder: Rc::new(RefCell::new(Recorder::new(Box::new(std::io::sink()), None))),
-    };
+    let recorder = Recorder::new(Box::new(std::io::sink()), None);
+    let shared = Shared::new(job, state, Rc::new(RefCell::new(recorder)));
     driver::ask(preview::preview(&shared)).map_err(local)?
 }
 
@@ -198,10 +195,15 @@ impl Run<'_> {
             lock: lock.share().map_err(local)?,
             former,
         };
-        let moved = driver.drive(self.attempt(files, &recorder), || {
-            let mut recorder = recorder.borrow_mut();
-            recorder.progress.state = ProgressState::Stopping;
-            recorder.write_progress();
+        let moved = self.begin(&recorder, &files).and_then(|(shared, engine)| {
+            let moved = driver.drive(self.attempt(&shared, &engine, files), || {
+                let mut recorder = recorder.borrow_mut();
+                recorder.progress.state = ProgressState::Stopping;
+                recorder.write_progress();
+            });
+            // However the run ended: who was met first stays the one that is trusted.
+            pin(self.store, self.name, &shared.job, &recorder)?;
+            moved
         });
         let (exit, report) = conclude(
             self.store,
@@ -234,20 +236,21 @@ impl Run<'_> {
         Ok(ticket)
     }
 
-    async fn attempt(&self, files: RunFiles, recorder: &Rc<RefCell<Recorder>>) -> Result<(), Failure> {
+    /// What the run is to do, and with which engine.
+    fn begin(&self, recorder: &Rc<RefCell<Recorder>>, files: &RunFiles) -> Result<(Shared, Engine), Failure> {
         let job = assembly::job(self.store, self.name, self.task, self.destination)?;
         let engine = Engine::choose(self.settings.engine.as_deref())?;
         introduce(&mut recorder.borrow_mut(), self.name, &job);
         let path = self.store.path(self.name, "state");
         let state = State::open(&path, &accounts(&job))?;
-        let shared = Shared {
-            job: Rc::new(job),
-            state: Rc::new(RefCell::new(state)),
-            recorder: recorder.clone(),
-        };
+        let shared = Shared::new(job, state, recorder.clone());
         imapsync::chores::recover(&shared, &files.former)?;
-        let moved = match &engine {
-            Engine::Native => native::sync(&shared).await,
+        Ok((shared, engine))
+    }
+
+    async fn attempt(&self, shared: &Shared, engine: &Engine, files: RunFiles) -> Result<(), Failure> {
+        match engine {
+            Engine::Native => native::sync(shared).await,
             Engine::Imapsync(program) => {
                 let order = imapsync::Order {
                     program,
@@ -256,11 +259,9 @@ impl Run<'_> {
                     log: files.log,
                     lock: files.lock,
                 };
-                imapsync::sync(&shared, order).await
+                imapsync::sync(shared, order).await
             }
-        };
-        pin(self.store, self.name, &shared.job, recorder)?;
-        moved
+        }
     }
 }
 

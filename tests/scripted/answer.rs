@@ -7,7 +7,7 @@ use crate::command::{self, Word};
 use crate::fault::Faults;
 use crate::model::{Folder, Model, Stored};
 use crate::server::lock;
-use crate::session::{Selected, Session, Step, mailbox};
+use crate::session::{Closed, Selected, Session, Step, mailbox};
 
 /// The capability that a command needs and the server does not offer.
 pub fn missing(faults: &Faults, verb: &str, words: &[Word]) -> Option<&'static str> {
@@ -148,6 +148,10 @@ pub fn search(folder: &Folder, words: &[Word]) -> String {
             "UNSEEN" => found.retain(|m| !m.has("\\Seen")),
             "DELETED" => found.retain(|m| m.has("\\Deleted")),
             "UNDELETED" => found.retain(|m| !m.has("\\Deleted")),
+            "NOT" if argument() == "SMALLER" => {
+                let limit: usize = argument().parse().unwrap();
+                found.retain(|m| m.body.len() >= limit);
+            }
             "UID" => {
                 let among = command::uids(&argument(), &existing);
                 found.retain(|m| among.contains(&m.uid));
@@ -218,12 +222,19 @@ pub fn fetch(session: &mut Session<'_>, words: &[Word], selected: &Selected) -> 
         }
         if let Some(item) = &body {
             let content = section(item, &message.body);
-            let nil = item == "BODY.PEEK[]" && marked(faults.bodiless);
-            let longer = faults
-                .literal
-                .filter(|&(text, _)| item == "BODY.PEEK[]" && marked(Some(text)));
+            let whole = item == "BODY.PEEK[]";
+            let nil = whole && marked(faults.bodiless);
+            let longer = faults.literal.filter(|&(text, _)| whole && marked(Some(text)));
             let size = content.len() as i64 + longer.map_or(0, |(_, by)| by);
             let mut part = item.replace(".PEEK", "").into_bytes();
+            if marked(faults.breaks.filter(|_| whole)) || marked(faults.breaks_at_header.filter(|_| !whole)) {
+                session.put(format!("* {} FETCH (UID {} ", number + 1, message.uid).as_bytes())?;
+                session.put(&part)?;
+                session.put(format!(" {{{size}}}\r\n").as_bytes())?;
+                session.put(&content[..content.len() / 2])?;
+                session.flush()?;
+                return Err(Closed);
+            }
             if nil {
                 part.extend_from_slice(b" NIL");
             } else {

@@ -40,6 +40,10 @@ pub struct Faults {
     pub rules: Vec<Rule>,
     /// Messages with this text cannot be read: `NO` after the others.
     pub unreadable: Option<&'static str>,
+    /// The connection breaks in the middle of messages with this text.
+    pub breaks: Option<&'static str>,
+    /// The connection breaks when the headers of messages with this text are read.
+    pub breaks_at_header: Option<&'static str>,
     /// Messages with this text have the body `NIL`.
     pub bodiless: Option<&'static str>,
     /// Messages with this text are left out of what FETCH answers.

@@ -4,7 +4,7 @@
 //! where it belongs in the end.
 //!
 //! [`server`] and [`session`] are the server, [`model`] its mailboxes, [`fault`] what can be wrong with it, [`world`] a
-//! task between two of them.
+//! task between two of them. The tests: [`cuts`], [`table`], [`stubborn`], [`turns`].
 
 #![allow(
     clippy::unwrap_used,
@@ -19,5 +19,7 @@ mod fault;
 mod model;
 mod server;
 mod session;
+mod stubborn;
 mod table;
+mod turns;
 mod world;

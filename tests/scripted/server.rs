@@ -27,6 +27,8 @@ pub struct Shared {
     pub sent: Mutex<Vec<u64>>,
     /// Commands received on each connection.
     pub commands: Mutex<Vec<usize>>,
+    /// How often each connection had answered everything and waited for its client: round trips.
+    pub turns: Mutex<Vec<usize>>,
     pub open: AtomicUsize,
     stop: AtomicBool,
 }
@@ -56,6 +58,7 @@ impl Server {
             heard: Mutex::default(),
             sent: Mutex::default(),
             commands: Mutex::default(),
+            turns: Mutex::default(),
             open: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
         });
@@ -79,6 +82,7 @@ impl Server {
         *lock(&self.shared.faults) = faults;
         lock(&self.shared.sent).clear();
         lock(&self.shared.commands).clear();
+        lock(&self.shared.turns).clear();
     }
 
     /// What was heard since the last time.
@@ -107,6 +111,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             let mut sent = lock(&shared.sent);
             sent.push(0);
             lock(&shared.commands).push(0);
+            lock(&shared.turns).push(0);
             sent.len() - 1
         };
         let _ = stream.set_nodelay(true);

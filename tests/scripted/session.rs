@@ -75,6 +75,11 @@ impl Session<'_> {
         self.put(format!("* OK [CAPABILITY {capabilities}] Scripted server\r\n").as_bytes())?;
         loop {
             self.flush()?;
+            if self.inbox.is_empty()
+                && let Some(turns) = lock(&self.shared.turns).get_mut(self.number)
+            {
+                *turns += 1;
+            }
             let Some(received) = self.receive()? else { continue };
             let Some(words) = received.words() else {
                 self.violation("no IMAP", &received.text);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::fault::{ALWAYS, Act, CAPABILITIES, Faults, Rule};
 use crate::model::Model;
-use crate::world::{MODES, Mode, Run, SIDES, Side, World};
+use crate::world::{MODES, Mode, Run, SIDES, Side, World, everywhere};
 
 /// What a fault may lead to.
 struct Case {
@@ -32,18 +32,6 @@ fn play(case: &Case) {
         disturb(case, &world, side);
         world.complete();
         world.idle();
-    });
-}
-
-/// Most of a run with faults is waiting: all combinations at once.
-fn everywhere(sides: &[Side], modes: &[Mode], work: impl Fn(Side, Mode) + Sync) {
-    std::thread::scope(|scope| {
-        for &side in sides {
-            for &mode in modes {
-                let work = &work;
-                scope.spawn(move || work(side, mode));
-            }
-        }
     });
 }
 

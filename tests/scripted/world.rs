@@ -430,6 +430,18 @@ impl World {
     }
 }
 
+/// Most of a run with faults is waiting: all combinations at once.
+pub fn everywhere(sides: &[Side], modes: &[Mode], work: impl Fn(Side, Mode) + Sync) {
+    std::thread::scope(|scope| {
+        for &side in sides {
+            for &mode in modes {
+                let work = &work;
+                scope.spawn(move || work(side, mode));
+            }
+        }
+    });
+}
+
 fn shown(contents: &Contents) -> Vec<String> {
     let line = |folder: &str, (body, count): (&Vec<u8>, &usize)| {
         format!(

@@ -73,7 +73,7 @@ async fn plan(
     let Some((place, comparison)) = prepare(shared, 0, pair, lines, subscribe).await? else {
         return Ok(());
     };
-    let wanted: UidSet = comparison.wanted.iter().flat_map(UidSet::iter).collect();
+    let wanted = UidSet::union_of(&comparison.wanted);
     if wanted.is_empty() {
         return Ok(());
     }

@@ -18,6 +18,7 @@ use crate::imap::{Code, Error, Flags, Message, Response, Result, Session, Status
 use crate::sync::account::{Failure, Side};
 use crate::sync::exit::Exit;
 use crate::sync::job::Shared;
+use crate::sync::suspects;
 
 /// APPEND commands in flight.
 const AHEAD: usize = 2;
@@ -40,6 +41,8 @@ struct Load {
     attempt: Attempt,
     /// How often the server put it off.
     put_off: u8,
+    /// How often a connection broke while the server was at it.
+    losses: u8,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,24 +76,28 @@ impl Appender {
     pub async fn run(mut self, receiver: Rc<Mutex<mpsc::Receiver<Batch>>>) -> Option<Session> {
         let mut backoff = Backoff::default();
         loop {
-            match self.work(&receiver, &mut backoff).await {
-                Ok(()) => return self.session,
-                Err(error) => {
-                    self.session = None;
-                    self.selected = None;
-                    if self.spare && self.flight.is_empty() && self.todo.is_empty() {
-                        // The server allows no more connections; the first one goes on.
-                        return None;
-                    }
-                    self.shared
-                        .recorder
-                        .borrow_mut()
-                        .line(&format!("Host2: {error}; reconnecting"));
-                    if !error.is_transient() || !backoff.pause_after(&error).await {
-                        self.belt.fail(Failure::from_imap(Side::Local, &error));
-                        return None;
-                    }
+            let Err(error) = self.work(&receiver, &mut backoff).await else {
+                return self.session;
+            };
+            self.session = None;
+            self.selected = None;
+            if self.spare && self.flight.is_empty() && self.todo.is_empty() {
+                // The server allows no more connections; the first one goes on.
+                return None;
+            }
+            if let Some((_, load)) = self.flight.front_mut()
+                && suspects::is_loss(&error)
+            {
+                load.losses += 1;
+                if suspects::leads_further(load.losses) {
+                    backoff = Backoff::default();
                 }
+            }
+            let recovers = self
+                .belt
+                .recovers(&self.shared, Side::Local, &error, &mut backoff);
+            if !recovers.await {
+                return None;
             }
         }
     }
@@ -125,7 +132,9 @@ impl Appender {
                 *backoff = Backoff::default();
             }
             if let Some(load) = self.todo.pop_front() {
-                self.send(session, load).await?;
+                if let Some(load) = self.fitting(load) {
+                    self.send(session, load).await?;
+                }
                 continue;
             }
             let batch = if self.flight.is_empty() {
@@ -165,22 +174,18 @@ impl Appender {
             self.belt.fail(error);
             return;
         }
+        let load = |parcels| Load {
+            place: place.clone(),
+            parcels,
+            attempt: Attempt::Together,
+            put_off: 0,
+            losses: 0,
+        };
         if together {
-            self.todo.push_back(Load {
-                place,
-                parcels,
-                attempt: Attempt::Together,
-                put_off: 0,
-            });
+            self.todo.push_back(load(parcels));
         } else {
-            for parcel in parcels {
-                self.todo.push_back(Load {
-                    place: place.clone(),
-                    parcels: vec![parcel],
-                    attempt: Attempt::Together,
-                    put_off: 0,
-                });
-            }
+            self.todo
+                .extend(parcels.into_iter().map(|parcel| load(vec![parcel])));
         }
     }
 
@@ -188,6 +193,24 @@ impl Appender {
     fn plan(&self, place: &Place, parcels: &[Parcel]) -> std::result::Result<(), Failure> {
         let entries: Vec<_> = parcels.iter().map(Parcel::entry).collect();
         Ok(self.shared.state.borrow_mut().plan(place.folder.id, &entries)?)
+    }
+
+    /// Leaves what does not fit to another run; gives the rest.
+    fn fitting(&self, load: Load) -> Option<Load> {
+        let Some(limit) = self.belt.room.limit() else {
+            return Some(load);
+        };
+        let (parcels, large): (Vec<_>, Vec<_>) = load
+            .parcels
+            .into_iter()
+            .partition(|parcel| parcel.body.canonical_len() < limit);
+        let place = load.place.clone();
+        place.left.set(place.left.get() + large.len() as u64);
+        let entries: Vec<_> = large.iter().map(Parcel::entry).collect();
+        if let Err(error) = self.shared.state.borrow_mut().fail(place.folder.id, &entries) {
+            self.belt.fail(error.into());
+        }
+        Some(Load { parcels, ..load }).filter(|load| !load.parcels.is_empty())
     }
 
     async fn send(&mut self, session: &mut Session, load: Load) -> Result<()> {
@@ -283,15 +306,7 @@ impl Appender {
         }
         if load.parcels.len() > 1 {
             // Nothing of a refused MULTIAPPEND is stored (RFC 3502): each message gets its own answer.
-            for parcel in load.parcels.into_iter().rev() {
-                let place = load.place.clone();
-                self.todo.push_front(Load {
-                    place,
-                    parcels: vec![parcel],
-                    attempt: Attempt::Alone,
-                    put_off: load.put_off,
-                });
-            }
+            self.one_by_one(load);
             return Ok(());
         }
         let keywords = load
@@ -305,8 +320,25 @@ impl Appender {
             });
             return Ok(());
         }
-        self.refused(&load, &status);
+        let kind = if status.is_over_quota() {
+            Exit::OverQuota
+        } else {
+            Exit::AppendErrors
+        };
+        self.refused(&load, kind, &format!("refused by host2: {status}"));
         Ok(())
+    }
+
+    fn one_by_one(&mut self, load: Load) {
+        for parcel in load.parcels.into_iter().rev() {
+            self.todo.push_front(Load {
+                place: load.place.clone(),
+                parcels: vec![parcel],
+                attempt: Attempt::Alone,
+                put_off: load.put_off,
+                losses: 0,
+            });
+        }
     }
 
     fn delivered(&self, load: &Load, status: &StatusLine) {
@@ -339,33 +371,25 @@ impl Appender {
             .copied(place.index, parcels.len() as u64, octets);
     }
 
-    fn refused(&self, load: &Load, status: &StatusLine) {
-        let kind = if status.is_over_quota() {
-            Exit::OverQuota
-        } else {
-            Exit::AppendErrors
-        };
+    fn refused(&self, load: &Load, kind: Exit, reason: &str) {
         let place = &load.place;
         for parcel in &load.parcels {
-            let reason = format!(
-                "{} octets refused by host2: {status}",
-                parcel.body.canonical_len()
-            );
+            let octets = parcel.body.canonical_len();
             let mut recorder = self.shared.recorder.borrow_mut();
-            recorder.message_problem(place.index, kind, parcel.uid, parcel.message_id.clone(), &reason);
-            if let Err(error) = self
-                .shared
-                .state
-                .borrow_mut()
-                .fail(place.folder.id, &[parcel.entry()])
-            {
+            recorder.message_problem(
+                place.index,
+                kind,
+                parcel.uid,
+                parcel.message_id.clone(),
+                &format!("{octets} octets {reason}"),
+            );
+            let mut state = self.shared.state.borrow_mut();
+            if let Err(error) = state.fail(place.folder.id, &[parcel.entry()]) {
                 self.belt.fail(error.into());
             }
-        }
-        if kind == Exit::OverQuota {
-            self.belt
-                .too_large
-                .set(self.belt.too_large.get() + load.parcels.len());
+            if kind == Exit::OverQuota {
+                self.belt.room.refuse(octets);
+            }
         }
     }
 
@@ -411,14 +435,29 @@ impl Appender {
                     .collect();
                 self.record(&place, &confirmed, &arrived);
                 if !missing.is_empty() {
-                    self.todo.push_front(Load {
-                        place: place.clone(),
+                    self.repeat(Load {
                         parcels: missing,
-                        attempt: load.attempt,
-                        put_off: load.put_off,
-                    });
+                        ..load
+                    })?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Sends again what a lost connection took along. A message at which connections break is reported and left.
+    fn repeat(&mut self, load: Load) -> Result<()> {
+        if load.losses > 0 && load.parcels.len() > 1 {
+            self.one_by_one(load);
+        } else if load.losses > suspects::PATIENCE {
+            self.refused(
+                &load,
+                Exit::AppendErrors,
+                "are not taken by host2: the connection breaks whenever they are sent",
+            );
+            self.shared.suspects.give_up()?;
+        } else {
+            self.todo.push_front(load);
         }
         Ok(())
     }

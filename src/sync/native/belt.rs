@@ -5,17 +5,18 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
-use crate::imap::{Flags, InternalDate, Literal, UidSet};
-use crate::sync::account::Failure;
+use super::backoff::Backoff;
+use super::order::Item;
+use super::room::Room;
+use crate::imap::{Error, Flags, InternalDate, Literal, UidSet};
+use crate::sync::account::{Failure, Side};
 use crate::sync::folders::Pair;
+use crate::sync::job::Shared;
 use crate::sync::key::Key;
 use crate::sync::state::{Entry, FolderState};
 
 /// So often a message is tried again that a server refuses for the time being; then it is one that it refuses.
 pub const PATIENCE: u8 = 2;
-/// Messages that may be refused because the local mailbox is full before the rest is left for another run.
-const TOO_LARGE: usize = 50;
-
 /// A folder at work.
 pub struct Place {
     /// Its number in the report.
@@ -28,18 +29,22 @@ pub struct Place {
     pub broken: Cell<bool>,
     /// Unread messages of the inbox that were asked for and did not come.
     pub missing: RefCell<UidSet>,
+    /// How many messages were not tried because the local mailbox has no room for them.
+    pub left: Cell<u64>,
 }
 
-/// Some messages of one folder, to be fetched with one command.
-pub struct Item {
-    /// The folder.
-    pub place: Rc<Place>,
-    /// The UIDs.
-    pub uids: UidSet,
-    /// Fetched one by one, because the server refused them together.
-    pub single: bool,
-    /// How often the server put it off.
-    pub put_off: u8,
+impl Place {
+    /// A folder about to be worked on.
+    pub fn new(index: usize, pair: Pair, folder: FolderState) -> Self {
+        Self {
+            index,
+            pair,
+            folder,
+            broken: Cell::new(false),
+            missing: RefCell::default(),
+            left: Cell::new(0),
+        }
+    }
 }
 
 /// A message on its way.
@@ -83,10 +88,10 @@ pub struct Batch {
 pub struct Belt {
     /// What is still to be fetched.
     pub items: RefCell<VecDeque<Item>>,
+    /// What the local mailbox still takes.
+    pub room: Room,
     /// Why everything has to stop.
     pub failure: RefCell<Option<Failure>>,
-    /// Messages that did not fit into the local mailbox.
-    pub too_large: Cell<usize>,
 }
 
 impl Belt {
@@ -94,20 +99,27 @@ impl Belt {
     pub fn new(items: VecDeque<Item>) -> Self {
         Self {
             items: RefCell::new(items),
+            room: Room::default(),
             failure: RefCell::new(None),
-            too_large: Cell::new(0),
         }
-    }
-
-    /// Whether the local mailbox is full: where a large message does not fit, many a small one does, but in the end
-    /// there is no point in trying all of them.
-    pub fn is_full(&self) -> bool {
-        self.too_large.get() >= TOO_LARGE
     }
 
     /// Whether there is no point in going on.
     pub fn halted(&self) -> bool {
-        self.is_full() || self.failure.borrow().is_some()
+        self.failure.borrow().is_some()
+    }
+
+    /// Waits before a broken connection is made anew; `false` when it is time to give up, which stops everything.
+    pub async fn recovers(&self, shared: &Shared, side: Side, error: &Error, backoff: &mut Backoff) -> bool {
+        if error.is_transient() {
+            let line = format!("{}: {error}; reconnecting", side.host());
+            shared.recorder.borrow_mut().line(&line);
+        }
+        let goes_on = error.is_transient() && backoff.pause_after(error).await;
+        if !goes_on {
+            self.fail(Failure::from_imap(side, error));
+        }
+        goes_on
     }
 
     /// Stops everything; the first reason counts.

@@ -19,6 +19,8 @@ use crate::sync::state::FolderState;
 pub struct Comparison {
     /// Messages to copy.
     pub wanted: Vec<UidSet>,
+    /// Whether all of them exist: ranges may hold UIDs of no message.
+    pub exact: bool,
     /// About how many these are.
     pub count: u64,
     /// Messages that were there already.
@@ -85,6 +87,7 @@ pub async fn compare(
     record(shared, folder, &messages, &found, &stored_uids, &pool)?;
     Ok(Comparison {
         count: new.len(),
+        exact: true,
         wanted: new.chunks(usize::try_from(BATCH).unwrap_or(usize::MAX)),
         present: found.len() as u64,
     })
@@ -113,25 +116,21 @@ impl RemoteSide<'_> {
         let Self { shared, pair, folder } = *self;
         let inbox_only = shared.job.inbox_only();
         let fetch = |error| Trouble::fetch(Side::Remote, error);
-        opened::remote(remote, &pair.remote, folder, false).await?;
         let (criteria, from) = if inbox_only {
             ("UNSEEN".to_owned(), 1)
         } else {
             // `n:*` names the last message even when its UID is below n (RFC 3501, 6.4.8); it is filtered out below.
             (format!("UID {}:*", folder.remote_next), folder.remote_next)
         };
-        let found = remote.search(&criteria).await.map_err(fetch)?;
+        let (_, found) = opened::search_remote(remote, &pair.remote, folder, false, [criteria]).await?;
         let (done, pending) = {
             let state = shared.state.borrow();
             (state.done_uids(folder.id)?, state.pending_uids(folder.id)?)
         };
-        let mut new: UidSet = found
-            .iter()
-            .filter(|&uid| uid >= from && !done.contains(uid))
-            .collect();
+        let mut new = found.from(from).minus(&done);
         if !pending.is_empty() && !inbox_only {
             let again = remote.search_among(&pending).await.map_err(fetch)?;
-            new = new.iter().chain(again.iter()).collect();
+            new = new.union(&again);
         }
         Ok(new)
     }
@@ -146,8 +145,9 @@ impl RemoteSide<'_> {
     async fn headers(&self, remote: &mut Session, uids: UidSet) -> Troubled<(UidSet, Vec<Seen>)> {
         let Self { shared, pair, folder } = *self;
         let mut refused = vec![];
-        let messages = headers::read_each(remote, &uids, Detail::Record, |uid, answer| {
-            let reason = format!("message {uid} cannot be read: {answer}");
+        let suspects = (&*shared.suspects, folder.id);
+        let messages = headers::read_each(remote, &uids, Detail::Record, suspects, |uid, reason| {
+            let reason = format!("message {uid}: {reason}");
             let mut recorder = shared.recorder.borrow_mut();
             recorder.problem(pair.remote.name(), Exit::FetchErrors, &reason);
             refused.push(uid);
@@ -186,6 +186,7 @@ fn by_range(pair: &Pair, folder: &FolderState, next: u32) -> Comparison {
     }
     Comparison {
         wanted,
+        exact: false,
         count: messages.min(span),
         present: 0,
     }
@@ -253,10 +254,7 @@ pub async fn unknown_local(
     let found = local.search(&format!("UID {from}:*")).await;
     let found = found.map_err(|error| Trouble::fetch(Side::Local, error))?;
     let known = shared.state.borrow().local_uids(folder.id, from)?;
-    Ok(found
-        .iter()
-        .filter(|&uid| uid >= from && !known.contains(uid))
-        .collect())
+    Ok(found.from(from).minus(&known))
 }
 
 /// Pairs remote messages (by their places) with local ones. What was recorded by an earlier run may be gone since: each

@@ -2,6 +2,8 @@
 //! A STATUS that contradicts what is remembered, or says that there is nothing to do, is not believed until the mailbox
 //! has been opened: RFC 3501, 6.3.10, lets it be out of date, and servers make use of that.
 
+use std::collections::HashMap;
+
 use super::lines::Lines;
 use super::prepare;
 use super::trouble::{Trouble, Troubled};
@@ -38,13 +40,17 @@ pub async fn confirm(shared: &Shared, pairs: &mut [Pair], lines: &mut Lines) -> 
     let (remote, local) = tokio::join!(lines.remote.examine_all(&remote), lines.local.examine_all(&local));
     let remote = remote.map_err(|error| Trouble::select(Side::Remote, error))?;
     let local = local.map_err(|error| Trouble::select(Side::Local, error))?;
-    for (mailbox, opened) in remote {
-        for pair in pairs.iter_mut().filter(|pair| pair.remote == mailbox) {
+    let remote: HashMap<_, _> = remote.into_iter().collect();
+    let local: HashMap<_, _> = local.into_iter().collect();
+    for at in there {
+        let pair = &mut pairs[at];
+        if let Some(&opened) = remote.get(&pair.remote) {
             pair.source = merged(opened, pair.source);
         }
     }
-    for (mailbox, opened) in local {
-        for pair in pairs.iter_mut().filter(|pair| pair.local == mailbox) {
+    for at in here {
+        let pair = &mut pairs[at];
+        if let Some(&opened) = local.get(&pair.local) {
             pair.destination = pair.destination.map(|told| merged(opened, told));
         }
     }

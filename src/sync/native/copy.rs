@@ -8,9 +8,10 @@ use std::rc::Rc;
 use tokio::sync::{Mutex, mpsc};
 
 use super::append::Appender;
-use super::belt::{Batch, Belt, Item};
+use super::belt::{Batch, Belt};
 use super::fetch::Fetcher;
 use super::lines::Lines;
+use super::order::Item;
 use crate::imap::Session;
 use crate::sync::account::Failure;
 use crate::sync::job::Shared;
@@ -22,14 +23,13 @@ const FETCHERS: usize = 2;
 /// Below this many messages one connection to each side does.
 const WORTH_MORE: u64 = 200;
 
-/// Copies all items. The connections come back for what is left to do; they do not when the local mailbox is full
-/// and nothing more can be done.
+/// Copies all items. The connections come back for what is left to do.
 pub async fn copy(
     shared: &Shared,
     lines: Lines,
     items: VecDeque<Item>,
     count: u64,
-) -> Result<Option<Lines>, Failure> {
+) -> Result<Lines, Failure> {
     let many = count > WORTH_MORE;
     // A server that does not tell where a message went leaves it to be found among the others: with several
     // connections, one could take another's copy of a twin for its own.
@@ -59,8 +59,7 @@ pub async fn copy(
         return Err(failure);
     }
     match (remote, local) {
-        _ if belt.is_full() => Ok(None),
-        (Some(remote), Some(local)) => Ok(Some(Lines { remote, local })),
+        (Some(remote), Some(local)) => Ok(Lines { remote, local }),
         _ => Err(Failure::local("a part of the program ended unexpectedly")),
     }
 }

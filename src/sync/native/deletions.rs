@@ -5,7 +5,7 @@ use super::belt::Place;
 use super::compare;
 use super::lines::Lines;
 use super::trouble::{Trouble, Troubled};
-use crate::imap::{Session, UidSet};
+use crate::imap::{Session, UidSet, among};
 use crate::sync::account::Side;
 use crate::sync::exit::Exit;
 use crate::sync::job::Shared;
@@ -55,14 +55,9 @@ pub async fn reconcile(
     if !differs && strangers.is_empty() {
         return Ok(true);
     }
-    let selected = place.open_remote(&mut lines.remote, false).await?;
-    let there = lines
-        .remote
-        .search("ALL")
-        .await
-        .map_err(|error| Trouble::fetch(Side::Remote, error))?;
+    let (selected, there) = place.search_remote(&mut lines.remote, false, ["ALL"]).await?;
     // What a cut answer lacks is not gone.
-    if (there.iter().count() as u64) < u64::from(selected.messages) {
+    if there.len() < u64::from(selected.messages) {
         let reason = "Host1 did not list all its messages: nothing is deleted locally";
         let folder = place.pair.remote.name();
         shared
@@ -73,29 +68,19 @@ pub async fn reconcile(
     }
     let recorded = {
         let state = shared.state.borrow();
-        state
-            .done_uids(id)?
-            .iter()
-            .chain(state.pending_uids(id)?.iter())
-            .collect::<UidSet>()
+        state.done_uids(id)?.union(&state.pending_uids(id)?)
     };
     if !inbox_only
         && !shared.job.dry
         && let Some(next) = place.pair.source.uid_next
     {
-        for uid in there.minus(&recorded).iter().filter(|&uid| uid < next) {
+        for uid in there.minus(&recorded).below(next).iter() {
             withheld(shared, place, uid)?;
         }
     }
     let gone = recorded.minus(&there);
     if deletes {
-        let copies = shared
-            .state
-            .borrow()
-            .rows(id, gone.iter())?
-            .into_iter()
-            .filter_map(|row| row.local_uid);
-        let doomed: UidSet = copies.chain(strangers.iter()).collect();
+        let doomed = shared.state.borrow().copies(id, &gone)?.union(&strangers);
         if !delete_local(shared, place, &mut lines.local, &doomed, remote_empty).await? {
             return Ok(false);
         }
@@ -111,10 +96,8 @@ async fn report_missing(shared: &Shared, place: &Place, lines: &mut Lines) -> Tr
     if place.missing.borrow().is_empty() {
         return Ok(());
     }
-    place.open_remote(&mut lines.remote, false).await?;
-    let missing = place.missing.borrow().clone();
-    let there = lines.remote.search_among(&missing).await;
-    let there = there.map_err(|error| Trouble::fetch(Side::Remote, error))?;
+    let missing = among(&place.missing.borrow());
+    let (_, there) = place.search_remote(&mut lines.remote, false, missing).await?;
     place.missing.take();
     for uid in there.iter() {
         withheld(shared, place, uid)?;
@@ -169,7 +152,8 @@ async fn delete_local(
     }
     let mut kept = UidSet::default();
     if !shared.job.dry {
-        kept = delete(local, &alive)
+        kept = local
+            .delete(&alive)
             .await
             .map_err(|error| Trouble::change(Side::Local, error))?;
         alive = alive.minus(&kept);
@@ -183,14 +167,6 @@ async fn delete_local(
         folder.deleted_local += alive.len();
     }
     Ok(kept.is_empty())
-}
-
-/// Deletes messages of the open folder. What is read-only, or without the right to delete, a server may keep without a
-/// word ("OK Store ignored"): so it is asked which are still there.
-async fn delete(session: &mut Session, uids: &UidSet) -> crate::imap::Result<UidSet> {
-    session.store(uids, '+', "\\Deleted").await?;
-    session.expunge(uids).await?;
-    session.search_among(uids).await
 }
 
 fn report_kept(shared: &Shared, place: &Place, side: Side, kept: &UidSet) {
@@ -222,14 +198,12 @@ pub async fn remote(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubl
     if delivered.is_empty() {
         return Ok(());
     }
-    place.open_remote(remote, !shared.job.dry).await?;
-    let mut alive = remote
-        .search_among(&delivered)
-        .await
-        .map_err(|error| Trouble::fetch(Side::Remote, error))?;
+    let write = !shared.job.dry;
+    let (_, mut alive) = place.search_remote(remote, write, among(&delivered)).await?;
     let mut kept = UidSet::default();
-    if !alive.is_empty() && !shared.job.dry {
-        kept = delete(remote, &alive)
+    if !alive.is_empty() && write {
+        kept = remote
+            .delete(&alive)
             .await
             .map_err(|error| Trouble::change(Side::Remote, error))?;
         alive = alive.minus(&kept);

@@ -7,19 +7,16 @@ use std::rc::Rc;
 use tokio::sync::mpsc;
 
 use super::backoff::Backoff;
-use super::belt::{Batch, Belt, Item, PATIENCE, Parcel, Place};
-use crate::imap::{
-    Command, Error, Fetch, Response, Result, Selected, Session, StatusLine, Tag, UidSet, Untagged,
-};
-use crate::sync::account::{Failure, Side};
+use super::belt::{Batch, Belt, PATIENCE, Place};
+use super::order::{self, Item, Order};
+use super::pack::Packer;
+use crate::imap::{Command, Error, Response, Result, Selected, Session, StatusLine, Tag, UidSet, Untagged};
+use crate::sync::account::Side;
 use crate::sync::exit::Exit;
 use crate::sync::job::Shared;
-use crate::sync::key::{self, Key};
+use crate::sync::suspects;
 
-/// Messages of a batch at most, and octets.
-const BATCH_MESSAGES: usize = 50;
-const BATCH_OCTETS: u64 = 512 * 1024;
-/// FETCH commands in flight.
+/// Commands in flight, beside those that open folders.
 const AHEAD: usize = 2;
 
 /// One connection to the remote server at work.
@@ -29,10 +26,10 @@ pub struct Fetcher {
     session: Option<Session>,
     /// Whether this one may give up where another goes on.
     spare: bool,
-    sender: mpsc::Sender<Batch>,
+    packer: Packer,
     flight: VecDeque<Flight>,
-    batch: Option<Batch>,
-    octets: u64,
+    /// Something was achieved since a connection broke.
+    progress: bool,
 }
 
 enum Flight {
@@ -40,6 +37,14 @@ enum Flight {
         tag: Tag,
         place: Rc<Place>,
         selected: Selected,
+    },
+    /// A search for those that exist or, with a limit in octets, that are too large.
+    Search {
+        tag: Tag,
+        item: Item,
+        found: UidSet,
+        limit: Option<u64>,
+        open: bool,
     },
     Fetch {
         tag: Tag,
@@ -59,14 +64,13 @@ impl Fetcher {
     ) -> Self {
         let spare = session.is_none();
         Self {
+            packer: Packer::new(belt.clone(), sender),
             shared,
             belt,
             session,
             spare,
-            sender,
             flight: VecDeque::new(),
-            batch: None,
-            octets: 0,
+            progress: false,
         }
     }
 
@@ -74,53 +78,60 @@ impl Fetcher {
     pub async fn run(mut self) -> Option<Session> {
         let mut backoff = Backoff::default();
         loop {
-            let before = self.belt.items.borrow().len() + self.flight.len();
             let outcome = self.work().await;
-            self.send_batch().await;
-            match outcome {
-                Ok(()) => return self.session,
-                Err(error) => {
-                    self.session = None;
-                    if self.belt.halted() {
-                        return None;
-                    }
-                    let progress = self.give_back();
-                    if self.spare {
-                        // The server may allow no second connection; the first one goes on.
-                        return None;
-                    }
-                    if progress || self.belt.items.borrow().len() < before {
-                        backoff = Backoff::default();
-                    }
-                    self.shared
-                        .recorder
-                        .borrow_mut()
-                        .line(&format!("Host1: {error}; reconnecting"));
-                    if !error.is_transient() || !backoff.pause_after(&error).await {
-                        self.belt.fail(Failure::from_imap(Side::Remote, &error));
-                        return None;
-                    }
-                }
+            self.packer.send().await;
+            let Err(error) = outcome else {
+                return self.session;
+            };
+            self.session = None;
+            if self.belt.halted() {
+                return None;
+            }
+            self.give_back(&error);
+            if self.spare {
+                // The server may allow no second connection; the first one goes on.
+                return None;
+            }
+            if std::mem::take(&mut self.progress) {
+                backoff = Backoff::default();
+            }
+            let recovers = self
+                .belt
+                .recovers(&self.shared, Side::Remote, &error, &mut backoff);
+            if !recovers.await {
+                return None;
             }
         }
     }
 
-    /// Puts back what was not received; tells whether anything was.
-    fn give_back(&mut self) -> bool {
-        let mut progress = false;
+    /// Puts back what was not received. What the server was at when the connection broke is looked at more closely.
+    fn give_back(&mut self, error: &Error) {
+        let first = self.flight.len().min(1);
         while let Some(flight) = self.flight.pop_back() {
-            if let Flight::Fetch {
-                mut item, received, ..
-            } = flight
-            {
-                progress |= !received.is_empty();
-                item.uids = item.uids.minus(&received);
-                if !item.uids.is_empty() {
-                    self.belt.items.borrow_mut().push_front(item);
+            let at_work = self.flight.len() < first && suspects::is_loss(error);
+            let item = match flight {
+                Flight::Open { .. } => continue,
+                Flight::Search { item, .. } => item,
+                Flight::Fetch {
+                    mut item,
+                    received,
+                    open,
+                    ..
+                } => {
+                    if at_work && open && item.exact {
+                        let folder = item.place.folder.id;
+                        self.progress |= self.shared.suspects.note(folder, &item.uids, &received);
+                    }
+                    self.progress |= at_work && !item.doubtful;
+                    item.doubtful |= at_work;
+                    item.uids = item.uids.minus(&received);
+                    item
                 }
+            };
+            if !item.uids.is_empty() {
+                self.belt.items.borrow_mut().push_front(item);
             }
         }
-        progress
     }
 
     async fn work(&mut self) -> Result<()> {
@@ -147,57 +158,88 @@ impl Fetcher {
             if self.belt.halted() {
                 return Err(Error::Lost("the run is ending".to_owned()));
             }
-            let mut fetching = self
+            let mut ahead = self
                 .flight
                 .iter()
-                .filter(|f| matches!(f, Flight::Fetch { .. }))
+                .filter(|f| !matches!(f, Flight::Open { .. }))
                 .count();
-            while fetching < AHEAD {
-                let Some(item) = self.next_item() else { break };
-                if !opened
-                    .as_ref()
-                    .is_some_and(|place| Rc::ptr_eq(place, &item.place))
-                {
-                    let tag = session
-                        .send(Session::open_command(&item.place.pair.remote, false))
-                        .await?;
-                    let place = item.place.clone();
-                    opened = Some(place.clone());
-                    self.flight.push_back(Flight::Open {
-                        tag,
-                        place,
-                        selected: Selected::default(),
-                    });
-                }
-                let items = format!("{} (UID FLAGS INTERNALDATE BODY.PEEK[])", item.uids);
-                let tag = session.send(Command::new("UID FETCH").text(&items)).await?;
-                self.flight.push_back(Flight::Fetch {
-                    tag,
-                    item,
-                    received: UidSet::default(),
-                    open: true,
-                });
-                fetching += 1;
+            while ahead < AHEAD {
+                let Some(order) = self.next_order() else { break };
+                ahead += usize::from(self.give(session, order, &mut opened).await?);
             }
             if self.flight.is_empty() {
                 return Ok(());
             }
             match session.next().await? {
                 Response::Untagged(data) => self.note(data).await,
-                Response::Tagged { tag, status } => self.settle(&tag, status).await?,
+                Response::Tagged { tag, status } => self.settle(&tag, status)?,
                 Response::Continue(_) => {}
             }
         }
     }
 
-    fn next_item(&self) -> Option<Item> {
+    fn next_order(&self) -> Option<Order> {
         let mut items = self.belt.items.borrow_mut();
-        while let Some(item) = items.pop_front() {
-            if !item.place.broken.get() {
-                return Some(item);
+        order::next(&mut items, &self.belt.room, &self.shared.suspects)
+    }
+
+    /// Sends what an order asks for; `false` when there is nothing to send.
+    async fn give(
+        &mut self,
+        session: &mut Session,
+        order: Order,
+        opened: &mut Option<Rc<Place>>,
+    ) -> Result<bool> {
+        let (item, command, limit) = match order {
+            Order::GiveUp(item) => {
+                self.give_up(&item)?;
+                return Ok(false);
             }
+            Order::Find(item) => {
+                let command = session.search_command(&format!("UID {}", item.uids));
+                (item, Some(command), None)
+            }
+            Order::Sift(item, limit) => {
+                let command = session.search_command(&format!("UID {} NOT SMALLER {limit}", item.uids));
+                (item, Some(command), Some(limit))
+            }
+            Order::Fetch(item) => (item, None, None),
+        };
+        if !opened
+            .as_ref()
+            .is_some_and(|place| Rc::ptr_eq(place, &item.place))
+        {
+            let tag = session
+                .send(Session::open_command(&item.place.pair.remote, false))
+                .await?;
+            let place = item.place.clone();
+            *opened = Some(place.clone());
+            self.flight.push_back(Flight::Open {
+                tag,
+                place,
+                selected: Selected::default(),
+            });
         }
-        None
+        let flight = match command {
+            Some(command) => Flight::Search {
+                tag: session.send(command).await?,
+                item,
+                found: UidSet::default(),
+                limit,
+                open: true,
+            },
+            None => {
+                let items = format!("{} (UID FLAGS INTERNALDATE BODY.PEEK[])", item.uids);
+                Flight::Fetch {
+                    tag: session.send(Command::new("UID FETCH").text(&items)).await?,
+                    item,
+                    received: UidSet::default(),
+                    open: true,
+                }
+            }
+        };
+        self.flight.push_back(flight);
+        Ok(true)
     }
 
     async fn note(&mut self, data: Untagged) {
@@ -205,98 +247,92 @@ impl Fetcher {
             selected.note(&data);
             return;
         }
-        let Untagged::Fetch(fetch) = data else { return };
-        let Some(uid) = fetch.uid.filter(|_| fetch.body.is_some() || fetch.body_nil) else {
-            return;
-        };
-        // A server may work on several FETCHes of the open folder at once and answer them in any order (RFC 3501, 5.5;
+        // A server may work on several commands of the open folder at once and answer them in any order (RFC 3501, 5.5;
         // Dovecot does): the UID tells which one a message belongs to.
-        let mut open_now = self.flight.iter_mut().map_while(|flight| match flight {
-            Flight::Fetch {
-                item, received, open, ..
-            } => Some((item, received, *open)),
-            Flight::Open { .. } => None,
-        });
-        let asked = open_now.find(|(item, received, _)| item.uids.contains(uid) && !received.contains(uid));
-        // Some servers keep the former folder open when the next one cannot be: its messages are not those asked for.
-        let Some((item, received, true)) = asked else {
-            return;
-        };
-        received.insert(uid);
-        let place = item.place.clone();
-        if fetch.body.is_some() {
-            self.accept(place, uid, *fetch).await;
-        } else {
-            self.refuse(&place, uid, "the server has no content for it");
-        }
-    }
-
-    async fn accept(&mut self, place: Rc<Place>, uid: u32, fetch: Fetch) {
-        let Some(body) = fetch.body else { return };
-        let header = match body.as_memory() {
-            Some(bytes) => std::borrow::Cow::Borrowed(&bytes[..bytes.len().min(key::HEADER_LIMIT)]),
-            None => std::borrow::Cow::Owned(body.head(key::HEADER_LIMIT).unwrap_or_default()),
-        };
-        let parcel = Parcel {
-            uid,
-            key: Key::of_message(&header, body.canonical_len()),
-            flags: fetch.flags.unwrap_or_default(),
-            date: fetch.date,
-            message_id: key::message_id(&header),
-            body,
-        };
-        let size = parcel.body.canonical_len();
-        let fits = self.batch.as_ref().is_some_and(|batch| {
-            Rc::ptr_eq(&batch.place, &place)
-                && batch.parcels.len() < BATCH_MESSAGES
-                && self.octets + size <= BATCH_OCTETS
-        });
-        if !fits {
-            self.send_batch().await;
-            self.batch = Some(Batch {
-                place,
-                parcels: vec![],
-            });
-            self.octets = 0;
-        }
-        if let Some(batch) = &mut self.batch {
-            batch.parcels.push(parcel);
-            self.octets += size;
-        }
-    }
-
-    async fn send_batch(&mut self) {
-        if let Some(batch) = self.batch.take().filter(|batch| !batch.parcels.is_empty())
-            && self.sender.send(batch).await.is_err()
-            && !self.belt.halted()
-        {
-            self.belt
-                .fail(Failure::local("nobody takes the messages any more"));
+        let mut open_now = self
+            .flight
+            .iter_mut()
+            .take_while(|flight| !matches!(flight, Flight::Open { .. }));
+        match data {
+            Untagged::Search(uids) => {
+                for flight in open_now {
+                    if let Flight::Search { item, found, .. } = flight {
+                        *found = found.union(&uids.intersection(&item.uids));
+                    }
+                }
+            }
+            Untagged::Fetch(fetch) => {
+                let Some(uid) = fetch.uid.filter(|_| fetch.body.is_some() || fetch.body_nil) else {
+                    return;
+                };
+                let asked = open_now.find_map(|flight| match flight {
+                    Flight::Fetch {
+                        item, received, open, ..
+                    } if item.uids.contains(uid) && !received.contains(uid) => Some((item, received, *open)),
+                    _ => None,
+                });
+                // Some servers keep the former folder open when the next one cannot be: its messages are not those
+                // asked for.
+                let Some((item, received, true)) = asked else {
+                    return;
+                };
+                received.insert(uid);
+                let place = item.place.clone();
+                self.progress = true;
+                if fetch.body.is_some() {
+                    self.packer.add(place, uid, *fetch).await;
+                } else {
+                    self.refuse(&place, uid, "the server has no content for it");
+                }
+            }
+            _ => {}
         }
     }
 
     fn refuse(&self, place: &Place, uid: u32, reason: &str) {
         let mut recorder = self.shared.recorder.borrow_mut();
         recorder.message_problem(place.index, Exit::FetchErrors, uid, None, reason);
+        self.withhold(place, &UidSet::range(uid..=uid));
+    }
+
+    fn withhold(&self, place: &Place, uids: &UidSet) {
         let mut state = self.shared.state.borrow_mut();
-        if let Err(error) = state.withhold(place.folder.id, std::iter::once(uid)) {
+        if let Err(error) = state.withhold(place.folder.id, uids.iter()) {
             self.belt.fail(error.into());
         }
     }
 
-    async fn settle(&mut self, answered: &str, status: StatusLine) -> Result<()> {
+    fn give_up(&mut self, item: &Item) -> Result<()> {
+        for uid in item.uids.iter() {
+            self.refuse(&item.place, uid, suspects::REASON);
+            self.progress = true;
+            self.shared.suspects.give_up()?;
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self, answered: &str, status: StatusLine) -> Result<()> {
         let at = self.flight.iter().position(|flight| match flight {
-            Flight::Open { tag, .. } | Flight::Fetch { tag, .. } => Session::is(*tag, answered),
+            Flight::Open { tag, .. } | Flight::Search { tag, .. } | Flight::Fetch { tag, .. } => {
+                Session::is(*tag, answered)
+            }
         });
         match at.and_then(|at| self.flight.remove(at)) {
             Some(Flight::Open { .. }) if !status.is_ok() && status.is_throttled() => {
                 return Err(Error::Refused(status.to_string()));
             }
             Some(Flight::Open { place, selected, .. }) => self.opened(&place, selected, &status),
+            Some(Flight::Search {
+                item,
+                found,
+                limit,
+                open,
+                ..
+            }) if open => self.searched(item, &found, limit, &status)?,
             Some(Flight::Fetch {
                 item, received, open, ..
-            }) => self.fetched(item, &received, open, status).await?,
-            None => {}
+            }) if open => self.fetched(item, &received, status)?,
+            _ => {}
         }
         Ok(())
     }
@@ -320,7 +356,7 @@ impl Fetcher {
                 .problem(&name, Exit::SelectErrors, &reason);
         }
         for flight in &mut self.flight {
-            if let Flight::Fetch { item, open, .. } = flight
+            if let Flight::Fetch { item, open, .. } | Flight::Search { item, open, .. } = flight
                 && Rc::ptr_eq(&item.place, place)
             {
                 *open = false;
@@ -328,56 +364,88 @@ impl Fetcher {
         }
     }
 
-    /// The end of a FETCH. When the server refused, what it did not give is asked for one by one.
-    async fn fetched(&mut self, item: Item, received: &UidSet, open: bool, status: StatusLine) -> Result<()> {
-        if !open || status.is_ok() {
-            if open && self.shared.job.inbox_only() {
-                let left = item.uids.minus(received);
-                let mut missing = item.place.missing.borrow_mut();
-                *missing = missing.iter().chain(left.iter()).collect();
-            }
-            return Ok(());
-        }
-        if status.is_throttled() || (status.is_temporary() && item.put_off < PATIENCE) {
-            self.belt.items.borrow_mut().push_front(Item {
-                uids: item.uids.minus(received),
-                put_off: item.put_off.saturating_add(1),
-                ..item
-            });
+    /// The end of a search: what exists is asked for again, what is too large is left for another run.
+    fn searched(
+        &mut self,
+        item: Item,
+        found: &UidSet,
+        limit: Option<u64>,
+        status: &StatusLine,
+    ) -> Result<()> {
+        if self.is_put_off(&item, &item.uids, status) {
             return Err(Error::Refused(status.to_string()));
         }
+        if !status.is_ok() {
+            // What exists is missed at the end of the run, and reported then.
+            let name = item.place.pair.remote.name();
+            let reason = format!("cannot be searched: {status}");
+            let mut recorder = self.shared.recorder.borrow_mut();
+            recorder.problem(name, Exit::FetchErrors, &reason);
+            return Ok(());
+        }
+        self.progress = true;
+        let Some(limit) = limit else {
+            let uids = found.clone();
+            self.ask_again(Item {
+                uids,
+                exact: true,
+                ..item
+            });
+            return Ok(());
+        };
+        self.withhold(&item.place, found);
+        item.place.left.set(item.place.left.get() + found.len());
+        if limit > 0 {
+            self.ask_again(Item {
+                uids: item.uids.minus(found),
+                sifted: Some(limit),
+                ..item
+            });
+        }
+        Ok(())
+    }
+
+    fn ask_again(&self, item: Item) {
+        if !item.uids.is_empty() {
+            self.belt.items.borrow_mut().push_front(item);
+        }
+    }
+
+    /// Whether the server wants to be asked later; then it will be.
+    fn is_put_off(&self, item: &Item, left: &UidSet, status: &StatusLine) -> bool {
+        let put_off = status.is_throttled() || (status.is_temporary() && item.put_off < PATIENCE);
+        if status.is_ok() || !put_off {
+            return false;
+        }
+        self.ask_again(Item {
+            uids: left.clone(),
+            put_off: item.put_off.saturating_add(1),
+            ..item.clone()
+        });
+        true
+    }
+
+    /// The end of a FETCH. When the server refused, what it did not give is asked for one by one.
+    fn fetched(&mut self, item: Item, received: &UidSet, status: StatusLine) -> Result<()> {
         let left = item.uids.minus(received);
-        if item.single {
-            if let Some(uid) = left.iter().next() {
-                self.refuse(&item.place, uid, &format!("cannot be read: {status}"));
+        if status.is_ok() {
+            if self.shared.job.inbox_only() {
+                let mut missing = item.place.missing.borrow_mut();
+                *missing = missing.union(&left);
             }
             return Ok(());
         }
-        // A range may hold UIDs that do not exist; they are only asked for in small ranges.
-        let mut items = self.belt.items.borrow_mut();
-        if left.len() > 1000 {
-            for half in left
-                .chunks(usize::try_from(left.len() / 2).unwrap_or(1000))
-                .into_iter()
-                .rev()
-            {
-                items.push_front(Item {
-                    place: item.place.clone(),
-                    uids: half,
-                    single: false,
-                    put_off: item.put_off,
-                });
-            }
-        } else {
-            for uid in left.iter().collect::<Vec<_>>().into_iter().rev() {
-                let uids = UidSet::range(uid..=uid);
-                items.push_front(Item {
-                    place: item.place.clone(),
-                    uids,
-                    single: true,
-                    put_off: item.put_off,
-                });
-            }
+        if self.is_put_off(&item, &left, &status) {
+            return Err(Error::Refused(status.to_string()));
+        }
+        if !item.alone {
+            self.ask_again(Item {
+                uids: left,
+                alone: true,
+                ..item
+            });
+        } else if let Some(uid) = left.first() {
+            self.refuse(&item.place, uid, &format!("cannot be read: {status}"));
         }
         Ok(())
     }

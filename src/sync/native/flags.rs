@@ -5,10 +5,12 @@
 use std::collections::HashMap;
 
 use super::belt::Place;
+use super::opened;
 use super::trouble::{Trouble, Troubled};
 use crate::imap::{Command, Flags, Session, UidSet, Untagged};
 use crate::sync::account::Side;
 use crate::sync::job::Shared;
+use crate::sync::state::State;
 
 /// Applies a folder's remote changes.
 pub async fn carry_over(
@@ -23,23 +25,26 @@ pub async fn carry_over(
     if folder.remote_next <= 1 || same_modseq || place.pair.source.messages == Some(0) {
         return Ok(());
     }
-    place.open_remote(remote, false).await?;
-    let mut items = format!("1:{} (FLAGS)", folder.remote_next - 1);
+    let mut items = format!("1:{} (UID FLAGS)", folder.remote_next - 1);
     if folder.remote_modseq != 0 && remote.capabilities().has("CONDSTORE") {
         items.push_str(&format!(" (CHANGEDSINCE {})", folder.remote_modseq));
     }
-    let mut current: Vec<(u32, Flags)> = vec![];
-    remote
-        .run(Command::new("UID FETCH").text(&items), |data| {
+    let question = Command::new("UID FETCH").text(&items);
+    let mut found = Ok(Found::default());
+    let selected = remote
+        .open_and_ask(&place.pair.remote, false, [question], |data| {
             if let Untagged::Fetch(fetch) = data
                 && let (Some(uid), Some(flags)) = (fetch.uid, fetch.flags)
+                && let Ok(found_so_far) = &mut found
+                && let Err(error) = found_so_far.note(&shared.state.borrow(), folder.id, uid, flags)
             {
-                current.push((uid, flags));
+                found = Err(error);
             }
         })
         .await
         .map_err(|error| Trouble::fetch(Side::Remote, error))?;
-    let (changes, remembered) = changes(shared, place, current)?;
+    opened::check(Side::Remote, selected, folder.remote_validity)?;
+    let Found { changes, remembered } = found?;
     if remembered.is_empty() {
         return Ok(());
     }
@@ -68,38 +73,29 @@ pub async fn carry_over(
     Ok(())
 }
 
-/// Which flags to add and to remove, and where.
-type Changes = HashMap<(Flags, Flags), UidSet>;
+/// What changed on the remote side.
+#[derive(Default)]
+struct Found {
+    /// Which flags to add and to remove, and where locally.
+    changes: HashMap<(Flags, Flags), UidSet>,
+    /// What to remember of the remote side.
+    remembered: Vec<(u32, Flags)>,
+}
 
-/// What to change locally, and what to remember of the remote side.
-fn changes(
-    shared: &Shared,
-    place: &Place,
-    current: Vec<(u32, Flags)>,
-) -> Troubled<(Changes, Vec<(u32, Flags)>)> {
-    let rows = shared
-        .state
-        .borrow()
-        .rows(place.folder.id, current.iter().map(|&(uid, _)| uid))?;
-    let mut known: HashMap<u32, _> = rows.into_iter().map(|row| (row.uid, row)).collect();
-    let mut grouped: HashMap<(Flags, Flags), Vec<u32>> = HashMap::new();
-    let mut remembered = vec![];
-    for (uid, flags) in current {
-        let Some(row) = known.remove(&uid) else { continue };
+impl Found {
+    /// Takes in the flags of one remote message; of those that did not change, a large folder has many.
+    fn note(&mut self, state: &State, folder: i64, uid: u32, flags: Flags) -> rusqlite::Result<()> {
+        let Some(row) = state.row(folder, uid)? else {
+            return Ok(());
+        };
         let (added, removed) = (flags.minus(&row.flags), row.flags.minus(&flags));
         if added.is_empty() && removed.is_empty() {
-            continue;
+            return Ok(());
         }
         if let Some(local) = row.local_uid {
-            grouped.entry((added, removed)).or_default().push(local);
+            self.changes.entry((added, removed)).or_default().insert(local);
         }
-        remembered.push((uid, flags));
+        self.remembered.push((uid, flags));
+        Ok(())
     }
-    Ok((
-        grouped
-            .into_iter()
-            .map(|(change, uids)| (change, uids.into_iter().collect()))
-            .collect(),
-        remembered,
-    ))
 }

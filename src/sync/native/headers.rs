@@ -4,9 +4,10 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
-use crate::imap::{Command, Error, Fetch, Flags, Result, Session, StatusLine, UidSet, Untagged};
+use crate::imap::{Command, Error, Fetch, Flags, Result, Session, UidSet, Untagged};
 use crate::sync::key::{self, Key};
 use crate::sync::state::Entry;
+use crate::sync::suspects::{self, Suspects};
 
 /// Messages asked for together, after more were refused together.
 const GROUP: usize = 500;
@@ -63,113 +64,148 @@ impl Detail {
 
 /// The messages among `uids` in the open folder, in ascending order of their UIDs.
 pub async fn read(session: &mut Session, uids: &UidSet, detail: Detail) -> Result<Vec<Seen>> {
-    let mut seen: Vec<Seen> = vec![];
-    let mut bare: HashMap<u32, Seen> = HashMap::new();
-    let mut known: HashSet<Rc<Flags>> = HashSet::new();
-    let items = format!("(UID {}{})", detail.items(), key::FIELDS);
-    fetch(session, uids, &items, |fetch| {
-        let Fetch {
-            uid: Some(uid),
-            flags,
-            date,
-            size,
-            body: Some(body),
-            ..
-        } = fetch
-        else {
-            return;
-        };
-        let header = body.head(key::HEADER_LIMIT).unwrap_or_default();
-        let key = Key::of_fields(&header);
-        let message = Seen {
-            uid,
-            key: key.unwrap_or(Key::of_message(b"", 0)),
-            message_id: key
-                .filter(|_| detail == Detail::Everything)
-                .and_then(|_| key::message_id(&header))
-                .map(String::into_boxed_str),
-            flags: shared(&mut known, flags.unwrap_or_default()),
-            date: date.map_or(0, |date| date.unix()),
-            size: size.unwrap_or(0),
-        };
-        if key.is_some() {
-            seen.push(message);
-        } else {
-            bare.insert(uid, message);
-        }
-    })
-    .await?;
-    let without: UidSet = bare.keys().copied().collect();
-    // The whole of it, as its size is part of the key and servers do not always tell the right one.
-    fetch(session, &without, "(UID BODY.PEEK[])", |fetch| {
-        let (Some(uid), Some(body)) = (fetch.uid, fetch.body) else {
-            return;
-        };
-        let Some(mut message) = bare.remove(&uid) else {
-            return;
-        };
-        let header = body.head(key::HEADER_LIMIT).unwrap_or_default();
-        message.key = Key::of_message(&header, body.canonical_len());
-        seen.push(message);
-    })
-    .await?;
-    seen.sort_unstable_by_key(|message| message.uid);
-    seen.dedup_by_key(|message| message.uid);
-    Ok(seen)
+    let mut reading = Reading::new(detail);
+    reading.read(session, uids).await?;
+    Ok(sorted(reading.seen))
 }
 
-/// Like [`read`]. What the server refuses together is asked for one by one; what it refuses alone is given to `refused`.
+/// Like [`read`], of one folder. What the server refuses together is asked for one by one; what it refuses alone, and
+/// at what connections break, is given to `refused`.
 pub async fn read_each(
     session: &mut Session,
     uids: &UidSet,
     detail: Detail,
-    mut refused: impl FnMut(u32, &StatusLine),
+    (suspects, folder): (&Suspects, i64),
+    mut refused: impl FnMut(u32, &str),
 ) -> Result<Vec<Seen>> {
-    match read(session, uids, detail).await {
-        Err(Error::Command { .. }) => {}
-        outcome => return outcome,
-    }
+    let doubtful = suspects.among(folder, uids);
+    let mut left: VecDeque<UidSet> = doubtful.chunks(1).into();
+    left.push_back(uids.minus(&doubtful));
     let mut messages = vec![];
-    let mut left: VecDeque<UidSet> = uids.chunks(GROUP).into();
     while let Some(uids) = left.pop_front() {
-        match (read(session, &uids, detail).await, uids.iter().next()) {
-            (Ok(found), _) => messages.extend(found),
-            (Err(Error::Command { answer, .. }), Some(uid)) if uids.len() == 1 => refused(uid, &answer),
-            (Err(Error::Command { .. }), _) => {
-                for single in uids.chunks(1).into_iter().rev() {
-                    left.push_front(single);
+        let one = uids.first().filter(|_| uids.len() == 1);
+        if let Some(uid) = one.filter(|&uid| suspects.is_hopeless(folder, uid)) {
+            refused(uid, suspects::REASON);
+            suspects.give_up()?;
+            continue;
+        }
+        let mut reading = Reading::new(detail);
+        match (reading.read(session, &uids).await, one) {
+            (Ok(()), _) => messages.append(&mut reading.seen),
+            (Err(Error::Command { answer, .. }), Some(uid)) => {
+                refused(uid, &format!("cannot be read: {answer}"));
+            }
+            (Err(Error::Command { .. }), None) => {
+                let size = if uids.len() > GROUP as u64 { GROUP } else { 1 };
+                for part in uids.chunks(size).into_iter().rev() {
+                    left.push_front(part);
                 }
             }
-            (Err(error), _) => return Err(error),
+            (Err(error), _) => {
+                if suspects::is_loss(&error) {
+                    suspects.note(folder, &reading.asked, &reading.received);
+                }
+                return Err(error);
+            }
         }
     }
-    Ok(messages)
+    Ok(sorted(messages))
+}
+
+fn sorted(mut seen: Vec<Seen>) -> Vec<Seen> {
+    seen.sort_unstable_by_key(|message| message.uid);
+    seen.dedup_by_key(|message| message.uid);
+    seen
+}
+
+/// Messages as they come in.
+struct Reading {
+    detail: Detail,
+    seen: Vec<Seen>,
+    known: HashSet<Rc<Flags>>,
+    /// What the server owes, and what of it has come.
+    asked: UidSet,
+    received: UidSet,
+}
+
+impl Reading {
+    fn new(detail: Detail) -> Self {
+        Self {
+            detail,
+            seen: vec![],
+            known: HashSet::new(),
+            asked: UidSet::default(),
+            received: UidSet::default(),
+        }
+    }
+
+    async fn read(&mut self, session: &mut Session, uids: &UidSet) -> Result<()> {
+        let items = format!("(UID {}{})", self.detail.items(), key::FIELDS);
+        let mut bare = HashMap::new();
+        self.asked = uids.clone();
+        fetch(session, uids, &items, |fetch| {
+            let Some((message, identified)) = self.take(fetch) else {
+                return;
+            };
+            self.received.insert(message.uid);
+            if identified {
+                self.seen.push(message);
+            } else {
+                bare.insert(message.uid, message);
+            }
+        })
+        .await?;
+        // The whole of it, as its size is part of the key and servers do not always tell the right one.
+        self.asked = bare.keys().copied().collect();
+        self.received = UidSet::default();
+        fetch(session, &self.asked, "(UID BODY.PEEK[])", |fetch| {
+            if let (Some(uid), Some(body)) = (fetch.uid, fetch.body)
+                && let Some(mut message) = bare.remove(&uid)
+            {
+                let header = body.head(key::HEADER_LIMIT).unwrap_or_default();
+                message.key = Key::of_message(&header, body.canonical_len());
+                self.received.insert(uid);
+                self.seen.push(message);
+            }
+        })
+        .await
+    }
+
+    /// A message, and whether its header has what identifies it.
+    fn take(&mut self, fetch: Fetch) -> Option<(Seen, bool)> {
+        let (uid, body) = (fetch.uid?, fetch.body?);
+        let header = body.head(key::HEADER_LIMIT).unwrap_or_default();
+        let key = Key::of_fields(&header);
+        let message_id = key
+            .filter(|_| self.detail == Detail::Everything)
+            .and_then(|_| key::message_id(&header));
+        let message = Seen {
+            uid,
+            key: key.unwrap_or(Key::of_message(b"", 0)),
+            message_id: message_id.map(String::into_boxed_str),
+            flags: shared(&mut self.known, fetch.flags.unwrap_or_default()),
+            date: fetch.date.map_or(0, |date| date.unix()),
+            size: fetch.size.unwrap_or(0),
+        };
+        Some((message, key.is_some()))
+    }
 }
 
 /// Fetches items of messages; what was not asked for is let pass.
 async fn fetch(session: &mut Session, uids: &UidSet, items: &str, mut take: impl FnMut(Fetch)) -> Result<()> {
-    let mut tags = vec![];
-    for chunk in uids.chunks(usize::MAX) {
-        let command = Command::new("UID FETCH").text(&format!("{chunk} {items}"));
-        tags.push(session.send(command).await?);
-    }
-    let answers = session
-        .finish_all(&tags, |data| {
+    let chunks = uids.chunks(usize::MAX);
+    let commands = chunks
+        .iter()
+        .map(|chunk| Command::new("UID FETCH").text(&format!("{chunk} {items}")));
+    session
+        .run_all(commands, |data| {
             if let Untagged::Fetch(fetch) = data
                 && fetch.uid.is_some_and(|uid| uids.contains(uid))
             {
                 take(*fetch);
             }
         })
-        .await?;
-    match answers.into_iter().find(|answer| !answer.is_ok()) {
-        None => Ok(()),
-        Some(answer) if answer.is_throttled() => Err(Error::Refused(answer.to_string())),
-        Some(answer) => Err(Error::Command {
-            command: "UID FETCH",
-            answer,
-        }),
-    }
+        .await
 }
 
 /// Most messages have one of a few sets of flags: each set is held once.

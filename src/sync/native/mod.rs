@@ -3,7 +3,8 @@
 //! Sieve, `\Seen` and deletions follow from what is recorded as delivered.
 //!
 //! - [`listing`] ([`confirm`]), [`mod@prepare`], [`compare`] ([`headers`], [`pool`]): what both sides have, what is to be done.
-//! - [`copy`]: [`fetch`] reads, [`append`] writes, [`belt`] is what lies between.
+//! - [`copy`]: [`fetch`] reads ([`order`]: what; `pack`: for whom), [`append`] writes, [`belt`] is what lies between;
+//!   [`room`]: what the local mailbox still takes.
 //! - [`flags`], [`after`] (Sieve, `\Seen`), [`deletions`], [`obsolete`] (folders): what follows.
 //! - [`lines`]: the two connections, made anew when one breaks; [`aftermath`]: what broke off may still come;
 //!   [`opened`]: whether a folder is still the same; [`trouble`]: what concerns one folder and what ends the run.
@@ -24,19 +25,24 @@ pub mod lines;
 pub mod listing;
 pub mod obsolete;
 pub mod opened;
+pub mod order;
+mod pack;
 pub mod pool;
 pub mod prepare;
+pub mod room;
 pub mod trouble;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use self::belt::{Item, Place};
+use self::belt::Place;
 use self::lines::Lines;
 use self::listing::Listing;
+use self::order::Item;
 use self::prepare::{prepare, settled_word};
 use self::trouble::{Troubled, contain};
 use super::account::Failure;
+use super::exit::Exit;
 use super::job::Shared;
 use super::state::FolderState;
 
@@ -74,12 +80,7 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
             shared.recorder.borrow_mut().skipped(index, present);
             let place = Rc::new(place);
             for uids in comparison.wanted {
-                items.push_back(Item {
-                    place: place.clone(),
-                    uids,
-                    single: false,
-                    put_off: 0,
-                });
+                items.push_back(Item::new(place.clone(), uids, comparison.exact));
             }
             places.push(place);
         }
@@ -91,10 +92,7 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
     }
     shared.recorder.borrow_mut().progress.messages_total = total;
     if !items.is_empty() {
-        lines = match copy::copy(shared, lines, items, total).await? {
-            Some(lines) => lines,
-            None => return Ok(()),
-        };
+        lines = copy::copy(shared, lines, items, total).await?;
     }
     for place in &places {
         let outcome = lines::persist(shared, &mut lines, async |lines| {
@@ -113,6 +111,14 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
 /// What follows the copying of a folder.
 async fn finish(shared: &Shared, place: &Place, lines: &mut Lines, remote_empty: bool) -> Troubled<()> {
     let started = shared.recorder.borrow().elapsed();
+    if place.left.get() > 0 {
+        let reason = format!(
+            "{} messages wait for another run: the local mailbox has no room for them",
+            place.left.get()
+        );
+        let mut recorder = shared.recorder.borrow_mut();
+        recorder.problem(place.pair.remote.name(), Exit::OverQuota, &reason);
+    }
     if !place.broken.get() {
         let known = place.folder.clone();
         if shared.job.inbox_only() {

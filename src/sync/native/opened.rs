@@ -3,7 +3,7 @@
 
 use super::belt::Place;
 use super::trouble::{Trouble, Troubled};
-use crate::imap::{Mailbox, Selected, Session};
+use crate::imap::{Mailbox, Selected, Session, UidSet};
 use crate::sync::account::Side;
 use crate::sync::state::FolderState;
 
@@ -37,6 +37,30 @@ impl Place {
     pub async fn open_local(&self, session: &mut Session, write: bool) -> Troubled<Selected> {
         local(session, &self.pair.local, &self.folder, write).await
     }
+
+    /// Opens the remote folder and finds what matches there, in one round trip.
+    pub async fn search_remote<T: AsRef<str>>(
+        &self,
+        session: &mut Session,
+        write: bool,
+        criteria: impl IntoIterator<Item = T>,
+    ) -> Troubled<(Selected, UidSet)> {
+        search_remote(session, &self.pair.remote, &self.folder, write, criteria).await
+    }
+}
+
+/// Opens a remote folder and finds what matches there, in one round trip.
+pub async fn search_remote<T: AsRef<str>>(
+    session: &mut Session,
+    mailbox: &Mailbox,
+    folder: &FolderState,
+    write: bool,
+    criteria: impl IntoIterator<Item = T>,
+) -> Troubled<(Selected, UidSet)> {
+    let found = session.open_and_search(mailbox, write, criteria).await;
+    let (selected, found) = found.map_err(|error| Trouble::fetch(Side::Remote, error))?;
+    check(Side::Remote, selected, folder.remote_validity)?;
+    Ok((selected, found))
 }
 
 async fn open(
@@ -48,8 +72,14 @@ async fn open(
 ) -> Troubled<Selected> {
     let selected = session.open(mailbox, write).await;
     let selected = selected.map_err(|error| Trouble::select(side, error))?;
+    check(side, selected, validity)?;
+    Ok(selected)
+}
+
+/// Whether what was opened is the folder whose UIDs are known.
+pub fn check(side: Side, selected: Selected, validity: u32) -> Troubled<()> {
     match selected.uid_validity {
         Some(now) if validity != 0 && now != validity => Err(Trouble::Replaced(side)),
-        _ => Ok(selected),
+        _ => Ok(()),
     }
 }

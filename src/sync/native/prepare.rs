@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! One folder made ready: created if need be, held against what is remembered, compared.
 
-use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 
 use super::belt::Place;
@@ -93,16 +92,7 @@ pub async fn prepare(
     folder.settled.clear();
     shared.state.borrow().save_folder(&folder)?;
     let comparison = compare::compare(shared, &pair, &folder, &mut lines.remote, &mut lines.local).await?;
-    Ok(Some((
-        Place {
-            index,
-            pair,
-            folder,
-            broken: Cell::new(false),
-            missing: RefCell::default(),
-        },
-        comparison,
-    )))
+    Ok(Some((Place::new(index, pair, folder), comparison)))
 }
 
 /// Whether nothing has changed since the last run found everything done.

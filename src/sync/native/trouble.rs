@@ -38,13 +38,16 @@ impl Trouble {
         }
     }
 
-    /// Something that cannot be read.
+    /// Something that cannot be read, or the folder in which it was to be opened at once.
     pub fn fetch(side: Side, error: Error) -> Self {
-        Self::Imap {
-            side,
-            kind: Exit::FetchErrors,
-            error,
-        }
+        let kind = match error {
+            Error::Command {
+                command: "SELECT" | "EXAMINE",
+                ..
+            } => Exit::SelectErrors,
+            _ => Exit::FetchErrors,
+        };
+        Self::Imap { side, kind, error }
     }
 
     /// Something that cannot be changed.

@@ -30,8 +30,6 @@ pub enum Step {
 /// A message that this task knows.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// The remote UID.
-    pub uid: u32,
     /// The local UID, where it is known.
     pub local_uid: Option<u32>,
     /// The flags on the remote side when last looked at.
@@ -177,25 +175,18 @@ impl State {
         Ok(found)
     }
 
-    /// What is known of the messages among `uids`.
-    pub fn rows(&self, id: i64, uids: impl Iterator<Item = u32>) -> Result<Vec<Row>> {
+    /// What is known of a message.
+    pub fn row(&self, id: i64, uid: u32) -> Result<Option<Row>> {
         let mut statement = self.db.prepare_cached(
             "SELECT local_uid, flags FROM message WHERE folder = ?1 AND uid = ?2 AND step IN (1, 2, 4)",
         )?;
-        let mut rows = vec![];
-        for uid in uids {
-            let row = statement
-                .query_row(params![id, uid], |row| {
-                    Ok(Row {
-                        uid,
-                        local_uid: row.get(0)?,
-                        flags: Flags::parse(&row.get::<_, String>(1)?),
-                    })
-                })
-                .optional()?;
-            rows.extend(row);
-        }
-        Ok(rows)
+        let row = statement.query_row(params![id, uid], |row| {
+            Ok(Row {
+                local_uid: row.get(0)?,
+                flags: Flags::parse(&row.get::<_, String>(1)?),
+            })
+        });
+        row.optional()
     }
 
     /// Remembers remote flags.

@@ -50,6 +50,15 @@ impl State {
         collect_set(rows)
     }
 
+    /// The local copies of remote messages.
+    pub fn copies(&self, id: i64, uids: &UidSet) -> Result<UidSet> {
+        let mut copies = vec![];
+        for uid in uids.iter() {
+            copies.extend(self.row(id, uid)?.and_then(|row| row.local_uid));
+        }
+        Ok(copies.into_iter().collect())
+    }
+
     pub(super) fn uids(&self, sql: &str, id: i64) -> Result<UidSet> {
         let mut statement = self.db.prepare_cached(sql)?;
         let rows = statement.query_map([id], |row| row.get(0))?;

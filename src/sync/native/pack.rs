@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Messages as they come, packed for the appenders.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use tokio::sync::mpsc;
+
+use super::belt::{Batch, Belt, Parcel, Place};
+use crate::imap::Fetch;
+use crate::sync::account::Failure;
+use crate::sync::key::{self, Key};
+
+/// Messages of a batch at most, and octets.
+const BATCH_MESSAGES: usize = 50;
+const BATCH_OCTETS: u64 = 512 * 1024;
+
+/// Fills batches with the messages of one folder each.
+pub struct Packer {
+    belt: Rc<Belt>,
+    sender: mpsc::Sender<Batch>,
+    batch: Option<Batch>,
+    octets: u64,
+}
+
+impl Packer {
+    /// Sends its batches to `sender`.
+    pub fn new(belt: Rc<Belt>, sender: mpsc::Sender<Batch>) -> Self {
+        Self {
+            belt,
+            sender,
+            batch: None,
+            octets: 0,
+        }
+    }
+
+    /// Takes in a message.
+    pub async fn add(&mut self, place: Rc<Place>, uid: u32, fetch: Fetch) {
+        let Some(body) = fetch.body else { return };
+        let header = match body.as_memory() {
+            Some(bytes) => Cow::Borrowed(&bytes[..bytes.len().min(key::HEADER_LIMIT)]),
+            None => Cow::Owned(body.head(key::HEADER_LIMIT).unwrap_or_default()),
+        };
+        let parcel = Parcel {
+            uid,
+            key: Key::of_message(&header, body.canonical_len()),
+            flags: fetch.flags.unwrap_or_default(),
+            date: fetch.date,
+            message_id: key::message_id(&header),
+            body,
+        };
+        let size = parcel.body.canonical_len();
+        let fits = self.batch.as_ref().is_some_and(|batch| {
+            Rc::ptr_eq(&batch.place, &place)
+                && batch.parcels.len() < BATCH_MESSAGES
+                && self.octets + size <= BATCH_OCTETS
+        });
+        if !fits {
+            self.send().await;
+            self.batch = Some(Batch {
+                place,
+                parcels: vec![],
+            });
+            self.octets = 0;
+        }
+        if let Some(batch) = &mut self.batch {
+            batch.parcels.push(parcel);
+            self.octets += size;
+        }
+    }
+
+    /// Sends what there is.
+    pub async fn send(&mut self) {
+        if let Some(batch) = self.batch.take().filter(|batch| !batch.parcels.is_empty())
+            && self.sender.send(batch).await.is_err()
+            && !self.belt.halted()
+        {
+            self.belt
+                .fail(Failure::local("nobody takes the messages any more"));
+        }
+    }
+}

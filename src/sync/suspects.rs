@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Messages at which a connection broke. A server that dies of one message would die of it at every attempt; on its own
+//! it is found out, reported and left for the next run, and the others are moved.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+use crate::imap::{Error, Result, UidSet};
+
+/// What is said of a message that is given up.
+pub const REASON: &str = "the connection breaks whenever it is read";
+
+/// So often the connection may break at a message.
+pub const PATIENCE: u8 = 2;
+
+/// So many messages are given up in one run; with more, it is the server that is broken.
+const MOST: u32 = 20;
+
+/// Messages that were being read when a connection broke, of a whole run.
+#[derive(Debug, Default)]
+pub struct Suspects {
+    /// By folder and UID: how often.
+    losses: RefCell<HashMap<(i64, u32), u8>>,
+    given_up: Cell<u32>,
+}
+
+impl Suspects {
+    /// A connection broke before all of `asked` had come: what the server owed next is to blame. Servers give messages in
+    /// ascending order. `true` when this led further.
+    pub fn note(&self, folder: i64, asked: &UidSet, received: &UidSet) -> bool {
+        let last = received.last().unwrap_or(0);
+        let owed = asked.from(last.saturating_add(1)).first();
+        let Some(uid) = owed.or_else(|| asked.minus(received).first()) else {
+            return false;
+        };
+        let mut losses = self.losses.borrow_mut();
+        let losses = losses.entry((folder, uid)).or_default();
+        *losses += 1;
+        leads_further(*losses)
+    }
+
+    /// The suspects among some messages.
+    pub fn among(&self, folder: i64, uids: &UidSet) -> UidSet {
+        let losses = self.losses.borrow();
+        let here = losses
+            .keys()
+            .filter(|&&(at, uid)| at == folder && uids.contains(uid));
+        here.map(|&(_, uid)| uid).collect()
+    }
+
+    /// Whether a message is to be given up.
+    pub fn is_hopeless(&self, folder: i64, uid: u32) -> bool {
+        let losses = self.losses.borrow();
+        losses
+            .get(&(folder, uid))
+            .is_some_and(|&losses| losses > PATIENCE)
+    }
+
+    /// Counts a message that is given up.
+    ///
+    /// # Errors
+    /// When there were too many of them.
+    pub fn give_up(&self) -> Result<()> {
+        self.given_up.set(self.given_up.get() + 1);
+        if self.given_up.get() <= MOST {
+            return Ok(());
+        }
+        let text = "the server breaks off at one message after another";
+        Err(Error::Unstable(text.to_owned()))
+    }
+}
+
+/// Whether a message is suspected for the first time or given up with this loss; then there is no reason to wait longer.
+pub fn leads_further(losses: u8) -> bool {
+    losses == 1 || losses > PATIENCE
+}
+
+/// Whether a message can be to blame for an error.
+pub fn is_loss(error: &Error) -> bool {
+    matches!(error, Error::Lost(_) | Error::Timeout(_) | Error::Protocol(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(text: &str) -> UidSet {
+        UidSet::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_was_owed_next_is_to_blame() {
+        let suspects = Suspects::default();
+        suspects.note(1, &set("3:9"), &UidSet::default());
+        suspects.note(1, &set("3:9"), &set("3:5"));
+        suspects.note(2, &set("3:9"), &set("5:9"));
+        assert_eq!(suspects.among(1, &set("1:9")), set("3,6"));
+        assert_eq!(suspects.among(2, &set("1:9")), set("3"));
+        assert_eq!(suspects.among(1, &set("4:5")), UidSet::default());
+    }
+
+    #[test]
+    fn after_some_losses_a_message_is_hopeless() {
+        let suspects = Suspects::default();
+        for _ in 0..PATIENCE {
+            suspects.note(1, &set("7"), &UidSet::default());
+            assert!(!suspects.is_hopeless(1, 7));
+        }
+        suspects.note(1, &set("7"), &UidSet::default());
+        assert!(suspects.is_hopeless(1, 7));
+        assert!(!suspects.is_hopeless(2, 7));
+    }
+}

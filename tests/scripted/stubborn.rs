@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Messages that stand in the way of others: servers that break off at one of them, mailboxes that are too full for some.
+
+use crate::fault::{ALWAYS, Act, CAPABILITIES, Faults, Rule};
+use crate::model::Model;
+use crate::world::{MODES, Mode, Run, Side, World, everywhere, message};
+
+/// How many of the bodies with a text the local side has.
+fn here(world: &World, text: &str) -> usize {
+    let model = world.local.model();
+    let messages = model.folders.values().flat_map(|folder| &folder.messages);
+    messages
+        .filter(|message| memchr::memmem::find(&message.body, text.as_bytes()).is_some())
+        .count()
+}
+
+/// Everything but one message arrives, at the first run.
+fn all_but(world: &World, run: &Run, exit: i32, says: &str) {
+    let title = &world.title;
+    assert_eq!(run.exit, Some(exit), "{title}: {run:#?}");
+    assert!(run.log.contains(says), "{title}: nothing of {says:?}: {run:#?}");
+    assert_eq!(run.report.messages.failed, 1, "{title}: {run:#?}");
+    assert_eq!(here(world, "<two@scripted>"), 0, "{title}: {run:#?}");
+    assert_eq!(here(world, "<twin@scripted>"), 2, "{title}: {run:#?}");
+    if world.mode != Mode::Inbox {
+        assert_eq!(here(world, "<four@scripted>"), 1, "{title}: {run:#?}");
+    }
+}
+
+#[test]
+fn the_source_breaks_off_at_one_message() {
+    for without in [&[][..], &CAPABILITIES] {
+        everywhere(&[Side::Remote], &MODES, |side, mode| {
+            let world =
+                World::new(mode).titled(format!("breaks at a message, {mode:?}, without {without:?}"));
+            world.server(side).behave(Faults {
+                breaks: Some("<two@scripted>"),
+                ..Faults::without(without)
+            });
+            // The next run tries again, and is not held up either.
+            for _ in 0..2 {
+                all_but(
+                    &world,
+                    &world.run(),
+                    115,
+                    "the connection breaks whenever it is read",
+                );
+            }
+            world.complete();
+            world.idle();
+        });
+    }
+}
+
+#[test]
+fn the_source_breaks_off_at_one_header() {
+    for without in [&[][..], &CAPABILITIES] {
+        everywhere(&[Side::Remote], &MODES, |side, mode| {
+            let world = World::new(mode).titled(format!("breaks at a header, {mode:?}, without {without:?}"));
+            world.server(side).behave(Faults {
+                breaks_at_header: Some("<two@scripted>"),
+                ..Faults::without(without)
+            });
+            let run = world.run();
+            assert_eq!(run.exit, Some(115), "{}: {run:#?}", world.title);
+            assert_eq!(here(&world, "<twin@scripted>"), 2, "{}: {run:#?}", world.title);
+            world.complete();
+            world.idle();
+        });
+    }
+}
+
+#[test]
+fn the_destination_breaks_off_at_one_message() {
+    for without in [&[][..], &["MULTIAPPEND"], &["UIDPLUS"], &CAPABILITIES] {
+        everywhere(&[Side::Local], &MODES, |side, mode| {
+            let world =
+                World::new(mode).titled(format!("breaks at an APPEND, {mode:?}, without {without:?}"));
+            let mut faults = Faults::without(without);
+            let rule = Rule::times(ALWAYS, "APPEND", "<two@scripted>", Act::Close);
+            faults.rules.push(rule);
+            world.server(side).behave(faults);
+            for _ in 0..2 {
+                all_but(
+                    &world,
+                    &world.run(),
+                    114,
+                    "the connection breaks whenever they are sent",
+                );
+            }
+            world.complete();
+            world.idle();
+        });
+    }
+}
+
+#[test]
+fn a_source_that_breaks_off_at_every_message_ends_the_run() {
+    let world = World::with(Mode::Copy, Model::new('/', ""), |remote, _| {
+        for n in 0..60 {
+            remote.add("INBOX", &message(&format!("n{n}"), 300), &[]);
+        }
+    });
+    world.remote.behave(Faults {
+        breaks: Some("@scripted"),
+        ..Faults::default()
+    });
+    let run = world.run();
+    assert_eq!(run.exit, Some(101), "{run:#?}");
+    assert!(run.log.contains("one message after another"), "{run:#?}");
+    world.complete();
+    world.idle();
+}
+
+#[test]
+fn large_messages_do_not_starve_small_ones_behind_them() {
+    const LARGE: usize = 80;
+    const SMALL: usize = 30;
+    for without in [&[][..], &CAPABILITIES] {
+        let world = World::with(Mode::DeleteRemote, Model::new('/', ""), |remote, _| {
+            for n in 0..LARGE {
+                remote.add("INBOX", &message(&format!("large{n}"), 40_000), &[]);
+            }
+            for n in 0..SMALL {
+                remote.add("INBOX", &message(&format!("small{n}"), 300), &[]);
+                let folder = format!("Work {n}");
+                remote.add(&folder, &message(&format!("large{}", LARGE + n), 40_000), &[]);
+                remote.add(&folder, &message(&format!("work{n}"), 300), &[]);
+            }
+        });
+        let faults = Faults {
+            quota: Some(30_000),
+            ..Faults::without(without)
+        };
+        world.local.behave(faults.clone());
+        world.remote.behave(Faults::without(without));
+        for _ in 0..2 {
+            let run = world.run();
+            assert_eq!(run.exit, Some(113), "{run:#?}");
+            let some = "messages wait for another run: the local mailbox has no room for them";
+            assert!(run.log.contains(some), "{run:#?}");
+            assert!(run.report.messages.failed < 55, "{run:#?}");
+            assert!(
+                world
+                    .remote
+                    .heard()
+                    .iter()
+                    .any(|line| line.contains("NOT SMALLER"))
+            );
+            assert_eq!(here(&world, "<small"), SMALL, "{run:#?}");
+            assert_eq!(here(&world, "<work"), SMALL, "{run:#?}");
+            // What was delivered is deleted there, although the rest has to wait.
+            assert_eq!(world.remote.model().folders["INBOX"].messages.len(), LARGE);
+        }
+        world.complete();
+        world.idle();
+    }
+}
