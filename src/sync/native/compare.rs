@@ -137,8 +137,38 @@ impl RemoteSide<'_> {
 
     /// What is not dealt with, by its headers.
     async fn read(&self, remote: &mut Session) -> Troubled<(UidSet, Vec<Seen>)> {
+        if let Some(read) = self.read_at_once(remote).await? {
+            return Ok(read);
+        }
         let new = self.search(remote).await?;
         self.headers(remote, new).await
+    }
+
+    /// The same in one round trip, where a range of UIDs tells what to read.
+    async fn read_at_once(&self, remote: &mut Session) -> Troubled<Option<(UidSet, Vec<Seen>)>> {
+        let Self { shared, pair, folder } = *self;
+        let (done, pending) = {
+            let state = shared.state.borrow();
+            (state.done_uids(folder.id)?, state.pending_uids(folder.id)?)
+        };
+        let Some(next) = pair.source.uid_next.filter(|&next| next > folder.remote_next) else {
+            return Ok(None);
+        };
+        if shared.job.inbox_only() || !pending.is_empty() {
+            return Ok(None);
+        }
+        let range = UidSet::range(folder.remote_next..=next - 1);
+        let suspects = (&*shared.suspects, folder.id);
+        let read = headers::open_and_read(remote, &pair.remote, &range, suspects).await;
+        let Some((selected, there, mut messages)) =
+            read.map_err(|error| Trouble::fetch(Side::Remote, error))?
+        else {
+            return Ok(None);
+        };
+        opened::check(Side::Remote, selected, folder.remote_validity)?;
+        let new = there.minus(&done);
+        messages.retain(|message| new.contains(message.uid));
+        Ok(Some((new, messages)))
     }
 
     /// Messages by their headers. One that cannot be read is reported and not copied, as it may be there already.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Reads messages from the remote side, two commands ahead of what has arrived.
+//! Reads messages from the remote side, asking for the next ones long before the former have arrived.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -16,8 +16,12 @@ use crate::sync::exit::Exit;
 use crate::sync::job::Shared;
 use crate::sync::suspects;
 
-/// Commands in flight, beside those that open folders.
-const AHEAD: usize = 2;
+/// Messages asked for and not received, at least while there are more: a server that works on several commands at once
+/// ends them all at once, so the next one is sent long before.
+const AHEAD: u64 = 1000;
+
+/// Commands in flight at most, beside those that open folders.
+const COMMANDS: usize = 16;
 
 /// One connection to the remote server at work.
 pub struct Fetcher {
@@ -158,14 +162,9 @@ impl Fetcher {
             if self.belt.halted() {
                 return Err(Error::Lost("the run is ending".to_owned()));
             }
-            let mut ahead = self
-                .flight
-                .iter()
-                .filter(|f| !matches!(f, Flight::Open { .. }))
-                .count();
-            while ahead < AHEAD {
+            while self.has_room() {
                 let Some(order) = self.next_order() else { break };
-                ahead += usize::from(self.give(session, order, &mut opened).await?);
+                self.give(session, order, &mut opened).await?;
             }
             if self.flight.is_empty() {
                 return Ok(());
@@ -178,23 +177,36 @@ impl Fetcher {
         }
     }
 
+    /// Whether more is to be asked for already.
+    fn has_room(&self) -> bool {
+        let (mut commands, mut messages) = (0, 0);
+        for flight in &self.flight {
+            match flight {
+                Flight::Open { .. } => {}
+                Flight::Search { .. } => commands += 1,
+                Flight::Fetch { item, received, .. } => {
+                    commands += 1;
+                    messages += item.uids.len().saturating_sub(received.len());
+                }
+            }
+        }
+        commands < COMMANDS && messages < AHEAD
+    }
+
     fn next_order(&self) -> Option<Order> {
         let mut items = self.belt.items.borrow_mut();
         order::next(&mut items, &self.belt.room, &self.shared.suspects)
     }
 
-    /// Sends what an order asks for; `false` when there is nothing to send.
+    /// Does what an order says, or sends what it asks for.
     async fn give(
         &mut self,
         session: &mut Session,
         order: Order,
         opened: &mut Option<Rc<Place>>,
-    ) -> Result<bool> {
+    ) -> Result<()> {
         let (item, command, limit) = match order {
-            Order::GiveUp(item) => {
-                self.give_up(&item)?;
-                return Ok(false);
-            }
+            Order::GiveUp(item) => return self.give_up(&item),
             Order::Find(item) => {
                 let command = session.search_command(&format!("UID {}", item.uids));
                 (item, Some(command), None)
@@ -239,7 +251,7 @@ impl Fetcher {
             }
         };
         self.flight.push_back(flight);
-        Ok(true)
+        Ok(())
     }
 
     async fn note(&mut self, data: Untagged) {

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
-use crate::imap::{Command, Error, Fetch, Flags, Result, Session, UidSet, Untagged};
+use crate::imap::{Command, Error, Fetch, Flags, Mailbox, Result, Selected, Session, UidSet, Untagged};
 use crate::sync::key::{self, Key};
 use crate::sync::state::Entry;
 use crate::sync::suspects::{self, Suspects};
@@ -112,6 +112,32 @@ pub async fn read_each(
     Ok(sorted(messages))
 }
 
+/// Opens a mailbox and reads the messages of a range, in one round trip; what is there and what is seen of it. `None` when
+/// they have to be read with more care: something of them is refused, or was the last thing before a connection broke.
+pub async fn open_and_read(
+    session: &mut Session,
+    mailbox: &Mailbox,
+    range: &UidSet,
+    (suspects, folder): (&Suspects, i64),
+) -> Result<Option<(Selected, UidSet, Vec<Seen>)>> {
+    if !suspects.among(folder, range).is_empty() {
+        return Ok(None);
+    }
+    let mut reading = Reading::new(Detail::Record);
+    match reading.open_and_read(session, mailbox, range).await {
+        Ok((selected, there)) => Ok(Some((selected, there, sorted(reading.seen)))),
+        Err(Error::Command {
+            command: "UID FETCH", ..
+        }) => Ok(None),
+        Err(error) => {
+            if suspects::is_loss(&error) {
+                suspects.note(folder, &reading.asked, &reading.received);
+            }
+            Err(error)
+        }
+    }
+}
+
 fn sorted(mut seen: Vec<Seen>) -> Vec<Seen> {
     seen.sort_unstable_by_key(|message| message.uid);
     seen.dedup_by_key(|message| message.uid);
@@ -140,35 +166,82 @@ impl Reading {
     }
 
     async fn read(&mut self, session: &mut Session, uids: &UidSet) -> Result<()> {
-        let items = format!("(UID {}{})", self.detail.items(), key::FIELDS);
+        let items = self.items();
         let mut bare = HashMap::new();
         self.asked = uids.clone();
-        fetch(session, uids, &items, |fetch| {
-            let Some((message, identified)) = self.take(fetch) else {
-                return;
-            };
-            self.received.insert(message.uid);
-            if identified {
-                self.seen.push(message);
-            } else {
-                bare.insert(message.uid, message);
-            }
-        })
-        .await?;
-        // The whole of it, as its size is part of the key and servers do not always tell the right one.
-        self.asked = bare.keys().copied().collect();
+        let chunks = uids.chunks(usize::MAX);
+        let commands = chunks.iter().map(|chunk| fetch_command(chunk, &items));
+        session
+            .run_all(commands, |data| self.note(data, uids, &mut bare))
+            .await?;
+        self.read_bare(session, bare).await
+    }
+
+    /// Opens a mailbox and reads what there is of a range, in one round trip; gives the UIDs that exist.
+    async fn open_and_read(
+        &mut self,
+        session: &mut Session,
+        mailbox: &Mailbox,
+        range: &UidSet,
+    ) -> Result<(Selected, UidSet)> {
+        let mut questions = vec![session.search_command(&format!("UID {range}"))];
+        questions.push(fetch_command(range, &self.items()));
+        let mut bare = HashMap::new();
+        let selected = session
+            .open_and_ask(mailbox, false, questions, |data| match data {
+                Untagged::Search(found) => self.asked = self.asked.union(&found.intersection(range)),
+                data => self.note(data, range, &mut bare),
+            })
+            .await?;
+        let there = self.asked.clone();
+        self.read_bare(session, bare).await?;
+        Ok((selected, there))
+    }
+
+    /// Messages without the fields that identify: the whole of each, as its size is part of the key and servers do not
+    /// always tell the right one.
+    async fn read_bare(&mut self, session: &mut Session, mut bare: HashMap<u32, Seen>) -> Result<()> {
+        let uids: UidSet = bare.keys().copied().collect();
+        let chunks = uids.chunks(usize::MAX);
+        let commands = chunks
+            .iter()
+            .map(|chunk| fetch_command(chunk, "(UID BODY.PEEK[])"));
+        self.asked = uids.clone();
         self.received = UidSet::default();
-        fetch(session, &self.asked, "(UID BODY.PEEK[])", |fetch| {
-            if let (Some(uid), Some(body)) = (fetch.uid, fetch.body)
-                && let Some(mut message) = bare.remove(&uid)
-            {
-                let header = body.head(key::HEADER_LIMIT).unwrap_or_default();
-                message.key = Key::of_message(&header, body.canonical_len());
-                self.received.insert(uid);
-                self.seen.push(message);
-            }
-        })
-        .await
+        session
+            .run_all(commands, |data| {
+                if let Untagged::Fetch(fetch) = data
+                    && let (Some(uid), Some(body)) = (fetch.uid, fetch.body)
+                    && let Some(mut message) = bare.remove(&uid)
+                {
+                    let header = body.head(key::HEADER_LIMIT).unwrap_or_default();
+                    message.key = Key::of_message(&header, body.canonical_len());
+                    self.received.insert(uid);
+                    self.seen.push(message);
+                }
+            })
+            .await
+    }
+
+    fn items(&self) -> String {
+        format!("(UID {}{})", self.detail.items(), key::FIELDS)
+    }
+
+    /// Takes in a message that was asked for.
+    fn note(&mut self, data: Untagged, asked: &UidSet, bare: &mut HashMap<u32, Seen>) {
+        let Untagged::Fetch(fetch) = data else { return };
+        let Some((message, identified)) = self.take(*fetch) else {
+            return;
+        };
+        if !asked.contains(message.uid) {
+            return;
+        }
+        self.received.insert(message.uid);
+        if identified {
+            self.seen.push(message);
+        } else {
+            bare.insert(message.uid, message);
+        }
     }
 
     /// A message, and whether its header has what identifies it.
@@ -191,21 +264,8 @@ impl Reading {
     }
 }
 
-/// Fetches items of messages; what was not asked for is let pass.
-async fn fetch(session: &mut Session, uids: &UidSet, items: &str, mut take: impl FnMut(Fetch)) -> Result<()> {
-    let chunks = uids.chunks(usize::MAX);
-    let commands = chunks
-        .iter()
-        .map(|chunk| Command::new("UID FETCH").text(&format!("{chunk} {items}")));
-    session
-        .run_all(commands, |data| {
-            if let Untagged::Fetch(fetch) = data
-                && fetch.uid.is_some_and(|uid| uids.contains(uid))
-            {
-                take(*fetch);
-            }
-        })
-        .await
+fn fetch_command(uids: &UidSet, items: &str) -> Command {
+    Command::new("UID FETCH").text(&format!("{uids} {items}"))
 }
 
 /// Most messages have one of a few sets of flags: each set is held once.
