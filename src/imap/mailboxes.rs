@@ -38,6 +38,17 @@ impl Selected {
     }
 }
 
+/// What an overview tells beside names and states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Besides {
+    /// Nothing.
+    Nothing,
+    /// Which mailboxes are subscribed.
+    Subscriptions,
+    /// How large they are. A server may have to look at every message for it.
+    Sizes,
+}
+
 /// All that a server tells of an account's mailboxes.
 #[derive(Debug, Default)]
 pub struct Overview {
@@ -71,18 +82,18 @@ fn selectable(listed: &[Listed]) -> impl Iterator<Item = &Mailbox> {
 impl Session {
     /// All mailboxes with their status, see [`Session::overview`].
     pub async fn list_status(&mut self) -> Result<Vec<(Listed, Option<MailboxStatus>)>> {
-        Ok(self.overview(false).await?.mailboxes)
+        Ok(self.overview(Besides::Nothing).await?.mailboxes)
     }
 
     /// What there is: one round trip with LIST-STATUS (RFC 5819), else one for the lists and one for all statuses, which
     /// go out together.
-    pub async fn overview(&mut self, subscriptions: bool) -> Result<Overview> {
+    pub async fn overview(&mut self, besides: Besides) -> Result<Overview> {
         let mut items = "MESSAGES UIDNEXT UIDVALIDITY".to_owned();
         if self.capabilities().has("CONDSTORE") || self.capabilities().has("QRESYNC") {
             items.push_str(" HIGHESTMODSEQ");
         }
         // RFC 8438 and IMAP4rev2; elsewhere the sizes have to be summed up.
-        if self.has_status_size() {
+        if besides == Besides::Sizes && self.has_status_size() {
             items.push_str(" SIZE");
         }
         let special = self.capabilities().has("SPECIAL-USE");
@@ -100,7 +111,7 @@ impl Session {
         if self.capabilities().has("NAMESPACE") {
             tags.push(self.send(Command::new("NAMESPACE")).await?);
         }
-        if subscriptions {
+        if besides == Besides::Subscriptions {
             tags.push(self.send(Command::new("LSUB").text("\"\" \"*\"")).await?);
         }
         let answers = self

@@ -43,7 +43,7 @@ pub use flags::Flags;
 pub use literal::Literal;
 pub use login::{Credentials, Encryption, Endpoint, Welcome, login};
 pub use mailbox::Mailbox;
-pub use mailboxes::Selected;
+pub use mailboxes::{Besides, Selected};
 pub use messages::{Message, among};
 pub use response::{Code, Fetch, Kind, Listed, MailboxStatus, Namespace, Response, StatusLine, Untagged};
 pub use session::{Session, Tag};

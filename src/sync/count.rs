@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::account::{Account, Failure, Side};
 use super::folders::{self, Selection};
 use super::native::listing;
-use crate::imap::{Command, MailboxStatus, Session, Untagged};
+use crate::imap::{Besides, Command, MailboxStatus, Session, Untagged};
 
 /// Folders, messages and octets of both sides; host2 counts what corresponds to the chosen folders of host1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -58,7 +58,10 @@ pub struct FolderList {
 
 /// Counts both sides.
 pub async fn count(remote: &Account, local: &Account, selection: &Selection) -> Result<Figures, Failure> {
-    let (remote, local) = tokio::join!(listing::enter(remote), listing::enter(local));
+    let (remote, local) = tokio::join!(
+        listing::enter(remote, Besides::Sizes),
+        listing::enter(local, Besides::Sizes)
+    );
     let ((remote, mut remote_session), (local, mut local_session)) = (remote?, local?);
     let mut figures = Figures {
         status: true,
@@ -84,7 +87,7 @@ pub async fn count(remote: &Account, local: &Account, selection: &Selection) -> 
 
 /// Lists the remote folders.
 pub async fn list_folders(remote: &Account, selection: &Selection) -> Result<FolderList, Failure> {
-    let (side, mut session) = listing::enter(remote).await?;
+    let (side, mut session) = listing::enter(remote, Besides::Sizes).await?;
     let mut list = FolderList::default();
     for (listed, status) in &side.folders {
         let selectable = !listed.has("\\Noselect");

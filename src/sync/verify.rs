@@ -12,7 +12,7 @@ use super::folders::{self, Pair, Selection};
 use super::key::Key;
 use super::native::headers::{self, Detail, Seen};
 use super::native::listing;
-use crate::imap::{Command, Mailbox, Session, UidSet, Untagged};
+use crate::imap::{Besides, Command, Mailbox, Session, UidSet, Untagged};
 
 /// Differences listed one by one; beyond, they are counted.
 const LISTED: usize = 1000;
@@ -73,7 +73,10 @@ pub async fn verify(
     selection: &Selection,
     deep: bool,
 ) -> Result<Verdict, Failure> {
-    let (there, here) = tokio::join!(listing::enter(remote), listing::enter(local));
+    let (there, here) = tokio::join!(
+        listing::enter(remote, Besides::Nothing),
+        listing::enter(local, Besides::Nothing)
+    );
     let ((there, mut remote), (here, mut local)) = (there?, here?);
     let mut verdict = Verdict::default();
     for pair in folders::pair(&there, &here, selection) {

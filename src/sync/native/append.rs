@@ -5,12 +5,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
-use tokio::sync::Mutex;
-use tokio::sync::mpsc::{self, error::TryRecvError};
-
 use super::aftermath;
 use super::backoff::Backoff;
-use super::belt::{self, Batch, Belt, PATIENCE, Parcel, Place};
+use super::batches::Batch;
+use super::belt::{self, Belt, PATIENCE, Parcel, Place};
 use super::compare;
 use super::headers::{self, Detail};
 use super::trouble::{Trouble, Troubled};
@@ -25,6 +23,7 @@ const AHEAD: usize = 2;
 
 /// One connection to the local server at work.
 pub struct Appender {
+    number: usize,
     shared: Shared,
     belt: Rc<Belt>,
     session: Option<Session>,
@@ -58,10 +57,11 @@ enum Attempt {
 }
 
 impl Appender {
-    /// An appender on a connection, or a spare one that makes its own.
-    pub fn new(shared: Shared, belt: Rc<Belt>, session: Option<Session>) -> Self {
+    /// An appender on a connection, or a spare one that makes its own. Each has another number.
+    pub fn new(number: usize, shared: Shared, belt: Rc<Belt>, session: Option<Session>) -> Self {
         let spare = session.is_none();
         Self {
+            number,
             shared,
             belt,
             session,
@@ -73,10 +73,12 @@ impl Appender {
     }
 
     /// Works until no more batches come; gives the connection back.
-    pub async fn run(mut self, receiver: Rc<Mutex<mpsc::Receiver<Batch>>>) -> Option<Session> {
+    pub async fn run(mut self) -> Option<Session> {
         let mut backoff = Backoff::default();
         loop {
-            let Err(error) = self.work(&receiver, &mut backoff).await else {
+            let outcome = self.work(&mut backoff).await;
+            self.belt.batches.retire(self.number);
+            let Err(error) = outcome else {
                 return self.session;
             };
             self.session = None;
@@ -102,22 +104,17 @@ impl Appender {
         }
     }
 
-    async fn work(&mut self, receiver: &Mutex<mpsc::Receiver<Batch>>, backoff: &mut Backoff) -> Result<()> {
+    async fn work(&mut self, backoff: &mut Backoff) -> Result<()> {
         let mut session = match self.session.take() {
             Some(session) => session,
             None => self.shared.job.local.login().await?,
         };
-        let outcome = self.pump(&mut session, receiver, backoff).await;
+        let outcome = self.pump(&mut session, backoff).await;
         self.session = Some(session);
         outcome
     }
 
-    async fn pump(
-        &mut self,
-        session: &mut Session,
-        receiver: &Mutex<mpsc::Receiver<Batch>>,
-        backoff: &mut Backoff,
-    ) -> Result<()> {
+    async fn pump(&mut self, session: &mut Session, backoff: &mut Backoff) -> Result<()> {
         self.look_up_lost(session).await?;
         loop {
             if self.belt.halted() {
@@ -137,17 +134,11 @@ impl Appender {
                 }
                 continue;
             }
+            let batches = &self.belt.batches;
             let batch = if self.flight.is_empty() {
-                receiver.lock().await.recv().await
+                batches.take(self.number).await
             } else {
-                match receiver.try_lock().map(|mut receiver| receiver.try_recv()) {
-                    Ok(Ok(batch)) => Some(batch),
-                    Ok(Err(TryRecvError::Empty)) | Err(_) => {
-                        self.settle(session).await?;
-                        continue;
-                    }
-                    Ok(Err(TryRecvError::Disconnected)) => None,
-                }
+                batches.try_take(self.number)
             };
             match batch {
                 Some(batch) => self.queue(batch, session.has_multiappend()),

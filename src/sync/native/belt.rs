@@ -3,9 +3,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
-use std::rc::Rc;
 
 use super::backoff::Backoff;
+use super::batches::Batches;
 use super::order::Item;
 use super::room::Room;
 use crate::imap::{Error, Flags, InternalDate, Literal, UidSet};
@@ -31,6 +31,10 @@ pub struct Place {
     pub missing: RefCell<UidSet>,
     /// How many messages were not tried because the local mailbox has no room for them.
     pub left: Cell<u64>,
+    /// The fetcher that last opened it, and the appender, by their numbers.
+    pub reader: Cell<Option<usize>>,
+    /// See [`Place::reader`].
+    pub writer: Cell<Option<usize>>,
 }
 
 impl Place {
@@ -43,6 +47,8 @@ impl Place {
             broken: Cell::new(false),
             missing: RefCell::default(),
             left: Cell::new(0),
+            reader: Cell::new(None),
+            writer: Cell::new(None),
         }
     }
 }
@@ -76,18 +82,12 @@ impl Parcel {
     }
 }
 
-/// Messages of one folder that are appended together.
-pub struct Batch {
-    /// The folder.
-    pub place: Rc<Place>,
-    /// The messages.
-    pub parcels: Vec<Parcel>,
-}
-
 /// What fetchers and appenders share.
 pub struct Belt {
     /// What is still to be fetched.
     pub items: RefCell<VecDeque<Item>>,
+    /// Messages on their way.
+    pub batches: Batches,
     /// What the local mailbox still takes.
     pub room: Room,
     /// Why everything has to stop.
@@ -95,10 +95,11 @@ pub struct Belt {
 }
 
 impl Belt {
-    /// With all of this to be fetched.
-    pub fn new(items: VecDeque<Item>) -> Self {
+    /// With all of this to be fetched, by so many fetchers.
+    pub fn new(items: VecDeque<Item>, fetchers: usize) -> Self {
         Self {
             items: RefCell::new(items),
+            batches: Batches::new(fetchers),
             room: Room::default(),
             failure: RefCell::new(None),
         }
@@ -125,6 +126,7 @@ impl Belt {
     /// Stops everything; the first reason counts.
     pub fn fail(&self, failure: Failure) {
         self.failure.borrow_mut().get_or_insert(failure);
+        self.batches.end();
     }
 }
 

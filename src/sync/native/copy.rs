@@ -5,10 +5,8 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use tokio::sync::{Mutex, mpsc};
-
 use super::append::Appender;
-use super::belt::{Batch, Belt};
+use super::belt::Belt;
 use super::fetch::Fetcher;
 use super::lines::Lines;
 use super::order::Item;
@@ -36,23 +34,20 @@ pub async fn copy(
     let told = ["UIDPLUS", "IMAP4REV2"]
         .iter()
         .any(|name| lines.local.capabilities().has(name));
-    let belt = Rc::new(Belt::new(items));
-    let (sender, receiver) = mpsc::channel::<Batch>(2);
-    let receiver = Rc::new(Mutex::new(receiver));
-    let mut appenders = vec![];
-    let mut local = Some(lines.local);
-    for _ in 0..if many && told { APPENDERS } else { 1 } {
-        let appender = Appender::new(shared.clone(), belt.clone(), local.take());
-        appenders.push(tokio::task::spawn_local(appender.run(receiver.clone())));
-    }
-    drop(receiver);
-    let mut fetchers = vec![];
-    let mut remote = Some(lines.remote);
-    for _ in 0..if many { FETCHERS } else { 1 } {
-        let fetcher = Fetcher::new(shared.clone(), belt.clone(), remote.take(), sender.clone());
-        fetchers.push(tokio::task::spawn_local(fetcher.run()));
-    }
-    drop(sender);
+    let fetchers = if many { FETCHERS } else { 1 };
+    let appenders = if many && told { APPENDERS } else { 1 };
+    let belt = Rc::new(Belt::new(items, fetchers));
+    let (mut remote, mut local) = (Some(lines.remote), Some(lines.local));
+    let appenders = (0..appenders).map(|number| {
+        let appender = Appender::new(number, shared.clone(), belt.clone(), local.take());
+        tokio::task::spawn_local(appender.run())
+    });
+    let appenders = appenders.collect();
+    let fetchers = (0..fetchers).map(|number| {
+        let fetcher = Fetcher::new(number, shared.clone(), belt.clone(), remote.take());
+        tokio::task::spawn_local(fetcher.run())
+    });
+    let fetchers = fetchers.collect();
     let remote = first(fetchers).await;
     let local = first(appenders).await;
     if let Some(failure) = belt.failure.borrow_mut().take() {

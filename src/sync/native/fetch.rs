@@ -4,10 +4,8 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use tokio::sync::mpsc;
-
 use super::backoff::Backoff;
-use super::belt::{Batch, Belt, PATIENCE, Place};
+use super::belt::{Belt, PATIENCE, Place};
 use super::order::{self, Item, Order};
 use super::pack::Packer;
 use crate::imap::{Command, Error, Response, Result, Selected, Session, StatusLine, Tag, UidSet, Untagged};
@@ -25,6 +23,7 @@ const COMMANDS: usize = 16;
 
 /// One connection to the remote server at work.
 pub struct Fetcher {
+    number: usize,
     shared: Shared,
     belt: Rc<Belt>,
     session: Option<Session>,
@@ -59,16 +58,12 @@ enum Flight {
 }
 
 impl Fetcher {
-    /// A fetcher on a connection, or a spare one that makes its own.
-    pub fn new(
-        shared: Shared,
-        belt: Rc<Belt>,
-        session: Option<Session>,
-        sender: mpsc::Sender<Batch>,
-    ) -> Self {
+    /// A fetcher on a connection, or a spare one that makes its own. Each has another number.
+    pub fn new(number: usize, shared: Shared, belt: Rc<Belt>, session: Option<Session>) -> Self {
         let spare = session.is_none();
         Self {
-            packer: Packer::new(belt.clone(), sender),
+            number,
+            packer: Packer::new(belt.clone()),
             shared,
             belt,
             session,
@@ -80,12 +75,18 @@ impl Fetcher {
 
     /// Works until nothing is left; gives the connection back.
     pub async fn run(mut self) -> Option<Session> {
+        let session = self.persist().await;
+        self.belt.batches.leave();
+        session
+    }
+
+    async fn persist(&mut self) -> Option<Session> {
         let mut backoff = Backoff::default();
         loop {
             let outcome = self.work().await;
-            self.packer.send().await;
+            self.packer.pass_on().await;
             let Err(error) = outcome else {
-                return self.session;
+                return self.session.take();
             };
             self.session = None;
             if self.belt.halted() {
@@ -195,7 +196,7 @@ impl Fetcher {
 
     fn next_order(&self) -> Option<Order> {
         let mut items = self.belt.items.borrow_mut();
-        order::next(&mut items, &self.belt.room, &self.shared.suspects)
+        order::next(&mut items, self.number, &self.belt.room, &self.shared.suspects)
     }
 
     /// Does what an order says, or sends what it asks for.

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::confirm;
 use super::lines::{self, Lines};
 use super::trouble::{Trouble, Troubled};
-use crate::imap::{Listed, Mailbox, MailboxStatus, Namespace, Session};
+use crate::imap::{Besides, Listed, Mailbox, MailboxStatus, Namespace, Session};
 use crate::sync::account::{Account, Failure, Side};
 use crate::sync::folders::{self, Pair};
 use crate::sync::job::Shared;
@@ -36,7 +36,10 @@ pub async fn list(shared: &Shared, lines: &mut Lines) -> Result<Listing, Failure
 }
 
 async fn attempt(shared: &Shared, lines: &mut Lines) -> Troubled<Listing> {
-    let (remote, local) = tokio::join!(side(&mut lines.remote, true), side(&mut lines.local, false));
+    let (remote, local) = tokio::join!(
+        side(&mut lines.remote, Besides::Subscriptions),
+        side(&mut lines.local, Besides::Nothing)
+    );
     let (remote, subscribe) = remote.map_err(|error| Trouble::fetch(Side::Remote, error))?;
     let (local, _) = local.map_err(|error| Trouble::fetch(Side::Local, error))?;
     let mut pairs = folders::pair(&remote, &local, &shared.job.selection);
@@ -61,9 +64,9 @@ async fn attempt(shared: &Shared, lines: &mut Lines) -> Troubled<Listing> {
 /// Lists one side.
 pub async fn side(
     session: &mut Session,
-    subscriptions: bool,
+    besides: Besides,
 ) -> crate::imap::Result<(folders::Side, Vec<Mailbox>)> {
-    let overview = session.overview(subscriptions).await?;
+    let overview = session.overview(besides).await?;
     let namespace = overview
         .namespace
         .or_else(|| guess_namespace(&overview.mailboxes));
@@ -95,10 +98,10 @@ fn guess_namespace(folders: &[(Listed, Option<MailboxStatus>)]) -> Option<Namesp
 }
 
 /// Logs in and lists, for a look at one side alone.
-pub async fn enter(account: &Account) -> Result<(folders::Side, Session), Failure> {
+pub async fn enter(account: &Account, besides: Besides) -> Result<(folders::Side, Session), Failure> {
     let work = async {
         let mut session = account.login().await?;
-        let (side, _) = side(&mut session, false).await?;
+        let (side, _) = side(&mut session, besides).await?;
         Ok((side, session))
     };
     work.await

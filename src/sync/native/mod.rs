@@ -3,8 +3,8 @@
 //! Sieve, `\Seen` and deletions follow from what is recorded as delivered.
 //!
 //! - [`listing`] ([`confirm`]), [`mod@prepare`], [`compare`] ([`headers`], [`pool`]): what both sides have, what is to be done.
-//! - [`copy`]: [`fetch`] reads ([`order`]: what; `pack`: for whom), [`append`] writes, [`belt`] is what lies between;
-//!   [`room`]: what the local mailbox still takes.
+//! - [`copy`]: [`fetch`] reads ([`order`]: what), [`append`] writes; [`belt`] is what lies between, where messages are
+//!   packed (`pack`) and wait ([`batches`]); [`room`]: what the local mailbox still takes.
 //! - [`flags`], [`after`] (Sieve, `\Seen`), [`deletions`], [`obsolete`] (folders): what follows.
 //! - [`lines`]: the two connections, made anew when one breaks; [`aftermath`]: what broke off may still come;
 //!   [`opened`]: whether a folder is still the same; [`trouble`]: what concerns one folder and what ends the run.
@@ -13,6 +13,7 @@ pub mod after;
 pub mod aftermath;
 pub mod append;
 mod backoff;
+pub mod batches;
 pub mod belt;
 pub mod compare;
 pub mod confirm;

@@ -7,7 +7,7 @@ use super::deletions::SMALL;
 use super::lines::{self, Lines};
 use super::listing::{self, Listing};
 use super::trouble::{Trouble, Troubled, contain};
-use crate::imap::{Command, Listed, MailboxStatus, Session};
+use crate::imap::{Besides, Command, Listed, MailboxStatus, Session};
 use crate::sync::account::{Failure, Side};
 use crate::sync::exit::Exit;
 use crate::sync::folders;
@@ -104,7 +104,7 @@ fn sort_out<'a>(
 /// Whether the remote side lists the same folders as at the start: an answer that was incomplete deletes nothing.
 async fn is_unchanged(shared: &Shared, listing: &Listing, lines: &mut Lines) -> Result<bool, Failure> {
     let again = lines::persist(shared, lines, async |lines| {
-        let listed = listing::side(&mut lines.remote, false).await;
+        let listed = listing::side(&mut lines.remote, Besides::Nothing).await;
         listed.map_err(|error| Trouble::fetch(Side::Remote, error))
     });
     let (again, _) = again.await?;

@@ -55,14 +55,15 @@ pub enum Order {
     GiveUp(Item),
 }
 
-/// The next order, if anything is left to do.
-pub fn next(items: &mut VecDeque<Item>, room: &Room, suspects: &Suspects) -> Option<Order> {
+/// The next order for a fetcher, if anything is left to do.
+pub fn next(items: &mut VecDeque<Item>, reader: usize, room: &Room, suspects: &Suspects) -> Option<Order> {
     let mut item = loop {
-        let item = items.pop_front()?;
+        let item = choose(items, reader)?;
         if !item.place.broken.get() {
             break item;
         }
     };
+    item.place.reader.set(Some(reader));
     if let Some(limit) = room.limit()
         && item.sifted.is_none_or(|before| before > limit)
     {
@@ -88,14 +89,22 @@ pub fn next(items: &mut VecDeque<Item>, room: &Room, suspects: &Suspects) -> Opt
     Some(Order::Fetch(item))
 }
 
+/// The first item of the folder that the fetcher is at, else of one where no other is, so that several folders are
+/// appended to at once; else the first of all.
+fn choose(items: &mut VecDeque<Item>, reader: usize) -> Option<Item> {
+    let of = |wanted: Option<usize>| items.iter().position(|item| item.place.reader.get() == wanted);
+    let at = of(Some(reader)).or_else(|| of(None)).unwrap_or(0);
+    items.remove(at)
+}
+
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::imap::{Mailbox, MailboxStatus};
     use crate::sync::folders::Pair;
     use crate::sync::state::FolderState;
 
-    fn place() -> Place {
+    pub fn place(index: usize) -> Place {
         let inbox = Mailbox::inbox();
         let pair = Pair {
             remote: inbox.clone(),
@@ -117,12 +126,12 @@ mod tests {
             settled: String::new(),
             replaced: false,
         };
-        Place::new(0, pair, folder)
+        Place::new(index, pair, folder)
     }
 
     fn item(uids: &str, exact: bool) -> Item {
         let uids = UidSet::parse(uids.as_bytes()).unwrap();
-        Item::new(Rc::new(place()), uids, exact)
+        Item::new(Rc::new(place(0)), uids, exact)
     }
 
     /// All orders, as a server carries them out that has the messages in `there`.
@@ -130,7 +139,7 @@ mod tests {
         let there = UidSet::parse(there.as_bytes()).unwrap();
         let mut items = VecDeque::from(items);
         let mut orders = vec![];
-        while let Some(order) = next(&mut items, room, suspects) {
+        while let Some(order) = next(&mut items, 0, room, suspects) {
             orders.push(match order {
                 Order::Find(item) => {
                     let text = format!("find {}", item.uids);
@@ -172,6 +181,24 @@ mod tests {
             ..item("1:9", false)
         };
         assert_eq!(orders(alone), ["find 1:9", "fetch 2", "fetch 3", "fetch 5"]);
+    }
+
+    #[test]
+    fn fetchers_keep_out_of_each_others_folders() {
+        let (room, suspects) = (Room::default(), Suspects::default());
+        let (a, b) = (Rc::new(place(0)), Rc::new(place(1)));
+        let part = |place: &Rc<Place>| Item::new(place.clone(), UidSet::range(1..=9), true);
+        let mut items = VecDeque::from([part(&a), part(&a), part(&b), part(&b), part(&a)]);
+        let mut folder = |reader| match next(&mut items, reader, &room, &suspects) {
+            Some(Order::Fetch(item)) => Some(item.place.index),
+            _ => None,
+        };
+        let order: Vec<_> = [1, 2, 1, 2, 2, 1]
+            .map(&mut folder)
+            .into_iter()
+            .flatten()
+            .collect();
+        assert_eq!(order, [0, 1, 0, 1, 0]);
     }
 
     #[test]

@@ -4,11 +4,9 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use tokio::sync::mpsc;
-
-use super::belt::{Batch, Belt, Parcel, Place};
+use super::batches::Batch;
+use super::belt::{Belt, Parcel, Place};
 use crate::imap::Fetch;
-use crate::sync::account::Failure;
 use crate::sync::key::{self, Key};
 
 /// Messages of a batch at most, and octets.
@@ -18,17 +16,15 @@ const BATCH_OCTETS: u64 = 512 * 1024;
 /// Fills batches with the messages of one folder each.
 pub struct Packer {
     belt: Rc<Belt>,
-    sender: mpsc::Sender<Batch>,
     batch: Option<Batch>,
     octets: u64,
 }
 
 impl Packer {
-    /// Sends its batches to `sender`.
-    pub fn new(belt: Rc<Belt>, sender: mpsc::Sender<Batch>) -> Self {
+    /// Puts its batches on the belt.
+    pub fn new(belt: Rc<Belt>) -> Self {
         Self {
             belt,
-            sender,
             batch: None,
             octets: 0,
         }
@@ -56,7 +52,7 @@ impl Packer {
                 && self.octets + size <= BATCH_OCTETS
         });
         if !fits {
-            self.send().await;
+            self.pass_on().await;
             self.batch = Some(Batch {
                 place,
                 parcels: vec![],
@@ -69,14 +65,10 @@ impl Packer {
         }
     }
 
-    /// Sends what there is.
-    pub async fn send(&mut self) {
-        if let Some(batch) = self.batch.take().filter(|batch| !batch.parcels.is_empty())
-            && self.sender.send(batch).await.is_err()
-            && !self.belt.halted()
-        {
-            self.belt
-                .fail(Failure::local("nobody takes the messages any more"));
+    /// Passes on what there is.
+    pub async fn pass_on(&mut self) {
+        if let Some(batch) = self.batch.take() {
+            self.belt.batches.put(batch).await;
         }
     }
 }
