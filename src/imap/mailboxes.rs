@@ -7,7 +7,7 @@ use super::command::Command;
 use super::error::Result;
 use super::mailbox::Mailbox;
 use super::response::{Code, Listed, MailboxStatus, Namespace, Response, Untagged};
-use super::session::{Session, Tag, WINDOW, accepted};
+use super::session::{Session, WINDOW, accepted};
 
 /// What SELECT or EXAMINE told.
 #[derive(Clone, Copy, Debug, Default)]
@@ -225,21 +225,21 @@ impl Session {
         questions: impl IntoIterator<Item = Command>,
         mut take: impl FnMut(Untagged),
     ) -> Result<Selected> {
-        let open = Self::open_command(mailbox, write);
-        let name = open.name();
-        let open = self.send(open).await?;
         let mut questions = questions.into_iter();
-        let mut asked = vec![];
-        for question in questions.by_ref().take(WINDOW) {
-            asked.push((question.name(), self.send(question).await?));
+        let open = Self::open_command(mailbox, write);
+        let (mut names, mut tags) = (vec![], vec![]);
+        for command in std::iter::once(open).chain(questions.by_ref().take(WINDOW)) {
+            names.push(command.name());
+            tags.push(self.send(command).await?);
         }
         let mut selected = Selected::default();
-        let answer = self.finish(open, |data| selected.note(&data)).await?;
-        let opened = accepted(name, answer);
-        let tags: Vec<Tag> = asked.iter().map(|&(_, tag)| tag).collect();
-        let answers = self.finish_all(&tags, &mut take).await?;
-        opened?;
-        for ((name, _), answer) in asked.into_iter().zip(answers) {
+        let answers = self
+            .finish_after(&tags, |data, open| match open {
+                false => selected.note(&data),
+                true => take(data),
+            })
+            .await?;
+        for (name, answer) in names.into_iter().zip(answers) {
             accepted(name, answer)?;
         }
         self.run_all(questions, take).await?;

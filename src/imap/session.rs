@@ -178,6 +178,15 @@ impl Session {
         tags: &[Tag],
         mut take: impl FnMut(Untagged),
     ) -> Result<Vec<StatusLine>> {
+        self.finish_after(tags, |data, _| take(data)).await
+    }
+
+    /// Like [`Session::finish_all`]; `take` is told with each piece of data whether the first command has its outcome.
+    pub(super) async fn finish_after(
+        &mut self,
+        tags: &[Tag],
+        mut take: impl FnMut(Untagged, bool),
+    ) -> Result<Vec<StatusLine>> {
         let mut outcomes: Vec<Option<StatusLine>> = vec![None; tags.len()];
         let mut left = tags.len();
         while left > 0 {
@@ -190,7 +199,7 @@ impl Session {
                         left -= 1;
                     }
                 }
-                Response::Untagged(data) => take(data),
+                Response::Untagged(data) => take(data, matches!(outcomes.first(), Some(Some(_)))),
                 Response::Continue(_) => {}
             }
         }
@@ -264,7 +273,10 @@ impl Session {
     }
 
     /// A server that finds more messages than there are is not to be believed, nor are its sets to be gone through.
-    pub(super) fn check_found(&self, found: &UidSet) -> Result<()> {
+    ///
+    /// # Errors
+    /// When it finds more than it said there were.
+    pub fn check_found(&self, found: &UidSet) -> Result<()> {
         match self.most_messages {
             Some(most) if found.len() > u64::from(most) + NEWCOMERS => Err(Error::protocol(format!(
                 "it found {} messages among {most}",

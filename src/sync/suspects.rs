@@ -3,7 +3,7 @@
 //! it is found out, reported and left for the next run, and the others are moved.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::imap::{Error, Result, UidSet};
 
@@ -14,29 +14,38 @@ pub const REASON: &str = "the connection breaks whenever it is read";
 pub const PATIENCE: u8 = 2;
 
 /// So many messages are given up in one run; with more, it is the server that is broken.
-const MOST: u32 = 20;
+const MOST: usize = 20;
 
 /// Messages that were being read when a connection broke, of a whole run.
 #[derive(Debug, Default)]
 pub struct Suspects {
     /// By folder and UID: how often.
     losses: RefCell<HashMap<(i64, u32), u8>>,
-    given_up: Cell<u32>,
+    given_up: RefCell<HashSet<(i64, u32)>>,
+    /// Something was found out since it was last asked.
+    progress: Cell<bool>,
 }
 
 impl Suspects {
     /// A connection broke before all of `asked` had come: what the server owed next is to blame. Servers give messages in
     /// ascending order. `true` when this led further.
     pub fn note(&self, folder: i64, asked: &UidSet, received: &UidSet) -> bool {
-        let last = received.last().unwrap_or(0);
-        let owed = asked.from(last.saturating_add(1)).first();
-        let Some(uid) = owed.or_else(|| asked.minus(received).first()) else {
+        let left = asked.minus(received);
+        let next = left.from(received.last().unwrap_or(0)).first();
+        let Some(uid) = next.or(left.first()) else {
             return false;
         };
         let mut losses = self.losses.borrow_mut();
         let losses = losses.entry((folder, uid)).or_default();
-        *losses += 1;
-        leads_further(*losses)
+        *losses = losses.saturating_add(1);
+        let progress = leads_further(*losses);
+        self.progress.set(self.progress.get() || progress);
+        progress
+    }
+
+    /// Whether a loss led further since this was last asked.
+    pub fn take_progress(&self) -> bool {
+        self.progress.take()
     }
 
     /// The suspects among some messages.
@@ -56,14 +65,15 @@ impl Suspects {
             .is_some_and(|&losses| losses > PATIENCE)
     }
 
-    /// Counts a message that is given up.
+    /// Gives up a message; `true` when that is new.
     ///
     /// # Errors
     /// When there were too many of them.
-    pub fn give_up(&self) -> Result<()> {
-        self.given_up.set(self.given_up.get() + 1);
-        if self.given_up.get() <= MOST {
-            return Ok(());
+    pub fn give_up(&self, folder: i64, uid: u32) -> Result<bool> {
+        let mut given_up = self.given_up.borrow_mut();
+        let new = given_up.insert((folder, uid));
+        if given_up.len() <= MOST {
+            return Ok(new);
         }
         let text = "the server breaks off at one message after another";
         Err(Error::Unstable(text.to_owned()))
@@ -72,7 +82,7 @@ impl Suspects {
 
 /// Whether a message is suspected for the first time or given up with this loss; then there is no reason to wait longer.
 pub fn leads_further(losses: u8) -> bool {
-    losses == 1 || losses > PATIENCE
+    losses == 1 || losses == PATIENCE + 1
 }
 
 /// Whether a message can be to blame for an error.

@@ -4,8 +4,9 @@
 use std::sync::Mutex;
 
 use crate::fault::{After, Faults};
+use crate::model::Model;
 use crate::server::lock;
-use crate::world::{MODES, Mode, SIDES, Side, World};
+use crate::world::{MODES, Mode, SIDES, Side, World, everywhere, message};
 
 /// How many of all places a test tries; `SCRIPTED_CUTS=all` tries every one.
 fn places(total: u64, tried: u64) -> Vec<u64> {
@@ -86,6 +87,36 @@ cuts! {
     the_destination_goes_while_mirroring: DeleteLocal Local;
     the_source_goes_while_the_inbox_is_pulled: Inbox Remote;
     the_destination_goes_while_the_inbox_is_pulled: Inbox Local;
+}
+
+/// More than one connection to each side: the second one, too, breaks somewhere.
+#[test]
+fn several_connections_break() {
+    let many = |remote: &mut Model, _: &mut Model| {
+        for n in 0..360 {
+            let folder = format!("Folder {}", n % 6);
+            remote.add(&folder, &message(&format!("m{n}"), 300 + 10 * n), &[]);
+        }
+    };
+    everywhere(&SIDES, &[Mode::Copy, Mode::DeleteRemote], |side, mode| {
+        for connection in 0..5 {
+            for octets in [600, 2_500, 20_000, 200_000] {
+                let after = After::Octets(octets);
+                let title = format!("{mode:?} {side:?} connection {connection} {after:?}");
+                let world = World::with(mode, Model::new('/', ""), many).titled(title);
+                world.server(side).behave(Faults::cut(after, Some(connection)));
+                let run = world.run();
+                let code = if side == Side::Remote { 101 } else { 102 };
+                assert!(
+                    run.exit == Some(0) || run.exit == Some(code),
+                    "{}: {run:#?}",
+                    world.title
+                );
+                world.complete();
+                world.idle();
+            }
+        }
+    });
 }
 
 #[test]

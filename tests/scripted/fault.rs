@@ -110,6 +110,8 @@ pub enum Act {
     Close,
     /// It does it and closes without a word.
     DoAndClose,
+    /// It does it, closes without a word, and closes every connection from then on before it has said anything.
+    DoAndDie,
     /// The mailbox is deleted just before.
     DeleteMailbox(&'static str),
 }

@@ -11,7 +11,7 @@ use rustls::{ServerConnection, StreamOwned};
 
 use crate::answer::{self, quoted};
 use crate::command::{self, Received, Word};
-use crate::fault::{Act, After, CAPABILITIES};
+use crate::fault::{Act, After, CAPABILITIES, Cut};
 use crate::model::{DATE, Model};
 use crate::server::{Shared, TLS, lock};
 
@@ -254,6 +254,13 @@ impl Session<'_> {
             Some(Act::Bye(text)) => return self.bye(text),
             Some(Act::Close) => return Err(Closed),
             Some(Act::DoAndClose) => silent = true,
+            Some(Act::DoAndDie) => {
+                silent = true;
+                lock(&self.shared.faults).cut = Some(Cut {
+                    after: After::Octets(0),
+                    connection: None,
+                });
+            }
             Some(Act::DeleteMailbox(name)) => {
                 lock(&self.shared.model).folders.remove(name);
             }

@@ -53,21 +53,54 @@ fn the_source_breaks_off_at_one_message() {
 }
 
 #[test]
-fn the_source_breaks_off_at_one_header() {
-    for without in [&[][..], &CAPABILITIES] {
-        everywhere(&[Side::Remote], &MODES, |side, mode| {
-            let world = World::new(mode).titled(format!("breaks at a header, {mode:?}, without {without:?}"));
-            world.server(side).behave(Faults {
-                breaks_at_header: Some("<two@scripted>"),
-                ..Faults::without(without)
+fn the_source_breaks_off_at_headers() {
+    // One of them, and several: "twin" is there twice.
+    for (text, culprits) in [("<two@scripted>", 1), ("@scripted", 7)] {
+        for without in [&[][..], &CAPABILITIES] {
+            everywhere(&[Side::Remote], &MODES, |side, mode| {
+                let world =
+                    World::new(mode).titled(format!("breaks at {text}, {mode:?}, without {without:?}"));
+                world.server(side).behave(Faults {
+                    breaks_at_header: Some(text),
+                    ..Faults::without(without)
+                });
+                let run = world.run();
+                assert_eq!(run.exit, Some(115), "{}: {run:#?}", world.title);
+                let told = run
+                    .log
+                    .matches("the connection breaks whenever it is read")
+                    .count();
+                assert!((1..=culprits).contains(&told), "{}: {run:#?}", world.title);
+                // Only headers are dangerous: a folder that is new here is copied without a look at them.
+                let others = if mode == Mode::Inbox { 0 } else { 1 };
+                assert_eq!(
+                    here(&world, "<four@scripted>"),
+                    others,
+                    "{}: {run:#?}",
+                    world.title
+                );
+                if culprits == 1 {
+                    assert_eq!(here(&world, "<twin@scripted>"), 2, "{}: {run:#?}", world.title);
+                }
+                world.complete();
+                world.idle();
             });
-            let run = world.run();
-            assert_eq!(run.exit, Some(115), "{}: {run:#?}", world.title);
-            assert_eq!(here(&world, "<twin@scripted>"), 2, "{}: {run:#?}", world.title);
-            world.complete();
-            world.idle();
-        });
+        }
     }
+}
+
+#[test]
+fn the_destination_dies_while_it_stores_a_message() {
+    everywhere(&[Side::Local], &[Mode::Copy, Mode::DeleteRemote], |side, mode| {
+        let world = World::new(mode).titled(format!("dies for good, {mode:?}"));
+        let rule = Rule::once("APPEND", "", Act::DoAndDie);
+        world.server(side).behave(Faults::rule(rule));
+        let run = world.run();
+        assert_eq!(run.exit, Some(102), "{}: {run:#?}", world.title);
+        assert_eq!(run.report.messages.failed, 0, "no message is to blame: {run:#?}");
+        world.complete();
+        world.idle();
+    });
 }
 
 #[test]
@@ -155,4 +188,48 @@ fn large_messages_do_not_starve_small_ones_behind_them() {
         world.complete();
         world.idle();
     }
+}
+
+#[test]
+fn a_mailbox_that_takes_nothing_is_soon_left_alone() {
+    let world = World::with(Mode::Copy, Model::new('/', ""), |remote, _| {
+        for n in 0..400 {
+            let folder = format!("Work {}", n % 20);
+            remote.add(&folder, &message(&format!("m{n}"), 300 + 40 * n), &[]);
+        }
+    });
+    world.local.behave(Faults {
+        quota: Some(0),
+        ..Faults::default()
+    });
+    let run = world.run();
+    assert_eq!(run.exit, Some(113), "{run:#?}");
+    assert!((50..80).contains(&run.report.messages.failed), "{run:#?}");
+    let heard = world.remote.heard();
+    assert!(heard.iter().any(|line| line.contains("NOT SMALLER")), "{run:#?}");
+    let run = world.complete();
+    assert_eq!(run.report.messages.copied, 400, "{run:#?}");
+    world.idle();
+}
+
+#[test]
+fn a_message_that_is_kept_back_is_noticed_although_the_numbers_agree() {
+    let mut world = World::with(Mode::Copy, Model::new('/', ""), |remote, _| {
+        for n in 0..5 {
+            remote.add("INBOX", &message(&format!("m{n}"), 300), &[]);
+        }
+    });
+    world.complete();
+    // One goes, one comes that the server keeps to itself, one comes.
+    world.removed("INBOX", &message("m1", 300));
+    world.arrives("INBOX", &message("kept back", 300));
+    world.remote.behave(Faults {
+        forgotten: Some("<kept back@scripted>"),
+        ..Faults::default()
+    });
+    let run = world.run();
+    assert_eq!(run.exit, Some(115), "{run:#?}");
+    assert!(run.log.contains("did not hand it out"), "{run:#?}");
+    world.complete();
+    world.idle();
 }

@@ -206,6 +206,19 @@ impl World {
         *before.entry(body.to_vec()).or_default() += 1;
     }
 
+    /// The owner of the remote mailbox deletes a message that was copied.
+    pub fn removed(&mut self, folder: &str, body: &[u8]) {
+        let mut model = self.remote.model();
+        let messages = &mut model.folders.get_mut(folder).expect("a folder").messages;
+        messages.retain(|message| message.body != body);
+        drop(model);
+        if let Some(before) = self.remote_before.get_mut(folder) {
+            before.remove(body);
+        }
+        let here = self.local_before.entry(folder.to_owned()).or_default();
+        here.insert(body.to_vec(), 1);
+    }
+
     /// Runs the task once. Nothing may be lost or doubled at its end, however it ended, and when it says that all is
     /// well, everything is where it belongs.
     pub fn run(&self) -> Run {

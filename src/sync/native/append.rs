@@ -31,6 +31,8 @@ pub struct Appender {
     selected: Option<Rc<Place>>,
     todo: VecDeque<Load>,
     flight: VecDeque<(Tag, Load)>,
+    /// What is in flight was sent on this connection and not on one that broke.
+    fresh: bool,
 }
 
 /// Messages for one APPEND.
@@ -69,6 +71,7 @@ impl Appender {
             selected: None,
             todo: VecDeque::new(),
             flight: VecDeque::new(),
+            fresh: false,
         }
     }
 
@@ -87,10 +90,14 @@ impl Appender {
                 // The server allows no more connections; the first one goes on.
                 return None;
             }
-            if let Some((_, load)) = self.flight.front_mut()
+            if self.belt.halted() {
+                return None;
+            }
+            if std::mem::take(&mut self.fresh)
+                && let Some((_, load)) = self.flight.front_mut()
                 && suspects::is_loss(&error)
             {
-                load.losses += 1;
+                load.losses = load.losses.saturating_add(1);
                 if suspects::leads_further(load.losses) {
                     backoff = Backoff::default();
                 }
@@ -186,7 +193,7 @@ impl Appender {
         Ok(self.shared.state.borrow_mut().plan(place.folder.id, &entries)?)
     }
 
-    /// Leaves what does not fit to another run; gives the rest.
+    /// Leaves what does not fit to another run, which finds it planned; gives the rest.
     fn fitting(&self, load: Load) -> Option<Load> {
         let Some(limit) = self.belt.room.limit() else {
             return Some(load);
@@ -195,12 +202,8 @@ impl Appender {
             .parcels
             .into_iter()
             .partition(|parcel| parcel.body.canonical_len() < limit);
-        let place = load.place.clone();
-        place.left.set(place.left.get() + large.len() as u64);
-        let entries: Vec<_> = large.iter().map(Parcel::entry).collect();
-        if let Err(error) = self.shared.state.borrow_mut().fail(place.folder.id, &entries) {
-            self.belt.fail(error.into());
-        }
+        let left = &load.place.left;
+        left.set(left.get() + large.len() as u64);
         Some(Load { parcels, ..load }).filter(|load| !load.parcels.is_empty())
     }
 
@@ -230,6 +233,7 @@ impl Appender {
             })
             .collect();
         // In the queue of unknown outcomes before the first octet goes out.
+        self.fresh = true;
         self.flight.push_back((Tag::default(), load));
         let Some((slot, load)) = self.flight.back_mut() else {
             return Ok(());
@@ -363,24 +367,25 @@ impl Appender {
     }
 
     fn refused(&self, load: &Load, kind: Exit, reason: &str) {
-        let place = &load.place;
+        self.report(load, kind, reason);
+        let entries: Vec<_> = load.parcels.iter().map(Parcel::entry).collect();
+        let mut state = self.shared.state.borrow_mut();
+        if let Err(error) = state.fail(load.place.folder.id, &entries) {
+            self.belt.fail(error.into());
+        }
+        if kind == Exit::OverQuota {
+            for parcel in &load.parcels {
+                self.belt.room.refuse(parcel.body.canonical_len());
+            }
+        }
+    }
+
+    fn report(&self, load: &Load, kind: Exit, reason: &str) {
+        let mut recorder = self.shared.recorder.borrow_mut();
         for parcel in &load.parcels {
-            let octets = parcel.body.canonical_len();
-            let mut recorder = self.shared.recorder.borrow_mut();
-            recorder.message_problem(
-                place.index,
-                kind,
-                parcel.uid,
-                parcel.message_id.clone(),
-                &format!("{octets} octets {reason}"),
-            );
-            let mut state = self.shared.state.borrow_mut();
-            if let Err(error) = state.fail(place.folder.id, &[parcel.entry()]) {
-                self.belt.fail(error.into());
-            }
-            if kind == Exit::OverQuota {
-                self.belt.room.refuse(octets);
-            }
+            let reason = format!("{} octets {reason}", parcel.body.canonical_len());
+            let id = parcel.message_id.clone();
+            recorder.message_problem(load.place.index, kind, parcel.uid, id, &reason);
         }
     }
 
@@ -393,10 +398,7 @@ impl Appender {
             let mut claimed = match self.arrived(&place, session).await {
                 Ok(claimed) => claimed,
                 Err(Trouble::Imap { error, .. }) => return Err(error),
-                Err(trouble) => {
-                    self.belt.fail(trouble.into());
-                    return Ok(());
-                }
+                Err(trouble) => return self.abandon(trouble.into()),
             };
             // Another connection that broke may have claimed the same copy for a twin meanwhile.
             let known = self
@@ -406,10 +408,7 @@ impl Appender {
                 .local_uids(place.folder.id, place.folder.local_next);
             match known {
                 Ok(known) => claimed.retain(|_, local| !known.contains(*local)),
-                Err(error) => {
-                    self.belt.fail(error.into());
-                    return Ok(());
-                }
+                Err(error) => return self.abandon(error.into()),
             }
             let (lost, others): (VecDeque<_>, _) = std::mem::take(&mut self.flight)
                 .into_iter()
@@ -436,17 +435,24 @@ impl Appender {
         Ok(())
     }
 
-    /// Sends again what a lost connection took along. A message at which connections break is reported and left.
+    /// Stops everything. Nobody will answer what was in flight on a connection that broke.
+    fn abandon(&mut self, failure: Failure) -> Result<()> {
+        self.flight.clear();
+        self.belt.fail(failure);
+        Ok(())
+    }
+
+    /// Sends again what a lost connection took along. A message at which connections break is reported and left as planned:
+    /// it may arrive yet.
     fn repeat(&mut self, load: Load) -> Result<()> {
         if load.losses > 0 && load.parcels.len() > 1 {
             self.one_by_one(load);
         } else if load.losses > suspects::PATIENCE {
-            self.refused(
-                &load,
-                Exit::AppendErrors,
-                "are not taken by host2: the connection breaks whenever they are sent",
-            );
-            self.shared.suspects.give_up()?;
+            let reason = "are not taken by host2: the connection breaks whenever they are sent";
+            self.report(&load, Exit::AppendErrors, reason);
+            for parcel in &load.parcels {
+                self.shared.suspects.give_up(load.place.folder.id, parcel.uid)?;
+            }
         } else {
             self.todo.push_front(load);
         }

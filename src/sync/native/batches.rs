@@ -45,7 +45,7 @@ impl Batches {
         }
     }
 
-    /// Puts on a batch once there is space. After the end it is dropped.
+    /// Puts on a batch once there is space; after the end there is no need to wait.
     pub async fn put(&self, batch: Batch) {
         while self.waiting.borrow().len() >= WAITING && !self.ended.get() {
             self.changed.notified().await;

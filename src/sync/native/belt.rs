@@ -27,13 +27,15 @@ pub struct Place {
     pub folder: FolderState,
     /// Set when the folder cannot be worked on any more.
     pub broken: Cell<bool>,
-    /// Unread messages of the inbox that were asked for and did not come.
+    /// Messages that were asked for and did not come.
     pub missing: RefCell<UidSet>,
+    /// Of a range not all UIDs came: messages that are no more, or some that the server kept to itself.
+    pub gaps: Cell<bool>,
     /// How many messages were not tried because the local mailbox has no room for them.
     pub left: Cell<u64>,
-    /// The fetcher that last opened it, and the appender, by their numbers.
+    /// The number of the fetcher that was last at it.
     pub reader: Cell<Option<usize>>,
-    /// See [`Place::reader`].
+    /// The number of the appender that was last at it.
     pub writer: Cell<Option<usize>>,
 }
 
@@ -46,6 +48,7 @@ impl Place {
             folder,
             broken: Cell::new(false),
             missing: RefCell::default(),
+            gaps: Cell::new(false),
             left: Cell::new(0),
             reader: Cell::new(None),
             writer: Cell::new(None),

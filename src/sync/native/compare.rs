@@ -27,8 +27,8 @@ pub struct Comparison {
     pub present: u64,
 }
 
-/// UIDs in one FETCH of whole messages.
-const BATCH: u64 = 500;
+/// Messages in one FETCH.
+pub const BATCH: u64 = 500;
 
 /// Messages recorded together.
 const GROUP: usize = 1000;
@@ -177,9 +177,11 @@ impl RemoteSide<'_> {
         let mut refused = vec![];
         let suspects = (&*shared.suspects, folder.id);
         let messages = headers::read_each(remote, &uids, Detail::Record, suspects, |uid, reason| {
-            let reason = format!("message {uid}: {reason}");
-            let mut recorder = shared.recorder.borrow_mut();
-            recorder.problem(pair.remote.name(), Exit::FetchErrors, &reason);
+            if let Some(reason) = reason {
+                let reason = format!("message {uid}: {reason}");
+                let mut recorder = shared.recorder.borrow_mut();
+                recorder.problem(pair.remote.name(), Exit::FetchErrors, &reason);
+            }
             refused.push(uid);
         });
         let messages = messages

@@ -50,7 +50,7 @@ pub async fn reconcile(
     let differs = if inbox_only {
         known > messages
     } else {
-        known != messages
+        known != messages || place.gaps.get()
     };
     if !differs && strangers.is_empty() {
         return Ok(true);
@@ -91,7 +91,7 @@ pub async fn reconcile(
     Ok(true)
 }
 
-/// Reports unread messages that the remote side did not hand out, unless they have gone meanwhile.
+/// Reports messages that the remote side did not hand out, unless they have gone meanwhile.
 async fn report_missing(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubled<()> {
     if place.missing.borrow().is_empty() {
         return Ok(());

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::backoff::Backoff;
 use super::belt::{Belt, PATIENCE, Place};
+use super::compare;
 use super::order::{self, Item, Order};
 use super::pack::Packer;
 use crate::imap::{Command, Error, Response, Result, Selected, Session, StatusLine, Tag, UidSet, Untagged};
@@ -172,7 +173,7 @@ impl Fetcher {
             }
             match session.next().await? {
                 Response::Untagged(data) => self.note(data).await,
-                Response::Tagged { tag, status } => self.settle(&tag, status)?,
+                Response::Tagged { tag, status } => self.settle(session, &tag, status)?,
                 Response::Continue(_) => {}
             }
         }
@@ -187,11 +188,16 @@ impl Fetcher {
                 Flight::Search { .. } => commands += 1,
                 Flight::Fetch { item, received, .. } => {
                     commands += 1;
-                    messages += item.uids.len().saturating_sub(received.len());
+                    // A range may be much wider than what is in it.
+                    let asked = match item.exact {
+                        true => item.uids.len(),
+                        false => item.uids.len().min(compare::BATCH),
+                    };
+                    messages += asked.saturating_sub(received.len());
                 }
             }
         }
-        commands < COMMANDS && messages < AHEAD
+        commands < 2 || (commands < COMMANDS && messages < AHEAD)
     }
 
     fn next_order(&self) -> Option<Order> {
@@ -317,19 +323,26 @@ impl Fetcher {
 
     fn give_up(&mut self, item: &Item) -> Result<()> {
         for uid in item.uids.iter() {
-            self.refuse(&item.place, uid, suspects::REASON);
             self.progress = true;
-            self.shared.suspects.give_up()?;
+            if self.shared.suspects.give_up(item.place.folder.id, uid)? {
+                self.refuse(&item.place, uid, suspects::REASON);
+            }
         }
         Ok(())
     }
 
-    fn settle(&mut self, answered: &str, status: StatusLine) -> Result<()> {
+    fn settle(&mut self, session: &Session, answered: &str, status: StatusLine) -> Result<()> {
         let at = self.flight.iter().position(|flight| match flight {
             Flight::Open { tag, .. } | Flight::Search { tag, .. } | Flight::Fetch { tag, .. } => {
                 Session::is(*tag, answered)
             }
         });
+        if at.is_some_and(|at| at > 0 && matches!(self.flight.get(at), Some(Flight::Open { .. }))) {
+            // It could not be told any more which folder a message is from (RFC 3501, 5.5).
+            return Err(Error::protocol(
+                "it opened a folder before it had answered what was asked of another",
+            ));
+        }
         match at.and_then(|at| self.flight.remove(at)) {
             Some(Flight::Open { .. }) if !status.is_ok() && status.is_throttled() => {
                 return Err(Error::Refused(status.to_string()));
@@ -341,7 +354,10 @@ impl Fetcher {
                 limit,
                 open,
                 ..
-            }) if open => self.searched(item, &found, limit, &status)?,
+            }) if open => {
+                session.check_found(&found)?;
+                self.searched(item, &found, limit, &status)?;
+            }
             Some(Flight::Fetch {
                 item, received, open, ..
             }) if open => self.fetched(item, &received, status)?,
@@ -389,7 +405,8 @@ impl Fetcher {
             return Err(Error::Refused(status.to_string()));
         }
         if !status.is_ok() {
-            // What exists is missed at the end of the run, and reported then.
+            // What exists is looked for at the end of the run, and reported then.
+            item.place.gaps.set(true);
             let name = item.place.pair.remote.name();
             let reason = format!("cannot be searched: {status}");
             let mut recorder = self.shared.recorder.borrow_mut();
@@ -398,6 +415,8 @@ impl Fetcher {
         }
         self.progress = true;
         let Some(limit) = limit else {
+            // What the answer lacks is noticed at the end of the run.
+            item.place.gaps.set(true);
             let uids = found.clone();
             self.ask_again(Item {
                 uids,
@@ -442,9 +461,11 @@ impl Fetcher {
     fn fetched(&mut self, item: Item, received: &UidSet, status: StatusLine) -> Result<()> {
         let left = item.uids.minus(received);
         if status.is_ok() {
-            if self.shared.job.inbox_only() {
+            if item.exact {
                 let mut missing = item.place.missing.borrow_mut();
                 *missing = missing.union(&left);
+            } else if !left.is_empty() && item.place.folder.remote_next > 1 {
+                item.place.gaps.set(true);
             }
             return Ok(());
         }

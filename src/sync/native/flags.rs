@@ -2,7 +2,7 @@
 //! Flags of mail that is there already: what changed on the remote side since the last run is applied, what changed
 //! locally stays.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::belt::Place;
 use super::opened;
@@ -10,7 +10,7 @@ use super::trouble::{Trouble, Troubled};
 use crate::imap::{Command, Flags, Session, UidSet, Untagged};
 use crate::sync::account::Side;
 use crate::sync::job::Shared;
-use crate::sync::state::State;
+use crate::sync::state::{Row, State};
 
 /// Applies a folder's remote changes.
 pub async fn carry_over(
@@ -44,7 +44,7 @@ pub async fn carry_over(
         .await
         .map_err(|error| Trouble::fetch(Side::Remote, error))?;
     opened::check(Side::Remote, selected, folder.remote_validity)?;
-    let Found { changes, remembered } = found?;
+    let (changes, remembered) = found?.changes();
     if remembered.is_empty() {
         return Ok(());
     }
@@ -73,29 +73,41 @@ pub async fn carry_over(
     Ok(())
 }
 
-/// What changed on the remote side.
+/// The remote flags that changed and what was known of these messages, by UID.
 #[derive(Default)]
-struct Found {
-    /// Which flags to add and to remove, and where locally.
-    changes: HashMap<(Flags, Flags), UidSet>,
-    /// What to remember of the remote side.
-    remembered: Vec<(u32, Flags)>,
-}
+struct Found(BTreeMap<u32, (Flags, Row)>);
+
+/// Which flags to add and to remove, and where locally.
+type Changes = HashMap<(Flags, Flags), UidSet>;
 
 impl Found {
-    /// Takes in the flags of one remote message; of those that did not change, a large folder has many.
+    /// Takes in the flags of one remote message; of those that did not change, a large folder has many. What a server
+    /// says last holds.
     fn note(&mut self, state: &State, folder: i64, uid: u32, flags: Flags) -> rusqlite::Result<()> {
-        let Some(row) = state.row(folder, uid)? else {
-            return Ok(());
-        };
-        let (added, removed) = (flags.minus(&row.flags), row.flags.minus(&flags));
-        if added.is_empty() && removed.is_empty() {
-            return Ok(());
+        match state.row(folder, uid)? {
+            Some(row) if row.flags != flags => {
+                self.0.insert(uid, (flags, row));
+            }
+            _ => {
+                self.0.remove(&uid);
+            }
         }
-        if let Some(local) = row.local_uid {
-            self.changes.entry((added, removed)).or_default().insert(local);
-        }
-        self.remembered.push((uid, flags));
         Ok(())
+    }
+
+    /// What to change locally, and what to remember of the remote side.
+    fn changes(self) -> (Changes, Vec<(u32, Flags)>) {
+        let (mut changes, mut remembered) = (Changes::new(), vec![]);
+        for (uid, (flags, row)) in self.0 {
+            let (added, removed) = (flags.minus(&row.flags), row.flags.minus(&flags));
+            if added.is_empty() && removed.is_empty() {
+                continue;
+            }
+            if let Some(local) = row.local_uid {
+                changes.entry((added, removed)).or_default().insert(local);
+            }
+            remembered.push((uid, flags));
+        }
+        (changes, remembered)
     }
 }

@@ -70,13 +70,13 @@ pub async fn read(session: &mut Session, uids: &UidSet, detail: Detail) -> Resul
 }
 
 /// Like [`read`], of one folder. What the server refuses together is asked for one by one; what it refuses alone, and
-/// at what connections break, is given to `refused`.
+/// at what connections break, is given to `refused`, with a reason that was not told before.
 pub async fn read_each(
     session: &mut Session,
     uids: &UidSet,
     detail: Detail,
     (suspects, folder): (&Suspects, i64),
-    mut refused: impl FnMut(u32, &str),
+    mut refused: impl FnMut(u32, Option<&str>),
 ) -> Result<Vec<Seen>> {
     let doubtful = suspects.among(folder, uids);
     let mut left: VecDeque<UidSet> = doubtful.chunks(1).into();
@@ -85,15 +85,15 @@ pub async fn read_each(
     while let Some(uids) = left.pop_front() {
         let one = uids.first().filter(|_| uids.len() == 1);
         if let Some(uid) = one.filter(|&uid| suspects.is_hopeless(folder, uid)) {
-            refused(uid, suspects::REASON);
-            suspects.give_up()?;
+            let new = suspects.give_up(folder, uid)?;
+            refused(uid, Some(suspects::REASON).filter(|_| new));
             continue;
         }
         let mut reading = Reading::new(detail);
         match (reading.read(session, &uids).await, one) {
             (Ok(()), _) => messages.append(&mut reading.seen),
             (Err(Error::Command { answer, .. }), Some(uid)) => {
-                refused(uid, &format!("cannot be read: {answer}"));
+                refused(uid, Some(&format!("cannot be read: {answer}")));
             }
             (Err(Error::Command { .. }), None) => {
                 let size = if uids.len() > GROUP as u64 { GROUP } else { 1 };

@@ -66,6 +66,9 @@ pub async fn persist<T>(
             Err(Trouble::Imap { side, kind, error }) if error.is_transient() => (side, kind, error),
             outcome => return outcome,
         };
+        if shared.suspects.take_progress() {
+            backoff = Backoff::default();
+        }
         let line = format!("{}: {error}; reconnecting", side.host());
         shared.recorder.borrow_mut().line(&line);
         let fresh = loop {

@@ -112,11 +112,9 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
 /// What follows the copying of a folder.
 async fn finish(shared: &Shared, place: &Place, lines: &mut Lines, remote_empty: bool) -> Troubled<()> {
     let started = shared.recorder.borrow().elapsed();
-    if place.left.get() > 0 {
-        let reason = format!(
-            "{} messages wait for another run: the local mailbox has no room for them",
-            place.left.get()
-        );
+    let left = place.left.take();
+    if left > 0 {
+        let reason = format!("{left} messages wait for another run: the local mailbox has no room for them");
         let mut recorder = shared.recorder.borrow_mut();
         recorder.problem(place.pair.remote.name(), Exit::OverQuota, &reason);
     }
