@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::account::{Failure, Side};
 use super::job::Shared;
-use super::native::belt::Place;
 use super::native::compare::Comparison;
 use super::native::lines::{self, Lines};
 use super::native::listing::{self, Listing};
+use super::native::place::Place;
 use super::native::prepare::prepare;
 use super::native::trouble::{Trouble, Troubled, contain};
 use super::native::{deletions, flags, obsolete};

@@ -4,7 +4,7 @@
 //! where it belongs in the end.
 //!
 //! [`server`] and [`session`] are the server, [`model`] its mailboxes, [`fault`] what can be wrong with it, [`world`] a
-//! task between two of them. The tests: [`cuts`], [`table`], [`stubborn`], [`turns`].
+//! task between two of them. The tests: [`cuts`], [`table`], [`folders`], [`stubborn`], [`turns`].
 
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +16,7 @@ mod answer;
 mod command;
 mod cuts;
 mod fault;
+mod folders;
 mod model;
 mod server;
 mod session;

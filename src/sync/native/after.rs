@@ -5,9 +5,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use super::belt::Place;
 use super::compare;
 use super::lines::Lines;
+use super::place::Place;
 use super::trouble::{Trouble, Troubled};
 use crate::imap::{Command, Error, Mailbox, Response, Session, StatusLine, UidSet};
 use crate::sync::account::Side;

@@ -8,9 +8,11 @@ use std::rc::Rc;
 use super::aftermath;
 use super::backoff::Backoff;
 use super::batches::Batch;
-use super::belt::{self, Belt, PATIENCE, Parcel, Place};
+use super::belt::{Belt, PATIENCE};
 use super::compare;
 use super::headers::{self, Detail};
+use super::parcel::{self, Parcel};
+use super::place::Place;
 use super::trouble::{Trouble, Troubled};
 use crate::imap::{Code, Error, Flags, Message, Response, Result, Session, StatusLine, Tag};
 use crate::sync::account::{Failure, Side};
@@ -473,7 +475,7 @@ impl Appender {
             let found = headers::read(session, &unknown, Detail::Key)
                 .await
                 .map_err(|error| Trouble::fetch(Side::Local, error))?;
-            Ok(belt::claim(parcels(), headers::by_key(found)))
+            Ok(parcel::claim(parcels(), headers::by_key(found)))
         })
         .await
     }

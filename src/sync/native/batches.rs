@@ -9,7 +9,8 @@ use std::rc::Rc;
 
 use tokio::sync::Notify;
 
-use super::belt::{Parcel, Place};
+use super::parcel::Parcel;
+use super::place::Place;
 
 /// Batches that wait at most.
 const WAITING: usize = 4;

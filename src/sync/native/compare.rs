@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! One folder on both sides: what is to be copied.
 
-use super::belt::Place;
 use super::headers::{self, Detail, Seen};
 use super::opened;
+use super::place::Place;
 use super::pool::Pool;
 use super::trouble::{Trouble, Troubled};
 use crate::imap::{Session, UidSet};

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What is deleted, on either side, and what never is.
 
-use super::belt::Place;
 use super::compare;
 use super::lines::Lines;
+use super::place::Place;
 use super::trouble::{Trouble, Troubled};
 use crate::imap::{Session, UidSet, among};
 use crate::sync::account::Side;

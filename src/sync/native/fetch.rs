@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::backoff::Backoff;
-use super::belt::{Belt, PATIENCE, Place};
+use super::belt::{Belt, PATIENCE};
 use super::compare;
 use super::order::{self, Item, Order};
 use super::pack::Packer;
+use super::place::Place;
 use crate::imap::{Command, Error, Response, Result, Selected, Session, StatusLine, Tag, UidSet, Untagged};
 use crate::sync::account::Side;
 use crate::sync::exit::Exit;

@@ -6,6 +6,7 @@
 //! - [`copy`]: [`fetch`] reads ([`order`]: what), [`append`] writes; [`belt`] is what lies between, where messages are
 //!   packed (`pack`) and wait ([`batches`]); [`room`]: what the local mailbox still takes.
 //! - [`flags`], [`after`] (Sieve, `\Seen`), [`deletions`], [`obsolete`] (folders): what follows.
+//! - [`place`]: a folder at work; [`parcel`]: a message on its way.
 //! - [`lines`]: the two connections, made anew when one breaks; [`aftermath`]: what broke off may still come;
 //!   [`opened`]: whether a folder is still the same; [`trouble`]: what concerns one folder and what ends the run.
 
@@ -28,6 +29,8 @@ pub mod obsolete;
 pub mod opened;
 pub mod order;
 mod pack;
+pub mod parcel;
+pub mod place;
 pub mod pool;
 pub mod prepare;
 pub mod room;
@@ -36,10 +39,10 @@ pub mod trouble;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use self::belt::Place;
 use self::lines::Lines;
 use self::listing::Listing;
 use self::order::Item;
+use self::place::Place;
 use self::prepare::{prepare, settled_word};
 use self::trouble::{Troubled, contain};
 use super::account::Failure;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Opening a folder, and making sure that it is still the one whose UIDs are known.
 
-use super::belt::Place;
+use super::place::Place;
 use super::trouble::{Trouble, Troubled};
 use crate::imap::{Mailbox, Selected, Session, UidSet};
 use crate::sync::account::Side;

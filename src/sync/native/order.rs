@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use super::belt::Place;
+use super::place::Place;
 use super::room::Room;
 use crate::imap::UidSet;
 use crate::sync::suspects::Suspects;

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::batches::Batch;
-use super::belt::{Belt, Parcel, Place};
+use super::belt::Belt;
+use super::parcel::Parcel;
+use super::place::Place;
 use crate::imap::Fetch;
 use crate::sync::key::{self, Key};
 

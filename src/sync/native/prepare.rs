@@ -3,9 +3,9 @@
 
 use std::collections::HashSet;
 
-use super::belt::Place;
 use super::compare::{self, Comparison};
 use super::lines::Lines;
+use super::place::Place;
 use super::trouble::{Trouble, Troubled};
 use crate::imap::{Command, Error, Mailbox, MailboxStatus, Session, Untagged};
 use crate::sync::account::Side;
