@@ -43,11 +43,11 @@ const THROTTLING: [Phrase; 5] = [
 const TURNED_AWAY: [Phrase; 4] = [
     phrase(
         "maximum number of connections from user+ip exceeded",
-        "Dovecot before it said UNAVAILABLE: doc.dovecot.org, mail_max_userip_connections",
+        "Dovecot 2.3.19, login-common: doc.dovecot.org, mail_max_userip_connections",
     ),
     phrase(
         "too many open connections",
-        "Cyrus: imapd.conf(5), maxlogins_per_host and maxlogins_per_user",
+        "Cyrus 3.6.1, imapd: imapd.conf(5), maxlogins_per_host and maxlogins_per_user",
     ),
     phrase(
         "too many",
@@ -60,13 +60,18 @@ const TURNED_AWAY: [Phrase; 4] = [
 ];
 
 /// A mailbox that is full.
-const FULL: [Phrase; 3] = [
+const FULL: [Phrase; 5] = [
     phrase(
         "quota exceeded",
-        "Dovecot, plugin/quota_exceeded_message: doc.dovecot.org",
+        "Dovecot 2.3.19, plugin/quota_exceeded_message: doc.dovecot.org",
     ),
-    phrase("over quota", "Cyrus: imap_err.et, IMAP_QUOTA_EXCEEDED"),
-    phrase("mailbox is full", "Courier and hMailServer, quota of the account"),
+    phrase(
+        "over quota",
+        "Cyrus 3.6.1, libcyrus_imap: imap_err.et, IMAP_QUOTA_EXCEEDED",
+    ),
+    phrase("exceeded your mail quota", "Courier-IMAP 5.0.13, imapd"),
+    phrase("quota has been exceeded", "hMailServer, IMAPCommandAppend.cpp"),
+    phrase("mailbox is full", "hosters, in words of their own"),
 ];
 
 impl StatusLine {
@@ -179,6 +184,8 @@ mod tests {
         for text in [
             "NO [OVERQUOTA] Quota exceeded (mailbox for user is full)",
             "NO Over quota",
+            "NO [ALERT] You exceeded your mail quota.",
+            "NO Your quota has been exceeded.",
             "NO Your mailbox is full",
         ] {
             assert!(

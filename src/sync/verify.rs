@@ -14,6 +14,9 @@ use super::native::headers::{self, Detail, Seen};
 use super::native::listing;
 use crate::imap::{Besides, Command, Mailbox, Session, UidSet, Untagged};
 
+/// A message that only the local side has.
+const EXTRA: &str = "extra";
+
 /// Differences listed one by one; beyond, they are counted.
 const LISTED: usize = 1000;
 
@@ -86,8 +89,16 @@ pub async fn verify(
         );
         let theirs = theirs.map_err(|error| Failure::from_imap(Side::Remote, &error))?;
         let ours = ours.map_err(|error| Failure::from_imap(Side::Local, &error))?;
+        let told = verdict.differences.len();
         let folder = judge(&pair, theirs, ours, &mut verdict);
         verdict.folders.push(folder);
+        let differences = &mut verdict.differences[told..];
+        name(&mut remote, differences, |kind| kind != EXTRA)
+            .await
+            .map_err(|error| Failure::from_imap(Side::Remote, &error))?;
+        name(&mut local, differences, |kind| kind == EXTRA)
+            .await
+            .map_err(|error| Failure::from_imap(Side::Local, &error))?;
     }
     verdict.agree = verdict
         .folders
@@ -97,11 +108,30 @@ pub async fn verify(
     Ok(verdict)
 }
 
+/// Fills in the Message-Ids of those differences that are messages of the open folder. Only these are asked for: a
+/// folder has many messages, and most do not differ.
+async fn name(
+    session: &mut Session,
+    differences: &mut [Difference],
+    here: impl Fn(&str) -> bool,
+) -> crate::imap::Result<()> {
+    let mut named: Vec<_> = differences.iter_mut().filter(|one| here(&one.kind)).collect();
+    let uids: UidSet = named.iter().map(|one| one.uid).collect();
+    let ids = headers::message_ids(session, &uids).await?;
+    for one in &mut named {
+        one.message_id = ids.get(&one.uid).cloned();
+    }
+    Ok(())
+}
+
 /// A message and, on demand, the digest of its octets.
 struct Exhibit {
     seen: Seen,
-    digest: Option<String>,
+    digest: Option<Digest>,
 }
+
+/// SHA-256.
+type Digest = [u8; 32];
 
 async fn read(
     session: &mut Session,
@@ -129,7 +159,7 @@ async fn read(
 }
 
 /// SHA-256 of each message with its line ends as CRLF.
-async fn digests(session: &mut Session, uids: &UidSet) -> crate::imap::Result<HashMap<u32, String>> {
+async fn digests(session: &mut Session, uids: &UidSet) -> crate::imap::Result<HashMap<u32, Digest>> {
     let mut found = HashMap::new();
     for chunk in uids.chunks(500) {
         let command = Command::new("UID FETCH").text(&format!("{chunk} (UID BODY.PEEK[])"));
@@ -144,8 +174,7 @@ async fn digests(session: &mut Session, uids: &UidSet) -> crate::imap::Result<Ha
                 while let Ok(Some(piece)) = reader.next_chunk() {
                     digest.update(piece);
                 }
-                let hex = digest.finalize().iter().map(|b| format!("{b:02x}")).collect();
-                found.insert(uid, hex);
+                found.insert(uid, digest.finalize().into());
             })
             .await?;
     }
@@ -195,7 +224,7 @@ fn judge(pair: &Pair, theirs: Vec<Exhibit>, ours: Vec<Exhibit>, verdict: &mut Ve
             verdict,
             pair,
             &exhibit.seen,
-            "extra",
+            EXTRA,
             None,
             Some(describe(&exhibit.seen)),
         );
@@ -213,9 +242,14 @@ fn differences(one: &Exhibit, other: &Exhibit) -> Vec<(&'static str, String, Str
     compare("size", one.seen.size.to_string(), other.seen.size.to_string());
     compare("flags", one.seen.flags.to_string(), other.seen.flags.to_string());
     compare("date", moment(one.seen.date), moment(other.seen.date));
-    let digest = |exhibit: &Exhibit| exhibit.digest.clone().unwrap_or_default();
-    compare("content", digest(one), digest(other));
+    if one.digest != other.digest {
+        compare("content", hex(one.digest), hex(other.digest));
+    }
     found
+}
+
+fn hex(digest: Option<Digest>) -> String {
+    digest.iter().flatten().map(|b| format!("{b:02x}")).collect()
 }
 
 fn describe(seen: &Seen) -> String {
@@ -243,7 +277,7 @@ fn note(
     verdict.differences.push(Difference {
         folder: pair.remote.name().to_owned(),
         uid: seen.uid,
-        message_id: seen.message_id.as_deref().map(str::to_owned),
+        message_id: None,
         kind: kind.to_owned(),
         remote,
         local,

@@ -193,8 +193,9 @@ fn large_messages_do_not_starve_small_ones_behind_them() {
 #[test]
 fn a_mailbox_that_takes_nothing_is_soon_left_alone() {
     let world = World::with(Mode::Copy, Model::new('/', ""), |remote, _| {
+        // More folders than commands are sent ahead.
         for n in 0..400 {
-            let folder = format!("Work {}", n % 20);
+            let folder = format!("Work {}", n % 80);
             remote.add(&folder, &message(&format!("m{n}"), 300 + 40 * n), &[]);
         }
     });

@@ -195,6 +195,11 @@ fn a_stopped_run_is_finished_by_the_next() -> anyhow::Result<()> {
     case.deliver(Side::Remote, &bulk("Work", "w", 300))?;
     let proxy = proxy(&case)?;
     case.create(json!({"remoteport": proxy.port()}))?;
+    // As a task from before certificates were looked at: it accepts the first one that it meets.
+    let options = case.sandbox.task_file(&case.task(), "json");
+    let pinned = std::fs::read_to_string(&options)?;
+    ensure!(pinned.contains("certificate"), "{pinned}");
+    std::fs::remove_file(&options)?;
     drop(start_slowly(&case, &proxy, 200_000)?);
     let stopped = case
         .sandbox
@@ -204,6 +209,10 @@ fn a_stopped_run_is_finished_by_the_next() -> anyhow::Result<()> {
         "{stopped:?}"
     );
     ensure!(!case.sandbox.task_file(&case.task(), "status").exists());
+    ensure!(
+        std::fs::read_to_string(&options)? == pinned,
+        "the run that was stopped did not keep the certificate"
+    );
     let copied = case.sandbox.local().count(&case.name)?;
     ensure!(copied > 0 && copied < 600, "{copied}");
     proxy.throttle(u64::MAX);

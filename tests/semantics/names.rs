@@ -102,7 +102,7 @@ fn names_in_all_scripts() -> anyhow::Result<()> {
 fn many_folders_wide_deep_and_empty() -> anyhow::Result<()> {
     let case = case()?;
     let mut all = vec![];
-    for n in 0..250 {
+    for n in 0..600 {
         all.push(NewMail::new(&format!("wide{n}@x")).folder(&format!("Wide/Folder {n}")));
     }
     let mut deep = "Deep".to_owned();

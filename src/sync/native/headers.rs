@@ -19,8 +19,6 @@ pub struct Seen {
     pub uid: u32,
     /// Its key.
     pub key: Key,
-    /// Its Message-Id, where it was asked for.
-    pub message_id: Option<Box<str>>,
     /// Its flags, where they were asked for.
     pub flags: Rc<Flags>,
     /// Its date of arrival, in seconds since 1970; 0 when it was not asked for.
@@ -138,6 +136,26 @@ pub async fn open_and_read(
     }
 }
 
+/// The Message-Ids of some messages of the open folder, where they have one.
+pub async fn message_ids(session: &mut Session, uids: &UidSet) -> Result<HashMap<u32, String>> {
+    let chunks = uids.chunks(usize::MAX);
+    let commands = chunks
+        .iter()
+        .map(|chunk| fetch_command(chunk, "(UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])"));
+    let mut found = HashMap::new();
+    session
+        .run_all(commands, |data| {
+            if let Untagged::Fetch(fetch) = data
+                && let (Some(uid), Some(body)) = (fetch.uid, fetch.body)
+                && let Some(id) = key::message_id(&body.head(key::HEADER_LIMIT).unwrap_or_default())
+            {
+                found.insert(uid, id);
+            }
+        })
+        .await?;
+    Ok(found)
+}
+
 fn sorted(mut seen: Vec<Seen>) -> Vec<Seen> {
     seen.sort_unstable_by_key(|message| message.uid);
     seen.dedup_by_key(|message| message.uid);
@@ -249,13 +267,9 @@ impl Reading {
         let (uid, body) = (fetch.uid?, fetch.body?);
         let header = body.head(key::HEADER_LIMIT).unwrap_or_default();
         let key = Key::of_fields(&header);
-        let message_id = key
-            .filter(|_| self.detail == Detail::Everything)
-            .and_then(|_| key::message_id(&header));
         let message = Seen {
             uid,
             key: key.unwrap_or(Key::of_message(b"", 0)),
-            message_id: message_id.map(String::into_boxed_str),
             flags: shared(&mut self.known, fetch.flags.unwrap_or_default()),
             date: fetch.date.map_or(0, |date| date.unix()),
             size: fetch.size.unwrap_or(0),
