@@ -30,6 +30,8 @@ pub enum Error {
     Timeout(String),
     /// The server said something that is not IMAP.
     Protocol(String),
+    /// The server's answers contradict each other or come in an impossible order.
+    Disorder(String),
     /// A command was answered with `NO` or `BAD`.
     Command {
         /// The command's name, without arguments.
@@ -60,7 +62,12 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
-            Self::Lost(_) | Self::Timeout(_) | Self::Refused(_) | Self::Unreachable(_) | Self::Protocol(_)
+            Self::Lost(_)
+                | Self::Timeout(_)
+                | Self::Refused(_)
+                | Self::Unreachable(_)
+                | Self::Protocol(_)
+                | Self::Disorder(_)
         )
     }
 
@@ -84,6 +91,7 @@ impl fmt::Display for Error {
             Self::Unstable(text) => write!(f, "no connection lasts: {text}"),
             Self::Timeout(text) => write!(f, "the server did not answer in time ({text})"),
             Self::Protocol(text) => write!(f, "the server does not speak IMAP as expected: {text}"),
+            Self::Disorder(text) => write!(f, "the server contradicts itself: {text}"),
             Self::Command { command, answer } => write!(f, "{command} was refused: {answer}"),
             Self::Spill(error) => write!(f, "a large message could not be buffered on disk: {error}"),
         }

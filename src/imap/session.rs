@@ -278,7 +278,7 @@ impl Session {
     /// When it finds more than it said there were.
     pub fn check_found(&self, found: &UidSet) -> Result<()> {
         match self.most_messages {
-            Some(most) if found.len() > u64::from(most) + NEWCOMERS => Err(Error::protocol(format!(
+            Some(most) if found.len() > u64::from(most) + NEWCOMERS => Err(Error::Disorder(format!(
                 "it found {} messages among {most}",
                 found.len()
             ))),

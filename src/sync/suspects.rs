@@ -22,7 +22,7 @@ pub struct Suspects {
     /// By folder and UID: how often.
     losses: RefCell<HashMap<(i64, u32), u8>>,
     given_up: RefCell<HashSet<(i64, u32)>>,
-    /// Something was found out since it was last asked.
+    /// A message became hopeless since it was last asked.
     progress: Cell<bool>,
 }
 
@@ -38,12 +38,14 @@ impl Suspects {
         let mut losses = self.losses.borrow_mut();
         let losses = losses.entry((folder, uid)).or_default();
         *losses = losses.saturating_add(1);
-        let progress = leads_further(*losses);
-        self.progress.set(self.progress.get() || progress);
-        progress
+        if *losses == PATIENCE + 1 {
+            self.progress.set(true);
+        }
+        leads_further(*losses)
     }
 
-    /// Whether a loss led further since this was last asked.
+    /// Whether a message became hopeless since this was last asked. For work that is begun anew after each loss, a first
+    /// suspicion is no progress: a connection that breaks after so many octets raises one each time.
     pub fn take_progress(&self) -> bool {
         self.progress.take()
     }

@@ -89,15 +89,30 @@ cuts! {
     the_destination_goes_while_the_inbox_is_pulled: Inbox Local;
 }
 
+fn many(remote: &mut Model, _: &mut Model) {
+    for n in 0..360 {
+        let folder = format!("Folder {}", n % 6);
+        remote.add(&folder, &message(&format!("m{n}"), 300 + 10 * n), &[]);
+    }
+}
+
+/// Each time at another message: none of them is to blame, and the run does not go on for ever.
+#[test]
+fn every_connection_breaks_while_both_sides_are_compared() {
+    let world = World::with(Mode::Copy, Model::new('/', ""), many);
+    world.complete();
+    world.forget();
+    world.remote.behave(Faults::cut(After::Octets(6_000), None));
+    let run = world.run();
+    assert_eq!(run.exit, Some(101), "{run:#?}");
+    assert_eq!(run.report.messages.failed, 0, "{run:#?}");
+    world.complete();
+    world.idle();
+}
+
 /// More than one connection to each side: the second one, too, breaks somewhere.
 #[test]
 fn several_connections_break() {
-    let many = |remote: &mut Model, _: &mut Model| {
-        for n in 0..360 {
-            let folder = format!("Folder {}", n % 6);
-            remote.add(&folder, &message(&format!("m{n}"), 300 + 10 * n), &[]);
-        }
-    };
     everywhere(&SIDES, &[Mode::Copy, Mode::DeleteRemote], |side, mode| {
         for connection in 0..5 {
             for octets in [600, 2_500, 20_000, 200_000] {

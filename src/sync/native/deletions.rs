@@ -56,16 +56,6 @@ pub async fn reconcile(
         return Ok(true);
     }
     let (selected, there) = place.search_remote(&mut lines.remote, false, ["ALL"]).await?;
-    // What a cut answer lacks is not gone.
-    if there.len() < u64::from(selected.messages) {
-        let reason = "Host1 did not list all its messages: nothing is deleted locally";
-        let folder = place.pair.remote.name();
-        shared
-            .recorder
-            .borrow_mut()
-            .problem(folder, Exit::WithErrors, reason);
-        return Ok(false);
-    }
     let recorded = {
         let state = shared.state.borrow();
         state.done_uids(id)?.union(&state.pending_uids(id)?)
@@ -77,6 +67,19 @@ pub async fn reconcile(
         for uid in there.minus(&recorded).below(next).iter() {
             withheld(shared, place, uid)?;
         }
+    }
+    // What a cut answer lacks is not gone.
+    if there.len() < u64::from(selected.messages) {
+        let reason = match deletes {
+            true => "Host1 did not list all its messages: nothing is deleted locally",
+            false => "Host1 did not list all its messages",
+        };
+        let folder = place.pair.remote.name();
+        shared
+            .recorder
+            .borrow_mut()
+            .problem(folder, Exit::WithErrors, reason);
+        return Ok(false);
     }
     let gone = recorded.minus(&there);
     if deletes {

@@ -340,9 +340,15 @@ impl Fetcher {
         });
         if at.is_some_and(|at| at > 0 && matches!(self.flight.get(at), Some(Flight::Open { .. }))) {
             // It could not be told any more which folder a message is from (RFC 3501, 5.5).
-            return Err(Error::protocol(
-                "it opened a folder before it had answered what was asked of another",
-            ));
+            let text = "it opened a folder before it had answered what was asked of another";
+            return Err(Error::Disorder(text.to_owned()));
+        }
+        // As long as it is in flight, what it was about is put back.
+        if let Some(Flight::Search {
+            found, open: true, ..
+        }) = at.and_then(|at| self.flight.get(at))
+        {
+            session.check_found(found)?;
         }
         match at.and_then(|at| self.flight.remove(at)) {
             Some(Flight::Open { .. }) if !status.is_ok() && status.is_throttled() => {
@@ -355,10 +361,7 @@ impl Fetcher {
                 limit,
                 open,
                 ..
-            }) if open => {
-                session.check_found(&found)?;
-                self.searched(item, &found, limit, &status)?;
-            }
+            }) if open => self.searched(item, &found, limit, &status)?,
             Some(Flight::Fetch {
                 item, received, open, ..
             }) if open => self.fetched(item, &received, status)?,
@@ -428,14 +431,27 @@ impl Fetcher {
         };
         self.withhold(&item.place, found);
         item.place.left.set(item.place.left.get() + found.len());
+        let uids = item.uids.minus(found);
         if limit > 0 {
             self.ask_again(Item {
-                uids: item.uids.minus(found),
+                uids,
                 sifted: Some(limit),
                 ..item
             });
+        } else {
+            self.miss(&item, &uids);
         }
         Ok(())
+    }
+
+    /// What did not come is looked for at the end of the run. Of a folder that is new all messages are counted then.
+    fn miss(&self, item: &Item, left: &UidSet) {
+        if item.exact {
+            let mut missing = item.place.missing.borrow_mut();
+            *missing = missing.union(left);
+        } else if !left.is_empty() && item.place.folder.remote_next > 1 {
+            item.place.gaps.set(true);
+        }
     }
 
     fn ask_again(&self, item: Item) {
@@ -462,12 +478,7 @@ impl Fetcher {
     fn fetched(&mut self, item: Item, received: &UidSet, status: StatusLine) -> Result<()> {
         let left = item.uids.minus(received);
         if status.is_ok() {
-            if item.exact {
-                let mut missing = item.place.missing.borrow_mut();
-                *missing = missing.union(&left);
-            } else if !left.is_empty() && item.place.folder.remote_next > 1 {
-                item.place.gaps.set(true);
-            }
+            self.miss(&item, &left);
             return Ok(());
         }
         if self.is_put_off(&item, &left, &status) {
