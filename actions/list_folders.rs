@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use ns8_imapsync::container::Container;
 use ns8_imapsync::control::candidate::Candidate;
 use ns8_imapsync::error::Result;
-use ns8_imapsync::sync::count::FolderList;
+use ns8_imapsync::sync::inspect::count::FolderList;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

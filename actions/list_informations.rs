@@ -3,7 +3,7 @@
 use ns8_imapsync::agent::journal;
 use ns8_imapsync::container::Container;
 use ns8_imapsync::error::Result;
-use ns8_imapsync::sync::count::Figures;
+use ns8_imapsync::sync::inspect::count::Figures;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,7 @@
 
 use ns8_imapsync::container::Container;
 use ns8_imapsync::error::Result;
-use ns8_imapsync::sync::preview::Preview;
+use ns8_imapsync::sync::inspect::preview::Preview;
 
 use crate::common::action::Action;
 use crate::common::context::Context;

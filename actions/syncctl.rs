@@ -8,13 +8,20 @@ use std::process::{ExitCode, Stdio};
 
 use clap::{ArgMatches, Args, Command, FromArgMatches as _, Subcommand};
 use ns8_imapsync::secret::{ROOM, SecretText, Zeroizing};
+use ns8_imapsync::sync::Engine;
 use ns8_imapsync::sync::account::{Account, Failure};
-use ns8_imapsync::sync::assembly::Destination;
-use ns8_imapsync::sync::check::{self, Finding};
-use ns8_imapsync::sync::folders::Selection;
+use ns8_imapsync::sync::folder_mapping::Selection;
+use ns8_imapsync::sync::inspect::count;
+use ns8_imapsync::sync::inspect::login_test::{self, Finding};
+use ns8_imapsync::sync::inspect::verify;
 use ns8_imapsync::sync::instance::{in_container, setting};
+use ns8_imapsync::sync::job::assembly;
+use ns8_imapsync::sync::job::assembly::Destination;
+use ns8_imapsync::sync::run::finish;
+use ns8_imapsync::sync::run::progress_bar;
+use ns8_imapsync::sync::run::stop;
 use ns8_imapsync::sync::run::{self, Outcome, Settings};
-use ns8_imapsync::sync::{Engine, assembly, bar, conclusion, count, driver, stop, verify};
+use ns8_imapsync::sync::runtime;
 use ns8_imapsync::task::{
     Exclusions, FolderMode, Layout, LocalUser, Port, RemoteHost, Security, Store, TaskName, parse_password,
 };
@@ -134,11 +141,17 @@ fn destination() -> Option<Destination> {
 fn start(store: &Store, name: &TaskName) -> Done {
     known(store, name)?;
     let settings = Settings::of_instance();
-    match run::run(store, name, destination().as_ref(), &settings, bar::watcher())? {
+    match run::run(
+        store,
+        name,
+        destination().as_ref(),
+        &settings,
+        progress_bar::watcher(),
+    )? {
         // Cron says this every few minutes of a long run: the journal need not hear it.
         Outcome::AlreadyRunning => print(&format!("{name}: already running")),
         Outcome::Ended { exit, report } => {
-            tell(&conclusion::summary(name, &report), Stream::Output);
+            tell(&finish::summary(name, &report), Stream::Output);
             Ok(ExitCode::from(exit.code()))
         }
     }
@@ -192,7 +205,7 @@ fn compare(store: &Store, name: &TaskName, deep: bool) -> Done {
     let task = assembly::load(store, name)?;
     let job = assembly::job(store, name, &task, destination().as_ref())?;
     let verdict =
-        driver::ask(verify::verify(&job.remote, &job.local, &job.selection, deep)).map_err(failed)??;
+        runtime::ask(verify::verify(&job.remote, &job.local, &job.selection, deep)).map_err(failed)??;
     print_json(&verdict)?;
     Ok(ExitCode::from(u8::from(!verdict.agree)))
 }
@@ -235,7 +248,7 @@ fn validation(store: &Store, name: &str) -> Done {
             server.map(|server| Account::local(&task.local_user, server)),
         )
     };
-    let findings = driver::ask(check::check(&remote, local.as_ref())).map_err(failed)?;
+    let findings = runtime::ask(login_test::check(&remote, local.as_ref())).map_err(failed)?;
     print_json(&findings)
 }
 
@@ -243,7 +256,7 @@ fn informations(store: &Store, name: &TaskName) -> Done {
     let counted = assembly::load(store, name)
         .and_then(|task| assembly::job(store, name, &task, destination().as_ref()))
         .and_then(|job| {
-            driver::ask(count::count(&job.remote, &job.local, &job.selection)).map_err(failed)?
+            runtime::ask(count::count(&job.remote, &job.local, &job.selection)).map_err(failed)?
         });
     match counted {
         Ok(figures) => print_json(&figures),
@@ -273,7 +286,7 @@ fn list_folders(store: &Store, name: &str) -> Done {
                 },
             )
         };
-        driver::ask(count::list_folders(&remote, &selection)).map_err(failed)?
+        runtime::ask(count::list_folders(&remote, &selection)).map_err(failed)?
     })();
     match listed {
         Ok(list) => print_json(&list),

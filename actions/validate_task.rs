@@ -3,7 +3,7 @@
 use ns8_imapsync::container::Container;
 use ns8_imapsync::control::candidate::Candidate;
 use ns8_imapsync::error::Result;
-use ns8_imapsync::sync::check::Findings;
+use ns8_imapsync::sync::inspect::login_test::Findings;
 
 use crate::common::action::Action;
 use crate::common::context::Context;

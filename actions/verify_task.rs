@@ -2,7 +2,7 @@
 
 use ns8_imapsync::container::Container;
 use ns8_imapsync::error::Result;
-use ns8_imapsync::sync::verify::Verdict;
+use ns8_imapsync::sync::inspect::verify::Verdict;
 use schemars::JsonSchema;
 use serde::Deserialize;
 

@@ -19,7 +19,7 @@ use self::child::{Input, communicate, last_words};
 use crate::agent::journal;
 use crate::error::{Error, Key, Refusal, Result};
 use crate::secret::ROOM;
-use crate::sync::check::Findings;
+use crate::sync::inspect::login_test::Findings;
 use crate::task::{ExposeSecret as _, Port, SecretString, Task, TaskName};
 
 const NAME: &str = "imapsync";

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ns8_imapsync::imap::wire::Wire;
 use ns8_imapsync::imap::{Listed, Mailbox, Namespace, Response, UidSet};
-use ns8_imapsync::sync::folders::{self, Selection, Side};
+use ns8_imapsync::sync::folder_mapping::{self, Selection, Side};
 use ns8_imapsync::task::{
     Exclusions, FolderMode, LocalUser, RemoteDeletion, RemoteHost, RemoteUser, Schedule, Security, Task,
     TaskId, env,
@@ -181,7 +181,7 @@ proptest! {
         let remote = side(&prefix_of(prefix, there), there, &names);
         let local = side(&prefix_of(local_prefix, here), here, &BTreeSet::from(["INBOX".to_owned()]));
         let selection = Selection { mode: FolderMode::All, excluded: vec![], gmail: false };
-        let pairs = folders::pair(&remote, &local, &selection);
+        let pairs = folder_mapping::pair(&remote, &local, &selection);
         prop_assert_eq!(pairs.len(), names.len());
         for pair in &pairs {
             let others = pairs.iter().filter(|other| other.local == pair.local).count();

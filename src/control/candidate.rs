@@ -4,7 +4,7 @@
 use super::runs;
 use crate::container::{self, Container};
 use crate::error::{Error, Key, Refusal, Result};
-use crate::sync::check::{Finding, Findings};
+use crate::sync::inspect::login_test::{Finding, Findings};
 use crate::task::options::Options;
 use crate::task::{MailHost, SecretString, Store, Task};
 

@@ -5,9 +5,9 @@ use std::cell::OnceCell;
 
 use secrecy::SecretString;
 
-use super::exit::Exit;
 use crate::error::Key;
 use crate::imap::{self, Certificate, Credentials, Encryption, Endpoint, Session, Trust, Welcome};
+use crate::sync::exit_code::Exit;
 use crate::task::{LocalUser, Port, RemoteHost, RemoteUser, Security};
 
 /// One of the two sides.

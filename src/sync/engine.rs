@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use super::account::Failure;
+use crate::sync::account::Failure;
 
 /// What moves the mail of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Stock imapsync as an engine.
 //!
-//! [`command`]: its command line · [`child`]: its process · [`log`]: what its log says · [`chores`]: what is done
+//! [`command`]: its command line · [`child`]: its process · [`log`]: what its log says · [`post_process`]: what is done
 //! natively around it.
 
 pub mod child;
-pub mod chores;
 pub mod command;
 pub mod log;
+pub mod post_process;
 
 use std::fs::File;
 use std::io;
@@ -17,14 +17,14 @@ use std::path::Path;
 use std::process::ExitStatus;
 use std::time::{Duration, SystemTime};
 
-use self::child::Running;
-use self::command::Surroundings;
-use self::log::{Copied, Reader, Story};
-use super::account::Failure;
-use super::exit::Exit;
-use super::job::Shared;
 use crate::error::Key;
 use crate::imap::{Mailbox, Trust};
+use crate::sync::account::Failure;
+use crate::sync::exit_code::Exit;
+use crate::sync::imapsync::child::Running;
+use crate::sync::imapsync::command::Surroundings;
+use crate::sync::imapsync::log::{Copied, Reader, Story};
+use crate::sync::job::Shared;
 use crate::task::Task;
 use crate::task::report::{Folder, Messages};
 
@@ -48,7 +48,7 @@ pub struct Order<'a> {
 
 /// Runs imapsync, and does what it cannot do.
 pub async fn sync(shared: &Shared, order: Order<'_>) -> Result<(), Failure> {
-    chores::before(shared).await?;
+    post_process::before(shared).await?;
     let (story, status) = run(shared, order).await?;
     tell(shared, &story);
     let outcome = judge(&story, status);
@@ -60,7 +60,7 @@ pub async fn sync(shared: &Shared, order: Order<'_>) -> Result<(), Failure> {
     }
     // Whatever has arrived is finished, even when the rest has not.
     let skipped = shared.recorder.borrow().report.messages.skipped;
-    let finished = chores::after(shared, &copied_into_inbox(&story)).await;
+    let finished = post_process::after(shared, &copied_into_inbox(&story)).await;
     shared.recorder.borrow_mut().report.messages.skipped = skipped;
     outcome.and(finished)
 }

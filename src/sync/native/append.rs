@@ -5,20 +5,20 @@
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
-use super::aftermath;
-use super::backoff::Backoff;
-use super::batches::Batch;
-use super::belt::{Belt, PATIENCE};
-use super::compare;
-use super::headers::{self, Detail};
-use super::parcel::{self, Parcel};
-use super::place::Place;
-use super::trouble::{Trouble, Troubled};
 use crate::imap::{Code, Error, Flags, Message, Response, Result, Session, StatusLine, Tag};
 use crate::sync::account::{Failure, Side};
-use crate::sync::exit::Exit;
+use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
-use crate::sync::suspects;
+use crate::sync::native::pipeline::batches::Batch;
+use crate::sync::native::pipeline::message::{self, Parcel};
+use crate::sync::native::pipeline::{Belt, PATIENCE};
+use crate::sync::reconcile::compare;
+use crate::sync::reconcile::connections::backoff::Backoff;
+use crate::sync::reconcile::connections::settle;
+use crate::sync::reconcile::error::{Trouble, Troubled};
+use crate::sync::reconcile::folder::Place;
+use crate::sync::reconcile::headers::{self, Detail};
+use crate::sync::reconcile::poison;
 
 /// APPEND commands in flight.
 const AHEAD: usize = 2;
@@ -97,10 +97,10 @@ impl Appender {
             }
             if std::mem::take(&mut self.fresh)
                 && let Some((_, load)) = self.flight.front_mut()
-                && suspects::is_loss(&error)
+                && poison::is_loss(&error)
             {
                 load.losses = load.losses.saturating_add(1);
-                if suspects::leads_further(load.losses) {
+                if poison::leads_further(load.losses) {
                     backoff = Backoff::default();
                 }
             }
@@ -449,7 +449,7 @@ impl Appender {
     fn repeat(&mut self, load: Load) -> Result<()> {
         if load.losses > 0 && load.parcels.len() > 1 {
             self.one_by_one(load);
-        } else if load.losses > suspects::PATIENCE {
+        } else if load.losses > poison::PATIENCE {
             let reason = "are not taken by host2: the connection breaks whenever they are sent";
             self.report(&load, Exit::AppendErrors, reason);
             for parcel in &load.parcels {
@@ -468,14 +468,14 @@ impl Appender {
             let here = loads.filter(|load| std::ptr::eq(load.place.as_ref(), place));
             here.flat_map(|load| &load.parcels)
         };
-        aftermath::at_rest(aftermath::AFTER_LOSS, async || {
+        settle::at_rest(settle::AFTER_LOSS, async || {
             // What is known to be delivered is not this message, however alike.
             compare::locate(&self.shared, place, session).await?;
             let unknown = compare::unknown_local(&self.shared, &place.pair, &place.folder, session).await?;
             let found = headers::read(session, &unknown, Detail::Key)
                 .await
                 .map_err(|error| Trouble::fetch(Side::Local, error))?;
-            Ok(parcel::claim(parcels(), headers::by_key(found)))
+            Ok(message::claim(parcels(), headers::by_key(found)))
         })
         .await
     }

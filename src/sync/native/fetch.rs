@@ -4,17 +4,17 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use super::backoff::Backoff;
-use super::belt::{Belt, PATIENCE};
-use super::compare;
-use super::order::{self, Item, Order};
-use super::pack::Packer;
-use super::place::Place;
 use crate::imap::{Command, Error, Response, Result, Selected, Session, StatusLine, Tag, UidSet, Untagged};
 use crate::sync::account::Side;
-use crate::sync::exit::Exit;
+use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
-use crate::sync::suspects;
+use crate::sync::native::pipeline::packer::Packer;
+use crate::sync::native::pipeline::{Belt, PATIENCE};
+use crate::sync::native::plan::{self, Item, Order};
+use crate::sync::reconcile::compare;
+use crate::sync::reconcile::connections::backoff::Backoff;
+use crate::sync::reconcile::folder::Place;
+use crate::sync::reconcile::poison;
 
 /// Messages asked for and not received, at least while there are more: a server that works on several commands at once
 /// ends them all at once, so the next one is sent long before.
@@ -115,7 +115,7 @@ impl Fetcher {
     fn give_back(&mut self, error: &Error) {
         let first = self.flight.len().min(1);
         while let Some(flight) = self.flight.pop_back() {
-            let at_work = self.flight.len() < first && suspects::is_loss(error);
+            let at_work = self.flight.len() < first && poison::is_loss(error);
             let item = match flight {
                 Flight::Open { .. } => continue,
                 Flight::Search { item, .. } => item,
@@ -203,7 +203,7 @@ impl Fetcher {
 
     fn next_order(&self) -> Option<Order> {
         let mut items = self.belt.items.borrow_mut();
-        order::next(&mut items, self.number, &self.belt.room, &self.shared.suspects)
+        plan::next(&mut items, self.number, &self.belt.room, &self.shared.suspects)
     }
 
     /// Does what an order says, or sends what it asks for.
@@ -326,7 +326,7 @@ impl Fetcher {
         for uid in item.uids.iter() {
             self.progress = true;
             if self.shared.suspects.give_up(item.place.folder.id, uid)? {
-                self.refuse(&item.place, uid, suspects::REASON);
+                self.refuse(&item.place, uid, poison::REASON);
             }
         }
         Ok(())

@@ -2,58 +2,34 @@
 //! The native engine. First everything is listed, then folders are made and compared, then messages flow, then flags,
 //! Sieve, `\Seen` and deletions follow from what is recorded as delivered.
 //!
-//! - [`listing`] ([`confirm`]), [`mod@prepare`], [`compare`] ([`headers`], [`pool`]): what both sides have, what is to be done.
-//! - [`copy`]: [`fetch`] reads ([`order`]: what), [`append`] writes; [`belt`] is what lies between, where messages are
-//!   packed (`pack`) and wait ([`batches`]); [`room`]: what the local mailbox still takes.
-//! - [`flags`], [`after`] (Sieve, `\Seen`), [`deletions`], [`obsolete`] (folders): what follows.
-//! - [`place`]: a folder at work; [`parcel`]: a message on its way.
-//! - [`lines`]: the two connections, made anew when one breaks; [`aftermath`]: what broke off may still come;
-//!   [`opened`]: whether a folder is still the same; [`trouble`]: what concerns one folder and what ends the run.
+//! [`transfer`]: [`fetch`] reads ([`plan`]: what next), [`append`] writes; [`pipeline`] is what lies between.
 
-pub mod after;
-pub mod aftermath;
 pub mod append;
-mod backoff;
-pub mod batches;
-pub mod belt;
-pub mod compare;
-pub mod confirm;
-pub mod copy;
-pub mod deletions;
 pub mod fetch;
-pub mod flags;
-pub mod headers;
-pub mod lines;
-pub mod listing;
-pub mod obsolete;
-pub mod opened;
-pub mod order;
-mod pack;
-pub mod parcel;
-pub mod place;
-pub mod pool;
-pub mod prepare;
-pub mod room;
-pub mod trouble;
+pub mod pipeline;
+pub mod plan;
+pub mod transfer;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use self::lines::Lines;
-use self::listing::Listing;
-use self::order::Item;
-use self::place::Place;
-use self::prepare::{prepare, settled_word};
-use self::trouble::{Troubled, contain};
-use super::account::Failure;
-use super::exit::Exit;
-use super::job::Shared;
-use super::state::FolderState;
+use crate::sync::account::Failure;
+use crate::sync::exit_code::Exit;
+use crate::sync::job::Shared;
+use crate::sync::native::plan::Item;
+use crate::sync::reconcile::connections::{self, Lines, settle};
+use crate::sync::reconcile::deletions::{self, folders};
+use crate::sync::reconcile::error::{Troubled, contain};
+use crate::sync::reconcile::folder::Place;
+use crate::sync::reconcile::listing::{self, Listing};
+use crate::sync::reconcile::prepare::{prepare, settled_word};
+use crate::sync::reconcile::{flags, inbox};
+use crate::sync::state::FolderState;
 
 /// Moves what is to be moved.
 pub async fn sync(shared: &Shared) -> Result<(), Failure> {
-    let mut lines = lines::connect(shared).await?;
-    aftermath::settle_after_crash(shared, &mut lines).await?;
+    let mut lines = connections::connect(shared).await?;
+    settle::settle_after_crash(shared, &mut lines).await?;
     let mut listing = listing::list(shared, &mut lines).await?;
     let mut subscribe = std::mem::take(&mut listing.subscribe);
     let Listing {
@@ -69,7 +45,7 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
     for (index, pair) in pairs.iter().enumerate() {
         shared.recorder.borrow_mut().enter(index);
         let started = shared.recorder.borrow().elapsed();
-        let outcome = lines::persist(shared, &mut lines, async |lines| {
+        let outcome = connections::persist(shared, &mut lines, async |lines| {
             prepare(shared, index, pair.clone(), lines, &mut subscribe).await
         })
         .await;
@@ -96,19 +72,19 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
     }
     shared.recorder.borrow_mut().progress.messages_total = total;
     if !items.is_empty() {
-        lines = copy::copy(shared, lines, items, total).await?;
+        lines = transfer::copy(shared, lines, items, total).await?;
     }
     for place in &places {
-        let outcome = lines::persist(shared, &mut lines, async |lines| {
+        let outcome = connections::persist(shared, &mut lines, async |lines| {
             finish(shared, place, lines, *remote_empty).await
         })
         .await;
         contain(shared, place.pair.remote.name(), outcome)?;
     }
-    obsolete::delete(shared, &listing, &mut lines).await?;
+    folders::delete(shared, &listing, &mut lines).await?;
     listing::accept_replaced_mailbox(shared, &listing)?;
     shared.state.borrow().set_meta("running", "0")?;
-    lines::part(lines).await;
+    connections::part(lines).await;
     Ok(())
 }
 
@@ -124,7 +100,7 @@ async fn finish(shared: &Shared, place: &Place, lines: &mut Lines, remote_empty:
     if !place.broken.get() {
         let known = place.folder.clone();
         if shared.job.inbox_only() {
-            after::inbox(shared, place, lines).await?;
+            inbox::inbox(shared, place, lines).await?;
         } else {
             flags::carry_over(shared, place, &mut lines.remote, &mut lines.local).await?;
         }

@@ -3,19 +3,19 @@
 //! what the user moved or deleted. It is written ahead of the effects that it must survive; lost, it is
 //! rebuilt by comparing both sides.
 
-mod chore;
-mod folder;
-mod message;
-mod stranger;
+mod folders;
+mod local_only;
+mod messages;
+mod post_delivery;
 mod uids;
 
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
-pub use chore::Chore;
-pub use folder::FolderState;
-pub use message::{Entry, Row, Step};
+pub use folders::FolderState;
+pub use messages::{Entry, Row, Step};
+pub use post_delivery::Chore;
 
 use crate::imap::UidSet;
 

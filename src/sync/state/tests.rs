@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::imap::{Flags, Mailbox, UidSet};
-use crate::sync::key::Key;
+use crate::sync::message_key::Key;
 
 fn entry(uid: u32, key: &str) -> Entry {
     Entry {

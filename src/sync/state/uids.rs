@@ -3,8 +3,8 @@
 
 use rusqlite::params;
 
-use super::{Result, State, collect_set};
 use crate::imap::UidSet;
+use crate::sync::state::{Result, State, collect_set};
 
 impl State {
     /// Remote UIDs that need nothing more: delivered or present.

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What stock imapsync cannot do, done natively around it: `\Seen` and Sieve in inbox mode, retention by days.
+//!
+//! Before imapsync starts, what it is going to bring is written down as planned. Which of it has arrived is told by
+//! its log and, where that was cut off, by comparing both sides; then the same code as in the native engine does
+//! what is left to do, once for each message.
+
+use std::collections::HashSet;
+
+use crate::imap::{Flags, UidSet};
+use crate::sync::account::{Failure, Side};
+use crate::sync::folder_mapping::Pair;
+use crate::sync::imapsync::log::Copied;
+use crate::sync::job::Shared;
+use crate::sync::message_key::Key;
+use crate::sync::reconcile::connections::settle;
+use crate::sync::reconcile::connections::{self, Lines, part};
+use crate::sync::reconcile::deletions;
+use crate::sync::reconcile::error::{Trouble, Troubled, contain};
+use crate::sync::reconcile::headers::{self, Detail, Seen};
+use crate::sync::reconcile::inbox;
+use crate::sync::reconcile::listing::{self, Listing};
+use crate::sync::reconcile::prepare::prepare;
+use crate::sync::state::Entry;
+use crate::task::RemoteDeletion;
+
+/// In the state: an imapsync run is under way or was cut off, and its log may tell what it has brought.
+const UNDER_WAY: &str = "imapsync";
+
+/// Whether there is anything to do around imapsync.
+fn any(shared: &Shared) -> bool {
+    let job = &shared.job;
+    job.inbox_only() || matches!(job.delete_remote, RemoteDeletion::OlderThan(_))
+}
+
+/// Records what a run that was cut off had copied into the inbox, before its log is written over. It needs no server:
+/// if a folder was replaced since, all records of it are void anyway.
+pub fn recover(shared: &Shared, copied: &[Copied]) -> Result<(), Failure> {
+    if shared.state.borrow().meta(UNDER_WAY)?.as_deref() != Some("1") {
+        return Ok(());
+    }
+    let inbox = crate::imap::Mailbox::inbox();
+    let known = shared.state.borrow().known_folder(&inbox)?;
+    if let Some(folder) = known.filter(|_| !copied.is_empty()) {
+        confirm(shared, folder.id, copied, &[])?;
+    }
+    Ok(())
+}
+
+/// Tries both logins, and plans what imapsync is about to bring into the inbox.
+pub async fn before(shared: &Shared) -> Result<(), Failure> {
+    let mut lines = connections::connect(shared).await?;
+    settle::settle_after_crash(shared, &mut lines).await?;
+    if shared.job.inbox_only() {
+        let Listing {
+            pairs, mut subscribe, ..
+        } = listing::list(shared, &mut lines).await?;
+        for pair in pairs {
+            let name = pair.remote.name().to_owned();
+            let outcome = plan(shared, pair, &mut lines, &mut subscribe).await;
+            contain(shared, &name, outcome)?;
+        }
+    }
+    shared.state.borrow().set_meta(UNDER_WAY, "1")?;
+    part(lines).await;
+    Ok(())
+}
+
+async fn plan(
+    shared: &Shared,
+    pair: Pair,
+    lines: &mut Lines,
+    subscribe: &mut HashSet<crate::imap::Mailbox>,
+) -> Troubled<()> {
+    let Some((place, comparison)) = prepare(shared, 0, pair, lines, subscribe).await? else {
+        return Ok(());
+    };
+    let wanted = UidSet::union_of(&comparison.wanted);
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let opened = lines.remote.open(&place.pair.remote, false).await;
+    opened.map_err(|error| Trouble::select(Side::Remote, error))?;
+    let messages = headers::read(&mut lines.remote, &wanted, Detail::Record).await;
+    let messages = messages.map_err(|error| Trouble::fetch(Side::Remote, error))?;
+    let entries: Vec<Entry> = messages.iter().map(Seen::entry).collect();
+    shared.state.borrow_mut().plan(place.folder.id, &entries)?;
+    Ok(())
+}
+
+/// Finishes what imapsync has copied. `copied` is what its log says of the inbox.
+pub async fn after(shared: &Shared, copied: &[Copied]) -> Result<(), Failure> {
+    if any(shared) {
+        let mut lines = connections::connect(shared).await?;
+        let Listing {
+            pairs, mut subscribe, ..
+        } = listing::list(shared, &mut lines).await?;
+        for pair in pairs {
+            let name = pair.remote.name().to_owned();
+            let outcome = finish(shared, pair, copied, &mut lines, &mut subscribe).await;
+            contain(shared, &name, outcome)?;
+        }
+        part(lines).await;
+    }
+    let state = shared.state.borrow();
+    state.set_meta(UNDER_WAY, "0")?;
+    state.set_meta("running", "0")?;
+    Ok(())
+}
+
+async fn finish(
+    shared: &Shared,
+    pair: Pair,
+    copied: &[Copied],
+    lines: &mut Lines,
+    subscribe: &mut HashSet<crate::imap::Mailbox>,
+) -> Troubled<()> {
+    if pair.destination.is_none() {
+        return Ok(());
+    }
+    if shared.job.inbox_only() {
+        settle(shared, &pair, copied, lines).await?;
+    }
+    let index = index_of(shared, &pair);
+    let Some((place, _)) = prepare(shared, index, pair, lines, subscribe).await? else {
+        return Ok(());
+    };
+    if shared.job.inbox_only() {
+        inbox::inbox(shared, &place, lines).await?;
+    }
+    deletions::remote(shared, &place, lines).await
+}
+
+/// Records what the log says was copied, messages included that came after the plan was made.
+async fn settle(shared: &Shared, pair: &Pair, copied: &[Copied], lines: &mut Lines) -> Troubled<()> {
+    let Some(folder) = shared.state.borrow().known_folder(&pair.remote)? else {
+        return Ok(());
+    };
+    let same = pair.source.uid_validity == Some(folder.remote_validity)
+        && pair.destination.and_then(|status| status.uid_validity) == Some(folder.local_validity);
+    if !same || copied.is_empty() {
+        return Ok(());
+    }
+    let unplanned: UidSet = {
+        let state = shared.state.borrow();
+        let (done, pending) = (state.done_uids(folder.id)?, state.pending_uids(folder.id)?);
+        let uids = copied.iter().map(|message| message.remote_uid);
+        uids.filter(|&uid| !done.contains(uid) && !pending.contains(uid))
+            .collect()
+    };
+    let mut entries = vec![];
+    if !unplanned.is_empty() {
+        let opened = lines.remote.open(&pair.remote, false).await;
+        opened.map_err(|error| Trouble::select(Side::Remote, error))?;
+        let messages = headers::read(&mut lines.remote, &unplanned, Detail::Record).await;
+        let messages = messages.map_err(|error| Trouble::fetch(Side::Remote, error))?;
+        entries = messages.iter().map(Seen::entry).collect();
+    }
+    Ok(confirm(shared, folder.id, copied, &entries)?)
+}
+
+/// Records messages as delivered, with what is left to do for them. `known` describes those that were not planned; one
+/// that imapsync has deleted on the remote side already is described by nothing any more.
+fn confirm(shared: &Shared, id: i64, copied: &[Copied], known: &[Entry]) -> Result<(), Failure> {
+    let mut state = shared.state.borrow_mut();
+    let (done, pending) = (state.done_uids(id)?, state.pending_uids(id)?);
+    let copied: Vec<&Copied> = copied
+        .iter()
+        .filter(|message| !done.contains(message.remote_uid))
+        .collect();
+    let unplanned = copied
+        .iter()
+        .filter(|message| !pending.contains(message.remote_uid));
+    let entries: Vec<Entry> = unplanned
+        .map(|message| {
+            let found = known.iter().find(|entry| entry.uid == message.remote_uid);
+            found.cloned().unwrap_or_else(|| Entry {
+                uid: message.remote_uid,
+                key: Key::of_message(b"", message.bytes),
+                flags: Flags::default(),
+                date: 0,
+            })
+        })
+        .collect();
+    state.plan(id, &entries)?;
+    let delivered: Vec<_> = copied
+        .iter()
+        .map(|message| (message.remote_uid, message.local_uid))
+        .collect();
+    let (sieve, seen) = shared.job.chores();
+    state.confirm(id, &delivered, sieve, seen)?;
+    Ok(())
+}
+
+/// The folder's number in the report, which imapsync's log has begun.
+fn index_of(shared: &Shared, pair: &Pair) -> usize {
+    let mut recorder = shared.recorder.borrow_mut();
+    let folders = &mut recorder.report.folders;
+    let name = pair.remote.name();
+    folders
+        .iter()
+        .position(|folder| folder.remote == name)
+        .unwrap_or_else(|| {
+            folders.push(crate::task::report::Folder {
+                remote: name.to_owned(),
+                local: pair.local.name().to_owned(),
+                ..Default::default()
+            });
+            folders.len() - 1
+        })
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The login test of both sides, before a task is written: nothing is stored, nothing is left behind.
+
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Key;
+use crate::imap::{self, TlsInfo, Welcome};
+use crate::sync::account::{Account, Failure};
+
+/// What the test found.
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Findings {
+    /// host1.
+    pub remote: Finding,
+    /// host2.
+    pub local: Finding,
+}
+
+/// What the test found on one side.
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Finding {
+    /// `ok`, or the key of what is wrong.
+    pub status: String,
+    /// The same as a sentence.
+    pub message: String,
+    /// How the connection is protected.
+    pub tls: Option<TlsInfo>,
+    /// The server's greeting.
+    pub greeting: String,
+    /// The server's name for itself.
+    pub server: Option<String>,
+    /// What it can do.
+    pub capabilities: Vec<String>,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+impl Finding {
+    /// A side that could not even be tried.
+    pub fn failed(failure: &Failure) -> Self {
+        Self {
+            status: failure.key.unwrap_or(Key::RemoteServerError).to_string(),
+            message: failure.message.clone(),
+            tls: None,
+            greeting: String::new(),
+            server: None,
+            capabilities: vec![],
+            seconds: 0.0,
+        }
+    }
+}
+
+/// Logs in on both sides at once, and out again.
+pub async fn check(remote: &Account, local: Result<&Account, &Failure>) -> Findings {
+    let local = async {
+        match local {
+            Ok(account) => side(account).await,
+            Err(failure) => Finding::failed(failure),
+        }
+    };
+    let (remote, local) = tokio::join!(side(remote), local);
+    Findings { remote, local }
+}
+
+async fn side(account: &Account) -> Finding {
+    let started = Instant::now();
+    let mut welcome = Welcome::default();
+    let outcome = enter(account, &mut welcome).await;
+    let (status, message) = match &outcome {
+        Ok(_) => ("ok".to_owned(), "the login works".to_owned()),
+        Err(error) => {
+            // The handshake ended here, but what it showed is for the administrator to judge.
+            if let imap::Error::CertificateChanged(changed) = error {
+                welcome.tls = Some(TlsInfo {
+                    version: String::new(),
+                    certificate: Some(changed.shown.clone()),
+                });
+            }
+            let failure = Failure::from_imap(account.side, error);
+            (
+                failure.key.unwrap_or(Key::RemoteServerError).to_string(),
+                error.to_string(),
+            )
+        }
+    };
+    let seconds = started.elapsed().as_secs_f64();
+    Finding {
+        status,
+        message,
+        tls: welcome.tls,
+        greeting: welcome.greeting,
+        server: outcome.unwrap_or_default(),
+        capabilities: welcome.capabilities,
+        seconds,
+    }
+}
+
+/// Logs in and out again; gives the server's name for itself.
+async fn enter(account: &Account, welcome: &mut Welcome) -> imap::Result<Option<String>> {
+    let mut session = account.login_telling(welcome).await?;
+    let server = session.server().await?.map(str::to_owned);
+    session.logout().await;
+    Ok(server)
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Looking at both sides without changing them.
+//!
+//! [`login_test`]: whether both logins work · [`count`]: folders, messages and octets · [`preview`]: what a run would
+//! do · [`verify`]: whether both sides hold the same mail.
+
+pub mod count;
+pub mod login_test;
+pub mod preview;
+pub mod verify;

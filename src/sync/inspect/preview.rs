@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What a run would do, without doing it: mailboxes are only read, the state is a copy in memory.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::imap::{Command, UidSet, Untagged};
+use crate::sync::account::{Failure, Side};
+use crate::sync::job::Shared;
+use crate::sync::reconcile::compare::Comparison;
+use crate::sync::reconcile::connections::{self, Lines};
+use crate::sync::reconcile::deletions;
+use crate::sync::reconcile::deletions::folders;
+use crate::sync::reconcile::error::{Trouble, Troubled, contain};
+use crate::sync::reconcile::flags;
+use crate::sync::reconcile::folder::Place;
+use crate::sync::reconcile::listing::{self, Listing};
+use crate::sync::reconcile::prepare::prepare;
+use crate::task::RemoteDeletion;
+
+/// What a run would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Preview {
+    /// Folder by folder; those where nothing would be done have zeros.
+    pub folders: Vec<FolderPreview>,
+    /// Messages to copy.
+    pub copy: u64,
+    /// Their octets.
+    pub bytes: u64,
+    /// Messages whose flags would be changed locally.
+    pub flag: u64,
+    /// Messages that would be deleted locally, with folders that would go.
+    pub delete_local: u64,
+    /// Messages that would be deleted on the remote side.
+    pub delete_remote: u64,
+    /// What would be refused or cannot be looked at.
+    pub warnings: Vec<String>,
+}
+
+/// What a run would do in one folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct FolderPreview {
+    /// The remote folder.
+    pub remote: String,
+    /// The local folder.
+    pub local: String,
+    /// Messages to copy.
+    pub copy: u64,
+    /// Their octets.
+    pub bytes: u64,
+    /// Messages whose flags would be changed locally.
+    pub flag: u64,
+    /// Messages that would be deleted locally.
+    pub delete_local: u64,
+    /// Messages that would be deleted on the remote side.
+    pub delete_remote: u64,
+}
+
+/// Looks ahead. The job must be a dry one.
+pub async fn preview(shared: &Shared) -> Result<Preview, Failure> {
+    let mut lines = connections::connect(shared).await?;
+    let listing = listing::list(shared, &mut lines).await?;
+    let Listing {
+        pairs, remote_empty, ..
+    } = &listing;
+    let names = pairs
+        .iter()
+        .map(|pair| (pair.remote.name().to_owned(), pair.local.name().to_owned()));
+    shared.recorder.borrow_mut().set_folders(names);
+    let mut preview = Preview::default();
+    for (index, pair) in pairs.iter().enumerate() {
+        let outcome = prepare(shared, index, pair.clone(), &mut lines, &mut HashSet::new()).await;
+        let mut folder = FolderPreview {
+            remote: pair.remote.name().to_owned(),
+            local: pair.local.name().to_owned(),
+            ..FolderPreview::default()
+        };
+        if let Some(Some((place, comparison))) = contain(shared, pair.remote.name(), outcome)? {
+            let outcome = weigh(
+                shared,
+                &place,
+                &comparison,
+                &mut lines,
+                &mut folder,
+                *remote_empty,
+            )
+            .await;
+            contain(shared, pair.remote.name(), outcome)?;
+        }
+        preview.copy += folder.copy;
+        preview.bytes += folder.bytes;
+        preview.flag += folder.flag;
+        preview.delete_remote += folder.delete_remote;
+        preview.folders.push(folder);
+    }
+    folders::delete(shared, &listing, &mut lines).await?;
+    {
+        let recorder = shared.recorder.borrow();
+        preview.delete_local = recorder.report.deleted_local;
+        preview.warnings = recorder
+            .report
+            .problems
+            .iter()
+            .map(|problem| format!("{}: {}", problem.folder, problem.reason))
+            .collect();
+    }
+    connections::part(lines).await;
+    Ok(preview)
+}
+
+async fn weigh(
+    shared: &Shared,
+    place: &Place,
+    comparison: &Comparison,
+    lines: &mut Lines,
+    folder: &mut FolderPreview,
+    remote_empty: bool,
+) -> Troubled<()> {
+    let deletion = shared.job.delete_remote;
+    if !comparison.wanted.is_empty() {
+        let wanted = sizes(place, comparison, lines).await?;
+        folder.copy = wanted.len() as u64;
+        folder.bytes = wanted.iter().map(|&(size, _)| size).sum();
+        let old = |date: i64, before: i64| date != 0 && date < before;
+        folder.delete_remote = match deletion {
+            RemoteDeletion::Keep => 0,
+            RemoteDeletion::AfterTransfer => folder.copy,
+            RemoteDeletion::OlderThan(days) => {
+                let before = deletions::days_ago(days.get());
+                wanted.iter().filter(|&&(_, date)| old(date, before)).count() as u64
+            }
+        };
+    }
+    if place.pair.destination.is_some() {
+        if !shared.job.inbox_only() {
+            flags::carry_over(shared, place, &mut lines.remote, &mut lines.local).await?;
+        }
+        deletions::reconcile(shared, place, lines, remote_empty).await?;
+    }
+    deletions::remote(shared, place, lines).await?;
+    let mut recorder = shared.recorder.borrow_mut();
+    if let Some(done) = recorder.folder(place.index) {
+        folder.flag = done.flags;
+        folder.delete_local = done.deleted_local;
+        folder.delete_remote += done.deleted_remote;
+    }
+    Ok(())
+}
+
+/// Size and date of arrival of every message to copy.
+async fn sizes(place: &Place, comparison: &Comparison, lines: &mut Lines) -> Troubled<Vec<(u64, i64)>> {
+    let wanted = UidSet::union_of(&comparison.wanted);
+    let chunks = wanted.chunks(usize::MAX);
+    let questions = chunks
+        .iter()
+        .map(|chunk| Command::new("UID FETCH").text(&format!("{chunk} (UID RFC822.SIZE INTERNALDATE)")));
+    let mut found = vec![];
+    let asked = lines
+        .remote
+        .open_and_ask(&place.pair.remote, false, questions, |data| {
+            if let Untagged::Fetch(fetch) = data
+                && let (Some(_), Some(size)) = (fetch.uid, fetch.size)
+            {
+                found.push((size, fetch.date.map_or(0, |date| date.unix())));
+            }
+        });
+    asked.await.map_err(|error| Trouble::fetch(Side::Remote, error))?;
+    Ok(found)
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! From the files of a task to its job, with both accounts.
+
+use crate::error::Key;
+use crate::sync::account::{Account, Failure, LocalServer};
+use crate::sync::exit_code::Exit;
+use crate::sync::job::Job;
+use crate::task::{Store, Task, TaskName};
+
+/// Where the local mail server is.
+pub struct Destination {
+    /// Its address.
+    pub host: String,
+    /// Its IMAP port.
+    pub port: u16,
+}
+
+/// Reads a task.
+///
+/// # Errors
+/// When there is none, or its file is damaged.
+pub fn load(store: &Store, name: &TaskName) -> Result<Task, Failure> {
+    match store.load(name) {
+        Ok(Some(task)) => Ok(task),
+        Ok(None) => Err(missing(format!("there is no task {name}"))),
+        Err(error) => Err(missing(format!("{error}; save the task anew, or delete it"))),
+    }
+}
+
+/// There is no such task, or none that can be read.
+pub fn missing(message: String) -> Failure {
+    Failure {
+        exit: Exit::NoInput,
+        key: Some(Key::TaskNotFound),
+        message,
+    }
+}
+
+/// What a task asks for, with both accounts.
+///
+/// # Errors
+/// When a password or the address of the local server is missing.
+pub fn job(
+    store: &Store,
+    name: &TaskName,
+    task: &Task,
+    destination: Option<&Destination>,
+) -> Result<Job, Failure> {
+    let local = Account::local(&task.local_user, local_server(store, destination)?);
+    let password = store
+        .password(task)
+        .map_err(|error| Failure::local(error.to_string()))?;
+    let password = password.ok_or_else(|| Failure {
+        exit: Exit::AuthenticationUser1,
+        key: Some(Key::PasswordRequired),
+        message: format!(
+            "the password file {} is missing: edit the task and enter the password",
+            name.file("pwd")
+        ),
+    })?;
+    let certificate = store.options(name).certificate;
+    let remote = Account::remote(
+        &task.remote_host,
+        task.remote_port,
+        task.security,
+        &task.remote_user,
+        password,
+        certificate,
+    );
+    Job::new(task, remote, local)
+}
+
+/// The local mail server with the master user's password.
+///
+/// # Errors
+/// When either is not known.
+pub fn local_server(store: &Store, destination: Option<&Destination>) -> Result<LocalServer, Failure> {
+    let unconfigured = |message: &str| Failure {
+        exit: Exit::ConnectionHost2,
+        key: Some(Key::MailServerNotConfigured),
+        message: message.to_owned(),
+    };
+    let destination =
+        destination.ok_or_else(|| unconfigured("MAIL_HOST is not set: configure the module"))?;
+    let password = store
+        .master_password()
+        .map_err(|error| Failure::local(error.to_string()))?;
+    let password = password
+        .ok_or_else(|| unconfigured("vmail.pwd is missing: restart the service, which fetches it"))?;
+    Ok(LocalServer {
+        host: destination.host.clone(),
+        port: destination.port,
+        password,
+    })
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What a run is asked to do.
+
+pub mod assembly;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::sync::account::{Account, Failure};
+use crate::sync::folder_mapping::Selection;
+use crate::sync::reconcile::poison::Suspects;
+use crate::sync::reporter::Recorder;
+use crate::sync::state::{Chore, State};
+use crate::task::{FolderMode, RemoteDeletion, Task};
+
+/// Everything that decides what is moved.
+pub struct Job {
+    /// host1.
+    pub remote: Account,
+    /// host2.
+    pub local: Account,
+    /// Which folders.
+    pub selection: Selection,
+    /// Whether local mail that is not on the remote side is deleted.
+    pub delete_local: bool,
+    /// What happens to delivered mail on the remote side.
+    pub delete_remote: RemoteDeletion,
+    /// Whether the Sieve filters run on what is delivered.
+    pub sieve: bool,
+    /// Nothing is changed on either side.
+    pub dry: bool,
+}
+
+impl Job {
+    /// The job of a task.
+    pub fn new(task: &Task, remote: Account, local: Account) -> Result<Self, Failure> {
+        let excluded = task
+            .exclusions
+            .matchers()
+            .map_err(|error| Failure::local(error.to_string()))?;
+        let inbox = task.folders == FolderMode::Inbox;
+        Ok(Self {
+            selection: Selection {
+                mode: task.folders,
+                excluded,
+                gmail: task.remote_host.is_gmail(),
+            },
+            // Only part of the remote mail is looked at in inbox mode, and mail deleted there is no reason to
+            // delete it here: older task files may hold what is refused today.
+            delete_local: task.delete_local && !inbox && !task.delete_remote.deletes(),
+            delete_remote: task.delete_remote,
+            sieve: task.runs_sieve(),
+            dry: false,
+            remote,
+            local,
+        })
+    }
+
+    /// Whether only the unread mail of the inbox is moved.
+    pub fn inbox_only(&self) -> bool {
+        self.selection.mode == FolderMode::Inbox
+    }
+
+    /// What is left to do for a message after its delivery: Sieve, `\Seen`.
+    pub fn chores(&self) -> (Chore, Chore) {
+        let wanted = |wanted: bool| if wanted { Chore::Wanted } else { Chore::None };
+        (wanted(self.sieve), wanted(self.inbox_only()))
+    }
+
+    /// What a folder's record must say so that nothing has to be looked at again; another setting is another word.
+    pub fn settled_word(&self, local_changes: &str) -> String {
+        format!("{} {:?} {local_changes}", self.selection.mode, self.delete_remote)
+    }
+}
+
+/// What the parts of a run share. A run is one thread; nothing is borrowed across a wait.
+#[derive(Clone)]
+pub struct Shared {
+    /// The job.
+    pub job: Rc<Job>,
+    /// The state.
+    pub state: Rc<RefCell<State>>,
+    /// Log, progress, report.
+    pub recorder: Rc<RefCell<Recorder>>,
+    /// Messages at which connections broke.
+    pub suspects: Rc<Suspects>,
+}
+
+impl Shared {
+    /// For one run.
+    pub fn new(job: Job, state: State, recorder: Rc<RefCell<Recorder>>) -> Self {
+        Self {
+            job: Rc::new(job),
+            state: Rc::new(RefCell::new(state)),
+            recorder,
+            suspects: Rc::default(),
+        }
+    }
+}

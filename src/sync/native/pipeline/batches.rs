@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Batches on their way from fetchers to appenders. Each folder stays with one appender as long as that is not busy with
+//! another: where several append to one folder, each has to take in what the others did, and with Dovecot that takes the
+//! longer the larger the folder is.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+
+use tokio::sync::Notify;
+
+use crate::sync::native::pipeline::message::Parcel;
+use crate::sync::reconcile::folder::Place;
+
+/// Batches that wait at most.
+const WAITING: usize = 4;
+
+/// Messages of one folder that are appended together.
+pub struct Batch {
+    /// The folder.
+    pub place: Rc<Place>,
+    /// The messages.
+    pub parcels: Vec<Parcel>,
+}
+
+/// A short queue.
+pub struct Batches {
+    waiting: RefCell<VecDeque<Batch>>,
+    /// Fetchers that may still put something on.
+    fetchers: Cell<usize>,
+    /// At which folder each appender is, by their numbers; those that wait are at none.
+    at_work: RefCell<HashMap<usize, Option<usize>>>,
+    ended: Cell<bool>,
+    changed: Notify,
+}
+
+impl Batches {
+    /// An empty queue that so many fetchers fill.
+    pub fn new(fetchers: usize) -> Self {
+        Self {
+            waiting: RefCell::default(),
+            fetchers: Cell::new(fetchers),
+            at_work: RefCell::default(),
+            ended: Cell::new(false),
+            changed: Notify::new(),
+        }
+    }
+
+    /// Puts on a batch once there is space; after the end there is no need to wait.
+    pub async fn put(&self, batch: Batch) {
+        while self.waiting.borrow().len() >= WAITING && !self.ended.get() {
+            self.changed.notified().await;
+        }
+        self.waiting.borrow_mut().push_back(batch);
+        self.changed.notify_waiters();
+    }
+
+    /// A fetcher has nothing more.
+    pub fn leave(&self) {
+        self.fetchers.set(self.fetchers.get().saturating_sub(1));
+        self.changed.notify_waiters();
+    }
+
+    /// Nothing more is moved.
+    pub fn end(&self) {
+        self.ended.set(true);
+        self.changed.notify_waiters();
+    }
+
+    /// Takes off a batch for an appender that has nothing else to do; `None` when no more will come.
+    pub async fn take(&self, writer: usize) -> Option<Batch> {
+        loop {
+            if let Some(batch) = self.try_take(writer) {
+                return Some(batch);
+            }
+            if self.is_over() {
+                return None;
+            }
+            self.at_work.borrow_mut().insert(writer, None);
+            self.changed.notified().await;
+        }
+    }
+
+    /// Takes off a batch for an appender if there is one.
+    pub fn try_take(&self, writer: usize) -> Option<Batch> {
+        let mut waiting = self.waiting.borrow_mut();
+        let own = waiting
+            .iter()
+            .position(|batch| batch.place.writer.get() == Some(writer));
+        let at = own.or_else(|| waiting.iter().position(|batch| self.is_free(&batch.place)))?;
+        let batch = waiting.remove(at)?;
+        batch.place.writer.set(Some(writer));
+        let folder = Some(batch.place.index);
+        self.at_work.borrow_mut().insert(writer, folder);
+        self.changed.notify_waiters();
+        Some(batch)
+    }
+
+    /// Whether no more batches will come.
+    pub fn is_over(&self) -> bool {
+        self.ended.get() || (self.fetchers.get() == 0 && self.waiting.borrow().is_empty())
+    }
+
+    /// An appender has lost its connection, or is done: others may take over its folders.
+    pub fn retire(&self, writer: usize) {
+        self.at_work.borrow_mut().remove(&writer);
+        self.changed.notify_waiters();
+    }
+
+    /// Whether any appender may take a folder.
+    fn is_free(&self, place: &Place) -> bool {
+        let Some(writer) = place.writer.get() else {
+            return true;
+        };
+        match self.at_work.borrow().get(&writer) {
+            None => true,
+            // It waits for this very batch.
+            Some(None) => false,
+            Some(Some(folder)) => *folder != place.index,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::native::plan::tests::place;
+
+    fn put(batches: &Batches, place: &Rc<Place>) {
+        batches.waiting.borrow_mut().push_back(Batch {
+            place: place.clone(),
+            parcels: vec![],
+        });
+    }
+
+    fn taken(batches: &Batches, writer: usize) -> Option<usize> {
+        batches.try_take(writer).map(|batch| batch.place.index)
+    }
+
+    #[test]
+    fn a_folder_stays_with_its_appender() {
+        let batches = Batches::new(1);
+        let (a, b) = (Rc::new(place(0)), Rc::new(place(1)));
+        for place in [&a, &a, &b, &a] {
+            put(&batches, place);
+        }
+        assert_eq!(taken(&batches, 7), Some(0));
+        assert_eq!(taken(&batches, 8), Some(1));
+        assert_eq!(taken(&batches, 8), None, "the other is at it");
+        assert_eq!(taken(&batches, 7), Some(0));
+        batches.retire(7);
+        assert_eq!(taken(&batches, 8), Some(0));
+    }
+
+    #[test]
+    fn a_folder_is_taken_over_from_one_that_is_busy_elsewhere() {
+        let batches = Batches::new(1);
+        let (a, b) = (Rc::new(place(0)), Rc::new(place(1)));
+        for place in [&a, &b, &a] {
+            put(&batches, place);
+        }
+        assert_eq!(taken(&batches, 7), Some(0));
+        assert_eq!(taken(&batches, 7), Some(0), "its own comes first");
+        assert_eq!(taken(&batches, 7), Some(1));
+        put(&batches, &a);
+        assert_eq!(taken(&batches, 8), Some(0));
+    }
+
+    #[test]
+    fn it_is_over_when_all_fetchers_have_left() {
+        let batches = Batches::new(1);
+        put(&batches, &Rc::new(place(0)));
+        batches.leave();
+        assert!(!batches.is_over());
+        assert_eq!(taken(&batches, 7), Some(0));
+        assert!(batches.is_over());
+    }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! A message on its way.
+
+use std::collections::HashMap;
+
+use crate::imap::{Flags, InternalDate, Literal};
+use crate::sync::message_key::Key;
+use crate::sync::state::Entry;
+
+/// A message on its way.
+pub struct Parcel {
+    /// The remote UID.
+    pub uid: u32,
+    /// The key.
+    pub key: Key,
+    /// The flags.
+    pub flags: Flags,
+    /// The date of arrival.
+    pub date: Option<InternalDate>,
+    /// The Message-Id, for reports.
+    pub message_id: Option<String>,
+    /// The octets.
+    pub body: Literal,
+}
+
+impl Parcel {
+    /// What is recorded of it.
+    pub fn entry(&self) -> Entry {
+        let date = self.date.as_ref().map_or(0, InternalDate::unix);
+        Entry {
+            uid: self.uid,
+            key: self.key,
+            flags: self.flags.clone(),
+            date,
+        }
+    }
+}
+
+/// Pairs messages with local ones by key, each local one once: local UIDs by remote ones.
+pub fn claim<'a>(
+    parcels: impl Iterator<Item = &'a Parcel>,
+    mut found: HashMap<Key, Vec<u32>>,
+) -> HashMap<u32, u32> {
+    let mut claimed = HashMap::new();
+    for parcel in parcels {
+        if let Some(local) = found.get_mut(&parcel.key).and_then(Vec::pop) {
+            claimed.insert(parcel.uid, local);
+        }
+    }
+    claimed
+}

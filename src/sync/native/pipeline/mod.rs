@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What fetchers and appenders share: what is to be done, what is on its way, why it has to stop.
+
+pub mod batches;
+pub mod message;
+pub mod packer;
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+use crate::imap::Error;
+use crate::sync::account::{Failure, Side};
+use crate::sync::job::Shared;
+use crate::sync::native::pipeline::batches::Batches;
+use crate::sync::native::plan::Item;
+use crate::sync::native::plan::size_limit::Room;
+use crate::sync::reconcile::connections::backoff::Backoff;
+
+/// So often a message is tried again that a server refuses for the time being; then it is one that it refuses.
+pub const PATIENCE: u8 = 2;
+
+/// What fetchers and appenders share.
+pub struct Belt {
+    /// What is still to be fetched.
+    pub items: RefCell<VecDeque<Item>>,
+    /// Messages on their way.
+    pub batches: Batches,
+    /// What the local mailbox still takes.
+    pub room: Room,
+    /// Why everything has to stop.
+    pub failure: RefCell<Option<Failure>>,
+}
+
+impl Belt {
+    /// With all of this to be fetched, by so many fetchers.
+    pub fn new(items: VecDeque<Item>, fetchers: usize) -> Self {
+        Self {
+            items: RefCell::new(items),
+            batches: Batches::new(fetchers),
+            room: Room::default(),
+            failure: RefCell::new(None),
+        }
+    }
+
+    /// Whether there is no point in going on.
+    pub fn halted(&self) -> bool {
+        self.failure.borrow().is_some()
+    }
+
+    /// Waits before a broken connection is made anew; `false` when it is time to give up, which stops everything.
+    pub async fn recovers(&self, shared: &Shared, side: Side, error: &Error, backoff: &mut Backoff) -> bool {
+        if error.is_transient() {
+            let line = format!("{}: {error}; reconnecting", side.host());
+            shared.recorder.borrow_mut().line(&line);
+        }
+        let goes_on = error.is_transient() && backoff.pause_after(error).await;
+        if !goes_on {
+            self.fail(Failure::from_imap(side, error));
+        }
+        goes_on
+    }
+
+    /// Stops everything; the first reason counts.
+    pub fn fail(&self, failure: Failure) {
+        self.failure.borrow_mut().get_or_insert(failure);
+        self.batches.end();
+    }
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What a fetcher asks for next.
+
+pub mod size_limit;
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use crate::imap::UidSet;
+use crate::sync::native::plan::size_limit::Room;
+use crate::sync::reconcile::folder::Place;
+use crate::sync::reconcile::poison::Suspects;
+
+/// Some messages of one folder, to be fetched with one command.
+#[derive(Clone)]
+pub struct Item {
+    /// The folder.
+    pub place: Rc<Place>,
+    /// The UIDs.
+    pub uids: UidSet,
+    /// Whether all of them were there when they were looked for. A range may hold UIDs of no message.
+    pub exact: bool,
+    /// Something went wrong: which of them exist is to be found out first.
+    pub doubtful: bool,
+    /// To be fetched one by one, because the server refused them together.
+    pub alone: bool,
+    /// How often the server put it off.
+    pub put_off: u8,
+    /// What is as large as this was left out already.
+    pub sifted: Option<u64>,
+}
+
+impl Item {
+    /// Messages to be fetched together.
+    pub fn new(place: Rc<Place>, uids: UidSet, exact: bool) -> Self {
+        Self {
+            place,
+            uids,
+            exact,
+            doubtful: false,
+            alone: false,
+            put_off: 0,
+            sifted: None,
+        }
+    }
+}
+
+/// What a fetcher is to do.
+pub enum Order {
+    /// Ask which of them exist.
+    Find(Item),
+    /// Ask which of them have so many octets or more: they do not fit into the local mailbox.
+    Sift(Item, u64),
+    /// Fetch them.
+    Fetch(Item),
+    /// Report the message: the connection broke at it too often.
+    GiveUp(Item),
+}
+
+/// The next order for a fetcher, if anything is left to do.
+pub fn next(items: &mut VecDeque<Item>, reader: usize, room: &Room, suspects: &Suspects) -> Option<Order> {
+    let mut item = loop {
+        let item = choose(items, reader)?;
+        if !item.place.broken.get() {
+            break item;
+        }
+    };
+    item.place.reader.set(Some(reader));
+    if let Some(limit) = room.limit()
+        && item.sifted.is_none_or(|before| before > limit)
+    {
+        return Some(Order::Sift(item, limit));
+    }
+    if !item.exact && (item.doubtful || item.alone) {
+        return Some(Order::Find(item));
+    }
+    let folder = item.place.folder.id;
+    let suspect = suspects.among(folder, &item.uids).first();
+    if let Some(uid) = suspect.or(item.uids.first().filter(|_| item.alone)) {
+        let one = UidSet::range(uid..=uid);
+        let others = item.uids.minus(&one);
+        if !others.is_empty() {
+            let uids = others;
+            items.push_front(Item { uids, ..item.clone() });
+        }
+        item.uids = one;
+        if suspects.is_hopeless(folder, uid) {
+            return Some(Order::GiveUp(item));
+        }
+    }
+    Some(Order::Fetch(item))
+}
+
+/// The first item of the folder that the fetcher is at, else of one where no other is, so that several folders are
+/// appended to at once; else the first of all.
+fn choose(items: &mut VecDeque<Item>, reader: usize) -> Option<Item> {
+    let of = |wanted: Option<usize>| items.iter().position(|item| item.place.reader.get() == wanted);
+    let at = of(Some(reader)).or_else(|| of(None)).unwrap_or(0);
+    items.remove(at)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::imap::{Mailbox, MailboxStatus};
+    use crate::sync::folder_mapping::Pair;
+    use crate::sync::state::FolderState;
+
+    pub fn place(index: usize) -> Place {
+        let inbox = Mailbox::inbox();
+        let pair = Pair {
+            remote: inbox.clone(),
+            local: inbox.clone(),
+            fallback: inbox.clone(),
+            source: MailboxStatus::default(),
+            destination: None,
+            joined: false,
+        };
+        let folder = FolderState {
+            id: 7,
+            local: inbox,
+            remote_validity: 1,
+            local_validity: 1,
+            remote_next: 1,
+            remote_messages: 0,
+            remote_modseq: 0,
+            local_next: 1,
+            settled: String::new(),
+            replaced: false,
+        };
+        Place::new(index, pair, folder)
+    }
+
+    fn item(uids: &str, exact: bool) -> Item {
+        let uids = UidSet::parse(uids.as_bytes()).unwrap();
+        Item::new(Rc::new(place(0)), uids, exact)
+    }
+
+    /// All orders, as a server carries them out that has the messages in `there`.
+    fn all(items: Vec<Item>, room: &Room, suspects: &Suspects, there: &str) -> Vec<String> {
+        let there = UidSet::parse(there.as_bytes()).unwrap();
+        let mut items = VecDeque::from(items);
+        let mut orders = vec![];
+        while let Some(order) = next(&mut items, 0, room, suspects) {
+            orders.push(match order {
+                Order::Find(item) => {
+                    let text = format!("find {}", item.uids);
+                    let uids = item.uids.intersection(&there);
+                    items.push_front(Item {
+                        uids,
+                        exact: true,
+                        ..item
+                    });
+                    text
+                }
+                Order::Sift(item, limit) => {
+                    let text = format!("sift {} {limit}", item.uids);
+                    items.push_front(Item {
+                        sifted: Some(limit),
+                        ..item
+                    });
+                    text
+                }
+                Order::Fetch(item) => format!("fetch {}", item.uids),
+                Order::GiveUp(item) => format!("give up {}", item.uids),
+            });
+        }
+        orders
+    }
+
+    #[test]
+    fn all_together_unless_something_went_wrong() {
+        let (room, suspects) = (Room::default(), Suspects::default());
+        let orders = |item: Item| all(vec![item], &room, &suspects, "2:3,5");
+        assert_eq!(orders(item("1:9", false)), ["fetch 1:9"]);
+        let doubtful = Item {
+            doubtful: true,
+            ..item("1:9", false)
+        };
+        assert_eq!(orders(doubtful), ["find 1:9", "fetch 2:3,5"]);
+        let alone = Item {
+            alone: true,
+            ..item("1:9", false)
+        };
+        assert_eq!(orders(alone), ["find 1:9", "fetch 2", "fetch 3", "fetch 5"]);
+    }
+
+    #[test]
+    fn fetchers_keep_out_of_each_others_folders() {
+        let (room, suspects) = (Room::default(), Suspects::default());
+        let (a, b) = (Rc::new(place(0)), Rc::new(place(1)));
+        let part = |place: &Rc<Place>| Item::new(place.clone(), UidSet::range(1..=9), true);
+        let mut items = VecDeque::from([part(&a), part(&a), part(&b), part(&b), part(&a)]);
+        let mut folder = |reader| match next(&mut items, reader, &room, &suspects) {
+            Some(Order::Fetch(item)) => Some(item.place.index),
+            _ => None,
+        };
+        let order: Vec<_> = [1, 2, 1, 2, 2, 1]
+            .map(&mut folder)
+            .into_iter()
+            .flatten()
+            .collect();
+        assert_eq!(order, [0, 1, 0, 1, 0]);
+    }
+
+    #[test]
+    fn suspects_are_fetched_alone_and_given_up_in_the_end() {
+        let (room, suspects) = (Room::default(), Suspects::default());
+        let broken = UidSet::range(3..=3);
+        suspects.note(7, &broken, &UidSet::default());
+        let orders = || all(vec![item("2:3,5", true)], &room, &suspects, "2:5");
+        assert_eq!(orders(), ["fetch 3", "fetch 2,5"]);
+        suspects.note(7, &broken, &UidSet::default());
+        suspects.note(7, &broken, &UidSet::default());
+        assert_eq!(orders(), ["give up 3", "fetch 2,5"]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_not_fetched() {
+        let (room, suspects) = (Room::default(), Suspects::default());
+        for _ in 0..50 {
+            room.refuse(9000);
+        }
+        let orders = all(vec![item("1:9", false)], &room, &suspects, "1:9");
+        assert_eq!(orders, ["sift 1:9 9000", "fetch 1:9"]);
+    }
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Moving messages: fetchers read them from the remote side, appenders write them to the local side, a short
+//! channel of batches between them. Each connection has several commands in flight.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use crate::imap::Session;
+use crate::sync::account::Failure;
+use crate::sync::job::Shared;
+use crate::sync::native::append::Appender;
+use crate::sync::native::fetch::Fetcher;
+use crate::sync::native::pipeline::Belt;
+use crate::sync::native::plan::Item;
+use crate::sync::reconcile::connections::Lines;
+
+/// Connections to the local server at most.
+const APPENDERS: usize = 4;
+/// Connections to the remote server at most; providers count them.
+const FETCHERS: usize = 2;
+/// Below this many messages one connection to each side does.
+const WORTH_MORE: u64 = 200;
+
+/// Copies all items. The connections come back for what is left to do.
+pub async fn copy(
+    shared: &Shared,
+    lines: Lines,
+    items: VecDeque<Item>,
+    count: u64,
+) -> Result<Lines, Failure> {
+    let many = count > WORTH_MORE;
+    // A server that does not tell where a message went leaves it to be found among the others: with several
+    // connections, one could take another's copy of a twin for its own.
+    let told = ["UIDPLUS", "IMAP4REV2"]
+        .iter()
+        .any(|name| lines.local.capabilities().has(name));
+    let fetchers = if many { FETCHERS } else { 1 };
+    let appenders = if many && told { APPENDERS } else { 1 };
+    let belt = Rc::new(Belt::new(items, fetchers));
+    let (mut remote, mut local) = (Some(lines.remote), Some(lines.local));
+    let appenders = (0..appenders).map(|number| {
+        let appender = Appender::new(number, shared.clone(), belt.clone(), local.take());
+        tokio::task::spawn_local(appender.run())
+    });
+    let appenders = appenders.collect();
+    let fetchers = (0..fetchers).map(|number| {
+        let fetcher = Fetcher::new(number, shared.clone(), belt.clone(), remote.take());
+        tokio::task::spawn_local(fetcher.run())
+    });
+    let fetchers = fetchers.collect();
+    let remote = first(fetchers).await;
+    let local = first(appenders).await;
+    if let Some(failure) = belt.failure.borrow_mut().take() {
+        return Err(failure);
+    }
+    match (remote, local) {
+        (Some(remote), Some(local)) => Ok(Lines { remote, local }),
+        _ => Err(Failure::local("a part of the program ended unexpectedly")),
+    }
+}
+
+/// Waits for all and keeps the first connection; the others say goodbye.
+async fn first(tasks: Vec<tokio::task::JoinHandle<Option<Session>>>) -> Option<Session> {
+    let mut kept = None;
+    for task in tasks {
+        if let Ok(Some(session)) = task.await {
+            match kept {
+                None => kept = Some(session),
+                Some(_) => session.logout().await,
+            }
+        }
+    }
+    kept
+}

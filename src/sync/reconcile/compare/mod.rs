@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! One folder on both sides: what is to be copied.
+
+pub mod pool;
+
+use crate::imap::{Session, UidSet};
+use crate::sync::account::Side;
+use crate::sync::exit_code::Exit;
+use crate::sync::folder_mapping::Pair;
+use crate::sync::job::Shared;
+use crate::sync::message_key::Key;
+use crate::sync::reconcile::compare::pool::Pool;
+use crate::sync::reconcile::error::{Trouble, Troubled};
+use crate::sync::reconcile::folder::Place;
+use crate::sync::reconcile::folder::open;
+use crate::sync::reconcile::headers::{self, Detail, Seen};
+use crate::sync::state::FolderState;
+
+/// What a comparison found.
+#[derive(Debug, Default)]
+pub struct Comparison {
+    /// Messages to copy.
+    pub wanted: Vec<UidSet>,
+    /// Whether all of them exist: ranges may hold UIDs of no message.
+    pub exact: bool,
+    /// About how many these are.
+    pub count: u64,
+    /// Messages that were there already.
+    pub present: u64,
+}
+
+/// Messages in one FETCH.
+pub const BATCH: u64 = 500;
+
+/// Messages recorded together.
+const GROUP: usize = 1000;
+
+/// Finds what a folder lacks locally.
+pub async fn compare(
+    shared: &Shared,
+    pair: &Pair,
+    folder: &FolderState,
+    remote: &mut Session,
+    local: &mut Session,
+) -> Troubled<Comparison> {
+    let side = RemoteSide { shared, pair, folder };
+    // Where both sides have to be read, they are read at the same time.
+    let (unknown, read) = if side.has_news() && has_unknown(pair, folder) {
+        let (unknown, read) = tokio::join!(unknown(shared, pair, folder, local), side.read(remote));
+        (unknown?, Some(read?))
+    } else {
+        (unknown(shared, pair, folder, local).await?, None)
+    };
+    let fresh = settle_unlocated(shared, folder, unknown)?;
+    let (stored, pending, first) = {
+        let state = shared.state.borrow();
+        (
+            state.strangers(folder.id)?,
+            state.pending_uids(folder.id)?,
+            !state.knows_from(folder.id, folder.remote_next)?,
+        )
+    };
+    if let Some(next) = pair.source.uid_next
+        && !shared.job.inbox_only()
+        && stored.is_empty()
+        && fresh.is_empty()
+        && pending.is_empty()
+        && first
+        && !seems_emptied(pair, folder)
+    {
+        return Ok(by_range(pair, folder, next));
+    }
+    let (mut new, messages) = match read {
+        Some(read) => read,
+        None => {
+            let new = side.search(remote).await?;
+            if new.is_empty() || (stored.is_empty() && fresh.is_empty()) {
+                (new, vec![])
+            } else {
+                side.headers(remote, new).await?
+            }
+        }
+    };
+    let stored_uids: UidSet = stored.iter().map(|&(_, uid)| uid).collect();
+    let mut pool = Pool::new(stored.into_iter().chain(fresh).collect());
+    let found = match_up(shared, pair, folder, &mut pool, &messages, local).await?;
+    let matched: UidSet = found.iter().map(|&(at, _)| messages[at].uid).collect();
+    new = new.minus(&matched);
+    record(shared, folder, &messages, &found, &stored_uids, &pool)?;
+    Ok(Comparison {
+        count: new.len(),
+        exact: true,
+        wanted: new.chunks(usize::try_from(BATCH).unwrap_or(usize::MAX)),
+        present: found.len() as u64,
+    })
+}
+
+/// The remote folder and what is remembered of it.
+struct RemoteSide<'a> {
+    shared: &'a Shared,
+    pair: &'a Pair,
+    folder: &'a FolderState,
+}
+
+impl RemoteSide<'_> {
+    /// Whether there may be messages that nothing is known of.
+    fn has_news(&self) -> bool {
+        self.shared.job.inbox_only()
+            || self
+                .pair
+                .source
+                .uid_next
+                .is_none_or(|next| next > self.folder.remote_next)
+    }
+
+    /// UIDs that are not dealt with.
+    async fn search(&self, remote: &mut Session) -> Troubled<UidSet> {
+        let Self { shared, pair, folder } = *self;
+        let inbox_only = shared.job.inbox_only();
+        let fetch = |error| Trouble::fetch(Side::Remote, error);
+        let (criteria, from) = if inbox_only {
+            ("UNSEEN".to_owned(), 1)
+        } else {
+            // `n:*` names the last message even when its UID is below n (RFC 3501, 6.4.8); it is filtered out below.
+            (format!("UID {}:*", folder.remote_next), folder.remote_next)
+        };
+        let (_, found) = open::search_remote(remote, &pair.remote, folder, false, [criteria]).await?;
+        let (done, pending) = {
+            let state = shared.state.borrow();
+            (state.done_uids(folder.id)?, state.pending_uids(folder.id)?)
+        };
+        let mut new = found.from(from).minus(&done);
+        if !pending.is_empty() && !inbox_only {
+            let again = remote.search_among(&pending).await.map_err(fetch)?;
+            new = new.union(&again);
+        }
+        Ok(new)
+    }
+
+    /// What is not dealt with, by its headers.
+    async fn read(&self, remote: &mut Session) -> Troubled<(UidSet, Vec<Seen>)> {
+        if let Some(read) = self.read_at_once(remote).await? {
+            return Ok(read);
+        }
+        let new = self.search(remote).await?;
+        self.headers(remote, new).await
+    }
+
+    /// The same in one round trip, where a range of UIDs tells what to read.
+    async fn read_at_once(&self, remote: &mut Session) -> Troubled<Option<(UidSet, Vec<Seen>)>> {
+        let Self { shared, pair, folder } = *self;
+        let (done, pending) = {
+            let state = shared.state.borrow();
+            (state.done_uids(folder.id)?, state.pending_uids(folder.id)?)
+        };
+        let Some(next) = pair.source.uid_next.filter(|&next| next > folder.remote_next) else {
+            return Ok(None);
+        };
+        if shared.job.inbox_only() || !pending.is_empty() {
+            return Ok(None);
+        }
+        let range = UidSet::range(folder.remote_next..=next - 1);
+        let suspects = (&*shared.suspects, folder.id);
+        let read = headers::open_and_read(remote, &pair.remote, &range, suspects).await;
+        let Some((selected, there, mut messages)) =
+            read.map_err(|error| Trouble::fetch(Side::Remote, error))?
+        else {
+            return Ok(None);
+        };
+        open::check(Side::Remote, selected, folder.remote_validity)?;
+        let new = there.minus(&done);
+        messages.retain(|message| new.contains(message.uid));
+        Ok(Some((new, messages)))
+    }
+
+    /// Messages by their headers. One that cannot be read is reported and not copied, as it may be there already.
+    async fn headers(&self, remote: &mut Session, uids: UidSet) -> Troubled<(UidSet, Vec<Seen>)> {
+        let Self { shared, pair, folder } = *self;
+        let mut refused = vec![];
+        let suspects = (&*shared.suspects, folder.id);
+        let messages = headers::read_each(remote, &uids, Detail::Record, suspects, |uid, reason| {
+            if let Some(reason) = reason {
+                let reason = format!("message {uid}: {reason}");
+                let mut recorder = shared.recorder.borrow_mut();
+                recorder.problem(pair.remote.name(), Exit::FetchErrors, &reason);
+            }
+            refused.push(uid);
+        });
+        let messages = messages
+            .await
+            .map_err(|error| Trouble::fetch(Side::Remote, error))?;
+        let mut state = shared.state.borrow_mut();
+        state.withhold(folder.id, refused.iter().copied())?;
+        Ok((uids.minus(&refused.into_iter().collect()), messages))
+    }
+}
+
+/// Whether messages came and, if the status is right, went again. Servers are known to say so of folders whose index
+/// they are about to build; the folder itself is asked.
+fn seems_emptied(pair: &Pair, folder: &FolderState) -> bool {
+    pair.source.messages == Some(0) && pair.source.uid_next.is_some_and(|next| next > folder.remote_next)
+}
+
+/// Everything from the first unknown UID on, without asking which UIDs exist.
+fn by_range(pair: &Pair, folder: &FolderState, next: u32) -> Comparison {
+    if next <= folder.remote_next {
+        return Comparison::default();
+    }
+    let messages = pair.source.messages.unwrap_or(u64::from(u32::MAX));
+    let span = u64::from(next - folder.remote_next);
+    // How the known number of messages may be spread over the span of UIDs.
+    let pieces = messages.min(span).div_ceil(BATCH).max(1);
+    let width = u32::try_from(span.div_ceil(pieces)).unwrap_or(u32::MAX).max(1);
+    let mut wanted = vec![];
+    let mut from = folder.remote_next;
+    while from < next {
+        let to = from.saturating_add(width).min(next);
+        wanted.push(UidSet::range(from..=to - 1));
+        from = to;
+    }
+    Comparison {
+        wanted,
+        exact: false,
+        count: messages.min(span),
+        present: 0,
+    }
+}
+
+/// Whether the local folder may hold messages that nothing is known of.
+fn has_unknown(pair: &Pair, folder: &FolderState) -> bool {
+    // The number of messages is not asked: an index that is being built says 0 for a while.
+    pair.destination
+        .is_some_and(|status| status.uid_next.is_none_or(|next| next > folder.local_next))
+}
+
+/// The local messages that nothing is known of, by their keys.
+async fn unknown(
+    shared: &Shared,
+    pair: &Pair,
+    folder: &FolderState,
+    local: &mut Session,
+) -> Troubled<Vec<Seen>> {
+    if !has_unknown(pair, folder) {
+        return Ok(vec![]);
+    }
+    let unknown = unknown_local(shared, pair, folder, local).await?;
+    let found = headers::read(local, &unknown, Detail::Key).await;
+    found.map_err(|error| Trouble::fetch(Side::Local, error))
+}
+
+/// Gives local UIDs to delivered messages whose UID the server did not tell; what is left is not of this task.
+fn settle_unlocated(shared: &Shared, folder: &FolderState, unknown: Vec<Seen>) -> Troubled<Vec<(Key, u32)>> {
+    let mut state = shared.state.borrow_mut();
+    let mut unlocated = state.unlocated(folder.id)?;
+    let (mut strangers, mut located) = (vec![], vec![]);
+    for message in unknown {
+        match unlocated.get_mut(&message.key).and_then(Vec::pop) {
+            Some(uid) => located.push((uid, message.uid)),
+            None => strangers.push((message.key, message.uid)),
+        }
+    }
+    state.locate(folder.id, &located)?;
+    Ok(strangers)
+}
+
+/// Finds messages whose UID the local server did not tell when it took them.
+pub async fn locate(shared: &Shared, place: &Place, local: &mut Session) -> Troubled<()> {
+    let folder = &place.folder;
+    if shared.state.borrow().unlocated(folder.id)?.is_empty() {
+        return Ok(());
+    }
+    let unknown = unknown_local(shared, &place.pair, folder, local).await?;
+    let found = headers::read(local, &unknown, Detail::Key).await;
+    let found = found.map_err(|error| Trouble::fetch(Side::Local, error))?;
+    // The next run learns the others.
+    settle_unlocated(shared, folder, found).map(drop)
+}
+
+/// Opens the local folder and finds the UIDs there that are not accounted for.
+pub async fn unknown_local(
+    shared: &Shared,
+    pair: &Pair,
+    folder: &FolderState,
+    local: &mut Session,
+) -> Troubled<UidSet> {
+    open::local(local, &pair.local, folder, !shared.job.dry).await?;
+    let from = folder.local_next;
+    let found = local.search(&format!("UID {from}:*")).await;
+    let found = found.map_err(|error| Trouble::fetch(Side::Local, error))?;
+    let known = shared.state.borrow().local_uids(folder.id, from)?;
+    Ok(found.from(from).minus(&known))
+}
+
+/// Pairs remote messages (by their places) with local ones. What was recorded by an earlier run may be gone since: each
+/// match is looked up before it counts, or a message would be taken for delivered that is nowhere.
+async fn match_up(
+    shared: &Shared,
+    pair: &Pair,
+    folder: &FolderState,
+    pool: &mut Pool,
+    messages: &[Seen],
+    local: &mut Session,
+) -> Troubled<Vec<(usize, u32)>> {
+    let candidates = pool.candidates(messages.iter().map(|message| &message.key));
+    if candidates.is_empty() {
+        return Ok(vec![]);
+    }
+    open::local(local, &pair.local, folder, !shared.job.dry).await?;
+    let alive = local.search_among(&candidates).await;
+    let alive = alive.map_err(|error| Trouble::fetch(Side::Local, error))?;
+    let gone = candidates.minus(&alive);
+    pool.remove(&gone);
+    shared.state.borrow_mut().drop_strangers(folder.id, &gone)?;
+    let claims = messages.iter().enumerate();
+    Ok(claims
+        .filter_map(|(at, message)| Some((at, pool.claim(&message.key)?)))
+        .collect())
+}
+
+/// Records what was found, and what the task has not brought.
+fn record(
+    shared: &Shared,
+    folder: &FolderState,
+    messages: &[Seen],
+    found: &[(usize, u32)],
+    stored: &UidSet,
+    pool: &Pool,
+) -> Troubled<()> {
+    let (sieve, seen) = shared.job.chores();
+    let mut state = shared.state.borrow_mut();
+    for group in found.chunks(GROUP) {
+        let group: Vec<_> = group
+            .iter()
+            .map(|&(at, local)| (messages[at].entry(), local))
+            .collect();
+        state.found(folder.id, &group, sieve, seen)?;
+    }
+    let strangers: Vec<_> = pool.left().filter(|&(uid, _)| !stored.contains(uid)).collect();
+    state.add_strangers(folder.id, &strangers, folder.replaced)?;
+    Ok(())
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What goes wrong with one folder, and what with everything.
+
+use crate::imap::Error;
+use crate::sync::account::{Failure, Side};
+use crate::sync::exit_code::Exit;
+use crate::sync::job::Shared;
+
+const REPLACED: &str = "the folder was replaced during the run; the next run compares it anew";
+
+/// Trouble with one folder, or with everything.
+pub enum Trouble {
+    /// A command or a connection.
+    Imap {
+        /// Where.
+        side: Side,
+        /// How it counts when only this folder is concerned.
+        kind: Exit,
+        /// What.
+        error: Error,
+    },
+    /// A folder has another UIDVALIDITY than at the start: nothing that is known of its UIDs holds.
+    Replaced(Side),
+    /// Something that ends the run.
+    Failure(Failure),
+}
+
+/// Result of work on one folder.
+pub type Troubled<T> = Result<T, Trouble>;
+
+impl Trouble {
+    /// A folder that cannot be opened.
+    pub fn select(side: Side, error: Error) -> Self {
+        Self::Imap {
+            side,
+            kind: Exit::SelectErrors,
+            error,
+        }
+    }
+
+    /// Something that cannot be read, or the folder in which it was to be opened at once.
+    pub fn fetch(side: Side, error: Error) -> Self {
+        let kind = match error {
+            Error::Command {
+                command: "SELECT" | "EXAMINE",
+                ..
+            } => Exit::SelectErrors,
+            _ => Exit::FetchErrors,
+        };
+        Self::Imap { side, kind, error }
+    }
+
+    /// Something that cannot be changed.
+    pub fn change(side: Side, error: Error) -> Self {
+        Self::Imap {
+            side,
+            kind: Exit::WithErrors,
+            error,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Trouble {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Imap { side, error, .. } => Self::from_imap(side, &error),
+            Trouble::Replaced(side) => Self::local(format!("{}: {REPLACED}", side.host())),
+            Trouble::Failure(failure) => failure,
+        }
+    }
+}
+
+/// A refusal concerns one folder and is noted; everything else ends the run.
+pub fn contain<T>(shared: &Shared, folder: &str, outcome: Troubled<T>) -> Result<Option<T>, Failure> {
+    match outcome {
+        Ok(value) => Ok(Some(value)),
+        Err(Trouble::Imap {
+            kind,
+            error: error @ Error::Command { .. },
+            side,
+        }) => {
+            let reason = format!("{}: {error}", side.host());
+            shared.recorder.borrow_mut().problem(folder, kind, &reason);
+            Ok(None)
+        }
+        Err(Trouble::Replaced(side)) => {
+            let reason = format!("{}: {REPLACED}", side.host());
+            shared
+                .recorder
+                .borrow_mut()
+                .problem(folder, Exit::SelectErrors, &reason);
+            Ok(None)
+        }
+        Err(trouble) => Err(trouble.into()),
+    }
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Flags of mail that is there already: what changed on the remote side since the last run is applied, what changed
+//! locally stays.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::imap::{Command, Flags, Session, UidSet, Untagged};
+use crate::sync::account::Side;
+use crate::sync::job::Shared;
+use crate::sync::reconcile::error::{Trouble, Troubled};
+use crate::sync::reconcile::folder::Place;
+use crate::sync::reconcile::folder::open;
+use crate::sync::state::{Row, State};
+
+/// Applies a folder's remote changes.
+pub async fn carry_over(
+    shared: &Shared,
+    place: &Place,
+    remote: &mut Session,
+    local: &mut Session,
+) -> Troubled<()> {
+    let folder = &place.folder;
+    let same_modseq =
+        folder.remote_modseq != 0 && place.pair.source.highest_modseq == Some(folder.remote_modseq);
+    if folder.remote_next <= 1 || same_modseq || place.pair.source.messages == Some(0) {
+        return Ok(());
+    }
+    let mut items = format!("1:{} (UID FLAGS)", folder.remote_next - 1);
+    if folder.remote_modseq != 0 && remote.capabilities().has("CONDSTORE") {
+        items.push_str(&format!(" (CHANGEDSINCE {})", folder.remote_modseq));
+    }
+    let question = Command::new("UID FETCH").text(&items);
+    let mut found = Ok(Found::default());
+    let selected = remote
+        .open_and_ask(&place.pair.remote, false, [question], |data| {
+            if let Untagged::Fetch(fetch) = data
+                && let (Some(uid), Some(flags)) = (fetch.uid, fetch.flags)
+                && let Ok(found_so_far) = &mut found
+                && let Err(error) = found_so_far.note(&shared.state.borrow(), folder.id, uid, flags)
+            {
+                found = Err(error);
+            }
+        })
+        .await
+        .map_err(|error| Trouble::fetch(Side::Remote, error))?;
+    open::check(Side::Remote, selected, folder.remote_validity)?;
+    let (changes, remembered) = found?.changes();
+    if remembered.is_empty() {
+        return Ok(());
+    }
+    let mut count = 0;
+    if !changes.is_empty() && !shared.job.dry {
+        place.open_local(local, true).await?;
+    }
+    for ((added, removed), uids) in changes {
+        count += uids.len();
+        if shared.job.dry {
+            continue;
+        }
+        for (sign, flags) in [('+', added), ('-', removed)] {
+            if !flags.is_empty() {
+                let stored = local.store(&uids, sign, &flags.to_string()).await;
+                stored.map_err(|error| Trouble::change(Side::Local, error))?;
+            }
+        }
+    }
+    shared.state.borrow_mut().set_flags(folder.id, &remembered)?;
+    let mut recorder = shared.recorder.borrow_mut();
+    recorder.report.flags += count;
+    if let Some(folder) = recorder.folder(place.index) {
+        folder.flags += count;
+    }
+    Ok(())
+}
+
+/// The remote flags that changed and what was known of these messages, by UID.
+#[derive(Default)]
+struct Found(BTreeMap<u32, (Flags, Row)>);
+
+/// Which flags to add and to remove, and where locally.
+type Changes = HashMap<(Flags, Flags), UidSet>;
+
+impl Found {
+    /// Takes in the flags of one remote message; of those that did not change, a large folder has many. What a server
+    /// says last holds.
+    fn note(&mut self, state: &State, folder: i64, uid: u32, flags: Flags) -> rusqlite::Result<()> {
+        match state.row(folder, uid)? {
+            Some(row) if row.flags != flags => {
+                self.0.insert(uid, (flags, row));
+            }
+            _ => {
+                self.0.remove(&uid);
+            }
+        }
+        Ok(())
+    }
+
+    /// What to change locally, and what to remember of the remote side.
+    fn changes(self) -> (Changes, Vec<(u32, Flags)>) {
+        let (mut changes, mut remembered) = (Changes::new(), vec![]);
+        for (uid, (flags, row)) in self.0 {
+            let (added, removed) = (flags.minus(&row.flags), row.flags.minus(&flags));
+            if added.is_empty() && removed.is_empty() {
+                continue;
+            }
+            if let Some(local) = row.local_uid {
+                changes.entry((added, removed)).or_default().insert(local);
+            }
+            remembered.push((uid, flags));
+        }
+        (changes, remembered)
+    }
+}

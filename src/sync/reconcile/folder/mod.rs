@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! A folder at work.
+
+pub mod open;
+
+use std::cell::{Cell, RefCell};
+
+use crate::imap::UidSet;
+use crate::sync::folder_mapping::Pair;
+use crate::sync::state::FolderState;
+
+/// A folder at work.
+pub struct Place {
+    /// Its number in the report.
+    pub index: usize,
+    /// Both names.
+    pub pair: Pair,
+    /// Its record.
+    pub folder: FolderState,
+    /// Set when the folder cannot be worked on any more.
+    pub broken: Cell<bool>,
+    /// Messages that were asked for and did not come.
+    pub missing: RefCell<UidSet>,
+    /// Of a range not all UIDs came: messages that are no more, or some that the server kept to itself.
+    pub gaps: Cell<bool>,
+    /// How many messages were not tried because the local mailbox has no room for them.
+    pub left: Cell<u64>,
+    /// The number of the fetcher that was last at it.
+    pub reader: Cell<Option<usize>>,
+    /// The number of the appender that was last at it.
+    pub writer: Cell<Option<usize>>,
+}
+
+impl Place {
+    /// A folder about to be worked on.
+    pub fn new(index: usize, pair: Pair, folder: FolderState) -> Self {
+        Self {
+            index,
+            pair,
+            folder,
+            broken: Cell::new(false),
+            missing: RefCell::default(),
+            gaps: Cell::new(false),
+            left: Cell::new(0),
+            reader: Cell::new(None),
+            writer: Cell::new(None),
+        }
+    }
+}

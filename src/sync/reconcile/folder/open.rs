@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Opening a folder, and making sure that it is still the one whose UIDs are known.
+
+use crate::imap::{Mailbox, Selected, Session, UidSet};
+use crate::sync::account::Side;
+use crate::sync::reconcile::error::{Trouble, Troubled};
+use crate::sync::reconcile::folder::Place;
+use crate::sync::state::FolderState;
+
+/// Opens a remote folder.
+pub async fn remote(
+    session: &mut Session,
+    mailbox: &Mailbox,
+    folder: &FolderState,
+    write: bool,
+) -> Troubled<Selected> {
+    open(session, Side::Remote, mailbox, folder.remote_validity, write).await
+}
+
+/// Opens a local folder.
+pub async fn local(
+    session: &mut Session,
+    mailbox: &Mailbox,
+    folder: &FolderState,
+    write: bool,
+) -> Troubled<Selected> {
+    open(session, Side::Local, mailbox, folder.local_validity, write).await
+}
+
+impl Place {
+    /// Opens the remote folder.
+    pub async fn open_remote(&self, session: &mut Session, write: bool) -> Troubled<Selected> {
+        remote(session, &self.pair.remote, &self.folder, write).await
+    }
+
+    /// Opens the local folder.
+    pub async fn open_local(&self, session: &mut Session, write: bool) -> Troubled<Selected> {
+        local(session, &self.pair.local, &self.folder, write).await
+    }
+
+    /// Opens the remote folder and finds what matches there, in one round trip.
+    pub async fn search_remote<T: AsRef<str>>(
+        &self,
+        session: &mut Session,
+        write: bool,
+        criteria: impl IntoIterator<Item = T>,
+    ) -> Troubled<(Selected, UidSet)> {
+        search_remote(session, &self.pair.remote, &self.folder, write, criteria).await
+    }
+}
+
+/// Opens a remote folder and finds what matches there, in one round trip.
+pub async fn search_remote<T: AsRef<str>>(
+    session: &mut Session,
+    mailbox: &Mailbox,
+    folder: &FolderState,
+    write: bool,
+    criteria: impl IntoIterator<Item = T>,
+) -> Troubled<(Selected, UidSet)> {
+    let found = session.open_and_search(mailbox, write, criteria).await;
+    let (selected, found) = found.map_err(|error| Trouble::fetch(Side::Remote, error))?;
+    check(Side::Remote, selected, folder.remote_validity)?;
+    Ok((selected, found))
+}
+
+async fn open(
+    session: &mut Session,
+    side: Side,
+    mailbox: &Mailbox,
+    validity: u32,
+    write: bool,
+) -> Troubled<Selected> {
+    let selected = session.open(mailbox, write).await;
+    let selected = selected.map_err(|error| Trouble::select(side, error))?;
+    check(side, selected, validity)?;
+    Ok(selected)
+}
+
+/// Whether what was opened is the folder whose UIDs are known.
+pub fn check(side: Side, selected: Selected, validity: u32) -> Troubled<()> {
+    match selected.uid_validity {
+        Some(now) if validity != 0 && now != validity => Err(Trouble::Replaced(side)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Messages seen by their headers: what their keys are made of, and as little more as is needed.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::rc::Rc;
+
+use crate::imap::{Command, Error, Fetch, Flags, Mailbox, Result, Selected, Session, UidSet, Untagged};
+use crate::sync::message_key::{self, Key};
+use crate::sync::reconcile::poison::{self, Suspects};
+use crate::sync::state::Entry;
+
+/// Messages asked for together, after more were refused together.
+const GROUP: usize = 500;
+
+/// A message seen by its header. Mailboxes hold many of them: it is kept small.
+#[derive(Debug)]
+pub struct Seen {
+    /// Its UID.
+    pub uid: u32,
+    /// Its key.
+    pub key: Key,
+    /// Its flags, where they were asked for.
+    pub flags: Rc<Flags>,
+    /// Its date of arrival, in seconds since 1970; 0 when it was not asked for.
+    pub date: i64,
+    /// Its size as the server claims; 0 when it was not asked for.
+    pub size: u64,
+}
+
+impl Seen {
+    /// What is recorded of it.
+    pub fn entry(&self) -> Entry {
+        Entry {
+            uid: self.uid,
+            key: self.key,
+            flags: Flags::clone(&self.flags),
+            date: self.date,
+        }
+    }
+}
+
+/// What is asked for beside the key. Each item costs the server time, with some a look at the message itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Nothing: the message is only to be found again.
+    Key,
+    /// What is recorded: flags and date.
+    Record,
+    /// All that can be compared.
+    Everything,
+}
+
+impl Detail {
+    fn items(self) -> &'static str {
+        match self {
+            Self::Key => "",
+            Self::Record => "FLAGS INTERNALDATE ",
+            Self::Everything => "FLAGS INTERNALDATE RFC822.SIZE ",
+        }
+    }
+}
+
+/// The messages among `uids` in the open folder, in ascending order of their UIDs.
+pub async fn read(session: &mut Session, uids: &UidSet, detail: Detail) -> Result<Vec<Seen>> {
+    let mut reading = Reading::new(detail);
+    reading.read(session, uids).await?;
+    Ok(sorted(reading.seen))
+}
+
+/// Like [`read`], of one folder. What the server refuses together is asked for one by one; what it refuses alone, and
+/// at what connections break, is given to `refused`, with a reason that was not told before.
+pub async fn read_each(
+    session: &mut Session,
+    uids: &UidSet,
+    detail: Detail,
+    (suspects, folder): (&Suspects, i64),
+    mut refused: impl FnMut(u32, Option<&str>),
+) -> Result<Vec<Seen>> {
+    let doubtful = suspects.among(folder, uids);
+    let mut left: VecDeque<UidSet> = doubtful.chunks(1).into();
+    left.push_back(uids.minus(&doubtful));
+    let mut messages = vec![];
+    while let Some(uids) = left.pop_front() {
+        let one = uids.first().filter(|_| uids.len() == 1);
+        if let Some(uid) = one.filter(|&uid| suspects.is_hopeless(folder, uid)) {
+            let new = suspects.give_up(folder, uid)?;
+            refused(uid, Some(poison::REASON).filter(|_| new));
+            continue;
+        }
+        let mut reading = Reading::new(detail);
+        match (reading.read(session, &uids).await, one) {
+            (Ok(()), _) => messages.append(&mut reading.seen),
+            (Err(Error::Command { answer, .. }), Some(uid)) => {
+                refused(uid, Some(&format!("cannot be read: {answer}")));
+            }
+            (Err(Error::Command { .. }), None) => {
+                let size = if uids.len() > GROUP as u64 { GROUP } else { 1 };
+                for part in uids.chunks(size).into_iter().rev() {
+                    left.push_front(part);
+                }
+            }
+            (Err(error), _) => {
+                if poison::is_loss(&error) {
+                    suspects.note(folder, &reading.asked, &reading.received);
+                }
+                return Err(error);
+            }
+        }
+    }
+    Ok(sorted(messages))
+}
+
+/// Opens a mailbox and reads the messages of a range, in one round trip; what is there and what is seen of it. `None` when
+/// they have to be read with more care: something of them is refused, or was the last thing before a connection broke.
+pub async fn open_and_read(
+    session: &mut Session,
+    mailbox: &Mailbox,
+    range: &UidSet,
+    (suspects, folder): (&Suspects, i64),
+) -> Result<Option<(Selected, UidSet, Vec<Seen>)>> {
+    if !suspects.among(folder, range).is_empty() {
+        return Ok(None);
+    }
+    let mut reading = Reading::new(Detail::Record);
+    match reading.open_and_read(session, mailbox, range).await {
+        Ok((selected, there)) => Ok(Some((selected, there, sorted(reading.seen)))),
+        Err(Error::Command {
+            command: "UID FETCH", ..
+        }) => Ok(None),
+        Err(error) => {
+            if poison::is_loss(&error) {
+                suspects.note(folder, &reading.asked, &reading.received);
+            }
+            Err(error)
+        }
+    }
+}
+
+/// The Message-Ids of some messages of the open folder, where they have one.
+pub async fn message_ids(session: &mut Session, uids: &UidSet) -> Result<HashMap<u32, String>> {
+    let chunks = uids.chunks(usize::MAX);
+    let commands = chunks
+        .iter()
+        .map(|chunk| fetch_command(chunk, "(UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])"));
+    let mut found = HashMap::new();
+    session
+        .run_all(commands, |data| {
+            if let Untagged::Fetch(fetch) = data
+                && let (Some(uid), Some(body)) = (fetch.uid, fetch.body)
+                && let Some(id) =
+                    message_key::message_id(&body.head(message_key::HEADER_LIMIT).unwrap_or_default())
+            {
+                found.insert(uid, id);
+            }
+        })
+        .await?;
+    Ok(found)
+}
+
+fn sorted(mut seen: Vec<Seen>) -> Vec<Seen> {
+    seen.sort_unstable_by_key(|message| message.uid);
+    seen.dedup_by_key(|message| message.uid);
+    seen
+}
+
+/// Messages as they come in.
+struct Reading {
+    detail: Detail,
+    seen: Vec<Seen>,
+    known: HashSet<Rc<Flags>>,
+    /// What the server owes, and what of it has come.
+    asked: UidSet,
+    received: UidSet,
+}
+
+impl Reading {
+    fn new(detail: Detail) -> Self {
+        Self {
+            detail,
+            seen: vec![],
+            known: HashSet::new(),
+            asked: UidSet::default(),
+            received: UidSet::default(),
+        }
+    }
+
+    async fn read(&mut self, session: &mut Session, uids: &UidSet) -> Result<()> {
+        let items = self.items();
+        let mut bare = HashMap::new();
+        self.asked = uids.clone();
+        let chunks = uids.chunks(usize::MAX);
+        let commands = chunks.iter().map(|chunk| fetch_command(chunk, &items));
+        session
+            .run_all(commands, |data| self.note(data, uids, &mut bare))
+            .await?;
+        self.read_bare(session, bare).await
+    }
+
+    /// Opens a mailbox and reads what there is of a range, in one round trip; gives the UIDs that exist.
+    async fn open_and_read(
+        &mut self,
+        session: &mut Session,
+        mailbox: &Mailbox,
+        range: &UidSet,
+    ) -> Result<(Selected, UidSet)> {
+        let mut questions = vec![session.search_command(&format!("UID {range}"))];
+        questions.push(fetch_command(range, &self.items()));
+        let mut bare = HashMap::new();
+        let selected = session
+            .open_and_ask(mailbox, false, questions, |data| match data {
+                Untagged::Search(found) => self.asked = self.asked.union(&found.intersection(range)),
+                data => self.note(data, range, &mut bare),
+            })
+            .await?;
+        let there = self.asked.clone();
+        self.read_bare(session, bare).await?;
+        Ok((selected, there))
+    }
+
+    /// Messages without the fields that identify: the whole of each, as its size is part of the key and servers do not
+    /// always tell the right one.
+    async fn read_bare(&mut self, session: &mut Session, mut bare: HashMap<u32, Seen>) -> Result<()> {
+        let uids: UidSet = bare.keys().copied().collect();
+        let chunks = uids.chunks(usize::MAX);
+        let commands = chunks
+            .iter()
+            .map(|chunk| fetch_command(chunk, "(UID BODY.PEEK[])"));
+        self.asked = uids.clone();
+        self.received = UidSet::default();
+        session
+            .run_all(commands, |data| {
+                if let Untagged::Fetch(fetch) = data
+                    && let (Some(uid), Some(body)) = (fetch.uid, fetch.body)
+                    && let Some(mut message) = bare.remove(&uid)
+                {
+                    let header = body.head(message_key::HEADER_LIMIT).unwrap_or_default();
+                    message.key = Key::of_message(&header, body.canonical_len());
+                    self.received.insert(uid);
+                    self.seen.push(message);
+                }
+            })
+            .await
+    }
+
+    fn items(&self) -> String {
+        format!("(UID {}{})", self.detail.items(), message_key::FIELDS)
+    }
+
+    /// Takes in a message that was asked for.
+    fn note(&mut self, data: Untagged, asked: &UidSet, bare: &mut HashMap<u32, Seen>) {
+        let Untagged::Fetch(fetch) = data else { return };
+        let Some((message, identified)) = self.take(*fetch) else {
+            return;
+        };
+        if !asked.contains(message.uid) {
+            return;
+        }
+        self.received.insert(message.uid);
+        if identified {
+            self.seen.push(message);
+        } else {
+            bare.insert(message.uid, message);
+        }
+    }
+
+    /// A message, and whether its header has what identifies it.
+    fn take(&mut self, fetch: Fetch) -> Option<(Seen, bool)> {
+        let (uid, body) = (fetch.uid?, fetch.body?);
+        let header = body.head(message_key::HEADER_LIMIT).unwrap_or_default();
+        let key = Key::of_fields(&header);
+        let message = Seen {
+            uid,
+            key: key.unwrap_or(Key::of_message(b"", 0)),
+            flags: shared(&mut self.known, fetch.flags.unwrap_or_default()),
+            date: fetch.date.map_or(0, |date| date.unix()),
+            size: fetch.size.unwrap_or(0),
+        };
+        Some((message, key.is_some()))
+    }
+}
+
+fn fetch_command(uids: &UidSet, items: &str) -> Command {
+    Command::new("UID FETCH").text(&format!("{uids} {items}"))
+}
+
+/// Most messages have one of a few sets of flags: each set is held once.
+fn shared(known: &mut HashSet<Rc<Flags>>, flags: Flags) -> Rc<Flags> {
+    if let Some(found) = known.get(&flags) {
+        return found.clone();
+    }
+    let flags = Rc::new(flags);
+    known.insert(flags.clone());
+    flags
+}
+
+/// UIDs by key, the smallest last, to be taken first.
+pub fn by_key(messages: Vec<Seen>) -> HashMap<Key, Vec<u32>> {
+    let mut found: HashMap<_, Vec<u32>> = HashMap::new();
+    for message in messages.into_iter().rev() {
+        found.entry(message.key).or_default().push(message.uid);
+    }
+    found
+}

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What inbox mode does after the delivery is recorded: the user's Sieve filters once per message, then `\Seen` on the
+//! remote side.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use crate::imap::{Command, Error, Mailbox, Response, Session, StatusLine, UidSet};
+use crate::sync::account::Side;
+use crate::sync::exit_code::Exit;
+use crate::sync::job::Shared;
+use crate::sync::reconcile::compare;
+use crate::sync::reconcile::connections::Lines;
+use crate::sync::reconcile::error::{Trouble, Troubled};
+use crate::sync::reconcile::folder::Place;
+use crate::sync::state::Chore;
+
+/// Marks a message that goes through the filters. The command that marks a message and the one that filters it leave
+/// side by side, and the server does both or neither: after a crash the mark tells whether a message still has to be
+/// filtered. It is taken away when that is no longer in question, also from what the filters filed elsewhere.
+const FILTERED: &str = "$NS8ImapsyncFiltered";
+
+/// Remembered in the state while there may be marks.
+const MARKED: &str = "marked";
+
+/// Messages whose filtering is under way at once; their commands fit into one TLS record.
+const GROUP: usize = 40;
+
+/// Octets of such a group of commands at most.
+const GROUP_OCTETS: u64 = 40 * 120;
+
+/// Dovecot reads commands into a buffer that begins with 8 KiB, and takes what crosses its end in two pieces: a FILTER
+/// that is cut there is not begun until more is sent (seen with 2.3.19), and if the client is gone by then it never is,
+/// although its message was marked. So no group crosses that end; there is a new connection before.
+const BUFFER_OCTETS: u64 = 7_500;
+
+/// What Pigeonhole says to a user who never wrote a script; the mail then stays where it is, as with any delivery.
+const NO_SCRIPTS: &str = "Sieve script storage not accessible";
+
+/// Does what is left to do in the inbox.
+pub async fn inbox(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubled<()> {
+    if shared.job.sieve {
+        compare::locate(shared, place, &mut lines.local).await?;
+        resume(shared, place, &mut lines.local).await?;
+        filter(shared, place, &mut lines.local).await?;
+    }
+    let unseen = shared.state.borrow().unseen(place.folder.id)?;
+    if unseen.is_empty() {
+        return Ok(());
+    }
+    place.open_remote(&mut lines.remote, true).await?;
+    let stored = lines.remote.store(&unseen, '+', "\\Seen").await;
+    stored.map_err(|error| Trouble::change(Side::Remote, error))?;
+    let uids: Vec<u32> = unseen.iter().collect();
+    shared.state.borrow_mut().set_seen(place.folder.id, &uids)?;
+    Ok(())
+}
+
+/// Messages that a run which was cut off had begun to filter: those that are still there without the mark never got to
+/// it. The server may still be at work on behalf of that run; it is given the time it needs.
+async fn resume(shared: &Shared, place: &Place, local: &mut Session) -> Troubled<()> {
+    let id = place.folder.id;
+    let started = shared.state.borrow().sieve(id, Chore::Started)?;
+    if !started.is_empty() {
+        decide(shared, place, local, started).await?;
+    }
+    // What that run had no time to take away, whether it was filtering or beyond.
+    if shared.state.borrow().meta(MARKED)?.as_deref() == Some("1") {
+        place.open_local(local, true).await?;
+        let marked = local.search(&format!("KEYWORD {FILTERED}")).await;
+        tidy(
+            local,
+            &marked.map_err(|error| Trouble::fetch(Side::Local, error))?,
+        )
+        .await?;
+        sweep(place, local, &HashMap::new()).await?;
+        shared.state.borrow().set_meta(MARKED, "0")?;
+    }
+    Ok(())
+}
+
+/// Which of the messages still have to be filtered.
+async fn decide(
+    shared: &Shared,
+    place: &Place,
+    local: &mut Session,
+    started: Vec<(u32, u32)>,
+) -> Troubled<()> {
+    let id = place.folder.id;
+    let set: UidSet = started.iter().map(|&(_, local)| local).collect();
+    let mut left = untouched(place, local, &set).await?;
+    while !left.is_empty() {
+        tokio::time::sleep(SETTLE).await;
+        let now = untouched(place, local, &set).await?;
+        if now == left {
+            break;
+        }
+        left = now;
+    }
+    let (again, done): (Vec<_>, Vec<_>) = started.into_iter().partition(|(_, local)| left.contains(*local));
+    let uids = |list: &[(u32, u32)]| list.iter().map(|&(uid, _)| uid).collect::<Vec<_>>();
+    let mut state = shared.state.borrow_mut();
+    state.set_sieve(id, &uids(&again), Chore::Wanted)?;
+    state.set_sieve(id, &uids(&done), Chore::Done)?;
+    Ok(())
+}
+
+/// How long nothing may change before the former run's commands count as finished.
+const SETTLE: Duration = Duration::from_secs(1);
+
+async fn untouched(place: &Place, local: &mut Session, set: &UidSet) -> Troubled<UidSet> {
+    place.open_local(local, true).await?;
+    let criteria = format!("UID {set} UNKEYWORD {FILTERED} UNDELETED");
+    let found = local.search(&criteria).await;
+    found.map_err(|error| Trouble::fetch(Side::Local, error))
+}
+
+async fn filter(shared: &Shared, place: &Place, local: &mut Session) -> Troubled<()> {
+    let id = place.folder.id;
+    let wanted = shared.state.borrow().sieve(id, Chore::Wanted)?;
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    if !local.capabilities().has("FILTER=SIEVE") {
+        let reason = "Host2 does not offer Sieve filters over IMAP: mail stays in the inbox until it does";
+        shared
+            .recorder
+            .borrow_mut()
+            .problem(place.pair.local.name(), Exit::WithErrors, reason);
+        return Ok(());
+    }
+    shared.state.borrow().set_meta(MARKED, "1")?;
+    let before = next_uids(local).await?;
+    place.open_local(local, true).await?;
+    for group in wanted.chunks(GROUP) {
+        if local.sent() + GROUP_OCTETS > BUFFER_OCTETS {
+            let fresh = shared.job.local.login().await;
+            let fresh = fresh.map_err(|error| Trouble::change(Side::Local, error))?;
+            std::mem::replace(local, fresh).logout().await;
+            place.open_local(local, true).await?;
+        }
+        let uids: Vec<u32> = group.iter().map(|&(uid, _)| uid).collect();
+        {
+            let mut state = shared.state.borrow_mut();
+            state.set_sieve(id, &uids, Chore::Started)?;
+            state.sync()?;
+        }
+        let refused = filter_group(local, group)
+            .await
+            .map_err(|error| Trouble::change(Side::Local, error))?;
+        shared.state.borrow_mut().set_sieve(id, &uids, Chore::Done)?;
+        tidy(local, &group.iter().map(|&(_, local)| local).collect()).await?;
+        for (uid, answer) in refused {
+            if answer.to_string().contains(NO_SCRIPTS) {
+                continue;
+            }
+            let reason = format!("the Sieve filters failed, the message stays in the inbox: {answer}");
+            let mut recorder = shared.recorder.borrow_mut();
+            recorder.message_problem(place.index, Exit::WithErrors, uid, None, &reason);
+        }
+    }
+    sweep(place, local, &before).await?;
+    shared.state.borrow().set_meta(MARKED, "0")?;
+    Ok(())
+}
+
+/// The next UID of every folder.
+async fn next_uids(local: &mut Session) -> Troubled<HashMap<Mailbox, u32>> {
+    let listed = local.list_status().await;
+    let listed = listed.map_err(|error| Trouble::fetch(Side::Local, error))?;
+    let next = listed.into_iter().filter_map(|(listed, status)| {
+        let next = status?.uid_next?;
+        Some((listed.mailbox, next))
+    });
+    Ok(next.collect())
+}
+
+/// Takes the marks from what was filed in other folders: those that have changed since `before`.
+async fn sweep(place: &Place, local: &mut Session, before: &HashMap<Mailbox, u32>) -> Troubled<()> {
+    for (mailbox, next) in next_uids(local).await? {
+        let from = before.get(&mailbox).copied().unwrap_or(1);
+        if next <= from || mailbox == place.pair.local {
+            continue;
+        }
+        match local.open(&mailbox, true).await {
+            Ok(_) => {}
+            // A folder that this task may not write to got nothing filed by it.
+            Err(Error::Command { .. }) => continue,
+            Err(error) => return Err(Trouble::select(Side::Local, error)),
+        }
+        let marked = local.search(&format!("UID {from}:* KEYWORD {FILTERED}")).await;
+        let marked = marked.map_err(|error| Trouble::fetch(Side::Local, error))?;
+        let stored = local.store(&marked, '-', FILTERED).await;
+        stored.map_err(|error| Trouble::change(Side::Local, error))?;
+    }
+    Ok(())
+}
+
+/// Has a group filtered; gives what was refused.
+async fn filter_group(
+    local: &mut Session,
+    group: &[(u32, u32)],
+) -> crate::imap::Result<Vec<(u32, StatusLine)>> {
+    let mut filters = VecDeque::new();
+    let mut last = None;
+    for &(uid, local_uid) in group {
+        let mark = Command::new("UID STORE").text(&format!("{local_uid} +FLAGS.SILENT ({FILTERED})"));
+        local.send(mark).await?;
+        let filter = Command::new("FILTER").text(&format!("SIEVE DELIVERY UID {local_uid}"));
+        let tag = local.send(filter).await?;
+        filters.push_back((tag, uid));
+        last = Some(tag);
+    }
+    let mut refused = vec![];
+    while let Some(tag) = last {
+        let Response::Tagged {
+            tag: answered,
+            status,
+        } = local.next().await?
+        else {
+            continue;
+        };
+        let ended = Session::is(tag, &answered);
+        if let Some((_, uid)) = filters.iter().find(|(tag, _)| Session::is(*tag, &answered))
+            && !status.is_ok()
+        {
+            refused.push((*uid, status));
+        }
+        if ended {
+            break;
+        }
+    }
+    Ok(refused)
+}
+
+/// Removes what the filters moved elsewhere and takes the marks away; in this order, so that what a crash leaves behind
+/// is found by its mark.
+async fn tidy(local: &mut Session, set: &UidSet) -> Troubled<()> {
+    local
+        .expunge(set)
+        .await
+        .map_err(|error| Trouble::change(Side::Local, error))?;
+    local
+        .store(set, '-', FILTERED)
+        .await
+        .map_err(|error| Trouble::change(Side::Local, error))
+}

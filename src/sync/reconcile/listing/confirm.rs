@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! A STATUS that contradicts what is remembered, or says that there is nothing to do, is not believed until the mailbox
+//! has been opened: RFC 3501, 6.3.10, lets it be out of date, and servers make use of that.
+
+use std::collections::HashMap;
+
+use crate::imap::{Mailbox, MailboxStatus};
+use crate::sync::account::Side;
+use crate::sync::folder_mapping::Pair;
+use crate::sync::job::Shared;
+use crate::sync::reconcile::connections::Lines;
+use crate::sync::reconcile::error::{Trouble, Troubled};
+use crate::sync::reconcile::prepare;
+use crate::sync::state::FolderState;
+
+/// Opens what is in doubt, all of a side together, and corrects the status of both sides.
+pub async fn confirm(shared: &Shared, pairs: &mut [Pair], lines: &mut Lines) -> Troubled<()> {
+    let (mut there, mut here) = (vec![], vec![]);
+    for (at, pair) in pairs.iter().enumerate() {
+        let known = shared.state.borrow().known_folder(&pair.remote)?;
+        let known = known.filter(|folder| folder.local == pair.local || folder.local == pair.fallback);
+        if known
+            .as_ref()
+            .is_some_and(|folder| prepare::is_settled(shared, pair, folder))
+        {
+            continue;
+        }
+        if is_doubtful(pair.source, known.as_ref().map(remote_side)) {
+            there.push(at);
+        }
+        if pair
+            .destination
+            .is_some_and(|status| is_doubtful(status, known.as_ref().map(local_side)))
+        {
+            here.push(at);
+        }
+    }
+    let remote: Vec<&Mailbox> = there.iter().map(|&at| &pairs[at].remote).collect();
+    let local: Vec<&Mailbox> = here.iter().map(|&at| &pairs[at].local).collect();
+    let (remote, local) = tokio::join!(lines.remote.examine_all(&remote), lines.local.examine_all(&local));
+    let remote = remote.map_err(|error| Trouble::select(Side::Remote, error))?;
+    let local = local.map_err(|error| Trouble::select(Side::Local, error))?;
+    let remote: HashMap<_, _> = remote.into_iter().collect();
+    let local: HashMap<_, _> = local.into_iter().collect();
+    for at in there {
+        let pair = &mut pairs[at];
+        if let Some(&opened) = remote.get(&pair.remote) {
+            pair.source = merged(opened, pair.source);
+        }
+    }
+    for at in here {
+        let pair = &mut pairs[at];
+        if let Some(&opened) = local.get(&pair.local) {
+            pair.destination = pair.destination.map(|told| merged(opened, told));
+        }
+    }
+    Ok(())
+}
+
+/// What is remembered of one side of a folder.
+#[derive(Clone, Copy)]
+struct Known {
+    validity: u32,
+    next: u32,
+    messages: u64,
+}
+
+fn remote_side(folder: &FolderState) -> Known {
+    Known {
+        validity: folder.remote_validity,
+        next: folder.remote_next,
+        messages: folder.remote_messages,
+    }
+}
+
+fn local_side(folder: &FolderState) -> Known {
+    Known {
+        validity: folder.local_validity,
+        next: folder.local_next,
+        // Its owner may have emptied it; what is there is told by its UIDs.
+        messages: 0,
+    }
+}
+
+fn is_doubtful(told: MailboxStatus, known: Option<Known>) -> bool {
+    if !told.is_valid() {
+        // It was opened already, or cannot be.
+        return false;
+    }
+    let Some(known) = known.filter(|known| known.validity != 0) else {
+        return told.messages == Some(0);
+    };
+    told.uid_validity != Some(known.validity)
+        // Within one UIDVALIDITY it never goes back (RFC 3501, 2.3.1.1).
+        || told.uid_next.is_some_and(|next| next < known.next)
+        || (told.messages == Some(0) && known.messages > 0)
+}
+
+/// What the opened mailbox showed, and what only STATUS tells.
+fn merged(opened: MailboxStatus, told: MailboxStatus) -> MailboxStatus {
+    MailboxStatus {
+        messages: opened.messages,
+        uid_next: opened.uid_next.or(told.uid_next),
+        uid_validity: opened.uid_validity.or(told.uid_validity),
+        highest_modseq: opened.highest_modseq,
+        size: told.size.filter(|_| opened.messages == told.messages),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(validity: u32, next: u32, messages: u64) -> MailboxStatus {
+        MailboxStatus {
+            messages: Some(messages),
+            uid_next: Some(next),
+            uid_validity: Some(validity),
+            ..MailboxStatus::default()
+        }
+    }
+
+    #[test]
+    fn what_contradicts_the_record_is_in_doubt() {
+        let known = Some(Known {
+            validity: 7,
+            next: 51,
+            messages: 50,
+        });
+        assert!(!is_doubtful(told(7, 51, 50), known));
+        assert!(!is_doubtful(told(7, 60, 12), known));
+        assert!(is_doubtful(told(8, 51, 50), known), "another UIDVALIDITY");
+        assert!(is_doubtful(told(7, 1, 50), known), "UIDs that go back");
+        assert!(is_doubtful(told(7, 51, 0), known), "suddenly empty");
+    }
+
+    #[test]
+    fn an_unknown_folder_is_not_believed_to_be_empty() {
+        assert!(is_doubtful(told(7, 1, 0), None));
+        assert!(!is_doubtful(told(7, 2, 1), None));
+    }
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What both sides have, at the start of a run.
+
+mod confirm;
+
+use std::collections::HashSet;
+
+use crate::imap::{Besides, Listed, Mailbox, MailboxStatus, Namespace, Session};
+use crate::sync::account::{Account, Failure, Side};
+use crate::sync::folder_mapping::{self, Pair};
+use crate::sync::job::Shared;
+use crate::sync::reconcile::connections::{self, Lines};
+use crate::sync::reconcile::error::{Trouble, Troubled};
+
+/// Remembered while the local mailbox counts as replaced.
+const REPLACED: &str = "mailbox_replaced";
+
+/// What both sides have.
+pub struct Listing {
+    /// The selected folders.
+    pub pairs: Vec<Pair>,
+    /// Remote folders that are subscribed.
+    pub subscribe: HashSet<Mailbox>,
+    /// The remote side listed nothing.
+    pub remote_empty: bool,
+    /// The local side as listed.
+    pub local: folder_mapping::Side,
+    /// Local names of all remote folders, left out or not.
+    pub local_names: HashSet<String>,
+    /// The local mailbox is another one than before.
+    pub replaced: bool,
+}
+
+/// Lists both sides at once.
+pub async fn list(shared: &Shared, lines: &mut Lines) -> Result<Listing, Failure> {
+    Ok(connections::persist(shared, lines, async |lines| attempt(shared, lines).await).await?)
+}
+
+async fn attempt(shared: &Shared, lines: &mut Lines) -> Troubled<Listing> {
+    let (remote, local) = tokio::join!(
+        side(&mut lines.remote, Besides::Subscriptions),
+        side(&mut lines.local, Besides::Nothing)
+    );
+    let (remote, subscribe) = remote.map_err(|error| Trouble::fetch(Side::Remote, error))?;
+    let (local, _) = local.map_err(|error| Trouble::fetch(Side::Local, error))?;
+    let mut pairs = folder_mapping::pair(&remote, &local, &shared.job.selection);
+    confirm::confirm(shared, &mut pairs, lines).await?;
+    let replaced = guard_replaced_mailbox(shared, &pairs)?;
+    {
+        let mut recorder = shared.recorder.borrow_mut();
+        recorder.line(&format!("Host1: found {} folders.", remote.folders.len()));
+        recorder.line(&format!("Host2: found {} folders.", local.folders.len()));
+    }
+    let local_names = folder_mapping::local_names(&remote, &local, &shared.job.selection);
+    Ok(Listing {
+        pairs,
+        local_names,
+        replaced,
+        subscribe: subscribe.into_iter().collect(),
+        remote_empty: remote.folders.is_empty(),
+        local,
+    })
+}
+
+/// Lists one side.
+pub async fn side(
+    session: &mut Session,
+    besides: Besides,
+) -> crate::imap::Result<(folder_mapping::Side, Vec<Mailbox>)> {
+    let overview = session.overview(besides).await?;
+    let namespace = overview
+        .namespace
+        .or_else(|| guess_namespace(&overview.mailboxes));
+    let side = folder_mapping::Side {
+        namespace,
+        folders: overview.mailboxes,
+    };
+    Ok((side, overview.subscribed))
+}
+
+/// Where the server does not tell (RFC 2342 is an extension): the prefix that all folders but the inbox have.
+fn guess_namespace(folders: &[(Listed, Option<MailboxStatus>)]) -> Option<Namespace> {
+    let separator = folders.iter().find_map(|(listed, _)| listed.separator)?;
+    let prefix = format!("INBOX{separator}");
+    let mut others = folders
+        .iter()
+        .map(|(listed, _)| listed)
+        .filter(|listed| !listed.mailbox.is_inbox())
+        .peekable();
+    others.peek()?;
+    let below = |listed: &Listed| {
+        let head = listed.mailbox.wire().get(..prefix.len());
+        head.is_some_and(|head| head.eq_ignore_ascii_case(prefix.as_bytes()))
+    };
+    others.all(below).then(|| Namespace {
+        prefix: prefix.into_bytes(),
+        separator: Some(separator),
+    })
+}
+
+/// Logs in and lists, for a look at one side alone.
+pub async fn enter(account: &Account, besides: Besides) -> Result<(folder_mapping::Side, Session), Failure> {
+    let work = async {
+        let mut session = account.login().await?;
+        let (side, _) = side(&mut session, besides).await?;
+        Ok((side, session))
+    };
+    work.await
+        .map_err(|error| Failure::from_imap(account.side, &error))
+}
+
+/// An inbox of another UIDVALIDITY is another mailbox: what is remembered of the former one is void. It counts as
+/// replaced until a run has come to its end.
+fn guard_replaced_mailbox(shared: &Shared, pairs: &[Pair]) -> Result<bool, Failure> {
+    let state = shared.state.borrow();
+    let inbox = pairs.iter().find(|pair| pair.local.is_inbox());
+    let validity = inbox.and_then(|inbox| inbox.destination?.uid_validity);
+    if let (Some(inbox), Some(validity)) = (inbox, validity)
+        && let Some(known) = state.known_folder(&inbox.remote)?
+        && known.local_validity != 0
+        && known.local_validity != validity
+    {
+        shared
+            .recorder
+            .borrow_mut()
+            .line("Host2: the mailbox was replaced; both sides are compared anew");
+        state.set_meta(REPLACED, "1")?;
+        state.forget_all()?;
+    }
+    Ok(state.meta(REPLACED)?.as_deref() == Some("1"))
+}
+
+/// Records that a run came to its end after the local mailbox was replaced.
+pub fn accept_replaced_mailbox(shared: &Shared, listing: &Listing) -> Result<(), Failure> {
+    if listing.replaced && !listing.remote_empty {
+        shared.state.borrow().set_meta(REPLACED, "0")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guess(names: &[&str]) -> Option<String> {
+        let listed = |name: &&str| Listed {
+            mailbox: Mailbox::from_name(name),
+            attributes: vec![],
+            separator: Some('.'),
+        };
+        let folders: Vec<_> = names.iter().map(|name| (listed(name), None)).collect();
+        let found = guess_namespace(&folders)?;
+        Some(String::from_utf8_lossy(&found.prefix).into_owned())
+    }
+
+    #[test]
+    fn a_prefix_is_one_only_when_all_folders_have_it() {
+        assert_eq!(
+            guess(&["INBOX", "INBOX.Sent", "inbox.Work"]),
+            Some("INBOX.".to_owned())
+        );
+        assert_eq!(guess(&["INBOX", "INBOX.Sent", "Work"]), None);
+        assert_eq!(guess(&["INBOX"]), None);
+        assert_eq!(guess(&["INBOX", "IN"]), None);
+    }
+}

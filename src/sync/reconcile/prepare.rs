@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! One folder made ready: created if need be, held against what is remembered, compared.
+
+use std::collections::HashSet;
+
+use crate::imap::{Command, Error, Mailbox, MailboxStatus, Session, Untagged};
+use crate::sync::account::Side;
+use crate::sync::exit_code::Exit;
+use crate::sync::folder_mapping::Pair;
+use crate::sync::job::Shared;
+use crate::sync::reconcile::compare::{self, Comparison};
+use crate::sync::reconcile::connections::Lines;
+use crate::sync::reconcile::error::{Trouble, Troubled};
+use crate::sync::reconcile::folder::Place;
+use crate::sync::state::FolderState;
+
+/// Makes the local folder if need be and compares; `None` when there is nothing to do.
+///
+/// It may be done again after a connection was lost.
+pub async fn prepare(
+    shared: &Shared,
+    index: usize,
+    mut pair: Pair,
+    lines: &mut Lines,
+    subscribe: &mut HashSet<Mailbox>,
+) -> Troubled<Option<(Place, Comparison)>> {
+    known_sides(&mut pair, lines).await?;
+    let known = shared.state.borrow().known_folder(&pair.remote)?;
+    let known = known.filter(|folder| folder.local == pair.local || folder.local == pair.fallback);
+    let mut removed = None;
+    match (&known, pair.destination) {
+        (Some(folder), Some(status)) => {
+            let same_local = status.uid_validity == Some(folder.local_validity);
+            let same_remote = pair.source.uid_validity == Some(folder.remote_validity);
+            if !same_local || !same_remote {
+                if folder.remote_validity != 0 {
+                    let side = if same_remote { "Host2" } else { "Host1" };
+                    let name = pair.remote.name();
+                    shared
+                        .recorder
+                        .borrow_mut()
+                        .line(&format!("{side}: folder [{name}] was replaced; compared anew"));
+                    shared.state.borrow_mut().forget_replaced(folder.id)?;
+                } else {
+                    shared.state.borrow_mut().forget_messages(folder.id)?;
+                }
+            } else if is_settled(shared, &pair, folder) {
+                shared
+                    .recorder
+                    .borrow_mut()
+                    .skipped(index, pair.source.messages.unwrap_or(0));
+                return Ok(None);
+            }
+        }
+        (Some(folder), None) if folder.local_validity != 0 => {
+            // Its owner removed it. It comes back only for mail that is new.
+            let same_remote = pair.source.uid_validity == Some(folder.remote_validity);
+            if same_remote
+                && pair
+                    .source
+                    .uid_next
+                    .is_some_and(|next| next <= folder.remote_next)
+            {
+                return Ok(None);
+            }
+            if same_remote {
+                removed = Some((folder.id, folder.local_validity, folder.local_next));
+            } else {
+                shared.state.borrow_mut().forget_replaced(folder.id)?;
+            }
+        }
+        _ => {}
+    }
+    if pair.destination.is_none() && !shared.job.dry {
+        create(shared, &mut pair, lines, subscribe).await?;
+    }
+    if let Some((id, validity, next)) = removed {
+        // A server may have left a folder out of its list; then it is the same with all that is known of it.
+        let is_back = pair.destination.is_some_and(|now| {
+            now.uid_validity == Some(validity) && now.uid_next.is_some_and(|now| now >= next)
+        });
+        if !is_back {
+            shared.state.borrow().forget_local(id)?;
+        }
+    }
+    let mut folder = shared.state.borrow_mut().folder(&pair.remote, &pair.local)?;
+    folder.remote_validity = pair.source.uid_validity.unwrap_or(0);
+    folder.local_validity = pair
+        .destination
+        .and_then(|status| status.uid_validity)
+        .unwrap_or(0);
+    folder.settled.clear();
+    shared.state.borrow().save_folder(&folder)?;
+    let comparison = compare::compare(shared, &pair, &folder, &mut lines.remote, &mut lines.local).await?;
+    Ok(Some((Place::new(index, pair, folder), comparison)))
+}
+
+/// Whether nothing has changed since the last run found everything done.
+pub fn is_settled(shared: &Shared, pair: &Pair, folder: &FolderState) -> bool {
+    !folder.settled.is_empty() && folder.settled == settled_word(shared, pair, pair.source, pair.destination)
+}
+
+/// All that decides whether a folder has to be looked at again.
+pub fn settled_word(
+    shared: &Shared,
+    pair: &Pair,
+    source: MailboxStatus,
+    destination: Option<MailboxStatus>,
+) -> String {
+    // Without modification sequences a change of flags shows nowhere in the status.
+    if source.highest_modseq.is_none() && !shared.job.inbox_only() {
+        return String::new();
+    }
+    let (Some(next), Some(messages)) = (source.uid_next, source.messages) else {
+        return String::new();
+    };
+    let modseq = source.highest_modseq.unwrap_or(0);
+    if shared.job.inbox_only() && modseq == 0 && messages > 0 {
+        return String::new();
+    }
+    // What is added locally matters only where it would be deleted.
+    let local = if shared.job.delete_local && !pair.joined {
+        destination.map_or(String::new(), |d| format!("{:?} {:?}", d.messages, d.uid_next))
+    } else {
+        String::new()
+    };
+    shared
+        .job
+        .settled_word(&format!("{next} {messages} {modseq} {local}"))
+}
+
+/// What is remembered of a folder is not given up because the server does not tell its state just now.
+async fn known_sides(pair: &mut Pair, lines: &mut Lines) -> Troubled<()> {
+    if pair.source.uid_validity.is_none() {
+        let opened = lines.remote.open(&pair.remote, false).await;
+        pair.source = opened
+            .map_err(|error| Trouble::select(Side::Remote, error))?
+            .into();
+    }
+    if pair
+        .destination
+        .is_some_and(|status| status.uid_validity.is_none())
+    {
+        let opened = lines.local.open(&pair.local, false).await;
+        pair.destination = Some(
+            opened
+                .map_err(|error| Trouble::select(Side::Local, error))?
+                .into(),
+        );
+    }
+    Ok(())
+}
+
+async fn create(
+    shared: &Shared,
+    pair: &mut Pair,
+    lines: &mut Lines,
+    subscribe: &mut HashSet<Mailbox>,
+) -> Troubled<()> {
+    let created = create_one(&mut lines.local, &pair.local).await;
+    if matches!(created, Err(Error::Command { .. })) && pair.fallback != pair.local {
+        create_one(&mut lines.local, &pair.fallback)
+            .await
+            .map_err(create_trouble)?;
+        pair.local = pair.fallback.clone();
+    } else {
+        created.map_err(create_trouble)?;
+    }
+    shared
+        .recorder
+        .borrow_mut()
+        .line(&format!("Host2: created folder [{}]", pair.local));
+    if subscribe.remove(&pair.remote) {
+        let outcome = lines
+            .local
+            .call(Command::new("SUBSCRIBE").mailbox(&pair.local), |_| {})
+            .await;
+        outcome.map_err(|error| Trouble::change(Side::Local, error))?;
+    }
+    let status = status(&mut lines.local, &pair.local)
+        .await
+        .map_err(|error| Trouble::select(Side::Local, error))?;
+    pair.destination = Some(status);
+    Ok(())
+}
+
+fn create_trouble(error: Error) -> Trouble {
+    Trouble::Imap {
+        side: Side::Local,
+        kind: Exit::CreateErrors,
+        error,
+    }
+}
+
+async fn create_one(session: &mut Session, mailbox: &Mailbox) -> crate::imap::Result<()> {
+    let answer = session
+        .call(Command::new("CREATE").mailbox(mailbox), |_| {})
+        .await?;
+    if answer.is_ok() || answer.has_code("ALREADYEXISTS") {
+        return Ok(());
+    }
+    // Without RFC 5530 a refusal does not tell whether it exists: this program may have made it before the connection broke.
+    match status(session, mailbox).await {
+        Ok(_) => Ok(()),
+        Err(Error::Command { .. }) => Err(Error::Command {
+            command: "CREATE",
+            answer,
+        }),
+        Err(error) => Err(error),
+    }
+}
+
+/// The status of one mailbox.
+pub async fn status(session: &mut Session, mailbox: &Mailbox) -> crate::imap::Result<MailboxStatus> {
+    let mut found = MailboxStatus::default();
+    let command = Command::new("STATUS")
+        .mailbox(mailbox)
+        .text("(MESSAGES UIDNEXT UIDVALIDITY)");
+    session
+        .run(command, |data| {
+            if let Untagged::MailboxStatus(_, status) = data {
+                found = status;
+            }
+        })
+        .await?;
+    Ok(found)
+}

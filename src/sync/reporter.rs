@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What a run tells while it runs: log for people, progress and report for programs.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::files;
+use crate::sync::exit_code::Exit;
+use crate::task::progress::Progress;
+use crate::task::report::{Folder, Problem, Report};
+
+/// Problems listed one by one; beyond, they are counted.
+const LISTED_PROBLEMS: usize = 1000;
+const PROGRESS_PACE: Duration = Duration::from_millis(500);
+
+/// Is shown the progress of a run whenever it changes.
+pub type Watcher = Box<dyn Fn(&Progress)>;
+
+/// Collects what happens in a run.
+pub struct Recorder {
+    log: Box<dyn Write>,
+    log_failure: Option<std::io::Error>,
+    progress_file: Option<PathBuf>,
+    written: Option<Instant>,
+    started: Instant,
+    /// Where the run stands.
+    pub progress: Progress,
+    /// What it did.
+    pub report: Report,
+    kinds: BTreeMap<Exit, u64>,
+    watcher: Option<Watcher>,
+}
+
+impl Recorder {
+    /// Starts recording.
+    pub fn new(log: Box<dyn Write>, progress_file: Option<PathBuf>) -> Self {
+        let started = Timestamp::now().as_second();
+        Self {
+            log,
+            log_failure: None,
+            progress_file,
+            written: None,
+            started: Instant::now(),
+            progress: Progress {
+                started,
+                ..Progress::default()
+            },
+            report: Report {
+                started,
+                ..Report::default()
+            },
+            kinds: BTreeMap::new(),
+            watcher: None,
+        }
+    }
+
+    /// Has somebody look at the progress whenever it is written.
+    pub fn watch(&mut self, watcher: Watcher) {
+        self.watcher = Some(watcher);
+    }
+
+    /// Writes a line of the log.
+    pub fn line(&mut self, line: &str) {
+        let written = self
+            .log
+            .write_all(line.as_bytes())
+            .and_then(|()| self.log.write_all(b"\n"));
+        if let Err(error) = written {
+            self.log_failure.get_or_insert(error);
+        }
+    }
+
+    /// Why the log could not be written completely.
+    pub fn log_failure(&mut self) -> Option<&std::io::Error> {
+        if let Err(error) = self.log.flush() {
+            self.log_failure.get_or_insert(error);
+        }
+        self.log_failure.as_ref()
+    }
+
+    /// Names the folders of the run, in the order of their numbers.
+    pub fn set_folders(&mut self, names: impl Iterator<Item = (String, String)>) {
+        self.report.folders = names
+            .map(|(remote, local)| Folder {
+                remote,
+                local,
+                ..Folder::default()
+            })
+            .collect();
+        self.progress.folders = self.report.folders.len() as u64;
+    }
+
+    /// The record of one folder.
+    pub fn folder(&mut self, index: usize) -> Option<&mut Folder> {
+        self.report.folders.get_mut(index)
+    }
+
+    /// Says which folder is at work.
+    pub fn enter(&mut self, index: usize) {
+        if let Some(folder) = self.report.folders.get(index) {
+            self.progress.folder.clone_from(&folder.remote);
+            self.progress.folder_index = index as u64 + 1;
+        }
+        self.tick();
+    }
+
+    /// Counts copied messages.
+    pub fn copied(&mut self, index: usize, messages: u64, bytes: u64) {
+        self.report.messages.copied += messages;
+        self.report.bytes += bytes;
+        self.progress.messages_done += messages;
+        self.progress.bytes_done += bytes;
+        if let Some(folder) = self.folder(index) {
+            folder.copied += messages;
+            folder.bytes += bytes;
+        }
+        self.enter(index);
+    }
+
+    /// Counts messages that were there already.
+    pub fn skipped(&mut self, index: usize, messages: u64) {
+        self.report.messages.skipped += messages;
+        if let Some(folder) = self.folder(index) {
+            folder.skipped += messages;
+        }
+    }
+
+    /// Notes a message that could not be moved.
+    pub fn message_problem(
+        &mut self,
+        index: usize,
+        kind: Exit,
+        uid: u32,
+        message_id: Option<String>,
+        reason: &str,
+    ) {
+        self.report.messages.failed += 1;
+        self.progress.messages_done += 1;
+        let mut name = String::new();
+        if let Some(folder) = self.folder(index) {
+            folder.failed += 1;
+            name.clone_from(&folder.remote);
+        }
+        let id = message_id.as_deref().unwrap_or("without Message-Id");
+        self.line(&format!("Error: message {name}/{uid} {id}: {reason}"));
+        self.note(
+            kind,
+            Problem {
+                folder: name,
+                uid: Some(uid),
+                message_id,
+                reason: reason.to_owned(),
+            },
+        );
+    }
+
+    /// Notes a problem with a folder or the run.
+    pub fn problem(&mut self, folder: &str, kind: Exit, reason: &str) {
+        let place = if folder.is_empty() {
+            String::new()
+        } else {
+            format!("folder [{folder}]: ")
+        };
+        self.line(&format!("Error: {place}{reason}"));
+        self.note(
+            kind,
+            Problem {
+                folder: folder.to_owned(),
+                uid: None,
+                message_id: None,
+                reason: reason.to_owned(),
+            },
+        );
+    }
+
+    fn note(&mut self, kind: Exit, problem: Problem) {
+        *self.kinds.entry(kind).or_default() += 1;
+        if self.report.problems.len() < LISTED_PROBLEMS {
+            self.report.problems.push(problem);
+        }
+    }
+
+    /// How a run ends whose problems did not stop it: what occurred most decides, as with imapsync; a full
+    /// mailbox comes first, since it explains the rest.
+    pub fn exit(&self) -> Exit {
+        if self.kinds.contains_key(&Exit::OverQuota) {
+            return Exit::OverQuota;
+        }
+        self.kinds
+            .iter()
+            .max_by_key(|&(_, count)| count)
+            .map_or(Exit::Ok, |(&kind, _)| kind)
+    }
+
+    /// How many problems there were.
+    pub fn problems(&self) -> u64 {
+        self.kinds.values().sum()
+    }
+
+    /// Time since the start.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Writes the progress now and then.
+    pub fn tick(&mut self) {
+        if self.written.is_some_and(|at| at.elapsed() < PROGRESS_PACE) {
+            return;
+        }
+        self.write_progress();
+    }
+
+    /// Writes the progress.
+    pub fn write_progress(&mut self) {
+        self.written = Some(Instant::now());
+        self.progress.updated = Timestamp::now().as_second();
+        if let Some(watcher) = &self.watcher {
+            watcher(&self.progress);
+        }
+        if let (Some(path), Ok(text)) = (&self.progress_file, serde_json::to_vec(&self.progress)) {
+            // Progress that cannot be written is progress all the same; no fsync, it is worthless after a crash.
+            let _ = replace_quickly(path, &text);
+        }
+    }
+}
+
+fn replace_quickly(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    let (Some(folder), Some(file)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+        return Err(std::io::ErrorKind::InvalidInput.into());
+    };
+    // Named as by `files`, so that what a killed run leaves is swept away by the next.
+    let temporary = folder.join(format!(".{file}{}", files::TEMPORARY_SUFFIX));
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let written = options
+        .open(&temporary)
+        .and_then(|mut file| file.write_all(text))
+        .and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! One run of a task, whichever engine moves the mail: lock, pid, place in the line, log, progress.
+
+pub mod finish;
+pub mod progress_bar;
+pub mod queue;
+pub mod stop;
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::files;
+use crate::sync::account::Failure;
+use crate::sync::engine::Engine;
+use crate::sync::exit_code::Exit;
+use crate::sync::imapsync::{self, log::Copied};
+use crate::sync::inspect::preview::{self, Preview};
+use crate::sync::instance;
+use crate::sync::job::assembly::{self, Destination};
+use crate::sync::job::{Job, Shared};
+use crate::sync::native;
+use crate::sync::reporter::{Recorder, Watcher};
+use crate::sync::run::finish::conclude;
+use crate::sync::run::queue::{Queue, Ticket};
+use crate::sync::runtime::{self, Driver};
+use crate::sync::state::State;
+use crate::task::lock::{Holder, TaskLock};
+use crate::task::progress::State as ProgressState;
+use crate::task::report::Report;
+use crate::task::{Store, Task, TaskName};
+
+/// How an attempt to run ended.
+pub enum Outcome {
+    /// Another run of the task is under way; nothing was touched.
+    AlreadyRunning,
+    /// The run ended.
+    Ended {
+        /// How.
+        exit: Exit,
+        /// What it did.
+        report: Box<Report>,
+    },
+}
+
+/// What a run is given beside its task.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// `SYNC_ENGINE`.
+    pub engine: Option<String>,
+    /// `MAX_CONCURRENT_SYNCS`.
+    pub at_once: Option<String>,
+}
+
+impl Settings {
+    /// The settings of the instance.
+    pub fn of_instance() -> Self {
+        Self {
+            engine: instance::setting("SYNC_ENGINE"),
+            at_once: instance::setting("MAX_CONCURRENT_SYNCS"),
+        }
+    }
+}
+
+/// Runs a task to its end. `watcher` is shown the progress.
+///
+/// # Errors
+/// A run that cannot begin, such as that of a task whose file is damaged, leaves log and status of the former one;
+/// or what a run was to leave could not be written.
+pub fn run(
+    store: &Store,
+    name: &TaskName,
+    destination: Option<&Destination>,
+    settings: &Settings,
+    watcher: Option<Watcher>,
+) -> Result<Outcome, Failure> {
+    // Before anybody can know of the run: whoever does may end it.
+    let mut driver = Driver::start()?;
+    let Some(lock) = store.acquire(name, Duration::from_millis(200)).map_err(local)? else {
+        return Ok(Outcome::AlreadyRunning);
+    };
+    // The task may have been deleted while its lock was waited for: no file of it may come back.
+    if !store.path(name, "env").exists() {
+        lock.remove().map_err(local)?;
+        return Err(assembly::missing(format!("there is no task {name}")));
+    }
+    let run = Run {
+        store,
+        name,
+        task: &assembly::load(store, name)?,
+        destination,
+        settings,
+    };
+    let outcome = run.work(lock, watcher, &mut driver);
+    driver.end();
+    outcome
+}
+
+/// What a run of a task would do. Nothing is written, not even on this side.
+///
+/// # Errors
+/// Whatever keeps a run from looking at both sides.
+pub fn preview(
+    store: &Store,
+    name: &TaskName,
+    destination: Option<&Destination>,
+) -> Result<Preview, Failure> {
+    let task = assembly::load(store, name)?;
+    let mut job = assembly::job(store, name, &task, destination)?;
+    job.dry = true;
+    let state = State::preview(&store.path(name, "state"), &accounts(&job))?;
+    let recorder = Recorder::new(Box::new(std::io::sink()), None);
+    let shared = Shared::new(job, state, Rc::new(RefCell::new(recorder)));
+    runtime::ask(preview::preview(&shared)).map_err(local)?
+}
+
+/// A run that has the task's lock.
+struct Run<'a> {
+    store: &'a Store,
+    name: &'a TaskName,
+    task: &'a Task,
+    destination: Option<&'a Destination>,
+    settings: &'a Settings,
+}
+
+/// What stays open for the whole run.
+struct RunFiles {
+    /// To append to.
+    log: File,
+    /// Another handle on the lock.
+    lock: File,
+    /// What the former log said was copied into the inbox.
+    former: Vec<Copied>,
+}
+
+impl Run<'_> {
+    fn work(
+        &self,
+        mut lock: TaskLock,
+        watcher: Option<Watcher>,
+        driver: &mut Driver,
+    ) -> Result<Outcome, Failure> {
+        let outcome = self
+            .announce(&mut lock)
+            .and_then(|()| self.take_turn(&lock, watcher, driver));
+        let cleared = clear(self.store, self.name).map_err(local);
+        drop(lock);
+        let outcome = outcome?;
+        cleared?;
+        Ok(outcome)
+    }
+
+    /// Tells whoever wants to stop the run which process it is.
+    fn announce(&self, lock: &mut TaskLock) -> Result<(), Failure> {
+        let announced = Holder::this_process().and_then(|holder| {
+            lock.announce(holder)?;
+            let pid = format!("{}\n", holder.pid);
+            let path = self.store.path(self.name, "pid");
+            files::replace(self.store.folder(), &path, pid.as_bytes(), 0o644)
+        });
+        announced.map_err(|error| Failure::local(format!("cannot write {}: {error}", self.name.file("pid"))))
+    }
+
+    fn take_turn(
+        &self,
+        lock: &TaskLock,
+        watcher: Option<Watcher>,
+        driver: &mut Driver,
+    ) -> Result<Outcome, Failure> {
+        let _ticket = match self.wait(driver) {
+            Ok(ticket) => ticket,
+            Err(failure) if failure.exit == Exit::Stopped => {
+                return Ok(Outcome::Ended {
+                    exit: failure.exit,
+                    report: Box::new(Report {
+                        exit_code: i32::from(failure.exit.code()),
+                        exit_name: failure.exit.name().to_owned(),
+                        ..Report::default()
+                    }),
+                });
+            }
+            Err(failure) => return Err(failure),
+        };
+        let former = imapsync::leftover(&self.store.path(self.name, "log"));
+        let log = open_log(self.store, self.name)?;
+        let mut recorder = Recorder::new(
+            Box::new(LineBuffered(BufWriter::new(log.try_clone().map_err(local)?))),
+            Some(self.store.path(self.name, "progress")),
+        );
+        if let Some(watcher) = watcher {
+            recorder.watch(watcher);
+        }
+        recorder.write_progress();
+        let recorder = Rc::new(RefCell::new(recorder));
+        let files = RunFiles {
+            log,
+            lock: lock.share().map_err(local)?,
+            former,
+        };
+        let moved = self.begin(&recorder, &files).and_then(|(shared, engine)| {
+            let moved = driver.drive(self.attempt(&shared, &engine, files), || {
+                let mut recorder = recorder.borrow_mut();
+                recorder.progress.state = ProgressState::Stopping;
+                recorder.write_progress();
+            });
+            // However the run ended: who was met first stays the one that is trusted.
+            pin(self.store, self.name, &shared.job, &recorder)?;
+            moved
+        });
+        let (exit, report) = conclude(
+            self.store,
+            self.name,
+            self.task,
+            &mut recorder.borrow_mut(),
+            moved,
+        )?;
+        Ok(Outcome::Ended {
+            exit,
+            report: Box::new(report),
+        })
+    }
+
+    /// Waits until fewer runs than allowed are at work; a signal ends the wait.
+    fn wait(&self, driver: &mut Driver) -> Result<Ticket, Failure> {
+        let queue = Queue::new(
+            &self.store.folder().join(".queue"),
+            queue::runs_at_once(self.settings.at_once.as_deref()),
+        );
+        let failed = |error: std::io::Error| Failure::local(format!("cannot wait for a turn: {error}"));
+        let ticket = queue.draw().map_err(failed)?;
+        if queue.places_before(&ticket).map_err(failed)? > 0 {
+            let progress = Some(self.store.path(self.name, "progress"));
+            let mut waiting = Recorder::new(Box::new(std::io::sink()), progress);
+            waiting.progress.state = ProgressState::Queued;
+            waiting.write_progress();
+            driver.drive(async { queue.turn(&ticket).await.map_err(failed) }, || {})?;
+        }
+        Ok(ticket)
+    }
+
+    /// What the run is to do, and with which engine.
+    fn begin(&self, recorder: &Rc<RefCell<Recorder>>, files: &RunFiles) -> Result<(Shared, Engine), Failure> {
+        let job = assembly::job(self.store, self.name, self.task, self.destination)?;
+        let engine = Engine::choose(self.settings.engine.as_deref())?;
+        introduce(&mut recorder.borrow_mut(), self.name, &job);
+        let path = self.store.path(self.name, "state");
+        let state = State::open(&path, &accounts(&job))?;
+        let shared = Shared::new(job, state, recorder.clone());
+        imapsync::post_process::recover(&shared, &files.former)?;
+        Ok((shared, engine))
+    }
+
+    async fn attempt(&self, shared: &Shared, engine: &Engine, files: RunFiles) -> Result<(), Failure> {
+        match engine {
+            Engine::Native => native::sync(shared).await,
+            Engine::Imapsync(program) => {
+                let order = imapsync::Order {
+                    program,
+                    task: self.task,
+                    folder: self.store.folder(),
+                    log: files.log,
+                    lock: files.lock,
+                };
+                imapsync::sync(shared, order).await
+            }
+        }
+    }
+}
+
+fn local(error: impl std::fmt::Display) -> Failure {
+    Failure::local(error.to_string())
+}
+
+/// An empty log. imapsync writes to it too, so everybody appends.
+fn open_log(store: &Store, name: &TaskName) -> Result<File, Failure> {
+    let open = || {
+        let log = File::options()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(store.path(name, "log"))?;
+        log.set_len(0)?;
+        Ok(log)
+    };
+    open().map_err(|error: std::io::Error| {
+        Failure::local(format!("cannot write {}: {error}", name.file("log")))
+    })
+}
+
+/// Removes what is there only while a run is.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn clear(store: &Store, name: &TaskName) -> std::io::Result<()> {
+    files::remove(&store.path(name, "progress"))?;
+    files::remove(&store.path(name, "pid"))
+}
+
+/// The first lines of a log.
+fn introduce(recorder: &mut Recorder, name: &TaskName, job: &Job) {
+    let version = env!("CARGO_PKG_VERSION");
+    recorder.line(&format!("Here is ns8-imapsync {version}, task {name}"));
+    for account in [&job.remote, &job.local] {
+        let (host, endpoint) = (account.side.host(), &account.endpoint);
+        recorder.line(&format!(
+            "{host}: IMAP server [{}] port [{}] user [{}]",
+            endpoint.host, endpoint.port, account.user
+        ));
+    }
+}
+
+/// What the state belongs to; other accounts have other mail.
+fn accounts(job: &Job) -> String {
+    let remote = &job.remote;
+    format!(
+        "{}:{} {} -> {}",
+        remote.endpoint.host, remote.endpoint.port, remote.user, job.local.user
+    )
+}
+
+/// Every line reaches the file at once, so that the log can be followed.
+struct LineBuffered(BufWriter<File>);
+
+impl Write for LineBuffered {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.0.write(bytes)?;
+        if bytes.contains(&b'\n') {
+            self.0.flush()?;
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// A task from before certificates were looked at accepts the one it meets first, and only that one from then on.
+fn pin(store: &Store, name: &TaskName, job: &Job, recorder: &RefCell<Recorder>) -> Result<(), Failure> {
+    let Some(certificate) = job.remote.first_met() else {
+        return Ok(());
+    };
+    let mut options = store.options(name);
+    options.certificate = Some(certificate.sha256.clone());
+    store
+        .save_options(name, &options)
+        .map_err(|error| Failure::local(error.to_string()))?;
+    let line = format!(
+        "Host1: accepted the certificate with SHA-256 {}",
+        certificate.sha256
+    );
+    recorder.borrow_mut().line(&line);
+    Ok(())
+}

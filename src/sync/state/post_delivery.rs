@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What is left to do for a delivered message.
+
+use rusqlite::params;
+
+use crate::imap::UidSet;
+use crate::sync::state::{Result, State};
+
+/// What is left to do for a delivered message, in inbox mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chore {
+    /// Nothing.
+    None = 0,
+    /// To be done.
+    Wanted = 1,
+    /// Handed to the server; whether it was done is told by the mailbox.
+    Started = 2,
+    /// Done.
+    Done = 3,
+}
+
+impl State {
+    /// Messages with a chore of the Sieve kind in a certain state: remote and local UID.
+    pub fn sieve(&self, id: i64, chore: Chore) -> Result<Vec<(u32, u32)>> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT uid, local_uid FROM message WHERE folder = ?1 AND sieve = ?2 AND local_uid IS NOT NULL ORDER BY local_uid",
+        )?;
+        let rows = statement.query_map(params![id, chore as i64], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect()
+    }
+
+    /// Records how far the Sieve filters got.
+    pub fn set_sieve(&mut self, id: i64, uids: &[u32], chore: Chore) -> Result<()> {
+        self.set_chore(
+            "UPDATE message SET sieve = ?3 WHERE folder = ?1 AND uid = ?2",
+            id,
+            uids,
+            chore,
+        )
+    }
+
+    /// Remote messages that wait for `\Seen`.
+    pub fn unseen(&self, id: i64) -> Result<UidSet> {
+        self.uids(
+            "SELECT uid FROM message WHERE folder = ?1 AND seen = 1 AND step IN (1, 2, 4, 5) ORDER BY uid",
+            id,
+        )
+    }
+
+    /// Records that `\Seen` was set on the remote side.
+    pub fn set_seen(&mut self, id: i64, uids: &[u32]) -> Result<()> {
+        self.set_chore(
+            "UPDATE message SET seen = ?3 WHERE folder = ?1 AND uid = ?2",
+            id,
+            uids,
+            Chore::Done,
+        )
+    }
+
+    fn set_chore(&mut self, sql: &str, id: i64, uids: &[u32], chore: Chore) -> Result<()> {
+        self.transaction(|db| {
+            let mut statement = db.prepare_cached(sql)?;
+            for uid in uids {
+                statement.execute(params![id, uid, chore as i64])?;
+            }
+            Ok(())
+        })
+    }
+}
