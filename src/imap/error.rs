@@ -10,7 +10,7 @@ use super::response::StatusLine;
 /// A failure of one connection or one command.
 #[derive(Debug)]
 pub enum Error {
-    /// No address, no TCP connection, or nobody answers there.
+    /// No address, no TCP connection, or no answer.
     Unreachable(String),
     /// TLS could not be agreed on.
     Tls(String),
@@ -20,18 +20,18 @@ pub enum Error {
     StartTlsNotOffered(String),
     /// The server refused user name or password.
     Credentials(String),
-    /// The server turned the client away: `BYE`, unavailable, too many connections.
-    Refused(String),
+    /// The server is there but does not serve this client now: `BYE`, throttled, too many connections.
+    Unavailable(String),
     /// The connection broke after it was established.
     Lost(String),
-    /// Connections break again and again, so that there is no point in another.
+    /// The server keeps dropping the connection, so that another one would not help.
     Unstable(String),
     /// The server did not answer within the time limit.
     Timeout(String),
     /// The server said something that is not IMAP.
     Protocol(String),
     /// The server's answers contradict each other or come in an impossible order.
-    Disorder(String),
+    Inconsistent(String),
     /// A command was answered with `NO` or `BAD`.
     Command {
         /// The command's name, without arguments.
@@ -39,8 +39,8 @@ pub enum Error {
         /// The server's answer.
         answer: StatusLine,
     },
-    /// A message too large for memory could not be put on disk.
-    Spill(io::Error),
+    /// A message too large for memory could not be spooled to disk.
+    Spool(io::Error),
 }
 
 /// A certificate that is neither trusted nor the accepted one, for people to judge.
@@ -64,10 +64,10 @@ impl Error {
             self,
             Self::Lost(_)
                 | Self::Timeout(_)
-                | Self::Refused(_)
+                | Self::Unavailable(_)
                 | Self::Unreachable(_)
                 | Self::Protocol(_)
-                | Self::Disorder(_)
+                | Self::Inconsistent(_)
         )
     }
 
@@ -82,18 +82,18 @@ impl fmt::Display for Error {
             Self::Unreachable(text) | Self::Tls(text) | Self::StartTlsNotOffered(text) => f.write_str(text),
             Self::CertificateChanged(changed) => write!(
                 f,
-                "the certificate of {} is not the accepted one: its fingerprint is {}, accepted is {}",
+                "the certificate of {} has changed: its fingerprint is {}, the accepted one is {}",
                 changed.host, changed.shown.sha256, changed.accepted
             ),
             Self::Credentials(text) => write!(f, "the server refused the login: {text}"),
-            Self::Refused(text) => write!(f, "the server turned the connection away: {text}"),
+            Self::Unavailable(text) => write!(f, "the server is unavailable: {text}"),
             Self::Lost(text) => write!(f, "the connection was lost: {text}"),
-            Self::Unstable(text) => write!(f, "no connection lasts: {text}"),
-            Self::Timeout(text) => write!(f, "the server did not answer in time ({text})"),
-            Self::Protocol(text) => write!(f, "the server does not speak IMAP as expected: {text}"),
-            Self::Disorder(text) => write!(f, "the server contradicts itself: {text}"),
+            Self::Unstable(text) => write!(f, "the server keeps dropping the connection; giving up: {text}"),
+            Self::Timeout(text) => write!(f, "the server did not answer in time: {text}"),
+            Self::Protocol(text) => write!(f, "invalid IMAP response: {text}"),
+            Self::Inconsistent(text) => write!(f, "inconsistent IMAP responses: {text}"),
             Self::Command { command, answer } => write!(f, "{command} was refused: {answer}"),
-            Self::Spill(error) => write!(f, "a large message could not be buffered on disk: {error}"),
+            Self::Spool(error) => write!(f, "a large message could not be spooled to disk: {error}"),
         }
     }
 }

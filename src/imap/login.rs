@@ -60,7 +60,7 @@ pub enum Credentials {
 
 /// What was learnt on the way in.
 #[derive(Clone, Debug, Default)]
-pub struct Welcome {
+pub struct ConnectionInfo {
     /// The greeting's text.
     pub greeting: String,
     /// How the connection is protected.
@@ -76,13 +76,17 @@ const TLS_LIMIT: Duration = Duration::from_secs(20);
 const LOGIN_LIMIT: Duration = Duration::from_secs(60);
 const IDLE_LIMIT: Duration = Duration::from_secs(180);
 
-/// Connects and logs in. What is learnt is written to `welcome` step by step, so that it is known as well
+/// Connects and logs in. What is learnt is written to `info` step by step, so that it is known as well
 /// when a later step fails.
-pub async fn login(endpoint: &Endpoint, credentials: &Credentials, welcome: &mut Welcome) -> Result<Session> {
-    let mut session = open(endpoint, welcome).await?;
+pub async fn login(
+    endpoint: &Endpoint,
+    credentials: &Credentials,
+    info: &mut ConnectionInfo,
+) -> Result<Session> {
+    let mut session = open(endpoint, info).await?;
     session.wire_mut().set_idle(LOGIN_LIMIT);
     authenticate(&mut session, credentials).await?;
-    welcome.capabilities = session.capabilities().names().to_vec();
+    info.capabilities = session.capabilities().names().to_vec();
     session.introduce().await?;
     session.wire_mut().set_idle(IDLE_LIMIT);
     Ok(session)
@@ -98,26 +102,26 @@ struct Greeted {
     state: State,
 }
 
-async fn open(endpoint: &Endpoint, welcome: &mut Welcome) -> Result<Session> {
+async fn open(endpoint: &Endpoint, info: &mut ConnectionInfo) -> Result<Session> {
     let Endpoint { host, port, .. } = endpoint;
     let direct = endpoint.encryption == Encryption::Tls
         || (endpoint.encryption == Encryption::Opportunistic && *port == 993);
     let tcp = dial::connect(host, *port).await?;
     if direct {
-        let stream = protect(Box::new(tcp), endpoint, welcome).await?;
-        return greet(stream, welcome, GREETING_LIMIT)
+        let stream = protect(Box::new(tcp), endpoint, info).await?;
+        return greet(stream, info, GREETING_LIMIT)
             .await
             .map(|greeted| greeted.session);
     }
     let greeted = match timeout(SILENCE_LIMIT, tcp.readable()).await {
-        Ok(_) => greet(Box::new(tcp), welcome, GREETING_LIMIT).await?,
+        Ok(_) => greet(Box::new(tcp), info, GREETING_LIMIT).await?,
         Err(_) => {
             if speaks_tls(endpoint).await {
                 return Err(Error::Unreachable(format!(
                     "{host} port {port} expects TLS from the start: choose SSL/TLS, or port 143 for STARTTLS"
                 )));
             }
-            greet(Box::new(tcp), welcome, GREETING_LIMIT).await?
+            greet(Box::new(tcp), info, GREETING_LIMIT).await?
         }
     };
     let Greeted { mut session, state } = greeted;
@@ -135,15 +139,15 @@ async fn open(endpoint: &Endpoint, welcome: &mut Welcome) -> Result<Session> {
             Ok(session)
         };
     }
-    start_tls(session, endpoint, welcome).await
+    start_tls(session, endpoint, info).await
 }
 
-async fn start_tls(mut session: Session, endpoint: &Endpoint, welcome: &mut Welcome) -> Result<Session> {
+async fn start_tls(mut session: Session, endpoint: &Endpoint, info: &mut ConnectionInfo) -> Result<Session> {
     let answer = session.call(Command::new("STARTTLS"), |_| {}).await?;
     if !answer.is_ok() {
         return Err(Error::Tls(format!("STARTTLS was refused: {answer}")));
     }
-    let stream = protect(session.into_wire().into_stream(), endpoint, welcome).await?;
+    let stream = protect(session.into_wire().into_stream(), endpoint, info).await?;
     let mut session = Session::new(Wire::new(stream, GREETING_LIMIT));
     // What was said in plain text may be an attacker's (RFC 9051, 6.2.1): asked again.
     read_capabilities(&mut session).await?;
@@ -153,13 +157,13 @@ async fn start_tls(mut session: Session, endpoint: &Endpoint, welcome: &mut Welc
 async fn protect(
     stream: Box<dyn Stream>,
     endpoint: &Endpoint,
-    welcome: &mut Welcome,
+    info: &mut ConnectionInfo,
 ) -> Result<Box<dyn Stream>> {
     let host = dial::ascii_host(&endpoint.host)?;
     let protected = timeout(TLS_LIMIT, tls::connect(stream, &host, &endpoint.trust))
         .await
         .map_err(|_| Error::Tls(format!("TLS with {host} was not answered in time")))??;
-    welcome.tls = Some(protected.info);
+    info.tls = Some(protected.info);
     Ok(protected.stream)
 }
 
@@ -173,13 +177,13 @@ async fn speaks_tls(endpoint: &Endpoint) -> bool {
     matches!(timeout(Duration::from_secs(5), probe).await, Ok(Ok(_)))
 }
 
-async fn greet(stream: Box<dyn Stream>, welcome: &mut Welcome, limit: Duration) -> Result<Greeted> {
+async fn greet(stream: Box<dyn Stream>, info: &mut ConnectionInfo, limit: Duration) -> Result<Greeted> {
     let mut session = Session::new(Wire::new(stream, limit));
     let Response::Untagged(Untagged::Status(status)) = Response::parse(session.wire_mut().receive().await?)
     else {
-        return Err(Error::protocol("its greeting is none"));
+        return Err(Error::protocol("the server sent no IMAP greeting"));
     };
-    welcome.greeting.clone_from(&status.text);
+    info.greeting.clone_from(&status.text);
     if let Some(Code::Capability(capabilities)) = &status.code {
         session.set_capabilities(capabilities.clone());
     }
@@ -192,7 +196,7 @@ async fn greet(stream: Box<dyn Stream>, welcome: &mut Welcome, limit: Duration) 
             session,
             state: State::LoggedIn,
         }),
-        _ => Err(Error::Refused(status.to_string())),
+        _ => Err(Error::Unavailable(status.to_string())),
     }
 }
 
@@ -328,7 +332,7 @@ fn refusal(answer: StatusLine) -> Error {
     } else if !answer.has_code("AUTHENTICATIONFAILED")
         && (answer.kind == Kind::No && answer.is_temporary() || answer.is_throttled())
     {
-        Error::Refused(text)
+        Error::Unavailable(text)
     } else {
         Error::Credentials(text)
     }
@@ -395,9 +399,9 @@ mod tests {
             Err(Error::Credentials(_))
         ));
         let busy = "% NO [UNAVAILABLE] Temporary authentication failure.";
-        assert!(matches!(refused(busy), Err(Error::Refused(_))));
+        assert!(matches!(refused(busy), Err(Error::Unavailable(_))));
         let busy = "% NO [ALERT] Too many simultaneous connections. (Failure)";
-        assert!(matches!(refused(busy), Err(Error::Refused(_))));
+        assert!(matches!(refused(busy), Err(Error::Unavailable(_))));
         let wrong = "% NO [AUTHENTICATIONFAILED] Too many login failures";
         assert!(matches!(refused(wrong), Err(Error::Credentials(_))));
     }

@@ -94,8 +94,8 @@ impl Session {
             if !self.literal_mark(message.body.canonical_len(), tag).await? {
                 return Ok(tag);
             }
-            let mut reader = message.body.reader().map_err(Error::Spill)?;
-            while let Some(chunk) = reader.next_chunk().map_err(Error::Spill)? {
+            let mut reader = message.body.reader().map_err(Error::Spool)?;
+            while let Some(chunk) = reader.next_chunk().map_err(Error::Spool)? {
                 if chunk.len() < 16 * 1024 {
                     self.wire_mut().queue(chunk);
                 } else {

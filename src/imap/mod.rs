@@ -41,7 +41,7 @@ pub use date::InternalDate;
 pub use error::{Error, Result};
 pub use flags::Flags;
 pub use literal::Literal;
-pub use login::{Credentials, Encryption, Endpoint, Welcome, login};
+pub use login::{ConnectionInfo, Credentials, Encryption, Endpoint, login};
 pub use mailbox::Mailbox;
 pub use mailboxes::{Besides, Selected};
 pub use messages::{Message, among};

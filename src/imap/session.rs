@@ -141,7 +141,7 @@ impl Session {
         match &response {
             Response::Untagged(Untagged::Status(status)) if status.kind == Kind::Bye => {
                 return Err(if status.is_temporary() {
-                    Error::Refused(status.to_string())
+                    Error::Unavailable(status.to_string())
                 } else {
                     Error::Lost(format!("the server said {status}"))
                 });
@@ -278,8 +278,8 @@ impl Session {
     /// When it finds more than it said there were.
     pub fn check_found(&self, found: &UidSet) -> Result<()> {
         match self.most_messages {
-            Some(most) if found.len() > u64::from(most) + NEWCOMERS => Err(Error::Disorder(format!(
-                "it found {} messages among {most}",
+            Some(most) if found.len() > u64::from(most) + NEWCOMERS => Err(Error::Inconsistent(format!(
+                "the search found {} messages in a folder of {most}",
                 found.len()
             ))),
             _ => Ok(()),
@@ -299,7 +299,7 @@ pub(super) fn accepted(command: &'static str, answer: StatusLine) -> Result<Stat
     if answer.is_ok() {
         Ok(answer)
     } else if answer.is_throttled() {
-        Err(Error::Refused(answer.to_string()))
+        Err(Error::Unavailable(answer.to_string()))
     } else {
         Err(Error::Command { command, answer })
     }

@@ -106,7 +106,7 @@ impl Wire {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(lost(&error)),
             Err(_) => Err(Error::Timeout(format!(
-                "nothing could be sent for {} seconds",
+                "the server accepted no data for {} seconds",
                 self.idle.as_secs()
             ))),
         }
@@ -139,7 +139,9 @@ impl Wire {
                 Ok(Step::Read(Ok(_))) => {}
                 Err(_) => {
                     let seconds = self.idle.as_secs();
-                    return Err(Error::Timeout(format!("it took no data for {seconds} seconds")));
+                    return Err(Error::Timeout(format!(
+                        "the server accepted no data for {seconds} seconds"
+                    )));
                 }
             }
         }
@@ -157,7 +159,9 @@ impl Wire {
             };
             raw.text.extend_from_slice(b"\r\n");
             if size > MAX_LITERAL || raw.literals.len() >= MAX_LITERALS {
-                return Err(Error::protocol("a literal beyond every limit"));
+                return Err(Error::protocol(
+                    "the server announced a literal that is larger than any message can be",
+                ));
             }
             raw.literals.push(self.literal(size).await?);
         }
@@ -176,14 +180,14 @@ impl Wire {
             }
             seen = unread.len();
             if seen + text.len() > MAX_TEXT {
-                return Err(Error::protocol("a line that never ends"));
+                return Err(Error::protocol("the server sent a line that is too long"));
             }
             self.fill().await?;
         }
     }
 
     async fn literal(&mut self, size: u64) -> Result<Literal> {
-        let mut collector = Collector::new(size).map_err(Error::Spill)?;
+        let mut collector = Collector::new(size).map_err(Error::Spool)?;
         let mut left = size;
         while left > 0 {
             if self.start == self.inbox.len() {
@@ -191,7 +195,7 @@ impl Wire {
             }
             let unread = &self.inbox[self.start..];
             let take = usize::try_from(left).unwrap_or(usize::MAX).min(unread.len());
-            collector.push(&unread[..take]).map_err(Error::Spill)?;
+            collector.push(&unread[..take]).map_err(Error::Spool)?;
             self.consume(take);
             left -= take as u64;
         }
@@ -226,7 +230,7 @@ impl Wire {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(lost(&error)),
             Err(_) => Err(Error::Timeout(format!(
-                "nothing was heard for {} seconds",
+                "no data received for {} seconds",
                 self.idle.as_secs()
             ))),
         }

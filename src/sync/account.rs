@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 use secrecy::SecretString;
 
 use crate::error::Key;
-use crate::imap::{self, Certificate, Credentials, Encryption, Endpoint, Session, Trust, Welcome};
+use crate::imap::{self, Certificate, ConnectionInfo, Credentials, Encryption, Endpoint, Session, Trust};
 use crate::sync::exit_code::Exit;
 use crate::task::{LocalUser, Port, RemoteHost, RemoteUser, Security};
 
@@ -89,7 +89,7 @@ impl Failure {
             ) => Exit::TlsFailure,
             (imap::Error::Credentials(_), Side::Remote) => Exit::AuthenticationUser1,
             (imap::Error::Credentials(_), Side::Local) => Exit::AuthenticationUser2,
-            (imap::Error::Spill(_), _) => Exit::CatchAll,
+            (imap::Error::Spool(_), _) => Exit::CatchAll,
             (_, Side::Remote) => Exit::ConnectionHost1,
             (_, Side::Local) => Exit::ConnectionHost2,
         };
@@ -186,17 +186,17 @@ impl Account {
 
     /// Connects and logs in.
     pub async fn login(&self) -> Result<Session, imap::Error> {
-        self.login_telling(&mut Welcome::default()).await
+        self.login_telling(&mut ConnectionInfo::default()).await
     }
 
     /// Connects and logs in, and tells what was learnt on the way.
-    pub async fn login_telling(&self, welcome: &mut Welcome) -> Result<Session, imap::Error> {
+    pub async fn login_telling(&self, info: &mut ConnectionInfo) -> Result<Session, imap::Error> {
         let mut endpoint = self.endpoint.clone();
         if let (Trust::Learn, Some(certificate)) = (&endpoint.trust, self.learnt.get()) {
             endpoint.trust = Trust::Pinned(certificate.sha256.clone());
         }
-        let session = imap::login(&endpoint, &self.credentials, welcome).await?;
-        if let (Trust::Learn, Some(tls)) = (endpoint.trust, &welcome.tls)
+        let session = imap::login(&endpoint, &self.credentials, info).await?;
+        if let (Trust::Learn, Some(tls)) = (endpoint.trust, &info.tls)
             && let Some(certificate) = &tls.certificate
         {
             // Whoever was first stays first.

@@ -125,19 +125,19 @@ fn logins_are_refused() {
             "down",
             "NO [UNAVAILABLE] Later",
             [&[101], &[102]],
-            "turned the connection away",
+            "the server is unavailable",
         ),
         (
             "too many",
             "NO [LIMIT] Too many logins",
             [&[101], &[102]],
-            "turned the connection away",
+            "the server is unavailable",
         ),
         (
             "Gmail",
             "NO [ALERT] Too many simultaneous connections. (Failure)",
             [&[101], &[102]],
-            "turned",
+            "the server is unavailable",
         ),
         // The other way to log in is open.
         ("bad", "BAD Cannot parse", FINE, ""),

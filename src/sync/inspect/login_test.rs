@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Key;
-use crate::imap::{self, TlsInfo, Welcome};
+use crate::imap::{self, ConnectionInfo, TlsInfo};
 use crate::sync::account::{Account, Failure};
 
 /// What the test found.
@@ -66,14 +66,14 @@ pub async fn check(remote: &Account, local: Result<&Account, &Failure>) -> Findi
 
 async fn side(account: &Account) -> Finding {
     let started = Instant::now();
-    let mut welcome = Welcome::default();
-    let outcome = enter(account, &mut welcome).await;
+    let mut info = ConnectionInfo::default();
+    let outcome = enter(account, &mut info).await;
     let (status, message) = match &outcome {
         Ok(_) => ("ok".to_owned(), "the login works".to_owned()),
         Err(error) => {
             // The handshake ended here, but what it showed is for the administrator to judge.
             if let imap::Error::CertificateChanged(changed) = error {
-                welcome.tls = Some(TlsInfo {
+                info.tls = Some(TlsInfo {
                     version: String::new(),
                     certificate: Some(changed.shown.clone()),
                 });
@@ -89,17 +89,17 @@ async fn side(account: &Account) -> Finding {
     Finding {
         status,
         message,
-        tls: welcome.tls,
-        greeting: welcome.greeting,
+        tls: info.tls,
+        greeting: info.greeting,
         server: outcome.unwrap_or_default(),
-        capabilities: welcome.capabilities,
+        capabilities: info.capabilities,
         seconds,
     }
 }
 
 /// Logs in and out again; gives the server's name for itself.
-async fn enter(account: &Account, welcome: &mut Welcome) -> imap::Result<Option<String>> {
-    let mut session = account.login_telling(welcome).await?;
+async fn enter(account: &Account, info: &mut ConnectionInfo) -> imap::Result<Option<String>> {
+    let mut session = account.login_telling(info).await?;
     let server = session.server().await?.map(str::to_owned);
     session.logout().await;
     Ok(server)

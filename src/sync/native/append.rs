@@ -289,7 +289,7 @@ impl Appender {
                 put_off: load.put_off.saturating_add(1),
                 ..load
             });
-            return Err(Error::Refused(status.to_string()));
+            return Err(Error::Unavailable(status.to_string()));
         }
         if status.has_code("TRYCREATE") && !matches!(load.attempt, Attempt::Recreated | Attempt::Plain) {
             session

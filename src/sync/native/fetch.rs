@@ -341,7 +341,7 @@ impl Fetcher {
         if at.is_some_and(|at| at > 0 && matches!(self.flight.get(at), Some(Flight::Open { .. }))) {
             // It could not be told any more which folder a message is from (RFC 3501, 5.5).
             let text = "it opened a folder before it had answered what was asked of another";
-            return Err(Error::Disorder(text.to_owned()));
+            return Err(Error::Inconsistent(text.to_owned()));
         }
         // As long as it is in flight, what it was about is put back.
         if let Some(Flight::Search {
@@ -352,7 +352,7 @@ impl Fetcher {
         }
         match at.and_then(|at| self.flight.remove(at)) {
             Some(Flight::Open { .. }) if !status.is_ok() && status.is_throttled() => {
-                return Err(Error::Refused(status.to_string()));
+                return Err(Error::Unavailable(status.to_string()));
             }
             Some(Flight::Open { place, selected, .. }) => self.opened(&place, selected, &status),
             Some(Flight::Search {
@@ -406,7 +406,7 @@ impl Fetcher {
         status: &StatusLine,
     ) -> Result<()> {
         if self.is_put_off(&item, &item.uids, status) {
-            return Err(Error::Refused(status.to_string()));
+            return Err(Error::Unavailable(status.to_string()));
         }
         if !status.is_ok() {
             // What exists is looked for at the end of the run, and reported then.
@@ -482,7 +482,7 @@ impl Fetcher {
             return Ok(());
         }
         if self.is_put_off(&item, &left, &status) {
-            return Err(Error::Refused(status.to_string()));
+            return Err(Error::Unavailable(status.to_string()));
         }
         if !item.alone {
             self.ask_again(Item {

@@ -35,7 +35,7 @@ impl Backoff {
 
     /// Waits before the next attempt as long as the server asks for, where it does.
     pub async fn pause_after(&mut self, error: &Error) -> bool {
-        let Error::Refused(text) = error else {
+        let Error::Unavailable(text) = error else {
             return self.pause().await;
         };
         if self.attempts >= self.limit {

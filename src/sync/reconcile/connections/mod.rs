@@ -38,7 +38,7 @@ async fn enter(shared: &Shared, side: Side) -> crate::imap::Result<Session> {
     let mut backoff = Backoff::brief();
     loop {
         match account(shared, side).login().await {
-            Err(error @ Error::Refused(_)) => {
+            Err(error @ Error::Unavailable(_)) => {
                 let line = format!("{}: {error}; trying again", side.host());
                 shared.recorder.borrow_mut().line(&line);
                 if !backoff.pause_after(&error).await {
