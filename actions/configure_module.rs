@@ -2,7 +2,7 @@
 
 use ns8_imapsync::agent::directory;
 use ns8_imapsync::container::Service;
-use ns8_imapsync::error::{Key, Refusal, Result};
+use ns8_imapsync::error::{ErrorKey, Refusal, Result};
 use ns8_imapsync::task::RemoteHost;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -59,7 +59,7 @@ impl Action for ConfigureModule {
         if directory::mail_server(&context.agent, &input.mail_server)?.is_none() {
             return Err(Refusal::new(
                 "mail_server",
-                Key::MailServerIsNotValid,
+                ErrorKey::MailServerIsNotValid,
                 "no mail module of the cluster has that uuid; get-configuration shows those there are",
             )
             .with_value(repeated(&input.mail_server))

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::Context as _;
-use ns8_imapsync::error::{Error, Key, Result};
+use ns8_imapsync::error::{Error, ErrorKey, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -37,7 +37,9 @@ impl Action for GetLog {
         let name = match task.find(&context.store) {
             // A task that is gone has no log, which is no fault of whoever still looks at it.
             Err(Error::Refused(refusals))
-                if refusals.iter().all(|refusal| refusal.key == Key::TaskNotFound) =>
+                if refusals
+                    .iter()
+                    .all(|refusal| refusal.key == ErrorKey::TaskNotFound) =>
             {
                 return Ok(Log {
                     log_content: String::new(),

@@ -11,7 +11,7 @@ use ns8_imapsync::secret::{ROOM, Zeroizing};
 use serde_json::Value;
 
 use crate::common::frame;
-use crate::common::import::{self, Mode, Outcome, Row, Summary, Verdict};
+use crate::common::import::{self, Mode, Outcome, Row, Summary, VerifyReport};
 use crate::common::rows::{OPTIONAL, REQUIRED, rows};
 
 const LARGEST_INPUT: u64 = 32 * 1024 * 1024;
@@ -95,11 +95,11 @@ fn report(summary: &Summary, accounts: &[String]) -> String {
             .map(|error| format!("{}: {}", error.parameter, error.error))
             .collect();
         let (word, why) = match outcome.result {
-            Verdict::Valid => ("valid", String::new()),
-            Verdict::Created => ("created", format!("  as {}", outcome.task_id)),
-            Verdict::Updated => ("updated", format!("  as {}", outcome.task_id)),
-            Verdict::Skipped => ("skipped", format!("  exists as {}", outcome.task_id)),
-            Verdict::Refused => ("REFUSED", format!("  {}", why.join(", "))),
+            VerifyReport::Valid => ("valid", String::new()),
+            VerifyReport::Created => ("created", format!("  as {}", outcome.task_id)),
+            VerifyReport::Updated => ("updated", format!("  as {}", outcome.task_id)),
+            VerifyReport::Skipped => ("skipped", format!("  exists as {}", outcome.task_id)),
+            VerifyReport::Refused => ("REFUSED", format!("  {}", why.join(", "))),
         };
         format!("row {:>4}  {word:<8} {account}{why}\n", outcome.row)
     };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-use ns8_imapsync::error::{Key, Refusal, Result};
+use ns8_imapsync::error::{ErrorKey, Refusal, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -32,9 +32,12 @@ impl Action for ImportTasks {
 
     fn run(context: &Context, input: Import) -> Result<Summary> {
         let Ok(mode) = serde_json::from_value::<Mode>(Value::from(input.mode)) else {
-            return Err(
-                Refusal::new("mode", Key::Invalid("mode"), "it is one of check, skip or update").into(),
-            );
+            return Err(Refusal::new(
+                "mode",
+                ErrorKey::Invalid("mode"),
+                "it is one of check, skip or update",
+            )
+            .into());
         };
         import::import(context, mode, input.tasks.into_iter().map(Ok).collect())
     }

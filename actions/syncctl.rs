@@ -12,7 +12,7 @@ use ns8_imapsync::sync::Engine;
 use ns8_imapsync::sync::account::{Account, Failure};
 use ns8_imapsync::sync::folder_mapping::Selection;
 use ns8_imapsync::sync::inspect::count;
-use ns8_imapsync::sync::inspect::login_test::{self, Finding};
+use ns8_imapsync::sync::inspect::login_test::{self, LoginTest};
 use ns8_imapsync::sync::inspect::verify;
 use ns8_imapsync::sync::instance::{in_container, setting};
 use ns8_imapsync::sync::job::assembly;
@@ -291,7 +291,7 @@ fn list_folders(store: &Store, name: &str) -> Done {
     match listed {
         Ok(list) => print_json(&list),
         Err(failure) => {
-            let finding = Finding::failed(&failure);
+            let finding = LoginTest::failed(&failure);
             print_json(&json!({"status": finding.status, "message": finding.message}))
         }
     }

@@ -4,7 +4,7 @@ use ns8_imapsync::agent::journal;
 use ns8_imapsync::container::Container;
 use ns8_imapsync::control::candidate::{Candidate, Request};
 use ns8_imapsync::control::runs;
-use ns8_imapsync::error::{Key, Refusal, Result};
+use ns8_imapsync::error::{ErrorKey, Refusal, Result};
 use ns8_imapsync::secret::SecretText;
 use ns8_imapsync::task::{Exclusions, FolderMode, Schedule, SecretString, Task};
 use schemars::JsonSchema;
@@ -124,7 +124,12 @@ impl Update {
 fn update_one(context: &Context, reference: &TaskReference, changes: &Changes) -> Result<()> {
     let name = reference.find(&context.store)?;
     let Some(former) = context.store.load(&name)? else {
-        return Err(Refusal::new("task_id", Key::TaskNotFound, "the task was deleted meanwhile").into());
+        return Err(Refusal::new(
+            "task_id",
+            ErrorKey::TaskNotFound,
+            "the task was deleted meanwhile",
+        )
+        .into());
     };
     let task = changes.apply(former)?;
     let running = context.store.is_busy(&name)?;
@@ -144,9 +149,12 @@ fn update_one(context: &Context, reference: &TaskReference, changes: &Changes) -
             let lock = runs::take(&context.store, &name)?;
             // Another edit may have come in between: what this one does not change is taken from now.
             let Some(former) = context.store.load(&name)? else {
-                return Err(
-                    Refusal::new("task_id", Key::TaskNotFound, "the task was deleted meanwhile").into(),
-                );
+                return Err(Refusal::new(
+                    "task_id",
+                    ErrorKey::TaskNotFound,
+                    "the task was deleted meanwhile",
+                )
+                .into());
             };
             let options = context.store.options(&name);
             context
@@ -175,7 +183,7 @@ impl Changes {
         if task.delete_local && task.folders == FolderMode::Inbox {
             return Err(Refusal::new(
                 "foldersynchronization",
-                Key::DeleteLocalWithInbox,
+                ErrorKey::DeleteLocalWithInbox,
                 "the task deletes locally what is not on the remote side; change that first",
             )
             .into());

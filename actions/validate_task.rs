@@ -3,7 +3,7 @@
 use ns8_imapsync::container::Container;
 use ns8_imapsync::control::candidate::Candidate;
 use ns8_imapsync::error::Result;
-use ns8_imapsync::sync::inspect::login_test::Findings;
+use ns8_imapsync::sync::inspect::login_test::LoginTestReport;
 
 use crate::common::action::Action;
 use crate::common::context::Context;
@@ -16,9 +16,9 @@ impl Action for ValidateTask {
     const NAME: &'static str = "validate-task";
     const ABOUT: &'static str = "Tests the login of a task's settings on both sides; stores nothing";
     type Input = TaskFields;
-    type Output = Findings;
+    type Output = LoginTestReport;
 
-    fn run(context: &Context, fields: TaskFields) -> Result<Findings> {
+    fn run(context: &Context, fields: TaskFields) -> Result<LoginTestReport> {
         let candidate = Candidate::complete(&context.store, fields.parse()?)?;
         Container::find()?.validate(&candidate.wire())
     }

@@ -2,7 +2,7 @@
 
 use ns8_imapsync::container::Container;
 use ns8_imapsync::error::Result;
-use ns8_imapsync::sync::inspect::verify::Verdict;
+use ns8_imapsync::sync::inspect::verify::VerifyReport;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -30,9 +30,9 @@ impl Action for VerifyTask {
     const NAME: &'static str = "verify-task";
     const ABOUT: &'static str = "Compares both sides of a task message by message";
     type Input = Question;
-    type Output = Verdict;
+    type Output = VerifyReport;
 
-    fn run(context: &Context, question: Question) -> Result<Verdict> {
+    fn run(context: &Context, question: Question) -> Result<VerifyReport> {
         let Question {
             localuser,
             task_id,

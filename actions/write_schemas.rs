@@ -35,7 +35,7 @@ pub fn run(arguments: &ArgMatches) -> ExitCode {
             .map_or(Ok(()), std::fs::create_dir_all)
             .and_then(|()| {
                 let workshop = target.parent().unwrap_or(Path::new("."));
-                files::replace(workshop, &target, text.as_bytes(), READABLE)
+                files::write_atomic(workshop, &target, text.as_bytes(), READABLE)
             });
         if let Err(error) = written {
             journal::error(format_args!("cannot write {}: {error}", target.display()));

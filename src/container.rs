@@ -17,9 +17,9 @@ use serde::{Deserialize, Serialize};
 
 use self::child::{Input, communicate, last_words};
 use crate::agent::journal;
-use crate::error::{Error, Key, Refusal, Result};
+use crate::error::{Error, ErrorKey, Refusal, Result};
 use crate::secret::ROOM;
-use crate::sync::inspect::login_test::Findings;
+use crate::sync::inspect::login_test::LoginTestReport;
 use crate::task::{ExposeSecret as _, Port, SecretString, Task, TaskName};
 
 const NAME: &str = "imapsync";
@@ -58,7 +58,7 @@ impl Container {
     ///
     /// # Errors
     /// `service_not_running`, or no answer.
-    pub fn validate(&self, candidate: &Candidate<'_>) -> Result<Findings> {
+    pub fn validate(&self, candidate: &Candidate<'_>) -> Result<LoginTestReport> {
         let output = self.ask(&["validation", "-"], Some(candidate.wire()?), ANSWER)?;
         Ok(parse(&output, "validation")?)
     }
@@ -199,7 +199,7 @@ fn not_running(output: &Output) -> Error {
     journal::warning(format_args!("podman: {}", last_words(output)));
     Refusal::new(
         "(root)",
-        Key::ServiceNotRunning,
+        ErrorKey::ServiceNotRunning,
         "the service of this instance is not running; configure the module, or look at the journal of imapsync.service",
     )
     .into()

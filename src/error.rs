@@ -75,14 +75,14 @@ pub struct Refusal {
     /// What was given, never a secret: for secret fields this stays `""`.
     pub value: Value,
     /// The short key that the web page translates.
-    pub key: Key,
+    pub key: ErrorKey,
     /// A sentence for whoever reads the journal: what to do about it.
     pub advice: String,
 }
 
 impl Refusal {
     /// Refuses `parameter` without repeating its value.
-    pub fn new(parameter: impl Into<Cow<'static, str>>, key: Key, advice: impl Into<String>) -> Self {
+    pub fn new(parameter: impl Into<Cow<'static, str>>, key: ErrorKey, advice: impl Into<String>) -> Self {
         Self {
             parameter: parameter.into(),
             value: Value::from(""),
@@ -102,7 +102,7 @@ impl Refusal {
     pub fn required(parameter: &'static str) -> Self {
         Self::new(
             parameter,
-            Key::Required(parameter),
+            ErrorKey::Required(parameter),
             format!("the field {parameter} is required"),
         )
     }
@@ -110,7 +110,7 @@ impl Refusal {
     /// The object of contract section 1: `{"field","parameter","value","error"}`.
     pub fn to_json(&self) -> Value {
         let field = match self.key {
-            Key::Required(_) => "(root)",
+            ErrorKey::Required(_) => "(root)",
             _ => &self.parameter,
         };
         json!({
@@ -132,7 +132,7 @@ macro_rules! keys {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $code:literal;)*) => {
         /// The keys of refusals; each knows its exit code (contract section 3).
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Key {
+        pub enum ErrorKey {
             $($(#[$doc])* $name,)*
             /// A field is missing: `<field>_required`.
             Required(&'static str),
@@ -144,7 +144,7 @@ macro_rules! keys {
             Unexpected,
         }
 
-        impl Key {
+        impl ErrorKey {
             /// The exit code that goes with the key.
             pub fn exit_code(self) -> u8 {
                 match self {
@@ -163,7 +163,7 @@ macro_rules! keys {
             }
         }
 
-        impl fmt::Display for Key {
+        impl fmt::Display for ErrorKey {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match self {
                     $(Self::$name => f.write_str($text),)*
@@ -220,7 +220,7 @@ mod tests {
     fn a_refusal_has_the_form_of_the_platform() {
         let refusal = Refusal::new(
             "remotepassword",
-            Key::BadUserCredentials,
+            ErrorKey::BadUserCredentials,
             "check the user name and the password",
         );
         assert_eq!(
@@ -243,13 +243,13 @@ mod tests {
     #[test]
     fn every_key_can_be_read_back() {
         for key in [
-            Key::CheckHostnameOrPort,
-            Key::LocalUserUnknown,
-            Key::CertificateChanged,
+            ErrorKey::CheckHostnameOrPort,
+            ErrorKey::LocalUserUnknown,
+            ErrorKey::CertificateChanged,
         ] {
-            assert_eq!(Key::from_text(&key.to_string()), Some(key));
+            assert_eq!(ErrorKey::from_text(&key.to_string()), Some(key));
         }
-        assert_eq!(Key::from_text("no such key"), None);
+        assert_eq!(ErrorKey::from_text("no such key"), None);
     }
 
     #[test]

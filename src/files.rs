@@ -13,41 +13,41 @@ use rustix::fs::{FlockOperation, flock};
 pub const TEMPORARY_SUFFIX: &str = ".tmp";
 
 /// How long a writer waits for another one of the same file.
-const PATIENCE: Duration = Duration::from_secs(30);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Replaces `target` with `content`: temporary file in `workshop`, fsync, rename, fsync of the folder.
+/// Replaces `target` with `content`: temporary file in `staging`, fsync, rename, fsync of the folder.
 ///
-/// The mode is set before the first byte. `workshop` has to be on the file system of `target`.
+/// The mode is set before the first byte. `staging` has to be on the file system of `target`.
 ///
 /// # Errors
 /// Whatever the file system says; `target` is then as it was.
-pub fn replace(workshop: &Path, target: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    put(workshop, target, content, mode, None)
+pub fn write_atomic(staging: &Path, target: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    put(staging, target, content, mode, None)
 }
 
 /// The same for a file whose time of modification means something: it never has another one.
 ///
 /// # Errors
 /// Whatever the file system says; `target` is then as it was.
-pub fn replace_dated(
-    workshop: &Path,
+pub fn write_atomic_dated(
+    staging: &Path,
     target: &Path,
     content: &[u8],
     mode: u32,
     modified: SystemTime,
 ) -> io::Result<()> {
-    put(workshop, target, content, mode, Some(modified))
+    put(staging, target, content, mode, Some(modified))
 }
 
 fn put(
-    workshop: &Path,
+    staging: &Path,
     target: &Path,
     content: &[u8],
     mode: u32,
     modified: Option<SystemTime>,
 ) -> io::Result<()> {
-    let path = temporary(workshop, target);
+    let path = temporary(staging, target);
     let mut file = take(&path, mode)?;
     let written = (|| {
         // What a killed process left may have another mode, and so may what our umask has made.
@@ -71,12 +71,12 @@ fn put(
 }
 
 /// One per target, so that what a killed process leaves is found by its name, and used up by whoever writes next.
-fn temporary(workshop: &Path, target: &Path) -> PathBuf {
+fn temporary(staging: &Path, target: &Path) -> PathBuf {
     let stem = target
         .file_name()
         .and_then(|name| name.to_str())
         .unwrap_or("file");
-    workshop.join(format!(".{stem}{TEMPORARY_SUFFIX}"))
+    staging.join(format!(".{stem}{TEMPORARY_SUFFIX}"))
 }
 
 /// Opens a temporary file that is nobody else's: a process that writes the same target has renamed it before we
@@ -89,7 +89,7 @@ fn take(path: &Path, mode: u32) -> io::Result<File> {
             .truncate(false)
             .mode(mode)
             .open(path)?;
-        lock(&file, PATIENCE)?;
+        lock(&file, LOCK_TIMEOUT)?;
         let ours = file.metadata()?;
         match fs::symlink_metadata(path) {
             Ok(named) if (named.dev(), named.ino()) == (ours.dev(), ours.ino()) => return Ok(file),
@@ -119,13 +119,13 @@ pub fn lock(file: &File, patience: Duration) -> io::Result<()> {
 ///
 /// # Errors
 /// Whatever the file system says.
-pub fn forget(workshop: &Path, target: &Path) -> io::Result<()> {
-    remove(&temporary(workshop, target))
+pub fn forget(staging: &Path, target: &Path) -> io::Result<()> {
+    remove(&temporary(staging, target))
 }
 
 /// Whether something is on its way to `target`, or was when its writer was killed.
-pub fn is_begun(workshop: &Path, target: &Path) -> bool {
-    temporary(workshop, target).exists()
+pub fn is_begun(staging: &Path, target: &Path) -> bool {
+    temporary(staging, target).exists()
 }
 
 /// Removes `target`; one that is not there is fine.
@@ -170,8 +170,8 @@ mod tests {
     fn a_replaced_file_has_its_content_and_mode_and_leaves_nothing_behind() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("u1_a.env");
-        replace(folder.path(), &target, b"old", 0o644).unwrap();
-        replace(folder.path(), &target, b"new", 0o600).unwrap();
+        write_atomic(folder.path(), &target, b"old", 0o644).unwrap();
+        write_atomic(folder.path(), &target, b"new", 0o600).unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"new");
         assert_eq!(
             fs::metadata(&target).unwrap().permissions().mode() & 0o7777,
@@ -184,8 +184,8 @@ mod tests {
     fn a_failed_replacement_leaves_the_former_file() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("u1_a.env");
-        replace(folder.path(), &target, b"old", 0o600).unwrap();
-        assert!(replace(&folder.path().join("gone"), &target, b"new", 0o600).is_err());
+        write_atomic(folder.path(), &target, b"old", 0o600).unwrap();
+        assert!(write_atomic(&folder.path().join("gone"), &target, b"new", 0o600).is_err());
         assert_eq!(fs::read(&target).unwrap(), b"old");
     }
 
@@ -196,7 +196,7 @@ mod tests {
         let left = folder.join(".u1_a.pwd.tmp");
         fs::write(&left, "half a password, and more of it").unwrap();
         fs::set_permissions(&left, Permissions::from_mode(0o644)).unwrap();
-        replace(folder, &target, b"new", 0o600).unwrap();
+        write_atomic(folder, &target, b"new", 0o600).unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"new");
         assert_eq!(
             fs::metadata(&target).unwrap().permissions().mode() & 0o7777,
@@ -217,7 +217,7 @@ mod tests {
                 scope.spawn(move || {
                     for _ in 0..10 {
                         let text = number.to_string().repeat(10_000 + number);
-                        replace(folder, target, text.as_bytes(), 0o600).unwrap();
+                        write_atomic(folder, target, text.as_bytes(), 0o600).unwrap();
                         let found = fs::read_to_string(target).unwrap();
                         assert!(
                             found.len() >= 10_000 && found.starts_with(&found[9_999..]),
@@ -235,7 +235,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("u1_a.timestamp");
         let moment = SystemTime::UNIX_EPOCH + Duration::from_secs(1_234_567_890);
-        replace_dated(folder.path(), &target, b"all", 0o644, moment).unwrap();
+        write_atomic_dated(folder.path(), &target, b"all", 0o644, moment).unwrap();
         assert_eq!(fs::metadata(&target).unwrap().modified().unwrap(), moment);
     }
 

@@ -3,7 +3,7 @@
 use ns8_imapsync::agent::Agent;
 use ns8_imapsync::agent::commands::CommandDescriptor;
 use ns8_imapsync::agent::environment::EnvironmentFile;
-use ns8_imapsync::error::{Key, Refusal, Result};
+use ns8_imapsync::error::{ErrorKey, Refusal, Result};
 use ns8_imapsync::task::{Layout, Store};
 
 /// The instance that an applet works for.
@@ -39,7 +39,7 @@ impl Context {
             Some(host) => Ok(host.to_owned()),
             None => Err(Refusal::new(
                 "localuser",
-                Key::MailServerNotConfigured,
+                ErrorKey::MailServerNotConfigured,
                 "no mail server is chosen yet; run configure-module first",
             )
             .into()),

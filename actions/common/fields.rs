@@ -2,7 +2,7 @@
 //! The fields of a task, as create-task and its relatives take them (contract section 3).
 
 use ns8_imapsync::control::candidate::Request;
-use ns8_imapsync::error::{Error, Key, Refusal, Result};
+use ns8_imapsync::error::{Error, ErrorKey, Refusal, Result};
 use ns8_imapsync::secret::SecretText;
 use ns8_imapsync::task::{
     Exclusions, FolderMode, Invalid, LocalUser, Port, RemoteDeletion, RemoteHost, RemoteUser, Schedule,
@@ -94,7 +94,7 @@ impl TaskFields {
             gather.refuse(
                 Refusal::new(
                     "delete_local",
-                    Key::DeleteLocalWithInbox,
+                    ErrorKey::DeleteLocalWithInbox,
                     "with the inbox alone, nearly all local mail would be deleted; choose one of both",
                 )
                 .with_value(true),
@@ -104,7 +104,7 @@ impl TaskFields {
             gather.refuse(
                 Refusal::new(
                     "delete_local",
-                    Key::DeleteLocalWithDeleteRemote,
+                    ErrorKey::DeleteLocalWithDeleteRemote,
                     "what is deleted on the remote side would then be deleted locally; choose one of both",
                 )
                 .with_value(true),
@@ -236,8 +236,12 @@ impl Gather {
             }
             Err(invalid) => {
                 self.0.push(
-                    Refusal::new("remotehostname", Key::CheckHostnameOrPort, invalid.to_string())
-                        .with_value(repeated(text)),
+                    Refusal::new(
+                        "remotehostname",
+                        ErrorKey::CheckHostnameOrPort,
+                        invalid.to_string(),
+                    )
+                    .with_value(repeated(text)),
                 );
                 None
             }
@@ -291,7 +295,7 @@ impl Gather {
     /// Refuses a field for its value, which must not be a secret.
     pub fn invalid(&mut self, name: &'static str, value: Value, advice: String) {
         self.0
-            .push(Refusal::new(name, Key::Invalid(name), advice).with_value(value));
+            .push(Refusal::new(name, ErrorKey::Invalid(name), advice).with_value(value));
     }
 }
 

@@ -34,7 +34,7 @@ pub enum Mode {
 /// What became of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Verdict {
+pub enum VerifyReport {
     /// It could be imported.
     Valid,
     /// There is a new task.
@@ -58,7 +58,7 @@ pub struct Outcome {
     /// Which one; empty when the row was refused before it had one.
     pub task_id: String,
     /// What became of it.
-    pub result: Verdict,
+    pub result: VerifyReport,
     /// Why it was refused.
     pub errors: Vec<FieldError>,
 }
@@ -144,7 +144,7 @@ fn carry_out(context: &Context, container: &Container, mode: Mode, row: usize, p
     let imported = (|| {
         let tested = Candidate::complete(&context.store, request)?.test(container)?;
         if mode == Mode::Check {
-            return Ok(Verdict::Valid);
+            return Ok(VerifyReport::Valid);
         }
         tested.store(&context.store, &|| context.mail_host())?;
         if start && let Err(error) = container.start(&name) {
@@ -153,8 +153,8 @@ fn carry_out(context: &Context, container: &Container, mode: Mode, row: usize, p
             ));
         }
         Ok(match existing {
-            true => Verdict::Updated,
-            false => Verdict::Created,
+            true => VerifyReport::Updated,
+            false => VerifyReport::Created,
         })
     })();
     match imported {
@@ -170,7 +170,7 @@ fn carry_out(context: &Context, container: &Container, mode: Mode, row: usize, p
             errors: field_errors(&error, &format!("row {row}")),
             localuser: user,
             task_id: id,
-            result: Verdict::Refused,
+            result: VerifyReport::Refused,
         },
     }
 }
@@ -224,7 +224,7 @@ impl<'a> Planner<'a> {
             Err(error) => {
                 return outcome(
                     String::new(),
-                    Verdict::Refused,
+                    VerifyReport::Refused,
                     field_errors(&error, &format!("row {row}")),
                 );
             }
@@ -241,7 +241,7 @@ impl<'a> Planner<'a> {
                 parameter: parameter.to_owned(),
                 error: error.to_owned(),
             };
-            outcome(task_id.clone(), Verdict::Refused, vec![error])
+            outcome(task_id.clone(), VerifyReport::Refused, vec![error])
         };
         if existing
             .as_ref()
@@ -250,7 +250,7 @@ impl<'a> Planner<'a> {
             return refused("(root)", "row_repeated");
         }
         if existing.is_some() && mode != Mode::Update {
-            return outcome(task_id.clone(), Verdict::Skipped, Vec::new());
+            return outcome(task_id.clone(), VerifyReport::Skipped, Vec::new());
         }
         let request = input::parse::<TaskFields>(self.completed(fields, &task_id, existing.as_ref()))
             .and_then(|fields| Ok((fields.start.unwrap_or(true), fields.parse()?)));
@@ -272,7 +272,7 @@ impl<'a> Planner<'a> {
             }
             Err(error) => outcome(
                 task_id.clone(),
-                Verdict::Refused,
+                VerifyReport::Refused,
                 field_errors(&error, &format!("row {row}")),
             ),
         }
@@ -360,11 +360,11 @@ impl Summary {
     fn of(results: Vec<Outcome>) -> Self {
         let count = |verdict| results.iter().filter(|outcome| outcome.result == verdict).count();
         Self {
-            created: count(Verdict::Created),
-            updated: count(Verdict::Updated),
-            skipped: count(Verdict::Skipped),
-            refused: count(Verdict::Refused),
-            valid: count(Verdict::Valid),
+            created: count(VerifyReport::Created),
+            updated: count(VerifyReport::Updated),
+            skipped: count(VerifyReport::Skipped),
+            refused: count(VerifyReport::Refused),
+            valid: count(VerifyReport::Valid),
             results,
         }
     }

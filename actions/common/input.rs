@@ -4,7 +4,7 @@
 use std::fmt;
 
 use anyhow::Context as _;
-use ns8_imapsync::error::{Error, Key, Refusal, Result};
+use ns8_imapsync::error::{Error, ErrorKey, Refusal, Result};
 use ns8_imapsync::secret;
 use schemars::JsonSchema;
 use serde::de::{DeserializeOwned, Deserializer, Visitor};
@@ -57,7 +57,7 @@ fn check(schema: &Value, fields: &Map<String, Value>, names: &[&'static str]) ->
             Some(value) if fits(property, value) => {}
             Some(value) => {
                 let advice = format!("the field {name} is of the wrong type");
-                let refusal = Refusal::new(name, Key::InvalidType(name), advice);
+                let refusal = Refusal::new(name, ErrorKey::InvalidType(name), advice);
                 let secret = property["writeOnly"] == Value::Bool(true);
                 refusals.push(match value {
                     Value::String(text) if !secret => refusal.with_value(repeated(text)),
@@ -75,7 +75,7 @@ fn check(schema: &Value, fields: &Map<String, Value>, names: &[&'static str]) ->
             "there is no field {:?} here; remove it",
             name.chars().take(64).collect::<String>()
         );
-        let refusal = Refusal::new("(root)", Key::Unexpected, advice);
+        let refusal = Refusal::new("(root)", ErrorKey::Unexpected, advice);
         // The value of a misspelt password is still a password.
         refusals.push(refusal);
     }

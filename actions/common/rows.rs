@@ -2,7 +2,7 @@
 //! The rows of a CSV file of tasks.
 
 use anyhow::{Context as _, bail};
-use ns8_imapsync::error::{Key, Refusal, Result};
+use ns8_imapsync::error::{ErrorKey, Refusal, Result};
 use serde_json::{Map, Value};
 
 /// The fields of one row, as import-tasks takes them.
@@ -76,7 +76,7 @@ fn row(columns: &[String], record: &csv::ByteRecord) -> Result<Row> {
     if record.len() != columns.len() {
         return Err(Refusal::new(
             "(root)",
-            Key::Invalid("row"),
+            ErrorKey::Invalid("row"),
             format!("it has {} fields instead of {}", record.len(), columns.len()),
         )
         .into());
@@ -88,7 +88,7 @@ fn row(columns: &[String], record: &csv::ByteRecord) -> Result<Row> {
             other => other,
         };
         let Ok(text) = std::str::from_utf8(field) else {
-            return Err(Refusal::new(name.to_owned(), Key::Invalid("row"), "it is not UTF-8").into());
+            return Err(Refusal::new(name.to_owned(), ErrorKey::Invalid("row"), "it is not UTF-8").into());
         };
         let value = match name {
             // Blanks may be part of it.

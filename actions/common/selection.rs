@@ -2,7 +2,7 @@
 //! Which tasks an action is about: one, all of a user, or a list.
 
 use ns8_imapsync::agent::journal;
-use ns8_imapsync::error::{Error, Key, Refusal, Result};
+use ns8_imapsync::error::{Error, ErrorKey, Refusal, Result};
 use ns8_imapsync::task::{LocalUser, Store, TaskId, TaskName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -97,7 +97,7 @@ impl Selection {
         if self.localuser.is_some() || self.task_id.is_some() {
             return Err(Refusal::new(
                 "tasks",
-                Key::Invalid("tasks"),
+                ErrorKey::Invalid("tasks"),
                 "give either tasks, or localuser and task_id",
             )
             .into());

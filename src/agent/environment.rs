@@ -14,7 +14,7 @@ use crate::files;
 /// The mode of a file that is not there yet.
 const PRIVATE: u32 = 0o600;
 /// Other writers hold the lock for milliseconds.
-const PATIENCE: Duration = Duration::from_secs(30);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The file of one instance.
 #[derive(Debug, Clone)]
@@ -76,7 +76,7 @@ impl EnvironmentFile {
         let workshop = self.path.parent().unwrap_or(Path::new("."));
         let mut text = after.lines.join("\n");
         text.push('\n');
-        files::replace(workshop, &self.path, text.as_bytes(), mode)
+        files::write_atomic(workshop, &self.path, text.as_bytes(), mode)
             .context("cannot write the file environment")?;
         Ok(())
     }
@@ -89,7 +89,7 @@ impl EnvironmentFile {
             .mode(PRIVATE)
             .open(&self.lock)
             .context("cannot open .environment.lock")?;
-        files::lock(&file, PATIENCE).context("another program keeps .environment.lock")?;
+        files::lock(&file, LOCK_TIMEOUT).context("another program keeps .environment.lock")?;
         Ok(file)
     }
 }

@@ -3,8 +3,8 @@
 
 use super::runs;
 use crate::container::{self, Container};
-use crate::error::{Error, Key, Refusal, Result};
-use crate::sync::inspect::login_test::{Finding, Findings};
+use crate::error::{Error, ErrorKey, Refusal, Result};
+use crate::sync::inspect::login_test::{LoginTest, LoginTestReport};
 use crate::task::options::Options;
 use crate::task::{MailHost, SecretString, Store, Task};
 
@@ -60,7 +60,7 @@ impl Candidate {
                 true => "the account changed, or its password is lost: give the password as well",
                 false => "a new task needs the password of the remote account",
             };
-            Refusal::new("remotepassword", Key::PasswordRequired, advice)
+            Refusal::new("remotepassword", ErrorKey::PasswordRequired, advice)
         })?;
         let known = || store.options(&name).certificate;
         Ok(Self {
@@ -133,20 +133,22 @@ impl Tested {
 }
 
 /// The refusals that follow from a login test; the remote side's first, because its keys have exit codes.
-fn refusals(found: &Findings, task: &Task) -> Vec<Refusal> {
-    let side = |side: &Finding, refusal: &dyn Fn(Key) -> Refusal| match side.status.as_str() {
+fn refusals(found: &LoginTestReport, task: &Task) -> Vec<Refusal> {
+    let side = |side: &LoginTest, refusal: &dyn Fn(ErrorKey) -> Refusal| match side.status.as_str() {
         "ok" => None,
-        status => Some(refusal(Key::from_text(status).unwrap_or(Key::RemoteServerError))),
+        status => Some(refusal(
+            ErrorKey::from_text(status).unwrap_or(ErrorKey::RemoteServerError),
+        )),
     };
     let remote = side(&found.remote, &|key| {
         let refusal = |parameter| Refusal::new(parameter, key, found.remote.message.clone());
         match key {
-            Key::BadUserCredentials => refusal("remotepassword"),
-            Key::SslEncryptionError | Key::StarttlsNotAllowed => {
+            ErrorKey::BadUserCredentials => refusal("remotepassword"),
+            ErrorKey::SslEncryptionError | ErrorKey::StarttlsNotAllowed => {
                 refusal("security").with_value(task.security.as_str())
             }
             // The fingerprint is what the administrator compares, and may accept.
-            Key::CertificateChanged => refusal("certificate").with_value(shown(found)),
+            ErrorKey::CertificateChanged => refusal("certificate").with_value(shown(found)),
             _ => refusal("remotehostname").with_value(task.remote_host.as_str()),
         }
     });
@@ -156,7 +158,7 @@ fn refusals(found: &Findings, task: &Task) -> Vec<Refusal> {
     remote.into_iter().chain(local).collect()
 }
 
-fn shown(found: &Findings) -> String {
+fn shown(found: &LoginTestReport) -> String {
     let tls = found.remote.tls.as_ref();
     tls.and_then(|tls| tls.certificate.as_ref())
         .map(|certificate| certificate.sha256.clone())

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::anyhow;
 
 use crate::container::Container;
-use crate::error::{Error, Key, Result};
+use crate::error::{Error, ErrorKey, Result};
 use crate::files;
 use crate::task::lock::TaskLock;
 use crate::task::{Store, TaskName};
@@ -15,7 +15,7 @@ use crate::task::{Store, TaskName};
 const APPEARANCE: Duration = Duration::from_secs(2);
 const GLANCE: Duration = Duration::from_millis(5);
 /// How long an edit waits for the task to be free.
-const PATIENCE: Duration = Duration::from_secs(30);
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 const ATTEMPT: Duration = Duration::from_secs(1);
 
 /// Whether a run was started.
@@ -81,21 +81,21 @@ pub fn stop(store: &Store, name: &TaskName) -> Result<Stopped> {
 /// # Errors
 /// When the task is not free in time.
 pub fn take(store: &Store, name: &TaskName) -> Result<TaskLock> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + STOP_TIMEOUT;
     loop {
         if let Some(lock) = store.acquire(name, Duration::ZERO)? {
             return Ok(lock);
         }
         match Container::find()?.stop(name) {
             // Without its container there is no run: another action has it, which is over in no time.
-            Err(Error::Refused(why)) if why.iter().any(|why| why.key == Key::ServiceNotRunning) => {}
+            Err(Error::Refused(why)) if why.iter().any(|why| why.key == ErrorKey::ServiceNotRunning) => {}
             ended => ended?,
         }
         if let Some(lock) = store.acquire(name, ATTEMPT)? {
             return Ok(lock);
         }
         if Instant::now() >= deadline {
-            let seconds = PATIENCE.as_secs();
+            let seconds = STOP_TIMEOUT.as_secs();
             return Err(anyhow!("{name} was busy for {seconds} seconds; try again later").into());
         }
     }

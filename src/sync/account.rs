@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 
 use secrecy::SecretString;
 
-use crate::error::Key;
+use crate::error::ErrorKey;
 use crate::imap::{self, Certificate, ConnectionInfo, Credentials, Encryption, Endpoint, Session, Trust};
 use crate::sync::exit_code::Exit;
 use crate::task::{LocalUser, Port, RemoteHost, RemoteUser, Security};
@@ -59,7 +59,7 @@ pub struct Failure {
     /// How the run ends.
     pub exit: Exit,
     /// The key that the web page translates.
-    pub key: Option<Key>,
+    pub key: Option<ErrorKey>,
     /// A sentence for people.
     pub message: String,
 }
@@ -109,21 +109,21 @@ impl From<rusqlite::Error> for Failure {
     }
 }
 
-fn remote_key(error: &imap::Error) -> Key {
+fn remote_key(error: &imap::Error) -> ErrorKey {
     match error {
-        imap::Error::Credentials(_) => Key::BadUserCredentials,
-        imap::Error::Unreachable(_) => Key::CheckHostnameOrPort,
-        imap::Error::Tls(_) => Key::SslEncryptionError,
-        imap::Error::StartTlsNotOffered(_) => Key::StarttlsNotAllowed,
-        imap::Error::CertificateChanged(..) => Key::CertificateChanged,
-        _ => Key::RemoteServerError,
+        imap::Error::Credentials(_) => ErrorKey::BadUserCredentials,
+        imap::Error::Unreachable(_) => ErrorKey::CheckHostnameOrPort,
+        imap::Error::Tls(_) => ErrorKey::SslEncryptionError,
+        imap::Error::StartTlsNotOffered(_) => ErrorKey::StarttlsNotAllowed,
+        imap::Error::CertificateChanged(..) => ErrorKey::CertificateChanged,
+        _ => ErrorKey::RemoteServerError,
     }
 }
 
-fn local_key(error: &imap::Error) -> Key {
+fn local_key(error: &imap::Error) -> ErrorKey {
     match error {
-        imap::Error::Credentials(_) => Key::LocalUserUnknown,
-        _ => Key::LocalServerUnreachable,
+        imap::Error::Credentials(_) => ErrorKey::LocalUserUnknown,
+        _ => ErrorKey::LocalServerUnreachable,
     }
 }
 

@@ -110,9 +110,9 @@ pub fn pair(remote: &Side, local: &Side, selection: &Selection) -> Vec<Pair> {
             local,
             selection.gmail,
         );
-        let fallback = Mailbox::from_name(&tame(&name, local.separator(), &local.prefix()));
+        let fallback = Mailbox::from_name(&sanitize(&name, local.separator(), &local.prefix()));
         let mut target = Mailbox::from_name(&name);
-        // A name that the local server refused earlier lives on under its tame form.
+        // A name that the local server refused earlier lives on under its sanitized form.
         if !here.contains_key(&target) && here.contains_key(&fallback) {
             target = fallback.clone();
         }
@@ -159,7 +159,7 @@ pub fn local_names(remote: &Side, local: &Side, selection: &Selection) -> HashSe
             local,
             selection.gmail,
         );
-        names.insert(tame(&name, local.separator(), &local.prefix()));
+        names.insert(sanitize(&name, local.separator(), &local.prefix()));
         names.insert(name);
     }
     names
@@ -229,15 +229,15 @@ fn translate(name: &str, separator: Option<char>, prefix: &str, local: &Side, gm
 }
 
 /// A form of a name that every server takes.
-fn tame(name: &str, separator: Option<char>, prefix: &str) -> String {
+fn sanitize(name: &str, separator: Option<char>, prefix: &str) -> String {
     let (head, bare) = name.split_at(if name.starts_with(prefix) { prefix.len() } else { 0 });
-    let tamed = bare.chars().map(|c| match c {
+    let sanitized = bare.chars().map(|c| match c {
         c if Some(c) == separator => c,
         '.' | '/' | '\\' | '*' | '%' | '~' | '"' => '_',
         c if c.is_control() => '_',
         c => c,
     });
-    format!("{head}{}", tamed.collect::<String>())
+    format!("{head}{}", sanitized.collect::<String>())
 }
 
 #[cfg(test)]
@@ -294,7 +294,7 @@ mod tests {
         assert_eq!(got, expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
         let back = side("INBOX.", '.', &[]);
         assert_eq!(translate("a.b", Some('/'), "", &back, false), "INBOX.a/b");
-        assert_eq!(tame("INBOX.a/b", Some('.'), "INBOX."), "INBOX.a_b");
+        assert_eq!(sanitize("INBOX.a/b", Some('.'), "INBOX."), "INBOX.a_b");
     }
 
     #[test]

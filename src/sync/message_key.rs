@@ -14,9 +14,9 @@ pub const HEADER_LIMIT: usize = 256 * 1024;
 /// Identifies a message on both sides: Message-Id and Received lines, upper-cased, as imapsync does; a message
 /// without them is known by its whole header and its size.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key([u8; 16]);
+pub struct MessageKey([u8; 16]);
 
-impl Key {
+impl MessageKey {
     /// The key of a message, from its header (or any part that begins with it).
     pub fn of_message(message: &[u8], size: u64) -> Self {
         let header = header(message);
@@ -62,13 +62,13 @@ impl Key {
         &self.0
     }
 
-    /// The key that [`Key::as_bytes`] gave.
+    /// The key that [`MessageKey::as_bytes`] gave.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
 }
 
-impl fmt::Debug for Key {
+impl fmt::Debug for MessageKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
     }
@@ -156,7 +156,10 @@ mod tests {
     #[test]
     fn whole_message_and_fetched_fields_agree() {
         let fields = b"Received:  from a by b;\r\n Mon\r\nMESSAGE-ID: <aBC@D>\r\n\r\n";
-        assert_eq!(Key::of_fields(fields), Some(Key::of_message(MESSAGE, 7)));
+        assert_eq!(
+            MessageKey::of_fields(fields),
+            Some(MessageKey::of_message(MESSAGE, 7))
+        );
         assert_eq!(message_id(MESSAGE).as_deref(), Some("<Abc@d>"));
     }
 
@@ -164,22 +167,22 @@ mod tests {
     fn without_fields_header_and_size_count() {
         let plain = b"Subject: x\n\nbody";
         assert_eq!(
-            Key::of_message(plain, 5),
-            Key::of_message(b"Subject: x\r\n\r\n", 5)
+            MessageKey::of_message(plain, 5),
+            MessageKey::of_message(b"Subject: x\r\n\r\n", 5)
         );
-        assert_ne!(Key::of_message(plain, 5), Key::of_message(plain, 6));
+        assert_ne!(MessageKey::of_message(plain, 5), MessageKey::of_message(plain, 6));
         assert_ne!(
-            Key::of_message(plain, 5),
-            Key::of_message(b"Subject: y\n\nbody", 5)
+            MessageKey::of_message(plain, 5),
+            MessageKey::of_message(b"Subject: y\n\nbody", 5)
         );
-        Key::of_message(b"", 0);
+        MessageKey::of_message(b"", 0);
     }
 
     proptest! {
         #[test]
         fn never_panics(text in proptest::collection::vec(prop_oneof![
             Just(b'\n'), Just(b'\r'), Just(b':'), Just(b' '), Just(b'm'), any::<u8>()], 0..80)) {
-            Key::of_message(&text, 1);
+            MessageKey::of_message(&text, 1);
             message_id(&text);
         }
     }

@@ -23,7 +23,7 @@ const PROGRESS_PACE: Duration = Duration::from_millis(500);
 pub type Watcher = Box<dyn Fn(&Progress)>;
 
 /// Collects what happens in a run.
-pub struct Recorder {
+pub struct Reporter {
     log: Box<dyn Write>,
     log_failure: Option<std::io::Error>,
     progress_file: Option<PathBuf>,
@@ -37,7 +37,7 @@ pub struct Recorder {
     watcher: Option<Watcher>,
 }
 
-impl Recorder {
+impl Reporter {
     /// Starts recording.
     pub fn new(log: Box<dyn Write>, progress_file: Option<PathBuf>) -> Self {
         let started = Timestamp::now().as_second();

@@ -9,7 +9,7 @@ use crate::sync::account::Failure;
 use crate::sync::exit_code::Exit;
 
 /// Drives what a run does, until it is asked to end.
-pub struct Driver {
+pub struct SignalRuntime {
     runtime: Runtime,
     terminate: Signal,
     interrupt: Signal,
@@ -17,7 +17,7 @@ pub struct Driver {
     hang_up: Signal,
 }
 
-impl Driver {
+impl SignalRuntime {
     /// From here on a signal ends what is driven, now or next, and not the process.
     ///
     /// # Errors

@@ -26,14 +26,14 @@ pub(super) struct Staged<'a> {
 pub(super) fn replace_together(folder: &Path, name: &TaskName, changes: &[Staged<'_>]) -> io::Result<()> {
     discard(folder, name)?;
     for change in changes {
-        files::replace(
+        files::write_atomic(
             folder,
             &staged(folder, name, change.ending),
             change.content,
             PRIVATE,
         )?;
     }
-    files::replace(folder, &marker(folder, name), b"", PRIVATE)?;
+    files::write_atomic(folder, &marker(folder, name), b"", PRIVATE)?;
     finish(folder, name)
 }
 

@@ -16,7 +16,7 @@ use super::progress::Progress;
 use super::report::Report;
 use super::status::Status;
 use super::{LocalUser, Schedule, Task, TaskId, TaskName, cron, env};
-use crate::error::{Error, Key, Refusal, Result};
+use crate::error::{Error, ErrorKey, Refusal, Result};
 use crate::files;
 
 /// What only the module itself may read.
@@ -25,7 +25,7 @@ const PRIVATE: u32 = 0o600;
 const READABLE: u32 = 0o644;
 
 /// How long another process may write schedules.
-const PATIENCE: Duration = Duration::from_secs(30);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often an edit under way is waited for; each takes as long as somebody's glance at the lock.
 const EDIT_ATTEMPTS: u32 = 10;
@@ -150,7 +150,7 @@ impl Store {
                     format!("{user} has no task; list-tasks shows those there are"),
                 ),
             };
-            return Err(Refusal::new(parameter, Key::TaskNotFound, advice)
+            return Err(Refusal::new(parameter, ErrorKey::TaskNotFound, advice)
                 .with_value(value)
                 .into());
         }
@@ -223,7 +223,7 @@ impl Store {
     /// Whatever the file system says.
     pub fn save_master_password(&self, password: &SecretString) -> Result<()> {
         let target = self.layout.tasks.join("vmail.pwd");
-        files::replace(
+        files::write_atomic(
             &self.layout.tasks,
             &target,
             password.expose_secret().as_bytes(),
@@ -255,7 +255,7 @@ impl Store {
     /// Whatever the file system says.
     pub fn save_options(&self, name: &TaskName, options: &Options) -> Result<()> {
         let text = serde_json::to_vec(options).context("cannot write the options")?;
-        Ok(files::replace(
+        Ok(files::write_atomic(
             &self.layout.tasks,
             &self.path(name, "json"),
             &text,
@@ -274,7 +274,7 @@ impl Store {
     /// Whatever the file system says; the former status is then still there.
     pub fn save_status(&self, name: &TaskName, status: Status) -> Result<()> {
         let text = status.render();
-        Ok(files::replace(
+        Ok(files::write_atomic(
             &self.layout.tasks,
             &self.path(name, "status"),
             text.as_bytes(),
@@ -397,7 +397,7 @@ impl Store {
         match self.text(&name) {
             Ok(Some(text)) if belongs_to_another(&text, &task.local_user, &task.id) => Err(Refusal::new(
                 "task_id",
-                Key::TaskNameTaken,
+                ErrorKey::TaskNameTaken,
                 format!("the files of {name} belong to a task of another user; choose another id"),
             )
             .with_value(task.id.as_str())
@@ -429,7 +429,7 @@ impl Store {
             return Ok(None);
         };
         let folder = File::open(folder).context("cannot open the folder of the schedules")?;
-        files::lock(&folder, PATIENCE).context("another process keeps the schedules locked")?;
+        files::lock(&folder, LOCK_TIMEOUT).context("another process keeps the schedules locked")?;
         Ok(Some(folder))
     }
 
@@ -447,7 +447,7 @@ impl Store {
         match schedule {
             Some(schedule) => {
                 let text = cron::render(name, schedule, &mail_host()?)?;
-                files::replace(&self.layout.tasks, &target, text.as_bytes(), READABLE)
+                files::write_atomic(&self.layout.tasks, &target, text.as_bytes(), READABLE)
             }
             None => files::remove(&target).and_then(|()| files::forget(&self.layout.tasks, &target)),
         }

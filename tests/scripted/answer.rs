@@ -47,7 +47,7 @@ pub fn quoted(text: &str) -> String {
 
 /// LIST, LSUB and STATUS; `None` when there is no such mailbox.
 pub fn listing(model: &Model, faults: &Faults, verb: &str, words: &[Word]) -> Option<String> {
-    let mut lines = String::new();
+    let mut connections = String::new();
     if verb == "STATUS" {
         let name = mailbox(&words[0]);
         let folder = model.folders.get(&name)?;
@@ -71,16 +71,16 @@ pub fn listing(model: &Model, faults: &Faults, verb: &str, words: &[Word]) -> Op
             .filter(|_| faults.has("SPECIAL-USE"))
             .unwrap_or_default();
         let _ = write!(
-            lines,
+            connections,
             "* {verb} (\\HasNoChildren {special}) {} {}\r\n",
             quoted(&model.separator.to_string()),
             quoted(name)
         );
         if let Some(items) = statuses {
-            lines += &status(name, folder, faults, items.list());
+            connections += &status(name, folder, faults, items.list());
         }
     }
-    Some(lines)
+    Some(connections)
 }
 
 fn status(name: &str, folder: &Folder, faults: &Faults, items: &[Word]) -> String {
@@ -108,7 +108,7 @@ fn highest(folder: &Folder) -> u64 {
 
 /// What SELECT says before its OK.
 pub fn opening(model: &Model, folder: &Folder, faults: &Faults) -> String {
-    let mut lines = format!(
+    let mut connections = format!(
         "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n* {} EXISTS\r\n* 0 RECENT\r\n\
          * OK [UIDVALIDITY {}] UIDs valid\r\n",
         folder.messages.len(),
@@ -116,20 +116,20 @@ pub fn opening(model: &Model, folder: &Folder, faults: &Faults) -> String {
     );
     let more = if faults.no_keywords { "" } else { " \\*" };
     let _ = write!(
-        lines,
+        connections,
         "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft{more})] Limited\r\n"
     );
     if !faults.no_uid_next {
-        let _ = write!(lines, "* OK [UIDNEXT {}] Next\r\n", folder.uid_next);
+        let _ = write!(connections, "* OK [UIDNEXT {}] Next\r\n", folder.uid_next);
     }
     if faults.has("CONDSTORE") {
         let _ = write!(
-            lines,
+            connections,
             "* OK [HIGHESTMODSEQ {}] Highest\r\n",
             highest(folder).max(model.modseq)
         );
     }
-    lines
+    connections
 }
 
 /// SEARCH, or ESEARCH when it was asked for.

@@ -9,7 +9,7 @@ use crate::server::lock;
 use crate::world::{MODES, Mode, SIDES, Side, World, everywhere, message};
 
 /// How many of all places a test tries; `SCRIPTED_CUTS=all` tries every one.
-fn places(total: u64, tried: u64) -> Vec<u64> {
+fn folders(total: u64, tried: u64) -> Vec<u64> {
     let every = std::env::var("SCRIPTED_CUTS").is_ok_and(|value| value == "all");
     let step = if every { 1 } else { (total / tried).max(1) };
     (0..total).step_by(usize::try_from(step).unwrap()).collect()
@@ -53,9 +53,9 @@ fn cut(mode: Mode, side: Side, after: After) {
 /// Most of a run that was cut is waiting: several at once.
 fn cuts(mode: Mode, side: Side) {
     let (octets, commands) = length(mode, side);
-    let places = places(octets, 40).into_iter().map(After::Octets);
+    let folders = folders(octets, 40).into_iter().map(After::Octets);
     let commands = (0..commands).map(|n| After::Commands(usize::try_from(n).unwrap()));
-    let all = Mutex::new(places.chain(commands));
+    let all = Mutex::new(folders.chain(commands));
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {

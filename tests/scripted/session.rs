@@ -179,8 +179,8 @@ impl Session<'_> {
             && let After::Octets(limit) = cut.after
             && *count + bytes.len() as u64 > limit
         {
-            let room = usize::try_from(limit - *count).unwrap_or(0);
-            self.out.extend_from_slice(&bytes[..room]);
+            let size_limit = usize::try_from(limit - *count).unwrap_or(0);
+            self.out.extend_from_slice(&bytes[..size_limit]);
             drop(sent);
             self.flush()?;
             return Err(Closed);
@@ -341,13 +341,13 @@ impl Session<'_> {
                 done
             }
             "LIST" | "LSUB" | "STATUS" => {
-                let lines = {
+                let connections = {
                     let faults = lock(&self.shared.faults);
                     answer::listing(&lock(&self.shared.model), &faults, verb, words)
                 };
-                match lines {
-                    Some(lines) => {
-                        self.put(lines.as_bytes())?;
+                match connections {
+                    Some(connections) => {
+                        self.put(connections.as_bytes())?;
                         done
                     }
                     None => "NO [NONEXISTENT] No such mailbox".to_owned(),
@@ -378,7 +378,7 @@ impl Session<'_> {
 
     fn select(&mut self, write: bool, name: &str) -> Step<String> {
         self.selected = None;
-        let (lines, view, read_only) = {
+        let (connections, view, read_only) = {
             let model = lock(&self.shared.model);
             let faults = lock(&self.shared.faults);
             let Some(folder) = model.folders.get(name) else {
@@ -387,7 +387,7 @@ impl Session<'_> {
             let view: Vec<u32> = folder.messages.iter().map(|message| message.uid).collect();
             (answer::opening(&model, folder, &faults), view, faults.read_only)
         };
-        self.put(lines.as_bytes())?;
+        self.put(connections.as_bytes())?;
         let write = write && !read_only;
         self.selected = Some(Selected {
             name: name.to_owned(),
@@ -408,20 +408,20 @@ impl Session<'_> {
             let folder = model.folders.get(&selected.name);
             folder.map_or(vec![], |folder| folder.messages.iter().map(|m| m.uid).collect())
         };
-        let mut lines = String::new();
+        let mut connections = String::new();
         for at in (0..selected.view.len()).rev() {
             if !now.contains(&selected.view[at]) {
-                lines += &format!("* {} EXPUNGE\r\n", at + 1);
+                connections += &format!("* {} EXPUNGE\r\n", at + 1);
             }
         }
         selected.view.retain(|uid| now.contains(uid));
         if selected.view != now {
-            lines += &format!("* {} EXISTS\r\n", now.len());
+            connections += &format!("* {} EXISTS\r\n", now.len());
             selected.view = now;
         }
         let first = selected.view.first().copied();
         self.selected = Some(selected);
-        self.put(lines.as_bytes())?;
+        self.put(connections.as_bytes())?;
         self.chatter(first)
     }
 
@@ -430,7 +430,7 @@ impl Session<'_> {
         if !lock(&self.shared.faults).chatter {
             return Ok(());
         }
-        let mut lines = "* OK Still here\r\n* NO Disk is 95% full\r\n* BAD Somebody made a mistake\r\n\
+        let mut connections = "* OK Still here\r\n* NO Disk is 95% full\r\n* BAD Somebody made a mistake\r\n\
             * OK [X-NOTE (a \"b\" {c}] {12} apples\r\n* X-GREETING (\"nested (quotes)\" NIL 7) end\r\n\
             * LIST (\\Noselect) NIL \"\"\r\n"
             .to_owned();
@@ -441,14 +441,14 @@ impl Session<'_> {
                 Some(message.flags.iter().cloned().collect::<Vec<_>>().join(" "))
             });
             if let Some(flags) = flags {
-                lines += &format!(
+                connections += &format!(
                     "* {count} EXISTS\r\n* 0 RECENT\r\n* FLAGS (\\Seen \\Deleted)\r\n* 1 FETCH (FLAGS ({flags}))\r\n\
                      * 1 FETCH (FLAGS ({flags}) UID {uid})\r\n* OK [PERMANENTFLAGS (\\Seen \\*)] Flags\r\n",
                     count = selected.view.len()
                 );
             }
         }
-        self.put(lines.as_bytes())
+        self.put(connections.as_bytes())
     }
 
     pub fn shared(&self) -> &Arc<Shared> {

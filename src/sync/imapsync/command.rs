@@ -32,7 +32,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a run needs to know beside its task.
 #[derive(Debug, Clone, Copy)]
-pub struct Surroundings<'a> {
+pub struct RunContext<'a> {
     /// Where the task's files are.
     pub folder: &'a Path,
     /// The local mail server.
@@ -46,7 +46,7 @@ pub struct Surroundings<'a> {
 }
 
 /// The arguments of imapsync, without its own name.
-pub fn arguments(task: &Task, around: &Surroundings<'_>) -> Vec<OsString> {
+pub fn arguments(task: &Task, around: &RunContext<'_>) -> Vec<OsString> {
     let file = |ending: &str| around.folder.join(task.name().file(ending)).into_os_string();
     let mut arguments: Vec<OsString> = FIXED.map(OsString::from).into();
     let mut add = |option: &str, value: OsString| arguments.extend([option.into(), value]);
@@ -68,7 +68,7 @@ pub fn arguments(task: &Task, around: &Surroundings<'_>) -> Vec<OsString> {
 }
 
 /// The part that differs from one kind of task to the next.
-fn shape(task: &Task, around: &Surroundings<'_>) -> Vec<String> {
+fn shape(task: &Task, around: &RunContext<'_>) -> Vec<String> {
     let mut arguments = Vec::new();
     let mut add = |options: &[&str]| arguments.extend(options.iter().map(|&option| option.to_owned()));
     if !task.security.as_option().is_empty() {
@@ -198,8 +198,8 @@ mod tests {
         }
     }
 
-    fn around(certificate: Option<&'static str>, days: Option<u32>) -> Surroundings<'static> {
-        Surroundings {
+    fn around(certificate: Option<&'static str>, days: Option<u32>) -> RunContext<'static> {
+        RunContext {
             folder: Path::new("/etc/imapsync"),
             local_host: "10.5.4.1",
             local_port: 143,

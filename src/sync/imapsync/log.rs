@@ -14,12 +14,12 @@ const LONGEST_LINE: usize = 64 * 1024;
 pub struct Reader {
     line: Vec<u8>,
     in_statistics: bool,
-    story: Story,
+    story: LogSummary,
 }
 
 /// All that a log has told so far.
 #[derive(Debug, Default, Clone, PartialEq)]
-pub struct Story {
+pub struct LogSummary {
     /// How many folders there are to work through.
     pub folders_wanted: u64,
     /// The number of the folder at work, from 1; 0 before the first one.
@@ -90,8 +90,8 @@ impl Reader {
                 Some(text) => (text, true),
                 None => (part, false),
             };
-            let room = LONGEST_LINE.saturating_sub(self.line.len());
-            self.line.extend(text.iter().take(room));
+            let size_limit = LONGEST_LINE.saturating_sub(self.line.len());
+            self.line.extend(text.iter().take(size_limit));
             if ended {
                 self.end_line();
             }
@@ -99,13 +99,13 @@ impl Reader {
     }
 
     /// All that was told, a last line without its end included.
-    pub fn finish(mut self) -> Story {
+    pub fn finish(mut self) -> LogSummary {
         self.end_line();
         self.story
     }
 
     /// All that has been told so far.
-    pub fn story(&self) -> &Story {
+    pub fn story(&self) -> &LogSummary {
         &self.story
     }
 
@@ -129,7 +129,7 @@ impl Reader {
     }
 }
 
-impl Story {
+impl LogSummary {
     /// Reads a whole log.
     pub fn of(log: &[u8]) -> Self {
         let mut reader = Reader::default();
@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn a_recorded_run_is_understood() {
-        let story = Story::of(OK);
+        let story = LogSummary::of(OK);
         assert_eq!((story.folder_index, story.folders_wanted), (4, 4));
         let names: Vec<_> = story
             .folders
@@ -348,7 +348,7 @@ mod tests {
         for size in [1, 7, 4096] {
             let mut reader = Reader::default();
             OK.chunks(size).for_each(|piece| reader.feed(piece));
-            assert_eq!(reader.finish(), Story::of(OK));
+            assert_eq!(reader.finish(), LogSummary::of(OK));
         }
     }
 
@@ -370,7 +370,7 @@ mod tests {
 
     #[test]
     fn a_failed_connection_gives_its_code_and_errors() {
-        let story = Story::of(REFUSED);
+        let story = LogSummary::of(REFUSED);
         let exit = story.exit.unwrap();
         assert_eq!(
             (exit.code, exit.name.as_str()),
@@ -391,7 +391,7 @@ mod tests {
             msg [Gmail]/All Mail/7 {10}             copied to All Mail/Mail::IMAPClient=HASH(0x5) 1.00 msgs/s\n\
             Folder     2/2 [Gel&APY-scht copied to x] = [Gelöscht copied to x] -> [Gel&APY-scht copied to x] = [Gelöscht copied to x]\n\
             msg Gel&APY-scht copied to x/8 {20}             copied to Gel&APY-scht copied to x/9 1.00 msgs/s\n";
-        let story = Story::of(log.as_bytes());
+        let story = LogSummary::of(log.as_bytes());
         assert_eq!(
             story.folders[0].copied,
             [Copied {
@@ -414,7 +414,7 @@ mod tests {
 
     #[test]
     fn a_refused_message_is_named_without_its_subject() {
-        let story = Story::of(
+        let story = LogSummary::of(
             b"Err 1/1: - msg Work/2020/17 {99} could not append ( Subject:[secret ] ) plan], Date:[\"x\"], Size:[99], Flags:[\\Seen] ) to folder Work/2020: 12 NO [OVERQUOTA] full\n",
         );
         let expected = Problem {

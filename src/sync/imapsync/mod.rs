@@ -17,13 +17,13 @@ use std::path::Path;
 use std::process::ExitStatus;
 use std::time::{Duration, SystemTime};
 
-use crate::error::Key;
+use crate::error::ErrorKey;
 use crate::imap::{Mailbox, Trust};
 use crate::sync::account::Failure;
 use crate::sync::exit_code::Exit;
 use crate::sync::imapsync::child::Running;
-use crate::sync::imapsync::command::Surroundings;
-use crate::sync::imapsync::log::{Copied, Reader, Story};
+use crate::sync::imapsync::command::RunContext;
+use crate::sync::imapsync::log::{Copied, LogSummary, Reader};
 use crate::sync::job::Shared;
 use crate::task::Task;
 use crate::task::report::{Folder, Messages};
@@ -59,9 +59,9 @@ pub async fn sync(shared: &Shared, order: Order<'_>) -> Result<(), Failure> {
         return outcome;
     }
     // Whatever has arrived is finished, even when the rest has not.
-    let skipped = shared.recorder.borrow().report.messages.skipped;
+    let skipped = shared.reporter.borrow().report.messages.skipped;
     let finished = post_process::after(shared, &copied_into_inbox(&story)).await;
-    shared.recorder.borrow_mut().report.messages.skipped = skipped;
+    shared.reporter.borrow_mut().report.messages.skipped = skipped;
     outcome.and(finished)
 }
 
@@ -84,7 +84,7 @@ pub fn leftover(log: &Path) -> Vec<Copied> {
     copied_into_inbox(&reader.finish())
 }
 
-fn copied_into_inbox(story: &Story) -> Vec<Copied> {
+fn copied_into_inbox(story: &LogSummary) -> Vec<Copied> {
     let inbox = |name: &str| Mailbox::from_wire(name.as_bytes().to_vec()).is_inbox();
     let folders = story
         .folders
@@ -93,7 +93,7 @@ fn copied_into_inbox(story: &Story) -> Vec<Copied> {
     folders.flat_map(|folder| folder.copied.clone()).collect()
 }
 
-async fn run(shared: &Shared, order: Order<'_>) -> Result<(Story, ExitStatus), Failure> {
+async fn run(shared: &Shared, order: Order<'_>) -> Result<(LogSummary, ExitStatus), Failure> {
     let Order {
         program,
         task,
@@ -109,7 +109,7 @@ async fn run(shared: &Shared, order: Order<'_>) -> Result<(Story, ExitStatus), F
             .first_met()
             .map(|certificate| certificate.sha256.as_str()),
     };
-    let around = Surroundings {
+    let around = RunContext {
         folder,
         local_host: &job.local.endpoint.host,
         local_port: job.local.endpoint.port,
@@ -170,10 +170,10 @@ fn follow(log: &File, from: u64, reader: &mut Reader) -> io::Result<u64> {
     }
 }
 
-fn progress(shared: &Shared, story: &Story) {
-    let mut recorder = shared.recorder.borrow_mut();
+fn progress(shared: &Shared, story: &LogSummary) {
+    let mut reporter = shared.reporter.borrow_mut();
     let (done, total) = story.messages();
-    let progress = &mut recorder.progress;
+    let progress = &mut reporter.progress;
     progress.folder = story
         .folders
         .last()
@@ -183,13 +183,13 @@ fn progress(shared: &Shared, story: &Story) {
     progress.folders = story.folders_wanted;
     (progress.messages_done, progress.messages_total) = (done, total);
     progress.bytes_done = story.bytes();
-    recorder.tick();
+    reporter.tick();
 }
 
 /// Takes over what the log says into the report.
-fn tell(shared: &Shared, story: &Story) {
-    let mut recorder = shared.recorder.borrow_mut();
-    let report = &mut recorder.report;
+fn tell(shared: &Shared, story: &LogSummary) {
+    let mut reporter = shared.reporter.borrow_mut();
+    let report = &mut reporter.report;
     report.folders = story
         .folders
         .iter()
@@ -228,7 +228,7 @@ fn tell(shared: &Shared, story: &Story) {
 }
 
 /// What imapsync's end means.
-fn judge(story: &Story, status: ExitStatus) -> Result<(), Failure> {
+fn judge(story: &LogSummary, status: ExitStatus) -> Result<(), Failure> {
     let Some(code) = status.code() else {
         let signal = status.signal().unwrap_or_default();
         return Err(Failure::local(format!("imapsync was killed by signal {signal}")));
@@ -254,14 +254,14 @@ fn judge(story: &Story, status: ExitStatus) -> Result<(), Failure> {
 }
 
 /// The exit codes of imapsync that are shown to people (contract section 5).
-fn meaning(code: i32) -> (Exit, Option<Key>) {
+fn meaning(code: i32) -> (Exit, Option<ErrorKey>) {
     match code {
         6 => (Exit::Stopped, None),
-        10 => (Exit::Connection, Some(Key::CheckHostnameOrPort)),
-        12 => (Exit::TlsFailure, Some(Key::SslEncryptionError)),
-        16 => (Exit::Authentication, Some(Key::BadUserCredentials)),
-        101 => (Exit::ConnectionHost1, Some(Key::CheckHostnameOrPort)),
-        102 => (Exit::ConnectionHost2, Some(Key::LocalServerUnreachable)),
+        10 => (Exit::Connection, Some(ErrorKey::CheckHostnameOrPort)),
+        12 => (Exit::TlsFailure, Some(ErrorKey::SslEncryptionError)),
+        16 => (Exit::Authentication, Some(ErrorKey::BadUserCredentials)),
+        101 => (Exit::ConnectionHost1, Some(ErrorKey::CheckHostnameOrPort)),
+        102 => (Exit::ConnectionHost2, Some(ErrorKey::LocalServerUnreachable)),
         111 => (Exit::WithErrors, None),
         112 => (Exit::TooManyErrors, None),
         113 => (Exit::OverQuota, None),
@@ -271,8 +271,8 @@ fn meaning(code: i32) -> (Exit, Option<Key>) {
         117 => (Exit::SelectErrors, None),
         118 => (Exit::TransferExceeded, None),
         119 => (Exit::AppendVirus, None),
-        161 => (Exit::AuthenticationUser1, Some(Key::BadUserCredentials)),
-        162 => (Exit::AuthenticationUser2, Some(Key::LocalUserUnknown)),
+        161 => (Exit::AuthenticationUser1, Some(ErrorKey::BadUserCredentials)),
+        162 => (Exit::AuthenticationUser2, Some(ErrorKey::LocalUserUnknown)),
         _ => (Exit::CatchAll, None),
     }
 }
@@ -294,9 +294,9 @@ mod tests {
 
     #[test]
     fn an_end_that_the_log_does_not_tell_is_no_success() {
-        let told = Story::of(include_bytes!("fixtures/ok.log"));
+        let told = LogSummary::of(include_bytes!("fixtures/ok.log"));
         assert!(judge(&told, ExitStatus::from_raw(0)).is_ok());
-        let cut = judge(&Story::default(), ExitStatus::from_raw(0)).unwrap_err();
+        let cut = judge(&LogSummary::default(), ExitStatus::from_raw(0)).unwrap_err();
         assert!(cut.message.contains("disk full"), "{}", cut.message);
         let killed = judge(&told, ExitStatus::from_raw(9)).unwrap_err();
         assert_eq!(killed.message, "imapsync was killed by signal 9");

@@ -12,11 +12,11 @@ use crate::sync::account::{Failure, Side};
 use crate::sync::folder_mapping::Pair;
 use crate::sync::imapsync::log::Copied;
 use crate::sync::job::Shared;
-use crate::sync::message_key::Key;
+use crate::sync::message_key::MessageKey;
 use crate::sync::reconcile::connections::settle;
-use crate::sync::reconcile::connections::{self, Lines, part};
+use crate::sync::reconcile::connections::{self, Connections, close};
 use crate::sync::reconcile::deletions;
-use crate::sync::reconcile::error::{Trouble, Troubled, contain};
+use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
 use crate::sync::reconcile::headers::{self, Detail, Seen};
 use crate::sync::reconcile::inbox;
 use crate::sync::reconcile::listing::{self, Listing};
@@ -49,40 +49,40 @@ pub fn recover(shared: &Shared, copied: &[Copied]) -> Result<(), Failure> {
 
 /// Tries both logins, and plans what imapsync is about to bring into the inbox.
 pub async fn before(shared: &Shared) -> Result<(), Failure> {
-    let mut lines = connections::connect(shared).await?;
-    settle::settle_after_crash(shared, &mut lines).await?;
+    let mut connections = connections::connect(shared).await?;
+    settle::settle_after_crash(shared, &mut connections).await?;
     if shared.job.inbox_only() {
         let Listing {
             pairs, mut subscribe, ..
-        } = listing::list(shared, &mut lines).await?;
+        } = listing::list(shared, &mut connections).await?;
         for pair in pairs {
             let name = pair.remote.name().to_owned();
-            let outcome = plan(shared, pair, &mut lines, &mut subscribe).await;
+            let outcome = plan(shared, pair, &mut connections, &mut subscribe).await;
             contain(shared, &name, outcome)?;
         }
     }
     shared.state.borrow().set_meta(UNDER_WAY, "1")?;
-    part(lines).await;
+    close(connections).await;
     Ok(())
 }
 
 async fn plan(
     shared: &Shared,
     pair: Pair,
-    lines: &mut Lines,
+    connections: &mut Connections,
     subscribe: &mut HashSet<crate::imap::Mailbox>,
-) -> Troubled<()> {
-    let Some((place, comparison)) = prepare(shared, 0, pair, lines, subscribe).await? else {
+) -> FolderResult<()> {
+    let Some((place, comparison)) = prepare(shared, 0, pair, connections, subscribe).await? else {
         return Ok(());
     };
     let wanted = UidSet::union_of(&comparison.wanted);
     if wanted.is_empty() {
         return Ok(());
     }
-    let opened = lines.remote.open(&place.pair.remote, false).await;
-    opened.map_err(|error| Trouble::select(Side::Remote, error))?;
-    let messages = headers::read(&mut lines.remote, &wanted, Detail::Record).await;
-    let messages = messages.map_err(|error| Trouble::fetch(Side::Remote, error))?;
+    let opened = connections.remote.open(&place.pair.remote, false).await;
+    opened.map_err(|error| FolderError::select(Side::Remote, error))?;
+    let messages = headers::read(&mut connections.remote, &wanted, Detail::Record).await;
+    let messages = messages.map_err(|error| FolderError::fetch(Side::Remote, error))?;
     let entries: Vec<Entry> = messages.iter().map(Seen::entry).collect();
     shared.state.borrow_mut().plan(place.folder.id, &entries)?;
     Ok(())
@@ -91,16 +91,16 @@ async fn plan(
 /// Finishes what imapsync has copied. `copied` is what its log says of the inbox.
 pub async fn after(shared: &Shared, copied: &[Copied]) -> Result<(), Failure> {
     if any(shared) {
-        let mut lines = connections::connect(shared).await?;
+        let mut connections = connections::connect(shared).await?;
         let Listing {
             pairs, mut subscribe, ..
-        } = listing::list(shared, &mut lines).await?;
+        } = listing::list(shared, &mut connections).await?;
         for pair in pairs {
             let name = pair.remote.name().to_owned();
-            let outcome = finish(shared, pair, copied, &mut lines, &mut subscribe).await;
+            let outcome = finish(shared, pair, copied, &mut connections, &mut subscribe).await;
             contain(shared, &name, outcome)?;
         }
-        part(lines).await;
+        close(connections).await;
     }
     let state = shared.state.borrow();
     state.set_meta(UNDER_WAY, "0")?;
@@ -112,27 +112,32 @@ async fn finish(
     shared: &Shared,
     pair: Pair,
     copied: &[Copied],
-    lines: &mut Lines,
+    connections: &mut Connections,
     subscribe: &mut HashSet<crate::imap::Mailbox>,
-) -> Troubled<()> {
+) -> FolderResult<()> {
     if pair.destination.is_none() {
         return Ok(());
     }
     if shared.job.inbox_only() {
-        settle(shared, &pair, copied, lines).await?;
+        settle(shared, &pair, copied, connections).await?;
     }
     let index = index_of(shared, &pair);
-    let Some((place, _)) = prepare(shared, index, pair, lines, subscribe).await? else {
+    let Some((place, _)) = prepare(shared, index, pair, connections, subscribe).await? else {
         return Ok(());
     };
     if shared.job.inbox_only() {
-        inbox::inbox(shared, &place, lines).await?;
+        inbox::inbox(shared, &place, connections).await?;
     }
-    deletions::remote(shared, &place, lines).await
+    deletions::remote(shared, &place, connections).await
 }
 
 /// Records what the log says was copied, messages included that came after the plan was made.
-async fn settle(shared: &Shared, pair: &Pair, copied: &[Copied], lines: &mut Lines) -> Troubled<()> {
+async fn settle(
+    shared: &Shared,
+    pair: &Pair,
+    copied: &[Copied],
+    connections: &mut Connections,
+) -> FolderResult<()> {
     let Some(folder) = shared.state.borrow().known_folder(&pair.remote)? else {
         return Ok(());
     };
@@ -150,10 +155,10 @@ async fn settle(shared: &Shared, pair: &Pair, copied: &[Copied], lines: &mut Lin
     };
     let mut entries = vec![];
     if !unplanned.is_empty() {
-        let opened = lines.remote.open(&pair.remote, false).await;
-        opened.map_err(|error| Trouble::select(Side::Remote, error))?;
-        let messages = headers::read(&mut lines.remote, &unplanned, Detail::Record).await;
-        let messages = messages.map_err(|error| Trouble::fetch(Side::Remote, error))?;
+        let opened = connections.remote.open(&pair.remote, false).await;
+        opened.map_err(|error| FolderError::select(Side::Remote, error))?;
+        let messages = headers::read(&mut connections.remote, &unplanned, Detail::Record).await;
+        let messages = messages.map_err(|error| FolderError::fetch(Side::Remote, error))?;
         entries = messages.iter().map(Seen::entry).collect();
     }
     Ok(confirm(shared, folder.id, copied, &entries)?)
@@ -176,7 +181,7 @@ fn confirm(shared: &Shared, id: i64, copied: &[Copied], known: &[Entry]) -> Resu
             let found = known.iter().find(|entry| entry.uid == message.remote_uid);
             found.cloned().unwrap_or_else(|| Entry {
                 uid: message.remote_uid,
-                key: Key::of_message(b"", message.bytes),
+                key: MessageKey::of_message(b"", message.bytes),
                 flags: Flags::default(),
                 date: 0,
             })
@@ -187,15 +192,15 @@ fn confirm(shared: &Shared, id: i64, copied: &[Copied], known: &[Entry]) -> Resu
         .iter()
         .map(|message| (message.remote_uid, message.local_uid))
         .collect();
-    let (sieve, seen) = shared.job.chores();
+    let (sieve, seen) = shared.job.post_delivery();
     state.confirm(id, &delivered, sieve, seen)?;
     Ok(())
 }
 
 /// The folder's number in the report, which imapsync's log has begun.
 fn index_of(shared: &Shared, pair: &Pair) -> usize {
-    let mut recorder = shared.recorder.borrow_mut();
-    let folders = &mut recorder.report.folders;
+    let mut reporter = shared.reporter.borrow_mut();
+    let folders = &mut reporter.report.folders;
     let name = pair.remote.name();
     folders
         .iter()

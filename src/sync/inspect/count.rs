@@ -59,8 +59,8 @@ pub struct FolderList {
 /// Counts both sides.
 pub async fn count(remote: &Account, local: &Account, selection: &Selection) -> Result<Figures, Failure> {
     let (remote, local) = tokio::join!(
-        listing::enter(remote, Besides::Sizes),
-        listing::enter(local, Besides::Sizes)
+        listing::log_in_and_list(remote, Besides::Sizes),
+        listing::log_in_and_list(local, Besides::Sizes)
     );
     let ((remote, mut remote_session), (local, mut local_session)) = (remote?, local?);
     let mut figures = Figures {
@@ -87,7 +87,7 @@ pub async fn count(remote: &Account, local: &Account, selection: &Selection) -> 
 
 /// Lists the remote folders.
 pub async fn list_folders(remote: &Account, selection: &Selection) -> Result<FolderList, Failure> {
-    let (side, mut session) = listing::enter(remote, Besides::Sizes).await?;
+    let (side, mut session) = listing::log_in_and_list(remote, Besides::Sizes).await?;
     let mut list = FolderList::default();
     for (listed, status) in &side.folders {
         let selectable = !listed.has("\\Noselect");

@@ -5,22 +5,22 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Key;
+use crate::error::ErrorKey;
 use crate::imap::{self, ConnectionInfo, TlsInfo};
 use crate::sync::account::{Account, Failure};
 
 /// What the test found.
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Findings {
+pub struct LoginTestReport {
     /// host1.
-    pub remote: Finding,
+    pub remote: LoginTest,
     /// host2.
-    pub local: Finding,
+    pub local: LoginTest,
 }
 
 /// What the test found on one side.
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Finding {
+pub struct LoginTest {
     /// `ok`, or the key of what is wrong.
     pub status: String,
     /// The same as a sentence.
@@ -37,11 +37,11 @@ pub struct Finding {
     pub seconds: f64,
 }
 
-impl Finding {
+impl LoginTest {
     /// A side that could not even be tried.
     pub fn failed(failure: &Failure) -> Self {
         Self {
-            status: failure.key.unwrap_or(Key::RemoteServerError).to_string(),
+            status: failure.key.unwrap_or(ErrorKey::RemoteServerError).to_string(),
             message: failure.message.clone(),
             tls: None,
             greeting: String::new(),
@@ -53,18 +53,18 @@ impl Finding {
 }
 
 /// Logs in on both sides at once, and out again.
-pub async fn check(remote: &Account, local: Result<&Account, &Failure>) -> Findings {
+pub async fn check(remote: &Account, local: Result<&Account, &Failure>) -> LoginTestReport {
     let local = async {
         match local {
             Ok(account) => side(account).await,
-            Err(failure) => Finding::failed(failure),
+            Err(failure) => LoginTest::failed(failure),
         }
     };
     let (remote, local) = tokio::join!(side(remote), local);
-    Findings { remote, local }
+    LoginTestReport { remote, local }
 }
 
-async fn side(account: &Account) -> Finding {
+async fn side(account: &Account) -> LoginTest {
     let started = Instant::now();
     let mut info = ConnectionInfo::default();
     let outcome = enter(account, &mut info).await;
@@ -80,13 +80,13 @@ async fn side(account: &Account) -> Finding {
             }
             let failure = Failure::from_imap(account.side, error);
             (
-                failure.key.unwrap_or(Key::RemoteServerError).to_string(),
+                failure.key.unwrap_or(ErrorKey::RemoteServerError).to_string(),
                 error.to_string(),
             )
         }
     };
     let seconds = started.elapsed().as_secs_f64();
-    Finding {
+    LoginTest {
         status,
         message,
         tls: info.tls,

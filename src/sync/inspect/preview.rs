@@ -9,12 +9,12 @@ use crate::imap::{Command, UidSet, Untagged};
 use crate::sync::account::{Failure, Side};
 use crate::sync::job::Shared;
 use crate::sync::reconcile::compare::Comparison;
-use crate::sync::reconcile::connections::{self, Lines};
+use crate::sync::reconcile::connections::{self, Connections};
 use crate::sync::reconcile::deletions;
 use crate::sync::reconcile::deletions::folders;
-use crate::sync::reconcile::error::{Trouble, Troubled, contain};
+use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
 use crate::sync::reconcile::flags;
-use crate::sync::reconcile::folder::Place;
+use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::listing::{self, Listing};
 use crate::sync::reconcile::prepare::prepare;
 use crate::task::RemoteDeletion;
@@ -59,18 +59,18 @@ pub struct FolderPreview {
 
 /// Looks ahead. The job must be a dry one.
 pub async fn preview(shared: &Shared) -> Result<Preview, Failure> {
-    let mut lines = connections::connect(shared).await?;
-    let listing = listing::list(shared, &mut lines).await?;
+    let mut connections = connections::connect(shared).await?;
+    let listing = listing::list(shared, &mut connections).await?;
     let Listing {
         pairs, remote_empty, ..
     } = &listing;
     let names = pairs
         .iter()
         .map(|pair| (pair.remote.name().to_owned(), pair.local.name().to_owned()));
-    shared.recorder.borrow_mut().set_folders(names);
+    shared.reporter.borrow_mut().set_folders(names);
     let mut preview = Preview::default();
     for (index, pair) in pairs.iter().enumerate() {
-        let outcome = prepare(shared, index, pair.clone(), &mut lines, &mut HashSet::new()).await;
+        let outcome = prepare(shared, index, pair.clone(), &mut connections, &mut HashSet::new()).await;
         let mut folder = FolderPreview {
             remote: pair.remote.name().to_owned(),
             local: pair.local.name().to_owned(),
@@ -81,7 +81,7 @@ pub async fn preview(shared: &Shared) -> Result<Preview, Failure> {
                 shared,
                 &place,
                 &comparison,
-                &mut lines,
+                &mut connections,
                 &mut folder,
                 *remote_empty,
             )
@@ -94,32 +94,32 @@ pub async fn preview(shared: &Shared) -> Result<Preview, Failure> {
         preview.delete_remote += folder.delete_remote;
         preview.folders.push(folder);
     }
-    folders::delete(shared, &listing, &mut lines).await?;
+    folders::delete(shared, &listing, &mut connections).await?;
     {
-        let recorder = shared.recorder.borrow();
-        preview.delete_local = recorder.report.deleted_local;
-        preview.warnings = recorder
+        let reporter = shared.reporter.borrow();
+        preview.delete_local = reporter.report.deleted_local;
+        preview.warnings = reporter
             .report
             .problems
             .iter()
             .map(|problem| format!("{}: {}", problem.folder, problem.reason))
             .collect();
     }
-    connections::part(lines).await;
+    connections::close(connections).await;
     Ok(preview)
 }
 
 async fn weigh(
     shared: &Shared,
-    place: &Place,
+    place: &FolderSync,
     comparison: &Comparison,
-    lines: &mut Lines,
+    connections: &mut Connections,
     folder: &mut FolderPreview,
     remote_empty: bool,
-) -> Troubled<()> {
+) -> FolderResult<()> {
     let deletion = shared.job.delete_remote;
     if !comparison.wanted.is_empty() {
-        let wanted = sizes(place, comparison, lines).await?;
+        let wanted = sizes(place, comparison, connections).await?;
         folder.copy = wanted.len() as u64;
         folder.bytes = wanted.iter().map(|&(size, _)| size).sum();
         let old = |date: i64, before: i64| date != 0 && date < before;
@@ -134,13 +134,13 @@ async fn weigh(
     }
     if place.pair.destination.is_some() {
         if !shared.job.inbox_only() {
-            flags::carry_over(shared, place, &mut lines.remote, &mut lines.local).await?;
+            flags::carry_over(shared, place, &mut connections.remote, &mut connections.local).await?;
         }
-        deletions::reconcile(shared, place, lines, remote_empty).await?;
+        deletions::reconcile(shared, place, connections, remote_empty).await?;
     }
-    deletions::remote(shared, place, lines).await?;
-    let mut recorder = shared.recorder.borrow_mut();
-    if let Some(done) = recorder.folder(place.index) {
+    deletions::remote(shared, place, connections).await?;
+    let mut reporter = shared.reporter.borrow_mut();
+    if let Some(done) = reporter.folder(place.index) {
         folder.flag = done.flags;
         folder.delete_local = done.deleted_local;
         folder.delete_remote += done.deleted_remote;
@@ -149,14 +149,18 @@ async fn weigh(
 }
 
 /// Size and date of arrival of every message to copy.
-async fn sizes(place: &Place, comparison: &Comparison, lines: &mut Lines) -> Troubled<Vec<(u64, i64)>> {
+async fn sizes(
+    place: &FolderSync,
+    comparison: &Comparison,
+    connections: &mut Connections,
+) -> FolderResult<Vec<(u64, i64)>> {
     let wanted = UidSet::union_of(&comparison.wanted);
     let chunks = wanted.chunks(usize::MAX);
     let questions = chunks
         .iter()
         .map(|chunk| Command::new("UID FETCH").text(&format!("{chunk} (UID RFC822.SIZE INTERNALDATE)")));
     let mut found = vec![];
-    let asked = lines
+    let asked = connections
         .remote
         .open_and_ask(&place.pair.remote, false, questions, |data| {
             if let Untagged::Fetch(fetch) = data
@@ -165,6 +169,8 @@ async fn sizes(place: &Place, comparison: &Comparison, lines: &mut Lines) -> Tro
                 found.push((size, fetch.date.map_or(0, |date| date.unix())));
             }
         });
-    asked.await.map_err(|error| Trouble::fetch(Side::Remote, error))?;
+    asked
+        .await
+        .map_err(|error| FolderError::fetch(Side::Remote, error))?;
     Ok(found)
 }

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use crate::imap::{Besides, Command, Mailbox, Session, UidSet, Untagged};
 use crate::sync::account::{Account, Failure, Side};
 use crate::sync::folder_mapping::{self, Pair, Selection};
-use crate::sync::message_key::Key;
+use crate::sync::message_key::MessageKey;
 use crate::sync::reconcile::headers::{self, Detail, Seen};
 use crate::sync::reconcile::listing;
 
@@ -22,11 +22,11 @@ const LISTED: usize = 1000;
 
 /// What the comparison found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Verdict {
+pub struct VerifyReport {
     /// Nothing is missing, extra or different.
     pub agree: bool,
     /// Folder by folder.
-    pub folders: Vec<FolderVerdict>,
+    pub folders: Vec<FolderComparison>,
     /// Message by message.
     pub differences: Vec<Difference>,
     /// There are more differences than listed.
@@ -35,7 +35,7 @@ pub struct Verdict {
 
 /// What the comparison found in one folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct FolderVerdict {
+pub struct FolderComparison {
     /// The remote folder.
     pub remote: String,
     /// The local folder.
@@ -75,13 +75,13 @@ pub async fn verify(
     local: &Account,
     selection: &Selection,
     deep: bool,
-) -> Result<Verdict, Failure> {
+) -> Result<VerifyReport, Failure> {
     let (there, here) = tokio::join!(
-        listing::enter(remote, Besides::Nothing),
-        listing::enter(local, Besides::Nothing)
+        listing::log_in_and_list(remote, Besides::Nothing),
+        listing::log_in_and_list(local, Besides::Nothing)
     );
     let ((there, mut remote), (here, mut local)) = (there?, here?);
-    let mut verdict = Verdict::default();
+    let mut verdict = VerifyReport::default();
     for pair in folder_mapping::pair(&there, &here, selection) {
         let (theirs, ours) = tokio::join!(
             read(&mut remote, Some(&pair.remote), deep),
@@ -125,7 +125,7 @@ async fn name(
 }
 
 /// A message and, on demand, the digest of its octets.
-struct Exhibit {
+struct VerifiedMessage {
     seen: Seen,
     digest: Option<Digest>,
 }
@@ -137,7 +137,7 @@ async fn read(
     session: &mut Session,
     mailbox: Option<&Mailbox>,
     deep: bool,
-) -> crate::imap::Result<Vec<Exhibit>> {
+) -> crate::imap::Result<Vec<VerifiedMessage>> {
     let Some(mailbox) = mailbox else {
         return Ok(vec![]);
     };
@@ -151,7 +151,7 @@ async fn read(
     } else {
         HashMap::new()
     };
-    let exhibit = |seen: Seen| Exhibit {
+    let exhibit = |seen: Seen| VerifiedMessage {
         digest: digests.remove(&seen.uid),
         seen,
     };
@@ -181,15 +181,20 @@ async fn digests(session: &mut Session, uids: &UidSet) -> crate::imap::Result<Ha
     Ok(found)
 }
 
-fn judge(pair: &Pair, theirs: Vec<Exhibit>, ours: Vec<Exhibit>, verdict: &mut Verdict) -> FolderVerdict {
-    let mut folder = FolderVerdict {
+fn judge(
+    pair: &Pair,
+    theirs: Vec<VerifiedMessage>,
+    ours: Vec<VerifiedMessage>,
+    verdict: &mut VerifyReport,
+) -> FolderComparison {
+    let mut folder = FolderComparison {
         remote: pair.remote.name().to_owned(),
         local: pair.local.name().to_owned(),
         remote_messages: theirs.len() as u64,
         local_messages: ours.len() as u64,
-        ..FolderVerdict::default()
+        ..FolderComparison::default()
     };
-    let mut by_key: HashMap<Key, Vec<Exhibit>> = HashMap::new();
+    let mut by_key: HashMap<MessageKey, Vec<VerifiedMessage>> = HashMap::new();
     for exhibit in ours {
         by_key.entry(exhibit.seen.key).or_default().push(exhibit);
     }
@@ -216,7 +221,7 @@ fn judge(pair: &Pair, theirs: Vec<Exhibit>, ours: Vec<Exhibit>, verdict: &mut Ve
             note(verdict, pair, &one.seen, kind, Some(remote), Some(local));
         }
     }
-    let mut extra: Vec<Exhibit> = by_key.into_values().flatten().collect();
+    let mut extra: Vec<VerifiedMessage> = by_key.into_values().flatten().collect();
     extra.sort_by_key(|exhibit| exhibit.seen.uid);
     for exhibit in extra {
         folder.extra += 1;
@@ -232,7 +237,7 @@ fn judge(pair: &Pair, theirs: Vec<Exhibit>, ours: Vec<Exhibit>, verdict: &mut Ve
     folder
 }
 
-fn differences(one: &Exhibit, other: &Exhibit) -> Vec<(&'static str, String, String)> {
+fn differences(one: &VerifiedMessage, other: &VerifiedMessage) -> Vec<(&'static str, String, String)> {
     let mut found = vec![];
     let mut compare = |kind, remote: String, local: String| {
         if remote != local {
@@ -263,7 +268,7 @@ fn moment(unix: i64) -> String {
 }
 
 fn note(
-    verdict: &mut Verdict,
+    verdict: &mut VerifyReport,
     pair: &Pair,
     seen: &Seen,
     kind: &str,

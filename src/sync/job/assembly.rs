@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! From the files of a task to its job, with both accounts.
 
-use crate::error::Key;
+use crate::error::ErrorKey;
 use crate::sync::account::{Account, Failure, LocalServer};
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Job;
@@ -31,7 +31,7 @@ pub fn load(store: &Store, name: &TaskName) -> Result<Task, Failure> {
 pub fn missing(message: String) -> Failure {
     Failure {
         exit: Exit::NoInput,
-        key: Some(Key::TaskNotFound),
+        key: Some(ErrorKey::TaskNotFound),
         message,
     }
 }
@@ -52,7 +52,7 @@ pub fn job(
         .map_err(|error| Failure::local(error.to_string()))?;
     let password = password.ok_or_else(|| Failure {
         exit: Exit::AuthenticationUser1,
-        key: Some(Key::PasswordRequired),
+        key: Some(ErrorKey::PasswordRequired),
         message: format!(
             "the password file {} is missing: edit the task and enter the password",
             name.file("pwd")
@@ -77,7 +77,7 @@ pub fn job(
 pub fn local_server(store: &Store, destination: Option<&Destination>) -> Result<LocalServer, Failure> {
     let unconfigured = |message: &str| Failure {
         exit: Exit::ConnectionHost2,
-        key: Some(Key::MailServerNotConfigured),
+        key: Some(ErrorKey::MailServerNotConfigured),
         message: message.to_owned(),
     };
     let destination =

@@ -8,9 +8,9 @@ use std::rc::Rc;
 
 use crate::sync::account::{Account, Failure};
 use crate::sync::folder_mapping::Selection;
-use crate::sync::reconcile::poison::Suspects;
-use crate::sync::reporter::Recorder;
-use crate::sync::state::{Chore, State};
+use crate::sync::reconcile::poison::PoisonMessages;
+use crate::sync::reporter::Reporter;
+use crate::sync::state::{PostDelivery, State};
 use crate::task::{FolderMode, RemoteDeletion, Task};
 
 /// Everything that decides what is moved.
@@ -62,13 +62,19 @@ impl Job {
     }
 
     /// What is left to do for a message after its delivery: Sieve, `\Seen`.
-    pub fn chores(&self) -> (Chore, Chore) {
-        let wanted = |wanted: bool| if wanted { Chore::Wanted } else { Chore::None };
+    pub fn post_delivery(&self) -> (PostDelivery, PostDelivery) {
+        let wanted = |wanted: bool| {
+            if wanted {
+                PostDelivery::Wanted
+            } else {
+                PostDelivery::None
+            }
+        };
         (wanted(self.sieve), wanted(self.inbox_only()))
     }
 
     /// What a folder's record must say so that nothing has to be looked at again; another setting is another word.
-    pub fn settled_word(&self, local_changes: &str) -> String {
+    pub fn sync_fingerprint(&self, local_changes: &str) -> String {
         format!("{} {:?} {local_changes}", self.selection.mode, self.delete_remote)
     }
 }
@@ -81,19 +87,19 @@ pub struct Shared {
     /// The state.
     pub state: Rc<RefCell<State>>,
     /// Log, progress, report.
-    pub recorder: Rc<RefCell<Recorder>>,
+    pub reporter: Rc<RefCell<Reporter>>,
     /// Messages at which connections broke.
-    pub suspects: Rc<Suspects>,
+    pub poison: Rc<PoisonMessages>,
 }
 
 impl Shared {
     /// For one run.
-    pub fn new(job: Job, state: State, recorder: Rc<RefCell<Recorder>>) -> Self {
+    pub fn new(job: Job, state: State, reporter: Rc<RefCell<Reporter>>) -> Self {
         Self {
             job: Rc::new(job),
             state: Rc::new(RefCell::new(state)),
-            recorder,
-            suspects: Rc::default(),
+            reporter,
+            poison: Rc::default(),
         }
     }
 }

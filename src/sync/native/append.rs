@@ -10,37 +10,37 @@ use crate::sync::account::{Failure, Side};
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::native::pipeline::batches::Batch;
-use crate::sync::native::pipeline::message::{self, Parcel};
-use crate::sync::native::pipeline::{Belt, PATIENCE};
+use crate::sync::native::pipeline::message::{self, FetchedMessage};
+use crate::sync::native::pipeline::{MAX_TEMPORARY_REFUSALS, Pipeline};
 use crate::sync::reconcile::compare;
 use crate::sync::reconcile::connections::backoff::Backoff;
 use crate::sync::reconcile::connections::settle;
-use crate::sync::reconcile::error::{Trouble, Troubled};
-use crate::sync::reconcile::folder::Place;
+use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::headers::{self, Detail};
 use crate::sync::reconcile::poison;
 
 /// APPEND commands in flight.
-const AHEAD: usize = 2;
+const APPENDS_IN_FLIGHT: usize = 2;
 
 /// One connection to the local server at work.
 pub struct Appender {
     number: usize,
     shared: Shared,
-    belt: Rc<Belt>,
+    pipeline: Rc<Pipeline>,
     session: Option<Session>,
     spare: bool,
-    selected: Option<Rc<Place>>,
-    todo: VecDeque<Load>,
-    flight: VecDeque<(Tag, Load)>,
+    selected: Option<Rc<FolderSync>>,
+    todo: VecDeque<AppendBatch>,
+    flight: VecDeque<(Tag, AppendBatch)>,
     /// What is in flight was sent on this connection and not on one that broke.
     fresh: bool,
 }
 
 /// Messages for one APPEND.
-struct Load {
-    place: Rc<Place>,
-    parcels: Vec<Parcel>,
+struct AppendBatch {
+    place: Rc<FolderSync>,
+    messages: Vec<FetchedMessage>,
     attempt: Attempt,
     /// How often the server put it off.
     put_off: u8,
@@ -62,12 +62,12 @@ enum Attempt {
 
 impl Appender {
     /// An appender on a connection, or a spare one that makes its own. Each has another number.
-    pub fn new(number: usize, shared: Shared, belt: Rc<Belt>, session: Option<Session>) -> Self {
+    pub fn new(number: usize, shared: Shared, pipeline: Rc<Pipeline>, session: Option<Session>) -> Self {
         let spare = session.is_none();
         Self {
             number,
             shared,
-            belt,
+            pipeline,
             session,
             spare,
             selected: None,
@@ -82,7 +82,7 @@ impl Appender {
         let mut backoff = Backoff::default();
         loop {
             let outcome = self.work(&mut backoff).await;
-            self.belt.batches.retire(self.number);
+            self.pipeline.batches.retire(self.number);
             let Err(error) = outcome else {
                 return self.session;
             };
@@ -92,20 +92,20 @@ impl Appender {
                 // The server allows no more connections; the first one goes on.
                 return None;
             }
-            if self.belt.halted() {
+            if self.pipeline.halted() {
                 return None;
             }
             if std::mem::take(&mut self.fresh)
-                && let Some((_, load)) = self.flight.front_mut()
+                && let Some((_, batch)) = self.flight.front_mut()
                 && poison::is_loss(&error)
             {
-                load.losses = load.losses.saturating_add(1);
-                if poison::leads_further(load.losses) {
+                batch.losses = batch.losses.saturating_add(1);
+                if poison::leads_further(batch.losses) {
                     backoff = Backoff::default();
                 }
             }
             let recovers = self
-                .belt
+                .pipeline
                 .recovers(&self.shared, Side::Local, &error, &mut backoff);
             if !recovers.await {
                 return None;
@@ -118,32 +118,32 @@ impl Appender {
             Some(session) => session,
             None => self.shared.job.local.login().await?,
         };
-        let outcome = self.pump(&mut session, backoff).await;
+        let outcome = self.drive(&mut session, backoff).await;
         self.session = Some(session);
         outcome
     }
 
-    async fn pump(&mut self, session: &mut Session, backoff: &mut Backoff) -> Result<()> {
+    async fn drive(&mut self, session: &mut Session, backoff: &mut Backoff) -> Result<()> {
         self.look_up_lost(session).await?;
         loop {
-            if self.belt.halted() {
+            if self.pipeline.halted() {
                 // What is in flight is waited for, so that it is recorded; nothing more is sent.
                 while !self.flight.is_empty() {
-                    self.settle(session).await?;
+                    self.on_tagged(session).await?;
                 }
                 return Ok(());
             }
-            while self.flight.len() >= AHEAD || (self.flight_full() && !self.flight.is_empty()) {
-                self.settle(session).await?;
+            while self.flight.len() >= APPENDS_IN_FLIGHT || (self.flight_full() && !self.flight.is_empty()) {
+                self.on_tagged(session).await?;
                 *backoff = Backoff::default();
             }
-            if let Some(load) = self.todo.pop_front() {
-                if let Some(load) = self.fitting(load) {
-                    self.send(session, load).await?;
+            if let Some(batch) = self.todo.pop_front() {
+                if let Some(batch) = self.fitting(batch) {
+                    self.send(session, batch).await?;
                 }
                 continue;
             }
-            let batches = &self.belt.batches;
+            let batches = &self.pipeline.batches;
             let batch = if self.flight.is_empty() {
                 batches.take(self.number).await
             } else {
@@ -152,7 +152,7 @@ impl Appender {
             match batch {
                 Some(batch) => self.queue(batch, session.has_multiappend()),
                 None if self.flight.is_empty() => return Ok(()),
-                None => self.settle(session).await?,
+                None => self.on_tagged(session).await?,
             }
         }
     }
@@ -162,55 +162,55 @@ impl Appender {
         let octets: u64 = self
             .flight
             .iter()
-            .flat_map(|(_, load)| &load.parcels)
+            .flat_map(|(_, batch)| &batch.messages)
             .map(|p| p.body.len())
             .sum();
         octets > 1024 * 1024
     }
 
     fn queue(&mut self, batch: Batch, together: bool) {
-        let Batch { place, parcels } = batch;
-        if let Err(error) = self.plan(&place, &parcels) {
-            self.belt.fail(error);
+        let Batch { place, messages } = batch;
+        if let Err(error) = self.plan(&place, &messages) {
+            self.pipeline.fail(error);
             return;
         }
-        let load = |parcels| Load {
+        let batch = |messages| AppendBatch {
             place: place.clone(),
-            parcels,
+            messages,
             attempt: Attempt::Together,
             put_off: 0,
             losses: 0,
         };
         if together {
-            self.todo.push_back(load(parcels));
+            self.todo.push_back(batch(messages));
         } else {
             self.todo
-                .extend(parcels.into_iter().map(|parcel| load(vec![parcel])));
+                .extend(messages.into_iter().map(|message| batch(vec![message])));
         }
     }
 
     /// Recorded before it is sent: after a crash the next run knows what may have arrived.
-    fn plan(&self, place: &Place, parcels: &[Parcel]) -> std::result::Result<(), Failure> {
-        let entries: Vec<_> = parcels.iter().map(Parcel::entry).collect();
+    fn plan(&self, place: &FolderSync, messages: &[FetchedMessage]) -> std::result::Result<(), Failure> {
+        let entries: Vec<_> = messages.iter().map(FetchedMessage::entry).collect();
         Ok(self.shared.state.borrow_mut().plan(place.folder.id, &entries)?)
     }
 
     /// Leaves what does not fit to another run, which finds it planned; gives the rest.
-    fn fitting(&self, load: Load) -> Option<Load> {
-        let Some(limit) = self.belt.room.limit() else {
-            return Some(load);
+    fn fitting(&self, batch: AppendBatch) -> Option<AppendBatch> {
+        let Some(limit) = self.pipeline.size_limit.limit() else {
+            return Some(batch);
         };
-        let (parcels, large): (Vec<_>, Vec<_>) = load
-            .parcels
+        let (messages, large): (Vec<_>, Vec<_>) = batch
+            .messages
             .into_iter()
-            .partition(|parcel| parcel.body.canonical_len() < limit);
-        let left = &load.place.left;
+            .partition(|message| message.body.canonical_len() < limit);
+        let left = &batch.place.left;
         left.set(left.get() + large.len() as u64);
-        Some(Load { parcels, ..load }).filter(|load| !load.parcels.is_empty())
+        Some(AppendBatch { messages, ..batch }).filter(|batch| !batch.messages.is_empty())
     }
 
-    async fn send(&mut self, session: &mut Session, load: Load) -> Result<()> {
-        let place = load.place.clone();
+    async fn send(&mut self, session: &mut Session, batch: AppendBatch) -> Result<()> {
+        let place = batch.place.clone();
         if !self
             .selected
             .as_ref()
@@ -222,9 +222,9 @@ impl Appender {
                 .await?;
             self.selected = Some(place.clone());
         }
-        let plain = load.attempt == Attempt::Plain;
-        let flags: Vec<Flags> = load
-            .parcels
+        let plain = batch.attempt == Attempt::Plain;
+        let flags: Vec<Flags> = batch
+            .messages
             .iter()
             .map(|p| {
                 if plain {
@@ -236,18 +236,18 @@ impl Appender {
             .collect();
         // In the queue of unknown outcomes before the first octet goes out.
         self.fresh = true;
-        self.flight.push_back((Tag::default(), load));
-        let Some((slot, load)) = self.flight.back_mut() else {
+        self.flight.push_back((Tag::default(), batch));
+        let Some((slot, batch)) = self.flight.back_mut() else {
             return Ok(());
         };
-        let messages: Vec<Message<'_>> = load
-            .parcels
+        let messages: Vec<Message<'_>> = batch
+            .messages
             .iter()
             .zip(&flags)
-            .map(|(parcel, flags)| Message {
+            .map(|(message, flags)| Message {
                 flags,
-                date: parcel.date.as_ref(),
-                body: &parcel.body,
+                date: message.date.as_ref(),
+                body: &message.body,
             })
             .collect();
         *slot = session.append(&place.pair.local, &messages).await?;
@@ -255,7 +255,7 @@ impl Appender {
     }
 
     /// Waits for the outcome of the oldest APPEND.
-    async fn settle(&mut self, session: &mut Session) -> Result<()> {
+    async fn on_tagged(&mut self, session: &mut Session) -> Result<()> {
         loop {
             let Response::Tagged {
                 tag: answered,
@@ -271,49 +271,50 @@ impl Appender {
             else {
                 continue;
             };
-            if let Some((_, load)) = self.flight.remove(at) {
-                self.outcome(session, load, status).await?;
+            if let Some((_, batch)) = self.flight.remove(at) {
+                self.outcome(session, batch, status).await?;
             }
             return Ok(());
         }
     }
 
-    async fn outcome(&mut self, session: &mut Session, load: Load, status: StatusLine) -> Result<()> {
+    async fn outcome(&mut self, session: &mut Session, batch: AppendBatch, status: StatusLine) -> Result<()> {
         if status.is_ok() {
-            self.delivered(&load, &status);
+            self.delivered(&batch, &status);
             return Ok(());
         }
-        let put_off = status.is_throttled() || (status.is_temporary() && load.put_off < PATIENCE);
+        let put_off =
+            status.is_throttled() || (status.is_temporary() && batch.put_off < MAX_TEMPORARY_REFUSALS);
         if put_off && !status.is_over_quota() {
-            self.todo.push_front(Load {
-                put_off: load.put_off.saturating_add(1),
-                ..load
+            self.todo.push_front(AppendBatch {
+                put_off: batch.put_off.saturating_add(1),
+                ..batch
             });
             return Err(Error::Unavailable(status.to_string()));
         }
-        if status.has_code("TRYCREATE") && !matches!(load.attempt, Attempt::Recreated | Attempt::Plain) {
+        if status.has_code("TRYCREATE") && !matches!(batch.attempt, Attempt::Recreated | Attempt::Plain) {
             session
-                .send(crate::imap::Command::new("CREATE").mailbox(&load.place.pair.local))
+                .send(crate::imap::Command::new("CREATE").mailbox(&batch.place.pair.local))
                 .await?;
-            self.todo.push_front(Load {
+            self.todo.push_front(AppendBatch {
                 attempt: Attempt::Recreated,
-                ..load
+                ..batch
             });
             return Ok(());
         }
-        if load.parcels.len() > 1 {
+        if batch.messages.len() > 1 {
             // Nothing of a refused MULTIAPPEND is stored (RFC 3502): each message gets its own answer.
-            self.one_by_one(load);
+            self.one_by_one(batch);
             return Ok(());
         }
-        let keywords = load
-            .parcels
+        let keywords = batch
+            .messages
             .iter()
-            .any(|parcel| parcel.flags.system_only() != parcel.flags);
-        if keywords && load.attempt != Attempt::Plain && !status.is_over_quota() {
-            self.todo.push_front(Load {
+            .any(|message| message.flags.system_only() != message.flags);
+        if keywords && batch.attempt != Attempt::Plain && !status.is_over_quota() {
+            self.todo.push_front(AppendBatch {
                 attempt: Attempt::Plain,
-                ..load
+                ..batch
             });
             return Ok(());
         }
@@ -322,72 +323,72 @@ impl Appender {
         } else {
             Exit::AppendErrors
         };
-        self.refused(&load, kind, &format!("refused by host2: {status}"));
+        self.refused(&batch, kind, &format!("refused by host2: {status}"));
         Ok(())
     }
 
-    fn one_by_one(&mut self, load: Load) {
-        for parcel in load.parcels.into_iter().rev() {
-            self.todo.push_front(Load {
-                place: load.place.clone(),
-                parcels: vec![parcel],
+    fn one_by_one(&mut self, batch: AppendBatch) {
+        for message in batch.messages.into_iter().rev() {
+            self.todo.push_front(AppendBatch {
+                place: batch.place.clone(),
+                messages: vec![message],
                 attempt: Attempt::Alone,
-                put_off: load.put_off,
+                put_off: batch.put_off,
                 losses: 0,
             });
         }
     }
 
-    fn delivered(&self, load: &Load, status: &StatusLine) {
-        let place = &load.place;
-        let mut local = vec![None; load.parcels.len()];
+    fn delivered(&self, batch: &AppendBatch, status: &StatusLine) {
+        let place = &batch.place;
+        let mut local = vec![None; batch.messages.len()];
         if let Some(Code::AppendUid { validity, uids }) = &status.code
             && *validity == place.folder.local_validity
-            && uids.len() == load.parcels.len() as u64
+            && uids.len() == batch.messages.len() as u64
         {
             local = uids.iter().map(Some).collect();
         }
-        let confirmed: Vec<_> = load.parcels.iter().map(|p| p.uid).zip(local).collect();
-        self.record(place, &confirmed, &load.parcels);
+        let confirmed: Vec<_> = batch.messages.iter().map(|p| p.uid).zip(local).collect();
+        self.record(place, &confirmed, &batch.messages);
     }
 
-    fn record(&self, place: &Place, confirmed: &[(u32, Option<u32>)], parcels: &[Parcel]) {
-        let (sieve, seen) = self.shared.job.chores();
+    fn record(&self, place: &FolderSync, confirmed: &[(u32, Option<u32>)], messages: &[FetchedMessage]) {
+        let (sieve, seen) = self.shared.job.post_delivery();
         if let Err(error) = self
             .shared
             .state
             .borrow_mut()
             .confirm(place.folder.id, confirmed, sieve, seen)
         {
-            self.belt.fail(error.into());
+            self.pipeline.fail(error.into());
         }
-        let octets = parcels.iter().map(|p| p.body.canonical_len()).sum();
+        let octets = messages.iter().map(|p| p.body.canonical_len()).sum();
         self.shared
-            .recorder
+            .reporter
             .borrow_mut()
-            .copied(place.index, parcels.len() as u64, octets);
+            .copied(place.index, messages.len() as u64, octets);
     }
 
-    fn refused(&self, load: &Load, kind: Exit, reason: &str) {
-        self.report(load, kind, reason);
-        let entries: Vec<_> = load.parcels.iter().map(Parcel::entry).collect();
+    fn refused(&self, batch: &AppendBatch, kind: Exit, reason: &str) {
+        self.report(batch, kind, reason);
+        let entries: Vec<_> = batch.messages.iter().map(FetchedMessage::entry).collect();
         let mut state = self.shared.state.borrow_mut();
-        if let Err(error) = state.fail(load.place.folder.id, &entries) {
-            self.belt.fail(error.into());
+        if let Err(error) = state.fail(batch.place.folder.id, &entries) {
+            self.pipeline.fail(error.into());
         }
         if kind == Exit::OverQuota {
-            for parcel in &load.parcels {
-                self.belt.room.refuse(parcel.body.canonical_len());
+            for message in &batch.messages {
+                self.pipeline.size_limit.refuse(message.body.canonical_len());
             }
         }
     }
 
-    fn report(&self, load: &Load, kind: Exit, reason: &str) {
-        let mut recorder = self.shared.recorder.borrow_mut();
-        for parcel in &load.parcels {
-            let reason = format!("{} octets {reason}", parcel.body.canonical_len());
-            let id = parcel.message_id.clone();
-            recorder.message_problem(load.place.index, kind, parcel.uid, id, &reason);
+    fn report(&self, batch: &AppendBatch, kind: Exit, reason: &str) {
+        let mut reporter = self.shared.reporter.borrow_mut();
+        for message in &batch.messages {
+            let reason = format!("{} octets {reason}", message.body.canonical_len());
+            let id = message.message_id.clone();
+            reporter.message_problem(batch.place.index, kind, message.uid, id, &reason);
         }
     }
 
@@ -399,7 +400,7 @@ impl Appender {
             self.selected = None;
             let mut claimed = match self.arrived(&place, session).await {
                 Ok(claimed) => claimed,
-                Err(Trouble::Imap { error, .. }) => return Err(error),
+                Err(FolderError::Imap { error, .. }) => return Err(error),
                 Err(trouble) => return self.abandon(trouble.into()),
             };
             // Another connection that broke may have claimed the same copy for a twin meanwhile.
@@ -414,22 +415,22 @@ impl Appender {
             }
             let (lost, others): (VecDeque<_>, _) = std::mem::take(&mut self.flight)
                 .into_iter()
-                .partition(|(_, load)| Rc::ptr_eq(&load.place, &place));
+                .partition(|(_, batch)| Rc::ptr_eq(&batch.place, &place));
             self.flight = others;
-            for (_, load) in lost.into_iter().rev() {
-                let (arrived, missing): (Vec<_>, Vec<_>) = load
-                    .parcels
+            for (_, batch) in lost.into_iter().rev() {
+                let (arrived, missing): (Vec<_>, Vec<_>) = batch
+                    .messages
                     .into_iter()
-                    .partition(|parcel| claimed.contains_key(&parcel.uid));
+                    .partition(|message| claimed.contains_key(&message.uid));
                 let confirmed: Vec<_> = arrived
                     .iter()
-                    .map(|parcel| (parcel.uid, claimed.get(&parcel.uid).copied()))
+                    .map(|message| (message.uid, claimed.get(&message.uid).copied()))
                     .collect();
                 self.record(&place, &confirmed, &arrived);
                 if !missing.is_empty() {
-                    self.repeat(Load {
-                        parcels: missing,
-                        ..load
+                    self.repeat(AppendBatch {
+                        messages: missing,
+                        ..batch
                     })?;
                 }
             }
@@ -440,42 +441,42 @@ impl Appender {
     /// Stops everything. Nobody will answer what was in flight on a connection that broke.
     fn abandon(&mut self, failure: Failure) -> Result<()> {
         self.flight.clear();
-        self.belt.fail(failure);
+        self.pipeline.fail(failure);
         Ok(())
     }
 
     /// Sends again what a lost connection took along. A message at which connections break is reported and left as planned:
     /// it may arrive yet.
-    fn repeat(&mut self, load: Load) -> Result<()> {
-        if load.losses > 0 && load.parcels.len() > 1 {
-            self.one_by_one(load);
-        } else if load.losses > poison::PATIENCE {
+    fn repeat(&mut self, batch: AppendBatch) -> Result<()> {
+        if batch.losses > 0 && batch.messages.len() > 1 {
+            self.one_by_one(batch);
+        } else if batch.losses > poison::MAX_LOSSES {
             let reason = "are not taken by host2: the connection breaks whenever they are sent";
-            self.report(&load, Exit::AppendErrors, reason);
-            for parcel in &load.parcels {
-                self.shared.suspects.give_up(load.place.folder.id, parcel.uid)?;
+            self.report(&batch, Exit::AppendErrors, reason);
+            for message in &batch.messages {
+                self.shared.poison.give_up(batch.place.folder.id, message.uid)?;
             }
         } else {
-            self.todo.push_front(load);
+            self.todo.push_front(batch);
         }
         Ok(())
     }
 
     /// What of the messages in flight to a folder is there: local UIDs by remote ones.
-    async fn arrived(&self, place: &Place, session: &mut Session) -> Troubled<HashMap<u32, u32>> {
-        let parcels = || {
-            let loads = self.flight.iter().map(|(_, load)| load);
-            let here = loads.filter(|load| std::ptr::eq(load.place.as_ref(), place));
-            here.flat_map(|load| &load.parcels)
+    async fn arrived(&self, place: &FolderSync, session: &mut Session) -> FolderResult<HashMap<u32, u32>> {
+        let messages = || {
+            let batches = self.flight.iter().map(|(_, batch)| batch);
+            let here = batches.filter(|batch| std::ptr::eq(batch.place.as_ref(), place));
+            here.flat_map(|batch| &batch.messages)
         };
-        settle::at_rest(settle::AFTER_LOSS, async || {
+        settle::poll_until_stable(settle::AFTER_LOSS, async || {
             // What is known to be delivered is not this message, however alike.
             compare::locate(&self.shared, place, session).await?;
             let unknown = compare::unknown_local(&self.shared, &place.pair, &place.folder, session).await?;
             let found = headers::read(session, &unknown, Detail::Key)
                 .await
-                .map_err(|error| Trouble::fetch(Side::Local, error))?;
-            Ok(message::claim(parcels(), headers::by_key(found)))
+                .map_err(|error| FolderError::fetch(Side::Local, error))?;
+            Ok(message::claim(messages(), headers::by_key(found)))
         })
         .await
     }

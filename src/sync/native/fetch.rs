@@ -9,25 +9,25 @@ use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::native::pipeline::packer::Packer;
-use crate::sync::native::pipeline::{Belt, PATIENCE};
+use crate::sync::native::pipeline::{MAX_TEMPORARY_REFUSALS, Pipeline};
 use crate::sync::native::plan::{self, Item, Order};
 use crate::sync::reconcile::compare;
 use crate::sync::reconcile::connections::backoff::Backoff;
-use crate::sync::reconcile::folder::Place;
+use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::poison;
 
 /// Messages asked for and not received, at least while there are more: a server that works on several commands at once
 /// ends them all at once, so the next one is sent long before.
-const AHEAD: u64 = 1000;
+const MESSAGES_IN_FLIGHT: u64 = 1000;
 
 /// Commands in flight at most, beside those that open folders.
-const COMMANDS: usize = 16;
+const COMMANDS_IN_FLIGHT: usize = 16;
 
 /// One connection to the remote server at work.
 pub struct Fetcher {
     number: usize,
     shared: Shared,
-    belt: Rc<Belt>,
+    pipeline: Rc<Pipeline>,
     session: Option<Session>,
     /// Whether this one may give up where another goes on.
     spare: bool,
@@ -40,7 +40,7 @@ pub struct Fetcher {
 enum Flight {
     Open {
         tag: Tag,
-        place: Rc<Place>,
+        place: Rc<FolderSync>,
         selected: Selected,
     },
     /// A search for those that exist or, with a limit in octets, that are too large.
@@ -61,13 +61,13 @@ enum Flight {
 
 impl Fetcher {
     /// A fetcher on a connection, or a spare one that makes its own. Each has another number.
-    pub fn new(number: usize, shared: Shared, belt: Rc<Belt>, session: Option<Session>) -> Self {
+    pub fn new(number: usize, shared: Shared, pipeline: Rc<Pipeline>, session: Option<Session>) -> Self {
         let spare = session.is_none();
         Self {
             number,
-            packer: Packer::new(belt.clone()),
+            packer: Packer::new(pipeline.clone()),
             shared,
-            belt,
+            pipeline,
             session,
             spare,
             flight: VecDeque::new(),
@@ -77,12 +77,12 @@ impl Fetcher {
 
     /// Works until nothing is left; gives the connection back.
     pub async fn run(mut self) -> Option<Session> {
-        let session = self.persist().await;
-        self.belt.batches.leave();
+        let session = self.with_reconnect().await;
+        self.pipeline.batches.leave();
         session
     }
 
-    async fn persist(&mut self) -> Option<Session> {
+    async fn with_reconnect(&mut self) -> Option<Session> {
         let mut backoff = Backoff::default();
         loop {
             let outcome = self.work().await;
@@ -91,10 +91,10 @@ impl Fetcher {
                 return self.session.take();
             };
             self.session = None;
-            if self.belt.halted() {
+            if self.pipeline.halted() {
                 return None;
             }
-            self.give_back(&error);
+            self.requeue(&error);
             if self.spare {
                 // The server may allow no second connection; the first one goes on.
                 return None;
@@ -103,7 +103,7 @@ impl Fetcher {
                 backoff = Backoff::default();
             }
             let recovers = self
-                .belt
+                .pipeline
                 .recovers(&self.shared, Side::Remote, &error, &mut backoff);
             if !recovers.await {
                 return None;
@@ -112,7 +112,7 @@ impl Fetcher {
     }
 
     /// Puts back what was not received. What the server was at when the connection broke is looked at more closely.
-    fn give_back(&mut self, error: &Error) {
+    fn requeue(&mut self, error: &Error) {
         let first = self.flight.len().min(1);
         while let Some(flight) = self.flight.pop_back() {
             let at_work = self.flight.len() < first && poison::is_loss(error);
@@ -127,7 +127,7 @@ impl Fetcher {
                 } => {
                     if at_work && open && item.exact {
                         let folder = item.place.folder.id;
-                        self.progress |= self.shared.suspects.note(folder, &item.uids, &received);
+                        self.progress |= self.shared.poison.note(folder, &item.uids, &received);
                     }
                     self.progress |= at_work && !item.doubtful;
                     item.doubtful |= at_work;
@@ -136,13 +136,13 @@ impl Fetcher {
                 }
             };
             if !item.uids.is_empty() {
-                self.belt.items.borrow_mut().push_front(item);
+                self.pipeline.items.borrow_mut().push_front(item);
             }
         }
     }
 
     async fn work(&mut self) -> Result<()> {
-        if self.belt.items.borrow().is_empty() && self.spare {
+        if self.pipeline.items.borrow().is_empty() && self.spare {
             return Ok(());
         }
         let mut session = match self.session.take() {
@@ -154,27 +154,27 @@ impl Fetcher {
                 session
             }
         };
-        let outcome = self.pump(&mut session).await;
+        let outcome = self.drive(&mut session).await;
         self.session = Some(session);
         outcome
     }
 
-    async fn pump(&mut self, session: &mut Session) -> Result<()> {
-        let mut opened: Option<Rc<Place>> = None;
+    async fn drive(&mut self, session: &mut Session) -> Result<()> {
+        let mut opened: Option<Rc<FolderSync>> = None;
         loop {
-            if self.belt.halted() {
+            if self.pipeline.halted() {
                 return Err(Error::Lost("the run is ending".to_owned()));
             }
             while self.has_room() {
                 let Some(order) = self.next_order() else { break };
-                self.give(session, order, &mut opened).await?;
+                self.issue(session, order, &mut opened).await?;
             }
             if self.flight.is_empty() {
                 return Ok(());
             }
             match session.next().await? {
-                Response::Untagged(data) => self.note(data).await,
-                Response::Tagged { tag, status } => self.settle(session, &tag, status)?,
+                Response::Untagged(data) => self.on_untagged(data).await,
+                Response::Tagged { tag, status } => self.on_tagged(session, &tag, status)?,
                 Response::Continue(_) => {}
             }
         }
@@ -198,20 +198,25 @@ impl Fetcher {
                 }
             }
         }
-        commands < 2 || (commands < COMMANDS && messages < AHEAD)
+        commands < 2 || (commands < COMMANDS_IN_FLIGHT && messages < MESSAGES_IN_FLIGHT)
     }
 
     fn next_order(&self) -> Option<Order> {
-        let mut items = self.belt.items.borrow_mut();
-        plan::next(&mut items, self.number, &self.belt.room, &self.shared.suspects)
+        let mut items = self.pipeline.items.borrow_mut();
+        plan::next(
+            &mut items,
+            self.number,
+            &self.pipeline.size_limit,
+            &self.shared.poison,
+        )
     }
 
     /// Does what an order says, or sends what it asks for.
-    async fn give(
+    async fn issue(
         &mut self,
         session: &mut Session,
         order: Order,
-        opened: &mut Option<Rc<Place>>,
+        opened: &mut Option<Rc<FolderSync>>,
     ) -> Result<()> {
         let (item, command, limit) = match order {
             Order::GiveUp(item) => return self.give_up(&item),
@@ -262,7 +267,7 @@ impl Fetcher {
         Ok(())
     }
 
-    async fn note(&mut self, data: Untagged) {
+    async fn on_untagged(&mut self, data: Untagged) {
         if let Some(Flight::Open { selected, .. }) = self.flight.front_mut() {
             selected.note(&data);
             return;
@@ -309,30 +314,30 @@ impl Fetcher {
         }
     }
 
-    fn refuse(&self, place: &Place, uid: u32, reason: &str) {
-        let mut recorder = self.shared.recorder.borrow_mut();
-        recorder.message_problem(place.index, Exit::FetchErrors, uid, None, reason);
+    fn refuse(&self, place: &FolderSync, uid: u32, reason: &str) {
+        let mut reporter = self.shared.reporter.borrow_mut();
+        reporter.message_problem(place.index, Exit::FetchErrors, uid, None, reason);
         self.withhold(place, &UidSet::range(uid..=uid));
     }
 
-    fn withhold(&self, place: &Place, uids: &UidSet) {
+    fn withhold(&self, place: &FolderSync, uids: &UidSet) {
         let mut state = self.shared.state.borrow_mut();
         if let Err(error) = state.withhold(place.folder.id, uids.iter()) {
-            self.belt.fail(error.into());
+            self.pipeline.fail(error.into());
         }
     }
 
     fn give_up(&mut self, item: &Item) -> Result<()> {
         for uid in item.uids.iter() {
             self.progress = true;
-            if self.shared.suspects.give_up(item.place.folder.id, uid)? {
+            if self.shared.poison.give_up(item.place.folder.id, uid)? {
                 self.refuse(&item.place, uid, poison::REASON);
             }
         }
         Ok(())
     }
 
-    fn settle(&mut self, session: &Session, answered: &str, status: StatusLine) -> Result<()> {
+    fn on_tagged(&mut self, session: &Session, answered: &str, status: StatusLine) -> Result<()> {
         let at = self.flight.iter().position(|flight| match flight {
             Flight::Open { tag, .. } | Flight::Search { tag, .. } | Flight::Fetch { tag, .. } => {
                 Session::is(*tag, answered)
@@ -370,7 +375,7 @@ impl Fetcher {
         Ok(())
     }
 
-    fn opened(&mut self, place: &Rc<Place>, selected: Selected, status: &StatusLine) {
+    fn opened(&mut self, place: &Rc<FolderSync>, selected: Selected, status: &StatusLine) {
         let other = selected
             .uid_validity
             .is_some_and(|validity| validity != place.folder.remote_validity);
@@ -384,7 +389,7 @@ impl Fetcher {
         if !place.broken.replace(true) {
             let name = place.pair.remote.name().to_owned();
             self.shared
-                .recorder
+                .reporter
                 .borrow_mut()
                 .problem(&name, Exit::SelectErrors, &reason);
         }
@@ -413,8 +418,8 @@ impl Fetcher {
             item.place.gaps.set(true);
             let name = item.place.pair.remote.name();
             let reason = format!("cannot be searched: {status}");
-            let mut recorder = self.shared.recorder.borrow_mut();
-            recorder.problem(name, Exit::FetchErrors, &reason);
+            let mut reporter = self.shared.reporter.borrow_mut();
+            reporter.problem(name, Exit::FetchErrors, &reason);
             return Ok(());
         }
         self.progress = true;
@@ -456,13 +461,14 @@ impl Fetcher {
 
     fn ask_again(&self, item: Item) {
         if !item.uids.is_empty() {
-            self.belt.items.borrow_mut().push_front(item);
+            self.pipeline.items.borrow_mut().push_front(item);
         }
     }
 
     /// Whether the server wants to be asked later; then it will be.
     fn is_put_off(&self, item: &Item, left: &UidSet, status: &StatusLine) -> bool {
-        let put_off = status.is_throttled() || (status.is_temporary() && item.put_off < PATIENCE);
+        let put_off =
+            status.is_throttled() || (status.is_temporary() && item.put_off < MAX_TEMPORARY_REFUSALS);
         if status.is_ok() || !put_off {
             return false;
         }

@@ -17,20 +17,20 @@ use crate::sync::account::Failure;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::native::plan::Item;
-use crate::sync::reconcile::connections::{self, Lines, settle};
+use crate::sync::reconcile::connections::{self, Connections, settle};
 use crate::sync::reconcile::deletions::{self, folders};
-use crate::sync::reconcile::error::{Troubled, contain};
-use crate::sync::reconcile::folder::Place;
+use crate::sync::reconcile::error::{FolderResult, contain};
+use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::listing::{self, Listing};
-use crate::sync::reconcile::prepare::{prepare, settled_word};
+use crate::sync::reconcile::prepare::{prepare, sync_fingerprint};
 use crate::sync::reconcile::{flags, inbox};
 use crate::sync::state::FolderState;
 
 /// Moves what is to be moved.
 pub async fn sync(shared: &Shared) -> Result<(), Failure> {
-    let mut lines = connections::connect(shared).await?;
-    settle::settle_after_crash(shared, &mut lines).await?;
-    let mut listing = listing::list(shared, &mut lines).await?;
+    let mut connections = connections::connect(shared).await?;
+    settle::settle_after_crash(shared, &mut connections).await?;
+    let mut listing = listing::list(shared, &mut connections).await?;
     let mut subscribe = std::mem::take(&mut listing.subscribe);
     let Listing {
         pairs, remote_empty, ..
@@ -38,15 +38,15 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
     let names = pairs
         .iter()
         .map(|pair| (pair.remote.name().to_owned(), pair.local.name().to_owned()));
-    shared.recorder.borrow_mut().set_folders(names);
-    let mut places = vec![];
+    shared.reporter.borrow_mut().set_folders(names);
+    let mut folders = vec![];
     let mut items = VecDeque::new();
     let mut total = 0;
     for (index, pair) in pairs.iter().enumerate() {
-        shared.recorder.borrow_mut().enter(index);
-        let started = shared.recorder.borrow().elapsed();
-        let outcome = connections::persist(shared, &mut lines, async |lines| {
-            prepare(shared, index, pair.clone(), lines, &mut subscribe).await
+        shared.reporter.borrow_mut().enter(index);
+        let started = shared.reporter.borrow().elapsed();
+        let outcome = connections::with_reconnect(shared, &mut connections, async |connections| {
+            prepare(shared, index, pair.clone(), connections, &mut subscribe).await
         })
         .await;
         if let Some(Some((place, comparison))) = contain(shared, pair.remote.name(), outcome)? {
@@ -57,60 +57,65 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
             } else {
                 messages.saturating_sub(comparison.count)
             };
-            shared.recorder.borrow_mut().skipped(index, present);
+            shared.reporter.borrow_mut().skipped(index, present);
             let place = Rc::new(place);
             for uids in comparison.wanted {
                 items.push_back(Item::new(place.clone(), uids, comparison.exact));
             }
-            places.push(place);
+            folders.push(place);
         }
-        let mut recorder = shared.recorder.borrow_mut();
-        let spent = (recorder.elapsed() - started).as_secs_f64();
-        if let Some(folder) = recorder.folder(index) {
+        let mut reporter = shared.reporter.borrow_mut();
+        let spent = (reporter.elapsed() - started).as_secs_f64();
+        if let Some(folder) = reporter.folder(index) {
             folder.seconds += spent;
         }
     }
-    shared.recorder.borrow_mut().progress.messages_total = total;
+    shared.reporter.borrow_mut().progress.messages_total = total;
     if !items.is_empty() {
-        lines = transfer::copy(shared, lines, items, total).await?;
+        connections = transfer::copy(shared, connections, items, total).await?;
     }
-    for place in &places {
-        let outcome = connections::persist(shared, &mut lines, async |lines| {
-            finish(shared, place, lines, *remote_empty).await
+    for place in &folders {
+        let outcome = connections::with_reconnect(shared, &mut connections, async |connections| {
+            finish(shared, place, connections, *remote_empty).await
         })
         .await;
         contain(shared, place.pair.remote.name(), outcome)?;
     }
-    folders::delete(shared, &listing, &mut lines).await?;
+    folders::delete(shared, &listing, &mut connections).await?;
     listing::accept_replaced_mailbox(shared, &listing)?;
     shared.state.borrow().set_meta("running", "0")?;
-    connections::part(lines).await;
+    connections::close(connections).await;
     Ok(())
 }
 
 /// What follows the copying of a folder.
-async fn finish(shared: &Shared, place: &Place, lines: &mut Lines, remote_empty: bool) -> Troubled<()> {
-    let started = shared.recorder.borrow().elapsed();
+async fn finish(
+    shared: &Shared,
+    place: &FolderSync,
+    connections: &mut Connections,
+    remote_empty: bool,
+) -> FolderResult<()> {
+    let started = shared.reporter.borrow().elapsed();
     let left = place.left.take();
     if left > 0 {
         let reason = format!("{left} messages wait for another run: the local mailbox has no room for them");
-        let mut recorder = shared.recorder.borrow_mut();
-        recorder.problem(place.pair.remote.name(), Exit::OverQuota, &reason);
+        let mut reporter = shared.reporter.borrow_mut();
+        reporter.problem(place.pair.remote.name(), Exit::OverQuota, &reason);
     }
     if !place.broken.get() {
         let known = place.folder.clone();
         if shared.job.inbox_only() {
-            inbox::inbox(shared, place, lines).await?;
+            inbox::inbox(shared, place, connections).await?;
         } else {
-            flags::carry_over(shared, place, &mut lines.remote, &mut lines.local).await?;
+            flags::carry_over(shared, place, &mut connections.remote, &mut connections.local).await?;
         }
-        let complete = deletions::reconcile(shared, place, lines, remote_empty).await?;
-        deletions::remote(shared, place, lines).await?;
+        let complete = deletions::reconcile(shared, place, connections, remote_empty).await?;
+        deletions::remote(shared, place, connections).await?;
         record(shared, place, known, complete)?;
     }
-    let mut recorder = shared.recorder.borrow_mut();
-    let spent = (recorder.elapsed() - started).as_secs_f64();
-    let Some(folder) = recorder.folder(place.index) else {
+    let mut reporter = shared.reporter.borrow_mut();
+    let spent = (reporter.elapsed() - started).as_secs_f64();
+    let Some(folder) = reporter.folder(place.index) else {
         return Ok(());
     };
     folder.seconds += spent;
@@ -125,12 +130,12 @@ async fn finish(shared: &Shared, place: &Place, lines: &mut Lines, remote_empty:
         folder.deleted_local,
         folder.deleted_remote,
     );
-    recorder.line(&line);
+    reporter.line(&line);
     Ok(())
 }
 
 /// Records how far the folder is known now.
-fn record(shared: &Shared, place: &Place, mut folder: FolderState, complete: bool) -> Troubled<()> {
+fn record(shared: &Shared, place: &FolderSync, mut folder: FolderState, complete: bool) -> FolderResult<()> {
     let state = shared.state.borrow();
     if !shared.job.inbox_only()
         && let Some(next) = place.pair.source.uid_next
@@ -143,14 +148,14 @@ fn record(shared: &Shared, place: &Place, mut folder: FolderState, complete: boo
     if let Some(next) = place.pair.destination.and_then(|status| status.uid_next) {
         folder.local_next = next.max(folder.local_next);
     }
-    state.forget_buried(folder.id, folder.local_next)?;
+    state.forget_remote_deleted(folder.id, folder.local_next)?;
     folder.replaced = false;
     let unfinished = !complete || !state.pending_uids(folder.id)?.is_empty();
     let (deletes, left) = (shared.job.delete_remote.deletes(), state.count(folder.id)? > 0);
     folder.settled = if unfinished || (deletes && left) {
         String::new()
     } else {
-        settled_word(shared, &place.pair, place.pair.source, place.pair.destination)
+        sync_fingerprint(shared, &place.pair, place.pair.source, place.pair.destination)
     };
     state.save_folder(&folder)?;
     Ok(())

@@ -10,9 +10,9 @@ use crate::sync::account::Failure;
 use crate::sync::job::Shared;
 use crate::sync::native::append::Appender;
 use crate::sync::native::fetch::Fetcher;
-use crate::sync::native::pipeline::Belt;
+use crate::sync::native::pipeline::Pipeline;
 use crate::sync::native::plan::Item;
-use crate::sync::reconcile::connections::Lines;
+use crate::sync::reconcile::connections::Connections;
 
 /// Connections to the local server at most.
 const APPENDERS: usize = 4;
@@ -24,37 +24,37 @@ const WORTH_MORE: u64 = 200;
 /// Copies all items. The connections come back for what is left to do.
 pub async fn copy(
     shared: &Shared,
-    lines: Lines,
+    connections: Connections,
     items: VecDeque<Item>,
     count: u64,
-) -> Result<Lines, Failure> {
+) -> Result<Connections, Failure> {
     let many = count > WORTH_MORE;
     // A server that does not tell where a message went leaves it to be found among the others: with several
     // connections, one could take another's copy of a twin for its own.
     let told = ["UIDPLUS", "IMAP4REV2"]
         .iter()
-        .any(|name| lines.local.capabilities().has(name));
+        .any(|name| connections.local.capabilities().has(name));
     let fetchers = if many { FETCHERS } else { 1 };
     let appenders = if many && told { APPENDERS } else { 1 };
-    let belt = Rc::new(Belt::new(items, fetchers));
-    let (mut remote, mut local) = (Some(lines.remote), Some(lines.local));
+    let pipeline = Rc::new(Pipeline::new(items, fetchers));
+    let (mut remote, mut local) = (Some(connections.remote), Some(connections.local));
     let appenders = (0..appenders).map(|number| {
-        let appender = Appender::new(number, shared.clone(), belt.clone(), local.take());
+        let appender = Appender::new(number, shared.clone(), pipeline.clone(), local.take());
         tokio::task::spawn_local(appender.run())
     });
     let appenders = appenders.collect();
     let fetchers = (0..fetchers).map(|number| {
-        let fetcher = Fetcher::new(number, shared.clone(), belt.clone(), remote.take());
+        let fetcher = Fetcher::new(number, shared.clone(), pipeline.clone(), remote.take());
         tokio::task::spawn_local(fetcher.run())
     });
     let fetchers = fetchers.collect();
     let remote = first(fetchers).await;
     let local = first(appenders).await;
-    if let Some(failure) = belt.failure.borrow_mut().take() {
+    if let Some(failure) = pipeline.failure.borrow_mut().take() {
         return Err(failure);
     }
     match (remote, local) {
-        (Some(remote), Some(local)) => Ok(Lines { remote, local }),
+        (Some(remote), Some(local)) => Ok(Connections { remote, local }),
         _ => Err(Failure::local("a part of the program ended unexpectedly")),
     }
 }

@@ -8,8 +8,8 @@ use crate::sync::job::Shared;
 
 const REPLACED: &str = "the folder was replaced during the run; the next run compares it anew";
 
-/// Trouble with one folder, or with everything.
-pub enum Trouble {
+/// FolderError with one folder, or with everything.
+pub enum FolderError {
     /// A command or a connection.
     Imap {
         /// Where.
@@ -26,9 +26,9 @@ pub enum Trouble {
 }
 
 /// Result of work on one folder.
-pub type Troubled<T> = Result<T, Trouble>;
+pub type FolderResult<T> = Result<T, FolderError>;
 
-impl Trouble {
+impl FolderError {
     /// A folder that cannot be opened.
     pub fn select(side: Side, error: Error) -> Self {
         Self::Imap {
@@ -60,45 +60,45 @@ impl Trouble {
     }
 }
 
-impl From<rusqlite::Error> for Trouble {
+impl From<rusqlite::Error> for FolderError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Failure(error.into())
     }
 }
 
-impl From<Failure> for Trouble {
+impl From<Failure> for FolderError {
     fn from(failure: Failure) -> Self {
         Self::Failure(failure)
     }
 }
 
-impl From<Trouble> for Failure {
-    fn from(trouble: Trouble) -> Self {
+impl From<FolderError> for Failure {
+    fn from(trouble: FolderError) -> Self {
         match trouble {
-            Trouble::Imap { side, error, .. } => Self::from_imap(side, &error),
-            Trouble::Replaced(side) => Self::local(format!("{}: {REPLACED}", side.host())),
-            Trouble::Failure(failure) => failure,
+            FolderError::Imap { side, error, .. } => Self::from_imap(side, &error),
+            FolderError::Replaced(side) => Self::local(format!("{}: {REPLACED}", side.host())),
+            FolderError::Failure(failure) => failure,
         }
     }
 }
 
 /// A refusal concerns one folder and is noted; everything else ends the run.
-pub fn contain<T>(shared: &Shared, folder: &str, outcome: Troubled<T>) -> Result<Option<T>, Failure> {
+pub fn contain<T>(shared: &Shared, folder: &str, outcome: FolderResult<T>) -> Result<Option<T>, Failure> {
     match outcome {
         Ok(value) => Ok(Some(value)),
-        Err(Trouble::Imap {
+        Err(FolderError::Imap {
             kind,
             error: error @ Error::Command { .. },
             side,
         }) => {
             let reason = format!("{}: {error}", side.host());
-            shared.recorder.borrow_mut().problem(folder, kind, &reason);
+            shared.reporter.borrow_mut().problem(folder, kind, &reason);
             Ok(None)
         }
-        Err(Trouble::Replaced(side)) => {
+        Err(FolderError::Replaced(side)) => {
             let reason = format!("{}: {REPLACED}", side.host());
             shared
-                .recorder
+                .reporter
                 .borrow_mut()
                 .problem(folder, Exit::SelectErrors, &reason);
             Ok(None)

@@ -7,18 +7,18 @@ use std::collections::{BTreeMap, HashMap};
 use crate::imap::{Command, Flags, Session, UidSet, Untagged};
 use crate::sync::account::Side;
 use crate::sync::job::Shared;
-use crate::sync::reconcile::error::{Trouble, Troubled};
-use crate::sync::reconcile::folder::Place;
+use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::folder::open;
 use crate::sync::state::{Row, State};
 
 /// Applies a folder's remote changes.
 pub async fn carry_over(
     shared: &Shared,
-    place: &Place,
+    place: &FolderSync,
     remote: &mut Session,
     local: &mut Session,
-) -> Troubled<()> {
+) -> FolderResult<()> {
     let folder = &place.folder;
     let same_modseq =
         folder.remote_modseq != 0 && place.pair.source.highest_modseq == Some(folder.remote_modseq);
@@ -42,7 +42,7 @@ pub async fn carry_over(
             }
         })
         .await
-        .map_err(|error| Trouble::fetch(Side::Remote, error))?;
+        .map_err(|error| FolderError::fetch(Side::Remote, error))?;
     open::check(Side::Remote, selected, folder.remote_validity)?;
     let (changes, remembered) = found?.changes();
     if remembered.is_empty() {
@@ -60,14 +60,14 @@ pub async fn carry_over(
         for (sign, flags) in [('+', added), ('-', removed)] {
             if !flags.is_empty() {
                 let stored = local.store(&uids, sign, &flags.to_string()).await;
-                stored.map_err(|error| Trouble::change(Side::Local, error))?;
+                stored.map_err(|error| FolderError::change(Side::Local, error))?;
             }
         }
     }
     shared.state.borrow_mut().set_flags(folder.id, &remembered)?;
-    let mut recorder = shared.recorder.borrow_mut();
-    recorder.report.flags += count;
-    if let Some(folder) = recorder.folder(place.index) {
+    let mut reporter = shared.reporter.borrow_mut();
+    reporter.report.flags += count;
+    if let Some(folder) = reporter.folder(place.index) {
         folder.flags += count;
     }
     Ok(())

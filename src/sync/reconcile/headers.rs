@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
 use crate::imap::{Command, Error, Fetch, Flags, Mailbox, Result, Selected, Session, UidSet, Untagged};
-use crate::sync::message_key::{self, Key};
-use crate::sync::reconcile::poison::{self, Suspects};
+use crate::sync::message_key::{self, MessageKey};
+use crate::sync::reconcile::poison::{self, PoisonMessages};
 use crate::sync::state::Entry;
 
 /// Messages asked for together, after more were refused together.
@@ -18,7 +18,7 @@ pub struct Seen {
     /// Its UID.
     pub uid: u32,
     /// Its key.
-    pub key: Key,
+    pub key: MessageKey,
     /// Its flags, where they were asked for.
     pub flags: Rc<Flags>,
     /// Its date of arrival, in seconds since 1970; 0 when it was not asked for.
@@ -73,17 +73,17 @@ pub async fn read_each(
     session: &mut Session,
     uids: &UidSet,
     detail: Detail,
-    (suspects, folder): (&Suspects, i64),
+    (poison, folder): (&PoisonMessages, i64),
     mut refused: impl FnMut(u32, Option<&str>),
 ) -> Result<Vec<Seen>> {
-    let doubtful = suspects.among(folder, uids);
+    let doubtful = poison.among(folder, uids);
     let mut left: VecDeque<UidSet> = doubtful.chunks(1).into();
     left.push_back(uids.minus(&doubtful));
     let mut messages = vec![];
     while let Some(uids) = left.pop_front() {
         let one = uids.first().filter(|_| uids.len() == 1);
-        if let Some(uid) = one.filter(|&uid| suspects.is_hopeless(folder, uid)) {
-            let new = suspects.give_up(folder, uid)?;
+        if let Some(uid) = one.filter(|&uid| poison.is_hopeless(folder, uid)) {
+            let new = poison.give_up(folder, uid)?;
             refused(uid, Some(poison::REASON).filter(|_| new));
             continue;
         }
@@ -101,7 +101,7 @@ pub async fn read_each(
             }
             (Err(error), _) => {
                 if poison::is_loss(&error) {
-                    suspects.note(folder, &reading.asked, &reading.received);
+                    poison.note(folder, &reading.asked, &reading.received);
                 }
                 return Err(error);
             }
@@ -116,9 +116,9 @@ pub async fn open_and_read(
     session: &mut Session,
     mailbox: &Mailbox,
     range: &UidSet,
-    (suspects, folder): (&Suspects, i64),
+    (poison, folder): (&PoisonMessages, i64),
 ) -> Result<Option<(Selected, UidSet, Vec<Seen>)>> {
-    if !suspects.among(folder, range).is_empty() {
+    if !poison.among(folder, range).is_empty() {
         return Ok(None);
     }
     let mut reading = Reading::new(Detail::Record);
@@ -129,7 +129,7 @@ pub async fn open_and_read(
         }) => Ok(None),
         Err(error) => {
             if poison::is_loss(&error) {
-                suspects.note(folder, &reading.asked, &reading.received);
+                poison.note(folder, &reading.asked, &reading.received);
             }
             Err(error)
         }
@@ -234,7 +234,7 @@ impl Reading {
                     && let Some(mut message) = bare.remove(&uid)
                 {
                     let header = body.head(message_key::HEADER_LIMIT).unwrap_or_default();
-                    message.key = Key::of_message(&header, body.canonical_len());
+                    message.key = MessageKey::of_message(&header, body.canonical_len());
                     self.received.insert(uid);
                     self.seen.push(message);
                 }
@@ -267,10 +267,10 @@ impl Reading {
     fn take(&mut self, fetch: Fetch) -> Option<(Seen, bool)> {
         let (uid, body) = (fetch.uid?, fetch.body?);
         let header = body.head(message_key::HEADER_LIMIT).unwrap_or_default();
-        let key = Key::of_fields(&header);
+        let key = MessageKey::of_fields(&header);
         let message = Seen {
             uid,
-            key: key.unwrap_or(Key::of_message(b"", 0)),
+            key: key.unwrap_or(MessageKey::of_message(b"", 0)),
             flags: shared(&mut self.known, fetch.flags.unwrap_or_default()),
             date: fetch.date.map_or(0, |date| date.unix()),
             size: fetch.size.unwrap_or(0),
@@ -294,7 +294,7 @@ fn shared(known: &mut HashSet<Rc<Flags>>, flags: Flags) -> Rc<Flags> {
 }
 
 /// UIDs by key, the smallest last, to be taken first.
-pub fn by_key(messages: Vec<Seen>) -> HashMap<Key, Vec<u32>> {
+pub fn by_key(messages: Vec<Seen>) -> HashMap<MessageKey, Vec<u32>> {
     let mut found: HashMap<_, Vec<u32>> = HashMap::new();
     for message in messages.into_iter().rev() {
         found.entry(message.key).or_default().push(message.uid);

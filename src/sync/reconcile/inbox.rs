@@ -10,10 +10,10 @@ use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::compare;
-use crate::sync::reconcile::connections::Lines;
-use crate::sync::reconcile::error::{Trouble, Troubled};
-use crate::sync::reconcile::folder::Place;
-use crate::sync::state::Chore;
+use crate::sync::reconcile::connections::Connections;
+use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::reconcile::folder::FolderSync;
+use crate::sync::state::PostDelivery;
 
 /// Marks a message that goes through the filters. The command that marks a message and the one that filters it leave
 /// side by side, and the server does both or neither: after a crash the mark tells whether a message still has to be
@@ -38,19 +38,19 @@ const BUFFER_OCTETS: u64 = 7_500;
 const NO_SCRIPTS: &str = "Sieve script storage not accessible";
 
 /// Does what is left to do in the inbox.
-pub async fn inbox(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubled<()> {
+pub async fn inbox(shared: &Shared, place: &FolderSync, connections: &mut Connections) -> FolderResult<()> {
     if shared.job.sieve {
-        compare::locate(shared, place, &mut lines.local).await?;
-        resume(shared, place, &mut lines.local).await?;
-        filter(shared, place, &mut lines.local).await?;
+        compare::locate(shared, place, &mut connections.local).await?;
+        resume(shared, place, &mut connections.local).await?;
+        filter(shared, place, &mut connections.local).await?;
     }
     let unseen = shared.state.borrow().unseen(place.folder.id)?;
     if unseen.is_empty() {
         return Ok(());
     }
-    place.open_remote(&mut lines.remote, true).await?;
-    let stored = lines.remote.store(&unseen, '+', "\\Seen").await;
-    stored.map_err(|error| Trouble::change(Side::Remote, error))?;
+    place.open_remote(&mut connections.remote, true).await?;
+    let stored = connections.remote.store(&unseen, '+', "\\Seen").await;
+    stored.map_err(|error| FolderError::change(Side::Remote, error))?;
     let uids: Vec<u32> = unseen.iter().collect();
     shared.state.borrow_mut().set_seen(place.folder.id, &uids)?;
     Ok(())
@@ -58,9 +58,9 @@ pub async fn inbox(shared: &Shared, place: &Place, lines: &mut Lines) -> Trouble
 
 /// Messages that a run which was cut off had begun to filter: those that are still there without the mark never got to
 /// it. The server may still be at work on behalf of that run; it is given the time it needs.
-async fn resume(shared: &Shared, place: &Place, local: &mut Session) -> Troubled<()> {
+async fn resume(shared: &Shared, place: &FolderSync, local: &mut Session) -> FolderResult<()> {
     let id = place.folder.id;
-    let started = shared.state.borrow().sieve(id, Chore::Started)?;
+    let started = shared.state.borrow().sieve(id, PostDelivery::Started)?;
     if !started.is_empty() {
         decide(shared, place, local, started).await?;
     }
@@ -70,7 +70,7 @@ async fn resume(shared: &Shared, place: &Place, local: &mut Session) -> Troubled
         let marked = local.search(&format!("KEYWORD {FILTERED}")).await;
         tidy(
             local,
-            &marked.map_err(|error| Trouble::fetch(Side::Local, error))?,
+            &marked.map_err(|error| FolderError::fetch(Side::Local, error))?,
         )
         .await?;
         sweep(place, local, &HashMap::new()).await?;
@@ -82,10 +82,10 @@ async fn resume(shared: &Shared, place: &Place, local: &mut Session) -> Troubled
 /// Which of the messages still have to be filtered.
 async fn decide(
     shared: &Shared,
-    place: &Place,
+    place: &FolderSync,
     local: &mut Session,
     started: Vec<(u32, u32)>,
-) -> Troubled<()> {
+) -> FolderResult<()> {
     let id = place.folder.id;
     let set: UidSet = started.iter().map(|&(_, local)| local).collect();
     let mut left = untouched(place, local, &set).await?;
@@ -100,31 +100,31 @@ async fn decide(
     let (again, done): (Vec<_>, Vec<_>) = started.into_iter().partition(|(_, local)| left.contains(*local));
     let uids = |list: &[(u32, u32)]| list.iter().map(|&(uid, _)| uid).collect::<Vec<_>>();
     let mut state = shared.state.borrow_mut();
-    state.set_sieve(id, &uids(&again), Chore::Wanted)?;
-    state.set_sieve(id, &uids(&done), Chore::Done)?;
+    state.set_sieve(id, &uids(&again), PostDelivery::Wanted)?;
+    state.set_sieve(id, &uids(&done), PostDelivery::Done)?;
     Ok(())
 }
 
 /// How long nothing may change before the former run's commands count as finished.
 const SETTLE: Duration = Duration::from_secs(1);
 
-async fn untouched(place: &Place, local: &mut Session, set: &UidSet) -> Troubled<UidSet> {
+async fn untouched(place: &FolderSync, local: &mut Session, set: &UidSet) -> FolderResult<UidSet> {
     place.open_local(local, true).await?;
     let criteria = format!("UID {set} UNKEYWORD {FILTERED} UNDELETED");
     let found = local.search(&criteria).await;
-    found.map_err(|error| Trouble::fetch(Side::Local, error))
+    found.map_err(|error| FolderError::fetch(Side::Local, error))
 }
 
-async fn filter(shared: &Shared, place: &Place, local: &mut Session) -> Troubled<()> {
+async fn filter(shared: &Shared, place: &FolderSync, local: &mut Session) -> FolderResult<()> {
     let id = place.folder.id;
-    let wanted = shared.state.borrow().sieve(id, Chore::Wanted)?;
+    let wanted = shared.state.borrow().sieve(id, PostDelivery::Wanted)?;
     if wanted.is_empty() {
         return Ok(());
     }
     if !local.capabilities().has("FILTER=SIEVE") {
         let reason = "Host2 does not offer Sieve filters over IMAP: mail stays in the inbox until it does";
         shared
-            .recorder
+            .reporter
             .borrow_mut()
             .problem(place.pair.local.name(), Exit::WithErrors, reason);
         return Ok(());
@@ -135,28 +135,31 @@ async fn filter(shared: &Shared, place: &Place, local: &mut Session) -> Troubled
     for group in wanted.chunks(GROUP) {
         if local.sent() + GROUP_OCTETS > BUFFER_OCTETS {
             let fresh = shared.job.local.login().await;
-            let fresh = fresh.map_err(|error| Trouble::change(Side::Local, error))?;
+            let fresh = fresh.map_err(|error| FolderError::change(Side::Local, error))?;
             std::mem::replace(local, fresh).logout().await;
             place.open_local(local, true).await?;
         }
         let uids: Vec<u32> = group.iter().map(|&(uid, _)| uid).collect();
         {
             let mut state = shared.state.borrow_mut();
-            state.set_sieve(id, &uids, Chore::Started)?;
+            state.set_sieve(id, &uids, PostDelivery::Started)?;
             state.sync()?;
         }
         let refused = filter_group(local, group)
             .await
-            .map_err(|error| Trouble::change(Side::Local, error))?;
-        shared.state.borrow_mut().set_sieve(id, &uids, Chore::Done)?;
+            .map_err(|error| FolderError::change(Side::Local, error))?;
+        shared
+            .state
+            .borrow_mut()
+            .set_sieve(id, &uids, PostDelivery::Done)?;
         tidy(local, &group.iter().map(|&(_, local)| local).collect()).await?;
         for (uid, answer) in refused {
             if answer.to_string().contains(NO_SCRIPTS) {
                 continue;
             }
             let reason = format!("the Sieve filters failed, the message stays in the inbox: {answer}");
-            let mut recorder = shared.recorder.borrow_mut();
-            recorder.message_problem(place.index, Exit::WithErrors, uid, None, &reason);
+            let mut reporter = shared.reporter.borrow_mut();
+            reporter.message_problem(place.index, Exit::WithErrors, uid, None, &reason);
         }
     }
     sweep(place, local, &before).await?;
@@ -165,9 +168,9 @@ async fn filter(shared: &Shared, place: &Place, local: &mut Session) -> Troubled
 }
 
 /// The next UID of every folder.
-async fn next_uids(local: &mut Session) -> Troubled<HashMap<Mailbox, u32>> {
+async fn next_uids(local: &mut Session) -> FolderResult<HashMap<Mailbox, u32>> {
     let listed = local.list_status().await;
-    let listed = listed.map_err(|error| Trouble::fetch(Side::Local, error))?;
+    let listed = listed.map_err(|error| FolderError::fetch(Side::Local, error))?;
     let next = listed.into_iter().filter_map(|(listed, status)| {
         let next = status?.uid_next?;
         Some((listed.mailbox, next))
@@ -176,7 +179,7 @@ async fn next_uids(local: &mut Session) -> Troubled<HashMap<Mailbox, u32>> {
 }
 
 /// Takes the marks from what was filed in other folders: those that have changed since `before`.
-async fn sweep(place: &Place, local: &mut Session, before: &HashMap<Mailbox, u32>) -> Troubled<()> {
+async fn sweep(place: &FolderSync, local: &mut Session, before: &HashMap<Mailbox, u32>) -> FolderResult<()> {
     for (mailbox, next) in next_uids(local).await? {
         let from = before.get(&mailbox).copied().unwrap_or(1);
         if next <= from || mailbox == place.pair.local {
@@ -186,12 +189,12 @@ async fn sweep(place: &Place, local: &mut Session, before: &HashMap<Mailbox, u32
             Ok(_) => {}
             // A folder that this task may not write to got nothing filed by it.
             Err(Error::Command { .. }) => continue,
-            Err(error) => return Err(Trouble::select(Side::Local, error)),
+            Err(error) => return Err(FolderError::select(Side::Local, error)),
         }
         let marked = local.search(&format!("UID {from}:* KEYWORD {FILTERED}")).await;
-        let marked = marked.map_err(|error| Trouble::fetch(Side::Local, error))?;
+        let marked = marked.map_err(|error| FolderError::fetch(Side::Local, error))?;
         let stored = local.store(&marked, '-', FILTERED).await;
-        stored.map_err(|error| Trouble::change(Side::Local, error))?;
+        stored.map_err(|error| FolderError::change(Side::Local, error))?;
     }
     Ok(())
 }
@@ -235,13 +238,13 @@ async fn filter_group(
 
 /// Removes what the filters moved elsewhere and takes the marks away; in this order, so that what a crash leaves behind
 /// is found by its mark.
-async fn tidy(local: &mut Session, set: &UidSet) -> Troubled<()> {
+async fn tidy(local: &mut Session, set: &UidSet) -> FolderResult<()> {
     local
         .expunge(set)
         .await
-        .map_err(|error| Trouble::change(Side::Local, error))?;
+        .map_err(|error| FolderError::change(Side::Local, error))?;
     local
         .store(set, '-', FILTERED)
         .await
-        .map_err(|error| Trouble::change(Side::Local, error))
+        .map_err(|error| FolderError::change(Side::Local, error))
 }

@@ -11,14 +11,14 @@ use crate::imap::{Error, Result, UidSet};
 pub const REASON: &str = "the connection breaks whenever it is read";
 
 /// So often the connection may break at a message.
-pub const PATIENCE: u8 = 2;
+pub const MAX_LOSSES: u8 = 2;
 
 /// So many messages are given up in one run; with more, it is the server that is broken.
-const MOST: usize = 20;
+const MAX_GIVEN_UP: usize = 20;
 
 /// Messages that were being read when a connection broke, of a whole run.
 #[derive(Debug, Default)]
-pub struct Suspects {
+pub struct PoisonMessages {
     /// By folder and UID: how often.
     losses: RefCell<HashMap<(i64, u32), u8>>,
     given_up: RefCell<HashSet<(i64, u32)>>,
@@ -26,7 +26,7 @@ pub struct Suspects {
     progress: Cell<bool>,
 }
 
-impl Suspects {
+impl PoisonMessages {
     /// A connection broke before all of `asked` had come: what the server owed next is to blame. Servers give messages in
     /// ascending order. `true` when this led further.
     pub fn note(&self, folder: i64, asked: &UidSet, received: &UidSet) -> bool {
@@ -38,7 +38,7 @@ impl Suspects {
         let mut losses = self.losses.borrow_mut();
         let losses = losses.entry((folder, uid)).or_default();
         *losses = losses.saturating_add(1);
-        if *losses == PATIENCE + 1 {
+        if *losses == MAX_LOSSES + 1 {
             self.progress.set(true);
         }
         leads_further(*losses)
@@ -50,7 +50,7 @@ impl Suspects {
         self.progress.take()
     }
 
-    /// The suspects among some messages.
+    /// The poison messages among some messages.
     pub fn among(&self, folder: i64, uids: &UidSet) -> UidSet {
         let losses = self.losses.borrow();
         let here = losses
@@ -64,7 +64,7 @@ impl Suspects {
         let losses = self.losses.borrow();
         losses
             .get(&(folder, uid))
-            .is_some_and(|&losses| losses > PATIENCE)
+            .is_some_and(|&losses| losses > MAX_LOSSES)
     }
 
     /// Gives up a message; `true` when that is new.
@@ -74,7 +74,7 @@ impl Suspects {
     pub fn give_up(&self, folder: i64, uid: u32) -> Result<bool> {
         let mut given_up = self.given_up.borrow_mut();
         let new = given_up.insert((folder, uid));
-        if given_up.len() <= MOST {
+        if given_up.len() <= MAX_GIVEN_UP {
             return Ok(new);
         }
         let text = "the server breaks off at one message after another";
@@ -84,7 +84,7 @@ impl Suspects {
 
 /// Whether a message is suspected for the first time or given up with this loss; then there is no reason to wait longer.
 pub fn leads_further(losses: u8) -> bool {
-    losses == 1 || losses == PATIENCE + 1
+    losses == 1 || losses == MAX_LOSSES + 1
 }
 
 /// Whether a message can be to blame for an error.
@@ -102,24 +102,24 @@ mod tests {
 
     #[test]
     fn what_was_owed_next_is_to_blame() {
-        let suspects = Suspects::default();
-        suspects.note(1, &set("3:9"), &UidSet::default());
-        suspects.note(1, &set("3:9"), &set("3:5"));
-        suspects.note(2, &set("3:9"), &set("5:9"));
-        assert_eq!(suspects.among(1, &set("1:9")), set("3,6"));
-        assert_eq!(suspects.among(2, &set("1:9")), set("3"));
-        assert_eq!(suspects.among(1, &set("4:5")), UidSet::default());
+        let poison = PoisonMessages::default();
+        poison.note(1, &set("3:9"), &UidSet::default());
+        poison.note(1, &set("3:9"), &set("3:5"));
+        poison.note(2, &set("3:9"), &set("5:9"));
+        assert_eq!(poison.among(1, &set("1:9")), set("3,6"));
+        assert_eq!(poison.among(2, &set("1:9")), set("3"));
+        assert_eq!(poison.among(1, &set("4:5")), UidSet::default());
     }
 
     #[test]
     fn after_some_losses_a_message_is_hopeless() {
-        let suspects = Suspects::default();
-        for _ in 0..PATIENCE {
-            suspects.note(1, &set("7"), &UidSet::default());
-            assert!(!suspects.is_hopeless(1, 7));
+        let poison = PoisonMessages::default();
+        for _ in 0..MAX_LOSSES {
+            poison.note(1, &set("7"), &UidSet::default());
+            assert!(!poison.is_hopeless(1, 7));
         }
-        suspects.note(1, &set("7"), &UidSet::default());
-        assert!(suspects.is_hopeless(1, 7));
-        assert!(!suspects.is_hopeless(2, 7));
+        poison.note(1, &set("7"), &UidSet::default());
+        assert!(poison.is_hopeless(1, 7));
+        assert!(!poison.is_hopeless(2, 7));
     }
 }

@@ -9,9 +9,9 @@ use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::compare::{self, Comparison};
-use crate::sync::reconcile::connections::Lines;
-use crate::sync::reconcile::error::{Trouble, Troubled};
-use crate::sync::reconcile::folder::Place;
+use crate::sync::reconcile::connections::Connections;
+use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::state::FolderState;
 
 /// Makes the local folder if need be and compares; `None` when there is nothing to do.
@@ -21,10 +21,10 @@ pub async fn prepare(
     shared: &Shared,
     index: usize,
     mut pair: Pair,
-    lines: &mut Lines,
+    connections: &mut Connections,
     subscribe: &mut HashSet<Mailbox>,
-) -> Troubled<Option<(Place, Comparison)>> {
-    known_sides(&mut pair, lines).await?;
+) -> FolderResult<Option<(FolderSync, Comparison)>> {
+    known_sides(&mut pair, connections).await?;
     let known = shared.state.borrow().known_folder(&pair.remote)?;
     let known = known.filter(|folder| folder.local == pair.local || folder.local == pair.fallback);
     let mut removed = None;
@@ -37,7 +37,7 @@ pub async fn prepare(
                     let side = if same_remote { "Host2" } else { "Host1" };
                     let name = pair.remote.name();
                     shared
-                        .recorder
+                        .reporter
                         .borrow_mut()
                         .line(&format!("{side}: folder [{name}] was replaced; compared anew"));
                     shared.state.borrow_mut().forget_replaced(folder.id)?;
@@ -46,7 +46,7 @@ pub async fn prepare(
                 }
             } else if is_settled(shared, &pair, folder) {
                 shared
-                    .recorder
+                    .reporter
                     .borrow_mut()
                     .skipped(index, pair.source.messages.unwrap_or(0));
                 return Ok(None);
@@ -72,7 +72,7 @@ pub async fn prepare(
         _ => {}
     }
     if pair.destination.is_none() && !shared.job.dry {
-        create(shared, &mut pair, lines, subscribe).await?;
+        create(shared, &mut pair, connections, subscribe).await?;
     }
     if let Some((id, validity, next)) = removed {
         // A server may have left a folder out of its list; then it is the same with all that is known of it.
@@ -91,17 +91,25 @@ pub async fn prepare(
         .unwrap_or(0);
     folder.settled.clear();
     shared.state.borrow().save_folder(&folder)?;
-    let comparison = compare::compare(shared, &pair, &folder, &mut lines.remote, &mut lines.local).await?;
-    Ok(Some((Place::new(index, pair, folder), comparison)))
+    let comparison = compare::compare(
+        shared,
+        &pair,
+        &folder,
+        &mut connections.remote,
+        &mut connections.local,
+    )
+    .await?;
+    Ok(Some((FolderSync::new(index, pair, folder), comparison)))
 }
 
 /// Whether nothing has changed since the last run found everything done.
 pub fn is_settled(shared: &Shared, pair: &Pair, folder: &FolderState) -> bool {
-    !folder.settled.is_empty() && folder.settled == settled_word(shared, pair, pair.source, pair.destination)
+    !folder.settled.is_empty()
+        && folder.settled == sync_fingerprint(shared, pair, pair.source, pair.destination)
 }
 
 /// All that decides whether a folder has to be looked at again.
-pub fn settled_word(
+pub fn sync_fingerprint(
     shared: &Shared,
     pair: &Pair,
     source: MailboxStatus,
@@ -126,25 +134,25 @@ pub fn settled_word(
     };
     shared
         .job
-        .settled_word(&format!("{next} {messages} {modseq} {local}"))
+        .sync_fingerprint(&format!("{next} {messages} {modseq} {local}"))
 }
 
 /// What is remembered of a folder is not given up because the server does not tell its state just now.
-async fn known_sides(pair: &mut Pair, lines: &mut Lines) -> Troubled<()> {
+async fn known_sides(pair: &mut Pair, connections: &mut Connections) -> FolderResult<()> {
     if pair.source.uid_validity.is_none() {
-        let opened = lines.remote.open(&pair.remote, false).await;
+        let opened = connections.remote.open(&pair.remote, false).await;
         pair.source = opened
-            .map_err(|error| Trouble::select(Side::Remote, error))?
+            .map_err(|error| FolderError::select(Side::Remote, error))?
             .into();
     }
     if pair
         .destination
         .is_some_and(|status| status.uid_validity.is_none())
     {
-        let opened = lines.local.open(&pair.local, false).await;
+        let opened = connections.local.open(&pair.local, false).await;
         pair.destination = Some(
             opened
-                .map_err(|error| Trouble::select(Side::Local, error))?
+                .map_err(|error| FolderError::select(Side::Local, error))?
                 .into(),
         );
     }
@@ -154,12 +162,12 @@ async fn known_sides(pair: &mut Pair, lines: &mut Lines) -> Troubled<()> {
 async fn create(
     shared: &Shared,
     pair: &mut Pair,
-    lines: &mut Lines,
+    connections: &mut Connections,
     subscribe: &mut HashSet<Mailbox>,
-) -> Troubled<()> {
-    let created = create_one(&mut lines.local, &pair.local).await;
+) -> FolderResult<()> {
+    let created = create_one(&mut connections.local, &pair.local).await;
     if matches!(created, Err(Error::Command { .. })) && pair.fallback != pair.local {
-        create_one(&mut lines.local, &pair.fallback)
+        create_one(&mut connections.local, &pair.fallback)
             .await
             .map_err(create_trouble)?;
         pair.local = pair.fallback.clone();
@@ -167,25 +175,25 @@ async fn create(
         created.map_err(create_trouble)?;
     }
     shared
-        .recorder
+        .reporter
         .borrow_mut()
         .line(&format!("Host2: created folder [{}]", pair.local));
     if subscribe.remove(&pair.remote) {
-        let outcome = lines
+        let outcome = connections
             .local
             .call(Command::new("SUBSCRIBE").mailbox(&pair.local), |_| {})
             .await;
-        outcome.map_err(|error| Trouble::change(Side::Local, error))?;
+        outcome.map_err(|error| FolderError::change(Side::Local, error))?;
     }
-    let status = status(&mut lines.local, &pair.local)
+    let status = status(&mut connections.local, &pair.local)
         .await
-        .map_err(|error| Trouble::select(Side::Local, error))?;
+        .map_err(|error| FolderError::select(Side::Local, error))?;
     pair.destination = Some(status);
     Ok(())
 }
 
-fn create_trouble(error: Error) -> Trouble {
-    Trouble::Imap {
+fn create_trouble(error: Error) -> FolderError {
+    FolderError::Imap {
         side: Side::Local,
         kind: Exit::CreateErrors,
         error,

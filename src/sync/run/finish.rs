@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::files;
 use crate::sync::account::Failure;
 use crate::sync::exit_code::Exit;
-use crate::sync::reporter::Recorder;
+use crate::sync::reporter::Reporter;
 use crate::task::report::Report;
 use crate::task::status::Status;
 use crate::task::{Store, Task, TaskName};
@@ -19,27 +19,27 @@ pub fn conclude(
     store: &Store,
     name: &TaskName,
     task: &Task,
-    recorder: &mut Recorder,
+    reporter: &mut Reporter,
     outcome: Result<(), Failure>,
 ) -> Result<(Exit, Report), Failure> {
     let exit = match outcome {
-        Ok(()) => recorder.exit(),
+        Ok(()) => reporter.exit(),
         Err(failure) => {
-            recorder.report.error = failure.key.map(|key| key.to_string());
-            recorder.problem("", failure.exit, &failure.message);
+            reporter.report.error = failure.key.map(|key| key.to_string());
+            reporter.problem("", failure.exit, &failure.message);
             failure.exit
         }
     };
-    let exit = match recorder.log_failure() {
+    let exit = match reporter.log_failure() {
         Some(_) if exit == Exit::Ok => Exit::CatchAll,
         _ => exit,
     };
-    recorder.report.ended = jiff::Timestamp::now().as_second();
-    recorder.report.exit_code = i32::from(exit.code());
-    recorder.report.exit_name = exit.name().to_owned();
-    let elapsed = recorder.elapsed();
-    statistics(recorder, elapsed, exit);
-    let report = recorder.report.clone();
+    reporter.report.ended = jiff::Timestamp::now().as_second();
+    reporter.report.exit_code = i32::from(exit.code());
+    reporter.report.exit_name = exit.name().to_owned();
+    let elapsed = reporter.elapsed();
+    statistics(reporter, elapsed, exit);
+    let report = reporter.report.clone();
     let mut failures = vec![];
     let mut keep = |what: &str, written: crate::error::Result<()>| {
         failures.extend(
@@ -48,7 +48,7 @@ pub fn conclude(
                 .map(|error| format!("cannot write {}: {error}", name.file(what))),
         );
     };
-    if let Some(error) = recorder.log_failure() {
+    if let Some(error) = reporter.log_failure() {
         keep("log", Err(anyhow::anyhow!("{error}").into()));
     }
     if exit == Exit::Stopped {
@@ -75,7 +75,7 @@ pub fn conclude(
 
 fn save_report(store: &Store, name: &TaskName, report: &Report) -> crate::error::Result<()> {
     let text = serde_json::to_vec(report).map_err(anyhow::Error::from)?;
-    Ok(files::replace(
+    Ok(files::write_atomic(
         store.folder(),
         &store.path(name, "report"),
         &text,
@@ -88,11 +88,17 @@ fn complete(store: &Store, name: &TaskName, task: &Task, started: i64) -> crate:
     let path = store.path(name, "timestamp");
     let moment = std::time::UNIX_EPOCH + Duration::from_secs(u64::try_from(started).unwrap_or(0));
     let mode = task.folders.as_str().as_bytes();
-    Ok(files::replace_dated(store.folder(), &path, mode, 0o644, moment)?)
+    Ok(files::write_atomic_dated(
+        store.folder(),
+        &path,
+        mode,
+        0o644,
+        moment,
+    )?)
 }
 
-fn statistics(recorder: &mut Recorder, elapsed: Duration, exit: Exit) {
-    let report = recorder.report.clone();
+fn statistics(reporter: &mut Reporter, elapsed: Duration, exit: Exit) {
+    let report = reporter.report.clone();
     let seconds = elapsed.as_secs_f64().max(0.001);
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let (rate, octets) = (
@@ -130,10 +136,10 @@ fn statistics(recorder: &mut Recorder, elapsed: Duration, exit: Exit) {
         format!("Total bytes transferred                 : {}", report.bytes),
         format!("Message rate                            : {rate:.1} messages/s"),
         format!("Average bandwidth rate                  : {octets:.1} KiB/s"),
-        format!("Detected {} errors", recorder.problems()),
+        format!("Detected {} errors", reporter.problems()),
         format!("Exiting with return value {} ({})", exit.code(), exit.name()),
     ] {
-        recorder.line(&line);
+        reporter.line(&line);
     }
 }
 

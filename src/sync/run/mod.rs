@@ -23,10 +23,10 @@ use crate::sync::instance;
 use crate::sync::job::assembly::{self, Destination};
 use crate::sync::job::{Job, Shared};
 use crate::sync::native;
-use crate::sync::reporter::{Recorder, Watcher};
+use crate::sync::reporter::{Reporter, Watcher};
 use crate::sync::run::finish::conclude;
 use crate::sync::run::queue::{Queue, Ticket};
-use crate::sync::runtime::{self, Driver};
+use crate::sync::runtime::{self, SignalRuntime};
 use crate::sync::state::State;
 use crate::task::lock::{Holder, TaskLock};
 use crate::task::progress::State as ProgressState;
@@ -78,7 +78,7 @@ pub fn run(
     watcher: Option<Watcher>,
 ) -> Result<Outcome, Failure> {
     // Before anybody can know of the run: whoever does may end it.
-    let mut driver = Driver::start()?;
+    let mut driver = SignalRuntime::start()?;
     let Some(lock) = store.acquire(name, Duration::from_millis(200)).map_err(local)? else {
         return Ok(Outcome::AlreadyRunning);
     };
@@ -112,8 +112,8 @@ pub fn preview(
     let mut job = assembly::job(store, name, &task, destination)?;
     job.dry = true;
     let state = State::preview(&store.path(name, "state"), &accounts(&job))?;
-    let recorder = Recorder::new(Box::new(std::io::sink()), None);
-    let shared = Shared::new(job, state, Rc::new(RefCell::new(recorder)));
+    let reporter = Reporter::new(Box::new(std::io::sink()), None);
+    let shared = Shared::new(job, state, Rc::new(RefCell::new(reporter)));
     runtime::ask(preview::preview(&shared)).map_err(local)?
 }
 
@@ -141,7 +141,7 @@ impl Run<'_> {
         &self,
         mut lock: TaskLock,
         watcher: Option<Watcher>,
-        driver: &mut Driver,
+        driver: &mut SignalRuntime,
     ) -> Result<Outcome, Failure> {
         let outcome = self
             .announce(&mut lock)
@@ -159,7 +159,7 @@ impl Run<'_> {
             lock.announce(holder)?;
             let pid = format!("{}\n", holder.pid);
             let path = self.store.path(self.name, "pid");
-            files::replace(self.store.folder(), &path, pid.as_bytes(), 0o644)
+            files::write_atomic(self.store.folder(), &path, pid.as_bytes(), 0o644)
         });
         announced.map_err(|error| Failure::local(format!("cannot write {}: {error}", self.name.file("pid"))))
     }
@@ -168,7 +168,7 @@ impl Run<'_> {
         &self,
         lock: &TaskLock,
         watcher: Option<Watcher>,
-        driver: &mut Driver,
+        driver: &mut SignalRuntime,
     ) -> Result<Outcome, Failure> {
         let _ticket = match self.wait(driver) {
             Ok(ticket) => ticket,
@@ -186,35 +186,35 @@ impl Run<'_> {
         };
         let former = imapsync::leftover(&self.store.path(self.name, "log"));
         let log = open_log(self.store, self.name)?;
-        let mut recorder = Recorder::new(
+        let mut reporter = Reporter::new(
             Box::new(LineBuffered(BufWriter::new(log.try_clone().map_err(local)?))),
             Some(self.store.path(self.name, "progress")),
         );
         if let Some(watcher) = watcher {
-            recorder.watch(watcher);
+            reporter.watch(watcher);
         }
-        recorder.write_progress();
-        let recorder = Rc::new(RefCell::new(recorder));
+        reporter.write_progress();
+        let reporter = Rc::new(RefCell::new(reporter));
         let files = RunFiles {
             log,
             lock: lock.share().map_err(local)?,
             former,
         };
-        let moved = self.begin(&recorder, &files).and_then(|(shared, engine)| {
+        let moved = self.begin(&reporter, &files).and_then(|(shared, engine)| {
             let moved = driver.drive(self.attempt(&shared, &engine, files), || {
-                let mut recorder = recorder.borrow_mut();
-                recorder.progress.state = ProgressState::Stopping;
-                recorder.write_progress();
+                let mut reporter = reporter.borrow_mut();
+                reporter.progress.state = ProgressState::Stopping;
+                reporter.write_progress();
             });
             // However the run ended: who was met first stays the one that is trusted.
-            pin(self.store, self.name, &shared.job, &recorder)?;
+            pin(self.store, self.name, &shared.job, &reporter)?;
             moved
         });
         let (exit, report) = conclude(
             self.store,
             self.name,
             self.task,
-            &mut recorder.borrow_mut(),
+            &mut reporter.borrow_mut(),
             moved,
         )?;
         Ok(Outcome::Ended {
@@ -224,7 +224,7 @@ impl Run<'_> {
     }
 
     /// Waits until fewer runs than allowed are at work; a signal ends the wait.
-    fn wait(&self, driver: &mut Driver) -> Result<Ticket, Failure> {
+    fn wait(&self, driver: &mut SignalRuntime) -> Result<Ticket, Failure> {
         let queue = Queue::new(
             &self.store.folder().join(".queue"),
             queue::runs_at_once(self.settings.at_once.as_deref()),
@@ -233,7 +233,7 @@ impl Run<'_> {
         let ticket = queue.draw().map_err(failed)?;
         if queue.places_before(&ticket).map_err(failed)? > 0 {
             let progress = Some(self.store.path(self.name, "progress"));
-            let mut waiting = Recorder::new(Box::new(std::io::sink()), progress);
+            let mut waiting = Reporter::new(Box::new(std::io::sink()), progress);
             waiting.progress.state = ProgressState::Queued;
             waiting.write_progress();
             driver.drive(async { queue.turn(&ticket).await.map_err(failed) }, || {})?;
@@ -242,13 +242,13 @@ impl Run<'_> {
     }
 
     /// What the run is to do, and with which engine.
-    fn begin(&self, recorder: &Rc<RefCell<Recorder>>, files: &RunFiles) -> Result<(Shared, Engine), Failure> {
+    fn begin(&self, reporter: &Rc<RefCell<Reporter>>, files: &RunFiles) -> Result<(Shared, Engine), Failure> {
         let job = assembly::job(self.store, self.name, self.task, self.destination)?;
         let engine = Engine::choose(self.settings.engine.as_deref())?;
-        introduce(&mut recorder.borrow_mut(), self.name, &job);
+        introduce(&mut reporter.borrow_mut(), self.name, &job);
         let path = self.store.path(self.name, "state");
         let state = State::open(&path, &accounts(&job))?;
-        let shared = Shared::new(job, state, recorder.clone());
+        let shared = Shared::new(job, state, reporter.clone());
         imapsync::post_process::recover(&shared, &files.former)?;
         Ok((shared, engine))
     }
@@ -300,12 +300,12 @@ pub fn clear(store: &Store, name: &TaskName) -> std::io::Result<()> {
 }
 
 /// The first lines of a log.
-fn introduce(recorder: &mut Recorder, name: &TaskName, job: &Job) {
+fn introduce(reporter: &mut Reporter, name: &TaskName, job: &Job) {
     let version = env!("CARGO_PKG_VERSION");
-    recorder.line(&format!("Here is ns8-imapsync {version}, task {name}"));
+    reporter.line(&format!("Here is ns8-imapsync {version}, task {name}"));
     for account in [&job.remote, &job.local] {
         let (host, endpoint) = (account.side.host(), &account.endpoint);
-        recorder.line(&format!(
+        reporter.line(&format!(
             "{host}: IMAP server [{}] port [{}] user [{}]",
             endpoint.host, endpoint.port, account.user
         ));
@@ -339,7 +339,7 @@ impl Write for LineBuffered {
 }
 
 /// A task from before certificates were looked at accepts the one it meets first, and only that one from then on.
-fn pin(store: &Store, name: &TaskName, job: &Job, recorder: &RefCell<Recorder>) -> Result<(), Failure> {
+fn pin(store: &Store, name: &TaskName, job: &Job, reporter: &RefCell<Reporter>) -> Result<(), Failure> {
     let Some(certificate) = job.remote.first_met() else {
         return Ok(());
     };
@@ -352,6 +352,6 @@ fn pin(store: &Store, name: &TaskName, job: &Job, recorder: &RefCell<Recorder>) 
         "Host1: accepted the certificate with SHA-256 {}",
         certificate.sha256
     );
-    recorder.borrow_mut().line(&line);
+    reporter.borrow_mut().line(&line);
     Ok(())
 }

@@ -90,7 +90,7 @@ impl Queue {
         })
     }
 
-    /// How many places are before this ticket: 0 means that its run may work.
+    /// How many runs are before this ticket: 0 means that its run may work.
     ///
     /// # Errors
     /// Whatever the file system says.
@@ -118,11 +118,11 @@ impl Queue {
     /// Whatever the file system says.
     pub async fn turn(&self, ticket: &Ticket) -> io::Result<()> {
         loop {
-            let places = self.places_before(ticket)?;
-            if places == 0 {
+            let folders = self.places_before(ticket)?;
+            if folders == 0 {
                 return Ok(());
             }
-            let factor = u32::try_from(places).unwrap_or(u32::MAX);
+            let factor = u32::try_from(folders).unwrap_or(u32::MAX);
             tokio::time::sleep(LOOK.saturating_mul(factor).min(RAREST_LOOK)).await;
         }
     }
@@ -209,18 +209,18 @@ mod tests {
     fn the_first_ones_work_and_the_next_waits_for_one_of_them() {
         let folder = tempfile::tempdir().unwrap();
         let queue = queue(folder.path(), 2);
-        let places = |tickets: &[Ticket]| -> Vec<usize> {
+        let folders = |tickets: &[Ticket]| -> Vec<usize> {
             tickets
                 .iter()
                 .map(|ticket| queue.places_before(ticket).unwrap())
                 .collect()
         };
         let mut tickets: Vec<Ticket> = (0..4).map(|_| queue.draw().unwrap()).collect();
-        assert_eq!(places(&tickets), [0, 0, 1, 2]);
+        assert_eq!(folders(&tickets), [0, 0, 1, 2]);
         tickets.remove(1);
-        assert_eq!(places(&tickets), [0, 0, 1]);
+        assert_eq!(folders(&tickets), [0, 0, 1]);
         tickets.remove(0);
-        assert_eq!(places(&tickets), [0, 0]);
+        assert_eq!(folders(&tickets), [0, 0]);
     }
 
     #[test]
@@ -262,7 +262,7 @@ mod tests {
 
     fn start_holder(folder: &Path) -> Child {
         let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "sync::queue::tests::holder"])
+            .args(["--ignored", "--exact", "sync::run::queue::tests::holder"])
             .env("QUEUE_TEST_FOLDER", folder)
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use rusqlite::{OptionalExtension as _, params};
 
 use crate::imap::{Flags, UidSet};
-use crate::sync::message_key::Key;
-use crate::sync::state::post_delivery::Chore;
+use crate::sync::message_key::MessageKey;
+use crate::sync::state::post_delivery::PostDelivery;
 use crate::sync::state::{Result, State, collect_set, number};
 
 /// How far a message has come.
@@ -42,7 +42,7 @@ pub struct Entry {
     /// The remote UID.
     pub uid: u32,
     /// The key.
-    pub key: Key,
+    pub key: MessageKey,
     /// Remote flags.
     pub flags: Flags,
     /// Date of arrival, in seconds since 1970.
@@ -96,7 +96,13 @@ impl State {
 
     /// Records that the local server confirmed planned messages, and what is left to do for them. A local UID that
     /// another message claimed after a lost connection is this one's: the other is tried again.
-    pub fn confirm(&mut self, id: i64, uids: &[(u32, Option<u32>)], sieve: Chore, seen: Chore) -> Result<()> {
+    pub fn confirm(
+        &mut self,
+        id: i64,
+        uids: &[(u32, Option<u32>)],
+        sieve: PostDelivery,
+        seen: PostDelivery,
+    ) -> Result<()> {
         self.transaction(|db| {
             let mut conflict = db.prepare_cached(
                 "UPDATE message INDEXED BY message_local SET step = 3, local_uid = NULL, sieve = 0, seen = 0 WHERE folder = ?1 AND local_uid = ?2 AND uid <> ?3",
@@ -116,7 +122,13 @@ impl State {
     }
 
     /// Records messages that were found on the local side. One that an earlier run had planned was brought by it.
-    pub fn found(&mut self, id: i64, found: &[(Entry, u32)], sieve: Chore, seen: Chore) -> Result<()> {
+    pub fn found(
+        &mut self,
+        id: i64,
+        found: &[(Entry, u32)],
+        sieve: PostDelivery,
+        seen: PostDelivery,
+    ) -> Result<()> {
         self.transaction(|db| {
             let mut planned = db.prepare_cached(
                 "UPDATE message SET local_uid = ?3, step = 1, sieve = ?4, seen = ?5
@@ -160,15 +172,15 @@ impl State {
     }
 
     /// Delivered messages whose local UID is unknown, by key.
-    pub fn unlocated(&self, id: i64) -> Result<HashMap<Key, Vec<u32>>> {
+    pub fn unlocated(&self, id: i64) -> Result<HashMap<MessageKey, Vec<u32>>> {
         let mut statement = self.db.prepare_cached(
             "SELECT key, uid FROM message WHERE folder = ?1 AND step IN (4, 5) AND local_uid IS NULL ORDER BY uid DESC",
         )?;
         let rows = statement.query_map([id], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?)))?;
-        let mut found: HashMap<Key, Vec<u32>> = HashMap::new();
+        let mut found: HashMap<MessageKey, Vec<u32>> = HashMap::new();
         for row in rows {
             let (key, uid) = row?;
-            if let Some(key) = Key::from_bytes(&key) {
+            if let Some(key) = MessageKey::from_bytes(&key) {
                 found.entry(key).or_default().push(uid);
             }
         }
@@ -225,7 +237,7 @@ impl State {
 
     /// Like [`State::forget`], for copies that stay: they are known as messages that only the local side has, so that
     /// one that comes back is not copied again.
-    pub fn estrange(&mut self, id: i64, uids: &UidSet) -> Result<()> {
+    pub fn mark_local_only(&mut self, id: i64, uids: &UidSet) -> Result<()> {
         self.transaction(|db| {
             let mut keep = db.prepare_cached(
                 "INSERT OR IGNORE INTO stranger
@@ -241,7 +253,7 @@ impl State {
     }
 
     /// Records messages that were deleted on the remote side because they are delivered.
-    pub fn bury(&mut self, id: i64, uids: &UidSet) -> Result<()> {
+    pub fn mark_remote_deleted(&mut self, id: i64, uids: &UidSet) -> Result<()> {
         self.transaction(|db| {
             let mut statement =
                 db.prepare_cached("UPDATE message SET step = ?3 WHERE folder = ?1 AND uid = ?2")?;
@@ -253,7 +265,7 @@ impl State {
     }
 
     /// Forgets deleted messages whose local copies lie below `local_next`, where nothing is looked for any more.
-    pub fn forget_buried(&self, id: i64, local_next: u32) -> Result<()> {
+    pub fn forget_remote_deleted(&self, id: i64, local_next: u32) -> Result<()> {
         let sql = "DELETE FROM message WHERE folder = ?1 AND step = 5 AND local_uid < ?2";
         self.db.execute(sql, params![id, local_next]).map(|_| ())
     }

@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
 pub use folders::FolderState;
 pub use messages::{Entry, Row, Step};
-pub use post_delivery::Chore;
+pub use post_delivery::PostDelivery;
 
 use crate::imap::UidSet;
 

@@ -8,7 +8,7 @@ use crate::sync::state::{Result, State};
 
 /// What is left to do for a delivered message, in inbox mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Chore {
+pub enum PostDelivery {
     /// Nothing.
     None = 0,
     /// To be done.
@@ -20,22 +20,22 @@ pub enum Chore {
 }
 
 impl State {
-    /// Messages with a chore of the Sieve kind in a certain state: remote and local UID.
-    pub fn sieve(&self, id: i64, chore: Chore) -> Result<Vec<(u32, u32)>> {
+    /// Messages with a step of the Sieve kind in a certain state: remote and local UID.
+    pub fn sieve(&self, id: i64, step: PostDelivery) -> Result<Vec<(u32, u32)>> {
         let mut statement = self.db.prepare_cached(
             "SELECT uid, local_uid FROM message WHERE folder = ?1 AND sieve = ?2 AND local_uid IS NOT NULL ORDER BY local_uid",
         )?;
-        let rows = statement.query_map(params![id, chore as i64], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows = statement.query_map(params![id, step as i64], |row| Ok((row.get(0)?, row.get(1)?)))?;
         rows.collect()
     }
 
     /// Records how far the Sieve filters got.
-    pub fn set_sieve(&mut self, id: i64, uids: &[u32], chore: Chore) -> Result<()> {
-        self.set_chore(
+    pub fn set_sieve(&mut self, id: i64, uids: &[u32], step: PostDelivery) -> Result<()> {
+        self.set_post_delivery(
             "UPDATE message SET sieve = ?3 WHERE folder = ?1 AND uid = ?2",
             id,
             uids,
-            chore,
+            step,
         )
     }
 
@@ -49,19 +49,19 @@ impl State {
 
     /// Records that `\Seen` was set on the remote side.
     pub fn set_seen(&mut self, id: i64, uids: &[u32]) -> Result<()> {
-        self.set_chore(
+        self.set_post_delivery(
             "UPDATE message SET seen = ?3 WHERE folder = ?1 AND uid = ?2",
             id,
             uids,
-            Chore::Done,
+            PostDelivery::Done,
         )
     }
 
-    fn set_chore(&mut self, sql: &str, id: i64, uids: &[u32], chore: Chore) -> Result<()> {
+    fn set_post_delivery(&mut self, sql: &str, id: i64, uids: &[u32], step: PostDelivery) -> Result<()> {
         self.transaction(|db| {
             let mut statement = db.prepare_cached(sql)?;
             for uid in uids {
-                statement.execute(params![id, uid, chore as i64])?;
+                statement.execute(params![id, uid, step as i64])?;
             }
             Ok(())
         })

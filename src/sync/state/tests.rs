@@ -3,12 +3,12 @@
 
 use super::*;
 use crate::imap::{Flags, Mailbox, UidSet};
-use crate::sync::message_key::Key;
+use crate::sync::message_key::MessageKey;
 
 fn entry(uid: u32, key: &str) -> Entry {
     Entry {
         uid,
-        key: Key::of_message(key.as_bytes(), 1),
+        key: MessageKey::of_message(key.as_bytes(), 1),
         flags: Flags::parse("\\Seen Junk"),
         date: 77,
     }
@@ -29,19 +29,19 @@ fn planned_messages_become_delivered_or_are_found() {
         .unwrap();
     assert_eq!(state.planned_uids(id).unwrap().to_string(), "1:3");
     state
-        .confirm(id, &[(1, Some(11))], Chore::Wanted, Chore::Wanted)
+        .confirm(id, &[(1, Some(11))], PostDelivery::Wanted, PostDelivery::Wanted)
         .unwrap();
     state
         .found(
             id,
             &[(entry(2, "b"), 12), (entry(9, "z"), 13)],
-            Chore::Wanted,
-            Chore::Wanted,
+            PostDelivery::Wanted,
+            PostDelivery::Wanted,
         )
         .unwrap();
     assert_eq!(state.done_uids(id).unwrap().to_string(), "1:2,9");
     assert_eq!(
-        state.sieve(id, Chore::Wanted).unwrap(),
+        state.sieve(id, PostDelivery::Wanted).unwrap(),
         [(1, 11), (2, 12)],
         "found without plan is not ours"
     );
@@ -69,13 +69,13 @@ fn a_local_uid_belongs_to_whom_the_server_named() {
     state.plan(id, &[entry(1, "a"), entry(2, "a")]).unwrap();
     for uid in [1, 2] {
         state
-            .confirm(id, &[(uid, Some(5))], Chore::Wanted, Chore::Wanted)
+            .confirm(id, &[(uid, Some(5))], PostDelivery::Wanted, PostDelivery::Wanted)
             .unwrap();
     }
     assert_eq!(state.pending_uids(id).unwrap().to_string(), "1");
     // Marked as read, it would not be looked for again.
     assert_eq!(state.unseen(id).unwrap().to_string(), "2");
-    assert_eq!(state.sieve(id, Chore::Wanted).unwrap(), [(2, 5)]);
+    assert_eq!(state.sieve(id, PostDelivery::Wanted).unwrap(), [(2, 5)]);
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn damaged_or_foreign_state_is_started_anew() {
 #[test]
 fn what_was_replaced_is_remembered_until_a_run_ended_with_it() {
     let (folder, state, id) = state();
-    let key = Key::of_message(b"a", 1);
+    let key = MessageKey::of_message(b"a", 1);
     let mut record = state.known_folder(&Mailbox::inbox()).unwrap().unwrap();
     record.local_validity = 5;
     state.save_folder(&record).unwrap();
@@ -125,15 +125,15 @@ fn what_was_replaced_is_remembered_until_a_run_ended_with_it() {
     let record = state.known_folder(&Mailbox::inbox()).unwrap().unwrap();
     assert!(record.replaced);
     assert_eq!(record.local_validity, 0);
-    state.add_strangers(id, &[(7, key)], true).unwrap();
-    state.add_strangers(id, &[(8, key)], false).unwrap();
+    state.add_local_only(id, &[(7, key)], true).unwrap();
+    state.add_local_only(id, &[(8, key)], false).unwrap();
     assert_eq!(
-        state.expendable(id).unwrap().to_string(),
+        state.deletable_local_only(id).unwrap().to_string(),
         "8",
         "7 was there when it was replaced"
     );
     assert_eq!(
-        state.strangers(id).unwrap(),
+        state.local_only(id).unwrap(),
         [(key, 7), (key, 8)],
         "both count as present"
     );
@@ -147,7 +147,12 @@ fn what_the_server_took_without_saying_where_is_not_deletable_until_found() {
     let (_folder, mut state, id) = state();
     state.plan(id, &[entry(1, "a"), entry(2, "b")]).unwrap();
     state
-        .confirm(id, &[(1, None), (2, Some(4))], Chore::None, Chore::None)
+        .confirm(
+            id,
+            &[(1, None), (2, Some(4))],
+            PostDelivery::None,
+            PostDelivery::None,
+        )
         .unwrap();
     assert_eq!(
         state.done_uids(id).unwrap().to_string(),

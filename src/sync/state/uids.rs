@@ -40,7 +40,7 @@ impl State {
         )
     }
 
-    /// Local UIDs that are accounted for, from `from` on: delivered, present, or strangers.
+    /// Local UIDs that are accounted for, from `from` on: delivered, present, or only there.
     pub fn local_uids(&self, id: i64, from: u32) -> Result<UidSet> {
         let mut statement = self.db.prepare_cached(
             "SELECT local_uid FROM message WHERE folder = ?1 AND local_uid >= ?2

@@ -121,7 +121,7 @@ fn a_name_that_belongs_to_another_user_is_refused() {
     instance.save(&task("a_b", "c"), Some("secret")).unwrap();
     let error = instance.save(&task("a", "b_c"), Some("other")).unwrap_err();
     assert!(
-        matches!(&error, Error::Refused(refusals) if refusals[0].key == Key::TaskNameTaken),
+        matches!(&error, Error::Refused(refusals) if refusals[0].key == ErrorKey::TaskNameTaken),
         "{error}"
     );
     assert_eq!(

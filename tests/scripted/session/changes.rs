@@ -84,9 +84,9 @@ impl Session<'_> {
         let existing: Vec<u32> = folder.messages.iter().map(|message| message.uid).collect();
         match verb {
             "UID SEARCH" => {
-                let lines = answer::search(folder, words);
+                let connections = answer::search(folder, words);
                 drop(model);
-                self.put(lines.as_bytes())?;
+                self.put(connections.as_bytes())?;
                 Ok("OK Found".to_owned())
             }
             "UID STORE" => Ok(store(&mut model, &faults, selected, words)),

@@ -9,8 +9,8 @@ use std::rc::Rc;
 
 use tokio::sync::Notify;
 
-use crate::sync::native::pipeline::message::Parcel;
-use crate::sync::reconcile::folder::Place;
+use crate::sync::native::pipeline::message::FetchedMessage;
+use crate::sync::reconcile::folder::FolderSync;
 
 /// Batches that wait at most.
 const WAITING: usize = 4;
@@ -18,9 +18,9 @@ const WAITING: usize = 4;
 /// Messages of one folder that are appended together.
 pub struct Batch {
     /// The folder.
-    pub place: Rc<Place>,
+    pub place: Rc<FolderSync>,
     /// The messages.
-    pub parcels: Vec<Parcel>,
+    pub messages: Vec<FetchedMessage>,
 }
 
 /// A short queue.
@@ -108,7 +108,7 @@ impl Batches {
     }
 
     /// Whether any appender may take a folder.
-    fn is_free(&self, place: &Place) -> bool {
+    fn is_free(&self, place: &FolderSync) -> bool {
         let Some(writer) = place.writer.get() else {
             return true;
         };
@@ -126,10 +126,10 @@ mod tests {
     use super::*;
     use crate::sync::native::plan::tests::place;
 
-    fn put(batches: &Batches, place: &Rc<Place>) {
+    fn put(batches: &Batches, place: &Rc<FolderSync>) {
         batches.waiting.borrow_mut().push_back(Batch {
             place: place.clone(),
-            parcels: vec![],
+            messages: vec![],
         });
     }
 

@@ -4,15 +4,15 @@
 use std::collections::HashMap;
 
 use crate::imap::{Flags, InternalDate, Literal};
-use crate::sync::message_key::Key;
+use crate::sync::message_key::MessageKey;
 use crate::sync::state::Entry;
 
 /// A message on its way.
-pub struct Parcel {
+pub struct FetchedMessage {
     /// The remote UID.
     pub uid: u32,
     /// The key.
-    pub key: Key,
+    pub key: MessageKey,
     /// The flags.
     pub flags: Flags,
     /// The date of arrival.
@@ -23,7 +23,7 @@ pub struct Parcel {
     pub body: Literal,
 }
 
-impl Parcel {
+impl FetchedMessage {
     /// What is recorded of it.
     pub fn entry(&self) -> Entry {
         let date = self.date.as_ref().map_or(0, InternalDate::unix);
@@ -38,13 +38,13 @@ impl Parcel {
 
 /// Pairs messages with local ones by key, each local one once: local UIDs by remote ones.
 pub fn claim<'a>(
-    parcels: impl Iterator<Item = &'a Parcel>,
-    mut found: HashMap<Key, Vec<u32>>,
+    messages: impl Iterator<Item = &'a FetchedMessage>,
+    mut found: HashMap<MessageKey, Vec<u32>>,
 ) -> HashMap<u32, u32> {
     let mut claimed = HashMap::new();
-    for parcel in parcels {
-        if let Some(local) = found.get_mut(&parcel.key).and_then(Vec::pop) {
-            claimed.insert(parcel.uid, local);
+    for message in messages {
+        if let Some(local) = found.get_mut(&message.key).and_then(Vec::pop) {
+            claimed.insert(message.uid, local);
         }
     }
     claimed

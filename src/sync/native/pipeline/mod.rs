@@ -13,31 +13,31 @@ use crate::sync::account::{Failure, Side};
 use crate::sync::job::Shared;
 use crate::sync::native::pipeline::batches::Batches;
 use crate::sync::native::plan::Item;
-use crate::sync::native::plan::size_limit::Room;
+use crate::sync::native::plan::size_limit::SizeLimit;
 use crate::sync::reconcile::connections::backoff::Backoff;
 
 /// So often a message is tried again that a server refuses for the time being; then it is one that it refuses.
-pub const PATIENCE: u8 = 2;
+pub const MAX_TEMPORARY_REFUSALS: u8 = 2;
 
 /// What fetchers and appenders share.
-pub struct Belt {
+pub struct Pipeline {
     /// What is still to be fetched.
     pub items: RefCell<VecDeque<Item>>,
     /// Messages on their way.
     pub batches: Batches,
     /// What the local mailbox still takes.
-    pub room: Room,
+    pub size_limit: SizeLimit,
     /// Why everything has to stop.
     pub failure: RefCell<Option<Failure>>,
 }
 
-impl Belt {
+impl Pipeline {
     /// With all of this to be fetched, by so many fetchers.
     pub fn new(items: VecDeque<Item>, fetchers: usize) -> Self {
         Self {
             items: RefCell::new(items),
             batches: Batches::new(fetchers),
-            room: Room::default(),
+            size_limit: SizeLimit::default(),
             failure: RefCell::new(None),
         }
     }
@@ -51,7 +51,7 @@ impl Belt {
     pub async fn recovers(&self, shared: &Shared, side: Side, error: &Error, backoff: &mut Backoff) -> bool {
         if error.is_transient() {
             let line = format!("{}: {error}; reconnecting", side.host());
-            shared.recorder.borrow_mut().line(&line);
+            shared.reporter.borrow_mut().line(&line);
         }
         let goes_on = error.is_transient() && backoff.pause_after(error).await;
         if !goes_on {

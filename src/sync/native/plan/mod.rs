@@ -7,15 +7,15 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::imap::UidSet;
-use crate::sync::native::plan::size_limit::Room;
-use crate::sync::reconcile::folder::Place;
-use crate::sync::reconcile::poison::Suspects;
+use crate::sync::native::plan::size_limit::SizeLimit;
+use crate::sync::reconcile::folder::FolderSync;
+use crate::sync::reconcile::poison::PoisonMessages;
 
 /// Some messages of one folder, to be fetched with one command.
 #[derive(Clone)]
 pub struct Item {
     /// The folder.
-    pub place: Rc<Place>,
+    pub place: Rc<FolderSync>,
     /// The UIDs.
     pub uids: UidSet,
     /// Whether all of them were there when they were looked for. A range may hold UIDs of no message.
@@ -32,7 +32,7 @@ pub struct Item {
 
 impl Item {
     /// Messages to be fetched together.
-    pub fn new(place: Rc<Place>, uids: UidSet, exact: bool) -> Self {
+    pub fn new(place: Rc<FolderSync>, uids: UidSet, exact: bool) -> Self {
         Self {
             place,
             uids,
@@ -58,7 +58,12 @@ pub enum Order {
 }
 
 /// The next order for a fetcher, if anything is left to do.
-pub fn next(items: &mut VecDeque<Item>, reader: usize, room: &Room, suspects: &Suspects) -> Option<Order> {
+pub fn next(
+    items: &mut VecDeque<Item>,
+    reader: usize,
+    size_limit: &SizeLimit,
+    poison: &PoisonMessages,
+) -> Option<Order> {
     let mut item = loop {
         let item = choose(items, reader)?;
         if !item.place.broken.get() {
@@ -66,7 +71,7 @@ pub fn next(items: &mut VecDeque<Item>, reader: usize, room: &Room, suspects: &S
         }
     };
     item.place.reader.set(Some(reader));
-    if let Some(limit) = room.limit()
+    if let Some(limit) = size_limit.limit()
         && item.sifted.is_none_or(|before| before > limit)
     {
         return Some(Order::Sift(item, limit));
@@ -75,7 +80,7 @@ pub fn next(items: &mut VecDeque<Item>, reader: usize, room: &Room, suspects: &S
         return Some(Order::Find(item));
     }
     let folder = item.place.folder.id;
-    let suspect = suspects.among(folder, &item.uids).first();
+    let suspect = poison.among(folder, &item.uids).first();
     if let Some(uid) = suspect.or(item.uids.first().filter(|_| item.alone)) {
         let one = UidSet::range(uid..=uid);
         let others = item.uids.minus(&one);
@@ -84,7 +89,7 @@ pub fn next(items: &mut VecDeque<Item>, reader: usize, room: &Room, suspects: &S
             items.push_front(Item { uids, ..item.clone() });
         }
         item.uids = one;
-        if suspects.is_hopeless(folder, uid) {
+        if poison.is_hopeless(folder, uid) {
             return Some(Order::GiveUp(item));
         }
     }
@@ -106,7 +111,7 @@ pub(super) mod tests {
     use crate::sync::folder_mapping::Pair;
     use crate::sync::state::FolderState;
 
-    pub fn place(index: usize) -> Place {
+    pub fn place(index: usize) -> FolderSync {
         let inbox = Mailbox::inbox();
         let pair = Pair {
             remote: inbox.clone(),
@@ -128,7 +133,7 @@ pub(super) mod tests {
             settled: String::new(),
             replaced: false,
         };
-        Place::new(index, pair, folder)
+        FolderSync::new(index, pair, folder)
     }
 
     fn item(uids: &str, exact: bool) -> Item {
@@ -137,11 +142,11 @@ pub(super) mod tests {
     }
 
     /// All orders, as a server carries them out that has the messages in `there`.
-    fn all(items: Vec<Item>, room: &Room, suspects: &Suspects, there: &str) -> Vec<String> {
+    fn all(items: Vec<Item>, size_limit: &SizeLimit, poison: &PoisonMessages, there: &str) -> Vec<String> {
         let there = UidSet::parse(there.as_bytes()).unwrap();
         let mut items = VecDeque::from(items);
         let mut orders = vec![];
-        while let Some(order) = next(&mut items, 0, room, suspects) {
+        while let Some(order) = next(&mut items, 0, size_limit, poison) {
             orders.push(match order {
                 Order::Find(item) => {
                     let text = format!("find {}", item.uids);
@@ -170,8 +175,8 @@ pub(super) mod tests {
 
     #[test]
     fn all_together_unless_something_went_wrong() {
-        let (room, suspects) = (Room::default(), Suspects::default());
-        let orders = |item: Item| all(vec![item], &room, &suspects, "2:3,5");
+        let (size_limit, poison) = (SizeLimit::default(), PoisonMessages::default());
+        let orders = |item: Item| all(vec![item], &size_limit, &poison, "2:3,5");
         assert_eq!(orders(item("1:9", false)), ["fetch 1:9"]);
         let doubtful = Item {
             doubtful: true,
@@ -187,11 +192,11 @@ pub(super) mod tests {
 
     #[test]
     fn fetchers_keep_out_of_each_others_folders() {
-        let (room, suspects) = (Room::default(), Suspects::default());
+        let (size_limit, poison) = (SizeLimit::default(), PoisonMessages::default());
         let (a, b) = (Rc::new(place(0)), Rc::new(place(1)));
-        let part = |place: &Rc<Place>| Item::new(place.clone(), UidSet::range(1..=9), true);
+        let part = |place: &Rc<FolderSync>| Item::new(place.clone(), UidSet::range(1..=9), true);
         let mut items = VecDeque::from([part(&a), part(&a), part(&b), part(&b), part(&a)]);
-        let mut folder = |reader| match next(&mut items, reader, &room, &suspects) {
+        let mut folder = |reader| match next(&mut items, reader, &size_limit, &poison) {
             Some(Order::Fetch(item)) => Some(item.place.index),
             _ => None,
         };
@@ -205,23 +210,23 @@ pub(super) mod tests {
 
     #[test]
     fn suspects_are_fetched_alone_and_given_up_in_the_end() {
-        let (room, suspects) = (Room::default(), Suspects::default());
+        let (size_limit, poison) = (SizeLimit::default(), PoisonMessages::default());
         let broken = UidSet::range(3..=3);
-        suspects.note(7, &broken, &UidSet::default());
-        let orders = || all(vec![item("2:3,5", true)], &room, &suspects, "2:5");
+        poison.note(7, &broken, &UidSet::default());
+        let orders = || all(vec![item("2:3,5", true)], &size_limit, &poison, "2:5");
         assert_eq!(orders(), ["fetch 3", "fetch 2,5"]);
-        suspects.note(7, &broken, &UidSet::default());
-        suspects.note(7, &broken, &UidSet::default());
+        poison.note(7, &broken, &UidSet::default());
+        poison.note(7, &broken, &UidSet::default());
         assert_eq!(orders(), ["give up 3", "fetch 2,5"]);
     }
 
     #[test]
     fn what_does_not_fit_is_not_fetched() {
-        let (room, suspects) = (Room::default(), Suspects::default());
+        let (size_limit, poison) = (SizeLimit::default(), PoisonMessages::default());
         for _ in 0..50 {
-            room.refuse(9000);
+            size_limit.refuse(9000);
         }
-        let orders = all(vec![item("1:9", false)], &room, &suspects, "1:9");
+        let orders = all(vec![item("1:9", false)], &size_limit, &poison, "1:9");
         assert_eq!(orders, ["sift 1:9 9000", "fetch 1:9"]);
     }
 }

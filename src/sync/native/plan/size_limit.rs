@@ -12,14 +12,14 @@ const LEAST: u64 = 256;
 /// The room in the local mailbox. Where a large message does not fit, many a small one does: after some refusals only what
 /// is smaller than all that was refused is tried, and after each further refusal only what is half of that.
 #[derive(Debug, Default)]
-pub struct Room {
+pub struct SizeLimit {
     refused: Cell<u32>,
     /// The smallest message that was refused, in octets.
     smallest: Cell<Option<u64>>,
     limit: Cell<Option<u64>>,
 }
 
-impl Room {
+impl SizeLimit {
     /// A message of this many octets did not fit.
     pub fn refuse(&self, octets: u64) {
         if self.limit.get().is_some_and(|limit| octets >= limit) {
@@ -48,36 +48,36 @@ mod tests {
 
     #[test]
     fn large_messages_do_not_keep_out_small_ones() {
-        let room = Room::default();
+        let size_limit = SizeLimit::default();
         for octets in (0..TRIED).map(|n| 50_000 + u64::from(n)) {
-            assert_eq!(room.limit(), None);
-            room.refuse(octets);
+            assert_eq!(size_limit.limit(), None);
+            size_limit.refuse(octets);
         }
-        assert_eq!(room.limit(), Some(50_000));
-        room.refuse(9_000);
-        assert_eq!(room.limit(), Some(9_000));
-        room.refuse(8_999);
-        assert_eq!(room.limit(), Some(4_500));
+        assert_eq!(size_limit.limit(), Some(50_000));
+        size_limit.refuse(9_000);
+        assert_eq!(size_limit.limit(), Some(9_000));
+        size_limit.refuse(8_999);
+        assert_eq!(size_limit.limit(), Some(4_500));
     }
 
     #[test]
     fn what_was_on_its_way_tells_nothing_new() {
-        let room = Room::default();
+        let size_limit = SizeLimit::default();
         for _ in 0..2 * TRIED {
-            room.refuse(50_000);
+            size_limit.refuse(50_000);
         }
-        assert_eq!(room.limit(), Some(50_000));
+        assert_eq!(size_limit.limit(), Some(50_000));
     }
 
     #[test]
     fn a_mailbox_that_takes_nothing_is_soon_left_alone() {
-        let room = Room::default();
+        let size_limit = SizeLimit::default();
         for _ in 0..TRIED {
-            room.refuse(1 << 30);
+            size_limit.refuse(1 << 30);
         }
         let mut refusals = 0;
-        while let Some(limit) = room.limit().filter(|&limit| limit > 0) {
-            room.refuse(limit - 1);
+        while let Some(limit) = size_limit.limit().filter(|&limit| limit > 0) {
+            size_limit.refuse(limit - 1);
             refusals += 1;
         }
         assert!(refusals < 30, "{refusals}");

@@ -8,10 +8,10 @@ use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
-use crate::sync::message_key::Key;
+use crate::sync::message_key::MessageKey;
 use crate::sync::reconcile::compare::pool::Pool;
-use crate::sync::reconcile::error::{Trouble, Troubled};
-use crate::sync::reconcile::folder::Place;
+use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::folder::open;
 use crate::sync::reconcile::headers::{self, Detail, Seen};
 use crate::sync::state::FolderState;
@@ -42,7 +42,7 @@ pub async fn compare(
     folder: &FolderState,
     remote: &mut Session,
     local: &mut Session,
-) -> Troubled<Comparison> {
+) -> FolderResult<Comparison> {
     let side = RemoteSide { shared, pair, folder };
     // Where both sides have to be read, they are read at the same time.
     let (unknown, read) = if side.has_news() && has_unknown(pair, folder) {
@@ -55,7 +55,7 @@ pub async fn compare(
     let (stored, pending, first) = {
         let state = shared.state.borrow();
         (
-            state.strangers(folder.id)?,
+            state.local_only(folder.id)?,
             state.pending_uids(folder.id)?,
             !state.knows_from(folder.id, folder.remote_next)?,
         )
@@ -114,10 +114,10 @@ impl RemoteSide<'_> {
     }
 
     /// UIDs that are not dealt with.
-    async fn search(&self, remote: &mut Session) -> Troubled<UidSet> {
+    async fn search(&self, remote: &mut Session) -> FolderResult<UidSet> {
         let Self { shared, pair, folder } = *self;
         let inbox_only = shared.job.inbox_only();
-        let fetch = |error| Trouble::fetch(Side::Remote, error);
+        let fetch = |error| FolderError::fetch(Side::Remote, error);
         let (criteria, from) = if inbox_only {
             ("UNSEEN".to_owned(), 1)
         } else {
@@ -138,7 +138,7 @@ impl RemoteSide<'_> {
     }
 
     /// What is not dealt with, by its headers.
-    async fn read(&self, remote: &mut Session) -> Troubled<(UidSet, Vec<Seen>)> {
+    async fn read(&self, remote: &mut Session) -> FolderResult<(UidSet, Vec<Seen>)> {
         if let Some(read) = self.read_at_once(remote).await? {
             return Ok(read);
         }
@@ -147,7 +147,7 @@ impl RemoteSide<'_> {
     }
 
     /// The same in one round trip, where a range of UIDs tells what to read.
-    async fn read_at_once(&self, remote: &mut Session) -> Troubled<Option<(UidSet, Vec<Seen>)>> {
+    async fn read_at_once(&self, remote: &mut Session) -> FolderResult<Option<(UidSet, Vec<Seen>)>> {
         let Self { shared, pair, folder } = *self;
         let (done, pending) = {
             let state = shared.state.borrow();
@@ -160,10 +160,10 @@ impl RemoteSide<'_> {
             return Ok(None);
         }
         let range = UidSet::range(folder.remote_next..=next - 1);
-        let suspects = (&*shared.suspects, folder.id);
-        let read = headers::open_and_read(remote, &pair.remote, &range, suspects).await;
+        let poison = (&*shared.poison, folder.id);
+        let read = headers::open_and_read(remote, &pair.remote, &range, poison).await;
         let Some((selected, there, mut messages)) =
-            read.map_err(|error| Trouble::fetch(Side::Remote, error))?
+            read.map_err(|error| FolderError::fetch(Side::Remote, error))?
         else {
             return Ok(None);
         };
@@ -174,21 +174,21 @@ impl RemoteSide<'_> {
     }
 
     /// Messages by their headers. One that cannot be read is reported and not copied, as it may be there already.
-    async fn headers(&self, remote: &mut Session, uids: UidSet) -> Troubled<(UidSet, Vec<Seen>)> {
+    async fn headers(&self, remote: &mut Session, uids: UidSet) -> FolderResult<(UidSet, Vec<Seen>)> {
         let Self { shared, pair, folder } = *self;
         let mut refused = vec![];
-        let suspects = (&*shared.suspects, folder.id);
-        let messages = headers::read_each(remote, &uids, Detail::Record, suspects, |uid, reason| {
+        let poison = (&*shared.poison, folder.id);
+        let messages = headers::read_each(remote, &uids, Detail::Record, poison, |uid, reason| {
             if let Some(reason) = reason {
                 let reason = format!("message {uid}: {reason}");
-                let mut recorder = shared.recorder.borrow_mut();
-                recorder.problem(pair.remote.name(), Exit::FetchErrors, &reason);
+                let mut reporter = shared.reporter.borrow_mut();
+                reporter.problem(pair.remote.name(), Exit::FetchErrors, &reason);
             }
             refused.push(uid);
         });
         let messages = messages
             .await
-            .map_err(|error| Trouble::fetch(Side::Remote, error))?;
+            .map_err(|error| FolderError::fetch(Side::Remote, error))?;
         let mut state = shared.state.borrow_mut();
         state.withhold(folder.id, refused.iter().copied())?;
         Ok((uids.minus(&refused.into_iter().collect()), messages))
@@ -239,39 +239,43 @@ async fn unknown(
     pair: &Pair,
     folder: &FolderState,
     local: &mut Session,
-) -> Troubled<Vec<Seen>> {
+) -> FolderResult<Vec<Seen>> {
     if !has_unknown(pair, folder) {
         return Ok(vec![]);
     }
     let unknown = unknown_local(shared, pair, folder, local).await?;
     let found = headers::read(local, &unknown, Detail::Key).await;
-    found.map_err(|error| Trouble::fetch(Side::Local, error))
+    found.map_err(|error| FolderError::fetch(Side::Local, error))
 }
 
 /// Gives local UIDs to delivered messages whose UID the server did not tell; what is left is not of this task.
-fn settle_unlocated(shared: &Shared, folder: &FolderState, unknown: Vec<Seen>) -> Troubled<Vec<(Key, u32)>> {
+fn settle_unlocated(
+    shared: &Shared,
+    folder: &FolderState,
+    unknown: Vec<Seen>,
+) -> FolderResult<Vec<(MessageKey, u32)>> {
     let mut state = shared.state.borrow_mut();
     let mut unlocated = state.unlocated(folder.id)?;
-    let (mut strangers, mut located) = (vec![], vec![]);
+    let (mut local_only, mut located) = (vec![], vec![]);
     for message in unknown {
         match unlocated.get_mut(&message.key).and_then(Vec::pop) {
             Some(uid) => located.push((uid, message.uid)),
-            None => strangers.push((message.key, message.uid)),
+            None => local_only.push((message.key, message.uid)),
         }
     }
     state.locate(folder.id, &located)?;
-    Ok(strangers)
+    Ok(local_only)
 }
 
 /// Finds messages whose UID the local server did not tell when it took them.
-pub async fn locate(shared: &Shared, place: &Place, local: &mut Session) -> Troubled<()> {
+pub async fn locate(shared: &Shared, place: &FolderSync, local: &mut Session) -> FolderResult<()> {
     let folder = &place.folder;
     if shared.state.borrow().unlocated(folder.id)?.is_empty() {
         return Ok(());
     }
     let unknown = unknown_local(shared, &place.pair, folder, local).await?;
     let found = headers::read(local, &unknown, Detail::Key).await;
-    let found = found.map_err(|error| Trouble::fetch(Side::Local, error))?;
+    let found = found.map_err(|error| FolderError::fetch(Side::Local, error))?;
     // The next run learns the others.
     settle_unlocated(shared, folder, found).map(drop)
 }
@@ -282,16 +286,16 @@ pub async fn unknown_local(
     pair: &Pair,
     folder: &FolderState,
     local: &mut Session,
-) -> Troubled<UidSet> {
+) -> FolderResult<UidSet> {
     open::local(local, &pair.local, folder, !shared.job.dry).await?;
     let from = folder.local_next;
     let found = local.search(&format!("UID {from}:*")).await;
-    let found = found.map_err(|error| Trouble::fetch(Side::Local, error))?;
+    let found = found.map_err(|error| FolderError::fetch(Side::Local, error))?;
     let known = shared.state.borrow().local_uids(folder.id, from)?;
     Ok(found.from(from).minus(&known))
 }
 
-/// Pairs remote messages (by their places) with local ones. What was recorded by an earlier run may be gone since: each
+/// Pairs remote messages (by their positions) with local ones. What was recorded by an earlier run may be gone since: each
 /// match is looked up before it counts, or a message would be taken for delivered that is nowhere.
 async fn match_up(
     shared: &Shared,
@@ -300,17 +304,17 @@ async fn match_up(
     pool: &mut Pool,
     messages: &[Seen],
     local: &mut Session,
-) -> Troubled<Vec<(usize, u32)>> {
+) -> FolderResult<Vec<(usize, u32)>> {
     let candidates = pool.candidates(messages.iter().map(|message| &message.key));
     if candidates.is_empty() {
         return Ok(vec![]);
     }
     open::local(local, &pair.local, folder, !shared.job.dry).await?;
     let alive = local.search_among(&candidates).await;
-    let alive = alive.map_err(|error| Trouble::fetch(Side::Local, error))?;
+    let alive = alive.map_err(|error| FolderError::fetch(Side::Local, error))?;
     let gone = candidates.minus(&alive);
     pool.remove(&gone);
-    shared.state.borrow_mut().drop_strangers(folder.id, &gone)?;
+    shared.state.borrow_mut().remove_local_only(folder.id, &gone)?;
     let claims = messages.iter().enumerate();
     Ok(claims
         .filter_map(|(at, message)| Some((at, pool.claim(&message.key)?)))
@@ -325,8 +329,8 @@ fn record(
     found: &[(usize, u32)],
     stored: &UidSet,
     pool: &Pool,
-) -> Troubled<()> {
-    let (sieve, seen) = shared.job.chores();
+) -> FolderResult<()> {
+    let (sieve, seen) = shared.job.post_delivery();
     let mut state = shared.state.borrow_mut();
     for group in found.chunks(GROUP) {
         let group: Vec<_> = group
@@ -335,7 +339,7 @@ fn record(
             .collect();
         state.found(folder.id, &group, sieve, seen)?;
     }
-    let strangers: Vec<_> = pool.left().filter(|&(uid, _)| !stored.contains(uid)).collect();
-    state.add_strangers(folder.id, &strangers, folder.replaced)?;
+    let local_only: Vec<_> = pool.left().filter(|&(uid, _)| !stored.contains(uid)).collect();
+    state.add_local_only(folder.id, &local_only, folder.replaced)?;
     Ok(())
 }

@@ -2,19 +2,19 @@
 //! Local messages that may be the other half of a remote one.
 
 use crate::imap::UidSet;
-use crate::sync::message_key::Key;
+use crate::sync::message_key::MessageKey;
 
 /// Local UIDs, to be found by key; each is given out once.
 #[derive(Debug, Default)]
 pub struct Pool {
     /// Sorted by key, then UID.
-    messages: Vec<(Key, u32)>,
+    messages: Vec<(MessageKey, u32)>,
     taken: Vec<bool>,
 }
 
 impl Pool {
     /// A pool of these messages.
-    pub fn new(mut messages: Vec<(Key, u32)>) -> Self {
+    pub fn new(mut messages: Vec<(MessageKey, u32)>) -> Self {
         messages.sort_unstable();
         messages.dedup();
         Self {
@@ -28,15 +28,15 @@ impl Pool {
         self.messages.is_empty()
     }
 
-    fn places(&self, key: &Key) -> std::ops::Range<usize> {
+    fn folders(&self, key: &MessageKey) -> std::ops::Range<usize> {
         let from = self.messages.partition_point(|(other, _)| other < key);
         let rest = self.messages.get(from..).unwrap_or_default();
         from..from + rest.partition_point(|(other, _)| other <= key)
     }
 
     /// All UIDs with one of these keys.
-    pub fn candidates<'a>(&self, keys: impl Iterator<Item = &'a Key>) -> UidSet {
-        keys.flat_map(|key| self.places(key))
+    pub fn candidates<'a>(&self, keys: impl Iterator<Item = &'a MessageKey>) -> UidSet {
+        keys.flat_map(|key| self.folders(key))
             .filter_map(|at| self.messages.get(at).map(|&(_, uid)| uid))
             .collect()
     }
@@ -49,14 +49,14 @@ impl Pool {
     }
 
     /// Gives out the smallest UID with this key.
-    pub fn claim(&mut self, key: &Key) -> Option<u32> {
-        let at = self.places(key).find(|&at| self.taken.get(at) == Some(&false))?;
+    pub fn claim(&mut self, key: &MessageKey) -> Option<u32> {
+        let at = self.folders(key).find(|&at| self.taken.get(at) == Some(&false))?;
         *self.taken.get_mut(at)? = true;
         self.messages.get(at).map(|&(_, uid)| uid)
     }
 
     /// What was not given out: UIDs and keys.
-    pub fn left(&self) -> impl Iterator<Item = (u32, Key)> {
+    pub fn left(&self) -> impl Iterator<Item = (u32, MessageKey)> {
         let pairs = self.messages.iter().zip(&self.taken);
         pairs
             .filter(|&(_, taken)| !taken)
@@ -68,8 +68,8 @@ impl Pool {
 mod tests {
     use super::*;
 
-    fn key(name: &str) -> Key {
-        Key::of_message(name.as_bytes(), 0)
+    fn key(name: &str) -> MessageKey {
+        MessageKey::of_message(name.as_bytes(), 0)
     }
 
     #[test]

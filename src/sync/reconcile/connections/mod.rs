@@ -8,10 +8,10 @@ use crate::imap::{Error, Session};
 use crate::sync::account::{Failure, Side};
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::backoff::Backoff;
-use crate::sync::reconcile::error::{Trouble, Troubled};
+use crate::sync::reconcile::error::{FolderError, FolderResult};
 
 /// The connections of a run.
-pub struct Lines {
+pub struct Connections {
     /// To the remote server.
     pub remote: Session,
     /// To the local server.
@@ -19,14 +19,17 @@ pub struct Lines {
 }
 
 /// Logs in on both sides at once.
-pub async fn connect(shared: &Shared) -> Result<Lines, Failure> {
-    let (remote, local) = tokio::join!(enter(shared, Side::Remote), enter(shared, Side::Local));
+pub async fn connect(shared: &Shared) -> Result<Connections, Failure> {
+    let (remote, local) = tokio::join!(
+        log_in_with_retry(shared, Side::Remote),
+        log_in_with_retry(shared, Side::Local)
+    );
     let remote = remote.map_err(|error| Failure::from_imap(Side::Remote, &error));
     let local = local.map_err(|error| Failure::from_imap(Side::Local, &error));
     match (remote, local) {
-        (Ok(remote), Ok(local)) => Ok(Lines { remote, local }),
+        (Ok(remote), Ok(local)) => Ok(Connections { remote, local }),
         (Err(failure), Err(other)) => {
-            shared.recorder.borrow_mut().line(&other.message);
+            shared.reporter.borrow_mut().line(&other.message);
             Err(failure)
         }
         (Err(failure), _) | (_, Err(failure)) => Err(failure),
@@ -34,13 +37,13 @@ pub async fn connect(shared: &Shared) -> Result<Lines, Failure> {
 }
 
 /// Logs in on one side. A server that turns the client away for now (too many connections, throttled) is asked again.
-async fn enter(shared: &Shared, side: Side) -> crate::imap::Result<Session> {
+async fn log_in_with_retry(shared: &Shared, side: Side) -> crate::imap::Result<Session> {
     let mut backoff = Backoff::brief();
     loop {
         match account(shared, side).login().await {
             Err(error @ Error::Unavailable(_)) => {
                 let line = format!("{}: {error}; trying again", side.host());
-                shared.recorder.borrow_mut().line(&line);
+                shared.reporter.borrow_mut().line(&line);
                 if !backoff.pause_after(&error).await {
                     return Err(error);
                 }
@@ -58,25 +61,25 @@ fn account(shared: &Shared, side: Side) -> &crate::sync::account::Account {
 }
 
 /// Does a piece of work that may be done twice; when a connection breaks it is made anew and the work is begun again.
-pub async fn persist<T>(
+pub async fn with_reconnect<T>(
     shared: &Shared,
-    lines: &mut Lines,
-    mut work: impl AsyncFnMut(&mut Lines) -> Troubled<T>,
-) -> Troubled<T> {
+    connections: &mut Connections,
+    mut work: impl AsyncFnMut(&mut Connections) -> FolderResult<T>,
+) -> FolderResult<T> {
     let mut backoff = Backoff::default();
     loop {
-        let (side, kind, error) = match work(lines).await {
-            Err(Trouble::Imap { side, kind, error }) if error.is_transient() => (side, kind, error),
+        let (side, kind, error) = match work(connections).await {
+            Err(FolderError::Imap { side, kind, error }) if error.is_transient() => (side, kind, error),
             outcome => return outcome,
         };
-        if shared.suspects.take_progress() {
+        if shared.poison.take_progress() {
             backoff = Backoff::default();
         }
         let line = format!("{}: {error}; reconnecting", side.host());
-        shared.recorder.borrow_mut().line(&line);
+        shared.reporter.borrow_mut().line(&line);
         let fresh = loop {
             if !backoff.pause_after(&error).await {
-                return Err(Trouble::Imap { side, kind, error });
+                return Err(FolderError::Imap { side, kind, error });
             }
             match account(shared, side).login().await {
                 Ok(session) => break session,
@@ -85,14 +88,14 @@ pub async fn persist<T>(
             }
         };
         match side {
-            Side::Remote => lines.remote = fresh,
-            Side::Local => lines.local = fresh,
+            Side::Remote => connections.remote = fresh,
+            Side::Local => connections.local = fresh,
         }
     }
 }
 
 /// Says goodbye on both sides.
-pub async fn part(lines: Lines) {
-    let Lines { remote, local } = lines;
+pub async fn close(connections: Connections) {
+    let Connections { remote, local } = connections;
     tokio::join!(remote.logout(), local.logout());
 }

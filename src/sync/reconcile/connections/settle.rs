@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::sync::account::{Failure, Side};
 use crate::sync::job::Shared;
-use crate::sync::reconcile::connections::{self, Lines};
-use crate::sync::reconcile::error::Trouble;
+use crate::sync::reconcile::connections::{self, Connections};
+use crate::sync::reconcile::error::FolderError;
 
 /// Between two looks after a run that was killed: its server may have a whole batch before it.
 const AFTER_CRASH: Duration = Duration::from_secs(1);
@@ -19,7 +19,7 @@ pub const AFTER_LOSS: Duration = Duration::from_millis(500);
 const LOOKS: u32 = 15;
 
 /// Looks until two looks agree; gives the last one.
-pub async fn at_rest<T: PartialEq, E>(
+pub async fn poll_until_stable<T: PartialEq, E>(
     pause: Duration,
     mut look: impl AsyncFnMut() -> Result<T, E>,
 ) -> Result<T, E> {
@@ -37,7 +37,7 @@ pub async fn at_rest<T: PartialEq, E>(
 
 /// A run that was killed may have left commands that the server is still working on. It gets the time it needs, so that
 /// the comparison sees their outcome.
-pub async fn settle_after_crash(shared: &Shared, lines: &mut Lines) -> Result<(), Failure> {
+pub async fn settle_after_crash(shared: &Shared, connections: &mut Connections) -> Result<(), Failure> {
     let unfinished = {
         let state = shared.state.borrow();
         let cut_off = state.meta("running")?.as_deref() == Some("1");
@@ -47,9 +47,9 @@ pub async fn settle_after_crash(shared: &Shared, lines: &mut Lines) -> Result<()
     if !unfinished {
         return Ok(());
     }
-    let settled = connections::persist(shared, lines, async |lines| {
-        let statuses = at_rest(AFTER_CRASH, async || {
-            let listed = lines.local.list_status().await?;
+    let settled = connections::with_reconnect(shared, connections, async |connections| {
+        let statuses = poll_until_stable(AFTER_CRASH, async || {
+            let listed = connections.local.list_status().await?;
             let statuses = listed
                 .into_iter()
                 .map(|(listed, status)| (listed.mailbox, status));
@@ -58,7 +58,7 @@ pub async fn settle_after_crash(shared: &Shared, lines: &mut Lines) -> Result<()
         let statuses: crate::imap::Result<_> = statuses.await;
         statuses
             .map(drop)
-            .map_err(|error| Trouble::fetch(Side::Local, error))
+            .map_err(|error| FolderError::fetch(Side::Local, error))
     });
     Ok(settled.await?)
 }
@@ -79,7 +79,8 @@ mod tests {
     fn two_looks_that_agree_are_enough() {
         run(async {
             let mut answers = [1, 2, 3, 3, 4].into_iter();
-            let seen = at_rest(Duration::ZERO, async || answers.next().ok_or("asked too often")).await;
+            let seen =
+                poll_until_stable(Duration::ZERO, async || answers.next().ok_or("asked too often")).await;
             assert_eq!(seen, Ok(3));
         });
     }
@@ -88,7 +89,7 @@ mod tests {
     fn what_never_rests_is_left_alone_after_a_while() {
         run(async {
             let mut count = 0;
-            let seen: Result<u32, ()> = at_rest(Duration::ZERO, async || {
+            let seen: Result<u32, ()> = poll_until_stable(Duration::ZERO, async || {
                 count += 1;
                 Ok(count)
             })

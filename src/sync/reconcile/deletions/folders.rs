@@ -8,21 +8,25 @@ use crate::sync::account::{Failure, Side};
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping;
 use crate::sync::job::Shared;
-use crate::sync::reconcile::connections::{self, Lines};
+use crate::sync::reconcile::connections::{self, Connections};
 use crate::sync::reconcile::deletions::SMALL;
-use crate::sync::reconcile::error::{Trouble, Troubled, contain};
+use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
 use crate::sync::reconcile::listing::{self, Listing};
 
 /// Deletes local folders that are not on the remote side: never the inbox, special-use, excluded, Shared or Public
 /// ones, nor one with folders below that stay, nor one whose mail the guard protects.
-pub async fn delete(shared: &Shared, listing: &Listing, lines: &mut Lines) -> Result<(), Failure> {
+pub async fn delete(
+    shared: &Shared,
+    listing: &Listing,
+    connections: &mut Connections,
+) -> Result<(), Failure> {
     if !shared.job.delete_local {
         return Ok(());
     }
     if listing.remote_empty {
         let reason = "Host1 listed no folder, not even the inbox: nothing was deleted locally";
-        let mut recorder = shared.recorder.borrow_mut();
-        recorder.problem("", Exit::WithErrors, reason);
+        let mut reporter = shared.reporter.borrow_mut();
+        reporter.problem("", Exit::WithErrors, reason);
         return Ok(());
     }
     let (mut doomed, mut kept) = sort_out(shared, listing)?;
@@ -33,14 +37,14 @@ pub async fn delete(shared: &Shared, listing: &Listing, lines: &mut Lines) -> Re
         for (listed, _) in doomed {
             shared.state.borrow().keep_folder(&listed.mailbox)?;
             let reason = "the local folder was not deleted: the local mailbox was replaced";
-            let mut recorder = shared.recorder.borrow_mut();
-            recorder.problem(listed.mailbox.name(), Exit::WithErrors, reason);
+            let mut reporter = shared.reporter.borrow_mut();
+            reporter.problem(listed.mailbox.name(), Exit::WithErrors, reason);
         }
         return Ok(());
     }
-    if !is_unchanged(shared, listing, lines).await? {
+    if !is_unchanged(shared, listing, connections).await? {
         let line = "Host1: its folders changed during the run; no local folder is deleted";
-        shared.recorder.borrow_mut().line(line);
+        shared.reporter.borrow_mut().line(line);
         return Ok(());
     }
     // Children before their parents.
@@ -52,14 +56,14 @@ pub async fn delete(shared: &Shared, listing: &Listing, lines: &mut Lines) -> Re
             kept.insert(name.to_owned());
             continue;
         }
-        let outcome = delete_one(shared, listed, status, &mut lines.local).await;
+        let outcome = delete_one(shared, listed, status, &mut connections.local).await;
         match contain(shared, name, outcome)? {
             Some(Some(messages)) => {
-                let mut recorder = shared.recorder.borrow_mut();
-                recorder.line(&format!(
+                let mut reporter = shared.reporter.borrow_mut();
+                reporter.line(&format!(
                     "Host2: deleted folder [{name}] with {messages} messages"
                 ));
-                recorder.report.deleted_local += messages;
+                reporter.report.deleted_local += messages;
             }
             _ => {
                 kept.insert(name.to_owned());
@@ -102,10 +106,14 @@ fn sort_out<'a>(
 }
 
 /// Whether the remote side lists the same folders as at the start: an answer that was incomplete deletes nothing.
-async fn is_unchanged(shared: &Shared, listing: &Listing, lines: &mut Lines) -> Result<bool, Failure> {
-    let again = connections::persist(shared, lines, async |lines| {
-        let listed = listing::side(&mut lines.remote, Besides::Nothing).await;
-        listed.map_err(|error| Trouble::fetch(Side::Remote, error))
+async fn is_unchanged(
+    shared: &Shared,
+    listing: &Listing,
+    connections: &mut Connections,
+) -> Result<bool, Failure> {
+    let again = connections::with_reconnect(shared, connections, async |connections| {
+        let listed = listing::side(&mut connections.remote, Besides::Nothing).await;
+        listed.map_err(|error| FolderError::fetch(Side::Remote, error))
     });
     let (again, _) = again.await?;
     let names = folder_mapping::local_names(&again, &listing.local, &shared.job.selection);
@@ -118,25 +126,25 @@ async fn delete_one(
     listed: &Listed,
     before: MailboxStatus,
     local: &mut Session,
-) -> Troubled<Option<u64>> {
+) -> FolderResult<Option<u64>> {
     let name = listed.mailbox.name();
-    let select = |error| Trouble::select(Side::Local, error);
+    let select = |error| FolderError::select(Side::Local, error);
     let now = local.open(&listed.mailbox, false).await.map_err(select)?;
     let messages = u64::from(now.messages);
     if messages > SMALL {
         let reason = format!("the local folder was not deleted: all of its {messages} messages would go");
-        let mut recorder = shared.recorder.borrow_mut();
-        recorder.problem(name, Exit::WithErrors, &reason);
+        let mut reporter = shared.reporter.borrow_mut();
+        reporter.problem(name, Exit::WithErrors, &reason);
         return Ok(None);
     }
     let arrived = before.messages.is_some_and(|count| messages > count)
         || (before.uid_next.is_some() && now.uid_next > before.uid_next);
     if arrived {
         let line = format!("Host2: folder [{name}] is in use; it is not deleted by this run");
-        shared.recorder.borrow_mut().line(&line);
+        shared.reporter.borrow_mut().line(&line);
         return Ok(None);
     }
-    let change = |error| Trouble::change(Side::Local, error);
+    let change = |error| FolderError::change(Side::Local, error);
     if !shared.job.dry {
         // Some servers delete no folder that is open; one that was opened to be read is closed without an EXPUNGE.
         local.run(Command::new("CLOSE"), |_| {}).await.map_err(change)?;

@@ -8,9 +8,9 @@ use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::compare;
-use crate::sync::reconcile::connections::Lines;
-use crate::sync::reconcile::error::{Trouble, Troubled};
-use crate::sync::reconcile::folder::Place;
+use crate::sync::reconcile::connections::Connections;
+use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::reconcile::folder::FolderSync;
 use crate::task::RemoteDeletion;
 
 /// A mailbox of more messages than this never loses more than half of them in one run.
@@ -21,32 +21,32 @@ pub(super) const SMALL: u64 = 20;
 /// something had to be left undone, which the next run looks at again.
 pub async fn reconcile(
     shared: &Shared,
-    place: &Place,
-    lines: &mut Lines,
+    place: &FolderSync,
+    connections: &mut Connections,
     remote_empty: bool,
-) -> Troubled<bool> {
+) -> FolderResult<bool> {
     let id = place.folder.id;
     let Some(messages) = place.pair.source.messages else {
         return Ok(true);
     };
-    report_missing(shared, place, lines).await?;
+    report_missing(shared, place, connections).await?;
     let known = shared.state.borrow().count(id)?;
     let inbox_only = shared.job.inbox_only();
     let deletes = shared.job.delete_local && !place.pair.joined;
-    let strangers = if deletes {
-        shared.state.borrow().expendable(id)?
+    let local_only = if deletes {
+        shared.state.borrow().deletable_local_only(id)?
     } else {
         UidSet::default()
     };
     if deletes && place.folder.replaced {
-        let extra = shared.state.borrow().strangers(id)?.len();
+        let extra = shared.state.borrow().local_only(id)?.len();
         if extra > 0 {
             let reason = format!(
                 "nothing was deleted locally: one of the two sides replaced the folder; the {extra} messages that \
                  only the local side has stay"
             );
-            let mut recorder = shared.recorder.borrow_mut();
-            recorder.problem(place.pair.remote.name(), Exit::WithErrors, &reason);
+            let mut reporter = shared.reporter.borrow_mut();
+            reporter.problem(place.pair.remote.name(), Exit::WithErrors, &reason);
         }
     }
     let differs = if inbox_only {
@@ -54,10 +54,12 @@ pub async fn reconcile(
     } else {
         known != messages || place.gaps.get()
     };
-    if !differs && strangers.is_empty() {
+    if !differs && local_only.is_empty() {
         return Ok(true);
     }
-    let (selected, there) = place.search_remote(&mut lines.remote, false, ["ALL"]).await?;
+    let (selected, there) = place
+        .search_remote(&mut connections.remote, false, ["ALL"])
+        .await?;
     let recorded = {
         let state = shared.state.borrow();
         state.done_uids(id)?.union(&state.pending_uids(id)?)
@@ -78,31 +80,37 @@ pub async fn reconcile(
         };
         let folder = place.pair.remote.name();
         shared
-            .recorder
+            .reporter
             .borrow_mut()
             .problem(folder, Exit::WithErrors, reason);
         return Ok(false);
     }
     let gone = recorded.minus(&there);
     if deletes {
-        let doomed = shared.state.borrow().copies(id, &gone)?.union(&strangers);
-        if !delete_local(shared, place, &mut lines.local, &doomed, remote_empty).await? {
+        let doomed = shared.state.borrow().copies(id, &gone)?.union(&local_only);
+        if !delete_local(shared, place, &mut connections.local, &doomed, remote_empty).await? {
             return Ok(false);
         }
         shared.state.borrow_mut().forget(id, &gone)?;
     } else {
-        shared.state.borrow_mut().estrange(id, &gone)?;
+        shared.state.borrow_mut().mark_local_only(id, &gone)?;
     }
     Ok(true)
 }
 
 /// Reports messages that the remote side did not hand out, unless they have gone meanwhile.
-async fn report_missing(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubled<()> {
+async fn report_missing(
+    shared: &Shared,
+    place: &FolderSync,
+    connections: &mut Connections,
+) -> FolderResult<()> {
     if place.missing.borrow().is_empty() {
         return Ok(());
     }
     let missing = among(&place.missing.borrow());
-    let (_, there) = place.search_remote(&mut lines.remote, false, missing).await?;
+    let (_, there) = place
+        .search_remote(&mut connections.remote, false, missing)
+        .await?;
     place.missing.take();
     for uid in there.iter() {
         withheld(shared, place, uid)?;
@@ -111,10 +119,10 @@ async fn report_missing(shared: &Shared, place: &Place, lines: &mut Lines) -> Tr
 }
 
 /// Notes a message that the remote side has and did not give.
-fn withheld(shared: &Shared, place: &Place, uid: u32) -> Troubled<()> {
+fn withheld(shared: &Shared, place: &FolderSync, uid: u32) -> FolderResult<()> {
     let reason = "the remote server did not hand it out";
     shared
-        .recorder
+        .reporter
         .borrow_mut()
         .message_problem(place.index, Exit::FetchErrors, uid, None, reason);
     let mut state = shared.state.borrow_mut();
@@ -124,11 +132,11 @@ fn withheld(shared: &Shared, place: &Place, uid: u32) -> Troubled<()> {
 /// Deletes local messages unless a guard forbids it; `false` when it does.
 async fn delete_local(
     shared: &Shared,
-    place: &Place,
+    place: &FolderSync,
     local: &mut Session,
     doomed: &UidSet,
     remote_empty: bool,
-) -> Troubled<bool> {
+) -> FolderResult<bool> {
     if doomed.is_empty() {
         return Ok(true);
     }
@@ -136,7 +144,7 @@ async fn delete_local(
     let mut alive = local
         .search_among(doomed)
         .await
-        .map_err(|error| Trouble::fetch(Side::Local, error))?;
+        .map_err(|error| FolderError::fetch(Side::Local, error))?;
     let messages = u64::from(selected.messages);
     let guard = if remote_empty {
         Some("the remote server listed no folder".to_owned())
@@ -150,7 +158,7 @@ async fn delete_local(
     if let Some(reason) = guard {
         let reason = format!("nothing was deleted locally: {reason}");
         shared
-            .recorder
+            .reporter
             .borrow_mut()
             .problem(place.pair.remote.name(), Exit::WithErrors, &reason);
         return Ok(false);
@@ -160,21 +168,21 @@ async fn delete_local(
         kept = local
             .delete(&alive)
             .await
-            .map_err(|error| Trouble::change(Side::Local, error))?;
+            .map_err(|error| FolderError::change(Side::Local, error))?;
         alive = alive.minus(&kept);
         let mut state = shared.state.borrow_mut();
-        state.drop_strangers(place.folder.id, &doomed.minus(&kept))?;
+        state.remove_local_only(place.folder.id, &doomed.minus(&kept))?;
     }
     report_kept(shared, place, Side::Local, &kept);
-    let mut recorder = shared.recorder.borrow_mut();
-    recorder.report.deleted_local += alive.len();
-    if let Some(folder) = recorder.folder(place.index) {
+    let mut reporter = shared.reporter.borrow_mut();
+    reporter.report.deleted_local += alive.len();
+    if let Some(folder) = reporter.folder(place.index) {
         folder.deleted_local += alive.len();
     }
     Ok(kept.is_empty())
 }
 
-fn report_kept(shared: &Shared, place: &Place, side: Side, kept: &UidSet) {
+fn report_kept(shared: &Shared, place: &FolderSync, side: Side, kept: &UidSet) {
     if kept.is_empty() {
         return;
     }
@@ -183,21 +191,21 @@ fn report_kept(shared: &Shared, place: &Place, side: Side, kept: &UidSet) {
         side.host(),
         kept.len()
     );
-    let mut recorder = shared.recorder.borrow_mut();
-    recorder.problem(place.pair.remote.name(), Exit::WithErrors, &reason);
+    let mut reporter = shared.reporter.borrow_mut();
+    reporter.problem(place.pair.remote.name(), Exit::WithErrors, &reason);
 }
 
 /// Deletes from the remote side what is known to be delivered.
-pub async fn remote(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubled<()> {
+pub async fn remote(shared: &Shared, place: &FolderSync, connections: &mut Connections) -> FolderResult<()> {
     let before = match shared.job.delete_remote {
         RemoteDeletion::Keep => return Ok(()),
         RemoteDeletion::AfterTransfer => None,
         RemoteDeletion::OlderThan(days) => Some(days_ago(days.get())),
     };
     if !shared.job.dry {
-        compare::locate(shared, place, &mut lines.local).await?;
+        compare::locate(shared, place, &mut connections.local).await?;
     }
-    let remote = &mut lines.remote;
+    let remote = &mut connections.remote;
     let id = place.folder.id;
     let delivered = shared.state.borrow().deletable(id, before)?;
     if delivered.is_empty() {
@@ -210,14 +218,17 @@ pub async fn remote(shared: &Shared, place: &Place, lines: &mut Lines) -> Troubl
         kept = remote
             .delete(&alive)
             .await
-            .map_err(|error| Trouble::change(Side::Remote, error))?;
+            .map_err(|error| FolderError::change(Side::Remote, error))?;
         alive = alive.minus(&kept);
     }
-    shared.state.borrow_mut().bury(id, &delivered.minus(&kept))?;
+    shared
+        .state
+        .borrow_mut()
+        .mark_remote_deleted(id, &delivered.minus(&kept))?;
     report_kept(shared, place, Side::Remote, &kept);
-    let mut recorder = shared.recorder.borrow_mut();
-    recorder.report.deleted_remote += alive.len();
-    if let Some(folder) = recorder.folder(place.index) {
+    let mut reporter = shared.reporter.borrow_mut();
+    reporter.report.deleted_remote += alive.len();
+    if let Some(folder) = reporter.folder(place.index) {
         folder.deleted_remote += alive.len();
     }
     Ok(())

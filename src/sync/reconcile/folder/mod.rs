@@ -10,7 +10,7 @@ use crate::sync::folder_mapping::Pair;
 use crate::sync::state::FolderState;
 
 /// A folder at work.
-pub struct Place {
+pub struct FolderSync {
     /// Its number in the report.
     pub index: usize,
     /// Both names.
@@ -31,7 +31,7 @@ pub struct Place {
     pub writer: Cell<Option<usize>>,
 }
 
-impl Place {
+impl FolderSync {
     /// A folder about to be worked on.
     pub fn new(index: usize, pair: Pair, folder: FolderState) -> Self {
         Self {

@@ -3,8 +3,8 @@
 
 use crate::imap::{Mailbox, Selected, Session, UidSet};
 use crate::sync::account::Side;
-use crate::sync::reconcile::error::{Trouble, Troubled};
-use crate::sync::reconcile::folder::Place;
+use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::state::FolderState;
 
 /// Opens a remote folder.
@@ -13,7 +13,7 @@ pub async fn remote(
     mailbox: &Mailbox,
     folder: &FolderState,
     write: bool,
-) -> Troubled<Selected> {
+) -> FolderResult<Selected> {
     open(session, Side::Remote, mailbox, folder.remote_validity, write).await
 }
 
@@ -23,18 +23,18 @@ pub async fn local(
     mailbox: &Mailbox,
     folder: &FolderState,
     write: bool,
-) -> Troubled<Selected> {
+) -> FolderResult<Selected> {
     open(session, Side::Local, mailbox, folder.local_validity, write).await
 }
 
-impl Place {
+impl FolderSync {
     /// Opens the remote folder.
-    pub async fn open_remote(&self, session: &mut Session, write: bool) -> Troubled<Selected> {
+    pub async fn open_remote(&self, session: &mut Session, write: bool) -> FolderResult<Selected> {
         remote(session, &self.pair.remote, &self.folder, write).await
     }
 
     /// Opens the local folder.
-    pub async fn open_local(&self, session: &mut Session, write: bool) -> Troubled<Selected> {
+    pub async fn open_local(&self, session: &mut Session, write: bool) -> FolderResult<Selected> {
         local(session, &self.pair.local, &self.folder, write).await
     }
 
@@ -44,7 +44,7 @@ impl Place {
         session: &mut Session,
         write: bool,
         criteria: impl IntoIterator<Item = T>,
-    ) -> Troubled<(Selected, UidSet)> {
+    ) -> FolderResult<(Selected, UidSet)> {
         search_remote(session, &self.pair.remote, &self.folder, write, criteria).await
     }
 }
@@ -56,9 +56,9 @@ pub async fn search_remote<T: AsRef<str>>(
     folder: &FolderState,
     write: bool,
     criteria: impl IntoIterator<Item = T>,
-) -> Troubled<(Selected, UidSet)> {
+) -> FolderResult<(Selected, UidSet)> {
     let found = session.open_and_search(mailbox, write, criteria).await;
-    let (selected, found) = found.map_err(|error| Trouble::fetch(Side::Remote, error))?;
+    let (selected, found) = found.map_err(|error| FolderError::fetch(Side::Remote, error))?;
     check(Side::Remote, selected, folder.remote_validity)?;
     Ok((selected, found))
 }
@@ -69,17 +69,17 @@ async fn open(
     mailbox: &Mailbox,
     validity: u32,
     write: bool,
-) -> Troubled<Selected> {
+) -> FolderResult<Selected> {
     let selected = session.open(mailbox, write).await;
-    let selected = selected.map_err(|error| Trouble::select(side, error))?;
+    let selected = selected.map_err(|error| FolderError::select(side, error))?;
     check(side, selected, validity)?;
     Ok(selected)
 }
 
 /// Whether what was opened is the folder whose UIDs are known.
-pub fn check(side: Side, selected: Selected, validity: u32) -> Troubled<()> {
+pub fn check(side: Side, selected: Selected, validity: u32) -> FolderResult<()> {
     match selected.uid_validity {
-        Some(now) if validity != 0 && now != validity => Err(Trouble::Replaced(side)),
+        Some(now) if validity != 0 && now != validity => Err(FolderError::Replaced(side)),
         _ => Ok(()),
     }
 }

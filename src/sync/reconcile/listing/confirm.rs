@@ -8,13 +8,13 @@ use crate::imap::{Mailbox, MailboxStatus};
 use crate::sync::account::Side;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
-use crate::sync::reconcile::connections::Lines;
-use crate::sync::reconcile::error::{Trouble, Troubled};
+use crate::sync::reconcile::connections::Connections;
+use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::prepare;
 use crate::sync::state::FolderState;
 
 /// Opens what is in doubt, all of a side together, and corrects the status of both sides.
-pub async fn confirm(shared: &Shared, pairs: &mut [Pair], lines: &mut Lines) -> Troubled<()> {
+pub async fn confirm(shared: &Shared, pairs: &mut [Pair], connections: &mut Connections) -> FolderResult<()> {
     let (mut there, mut here) = (vec![], vec![]);
     for (at, pair) in pairs.iter().enumerate() {
         let known = shared.state.borrow().known_folder(&pair.remote)?;
@@ -37,9 +37,12 @@ pub async fn confirm(shared: &Shared, pairs: &mut [Pair], lines: &mut Lines) -> 
     }
     let remote: Vec<&Mailbox> = there.iter().map(|&at| &pairs[at].remote).collect();
     let local: Vec<&Mailbox> = here.iter().map(|&at| &pairs[at].local).collect();
-    let (remote, local) = tokio::join!(lines.remote.examine_all(&remote), lines.local.examine_all(&local));
-    let remote = remote.map_err(|error| Trouble::select(Side::Remote, error))?;
-    let local = local.map_err(|error| Trouble::select(Side::Local, error))?;
+    let (remote, local) = tokio::join!(
+        connections.remote.examine_all(&remote),
+        connections.local.examine_all(&local)
+    );
+    let remote = remote.map_err(|error| FolderError::select(Side::Remote, error))?;
+    let local = local.map_err(|error| FolderError::select(Side::Local, error))?;
     let remote: HashMap<_, _> = remote.into_iter().collect();
     let local: HashMap<_, _> = local.into_iter().collect();
     for at in there {

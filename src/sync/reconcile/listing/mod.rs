@@ -9,8 +9,8 @@ use crate::imap::{Besides, Listed, Mailbox, MailboxStatus, Namespace, Session};
 use crate::sync::account::{Account, Failure, Side};
 use crate::sync::folder_mapping::{self, Pair};
 use crate::sync::job::Shared;
-use crate::sync::reconcile::connections::{self, Lines};
-use crate::sync::reconcile::error::{Trouble, Troubled};
+use crate::sync::reconcile::connections::{self, Connections};
+use crate::sync::reconcile::error::{FolderError, FolderResult};
 
 /// Remembered while the local mailbox counts as replaced.
 const REPLACED: &str = "mailbox_replaced";
@@ -32,24 +32,29 @@ pub struct Listing {
 }
 
 /// Lists both sides at once.
-pub async fn list(shared: &Shared, lines: &mut Lines) -> Result<Listing, Failure> {
-    Ok(connections::persist(shared, lines, async |lines| attempt(shared, lines).await).await?)
+pub async fn list(shared: &Shared, connections: &mut Connections) -> Result<Listing, Failure> {
+    Ok(
+        connections::with_reconnect(shared, connections, async |connections| {
+            attempt(shared, connections).await
+        })
+        .await?,
+    )
 }
 
-async fn attempt(shared: &Shared, lines: &mut Lines) -> Troubled<Listing> {
+async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult<Listing> {
     let (remote, local) = tokio::join!(
-        side(&mut lines.remote, Besides::Subscriptions),
-        side(&mut lines.local, Besides::Nothing)
+        side(&mut connections.remote, Besides::Subscriptions),
+        side(&mut connections.local, Besides::Nothing)
     );
-    let (remote, subscribe) = remote.map_err(|error| Trouble::fetch(Side::Remote, error))?;
-    let (local, _) = local.map_err(|error| Trouble::fetch(Side::Local, error))?;
+    let (remote, subscribe) = remote.map_err(|error| FolderError::fetch(Side::Remote, error))?;
+    let (local, _) = local.map_err(|error| FolderError::fetch(Side::Local, error))?;
     let mut pairs = folder_mapping::pair(&remote, &local, &shared.job.selection);
-    confirm::confirm(shared, &mut pairs, lines).await?;
+    confirm::confirm(shared, &mut pairs, connections).await?;
     let replaced = guard_replaced_mailbox(shared, &pairs)?;
     {
-        let mut recorder = shared.recorder.borrow_mut();
-        recorder.line(&format!("Host1: found {} folders.", remote.folders.len()));
-        recorder.line(&format!("Host2: found {} folders.", local.folders.len()));
+        let mut reporter = shared.reporter.borrow_mut();
+        reporter.line(&format!("Host1: found {} folders.", remote.folders.len()));
+        reporter.line(&format!("Host2: found {} folders.", local.folders.len()));
     }
     let local_names = folder_mapping::local_names(&remote, &local, &shared.job.selection);
     Ok(Listing {
@@ -99,7 +104,10 @@ fn guess_namespace(folders: &[(Listed, Option<MailboxStatus>)]) -> Option<Namesp
 }
 
 /// Logs in and lists, for a look at one side alone.
-pub async fn enter(account: &Account, besides: Besides) -> Result<(folder_mapping::Side, Session), Failure> {
+pub async fn log_in_and_list(
+    account: &Account,
+    besides: Besides,
+) -> Result<(folder_mapping::Side, Session), Failure> {
     let work = async {
         let mut session = account.login().await?;
         let (side, _) = side(&mut session, besides).await?;
@@ -121,7 +129,7 @@ fn guard_replaced_mailbox(shared: &Shared, pairs: &[Pair]) -> Result<bool, Failu
         && known.local_validity != validity
     {
         shared
-            .recorder
+            .reporter
             .borrow_mut()
             .line("Host2: the mailbox was replaced; both sides are compared anew");
         state.set_meta(REPLACED, "1")?;
