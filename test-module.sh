@@ -15,13 +15,13 @@ cd "$(dirname "$0")"
 robot() {
     local venv=target/robot
     # Made once for each list of requirements.
-    if ! cmp -s tests/requirements.txt "$venv/requirements.txt"; then
+    if ! cmp -s tests/acceptance/requirements.txt "$venv/requirements.txt"; then
         need_packages python3=python3
         # No program has that name: what is asked for is a module of Python.
         python3 -c 'import ensurepip' 2> /dev/null || need_packages ensurepip=python3-venv
         python3 -m venv "$venv"
-        "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement tests/requirements.txt
-        cp tests/requirements.txt "$venv/requirements.txt"
+        "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement tests/acceptance/requirements.txt
+        cp tests/acceptance/requirements.txt "$venv/requirements.txt"
     fi
     "$venv/bin/python" -m robot --outputdir tests/outputs "$@"
 }
@@ -48,9 +48,9 @@ acceptance() {
         other="the same cases ran through it as well, see tests/outputs/imapsync/"
     fi
     echo "imapsync: $other"
-    robot --variable SYNC_ENGINE:native --metadata "imapsync:$other" tests/
+    robot --variable SYNC_ENGINE:native --metadata "imapsync:$other" tests/acceptance/
     if command -v imapsync > /dev/null; then
-        robot --variable SYNC_ENGINE:imapsync --name "Tests with imapsync" --outputdir tests/outputs/imapsync tests/
+        robot --variable SYNC_ENGINE:imapsync --name "Acceptance with imapsync" --outputdir tests/outputs/imapsync tests/acceptance/
     fi
 }
 
@@ -63,7 +63,7 @@ here() {
     ./build-images.sh imageroot target/test-imageroot
     export SANDBOX_IMAGEROOT=$PWD/target/test-imageroot
     cargo test --quiet --locked --workspace --no-run
-    cargo test --locked --workspace
+    cargo test --locked --workspace --no-fail-fast
     acceptance
     page
 }
@@ -80,6 +80,6 @@ case "${1:-}" in
         image=$2
         shift 2
         robot --variable "NODE_ADDR:$node" --variable "IMAGE_URL:$image" \
-            --variable "SSH_KEYFILE:${SSH_KEYFILE:-$HOME/.ssh/id_ecdsa}" "$@" tests/
+            --variable "SSH_KEYFILE:${SSH_KEYFILE:-$HOME/.ssh/id_ecdsa}" "$@" tests/acceptance/
         ;;
 esac

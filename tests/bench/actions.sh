@@ -15,4 +15,4 @@ need_packages python3=python3 /usr/bin/time=time
 ./build-images.sh imageroot target/bench-imageroot > /dev/null
 cargo build --quiet --locked --package sandbox
 export SANDBOX_PROGRAM=$PWD/target/debug/sandbox SANDBOX_IMAGEROOT=$PWD/target/bench-imageroot
-PYTHONPATH=tests/resources exec python3 -B tests/bench/actions.py "$@"
+PYTHONPATH=tests/acceptance/resources exec python3 -B tests/bench/actions.py "$@"

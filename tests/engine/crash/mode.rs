@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The modes of a task, and what each must have done in the end.
+
+use std::collections::BTreeMap;
+
+use anyhow::ensure;
+use sandbox::case::{Identity, identities, turned};
+use sandbox::{Case, Mailbox, NewMail, Plan, Side};
+use serde_json::json;
+
+use crate::crash::Random;
+
+/// Messages in a round.
+const MESSAGES: usize = 300;
+
+const SIEVE: &str = r#"require ["fileinto", "mailbox", "copy"];
+if header :contains "subject" "file" { fileinto :create "Filed"; }
+elsif header :contains "subject" "both" { fileinto :copy :create "Copies"; }
+"#;
+
+/// What a task does beside copying.
+#[derive(Clone, Copy, Debug)]
+pub enum Mode {
+    /// Nothing.
+    Copy,
+    /// What is gone on the remote side goes here too.
+    DeleteLocal,
+    /// What was delivered is deleted on the remote side.
+    DeleteRemote,
+    /// Unread mail of the inbox, through Sieve, then deleted on the remote side.
+    Inbox,
+}
+
+/// What both sides must have in the end.
+pub struct Expected {
+    remote: Folders,
+    local: Folders,
+}
+
+type Folders = BTreeMap<String, Vec<Identity>>;
+
+impl Mode {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Copy, Self::DeleteLocal, Self::DeleteRemote, Self::Inbox];
+
+    /// Fills the accounts and creates the task; tells what must come of it.
+    pub fn prepare(self, case: &Case<'_>, random: &mut Random) -> anyhow::Result<Expected> {
+        match self {
+            Self::Copy => {
+                case.deliver(Side::Remote, &generated(random))?;
+                case.create(json!({}))?;
+                let remote = folders(&case.mailbox(Side::Remote)?);
+                Ok(Expected {
+                    local: local_names(&remote),
+                    remote,
+                })
+            }
+            Self::DeleteLocal => {
+                case.deliver(Side::Remote, &generated(random))?;
+                case.create(json!({"delete_local": true}))?;
+                let run = case.run()?;
+                ensure!(run.exit_code == 0, "the run before: {}", run.log);
+                // Some goes, some comes, some was here alone: less than half of any folder.
+                case.expunge(Side::Remote, "INBOX", "UID 5:35")?;
+                case.expunge(Side::Remote, "Archive.2019", "UID 1:3")?;
+                case.imap(Side::Remote)?.run("DELETE Junk")?;
+                case.deliver(Side::Remote, &generated(random)[..150])?;
+                case.deliver(Side::Local, &sandbox::case::mails("INBOX", "alone", 5))?;
+                case.deliver(Side::Local, &sandbox::case::mails("Going", "going", 5))?;
+                let remote = folders(&case.mailbox(Side::Remote)?);
+                let mut local = local_names(&remote);
+                // A folder of special use stays, without what the remote side has no more.
+                local.insert("Junk".into(), identities(&case.mailbox(Side::Local)?["Junk"]));
+                Ok(Expected { local, remote })
+            }
+            Self::DeleteRemote => {
+                case.deliver(Side::Remote, &generated(random))?;
+                case.create(json!({"delete_remote": true}))?;
+                let remote = folders(&case.mailbox(Side::Remote)?);
+                let local = local_names(&remote);
+                let remote = remote.into_keys().map(|name| (name, vec![])).collect();
+                Ok(Expected { remote, local })
+            }
+            Self::Inbox => self.prepare_inbox(case, random),
+        }
+    }
+
+    fn prepare_inbox(self, case: &Case<'_>, random: &mut Random) -> anyhow::Result<Expected> {
+        let kinds = ["file", "both", "keep", "seen"];
+        let mut mails = vec![];
+        for n in 0..MESSAGES {
+            let kind = kinds[usize::try_from(random.below(4))?];
+            let mail = NewMail::new(&format!("{kind}{n}@x"));
+            mails.push(if kind == "seen" {
+                mail.flags(&["\\Seen"])
+            } else {
+                mail
+            });
+        }
+        case.deliver(Side::Remote, &mails)?;
+        case.sandbox.local().set_sieve(&case.name, SIEVE)?;
+        case.create(json!({"foldersynchronization": "inbox", "sieve_enabled": true, "delete_remote": true}))?;
+        let all = case.mailbox(Side::Remote)?;
+        let of = |kinds: &[&str]| {
+            let wanted = |id: &str| kinds.iter().any(|kind| id.starts_with(&format!("<{kind}")));
+            let found: Vec<_> = all["INBOX"]
+                .iter()
+                .filter(|message| wanted(&message.message_id))
+                .cloned()
+                .collect();
+            identities(&found)
+        };
+        let here = [
+            ("INBOX", of(&["both", "keep"])),
+            ("Filed", of(&["file"])),
+            ("Copies", of(&["both"])),
+        ];
+        Ok(Expected {
+            remote: BTreeMap::from([("INBOX".to_owned(), of(&["seen"]))]),
+            local: here
+                .into_iter()
+                .map(|(name, messages)| (name.to_owned(), messages))
+                .collect(),
+        })
+    }
+
+    /// Compares both sides with what is expected.
+    pub fn judge(self, case: &Case<'_>, expected: &Expected) -> anyhow::Result<()> {
+        same("remote", &folders(&case.mailbox(Side::Remote)?), &expected.remote)?;
+        same("local", &folders(&case.mailbox(Side::Local)?), &expected.local)
+    }
+}
+
+fn same(side: &str, found: &Folders, expected: &Folders) -> anyhow::Result<()> {
+    let mut differences = vec![];
+    for name in expected
+        .keys()
+        .chain(found.keys().filter(|name| !expected.contains_key(*name)))
+    {
+        let (wanted, there) = (expected.get(name), found.get(name));
+        if wanted == there {
+            continue;
+        }
+        let (wanted, there) = (
+            wanted.map_or(&[][..], Vec::as_slice),
+            there.map_or(&[][..], Vec::as_slice),
+        );
+        let lacking = wanted.iter().filter(|message| !there.contains(message)).count();
+        let foreign = there.iter().filter(|message| !wanted.contains(message)).count();
+        differences.push(format!(
+            "{side} {name}: {} instead of {} messages, {lacking} lacking, {foreign} that do not belong there",
+            there.len(),
+            wanted.len()
+        ));
+    }
+    ensure!(differences.is_empty(), "{}", differences.join("\n"));
+    Ok(())
+}
+
+/// Mail in a dozen of folders, with twins and without Message-Ids.
+fn generated(random: &mut Random) -> Vec<NewMail> {
+    sandbox::mail::plan(&Plan {
+        messages: MESSAGES,
+        seed: random.number(),
+        large_per_mille: 2,
+    })
+}
+
+fn folders(mailbox: &Mailbox) -> Folders {
+    mailbox
+        .iter()
+        .map(|(name, messages)| (name.clone(), identities(messages)))
+        .collect()
+}
+
+fn local_names(remote: &Folders) -> Folders {
+    remote
+        .iter()
+        .map(|(name, messages)| (turned(name), messages.clone()))
+        .collect()
+}

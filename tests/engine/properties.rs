@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What holds for every input: names, patterns, sets, schedules, files, and whatever a server may send.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use ns8_imapsync::imap::wire::Wire;
+use ns8_imapsync::imap::{Listed, Mailbox, Namespace, Response, UidSet};
+use ns8_imapsync::sync::folder_mapping::{self, Selection, Side};
+use ns8_imapsync::task::{
+    Exclusions, FolderMode, LocalUser, RemoteDeletion, RemoteHost, RemoteUser, Schedule, Security, Task,
+    TaskId, env,
+};
+use proptest::prelude::*;
+use tokio::io::AsyncWriteExt as _;
+
+/// What the reader makes of a server's octets when they arrive in pieces.
+fn read(octets: &[u8], pieces: &[usize]) -> Vec<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (ours, mut theirs) = tokio::io::duplex(64);
+        let mut wire = Wire::new(Box::new(ours), Duration::from_secs(5));
+        let send = async move {
+            let mut rest = octets;
+            let mut pieces = pieces.iter().cycle();
+            while !rest.is_empty() {
+                let (piece, after) = rest.split_at((*pieces.next().unwrap()).clamp(1, rest.len()));
+                // A reader that has given up hangs up.
+                if theirs.write_all(piece).await.is_err() {
+                    return;
+                }
+                tokio::task::yield_now().await;
+                rest = after;
+            }
+        };
+        let receive = async move {
+            let mut seen = vec![];
+            loop {
+                match wire.receive().await {
+                    Ok(raw) => seen.push(format!("{:?}", Response::parse(raw))),
+                    Err(error) => {
+                        seen.push(error.to_string());
+                        return seen;
+                    }
+                }
+            }
+        };
+        tokio::join!(send, receive).1
+    })
+}
+
+/// Octets that look like IMAP often enough to get deep into the reader.
+fn server_octets() -> impl Strategy<Value = Vec<u8>> {
+    let word = prop_oneof![
+        Just(b"* ".to_vec()),
+        Just(b"+ ".to_vec()),
+        Just(b"A1 OK [APPENDUID 7 1:3] done".to_vec()),
+        Just(b"1 FETCH (UID 7 FLAGS (\\Seen) BODY[] ".to_vec()),
+        Just(b"STATUS INBOX (MESSAGES 1 UIDNEXT 4294967295 UIDVALIDITY 0)".to_vec()),
+        Just(b"LIST (\\HasChildren) \"/\" ".to_vec()),
+        Just(b"ESEARCH (TAG \"x\") UID ALL 4294967295:1".to_vec()),
+        Just(b"SEARCH 1 2 3 x".to_vec()),
+        Just(b"NAMESPACE ((\"\" \"/\")) NIL NIL".to_vec()),
+        Just(b"{3}\r\nabc".to_vec()),
+        Just(b"{5}\r\n".to_vec()),
+        Just(b"{99999999999999999999}\r\n".to_vec()),
+        Just(b"\"a \\\" b\"".to_vec()),
+        Just(b")\r\n".to_vec()),
+        Just(b"\r\n".to_vec()),
+        Just(b"\n".to_vec()),
+        Just(b"((((".to_vec()),
+        Just(b"BODY[HEADER.FIELDS (X)]<0> NIL".to_vec()),
+        proptest::collection::vec(any::<u8>(), 0..8),
+    ];
+    proptest::collection::vec(word, 0..24).prop_map(|words| words.concat())
+}
+
+fn side(prefix: &str, separator: char, names: &BTreeSet<String>) -> Side {
+    let listed = |name: &String| Listed {
+        mailbox: Mailbox::from_name(name),
+        attributes: vec![],
+        separator: Some(separator),
+    };
+    Side {
+        namespace: Some(Namespace {
+            prefix: prefix.as_bytes().to_vec(),
+            separator: Some(separator),
+        }),
+        folders: names.iter().map(|name| (listed(name), None)).collect(),
+    }
+}
+
+fn separator() -> impl Strategy<Value = char> {
+    prop_oneof![Just('.'), Just('/'), Just('\\')]
+}
+
+fn schedule() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just(String::new()),
+        (1..=60).prop_map(|n| format!("{n}m")),
+        (1..=24).prop_map(|n| format!("{n}h")),
+    ]
+}
+
+prop_compose! {
+    fn task()(
+        id in "[a-zA-Z0-9]{1,12}",
+        local_user in "[a-z][a-z0-9._@+=-]{0,20}",
+        remote_user in "[^\\p{Cc}\u{2028}\u{2029}]{1,40}",
+        remote_host in prop_oneof![Just("imap.foo.com"), Just("192.0.2.7"), Just("[2001:db8::1]"), Just("bücher.example")],
+        port in 1u16..,
+        security in prop_oneof![Just(Security::Opportunistic), Just(Security::StartTls), Just(Security::Tls)],
+        folders in prop_oneof![Just(FolderMode::All), Just(FolderMode::Inbox), Just(FolderMode::Exclusion)],
+        patterns in proptest::collection::vec("[A-Za-z0-9ä^$.][A-Za-z0-9 ä/^$.'=]{0,8}[A-Za-z0-9]", 0..4),
+        delete_local in any::<bool>(),
+        (delete_remote, days) in (any::<bool>(), 0u32..4000),
+        schedule in schedule(),
+        sieve in any::<bool>(),
+    ) -> Task {
+        Task {
+            id: TaskId::parse(&id).unwrap(),
+            local_user: LocalUser::parse(&local_user).unwrap(),
+            remote_user: RemoteUser::parse(&remote_user).unwrap(),
+            remote_host: RemoteHost::parse(remote_host).unwrap(),
+            remote_port: port.to_string().parse().unwrap(),
+            security,
+            folders,
+            exclusions: Exclusions::parse(&patterns.join(",")).unwrap(),
+            delete_local,
+            delete_remote: RemoteDeletion::from_fields(delete_remote, days),
+            schedule: Schedule::parse(&schedule).unwrap(),
+            sieve,
+        }
+    }
+}
+
+/// Whether a crontab field matches, as far as this module writes them.
+fn matches(field: &str, value: i64) -> bool {
+    match field.strip_prefix("*/") {
+        Some(step) => value % step.parse::<i64>().unwrap() == 0,
+        None => field == "*" || field.parse() == Ok(value),
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_octets_are_read_without_panic_and_the_same_in_any_pieces(
+        octets in server_octets(),
+        pieces in proptest::collection::vec(1usize..9, 1..6),
+    ) {
+        let whole = read(&octets, &[octets.len().max(1)]);
+        prop_assert_eq!(&whole, &read(&octets, &[1]));
+        prop_assert_eq!(&whole, &read(&octets, &pieces));
+    }
+
+    #[test]
+    fn a_name_survives_the_wire_and_no_two_names_are_one_there(a in "\\PC{1,20}", b in "\\PC{1,20}") {
+        let (first, second) = (Mailbox::from_name(&a), Mailbox::from_name(&b));
+        let again = Mailbox::from_wire(first.wire().to_vec());
+        prop_assert_eq!(&again, &first);
+        if !a.eq_ignore_ascii_case("INBOX") {
+            prop_assert_eq!(first.name(), &a);
+        }
+        let same = a == b || (a.eq_ignore_ascii_case("INBOX") && b.eq_ignore_ascii_case("INBOX"));
+        prop_assert_eq!(first.wire() == second.wire(), same);
+    }
+
+    /// Two remote folders go to one local folder only where both are known to do so.
+    #[test]
+    fn folders_keep_apart(
+        names in proptest::collection::btree_set("(INBOX[./])?[a-c./\\\\_ä]{1,6}", 1..12),
+        (there, here) in (separator(), separator()),
+        (prefix, local_prefix) in (any::<bool>(), any::<bool>()),
+    ) {
+        let prefix_of = |has: bool, separator: char| if has { format!("INBOX{separator}") } else { String::new() };
+        let remote = side(&prefix_of(prefix, there), there, &names);
+        let local = side(&prefix_of(local_prefix, here), here, &BTreeSet::from(["INBOX".to_owned()]));
+        let selection = Selection { mode: FolderMode::All, excluded: vec![], gmail: false };
+        let pairs = folder_mapping::pair(&remote, &local, &selection);
+        prop_assert_eq!(pairs.len(), names.len());
+        for pair in &pairs {
+            let others = pairs.iter().filter(|other| other.local == pair.local).count();
+            prop_assert_eq!(pair.joined, others > 1, "{:?}", pair);
+            if pair.joined {
+                prop_assert!(prefix, "only a prefix makes two names one: {:?}", pair);
+            }
+            prop_assert!(pair.local.name().starts_with(&prefix_of(local_prefix, here)) || pair.local.is_inbox());
+        }
+    }
+
+    #[test]
+    fn a_pattern_of_letters_leaves_out_what_contains_it(pattern in "[a-cA-C]{1,3}", name in "[a-cA-C/]{1,12}") {
+        let exclusions = Exclusions::parse(&format!(" {pattern} ,zzz")).unwrap();
+        prop_assert_eq!(Exclusions::from_stored(&exclusions.as_stored()), exclusions.clone());
+        let selection = Selection {
+            mode: FolderMode::Exclusion,
+            excluded: exclusions.matchers().unwrap(),
+            gmail: false,
+        };
+        prop_assert_eq!(selection.excludes(&name, Some('/'), ""), name.contains(&pattern));
+    }
+
+    #[test]
+    fn any_text_is_patterns_or_an_error(text in "\\PC{0,30}") {
+        if let Ok(exclusions) = Exclusions::parse(&text) {
+            prop_assert!(exclusions.matchers().is_ok());
+            prop_assert_eq!(Exclusions::parse(&exclusions.as_stored()), Ok(exclusions.clone()));
+        }
+    }
+
+    #[test]
+    fn sets_of_ranges_are_sets(
+        ranges in proptest::collection::vec((1u32..500, 0u32..40), 1..12),
+        others in proptest::collection::vec((1u32..500, 0u32..40), 1..12),
+    ) {
+        let text = |ranges: &[(u32, u32)]| {
+            ranges.iter().map(|(from, more)| format!("{}:{from}", from + more)).collect::<Vec<_>>().join(",")
+        };
+        let model = |ranges: &[(u32, u32)]| -> BTreeSet<u32> {
+            ranges.iter().flat_map(|&(from, more)| from..=from + more).collect()
+        };
+        let (a, b) = (UidSet::parse(text(&ranges).as_bytes()).unwrap(), UidSet::parse(text(&others).as_bytes()).unwrap());
+        let (ma, mb) = (model(&ranges), model(&others));
+        prop_assert_eq!(a.iter().collect::<BTreeSet<_>>(), ma.clone());
+        prop_assert_eq!(a.len(), ma.len() as u64);
+        prop_assert_eq!(UidSet::parse(a.to_string().as_bytes()), Some(a.clone()));
+        let union: UidSet = a.iter().chain(b.iter()).collect();
+        prop_assert_eq!(union.iter().collect::<Vec<_>>(), ma.union(&mb).copied().collect::<Vec<_>>());
+        prop_assert_eq!(a.minus(&b).iter().collect::<Vec<_>>(), ma.difference(&mb).copied().collect::<Vec<_>>());
+        let pieces = a.chunks(9);
+        prop_assert_eq!(pieces.iter().flat_map(UidSet::iter).collect::<Vec<_>>(), a.iter().collect::<Vec<_>>());
+        prop_assert!(pieces.iter().all(|piece| (1..=9).contains(&piece.len())));
+    }
+
+    #[test]
+    fn huge_sets_stay_ranges(from in 1u32.., to in 1u32..) {
+        let set = UidSet::parse(format!("{from}:{to}").as_bytes()).unwrap();
+        prop_assert_eq!(set.len(), u64::from(from.abs_diff(to)) + 1);
+        prop_assert!(set.contains(from) && set.contains(to));
+        prop_assert!(set.minus(&set).is_empty());
+    }
+
+    #[test]
+    fn a_schedule_is_what_cron_makes_of_it(text in schedule(), now in 0i64..4_000_000_000) {
+        let Some(schedule) = Schedule::parse(&text).unwrap() else { return Ok(()) };
+        prop_assert_eq!(Schedule::parse(&schedule.to_string()).unwrap(), Some(schedule));
+        let fields = schedule.cron_fields();
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        prop_assert_eq!(fields.len(), 5);
+        let starts = |minute: i64| matches(fields[0], minute % 60) && matches(fields[1], minute / 60 % 24);
+        let first = (now / 60 + 1..).find(|&minute| starts(minute)).unwrap();
+        prop_assert_eq!(schedule.next_start(now), first * 60);
+    }
+
+    #[test]
+    fn any_text_is_a_schedule_or_an_error(text in "[0-9mh ]{0,5}|\\PC{0,6}") {
+        if let Ok(Some(schedule)) = Schedule::parse(&text) {
+            prop_assert!(text == schedule.to_string() || (text == "60m" && schedule.to_string() == "1h"));
+        }
+    }
+
+    #[test]
+    fn a_task_survives_its_file(
+        task in task(),
+        kept in proptest::collection::vec(("SITE_[A-Z]{1,6}", "[^\\p{Cc}]{0,20}"), 0..3),
+    ) {
+        let kept: env::Kept = kept.into_iter().map(|(name, value)| env::Entry { name, value }).collect();
+        let text = env::render(&task, &kept).unwrap();
+        let (read, others) = env::parse(&text).unwrap();
+        prop_assert_eq!(&read, &task);
+        prop_assert_eq!(&others, &kept);
+        prop_assert_eq!(env::render(&read, &others).unwrap(), text);
+    }
+
+    #[test]
+    fn any_text_is_a_task_or_an_error(text in "\\PC{0,100}", task in task(), at in any::<prop::sample::Index>(), with in any::<char>()) {
+        let _ = env::parse(&text);
+        let mut damaged: Vec<char> = env::render(&task, &[]).unwrap().chars().collect();
+        let at = at.index(damaged.len());
+        damaged[at] = with;
+        let damaged: String = damaged.into_iter().collect();
+        if let Ok((read, kept)) = env::parse(&damaged) {
+            let text = env::render(&read, &kept).unwrap();
+            prop_assert_eq!(env::parse(&text).unwrap().0, read);
+        }
+    }
+}

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What the server says of its model.
+
+use std::fmt::Write as _;
+
+use crate::server_faults::command::{self, Word};
+use crate::server_faults::fault::Faults;
+use crate::server_faults::model::{Folder, Model, Stored};
+use crate::server_faults::server::lock;
+use crate::server_faults::session::{Closed, Selected, Session, Step, mailbox};
+
+/// The capability that a command needs and the server does not offer.
+pub fn missing(faults: &Faults, verb: &str, words: &[Word]) -> Option<&'static str> {
+    let asks = |item: &str| words.iter().any(|word| contains(word, item));
+    let needed: &[&'static str] = match verb {
+        "ID" => &["ID"],
+        "ENABLE" => &["ENABLE"],
+        "NAMESPACE" => &["NAMESPACE"],
+        "UID EXPUNGE" => &["UIDPLUS"],
+        "AUTHENTICATE" if words.len() > 1 => &["AUTH=PLAIN", "SASL-IR"],
+        "AUTHENTICATE" => &["AUTH=PLAIN"],
+        "LIST" if asks("RETURN") => &["LIST-EXTENDED", "LIST-STATUS"],
+        "UID SEARCH" if asks("RETURN") => &["ESEARCH"],
+        "UID FETCH" if asks("CHANGEDSINCE") => &["CONDSTORE"],
+        _ => &[],
+    };
+    let mut needed = needed.to_vec();
+    for (item, capability) in [
+        ("HIGHESTMODSEQ", "CONDSTORE"),
+        ("SIZE", "STATUS=SIZE"),
+        ("SPECIAL-USE", "SPECIAL-USE"),
+    ] {
+        if matches!(verb, "LIST" | "STATUS") && asks(item) {
+            needed.push(capability);
+        }
+    }
+    needed.into_iter().find(|capability| !faults.has(capability))
+}
+
+fn contains(word: &Word, item: &str) -> bool {
+    word.is(item) || word.list().iter().any(|word| contains(word, item))
+}
+
+pub fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// LIST, LSUB and STATUS; `None` when there is no such mailbox.
+pub fn listing(model: &Model, faults: &Faults, verb: &str, words: &[Word]) -> Option<String> {
+    let mut connections = String::new();
+    if verb == "STATUS" {
+        let name = mailbox(&words[0]);
+        let folder = model.folders.get(&name)?;
+        return Some(status(&name, folder, faults, words[1].list()));
+    }
+    let items = words
+        .iter()
+        .position(|word| word.is("RETURN"))
+        .and_then(|at| words.get(at + 1));
+    let items = items.map(Word::list).unwrap_or_default();
+    let statuses = items
+        .iter()
+        .position(|word| word.is("STATUS"))
+        .and_then(|at| items.get(at + 1));
+    for (name, folder) in &model.folders {
+        if verb == "LSUB" && !folder.subscribed {
+            continue;
+        }
+        let special = folder
+            .special
+            .filter(|_| faults.has("SPECIAL-USE"))
+            .unwrap_or_default();
+        let _ = write!(
+            connections,
+            "* {verb} (\\HasNoChildren {special}) {} {}\r\n",
+            quoted(&model.separator.to_string()),
+            quoted(name)
+        );
+        if let Some(items) = statuses {
+            connections += &status(name, folder, faults, items.list());
+        }
+    }
+    Some(connections)
+}
+
+fn status(name: &str, folder: &Folder, faults: &Faults, items: &[Word]) -> String {
+    let mut found = vec![];
+    let octets: usize = folder.messages.iter().map(|m| m.body.len()).sum();
+    for item in items {
+        let value = match item.text().as_str() {
+            "MESSAGES" if faults.empty_status => 0,
+            "MESSAGES" => folder.messages.len() as u64,
+            "UIDNEXT" if faults.no_uid_next => continue,
+            "UIDNEXT" => u64::from(folder.uid_next),
+            "UIDVALIDITY" => u64::from(folder.uid_validity),
+            "HIGHESTMODSEQ" => highest(folder),
+            "SIZE" => octets as u64,
+            other => panic!("STATUS {other} was asked for"),
+        };
+        found.push(format!("{} {value}", item.text()));
+    }
+    format!("* STATUS {} ({})\r\n", quoted(name), found.join(" "))
+}
+
+fn highest(folder: &Folder) -> u64 {
+    folder.messages.iter().map(|m| m.modseq).max().unwrap_or(1)
+}
+
+/// What SELECT says before its OK.
+pub fn opening(model: &Model, folder: &Folder, faults: &Faults) -> String {
+    let mut connections = format!(
+        "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n* {} EXISTS\r\n* 0 RECENT\r\n\
+         * OK [UIDVALIDITY {}] UIDs valid\r\n",
+        folder.messages.len(),
+        folder.uid_validity
+    );
+    let more = if faults.no_keywords { "" } else { " \\*" };
+    let _ = write!(
+        connections,
+        "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft{more})] Limited\r\n"
+    );
+    if !faults.no_uid_next {
+        let _ = write!(connections, "* OK [UIDNEXT {}] Next\r\n", folder.uid_next);
+    }
+    if faults.has("CONDSTORE") {
+        let _ = write!(
+            connections,
+            "* OK [HIGHESTMODSEQ {}] Highest\r\n",
+            highest(folder).max(model.modseq)
+        );
+    }
+    connections
+}
+
+/// SEARCH, or ESEARCH when it was asked for.
+pub fn search(folder: &Folder, words: &[Word]) -> String {
+    let existing: Vec<u32> = folder.messages.iter().map(|m| m.uid).collect();
+    let (extended, criteria) = match words {
+        [first, _, rest @ ..] if first.is("RETURN") => (true, rest),
+        rest => (false, rest),
+    };
+    let mut found: Vec<&Stored> = folder.messages.iter().collect();
+    let mut criteria = criteria.iter();
+    while let Some(word) = criteria.next() {
+        let mut argument = || criteria.next().map(Word::text).unwrap_or_default();
+        match word.text().as_str() {
+            "ALL" => {}
+            "UNSEEN" => found.retain(|m| !m.has("\\Seen")),
+            "DELETED" => found.retain(|m| m.has("\\Deleted")),
+            "UNDELETED" => found.retain(|m| !m.has("\\Deleted")),
+            "NOT" if argument() == "SMALLER" => {
+                let limit: usize = argument().parse().unwrap();
+                found.retain(|m| m.body.len() >= limit);
+            }
+            "UID" => {
+                let among = command::uids(&argument(), &existing);
+                found.retain(|m| among.contains(&m.uid));
+            }
+            other => panic!("SEARCH {other} was asked for"),
+        }
+    }
+    let uids: Vec<u32> = found.iter().map(|m| m.uid).collect();
+    match (extended, uids.is_empty()) {
+        (true, true) => "* ESEARCH (TAG \"x\") UID\r\n".to_owned(),
+        (true, false) => format!("* ESEARCH (TAG \"x\") UID ALL {}\r\n", command::set(&uids)),
+        (false, _) => format!("* SEARCH {}\r\n", command::set(&uids).replace(',', " ")),
+    }
+}
+
+/// FETCH, with everything that can be wrong with it.
+pub fn fetch(session: &mut Session<'_>, words: &[Word], selected: &Selected) -> Step<String> {
+    let faults = lock(&session.shared().faults).clone();
+    let since = words.iter().find_map(|word| match word.list() {
+        [name, value] if name.is("CHANGEDSINCE") => value.text().parse::<u64>().ok(),
+        _ => None,
+    });
+    let messages: Vec<Stored> = {
+        let model = lock(&session.shared().model);
+        let Some(folder) = model.folders.get(&selected.name) else {
+            return Ok("NO [NONEXISTENT] The mailbox was deleted".to_owned());
+        };
+        let existing: Vec<u32> = folder.messages.iter().map(|m| m.uid).collect();
+        let among = command::uids(&words[0].text(), &existing);
+        folder
+            .messages
+            .iter()
+            .filter(|m| among.contains(&m.uid))
+            .cloned()
+            .collect()
+    };
+    let items = words[1].list();
+    let body = items.iter().map(Word::text).find(|item| item.starts_with("BODY"));
+    let mut unreadable = 0;
+    for message in messages {
+        let marked = |text: Option<&str>| {
+            text.is_some_and(|text| memchr::memmem::find(&message.body, text.as_bytes()).is_some())
+        };
+        let number = selected.view.iter().position(|&uid| uid == message.uid);
+        let Some(number) = number.filter(|_| since.is_none_or(|since| message.modseq > since)) else {
+            continue;
+        };
+        if body.is_some() && marked(faults.unreadable) {
+            unreadable += 1;
+            continue;
+        }
+        if body.is_some() && marked(faults.forgotten) {
+            continue;
+        }
+        let mut parts = vec![];
+        for item in items.iter().map(Word::text) {
+            let value = match item.as_str() {
+                "UID" => message.uid.to_string(),
+                "FLAGS" => format!(
+                    "({})",
+                    message.flags.iter().cloned().collect::<Vec<_>>().join(" ")
+                ),
+                "INTERNALDATE" => quoted(&message.date),
+                "RFC822.SIZE" => (message.body.len() as i64 + faults.size).to_string(),
+                _ => continue,
+            };
+            parts.push(format!("{item} {value}").into_bytes());
+        }
+        if let Some(item) = &body {
+            let content = section(item, &message.body);
+            let whole = item == "BODY.PEEK[]";
+            let nil = whole && marked(faults.bodiless);
+            let longer = faults.literal.filter(|&(text, _)| whole && marked(Some(text)));
+            let size = content.len() as i64 + longer.map_or(0, |(_, by)| by);
+            let mut part = item.replace(".PEEK", "").into_bytes();
+            if marked(faults.breaks.filter(|_| whole)) || marked(faults.breaks_at_header.filter(|_| !whole)) {
+                session.put(format!("* {} FETCH (UID {} ", number + 1, message.uid).as_bytes())?;
+                session.put(&part)?;
+                session.put(format!(" {{{size}}}\r\n").as_bytes())?;
+                session.put(&content[..content.len() / 2])?;
+                session.flush()?;
+                return Err(Closed);
+            }
+            if nil {
+                part.extend_from_slice(b" NIL");
+            } else {
+                part.extend_from_slice(format!(" {{{size}}}\r\n").as_bytes());
+                part.extend_from_slice(&content);
+            }
+            parts.push(part);
+        }
+        if faults.chatter && number % 2 == 1 {
+            parts.reverse();
+        }
+        session.put(format!("* {} FETCH (", number + 1).as_bytes())?;
+        session.put(&parts.join(&b' '))?;
+        session.put(b")\r\n")?;
+        session.chatter(Some(message.uid))?;
+    }
+    Ok(match unreadable {
+        0 => "OK Fetched".to_owned(),
+        _ => "NO [SERVERBUG] Some messages could not be read".to_owned(),
+    })
+}
+
+fn section(item: &str, body: &[u8]) -> Vec<u8> {
+    let end = memchr::memmem::find(body, b"\r\n\r\n").map(|at| at + 4);
+    let end = end.or_else(|| memchr::memmem::find(body, b"\n\n").map(|at| at + 2));
+    let header = &body[..end.unwrap_or(body.len())];
+    match item {
+        "BODY.PEEK[]" => body.to_vec(),
+
+        "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID RECEIVED)]" => {
+            let mut out = vec![];
+            let mut keep = false;
+            for line in header.split_inclusive(|&b| b == b'\n') {
+                if !matches!(line.first(), Some(b' ' | b'\t')) {
+                    let name = line.split(|&b| b == b':').next().unwrap_or_default();
+                    keep = name.eq_ignore_ascii_case(b"MESSAGE-ID") || name.eq_ignore_ascii_case(b"RECEIVED");
+                }
+                if keep {
+                    out.extend_from_slice(line);
+                }
+            }
+            out.extend_from_slice(b"\r\n");
+            out
+        }
+        other => panic!("{other} was asked for"),
+    }
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Folders that cannot be used, change meanwhile, or are of another kind, on either side, in every mode.
+
+use crate::server_faults::fault::{ALWAYS, Act, CAPABILITIES, Faults, Rule};
+use crate::server_faults::model::Model;
+use crate::server_faults::table::{ALL, BOTH, Case, DESTINATION, FINE, SOURCE, lacking, play};
+use crate::server_faults::world::{MODES, Mode, SIDES, Side, World, everywhere};
+
+#[test]
+fn folders_cannot_be_used() {
+    for (name, sides, verb, with, answer, exit, says) in [
+        (
+            "no way in",
+            SOURCE,
+            "EXAMINE",
+            "Work",
+            "NO [NOPERM] Permission denied",
+            [&[117][..], &[]],
+            "Permission denied",
+        ),
+        (
+            "no way in",
+            DESTINATION,
+            "SELECT",
+            "INBOX",
+            "NO [NOPERM] Permission denied",
+            [&[], &[0, 117]],
+            "Permission denied",
+        ),
+        (
+            "not made",
+            DESTINATION,
+            "CREATE",
+            "Work",
+            "NO [CANNOT] Bad name",
+            [&[], &[116]],
+            "Bad name",
+        ),
+        (
+            "not listed",
+            BOTH,
+            "LIST",
+            "",
+            "NO [SERVERBUG] Internal error",
+            [&[101], &[102]],
+            "Internal error",
+        ),
+        ("no namespace", BOTH, "NAMESPACE", "", "NO Not today", FINE, ""),
+        ("no subscriptions", SOURCE, "LSUB", "", "NO Not today", FINE, ""),
+        (
+            "not searched",
+            BOTH,
+            "UID SEARCH",
+            "",
+            "NO [SERVERBUG] Index is corrupted",
+            [&[0, 115], &[0, 115]],
+            "Index is corrupted",
+        ),
+        (
+            "not listed by header",
+            BOTH,
+            "UID FETCH",
+            "HEADER",
+            "NO [SERVERBUG] Index is corrupted",
+            [&[0, 115], &[0, 115]],
+            "Index is corrupted",
+        ),
+    ] {
+        let modes: &[Mode] = if with == "Work" {
+            &[Mode::Copy, Mode::DeleteRemote, Mode::DeleteLocal]
+        } else {
+            ALL
+        };
+        play(&Case {
+            name,
+            sides,
+            modes,
+            faults: Faults::rule(Rule::times(ALWAYS, verb, with, Act::Answer(answer))),
+            exit,
+            says,
+        });
+    }
+}
+
+#[test]
+fn a_mailbox_goes_or_comes_in_between() {
+    let modes = &[Mode::Copy, Mode::DeleteRemote, Mode::DeleteLocal];
+    for without in [&[][..], &CAPABILITIES] {
+        let mut faults = Faults::without(without);
+        faults
+            .rules
+            .push(Rule::once("APPEND", "Work", Act::DeleteMailbox("Work")));
+        play(&Case {
+            name: "TRYCREATE",
+            sides: DESTINATION,
+            modes,
+            faults,
+            // What went to the new folder is deleted remotely once it has been compared with it.
+            exit: [&[], &[0, 117]],
+            says: "was replaced during the run",
+        });
+        let mut faults = Faults::without(without);
+        faults.rules.push(Rule::once(
+            "CREATE",
+            "Work",
+            Act::Answer("NO [ALREADYEXISTS] It is there"),
+        ));
+        play(&Case {
+            name: "ALREADYEXISTS",
+            sides: DESTINATION,
+            modes,
+            faults,
+            exit: [&[], &[0, 117]],
+            says: "No such mailbox",
+        });
+        let mut faults = Faults::without(without);
+        faults.rules.push(Rule::once("CREATE", "Work", Act::DoAndClose));
+        play(&Case {
+            name: "a CREATE without an answer",
+            sides: DESTINATION,
+            modes,
+            faults,
+            exit: FINE,
+            says: "the server closed the connection",
+        });
+    }
+}
+
+#[test]
+fn nothing_can_be_changed_on_the_source() {
+    for without in [&[][..], &CAPABILITIES] {
+        play(&Case {
+            name: "read only",
+            sides: SOURCE,
+            modes: &[Mode::DeleteRemote, Mode::Inbox],
+            faults: Faults {
+                read_only: true,
+                ..Faults::without(without)
+            },
+            exit: [&[111], &[]],
+            says: "READ-ONLY",
+        });
+        for verb in ["UID STORE", "UID EXPUNGE", "EXPUNGE"] {
+            let mut faults = Faults::without(without);
+            faults
+                .rules
+                .push(Rule::times(ALWAYS, verb, "", Act::Answer("NO [NOPERM] Denied")));
+            play(&Case {
+                name: verb,
+                sides: BOTH,
+                modes: &[Mode::DeleteRemote, Mode::DeleteLocal, Mode::Inbox],
+                faults,
+                exit: [&[0, 111], &[0, 111]],
+                says: "Denied",
+            });
+        }
+    }
+}
+
+#[test]
+fn the_source_only_says_that_it_deleted() {
+    for without in [&[][..], &CAPABILITIES] {
+        let world = World::new(Mode::DeleteRemote);
+        world.remote.behave(Faults {
+            keeps_everything: true,
+            ..Faults::without(without)
+        });
+        for _ in 0..3 {
+            let run = world.run();
+            assert_eq!(run.exit, Some(111), "{run:#?}");
+            assert!(run.log.contains("Host1 did not delete"), "{run:#?}");
+        }
+        world.complete();
+    }
+}
+
+#[test]
+fn the_destination_takes_no_keywords() {
+    for without in [&[][..], &CAPABILITIES] {
+        lacking(
+            "keywords",
+            &Faults {
+                no_keywords: true,
+                ..Faults::without(without)
+            },
+        );
+    }
+}
+
+#[test]
+fn mailboxes_are_restored_from_a_backup() {
+    everywhere(&SIDES, &MODES, |side, mode| {
+        for size in [0, 3] {
+            let world = World::new(mode).titled(format!("restored {side:?} {mode:?}, sizes off by {size}"));
+            for server in [&world.remote, &world.local] {
+                server.behave(Faults {
+                    size,
+                    ..Faults::default()
+                });
+            }
+            world.finish();
+            world.server(side).model().renumber();
+            world.idle();
+            world.server(side).model().renumber();
+            world.forget();
+            world.idle();
+        }
+    });
+}
+
+#[test]
+fn servers_of_another_kind() {
+    let courier = || Model::new('.', "INBOX.");
+    let exchange = || Model::new('/', "");
+    let mut old = Faults::without(&CAPABILITIES);
+    old.without.retain(|&name| name != "NAMESPACE");
+    let pairs = [
+        (courier(), exchange()),
+        (exchange(), courier()),
+        (courier(), courier()),
+        (Model::new('.', ""), exchange()),
+        (Model::new('\\', ""), courier()),
+    ];
+    for (remote, local) in &pairs {
+        for faults in [&Faults::default(), &old] {
+            everywhere(&[Side::Remote], &MODES, |_, mode| {
+                let names = format!("{:?} -> {:?}", remote.prefix, local.prefix);
+                let world =
+                    World::usual(mode, remote.clone(), local.clone()).titled(format!("{names} {mode:?}"));
+                world.remote.behave(faults.clone());
+                world.local.behave(faults.clone());
+                world.finish();
+                world.idle();
+            });
+        }
+    }
+}
+
+#[test]
+fn the_second_of_two_twins_comes_later() {
+    for without in [&[][..], &["UIDPLUS"]] {
+        let mut world = World::new(Mode::DeleteRemote).titled(format!("a late twin, without {without:?}"));
+        world.local.behave(Faults::without(without));
+        world.finish();
+        world.arrives("INBOX", &crate::server_faults::world::message("two", 300));
+        world.finish();
+        world.idle();
+    }
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Servers that do what no well-behaved one does: close at every octet, refuse, throttle, forget, lie. The program
+//! runs between two of them; a run by correct servers follows. Nothing is ever lost or doubled, and everything is
+//! where it belongs in the end.
+//!
+//! [`server`] and [`session`] are the server, [`model`] its mailboxes, [`fault`] what can be wrong with it, [`world`] a
+//! task between two of them. The tests: [`cuts`], [`table`], [`folders`], [`stubborn`], [`turns`].
+
+mod answer;
+mod command;
+mod cuts;
+mod fault;
+mod folders;
+mod model;
+mod server;
+mod session;
+mod stubborn;
+mod table;
+mod turns;
+mod world;

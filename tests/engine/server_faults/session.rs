@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! One connection: reads commands, answers them from the model, and misbehaves as told.
+
+mod changes;
+mod entry;
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use base64::Engine as _;
+use rustls::{ServerConnection, StreamOwned};
+
+use crate::server_faults::answer::{self, quoted};
+use crate::server_faults::command::{self, Received, Word};
+use crate::server_faults::fault::{Act, After, CAPABILITIES, Cut};
+use crate::server_faults::model::{DATE, Model};
+use crate::server_faults::server::{Shared, TLS, lock};
+
+/// The connection is over.
+pub struct Closed;
+
+pub type Step<T> = Result<T, Closed>;
+
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ServerConnection, TcpStream>>),
+}
+
+/// The selected mailbox as this client knows it.
+pub struct Selected {
+    pub name: String,
+    pub write: bool,
+    /// UIDs by message number.
+    pub view: Vec<u32>,
+}
+
+pub struct Session<'a> {
+    stream: Option<Stream>,
+    number: usize,
+    shared: &'a Arc<Shared>,
+    inbox: Vec<u8>,
+    out: Vec<u8>,
+    commands: usize,
+    protected: bool,
+    logged_in: bool,
+    selected: Option<Selected>,
+}
+
+/// Serves one connection to its end.
+pub fn serve(stream: TcpStream, number: usize, shared: &Arc<Shared>) {
+    let open = shared.open.fetch_add(1, Ordering::SeqCst) + 1;
+    let mut session = Session {
+        stream: Some(Stream::Plain(stream)),
+        number,
+        shared,
+        inbox: vec![],
+        out: vec![],
+        commands: 0,
+        protected: false,
+        logged_in: false,
+        selected: None,
+    };
+    let limit = lock(&shared.faults).connections;
+    let _ = if limit.is_some_and(|limit| open > limit) {
+        session.bye("[LIMIT] Too many simultaneous connections")
+    } else {
+        session.run()
+    };
+    session.close();
+    shared.open.fetch_sub(1, Ordering::SeqCst);
+}
+
+impl Session<'_> {
+    fn run(&mut self) -> Step<()> {
+        let capabilities = self.capabilities();
+        self.put(format!("* OK [CAPABILITY {capabilities}] Scripted server\r\n").as_bytes())?;
+        loop {
+            self.flush()?;
+            if self.inbox.is_empty()
+                && let Some(turns) = lock(&self.shared.turns).get_mut(self.number)
+            {
+                *turns += 1;
+            }
+            let Some(received) = self.receive()? else { continue };
+            let Some(words) = received.words() else {
+                self.violation("no IMAP", &received.text);
+                self.put(b"* BAD What?\r\n")?;
+                continue;
+            };
+            self.command(&received, &words)?;
+        }
+    }
+
+    fn capabilities(&self) -> String {
+        let faults = lock(&self.shared.faults);
+        let mut names = vec!["IMAP4rev1"];
+        let names_of = CAPABILITIES.iter().chain(&faults.with);
+        names.extend(names_of.filter(|name| faults.has(name)));
+        if self.shared.tls && !self.protected {
+            names.retain(|name| !name.starts_with("AUTH="));
+            names.extend(["STARTTLS", "LOGINDISABLED"]);
+        }
+        names.join(" ")
+    }
+
+    /// One command with its literals; `None` when it was refused before its end.
+    fn receive(&mut self) -> Step<Option<Received>> {
+        let mut received = Received::default();
+        loop {
+            let line = self.line()?;
+            received.text.extend_from_slice(&line);
+            let Some((size, immediate)) = mark(&line) else {
+                break;
+            };
+            received.text.extend_from_slice(b"\r\n");
+            let (plus, minus, largest) = {
+                let faults = lock(&self.shared.faults);
+                (faults.has("LITERAL+"), faults.has("LITERAL-"), faults.largest)
+            };
+            if immediate && !(plus || minus && size <= 4096) {
+                self.violation("literal without consent", &line);
+            }
+            if !immediate {
+                if largest.is_some_and(|largest| size > largest) {
+                    let tag = String::from_utf8_lossy(&received.text);
+                    let tag = tag.split(' ').next().unwrap_or_default().to_owned();
+                    self.put(format!("{tag} NO [TOOBIG] Message too large\r\n").as_bytes())?;
+                    return Ok(None);
+                }
+                self.put(b"+ OK\r\n")?;
+                self.flush()?;
+            }
+            while self.inbox.len() < size {
+                self.fill()?;
+            }
+            received.literals.push(self.inbox.drain(..size).collect());
+        }
+        let text = String::from_utf8_lossy(&received.text).into_owned();
+        lock(&self.shared.heard).push(text);
+        Ok(Some(received))
+    }
+
+    fn line(&mut self) -> Step<Vec<u8>> {
+        loop {
+            if let Some(end) = self.inbox.windows(2).position(|pair| pair == b"\r\n") {
+                let mut line: Vec<u8> = self.inbox.drain(..end + 2).collect();
+                line.truncate(end);
+                return Ok(line);
+            }
+            self.fill()?;
+        }
+    }
+
+    fn fill(&mut self) -> Step<()> {
+        let mut chunk = [0; 65_536];
+        let read = match self.stream.as_mut().ok_or(Closed)? {
+            Stream::Plain(stream) => stream.read(&mut chunk),
+            Stream::Tls(stream) => stream.read(&mut chunk),
+        };
+        match read {
+            Ok(0) | Err(_) => Err(Closed),
+            Ok(count) => {
+                self.inbox.extend_from_slice(&chunk[..count]);
+                Ok(())
+            }
+        }
+    }
+
+    /// Says something, up to where the connection is cut.
+    pub fn put(&mut self, bytes: &[u8]) -> Step<()> {
+        let cut = lock(&self.shared.faults).cut;
+        let mut sent = lock(&self.shared.sent);
+        let Some(count) = sent.get_mut(self.number) else {
+            return Err(Closed);
+        };
+        if let Some(cut) = cut.filter(|cut| cut.connection.is_none_or(|n| n == self.number))
+            && let After::Octets(limit) = cut.after
+            && *count + bytes.len() as u64 > limit
+        {
+            let size_limit = usize::try_from(limit - *count).unwrap_or(0);
+            self.out.extend_from_slice(&bytes[..size_limit]);
+            drop(sent);
+            self.flush()?;
+            return Err(Closed);
+        }
+        *count += bytes.len() as u64;
+        drop(sent);
+        self.out.extend_from_slice(bytes);
+        if self.out.len() > 16_384 {
+            self.flush()
+        } else {
+            Ok(())
+        }
+    }
+
+    pub fn flush(&mut self) -> Step<()> {
+        let out = std::mem::take(&mut self.out);
+        let written = match self.stream.as_mut().ok_or(Closed)? {
+            Stream::Plain(stream) => stream.write_all(&out),
+            Stream::Tls(stream) => stream.write_all(&out).and_then(|()| stream.flush()),
+        };
+        written.map_err(|_| Closed)
+    }
+
+    fn close(&mut self) {
+        let _ = match self.stream.take() {
+            Some(Stream::Plain(stream)) => stream.shutdown(Shutdown::Write),
+            Some(Stream::Tls(stream)) => stream.sock.shutdown(Shutdown::Write),
+            None => Ok(()),
+        };
+    }
+
+    fn bye(&mut self, text: &str) -> Step<()> {
+        self.put(format!("* BYE {text}\r\n").as_bytes())?;
+        self.flush()?;
+        Err(Closed)
+    }
+
+    pub fn violation(&self, what: &str, text: &[u8]) {
+        let line = format!("{what}: {}", String::from_utf8_lossy(text));
+        lock(&self.shared.violations).push(line);
+    }
+
+    fn command(&mut self, received: &Received, words: &[Word]) -> Step<()> {
+        let [Word::Atom(tag), Word::Atom(verb), rest @ ..] = words else {
+            self.violation("no command", &received.text);
+            return self.put(b"* BAD What?\r\n");
+        };
+        let mut verb = verb.to_ascii_uppercase();
+        let mut rest = rest;
+        if verb == "UID"
+            && let [Word::Atom(second), others @ ..] = rest
+        {
+            verb = format!("UID {}", second.to_ascii_uppercase());
+            rest = others;
+        }
+        self.commands += 1;
+        lock(&self.shared.commands)[self.number] = self.commands;
+        let (delay, cut, act) = {
+            let mut faults = lock(&self.shared.faults);
+            let act = faults.act(&verb, &received.everything());
+            (faults.delay, faults.cut, act)
+        };
+        if let Some(cut) = cut.filter(|cut| cut.connection.is_none_or(|n| n == self.number))
+            && let After::Commands(limit) = cut.after
+            && self.commands > limit
+        {
+            return Err(Closed);
+        }
+        std::thread::sleep(delay);
+        let mut silent = false;
+        match act {
+            None => {}
+            Some(Act::Answer(answer)) => return self.put(format!("{tag} {answer}\r\n").as_bytes()),
+            Some(Act::Bye(text)) => return self.bye(text),
+            Some(Act::Close) => return Err(Closed),
+            Some(Act::DoAndClose) => silent = true,
+            Some(Act::DoAndDie) => {
+                silent = true;
+                lock(&self.shared.faults).cut = Some(Cut {
+                    after: After::Octets(0),
+                    connection: None,
+                });
+            }
+            Some(Act::DeleteMailbox(name)) => {
+                lock(&self.shared.model).folders.remove(name);
+            }
+        }
+        let answer = self.execute(tag, &verb, rest)?;
+        if silent {
+            self.out.clear();
+            return Err(Closed);
+        }
+        if answer.is_empty() {
+            return Ok(());
+        }
+        self.announce()?;
+        self.put(format!("{tag} {answer}\r\n").as_bytes())
+    }
+
+    /// Executes a command and gives its tagged answer; none when that went out already.
+    fn execute(&mut self, tag: &str, verb: &str, words: &[Word]) -> Step<String> {
+        let always = [
+            "CAPABILITY",
+            "NOOP",
+            "LOGOUT",
+            "STARTTLS",
+            "AUTHENTICATE",
+            "LOGIN",
+            "ID",
+        ];
+        if !self.logged_in && !always.contains(&verb) {
+            self.violation("before the login", verb.as_bytes());
+            return Ok("BAD Log in first".to_owned());
+        }
+        if let Some(needed) = answer::missing(&lock(&self.shared.faults), verb, words) {
+            self.violation(&format!("{needed} is not offered"), verb.as_bytes());
+            return Ok(format!("BAD {needed} is not offered"));
+        }
+        let done = "OK Done".to_owned();
+        Ok(match verb {
+            "CAPABILITY" => {
+                let capabilities = self.capabilities();
+                self.put(format!("* CAPABILITY {capabilities}\r\n").as_bytes())?;
+                done
+            }
+            "NOOP" | "CHECK" | "ENABLE" | "SUBSCRIBE" | "UNSUBSCRIBE" => {
+                if verb.ends_with("SUBSCRIBE")
+                    && let Some(folder) = lock(&self.shared.model).folders.get_mut(&mailbox(&words[0]))
+                {
+                    folder.subscribed = verb == "SUBSCRIBE";
+                }
+                done
+            }
+            "LOGOUT" => {
+                self.put(format!("* BYE See you\r\n{tag} OK Bye\r\n").as_bytes())?;
+                self.flush()?;
+                return Err(Closed);
+            }
+            "STARTTLS" => {
+                self.put(format!("{tag} OK Go on\r\n").as_bytes())?;
+                self.flush()?;
+                self.start_tls()?;
+                String::new()
+            }
+            "AUTHENTICATE" => self.authenticate(words)?,
+            "LOGIN" => self.login(&words[0].text(), &words[1].text()),
+            "ID" => {
+                self.put(b"* ID (\"name\" \"Scripted\" \"version\" \"1\")\r\n")?;
+                done
+            }
+            "NAMESPACE" => {
+                let (prefix, separator) = {
+                    let model = lock(&self.shared.model);
+                    (model.prefix, model.separator)
+                };
+                let (prefix, separator) = (quoted(prefix), quoted(&separator.to_string()));
+                self.put(format!("* NAMESPACE (({prefix} {separator})) NIL NIL\r\n").as_bytes())?;
+                done
+            }
+            "LIST" | "LSUB" | "STATUS" => {
+                let connections = {
+                    let faults = lock(&self.shared.faults);
+                    answer::listing(&lock(&self.shared.model), &faults, verb, words)
+                };
+                match connections {
+                    Some(connections) => {
+                        self.put(connections.as_bytes())?;
+                        done
+                    }
+                    None => "NO [NONEXISTENT] No such mailbox".to_owned(),
+                }
+            }
+            "SELECT" | "EXAMINE" => self.select(verb == "SELECT", &mailbox(&words[0]))?,
+            "CREATE" => self.create(&mailbox(&words[0])),
+            "DELETE" => match lock(&self.shared.model).folders.remove(&mailbox(&words[0])) {
+                Some(_) => done,
+                None => "NO [NONEXISTENT] No such mailbox".to_owned(),
+            },
+            "APPEND" => self.append(words),
+            "UID FETCH" | "UID SEARCH" | "UID STORE" | "UID EXPUNGE" | "EXPUNGE" => {
+                let Some(selected) = self.selected.take() else {
+                    // What was pipelined behind a SELECT that failed.
+                    return Ok("BAD No mailbox is selected".to_owned());
+                };
+                let outcome = self.on_messages(verb, words, &selected);
+                self.selected = Some(selected);
+                outcome?
+            }
+            _ => {
+                self.violation("unknown command", verb.as_bytes());
+                "BAD Unknown command".to_owned()
+            }
+        })
+    }
+
+    fn select(&mut self, write: bool, name: &str) -> Step<String> {
+        self.selected = None;
+        let (connections, view, read_only) = {
+            let model = lock(&self.shared.model);
+            let faults = lock(&self.shared.faults);
+            let Some(folder) = model.folders.get(name) else {
+                return Ok("NO [NONEXISTENT] No such mailbox".to_owned());
+            };
+            let view: Vec<u32> = folder.messages.iter().map(|message| message.uid).collect();
+            (answer::opening(&model, folder, &faults), view, faults.read_only)
+        };
+        self.put(connections.as_bytes())?;
+        let write = write && !read_only;
+        self.selected = Some(Selected {
+            name: name.to_owned(),
+            write,
+            view,
+        });
+        let mode = if write { "READ-WRITE" } else { "READ-ONLY" };
+        Ok(format!("OK [{mode}] Opened"))
+    }
+
+    /// Tells of what has changed in the open mailbox, and more than that when it likes to talk.
+    fn announce(&mut self) -> Step<()> {
+        let Some(mut selected) = self.selected.take() else {
+            return self.chatter(None);
+        };
+        let now: Vec<u32> = {
+            let model = lock(&self.shared.model);
+            let folder = model.folders.get(&selected.name);
+            folder.map_or(vec![], |folder| folder.messages.iter().map(|m| m.uid).collect())
+        };
+        let mut connections = String::new();
+        for at in (0..selected.view.len()).rev() {
+            if !now.contains(&selected.view[at]) {
+                connections += &format!("* {} EXPUNGE\r\n", at + 1);
+            }
+        }
+        selected.view.retain(|uid| now.contains(uid));
+        if selected.view != now {
+            connections += &format!("* {} EXISTS\r\n", now.len());
+            selected.view = now;
+        }
+        let first = selected.view.first().copied();
+        self.selected = Some(selected);
+        self.put(connections.as_bytes())?;
+        self.chatter(first)
+    }
+
+    /// What a server may say at any time.
+    pub fn chatter(&mut self, first: Option<u32>) -> Step<()> {
+        if !lock(&self.shared.faults).chatter {
+            return Ok(());
+        }
+        let mut connections = "* OK Still here\r\n* NO Disk is 95% full\r\n* BAD Somebody made a mistake\r\n\
+            * OK [X-NOTE (a \"b\" {c}] {12} apples\r\n* X-GREETING (\"nested (quotes)\" NIL 7) end\r\n\
+            * LIST (\\Noselect) NIL \"\"\r\n"
+            .to_owned();
+        if let (Some(uid), Some(selected)) = (first, &self.selected) {
+            let model = lock(&self.shared.model);
+            let flags = model.folders.get(&selected.name).and_then(|folder| {
+                let message = folder.messages.iter().find(|message| message.uid == uid)?;
+                Some(message.flags.iter().cloned().collect::<Vec<_>>().join(" "))
+            });
+            if let Some(flags) = flags {
+                connections += &format!(
+                    "* {count} EXISTS\r\n* 0 RECENT\r\n* FLAGS (\\Seen \\Deleted)\r\n* 1 FETCH (FLAGS ({flags}))\r\n\
+                     * 1 FETCH (FLAGS ({flags}) UID {uid})\r\n* OK [PERMANENTFLAGS (\\Seen \\*)] Flags\r\n",
+                    count = selected.view.len()
+                );
+            }
+        }
+        self.put(connections.as_bytes())
+    }
+
+    pub fn shared(&self) -> &Arc<Shared> {
+        self.shared
+    }
+}
+
+/// The mailbox of an argument.
+pub fn mailbox(word: &Word) -> String {
+    let name = word.text();
+    if name.eq_ignore_ascii_case("INBOX") {
+        "INBOX".to_owned()
+    } else {
+        name
+    }
+}
+
+/// The size of the literal that a line announces, and whether the client does not wait.
+fn mark(line: &[u8]) -> Option<(usize, bool)> {
+    let inner = line.strip_suffix(b"}")?;
+    let (inner, immediate) = match inner.strip_suffix(b"+") {
+        Some(inner) => (inner, true),
+        None => (inner, false),
+    };
+    let open = inner.iter().rposition(|&byte| byte == b'{')?;
+    let size = std::str::from_utf8(&inner[open + 1..]).ok()?.parse().ok()?;
+    Some((size, immediate))
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Commands that make and change mailboxes and messages.
+
+use super::*;
+
+impl Session<'_> {
+    pub(super) fn create(&self, name: &str) -> String {
+        let mut model = lock(&self.shared.model);
+        let prefix = model.prefix;
+        if !prefix.is_empty() && !name.starts_with(prefix) {
+            return "NO Invalid mailbox name".to_owned();
+        }
+        if model.create(name) {
+            "OK Created".to_owned()
+        } else {
+            "NO [ALREADYEXISTS] It is there".to_owned()
+        }
+    }
+
+    pub(super) fn append(&self, words: &[Word]) -> String {
+        let name = mailbox(&words[0]);
+        let faults = lock(&self.shared.faults).clone();
+        let mut model = lock(&self.shared.model);
+        if !model.folders.contains_key(&name) {
+            return "NO [TRYCREATE] No such mailbox".to_owned();
+        }
+        let mut messages = vec![];
+        let (mut flags, mut date) = (vec![], DATE.to_owned());
+        for word in &words[1..] {
+            match word {
+                Word::List(list) => flags = list.iter().map(Word::text).collect(),
+                Word::Literal(body) => {
+                    messages.push((
+                        std::mem::take(&mut flags),
+                        std::mem::replace(&mut date, DATE.to_owned()),
+                        body,
+                    ));
+                }
+                other => date = other.text(),
+            }
+        }
+        if messages.len() > 1 && !faults.has("MULTIAPPEND") {
+            self.violation("MULTIAPPEND is not offered", name.as_bytes());
+            return "BAD One at a time".to_owned();
+        }
+        if faults.no_keywords
+            && messages
+                .iter()
+                .any(|(flags, ..)| flags.iter().any(|f| !f.starts_with('\\')))
+        {
+            return "NO [CANNOT] Keywords are not permitted".to_owned();
+        }
+        let octets: usize = messages.iter().map(|(.., body)| body.len()).sum();
+        if faults.quota.is_some_and(|quota| model.octets() + octets > quota) {
+            return "NO [OVERQUOTA] Quota exceeded (mailbox for user is full)".to_owned();
+        }
+        if messages.iter().any(|(.., body)| body.is_empty()) {
+            return "NO Cowardly refusing an empty message".to_owned();
+        }
+        let mut uids = vec![];
+        for (flags, date, body) in messages {
+            uids.push(model.append(&name, body.clone(), flags.into_iter(), &date));
+        }
+        if faults.has("UIDPLUS") {
+            let validity = model.folders[&name].uid_validity;
+            format!("OK [APPENDUID {validity} {}] Stored", command::set(&uids))
+        } else {
+            "OK Stored".to_owned()
+        }
+    }
+
+    pub(super) fn on_messages(&mut self, verb: &str, words: &[Word], selected: &Selected) -> Step<String> {
+        if !selected.write && matches!(verb, "UID STORE" | "UID EXPUNGE" | "EXPUNGE") {
+            return Ok("NO [READ-ONLY] Opened to read only".to_owned());
+        }
+        if verb == "UID FETCH" {
+            return answer::fetch(self, words, selected);
+        }
+        let faults = lock(&self.shared.faults).clone();
+        let mut model = lock(&self.shared.model);
+        let Some(folder) = model.folders.get_mut(&selected.name) else {
+            return Ok("NO [NONEXISTENT] The mailbox was deleted".to_owned());
+        };
+        let existing: Vec<u32> = folder.messages.iter().map(|message| message.uid).collect();
+        match verb {
+            "UID SEARCH" => {
+                let connections = answer::search(folder, words);
+                drop(model);
+                self.put(connections.as_bytes())?;
+                Ok("OK Found".to_owned())
+            }
+            "UID STORE" => Ok(store(&mut model, &faults, selected, words)),
+            _ => {
+                let among = match words.first() {
+                    Some(set) => command::uids(&set.text(), &existing),
+                    None => existing,
+                };
+                if !faults.keeps_everything {
+                    folder
+                        .messages
+                        .retain(|message| !(message.has("\\Deleted") && among.contains(&message.uid)));
+                }
+                Ok("OK Expunged".to_owned())
+            }
+        }
+    }
+}
+
+fn store(
+    model: &mut Model,
+    faults: &crate::server_faults::fault::Faults,
+    selected: &Selected,
+    words: &[Word],
+) -> String {
+    let names: Vec<String> = words[2].list().iter().map(Word::text).collect();
+    if faults.no_keywords && names.iter().any(|name| !name.starts_with('\\')) {
+        return "NO [CANNOT] Keywords are not permitted".to_owned();
+    }
+    if faults.keeps_everything && names.iter().any(|name| name == "\\Deleted") {
+        return "OK Stored".to_owned();
+    }
+    model.modseq += 1;
+    let modseq = model.modseq;
+    let add = words[1].text().starts_with('+');
+    let Some(folder) = model.folders.get_mut(&selected.name) else {
+        return "NO The mailbox was deleted".to_owned();
+    };
+    let existing: Vec<u32> = folder.messages.iter().map(|message| message.uid).collect();
+    for uid in command::uids(&words[0].text(), &existing) {
+        if let Some(message) = folder.find(uid) {
+            message.modseq = modseq;
+            for name in &names {
+                if add {
+                    message.flags.insert(name.clone());
+                } else {
+                    message.flags.remove(name);
+                }
+            }
+        }
+    }
+    "OK Stored".to_owned()
+}

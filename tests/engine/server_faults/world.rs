@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Two scripted servers, a task between them, and the program that runs it.
+
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use ns8_imapsync::task::options::Options;
+use ns8_imapsync::task::report::Report;
+use ns8_imapsync::task::{
+    Exclusions, FolderMode, Layout, LocalUser, RemoteDeletion, RemoteHost, RemoteUser, SecretString,
+    Security, Store, Task, TaskId, TaskName,
+};
+use tempfile::TempDir;
+
+use crate::server_faults::fault::Faults;
+use crate::server_faults::model::{Contents, Model};
+use crate::server_faults::server::{Server, lock};
+
+const REMOTE_PASSWORD: &str = "Pw-of-remote-1";
+const MASTER_PASSWORD: &str = "Pw-of-vmail-2";
+/// In every message; never in a log.
+const CONFIDENTIAL: &str = "Confidential-3";
+
+/// What the task is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Copy,
+    DeleteRemote,
+    DeleteLocal,
+    Inbox,
+}
+
+pub const MODES: [Mode; 4] = [Mode::Copy, Mode::DeleteRemote, Mode::DeleteLocal, Mode::Inbox];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    Remote,
+    Local,
+}
+
+pub const SIDES: [Side; 2] = [Side::Remote, Side::Local];
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Run {
+    pub exit: Option<i32>,
+    pub log: String,
+    pub said: String,
+    pub report: Report,
+}
+
+pub struct World {
+    /// What is wrong in it, for messages.
+    pub title: String,
+    pub remote: Server,
+    pub local: Server,
+    pub mode: Mode,
+    dir: TempDir,
+    store: Store,
+    name: TaskName,
+    /// What both sides had before the first run.
+    remote_before: Contents,
+    local_before: Contents,
+    /// The bodies of remote messages that were unread.
+    unseen: Contents,
+}
+
+/// A message that names its number.
+pub fn message(id: &str, size: usize) -> Vec<u8> {
+    let mut text = format!(
+        "Received: from there by here; {id}\r\nMessage-Id: <{id}@scripted>\r\nSubject: {id}\r\n\r\n{CONFIDENTIAL} {id}\r\n"
+    )
+    .into_bytes();
+    while text.len() < size {
+        text.extend_from_slice(b"All work and no play makes Jack a dull boy.\r\n");
+    }
+    text
+}
+
+/// One without the fields by which messages are known.
+pub fn bare_message(id: &str) -> Vec<u8> {
+    format!("Subject: {id}\r\nFrom: a@b\r\n\r\n{CONFIDENTIAL} {id}\r\n").into_bytes()
+}
+
+/// Some mail of every kind; some of it is on the local side already.
+fn mail(remote: &mut Model, local: &mut Model) {
+    remote.add("INBOX", &message("one", 300), &["\\Seen"]);
+    remote.add("INBOX", &message("two", 300), &[]);
+    remote.add("INBOX", &bare_message("three"), &["\\Flagged"]);
+    for _ in 0..2 {
+        remote.add("INBOX", &message("twin", 300), &[]);
+    }
+    remote.add(
+        "INBOX",
+        b"Message-Id: <lf@scripted>\n\nConfidential-3 line\nfeeds\n",
+        &["$Forwarded"],
+    );
+    let work = format!("{}Work", remote.prefix);
+    remote.add(&work, &message("four", 6000), &["\\Answered", "\\Seen"]);
+    remote.add(
+        &work,
+        b"Message-Id: <8@scripted>\r\n\r\nConfidential-3 \xe4\xf6\xfc\r\n",
+        &[],
+    );
+    remote.create(&format!("{}Entw&APw-rfe", remote.prefix));
+    local.add("INBOX", &message("one", 300), &[]);
+    local.add("INBOX", &message("mine", 300), &[]);
+}
+
+impl World {
+    /// Correct servers with the usual mail.
+    pub fn new(mode: Mode) -> Self {
+        Self::with(mode, Model::new('/', ""), mail)
+    }
+
+    /// Correct servers with other mail.
+    pub fn with(mode: Mode, remote: Model, fill: impl FnOnce(&mut Model, &mut Model)) -> Self {
+        Self::between(mode, remote, Model::new('/', ""), fill)
+    }
+
+    /// The usual mail between other servers.
+    pub fn usual(mode: Mode, remote: Model, local: Model) -> Self {
+        Self::between(mode, remote, local, mail)
+    }
+
+    fn between(
+        mode: Mode,
+        mut remote: Model,
+        mut local: Model,
+        fill: impl FnOnce(&mut Model, &mut Model),
+    ) -> Self {
+        fill(&mut remote, &mut local);
+        let (remote_before, local_before) = (remote.contents(), local.contents());
+        let mut unread = remote.clone();
+        for folder in unread.folders.values_mut() {
+            folder.messages.retain(|message| !message.has("\\Seen"));
+        }
+        let remote = Server::start(remote, "me@there", REMOTE_PASSWORD, false);
+        let local = Server::start(local, "u1*vmail", MASTER_PASSWORD, true);
+        let dir = tempfile::tempdir().expect("a folder");
+        let store = Store::new(Layout::in_container(dir.path()));
+        store.create_folders().expect("folders");
+        let task = Task {
+            id: TaskId::parse("abc123").expect("an id"),
+            local_user: LocalUser::parse("u1").expect("a user"),
+            remote_user: RemoteUser::parse("me@there").expect("a user"),
+            remote_host: RemoteHost::parse("127.0.0.1").expect("a host"),
+            remote_port: remote.address.port().to_string().parse().expect("a port"),
+            security: Security::Opportunistic,
+            folders: if mode == Mode::Inbox {
+                FolderMode::Inbox
+            } else {
+                FolderMode::All
+            },
+            exclusions: Exclusions::default(),
+            delete_local: mode == Mode::DeleteLocal,
+            delete_remote: RemoteDeletion::from_fields(mode == Mode::DeleteRemote, 0),
+            schedule: None,
+            sieve: false,
+        };
+        let name = task.name();
+        let taken = store
+            .acquire(&name, Duration::from_secs(1))
+            .expect("a lock")
+            .expect("nobody else's");
+        let password = SecretString::from(REMOTE_PASSWORD);
+        store
+            .save(&taken, &task, Some(&password), &Options::default(), &|| {
+                Ok("127.0.0.1".to_owned())
+            })
+            .expect("a saved task");
+        drop(taken);
+        store
+            .save_master_password(&SecretString::from(MASTER_PASSWORD))
+            .expect("a saved password");
+        Self {
+            title: format!("{mode:?}"),
+            remote,
+            local,
+            mode,
+            dir,
+            store,
+            name,
+            remote_before,
+            local_before,
+            unseen: unread.contents(),
+        }
+    }
+
+    pub fn titled(self, title: String) -> Self {
+        Self { title, ..self }
+    }
+
+    pub fn server(&self, side: Side) -> &Server {
+        match side {
+            Side::Remote => &self.remote,
+            Side::Local => &self.local,
+        }
+    }
+
+    /// A message arrives on the remote side.
+    pub fn arrives(&mut self, folder: &str, body: &[u8]) {
+        self.remote.model().add(folder, body, &[]);
+        let before = self.remote_before.entry(folder.to_owned()).or_default();
+        *before.entry(body.to_vec()).or_default() += 1;
+    }
+
+    /// The owner of the remote mailbox deletes a message that was copied.
+    pub fn removed(&mut self, folder: &str, body: &[u8]) {
+        let mut model = self.remote.model();
+        let messages = &mut model.folders.get_mut(folder).expect("a folder").messages;
+        messages.retain(|message| message.body != body);
+        drop(model);
+        if let Some(before) = self.remote_before.get_mut(folder) {
+            before.remove(body);
+        }
+        let here = self.local_before.entry(folder.to_owned()).or_default();
+        here.insert(body.to_vec(), 1);
+    }
+
+    /// Runs the task once. Nothing may be lost or doubled at its end, however it ended, and when it says that all is
+    /// well, everything is where it belongs.
+    pub fn run(&self) -> Run {
+        let mut child = Command::new(program())
+            .args(["syncctl", "start", self.name.as_str()])
+            .env_clear()
+            .env("IMAPSYNC_DIR", self.dir.path())
+            .env("MAIL_HOST", "127.0.0.1")
+            .env("MAIL_PORT", self.local.address.port().to_string())
+            .env("SYNC_ENGINE", "native")
+            .env("TMPDIR", self.dir.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let deadline = Instant::now() + Duration::from_secs(150);
+        while child.try_wait().expect("a child").is_none() {
+            if Instant::now() > deadline {
+                child.kill().expect("a child that can be killed");
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let output = child.wait_with_output().expect("its output");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let log = std::fs::read_to_string(self.store.path(&self.name, "log")).unwrap_or_default();
+        let report = self.store.report(&self.name).unwrap_or_default();
+        let run = Run {
+            exit: output.status.code(),
+            log,
+            said: format!("{}{}", text(&output.stdout), text(&output.stderr)),
+            report,
+        };
+        self.check(&run);
+        if run.exit == Some(0) {
+            self.agree(&run);
+        }
+        run
+    }
+
+    /// Loses what the task remembers, as a restored backup without it does.
+    pub fn forget(&self) {
+        for ending in ["state", "state-wal", "state-shm"] {
+            let _ = std::fs::remove_file(self.store.path(&self.name, ending));
+        }
+    }
+
+    /// A run by correct servers that must complete everything.
+    pub fn complete(&self) -> Run {
+        self.remote.behave(Faults::default());
+        self.local.behave(Faults::default());
+        self.finish()
+    }
+
+    /// The same with the servers as they are.
+    pub fn finish(&self) -> Run {
+        let run = self.run();
+        assert_eq!(
+            run.exit,
+            Some(0),
+            "{}: the run that completes: {run:#?}",
+            self.title
+        );
+        run
+    }
+
+    /// A run that finds everything done.
+    pub fn idle(&self) {
+        let run = self.finish();
+        let done = (
+            run.report.messages.copied,
+            run.report.deleted_local,
+            run.report.deleted_remote,
+        );
+        assert_eq!(done, (0, 0, 0), "{}: {run:#?}", self.title);
+    }
+
+    /// The local name of a remote mailbox.
+    fn local_name(&self, remote: &str) -> String {
+        let (there, here) = (self.remote.model(), self.local.model());
+        let bare = remote.strip_prefix(there.prefix).unwrap_or(remote);
+        if remote == "INBOX" {
+            return remote.to_owned();
+        }
+        format!(
+            "{}{}",
+            here.prefix,
+            bare.replace(there.separator, &here.separator.to_string())
+        )
+    }
+
+    /// What the local side has in the end.
+    fn wanted(&self) -> Contents {
+        let source = match self.mode {
+            Mode::Inbox => &self.unseen,
+            _ => &self.remote_before,
+        };
+        let mut wanted = match self.mode {
+            // Only what is on the remote side too remains.
+            Mode::DeleteLocal => Contents::new(),
+            _ => self.local_before.clone(),
+        };
+        for (folder, messages) in source {
+            if self.mode == Mode::Inbox && folder != "INBOX" {
+                continue;
+            }
+            let local = wanted.entry(self.local_name(folder)).or_default();
+            for (body, &count) in messages {
+                let entry = local.entry(body.clone()).or_default();
+                *entry = count.max(*entry);
+            }
+        }
+        wanted
+    }
+
+    /// What holds at the end of every run: nothing is lost, nothing is doubled, nothing is told that is secret.
+    pub fn check(&self, run: &Run) {
+        let title = &self.title;
+        let (remote, local) = (self.remote.model().contents(), self.local.model().contents());
+        let wanted = self.wanted();
+        let count = |contents: &Contents, folder: &str, body: &[u8]| {
+            contents
+                .get(folder)
+                .and_then(|folder| folder.get(body))
+                .copied()
+                .unwrap_or(0)
+        };
+        let short = |body: &[u8]| String::from_utf8_lossy(&body[..body.len().min(120)]).into_owned();
+        for (folder, messages) in &local {
+            for (body, &found) in messages {
+                let most = count(&wanted, folder, body).max(count(&self.local_before, folder, body));
+                assert!(
+                    found <= most,
+                    "{found} times in {folder} instead of {most}: {}\n{title}: {run:#?}",
+                    short(body)
+                );
+            }
+        }
+        for (folder, messages) in &self.remote_before {
+            let local_folder = self.local_name(folder);
+            for (body, &before) in messages {
+                let (there, here) = (count(&remote, folder, body), count(&local, &local_folder, body));
+                let deletes = self.mode == Mode::DeleteRemote;
+                assert!(
+                    if deletes {
+                        there + here >= before
+                    } else {
+                        there == before
+                    },
+                    "of {before} in {folder} are left {there} there and {here} here: {}\n{title}: {run:#?}",
+                    short(body)
+                );
+            }
+        }
+        if self.mode != Mode::DeleteLocal {
+            for (folder, messages) in &self.local_before {
+                for (body, &before) in messages {
+                    let here = count(&local, folder, body);
+                    assert!(
+                        here >= before,
+                        "lost from the local {folder}: {}\n{title}: {run:#?}",
+                        short(body)
+                    );
+                }
+            }
+        }
+        let problems = format!("{:?}", run.report);
+        let coded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, MASTER_PASSWORD);
+        for secret in [
+            REMOTE_PASSWORD,
+            MASTER_PASSWORD,
+            CONFIDENTIAL,
+            &coded[..8],
+            "panicked",
+            "RUST_BACKTRACE",
+        ] {
+            for text in [&run.log, &run.said, &problems] {
+                assert!(!text.contains(secret), "{secret} in {title}: {run:#?}");
+            }
+        }
+        for side in SIDES {
+            let violations = lock(&self.server(side).shared.violations);
+            assert!(
+                violations.is_empty(),
+                "{side:?}: {violations:#?}\n{title}: {run:#?}"
+            );
+        }
+        if run.exit != Some(0) {
+            assert!(
+                run.log.contains("Error: "),
+                "no word of what went wrong: {title}: {run:#?}"
+            );
+        }
+    }
+
+    /// What holds after a run that ended without an error.
+    fn agree(&self, run: &Run) {
+        let title = &self.title;
+        let (mut remote, mut local) = (self.remote.model().contents(), self.local.model().contents());
+        let mut wanted = self.wanted();
+        for contents in [&mut remote, &mut local, &mut wanted] {
+            contents.retain(|_, messages| !messages.is_empty());
+        }
+        assert_eq!(shown(&local), shown(&wanted), "{title}: {run:#?}");
+        if self.mode == Mode::DeleteRemote {
+            assert!(
+                remote.is_empty(),
+                "left there: {:#?}\n{title}: {run:#?}",
+                shown(&remote)
+            );
+        }
+        if self.mode == Mode::Inbox {
+            let model = self.remote.model();
+            assert!(
+                model.folders["INBOX"]
+                    .messages
+                    .iter()
+                    .all(|message| message.has("\\Seen")),
+                "{title}: {run:#?}"
+            );
+        }
+    }
+}
+
+/// Most of a run with faults is waiting: all combinations at once.
+pub fn everywhere(sides: &[Side], modes: &[Mode], work: impl Fn(Side, Mode) + Sync) {
+    std::thread::scope(|scope| {
+        for &side in sides {
+            for &mode in modes {
+                let work = &work;
+                scope.spawn(move || work(side, mode));
+            }
+        }
+    });
+}
+
+fn shown(contents: &Contents) -> Vec<String> {
+    let line = |folder: &str, (body, count): (&Vec<u8>, &usize)| {
+        format!(
+            "{folder} {count} {}",
+            String::from_utf8_lossy(body).replace("\r\n", "|")
+        )
+    };
+    contents
+        .iter()
+        .flat_map(|(folder, messages)| messages.iter().map(move |entry| line(folder, entry)))
+        .collect()
+}
+
+fn program() -> &'static std::path::Path {
+    static PROGRAM: OnceLock<std::path::PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        sandbox::imageroot()
+            .expect("the program")
+            .join("bin/ns8-imapsync")
+    })
+}

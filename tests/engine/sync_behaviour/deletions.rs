@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What is deleted on either side, and what never is.
+
+use anyhow::ensure;
+use sandbox::case::mails;
+use sandbox::{NewMail, Side};
+use serde_json::json;
+
+use crate::sync_behaviour::case::case;
+
+const DAY: i64 = 86_400;
+
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or_default())
+}
+
+fn deleted(report: &serde_json::Value) -> (u64, u64) {
+    let count = |name: &str| report[name].as_u64().unwrap_or_default();
+    (count("deleted_local"), count("deleted_remote"))
+}
+
+#[test]
+fn the_local_side_follows_after_copying() -> anyhow::Result<()> {
+    let case = case()?;
+    case.deliver(Side::Remote, &mails("INBOX", "i", 10))?;
+    case.deliver(Side::Remote, &mails("Work", "w", 10))?;
+    case.deliver(Side::Remote, &mails("Gone", "g", 5))?;
+    case.deliver(Side::Local, &mails("Work", "mine", 3))?;
+    case.create(json!({"delete_local": true}))?;
+    let run = case.run_copies(25)?;
+    ensure!(deleted(&run.report) == (3, 0), "{}", run.log);
+    case.agree()?;
+
+    case.expunge(Side::Remote, "INBOX", "UID 1:4")?;
+    case.expunge(Side::Remote, "Work", "UID 10")?;
+    case.imap(Side::Remote)?.run("DELETE Gone")?;
+    case.deliver(Side::Remote, &mails("New", "n", 2))?;
+    let run = case.run_copies(2)?;
+    ensure!(deleted(&run.report) == (10, 0), "{}", run.log);
+    case.agree()?;
+    case.run_copies(0)?;
+    case.agree()
+}
+
+#[test]
+fn nothing_is_deleted_without_being_told_to() -> anyhow::Result<()> {
+    let case = case()?;
+    case.deliver(Side::Remote, &mails("Work", "w", 6))?;
+    case.deliver(Side::Local, &mails("Mine", "mine", 2))?;
+    case.create(json!({}))?;
+    case.run_copies(6)?;
+    case.expunge(Side::Remote, "Work", "UID 1:5")?;
+    let run = case.run_copies(0)?;
+    ensure!(deleted(&run.report) == (0, 0));
+    ensure!(case.ids(Side::Local, "Work")?.len() == 6 && case.ids(Side::Local, "Mine")?.len() == 2);
+    Ok(())
+}
+
+#[test]
+fn more_than_half_of_a_mailbox_never_goes() -> anyhow::Result<()> {
+    let case = case()?;
+    case.deliver(Side::Remote, &mails("Big", "b", 30))?;
+    case.deliver(Side::Remote, &mails("Small", "s", 20))?;
+    case.create(json!({"delete_local": true}))?;
+    case.run_copies(50)?;
+    case.expunge(Side::Remote, "Big", "UID 1:16")?;
+    case.expunge(Side::Remote, "Small", "UID 1:19")?;
+    for deleted_small in [19, 0] {
+        let run = case.run()?.ended(111)?;
+        ensure!(deleted(&run.report) == (deleted_small, 0), "{}", run.log);
+        ensure!(
+            run.reasons().contains("16 of its 30 messages would go"),
+            "{}",
+            run.report
+        );
+        ensure!(case.ids(Side::Local, "Big")?.len() == 30);
+        ensure!(case.ids(Side::Local, "Small")?.len() == 1);
+    }
+    // Half is not more than half.
+    case.deliver(Side::Remote, &mails("Big", "more", 10))?;
+    let run = case.run_copies(10)?;
+    ensure!(deleted(&run.report) == (16, 0), "{}", run.log);
+    case.agree()
+}
+
+#[test]
+fn a_replaced_folder_deletes_nothing() -> anyhow::Result<()> {
+    for (name, side) in [("remote", Side::Remote), ("local", Side::Local)] {
+        let case = case()?;
+        case.deliver(Side::Remote, &mails("Work", "w", 8))?;
+        case.create(json!({"delete_local": true}))?;
+        case.run_copies(8)?;
+        case.expunge(Side::Remote, "Work", "UID 1:2")?;
+        case.replace(side, "Work")?;
+        let run = case.run()?;
+        ensure!(run.copied() == 0, "{name}: {}", run.log);
+        ensure!(
+            run.exit_code == 111 && run.reasons().contains("nothing was deleted locally"),
+            "{name}: {}",
+            run.log
+        );
+        ensure!(case.ids(Side::Local, "Work")?.len() == 8);
+        // What such a folder had beside is nobody's to delete later either; what goes from now on is.
+        let run = case.run_copies(0)?;
+        ensure!(deleted(&run.report) == (0, 0), "{name}: {}", run.log);
+        case.expunge(Side::Remote, "Work", "HEADER Message-Id <w8@x>")?;
+        let run = case.run_copies(0)?;
+        ensure!(deleted(&run.report) == (1, 0), "{name}: {}", run.log);
+        ensure!(case.ids(Side::Local, "Work")?.len() == 7);
+    }
+    Ok(())
+}
+
+#[test]
+fn folders_that_stay_and_folders_that_go() -> anyhow::Result<()> {
+    let case = case()?;
+    case.deliver(Side::Remote, &mails("INBOX", "i", 1))?;
+    case.deliver(Side::Remote, &mails("Left/Out", "l", 1))?;
+    for (folder, count) in [
+        ("Sent", 2),
+        ("Trash", 2),
+        ("Junk", 2),
+        ("Shared/team", 2),
+        ("Public", 2),
+        ("Left/Here", 2),
+        ("Large", 21),
+        ("Parent", 2),
+        ("Parent/Large", 21),
+        ("Going", 20),
+        ("Going/Too", 1),
+        ("Empty/Nest", 0),
+        ("Größe", 1),
+    ] {
+        case.deliver(Side::Local, &mails(folder, "x", count))?;
+        if count == 0 {
+            case.sandbox.local().create_folder(&case.name, folder)?;
+        }
+    }
+    case.create(json!({"delete_local": true, "foldersynchronization": "exclusion", "exclude": "^Left"}))?;
+    let run = case.run()?.ended(111)?;
+    ensure!(run.copied() == 1, "{}", run.log);
+    for (folder, count) in [
+        ("Sent", 2),
+        ("Trash", 2),
+        ("Junk", 2),
+        ("Shared/team", 2),
+        ("Public", 2),
+        ("Left/Here", 2),
+        ("Large", 21),
+        ("Parent", 2),
+        ("Parent/Large", 21),
+    ] {
+        ensure!(
+            case.ids(Side::Local, folder)?.len() == count,
+            "{folder}: {}",
+            run.log
+        );
+    }
+    let left = case.mailbox(Side::Local)?;
+    for folder in ["Going", "Going/Too", "Empty/Nest", "Größe"] {
+        ensure!(!left.contains_key(folder), "{folder}: {}", run.log);
+    }
+    ensure!(run.reasons().contains("Large"), "{}", run.report);
+    Ok(())
+}
+
+#[test]
+fn a_move_on_the_remote_side_loses_nothing() -> anyhow::Result<()> {
+    let case = case()?;
+    case.deliver(Side::Remote, &mails("INBOX", "i", 20))?;
+    case.deliver(Side::Remote, &mails("Old", "o", 6))?;
+    case.create(json!({"delete_local": true}))?;
+    case.run_copies(26)?;
+    let mut imap = case.imap(Side::Remote)?;
+    imap.run("CREATE Archive")?;
+    imap.run("SELECT INBOX")?;
+    imap.run("UID MOVE 1:7 Archive")?;
+    imap.run("SELECT Archive")?;
+    imap.run("RENAME Old New")?;
+    drop(imap);
+    case.run_copies(13)?;
+    case.agree()
+}
+
+#[test]
+fn the_remote_side_is_emptied_after_delivery() -> anyhow::Result<()> {
+    let case = case()?;
+    let mut all = mails("INBOX", "i", 40);
+    all.extend(mails("Work", "w", 250));
+    all[3].flags = vec!["\\Deleted".into()];
+    case.deliver(Side::Remote, &all)?;
+    // Two are here already.
+    case.deliver(Side::Local, &mails("Work", "w", 2))?;
+    case.create(json!({"delete_remote": true}))?;
+    let run = case.run_copies(288)?;
+    ensure!(deleted(&run.report) == (0, 290), "{}", run.log);
+    ensure!(case.mailbox(Side::Remote)?.values().all(Vec::is_empty));
+    let local = case.mailbox(Side::Local)?;
+    ensure!(local["INBOX"].len() == 40 && local["Work"].len() == 250);
+    case.deliver(Side::Remote, &mails("Work", "n", 5))?;
+    case.run_copies(5)?;
+    ensure!(case.mailbox(Side::Remote)?.values().all(Vec::is_empty));
+    ensure!(case.mailbox(Side::Local)?["Work"].len() == 255);
+    Ok(())
+}
+
+#[test]
+fn only_what_was_delivered_is_expunged() -> anyhow::Result<()> {
+    let case = case()?;
+    // One that cannot be delivered, marked by its owner as deleted.
+    case.deliver(
+        Side::Remote,
+        &[NewMail::new("").content("").flags(&["\\Deleted"])],
+    )?;
+    case.deliver(Side::Remote, &mails("INBOX", "m", 3))?;
+    case.deliver(Side::Remote, &mails("Left", "l", 2))?;
+    case.create(json!({"delete_remote": true, "foldersynchronization": "exclusion", "exclude": "Left"}))?;
+    case.run()?.ended(114)?;
+    let remote = case.mailbox(Side::Remote)?;
+    ensure!(
+        remote["INBOX"].len() == 1 && remote["INBOX"][0].flags == ["\\Deleted"],
+        "{remote:?}"
+    );
+    ensure!(remote["Left"].len() == 2);
+    Ok(())
+}
+
+#[test]
+fn mail_that_was_deleted_here_since_is_deleted_there_too() -> anyhow::Result<()> {
+    let case = case()?;
+    case.deliver(Side::Remote, &mails("INBOX", "m", 3))?;
+    case.create(json!({}))?;
+    case.run_copies(3)?;
+    case.expunge(Side::Local, "INBOX", "HEADER Message-Id <m2@x>")?;
+    case.create(json!({"delete_remote": true}))?;
+    case.run_copies(0)?;
+    ensure!(case.ids(Side::Remote, "INBOX")?.is_empty());
+    ensure!(case.ids(Side::Local, "INBOX")? == ["m1@x", "m3@x"]);
+    Ok(())
+}
+
+#[test]
+fn retention_by_days_of_arrival() -> anyhow::Result<()> {
+    let case = case()?;
+    let aged = |id: &str, days: i64| NewMail::new(id).folder("Work").date(now() - days * DAY);
+    let mails = [
+        aged("year@x", 365),
+        aged("over@x", 31),
+        aged("under@x", 29),
+        aged("young@x", 1),
+        aged("today@x", 0),
+    ];
+    case.deliver(Side::Remote, &mails)?;
+    // The Date header counts for nothing: these claim to be from January.
+    case.create(json!({"delete_remote": true, "delete_remote_older": 30}))?;
+    let run = case.run_copies(5)?;
+    ensure!(deleted(&run.report) == (0, 2), "{}", run.log);
+    ensure!(case.ids(Side::Remote, "Work")? == ["today@x", "under@x", "young@x"]);
+    ensure!(case.ids(Side::Local, "Work")?.len() == 5);
+    let run = case.run_copies(0)?;
+    ensure!(deleted(&run.report) == (0, 0), "{}", run.log);
+    // Mail grows older; here the limit comes nearer.
+    case.create(json!({"delete_remote": true, "delete_remote_older": 10}))?;
+    let run = case.run_copies(0)?;
+    ensure!(deleted(&run.report) == (0, 1), "{}", run.log);
+    ensure!(case.ids(Side::Remote, "Work")? == ["today@x", "young@x"]);
+    ensure!(case.ids(Side::Local, "Work")?.len() == 5);
+    Ok(())
+}
+
+#[test]
+fn retention_spares_what_was_not_delivered() -> anyhow::Result<()> {
+    let case = case()?;
+    let old = now() - 400 * DAY;
+    case.deliver(
+        Side::Remote,
+        &[
+            NewMail::new("").content("").date(old),
+            NewMail::new("m@x").date(old),
+        ],
+    )?;
+    case.create(json!({"delete_remote": true, "delete_remote_older": 30}))?;
+    case.run()?.ended(114)?;
+    ensure!(case.ids(Side::Remote, "INBOX")? == [""]);
+    ensure!(case.ids(Side::Local, "INBOX")? == ["m@x"]);
+    Ok(())
+}
+
+#[test]
+fn retention_of_thousands() -> anyhow::Result<()> {
+    let case = case()?;
+    let mut all = vec![];
+    for n in 0..4000_i64 {
+        // Old and young ones take turns, so that the sets of UIDs are long.
+        let days = if n % 2 == 0 { 100 } else { 1 };
+        all.push(
+            NewMail::new(&format!("b{n}@x"))
+                .folder("Bulk")
+                .date(now() - days * DAY),
+        );
+    }
+    case.deliver(Side::Remote, &all)?;
+    case.deliver(Side::Local, &all)?;
+    case.create(json!({"delete_remote": true, "delete_remote_older": 30}))?;
+    let run = case.run_copies(0)?;
+    ensure!(deleted(&run.report) == (0, 2000), "{}", run.log);
+    let remote = case.mailbox(Side::Remote)?;
+    ensure!(
+        remote["Bulk"].len() == 2000
+            && remote["Bulk"]
+                .iter()
+                .all(|message| message.date > now() - 30 * DAY)
+    );
+    ensure!(case.mailbox(Side::Local)?["Bulk"].len() == 4000);
+    Ok(())
+}

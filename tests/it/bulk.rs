@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Many tasks at once, and questions about tasks: import, update, lists of tasks, progress, looking ahead and back.
+
+use anyhow::ensure;
+use sandbox::mail::plan;
+use sandbox::{Outcome, Plan, Sandbox, Side};
+use serde_json::{Value, json};
+
+const USER: &str = "r1@example.com";
+
+/// An action that must succeed.
+fn done(sandbox: &Sandbox, action: &str, input: Value) -> anyhow::Result<Value> {
+    let outcome = sandbox.action(action, input)?;
+    ensure!(outcome.is_ok(), "{action}: {outcome:#?}");
+    for secret in ["Pw-r1!", "Pw-r2!", "panicked"] {
+        ensure!(
+            !outcome.stdout.contains(secret) && !outcome.stderr.contains(secret),
+            "{secret} in {outcome:#?}"
+        );
+    }
+    Ok(outcome.output)
+}
+
+fn row(sandbox: &Sandbox, changes: Value) -> Value {
+    let mut row = json!({
+        "localuser": "u1",
+        "remoteusername": USER,
+        "remotepassword": "Pw-r1!",
+        "remotehostname": sandbox.remote().address().to_string(),
+        "remoteport": sandbox.remote().port(),
+        "security": "tls",
+        "start": false,
+    });
+    row.as_object_mut()
+        .unwrap()
+        .extend(changes.as_object().unwrap().clone());
+    row
+}
+
+fn results(output: &Value) -> Vec<(&str, Vec<&str>)> {
+    output["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            let errors = row["errors"].as_array().map_or(&[][..], Vec::as_slice);
+            (
+                row["result"].as_str().unwrap(),
+                errors
+                    .iter()
+                    .map(|error| error["error"].as_str().unwrap())
+                    .collect(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn rows_are_imported_each_for_itself() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    let rows = json!([
+        row(&sandbox, json!({})),
+        row(&sandbox, json!({"localuser": "u2", "remotepassword": "Not-the-one"})),
+        row(&sandbox, json!({"localuser": "u2", "remoteusername": "r2@example.com", "remoteport": "x"})),
+        row(&sandbox, json!({"localuser": "nosuchuser"})),
+        row(&sandbox, json!({"localuser": "u3", "cron": "1h", "foldersynchronization": "inbox", "task_id": "mine"})),
+        {"localuser": "u3"},
+        row(&sandbox, json!({"remotehostname": "a b", "localuser": "u2"})),
+    ]);
+    let expected = |new: &'static str| {
+        vec![
+            (new, vec![]),
+            ("refused", vec!["bad_user_credentials"]),
+            ("refused", vec!["remoteport_invalid_type"]),
+            ("refused", vec!["local_user_unknown"]),
+            (new, vec![]),
+            (
+                "refused",
+                vec![
+                    "remoteusername_required",
+                    "remotehostname_required",
+                    "remotepassword_required",
+                    "remoteport_required",
+                    "security_required",
+                ],
+            ),
+            ("refused", vec!["Check_hostname_or_tcp_port"]),
+        ]
+    };
+    let before = sandbox.state_files()?;
+    let checked = done(&sandbox, "import-tasks", json!({"mode": "check", "tasks": rows}))?;
+    assert_eq!(results(&checked), expected("valid"));
+    assert_eq!(sandbox.state_files()?, before);
+
+    let outcome = sandbox.action("import-tasks", json!({"mode": "skip", "tasks": rows}))?;
+    assert_eq!(results(&outcome.output), expected("created"));
+    assert_eq!(
+        (&outcome.output["created"], &outcome.output["refused"]),
+        (&json!(2), &json!(5))
+    );
+    ensure!(
+        outcome
+            .commands
+            .iter()
+            .any(|words| words == &["set-progress", "100"]),
+        "{:?}",
+        outcome.commands
+    );
+    let files = sandbox.state_files()?;
+    ensure!(files.contains_key("imapsync/u3_mine.env") && files.contains_key("cron/u3_mine.cron"));
+
+    let again = done(&sandbox, "import-tasks", json!({"mode": "skip", "tasks": rows}))?;
+    assert_eq!(again["skipped"], json!(2));
+    // What a row of an update leaves out stays.
+    let update = json!({"mode": "update", "tasks": [row(&sandbox, json!({"localuser": "u3", "security": ""})),
+        row(&sandbox, json!({"localuser": "u3"}))]});
+    let updated = done(&sandbox, "import-tasks", update)?;
+    assert_eq!(
+        results(&updated),
+        [("updated", vec![]), ("refused", vec!["row_repeated"])]
+    );
+    let text = &sandbox.state_files()?["imapsync/u3_mine.env"].text;
+    ensure!(
+        text.contains("\nSECURITY=\n") && text.contains("\nCRON=1h\n"),
+        "{text}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_csv_file_is_imported_in_the_shell() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    let (host, port) = (sandbox.remote().address(), sandbox.remote().port());
+    let file = format!(
+        "\u{feff}remoteport,security,localusername,remoteusername,remotehostname,remotepassword,start\r\n\
+         {port},tls,u1,{USER},{host},Pw-r1!,no\r\n\
+         {port},tls,u2,r2@example.com,{host},Not-the-one,no\r\n\
+         {port},tls,u3\r\n"
+    );
+    let import =
+        |arguments: &[&str]| sandbox.helper_with_input("import-csv-tasks", arguments, file.as_bytes());
+    let checked = import(&["--check"])?;
+    assert_eq!(checked.exit_code, 1, "{checked:?}");
+    ensure!(
+        checked.stdout.contains("1 valid, 2 refused"),
+        "{}",
+        checked.stdout
+    );
+    let imported = import(&[])?;
+    ensure!(
+        imported.stdout.contains("1 created, 2 refused"),
+        "{}",
+        imported.stdout
+    );
+    ensure!(!imported.stdout.contains("Pw-r1!") && !imported.stderr.contains("Not-the-one"));
+    let good = file.lines().take(2).collect::<Vec<_>>().join("\n");
+    let again = sandbox.helper_with_input("import-csv-tasks", &["-u"], good.as_bytes())?;
+    assert_eq!(again.exit_code, 0, "{again:?}");
+    ensure!(again.stdout.contains("1 updated"), "{}", again.stdout);
+    Ok(())
+}
+
+#[test]
+fn lists_of_tasks_are_answered_task_by_task() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    for (id, user) in [("a", "u1"), ("b", "u2")] {
+        let input = sandbox.task_with(json!({"task_id": id, "localuser": user, "start": false}));
+        done(&sandbox, "create-task", input)?;
+    }
+    let tasks = json!({"tasks": [
+        {"localuser": "u1", "task_id": "a"},
+        {"localuser": "u1", "task_id": "gone"},
+        {"localuser": "u2", "task_id": "b"},
+    ]});
+    let verdicts = |output: Value| -> Vec<(String, Value)> {
+        let results = output["results"].as_array().unwrap();
+        results
+            .iter()
+            .map(|result| {
+                (
+                    result["result"].as_str().unwrap().to_owned(),
+                    result["error"].clone(),
+                )
+            })
+            .collect()
+    };
+    let refused = || ("refused".to_owned(), json!("task_not_found"));
+    let each = |word: &str| {
+        vec![
+            (word.to_owned(), json!(null)),
+            refused(),
+            (word.to_owned(), json!(null)),
+        ]
+    };
+    assert_eq!(
+        verdicts(done(&sandbox, "stop-task", tasks.clone())?),
+        each("not_running")
+    );
+    let (first, second) = (sandbox.mark_run("u1_a"), sandbox.mark_run("u2_b"));
+    assert_eq!(
+        verdicts(done(&sandbox, "start-task", tasks.clone())?),
+        each("started")
+    );
+    sandbox.wait_for_run(&first)?;
+    sandbox.wait_for_run(&second)?;
+
+    let mut update = tasks.clone();
+    update["cron"] = json!("2h");
+    update["foldersynchronization"] = json!("exclusion");
+    update["exclude"] = json!("Spam");
+    let updated = done(&sandbox, "update-tasks", update.clone())?;
+    assert_eq!(
+        results(&updated),
+        [
+            ("updated", vec![]),
+            ("refused", vec!["task_not_found"]),
+            ("updated", vec![])
+        ]
+    );
+    let files = sandbox.state_files()?;
+    ensure!(files["imapsync/u2_b.env"].text.contains("\nEXCLUDE=,Spam\n"));
+    ensure!(files["cron/u1_a.cron"].text.contains("1 */2 * * *  root"));
+    let wrong = json!({"tasks": tasks["tasks"], "remotepassword": "Not-the-one"});
+    assert_eq!(
+        results(&done(&sandbox, "update-tasks", wrong)?)[0],
+        ("refused", vec!["bad_user_credentials"])
+    );
+    ensure!(sandbox.state_files()?["imapsync/u1_a.pwd"].text == "Pw-r1!");
+    let outcome = sandbox.action("update-tasks", json!({"tasks": [], "cron": "never"}))?;
+    assert_eq!(
+        (outcome.status, outcome.errors()),
+        (Outcome::VALIDATION_FAILED, vec!["cron_invalid".to_owned()])
+    );
+
+    assert_eq!(verdicts(done(&sandbox, "delete-task", tasks)?), each("deleted"));
+    ensure!(
+        sandbox
+            .state_files()?
+            .keys()
+            .all(|file| !file.contains("u1_a") && !file.contains("u2_b"))
+    );
+    Ok(())
+}
+
+#[test]
+fn questions_about_settings_store_nothing() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    sandbox.add_mail(
+        Side::Remote,
+        USER,
+        &plan(&Plan {
+            messages: 30,
+            ..Plan::default()
+        }),
+    )?;
+    let before = sandbox.state_files()?;
+    let found = done(&sandbox, "validate-task", sandbox.task_input())?;
+    assert_eq!(
+        (&found["remote"]["status"], &found["local"]["status"]),
+        (&json!("ok"), &json!("ok"))
+    );
+    let certificate = found["remote"]["tls"]["certificate"].clone();
+    assert_eq!(certificate["trusted"], json!(false));
+    let wrong = sandbox.task_with(json!({"remotepassword": "Not-the-one", "localuser": "nosuchuser"}));
+    let found = done(&sandbox, "validate-task", wrong.clone())?;
+    assert_eq!(
+        (&found["remote"]["status"], &found["local"]["status"]),
+        (&json!("bad_user_credentials"), &json!("local_user_unknown"))
+    );
+    let excluding = sandbox.task_with(json!({"foldersynchronization": "exclusion", "exclude": "^INBOX$"}));
+    let listed = done(&sandbox, "list-folders", excluding)?;
+    let inbox = listed["folders"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|folder| folder["name"] == "INBOX");
+    assert_eq!(inbox.unwrap()["excluded"], json!(true));
+    assert_eq!(
+        done(&sandbox, "list-folders", wrong)?["status"],
+        json!("bad_user_credentials")
+    );
+    assert_eq!(sandbox.state_files()?, before);
+
+    sandbox.sync(sandbox.task_input())?;
+    let task = json!({"localuser": "u1", "task_id": "abc123"});
+    assert_eq!(
+        done(&sandbox, "list-folders", task.clone())?["messages"],
+        json!(30)
+    );
+    assert_eq!(done(&sandbox, "preview-task", task.clone())?["copy"], json!(0));
+    assert_eq!(done(&sandbox, "verify-task", task.clone())?["agree"], json!(true));
+    sandbox.add_mail(
+        Side::Local,
+        "u1",
+        &plan(&Plan {
+            messages: 3,
+            seed: 7,
+            ..Plan::default()
+        }),
+    )?;
+    let verdict = done(
+        &sandbox,
+        "verify-task",
+        json!({"localuser": "u1", "task_id": "abc123", "deep": true}),
+    )?;
+    assert_eq!(verdict["agree"], json!(false));
+    let progress = done(
+        &sandbox,
+        "get-progress",
+        json!({"tasks": [task, {"localuser": "u1", "task_id": "gone"}]}),
+    )?;
+    let tasks = progress["tasks"].as_array().unwrap();
+    assert_eq!(
+        (tasks.len(), &tasks[0]["state"], &tasks[0]["last_result"]),
+        (1, &json!("idle"), &json!("ok"))
+    );
+    // The server's certificate was pinned when it was first seen.
+    let entry = done(&sandbox, "list-tasks", json!({}))?["user_properties"][0].clone();
+    assert_eq!(entry["certificate"], certificate["sha256"]);
+    Ok(())
+}
+
+#[test]
+fn one_broken_task_keeps_no_other_from_starting_or_stopping() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    sandbox.add_mail(
+        Side::Remote,
+        USER,
+        &plan(&Plan {
+            messages: 20,
+            ..Plan::default()
+        }),
+    )?;
+    for user in ["u1", "u2", "u3"] {
+        done(
+            &sandbox,
+            "create-task",
+            sandbox.task_with(json!({"localuser": user, "start": false})),
+        )?;
+    }
+    std::fs::write(
+        sandbox.task_file("u2_abc123", "env"),
+        "TASK_ID=abc123\nLOCALUSER=u2\nREMO",
+    )?;
+    let (first, third) = (sandbox.mark_run("u1_abc123"), sandbox.mark_run("u3_abc123"));
+    let outcome = sandbox.action("start-all-tasks", Value::Null)?;
+    ensure!(
+        outcome.is_ok() && outcome.stderr.contains("u2_abc123"),
+        "{outcome:#?}"
+    );
+    sandbox.wait_for_run(&first)?;
+    sandbox.wait_for_run(&third)?;
+    done(&sandbox, "stop-all-tasks", Value::Null)?;
+    let listed = done(&sandbox, "list-tasks", json!({}))?;
+    assert_eq!(listed["user_properties"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        done(&sandbox, "get-facts", json!({}))?["tasks_total_count"],
+        json!(3)
+    );
+    // An edit that brings everything mends it.
+    done(
+        &sandbox,
+        "create-task",
+        sandbox.task_with(json!({"localuser": "u2", "start": false})),
+    )?;
+    let listed = done(&sandbox, "list-tasks", json!({}))?;
+    assert_eq!(listed["user_properties"].as_array().unwrap().len(), 3);
+    Ok(())
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Every field of every action with what must never be in it: a refusal that names the field and changes nothing,
+//! or a task that works with exactly that value.
+//!
+//! The forms of each field of create-task are tested beside its types; here is what the agent and the mail servers
+//! make of them.
+
+mod fields;
+mod names;
+mod settings;
+mod values;
+
+use anyhow::ensure;
+use sandbox::{Outcome, Sandbox};
+use serde_json::{Value, json};
+
+/// Paths, globs, words of shells and regular expressions, quotes, blanks, control characters: none is a name.
+const NO_NAMES: [&str; 42] = [
+    "",
+    ".",
+    "..",
+    "../x",
+    "a/b",
+    "/etc/passwd",
+    "a\\b",
+    "*",
+    "a?",
+    "[a]",
+    "{a,b}",
+    "a b",
+    " a",
+    "a ",
+    "$(id)",
+    "${HOME}",
+    "`id`",
+    "a;b",
+    "a|b",
+    "a&b",
+    "a'b",
+    "a\"b",
+    "a%b",
+    "-a",
+    ".a",
+    "a<b",
+    "a>b",
+    "a,b",
+    "a#b",
+    "~",
+    "!",
+    "^a$",
+    "(a)",
+    "::1",
+    "a\nb",
+    "a\rb",
+    "a\tb",
+    "a\0b",
+    "\u{1b}[2J",
+    "a\u{85}b",
+    "a\u{2028}b",
+    "\u{7f}",
+];
+const LONG: usize = 5000;
+
+/// The actions with input, each of which a test below is about.
+const WITH_INPUT: [&str; 16] = [
+    "clone-module",
+    "configure-module",
+    "create-task",
+    "delete-task",
+    "get-log",
+    "get-progress",
+    "import-tasks",
+    "list-folders",
+    "list-informations",
+    "preview-task",
+    "restore-module",
+    "start-task",
+    "stop-task",
+    "update-tasks",
+    "validate-task",
+    "verify-task",
+];
+
+#[test]
+fn no_action_with_input_is_forgotten() -> anyhow::Result<()> {
+    let mut found = Vec::new();
+    for entry in sandbox::project().join("imageroot/actions").read_dir()? {
+        let action = entry?;
+        if action.path().join("validate-input.json").exists() {
+            found.push(action.file_name().to_string_lossy().into_owned());
+        }
+    }
+    found.sort();
+    assert_eq!(found, WITH_INPUT);
+    Ok(())
+}
+
+/// [`NO_NAMES`], and one that is too long.
+pub fn no_names() -> Vec<String> {
+    let long = "x".repeat(LONG);
+    NO_NAMES.into_iter().map(str::to_owned).chain([long]).collect()
+}
+
+/// The input with another value in one field.
+pub fn with(input: &Value, field: &str, value: Value) -> Value {
+    let mut input = input.clone();
+    input[field] = value;
+    input
+}
+
+/// Runs an action that must succeed, and gives its output.
+pub fn done(sandbox: &Sandbox, action: &str, input: Value) -> anyhow::Result<Value> {
+    let outcome = sandbox.action(action, input.clone())?;
+    ensure!(outcome.is_ok(), "{action} {input}: {outcome:#?}");
+    Ok(outcome.output)
+}
+
+/// Runs an action that must refuse this field by a key of its own.
+pub fn refused(sandbox: &Sandbox, action: &str, input: &Value, field: &str) -> anyhow::Result<Outcome> {
+    let outcome = sandbox.action(action, input.clone())?;
+    ensure!(
+        outcome.status == Outcome::VALIDATION_FAILED && outcome.exit_code != 0,
+        "{action} {input}: {outcome:#?}"
+    );
+    let named = outcome.output.as_array().into_iter().flatten().any(|refusal| {
+        refusal["parameter"] == field && refusal["error"].as_str().is_some_and(|key| !key.is_empty())
+    });
+    ensure!(named, "{action} {input} does not name {field}: {outcome:#?}");
+    for word in ["panicked", "RUST_BACKTRACE", "Pw-r1!"] {
+        ensure!(
+            !outcome.stdout.contains(word) && !outcome.stderr.contains(word),
+            "{word} in {outcome:#?}"
+        );
+    }
+    Ok(outcome)
+}
+
+/// Types that a text is not.
+pub fn no_texts() -> [Value; 5] {
+    [json!(1), json!(1.5), json!(true), json!([]), json!({})]
+}
+
+/// A sandbox with the task `u1_abc123`, which never ran.
+pub fn with_a_task() -> anyhow::Result<Sandbox> {
+    let sandbox = Sandbox::start()?;
+    done(
+        &sandbox,
+        "create-task",
+        sandbox.task_with(json!({"start": false})),
+    )?;
+    Ok(sandbox)
+}

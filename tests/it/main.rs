@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The program as the platform, the container and administrators use it, each test in a sandbox of its own.
+//!
+//! - [`actions`]: life cycle of the instance, events, helpers
+//! - [`errors`]: what goes wrong around the module, and the key that says so
+//! - [`bulk`]: many tasks at once, and questions about tasks
+//! - [`agent_protocol`]: what the agent sees and does
+//! - [`invalid_input`]: every field of every action with what must never be in it
+//! - [`golden`]: recordings of the Python module, replayed
+//! - [`syncctl`]: the program in the container
+//! - [`imapsync`]: runs by the other engine, with a stand-in for it
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod actions;
+mod agent_protocol;
+mod bulk;
+mod errors;
+mod golden;
+mod imapsync;
+mod invalid_input;
+mod syncctl;
