@@ -9,11 +9,7 @@ use jiff::Timestamp;
 use sandbox::{ApiFault, MAIL_MODULE_UUID, NewMail, Outcome, Proxy, Sandbox, Side, wait_until};
 use serde_json::{Value, json};
 
-fn done(sandbox: &Sandbox, action: &str, input: Value) -> anyhow::Result<Outcome> {
-    let outcome = sandbox.action(action, input)?;
-    ensure!(outcome.is_ok(), "{action}: {outcome:#?}");
-    Ok(outcome)
-}
+use crate::support::run_action;
 
 #[test]
 fn people_may_run_create_task_for_themselves() -> anyhow::Result<()> {
@@ -35,7 +31,7 @@ fn what_the_last_run_did_and_when_the_next_begins_is_listed() -> anyhow::Result<
     )?;
     sandbox.sync(sandbox.task_with(json!({"cron": "5m"})))?;
     let listed = |field: &str| -> anyhow::Result<Value> {
-        let output = done(&sandbox, "list-tasks", json!({}))?.output;
+        let output = run_action(&sandbox, "list-tasks", json!({}))?.output;
         Ok(output["user_properties"][0][field].clone())
     };
     let now = Timestamp::now().as_second();
@@ -84,7 +80,7 @@ fn a_restored_instance_has_its_settings_and_schedules() -> anyhow::Result<()> {
         "repository": "r", "path": "p", "snapshot": "", "replace": false,
         "environment": {"MAIL_SERVER": MAIL_MODULE_UUID, "MAIL_HOST": host, "OTHER": "x"},
     });
-    let outcome = done(&sandbox, "restore-module", origin)?;
+    let outcome = run_action(&sandbox, "restore-module", origin)?;
     ensure!(
         outcome.commands.contains(
             &["set-weight", "30restore-module", "5"]
@@ -109,7 +105,7 @@ fn a_restored_instance_has_its_settings_and_schedules() -> anyhow::Result<()> {
 #[test]
 fn a_clone_of_an_instance_without_a_mail_server_waits_for_one() -> anyhow::Result<()> {
     let sandbox = Sandbox::builder().unconfigured().start()?;
-    let outcome = done(
+    let outcome = run_action(
         &sandbox,
         "clone-module",
         json!({"environment": {}, "credentials": ["a", "b"]}),
@@ -139,7 +135,7 @@ fn the_accounts_of_a_nethserver_7_become_tasks_once() -> anyhow::Result<()> {
     ]);
     let platform = json!({"credentials": ["a", "b"], "port": 20027, "volumes": []});
     std::fs::write(&file, accounts.to_string())?;
-    let outcome = done(&sandbox, "import-module", platform.clone())?;
+    let outcome = run_action(&sandbox, "import-module", platform.clone())?;
     ensure!(
         outcome.stderr.contains("account 2") && !outcome.stderr.contains("pw1"),
         "{}",
@@ -147,7 +143,7 @@ fn the_accounts_of_a_nethserver_7_become_tasks_once() -> anyhow::Result<()> {
     );
     ensure!(!file.exists());
     let tasks = |sandbox: &Sandbox| -> anyhow::Result<Value> {
-        Ok(done(sandbox, "list-tasks", json!({}))?.output["user_properties"].clone())
+        Ok(run_action(sandbox, "list-tasks", json!({}))?.output["user_properties"].clone())
     };
     let first = tasks(&sandbox)?;
     let mut crons: Vec<&str> = first
@@ -160,7 +156,7 @@ fn the_accounts_of_a_nethserver_7_become_tasks_once() -> anyhow::Result<()> {
     assert_eq!(crons, ["", "15m"]);
     // As after an attempt that was cut off before the file was removed.
     std::fs::write(&file, accounts.to_string())?;
-    done(&sandbox, "import-module", platform.clone())?;
+    run_action(&sandbox, "import-module", platform.clone())?;
     assert_eq!(tasks(&sandbox)?, first);
     let outcome = sandbox.action("import-module", platform)?;
     assert_eq!((outcome.exit_code, outcome.status), (1, Outcome::ABORTED));
@@ -220,20 +216,20 @@ fn a_mail_server_that_moves_during_a_login_is_the_one_of_the_schedule() -> anyho
 #[test]
 fn tasks_are_listed_whoever_is_down() -> anyhow::Result<()> {
     let sandbox = Sandbox::start()?;
-    done(
+    run_action(
         &sandbox,
         "create-task",
         sandbox.task_with(json!({"start": false})),
     )?;
     sandbox.set_api_fault(ApiFault::Status { code: 503, times: 2 })?;
-    let output = done(&sandbox, "list-tasks", json!({}))?.output;
+    let output = run_action(&sandbox, "list-tasks", json!({}))?.output;
     assert_eq!(
         output["enabled_mailboxes"].as_array().unwrap().len(),
         3,
         "tried again"
     );
     sandbox.set_api_fault(ApiFault::EndlessTasks)?;
-    let outcome = done(&sandbox, "list-tasks", json!({}))?;
+    let outcome = run_action(&sandbox, "list-tasks", json!({}))?;
     ensure!(outcome.elapsed < Duration::from_secs(30), "{:?}", outcome.elapsed);
     ensure!(
         outcome.stderr.contains("list-user-mailboxes"),
@@ -242,7 +238,7 @@ fn tasks_are_listed_whoever_is_down() -> anyhow::Result<()> {
     );
     assert_eq!(outcome.output["user_properties"].as_array().unwrap().len(), 1);
     sandbox.redis().stop();
-    let outcome = done(&sandbox, "list-tasks", json!({}))?;
+    let outcome = run_action(&sandbox, "list-tasks", json!({}))?;
     ensure!(outcome.stderr.contains("Redis"), "{}", outcome.stderr);
     assert_eq!(outcome.output["enabled_mailboxes"], json!([]));
     assert_eq!(outcome.output["user_properties"].as_array().unwrap().len(), 1);
@@ -263,9 +259,9 @@ fn thirty_two_edits_of_one_task_leave_one_whole_task() -> anyhow::Result<()> {
         ensure!(outcome.is_ok(), "{outcome:#?}");
     }
     // What a run was writing when it was stopped, whoever takes the task next clears away.
-    done(&sandbox, "stop-all-tasks", Value::Null)?;
+    run_action(&sandbox, "stop-all-tasks", Value::Null)?;
     let task = json!({"localuser": "u1", "task_id": "abc123"});
-    done(&sandbox, "update-tasks", json!({"tasks": [task]}))?;
+    run_action(&sandbox, "update-tasks", json!({"tasks": [task]}))?;
     let files = sandbox.state_files()?;
     let env = &files["imapsync/u1_abc123.env"].text;
     let minutes = env
@@ -291,7 +287,7 @@ fn thirty_two_edits_of_one_task_leave_one_whole_task() -> anyhow::Result<()> {
 #[test]
 fn an_action_cancelled_at_any_moment_leaves_the_old_task_or_the_new_one() -> anyhow::Result<()> {
     let sandbox = Sandbox::start()?;
-    done(
+    run_action(
         &sandbox,
         "create-task",
         sandbox.task_with(json!({"cron": "5m", "start": false})),
@@ -304,7 +300,7 @@ fn an_action_cancelled_at_any_moment_leaves_the_old_task_or_the_new_one() -> any
         running.cancel();
         running.wait()?;
         // Whatever was left half done is finished or dropped by whoever takes the task next.
-        done(
+        run_action(
             &sandbox,
             "update-tasks",
             json!({"tasks": [{"localuser": "u1", "task_id": "abc123"}]}),
@@ -316,7 +312,7 @@ fn an_action_cancelled_at_any_moment_leaves_the_old_task_or_the_new_one() -> any
         let new = env.contains("\nCRON=7m\n") && env.contains("\nEXCLUDE=,x\n") && cron.contains("*/7 ");
         ensure!(old || new, "after {step}: {env} {cron}");
         assert_eq!(text("imapsync/u1_abc123.pwd"), "Pw-r1!");
-        done(
+        run_action(
             &sandbox,
             "create-task",
             sandbox.task_with(json!({"cron": "5m", "start": false})),
@@ -337,9 +333,10 @@ fn the_engine_and_the_limit_are_settings() -> anyhow::Result<()> {
             .extend(changes.as_object().unwrap().clone());
         input
     };
-    let read = || -> anyhow::Result<Value> { Ok(done(&sandbox, "get-configuration", json!({}))?.output) };
+    let read =
+        || -> anyhow::Result<Value> { Ok(run_action(&sandbox, "get-configuration", json!({}))?.output) };
     assert_eq!(read()?["sync_engine"], "auto");
-    done(
+    run_action(
         &sandbox,
         "configure-module",
         with(json!({"sync_engine": "native", "max_concurrent_syncs": 3})),
@@ -354,7 +351,7 @@ fn the_engine_and_the_limit_are_settings() -> anyhow::Result<()> {
         (&json!("native"), &json!(3), &json!("native"))
     );
     ensure!(now["engine_version"].is_string());
-    done(&sandbox, "configure-module", with(json!({})))?;
+    run_action(&sandbox, "configure-module", with(json!({})))?;
     assert_eq!(
         read()?["max_concurrent_syncs"],
         json!(3),

@@ -9,7 +9,7 @@ use sandbox::mail::plan;
 use sandbox::{Outcome, Plan, Proxy, Sandbox, Side, wait_until};
 use serde_json::{Value, json};
 
-const USER: &str = "r1@example.com";
+use crate::support::USER;
 
 /// A task that has so much to do, over such a slow line, that its runs do not end by themselves.
 fn endless(sandbox: &Sandbox) -> anyhow::Result<(Proxy, Value)> {

@@ -6,20 +6,7 @@ use sandbox::mail::plan;
 use sandbox::{Outcome, Plan, Sandbox, Side};
 use serde_json::{Value, json};
 
-const USER: &str = "r1@example.com";
-
-/// An action that must succeed.
-fn done(sandbox: &Sandbox, action: &str, input: Value) -> anyhow::Result<Value> {
-    let outcome = sandbox.action(action, input)?;
-    ensure!(outcome.is_ok(), "{action}: {outcome:#?}");
-    for secret in ["Pw-r1!", "Pw-r2!", "panicked"] {
-        ensure!(
-            !outcome.stdout.contains(secret) && !outcome.stderr.contains(secret),
-            "{secret} in {outcome:#?}"
-        );
-    }
-    Ok(outcome.output)
-}
+use crate::support::{USER, action_output};
 
 fn row(sandbox: &Sandbox, changes: Value) -> Value {
     let mut row = json!({
@@ -88,7 +75,7 @@ fn rows_are_imported_each_for_itself() -> anyhow::Result<()> {
         ]
     };
     let before = sandbox.state_files()?;
-    let checked = done(&sandbox, "import-tasks", json!({"mode": "check", "tasks": rows}))?;
+    let checked = action_output(&sandbox, "import-tasks", json!({"mode": "check", "tasks": rows}))?;
     assert_eq!(results(&checked), expected("valid"));
     assert_eq!(sandbox.state_files()?, before);
 
@@ -109,12 +96,12 @@ fn rows_are_imported_each_for_itself() -> anyhow::Result<()> {
     let files = sandbox.state_files()?;
     ensure!(files.contains_key("imapsync/u3_mine.env") && files.contains_key("cron/u3_mine.cron"));
 
-    let again = done(&sandbox, "import-tasks", json!({"mode": "skip", "tasks": rows}))?;
+    let again = action_output(&sandbox, "import-tasks", json!({"mode": "skip", "tasks": rows}))?;
     assert_eq!(again["skipped"], json!(2));
     // What a row of an update leaves out stays.
     let update = json!({"mode": "update", "tasks": [row(&sandbox, json!({"localuser": "u3", "security": ""})),
         row(&sandbox, json!({"localuser": "u3"}))]});
-    let updated = done(&sandbox, "import-tasks", update)?;
+    let updated = action_output(&sandbox, "import-tasks", update)?;
     assert_eq!(
         results(&updated),
         [("updated", vec![]), ("refused", vec!["row_repeated"])]
@@ -165,7 +152,7 @@ fn lists_of_tasks_are_answered_task_by_task() -> anyhow::Result<()> {
     let sandbox = Sandbox::start()?;
     for (id, user) in [("a", "u1"), ("b", "u2")] {
         let input = sandbox.task_with(json!({"task_id": id, "localuser": user, "start": false}));
-        done(&sandbox, "create-task", input)?;
+        action_output(&sandbox, "create-task", input)?;
     }
     let tasks = json!({"tasks": [
         {"localuser": "u1", "task_id": "a"},
@@ -193,12 +180,12 @@ fn lists_of_tasks_are_answered_task_by_task() -> anyhow::Result<()> {
         ]
     };
     assert_eq!(
-        verdicts(done(&sandbox, "stop-task", tasks.clone())?),
+        verdicts(action_output(&sandbox, "stop-task", tasks.clone())?),
         each("not_running")
     );
     let (first, second) = (sandbox.mark_run("u1_a"), sandbox.mark_run("u2_b"));
     assert_eq!(
-        verdicts(done(&sandbox, "start-task", tasks.clone())?),
+        verdicts(action_output(&sandbox, "start-task", tasks.clone())?),
         each("started")
     );
     sandbox.wait_for_run(&first)?;
@@ -208,7 +195,7 @@ fn lists_of_tasks_are_answered_task_by_task() -> anyhow::Result<()> {
     update["cron"] = json!("2h");
     update["foldersynchronization"] = json!("exclusion");
     update["exclude"] = json!("Spam");
-    let updated = done(&sandbox, "update-tasks", update.clone())?;
+    let updated = action_output(&sandbox, "update-tasks", update.clone())?;
     assert_eq!(
         results(&updated),
         [
@@ -222,7 +209,7 @@ fn lists_of_tasks_are_answered_task_by_task() -> anyhow::Result<()> {
     ensure!(files["cron/u1_a.cron"].text.contains("1 */2 * * *  root"));
     let wrong = json!({"tasks": tasks["tasks"], "remotepassword": "Not-the-one"});
     assert_eq!(
-        results(&done(&sandbox, "update-tasks", wrong)?)[0],
+        results(&action_output(&sandbox, "update-tasks", wrong)?)[0],
         ("refused", vec!["bad_user_credentials"])
     );
     ensure!(sandbox.state_files()?["imapsync/u1_a.pwd"].text == "Pw-r1!");
@@ -232,7 +219,10 @@ fn lists_of_tasks_are_answered_task_by_task() -> anyhow::Result<()> {
         (Outcome::VALIDATION_FAILED, vec!["cron_invalid".to_owned()])
     );
 
-    assert_eq!(verdicts(done(&sandbox, "delete-task", tasks)?), each("deleted"));
+    assert_eq!(
+        verdicts(action_output(&sandbox, "delete-task", tasks)?),
+        each("deleted")
+    );
     ensure!(
         sandbox
             .state_files()?
@@ -254,7 +244,7 @@ fn questions_about_settings_store_nothing() -> anyhow::Result<()> {
         }),
     )?;
     let before = sandbox.state_files()?;
-    let found = done(&sandbox, "validate-task", sandbox.task_input())?;
+    let found = action_output(&sandbox, "validate-task", sandbox.task_input())?;
     assert_eq!(
         (&found["remote"]["status"], &found["local"]["status"]),
         (&json!("ok"), &json!("ok"))
@@ -262,13 +252,13 @@ fn questions_about_settings_store_nothing() -> anyhow::Result<()> {
     let certificate = found["remote"]["tls"]["certificate"].clone();
     assert_eq!(certificate["trusted"], json!(false));
     let wrong = sandbox.task_with(json!({"remotepassword": "Not-the-one", "localuser": "nosuchuser"}));
-    let found = done(&sandbox, "validate-task", wrong.clone())?;
+    let found = action_output(&sandbox, "validate-task", wrong.clone())?;
     assert_eq!(
         (&found["remote"]["status"], &found["local"]["status"]),
         (&json!("bad_user_credentials"), &json!("local_user_unknown"))
     );
     let excluding = sandbox.task_with(json!({"foldersynchronization": "exclusion", "exclude": "^INBOX$"}));
-    let listed = done(&sandbox, "list-folders", excluding)?;
+    let listed = action_output(&sandbox, "list-folders", excluding)?;
     let inbox = listed["folders"]
         .as_array()
         .unwrap()
@@ -276,7 +266,7 @@ fn questions_about_settings_store_nothing() -> anyhow::Result<()> {
         .find(|folder| folder["name"] == "INBOX");
     assert_eq!(inbox.unwrap()["excluded"], json!(true));
     assert_eq!(
-        done(&sandbox, "list-folders", wrong)?["status"],
+        action_output(&sandbox, "list-folders", wrong)?["status"],
         json!("bad_user_credentials")
     );
     assert_eq!(sandbox.state_files()?, before);
@@ -284,11 +274,17 @@ fn questions_about_settings_store_nothing() -> anyhow::Result<()> {
     sandbox.sync(sandbox.task_input())?;
     let task = json!({"localuser": "u1", "task_id": "abc123"});
     assert_eq!(
-        done(&sandbox, "list-folders", task.clone())?["messages"],
+        action_output(&sandbox, "list-folders", task.clone())?["messages"],
         json!(30)
     );
-    assert_eq!(done(&sandbox, "preview-task", task.clone())?["copy"], json!(0));
-    assert_eq!(done(&sandbox, "verify-task", task.clone())?["agree"], json!(true));
+    assert_eq!(
+        action_output(&sandbox, "preview-task", task.clone())?["copy"],
+        json!(0)
+    );
+    assert_eq!(
+        action_output(&sandbox, "verify-task", task.clone())?["agree"],
+        json!(true)
+    );
     sandbox.add_mail(
         Side::Local,
         "u1",
@@ -298,13 +294,13 @@ fn questions_about_settings_store_nothing() -> anyhow::Result<()> {
             ..Plan::default()
         }),
     )?;
-    let verdict = done(
+    let verdict = action_output(
         &sandbox,
         "verify-task",
         json!({"localuser": "u1", "task_id": "abc123", "deep": true}),
     )?;
     assert_eq!(verdict["agree"], json!(false));
-    let progress = done(
+    let progress = action_output(
         &sandbox,
         "get-progress",
         json!({"tasks": [task, {"localuser": "u1", "task_id": "gone"}]}),
@@ -315,7 +311,7 @@ fn questions_about_settings_store_nothing() -> anyhow::Result<()> {
         (1, &json!("idle"), &json!("ok"))
     );
     // The server's certificate was pinned when it was first seen.
-    let entry = done(&sandbox, "list-tasks", json!({}))?["user_properties"][0].clone();
+    let entry = action_output(&sandbox, "list-tasks", json!({}))?["user_properties"][0].clone();
     assert_eq!(entry["certificate"], certificate["sha256"]);
     Ok(())
 }
@@ -332,7 +328,7 @@ fn one_broken_task_keeps_no_other_from_starting_or_stopping() -> anyhow::Result<
         }),
     )?;
     for user in ["u1", "u2", "u3"] {
-        done(
+        action_output(
             &sandbox,
             "create-task",
             sandbox.task_with(json!({"localuser": user, "start": false})),
@@ -350,20 +346,20 @@ fn one_broken_task_keeps_no_other_from_starting_or_stopping() -> anyhow::Result<
     );
     sandbox.wait_for_run(&first)?;
     sandbox.wait_for_run(&third)?;
-    done(&sandbox, "stop-all-tasks", Value::Null)?;
-    let listed = done(&sandbox, "list-tasks", json!({}))?;
+    action_output(&sandbox, "stop-all-tasks", Value::Null)?;
+    let listed = action_output(&sandbox, "list-tasks", json!({}))?;
     assert_eq!(listed["user_properties"].as_array().unwrap().len(), 2);
     assert_eq!(
-        done(&sandbox, "get-facts", json!({}))?["tasks_total_count"],
+        action_output(&sandbox, "get-facts", json!({}))?["tasks_total_count"],
         json!(3)
     );
     // An edit that brings everything mends it.
-    done(
+    action_output(
         &sandbox,
         "create-task",
         sandbox.task_with(json!({"localuser": "u2", "start": false})),
     )?;
-    let listed = done(&sandbox, "list-tasks", json!({}))?;
+    let listed = action_output(&sandbox, "list-tasks", json!({}))?;
     assert_eq!(listed["user_properties"].as_array().unwrap().len(), 3);
     Ok(())
 }

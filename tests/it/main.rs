@@ -23,4 +23,5 @@ mod errors;
 mod golden;
 mod imapsync;
 mod invalid_input;
+mod support;
 mod syncctl;

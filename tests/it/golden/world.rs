@@ -10,8 +10,8 @@ use sandbox::{NewMail, Plan, Proxy, Sandbox, Side, mail::plan, wait_until};
 use serde_json::{Value, json};
 
 use super::compare::Files;
+use crate::support::USER;
 
-const USER: &str = "r1@example.com";
 const DAY: i64 = 86_400;
 const SIEVE: &str = r#"require ["fileinto", "mailbox"];
 if header :matches "subject" "s.*" { fileinto :create "Filed"; }

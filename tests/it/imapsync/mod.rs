@@ -13,10 +13,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use sandbox::{NewMail, Outcome, Sandbox, Side, wait_until};
 use serde_json::{Value, json};
 
+use crate::support::{TASK, USER};
 use standin::StandIn;
 
-const TASK: &str = "u1_abc123";
-const USER: &str = "r1@example.com";
 const SIEVE: &str = "require [\"fileinto\", \"mailbox\"];\nfileinto :create \"Filed\";\n";
 
 /// The task in inbox mode.

@@ -8,7 +8,8 @@ use anyhow::{Context, ensure};
 use sandbox::wait_until;
 use serde_json::{Value, json};
 
-use crate::imapsync::{TASK, create, create_again, exit_code, standin};
+use crate::imapsync::{create, create_again, exit_code, standin};
+use crate::support::TASK;
 
 /// What each recording comes to.
 fn expected(name: &str) -> anyhow::Result<Value> {

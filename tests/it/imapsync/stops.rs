@@ -8,7 +8,8 @@ use rustix::process::{Signal, kill_process};
 use sandbox::wait_until;
 use serde_json::json;
 
-use crate::imapsync::{TASK, create, holder, standin};
+use crate::imapsync::{create, holder, standin};
+use crate::support::TASK;
 
 #[test]
 fn an_orphan_can_be_stopped() -> anyhow::Result<()> {

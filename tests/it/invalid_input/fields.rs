@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::{LONG, done, no_names, no_texts, refused, with, with_a_task};
+use super::{LONG, no_names, no_texts, refused, with, with_a_task};
+use crate::support::action_output;
 
 /// A field of create-task and a value that is refused.
 fn bad_fields() -> Vec<(&'static str, Value)> {
@@ -95,7 +96,7 @@ fn what_is_wrong_with_a_task_is_refused_by_whoever_takes_its_fields() -> anyhow:
             .iter()
             .map(|(field, value)| with(&good, field, value.clone()))
             .collect();
-        let output = done(&sandbox, "import-tasks", json!({"mode": mode, "tasks": rows}))?;
+        let output = action_output(&sandbox, "import-tasks", json!({"mode": mode, "tasks": rows}))?;
         assert_eq!(output["refused"], rows.len(), "{mode}: {output:#}");
         for (result, (field, value)) in output["results"].as_array().unwrap().iter().zip(&bad) {
             assert_eq!(

@@ -14,6 +14,8 @@ use anyhow::ensure;
 use sandbox::{Outcome, Sandbox};
 use serde_json::{Value, json};
 
+use crate::support::{action_output, tells_no_secret};
+
 /// Paths, globs, words of shells and regular expressions, quotes, blanks, control characters: none is a name.
 const NO_NAMES: [&str; 42] = [
     "",
@@ -108,13 +110,6 @@ pub fn with(input: &Value, field: &str, value: Value) -> Value {
     input
 }
 
-/// Runs an action that must succeed, and gives its output.
-pub fn done(sandbox: &Sandbox, action: &str, input: Value) -> anyhow::Result<Value> {
-    let outcome = sandbox.action(action, input.clone())?;
-    ensure!(outcome.is_ok(), "{action} {input}: {outcome:#?}");
-    Ok(outcome.output)
-}
-
 /// Runs an action that must refuse this field by a key of its own.
 pub fn refused(sandbox: &Sandbox, action: &str, input: &Value, field: &str) -> anyhow::Result<Outcome> {
     let outcome = sandbox.action(action, input.clone())?;
@@ -126,12 +121,7 @@ pub fn refused(sandbox: &Sandbox, action: &str, input: &Value, field: &str) -> a
         refusal["parameter"] == field && refusal["error"].as_str().is_some_and(|key| !key.is_empty())
     });
     ensure!(named, "{action} {input} does not name {field}: {outcome:#?}");
-    for word in ["panicked", "RUST_BACKTRACE", "Pw-r1!"] {
-        ensure!(
-            !outcome.stdout.contains(word) && !outcome.stderr.contains(word),
-            "{word} in {outcome:#?}"
-        );
-    }
+    tells_no_secret(&outcome)?;
     Ok(outcome)
 }
 
@@ -143,7 +133,7 @@ pub fn no_texts() -> [Value; 5] {
 /// A sandbox with the task `u1_abc123`, which never ran.
 pub fn with_a_task() -> anyhow::Result<Sandbox> {
     let sandbox = Sandbox::start()?;
-    done(
+    action_output(
         &sandbox,
         "create-task",
         sandbox.task_with(json!({"start": false})),

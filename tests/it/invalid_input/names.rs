@@ -5,7 +5,8 @@ use anyhow::ensure;
 use sandbox::Outcome;
 use serde_json::{Value, json};
 
-use super::{done, no_names, no_texts, refused, with, with_a_task};
+use super::{no_names, no_texts, refused, with, with_a_task};
+use crate::support::action_output;
 
 #[test]
 fn no_action_takes_a_path_or_a_pattern_for_a_task() -> anyhow::Result<()> {
@@ -65,7 +66,7 @@ fn a_list_names_no_other_tasks_either_and_the_good_ones_are_handled() -> anyhow:
         ("update-tasks", "updated"),
         ("delete-task", "deleted"),
     ] {
-        let output = done(&sandbox, action, json!({"tasks": tasks}))?;
+        let output = action_output(&sandbox, action, json!({"tasks": tasks}))?;
         let results = output["results"].as_array().unwrap();
         assert_eq!(results.len(), tasks.len(), "{action}");
         for (result, task) in results.iter().zip(&tasks) {
@@ -73,7 +74,7 @@ fn a_list_names_no_other_tasks_either_and_the_good_ones_are_handled() -> anyhow:
             assert_eq!(result["result"], verdict, "{action} {task}");
         }
         if action == "update-tasks" {
-            let progress = done(&sandbox, "get-progress", json!({"tasks": tasks}))?;
+            let progress = action_output(&sandbox, "get-progress", json!({"tasks": tasks}))?;
             assert_eq!(progress["tasks"].as_array().unwrap().len(), 1);
             assert_eq!(sandbox.state_files()?, before);
         }
@@ -102,7 +103,7 @@ fn questions_in_passing_answer_that_there_is_nothing() -> anyhow::Result<()> {
     let sandbox = with_a_task()?;
     for name in no_names() {
         for (user, id) in [(name.as_str(), "abc123"), ("u1", name.as_str())] {
-            let output = done(
+            let output = action_output(
                 &sandbox,
                 "list-informations",
                 json!({"localuser": user, "task_id": id}),

@@ -5,7 +5,8 @@ use anyhow::ensure;
 use sandbox::{MAIL_MODULE_UUID, Sandbox};
 use serde_json::{Value, json};
 
-use super::{done, no_names, no_texts, refused, with};
+use super::{no_names, no_texts, refused, with};
+use crate::support::action_output;
 
 #[test]
 fn the_settings_of_the_instance_take_what_is_sound() -> anyhow::Result<()> {
@@ -54,13 +55,13 @@ fn the_settings_of_the_instance_take_what_is_sound() -> anyhow::Result<()> {
     }
     assert_eq!(sandbox.state_files()?, before);
     // An international name is kept as it was given.
-    done(
+    action_output(
         &sandbox,
         "configure-module",
         with(&good, "mail_host", "bücher.example".into()),
     )?;
     assert_eq!(
-        done(&sandbox, "get-configuration", json!({}))?["mail_host"],
+        action_output(&sandbox, "get-configuration", json!({}))?["mail_host"],
         "bücher.example"
     );
     Ok(())
@@ -100,7 +101,7 @@ fn nothing_that_could_be_another_setting_comes_with_an_event_or_a_backup() -> an
             assert_eq!(environment(), before, "{action}");
         }
         // What is no text was no setting.
-        done(
+        action_output(
             &sandbox,
             action,
             json!({"environment": {"MAIL_SERVER": 5, "MAIL_HOST": ["x"], "PATH": "/tmp"}}),
@@ -123,7 +124,7 @@ fn nothing_that_could_be_another_setting_comes_with_an_event_or_a_backup() -> an
         &accounts,
         r#"[null, 5, "x", {}, {"type": "getmail"}, {"type": "getmail", "props": []}]"#,
     )?;
-    done(&sandbox, "import-module", json!({}))?;
+    action_output(&sandbox, "import-module", json!({}))?;
     assert_eq!(sandbox.state_files()?, files);
     Ok(())
 }
@@ -139,7 +140,7 @@ fn actions_without_input_take_none() -> anyhow::Result<()> {
         "stop-all-tasks",
     ] {
         for nothing in [json!({}), Value::Null] {
-            done(&sandbox, action, nothing)?;
+            action_output(&sandbox, action, nothing)?;
         }
         for input in [json!({"surprise": 1}), json!([]), json!("x")] {
             let outcome = sandbox.action(action, input.clone())?;

@@ -5,7 +5,7 @@ use anyhow::Context as _;
 use sandbox::{NewMail, Sandbox, Side};
 use serde_json::json;
 
-use super::done;
+use crate::support::action_output;
 
 #[test]
 fn patterns_and_names_that_a_shell_would_read_are_used_to_the_letter() -> anyhow::Result<()> {
@@ -29,7 +29,7 @@ fn patterns_and_names_that_a_shell_would_read_are_used_to_the_letter() -> anyhow
         "exclude": patterns,
     }));
     sandbox.sync(input).with_context(|| sandbox.remote().log())?;
-    let task = &done(&sandbox, "list-tasks", json!({}))?["user_properties"][0];
+    let task = &action_output(&sandbox, "list-tasks", json!({}))?["user_properties"][0];
     assert_eq!(task["remoteusername"], user);
     assert_eq!(task["exclude"], format!(",{patterns}"));
     assert_eq!(task["last_sync_exit_code"], 0, "{}", sandbox.log("u1_abc123"));
@@ -75,7 +75,7 @@ fn any_password_of_200_characters_logs_in_and_runs() -> anyhow::Result<()> {
         let file = std::fs::read(sandbox.task_file(&format!("u1_{id}"), "pwd"))?;
         assert_eq!(file, password.as_bytes(), "{index}");
     }
-    let listed = done(&sandbox, "list-tasks", json!({}))?;
+    let listed = action_output(&sandbox, "list-tasks", json!({}))?;
     for task in listed["user_properties"].as_array().unwrap() {
         assert_eq!(task["last_sync_exit_code"], 0, "{task}");
         assert_eq!(task["remotepassword"], "");

@@ -8,7 +8,8 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 use sandbox::{HelperOutcome, NewMail, Side};
 
-use crate::syncctl::world::{TASK, USER, World};
+use crate::support::{TASK, USER};
+use crate::syncctl::world::World;
 
 /// It says one thing, to the point.
 fn clear(outcome: &HelperOutcome, code: i32, words: &str) -> anyhow::Result<()> {

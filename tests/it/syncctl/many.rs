@@ -9,7 +9,8 @@ use anyhow::ensure;
 use sandbox::wait_until;
 use serde_json::json;
 
-use crate::syncctl::world::{TASK, World};
+use crate::support::TASK;
+use crate::syncctl::world::World;
 
 const TASKS: usize = 200;
 const AT_ONCE: usize = 3;

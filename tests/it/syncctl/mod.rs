@@ -15,7 +15,8 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process};
 use sandbox::wait_until;
 
-use world::{TASK, World};
+use crate::support::TASK;
+use world::World;
 
 fn tell(child: &Child, signal: Signal) -> anyhow::Result<()> {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);

@@ -10,8 +10,7 @@ use anyhow::{Context, ensure};
 use sandbox::{HelperOutcome, NewMail, Sandbox, wait_until};
 use serde_json::{Value, json};
 
-pub const TASK: &str = "u1_abc123";
-pub const USER: &str = "r1@example.com";
+use crate::support::{TASK, USER};
 
 pub struct World {
     pub sandbox: Sandbox,
