@@ -12,6 +12,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod accounts;
 mod crash;
 mod properties;
 mod server_faults;

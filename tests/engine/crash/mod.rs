@@ -7,12 +7,11 @@
 
 mod mode;
 
-use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, anyhow, bail, ensure};
-use sandbox::{Case, Sandbox};
+use anyhow::{Context, bail, ensure};
 
+use crate::accounts::{Case, case};
 use mode::Mode;
 
 /// Rounds of each mode, unless `CRASH_ROUNDS` says otherwise.
@@ -51,14 +50,13 @@ fn rounds(mode: Mode) -> anyhow::Result<()> {
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
     let first = seed.unwrap_or(u64::try_from(now)?);
-    let sandbox = sandbox(rounds)?;
     // How long a run takes that nobody kills, as far as is known.
     let mut usual = Duration::from_millis(1500);
     let mut failures = vec![];
     let mut kills = 0;
     for round in 0..rounds {
         let seed = first + round;
-        let case = Case::new(sandbox, &account(mode, round));
+        let case = case()?;
         let outcome = one(mode, &case, &mut Random(seed), &mut usual, &mut kills);
         if let Err(error) = outcome {
             failures.push(format!("CRASH_SEED={seed}: {error:#}"));
@@ -78,29 +76,9 @@ fn rounds(mode: Mode) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One for all modes, with accounts for each round. The servers know all of them from the beginning: they look for new
-/// ones once a second.
-fn sandbox(rounds: u64) -> anyhow::Result<&'static Sandbox> {
-    static SANDBOX: OnceLock<Result<Sandbox, String>> = OnceLock::new();
-    let start = || {
-        let sandbox = Sandbox::start()?;
-        let names = Mode::ALL
-            .iter()
-            .flat_map(|&mode| (0..rounds).map(move |round| account(mode, round)));
-        sandbox.add_accounts(&names.collect::<Vec<_>>())?;
-        Ok(sandbox)
-    };
-    let made = SANDBOX.get_or_init(|| start().map_err(|error: anyhow::Error| format!("{error:#}")));
-    made.as_ref().map_err(|error| anyhow!("no sandbox: {error}"))
-}
-
-fn account(mode: Mode, round: u64) -> String {
-    format!("{mode:?}{round}").to_lowercase()
-}
-
 fn one(
     mode: Mode,
-    case: &Case<'_>,
+    case: &Case,
     random: &mut Random,
     usual: &mut Duration,
     kills: &mut u64,

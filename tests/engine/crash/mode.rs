@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use anyhow::ensure;
 use sandbox::case::{Identity, identities, turned};
-use sandbox::{Case, Mailbox, NewMail, Plan, Side};
+use sandbox::{Mailbox, NewMail, Plan, Side};
 use serde_json::json;
 
+use crate::accounts::Case;
 use crate::crash::Random;
 
 /// Messages in a round.
@@ -40,11 +41,8 @@ pub struct Expected {
 type Folders = BTreeMap<String, Vec<Identity>>;
 
 impl Mode {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Copy, Self::DeleteLocal, Self::DeleteRemote, Self::Inbox];
-
     /// Fills the accounts and creates the task; tells what must come of it.
-    pub fn prepare(self, case: &Case<'_>, random: &mut Random) -> anyhow::Result<Expected> {
+    pub fn prepare(self, case: &Case, random: &mut Random) -> anyhow::Result<Expected> {
         match self {
             Self::Copy => {
                 case.deliver(Side::Remote, &generated(random))?;
@@ -85,7 +83,7 @@ impl Mode {
         }
     }
 
-    fn prepare_inbox(self, case: &Case<'_>, random: &mut Random) -> anyhow::Result<Expected> {
+    fn prepare_inbox(self, case: &Case, random: &mut Random) -> anyhow::Result<Expected> {
         let kinds = ["file", "both", "keep", "seen"];
         let mut mails = vec![];
         for n in 0..MESSAGES {
@@ -125,7 +123,7 @@ impl Mode {
     }
 
     /// Compares both sides with what is expected.
-    pub fn judge(self, case: &Case<'_>, expected: &Expected) -> anyhow::Result<()> {
+    pub fn judge(self, case: &Case, expected: &Expected) -> anyhow::Result<()> {
         same("remote", &folders(&case.mailbox(Side::Remote)?), &expected.remote)?;
         same("local", &folders(&case.mailbox(Side::Local)?), &expected.local)
     }

@@ -9,7 +9,7 @@ use sandbox::case::{identities, mails};
 use sandbox::{NewMail, Proxy, Side, wait_until};
 use serde_json::json;
 
-use crate::sync_behaviour::case::{Case, case};
+use crate::accounts::{Case, case};
 
 fn proxy(case: &Case) -> anyhow::Result<Proxy> {
     let remote = case.sandbox.remote();

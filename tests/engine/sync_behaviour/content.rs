@@ -6,7 +6,7 @@ use sandbox::case::mails;
 use sandbox::{NewMail, Plan, Side};
 use serde_json::json;
 
-use crate::sync_behaviour::case::case;
+use crate::accounts::case;
 
 fn sized(id: &str, size: usize) -> NewMail {
     let mail = NewMail::new(id);

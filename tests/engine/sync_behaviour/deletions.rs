@@ -6,7 +6,7 @@ use sandbox::case::mails;
 use sandbox::{NewMail, Side};
 use serde_json::json;
 
-use crate::sync_behaviour::case::case;
+use crate::accounts::case;
 
 const DAY: i64 = 86_400;
 

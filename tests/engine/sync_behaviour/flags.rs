@@ -6,7 +6,7 @@ use sandbox::Side;
 use sandbox::case::mails;
 use serde_json::json;
 
-use crate::sync_behaviour::case::case;
+use crate::accounts::case;
 
 const BY: fn(&str) -> String = |id| format!("HEADER Message-Id <{id}@x>");
 

@@ -6,7 +6,7 @@ use sandbox::case::{Run, mails};
 use sandbox::{NewMail, Side};
 use serde_json::{Value, json};
 
-use crate::sync_behaviour::case::{Case, case};
+use crate::accounts::{Case, case};
 
 const SIEVE: &str = r#"require ["fileinto", "mailbox", "imap4flags", "copy"];
 if header :contains "subject" "file" { fileinto :create "Filed"; }

@@ -6,7 +6,7 @@ use sandbox::case::{chmod, mails};
 use sandbox::{NewMail, Side};
 use serde_json::json;
 
-use crate::sync_behaviour::case::case;
+use crate::accounts::case;
 
 fn heavy(folder: &str, prefix: &str, count: usize, size: usize) -> Vec<NewMail> {
     let body = "x".repeat(70) + "\r\n";
@@ -208,7 +208,7 @@ fn a_remote_folder_that_is_read_only() -> anyhow::Result<()> {
     case.agree()?;
 
     // In inbox mode nothing can be marked as read, and still nothing comes twice.
-    let inbox = crate::sync_behaviour::case::case()?;
+    let inbox = crate::accounts::case()?;
     inbox.set(
         Side::Remote,
         &["mail_plugins=quota,acl,imap_quota,imap_acl", "acl=vfile"],

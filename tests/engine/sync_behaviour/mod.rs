@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What a run does to mail, against real servers: each promise that the engine makes, each folder and deletion mode,
-//! and the odd cases that real mailboxes have. All cases share one sandbox, each with accounts of its own.
+//! and the odd cases that real mailboxes have.
 //!
 //! - [`content`]: every message arrives octet for octet, as many times as it is there
 //! - [`names`]: folders, in all scripts and with all separators; which of them are pulled
@@ -11,7 +11,6 @@
 //! - [`changes`]: lost state, replaced folders, interruptions, mail that comes and goes meanwhile
 //! - [`reports`]: dry runs and verification
 
-mod case;
 mod changes;
 mod content;
 mod deletions;

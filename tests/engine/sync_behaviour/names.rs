@@ -8,7 +8,7 @@ use sandbox::case::mails;
 use sandbox::{NewMail, Side};
 use serde_json::json;
 
-use crate::sync_behaviour::case::{Case, case};
+use crate::accounts::{Case, case};
 
 fn folders(case: &Case, side: Side) -> anyhow::Result<BTreeSet<String>> {
     Ok(case.mailbox(side)?.into_keys().collect())

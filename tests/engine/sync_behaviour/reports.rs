@@ -8,7 +8,7 @@ use sandbox::case::mails;
 use sandbox::{NewMail, Side};
 use serde_json::{Value, json};
 
-use crate::sync_behaviour::case::{Case, case};
+use crate::accounts::{Case, case};
 
 #[test]
 fn a_dry_run_tells_all_and_changes_nothing() -> anyhow::Result<()> {
