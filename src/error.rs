@@ -180,6 +180,10 @@ macro_rules! keys {
 keys! {
     /// The remote server refused the login.
     BadUserCredentials = "bad_user_credentials", 2;
+    /// The remote server refused the OAuth 2.0 token.
+    TokenRefused = "token_refused", 2;
+    /// The remote server offers no way to log in with what there is.
+    LoginMethodNotOffered = "login_method_not_offered", 1;
     /// The remote server cannot be reached.
     CheckHostnameOrPort = "Check_hostname_or_tcp_port", 3;
     /// No mail module has that uuid.

@@ -4,6 +4,7 @@
 //! Read in this order:
 //!
 //! 1. [`error`]: the one error type; its exit codes and its JSON.
+//!    [`text`]: foreign words in lines for people.
 //! 2. [`task`]: a task, its typed fields, its files, the store of all tasks.
 //! 3. [`agent`]: what the platform gives: environment, command descriptor, Redis, other modules.
 //! 4. [`container`]: the container the runs live in, and its service.
@@ -23,3 +24,4 @@ pub mod imap;
 pub mod secret;
 pub mod sync;
 pub mod task;
+pub mod text;

@@ -20,6 +20,14 @@ impl Capabilities {
         self.0.iter().any(|c| c == name)
     }
 
+    /// The SASL mechanisms that are offered.
+    pub fn sasl(&self) -> Vec<&str> {
+        self.0
+            .iter()
+            .filter_map(|name| name.strip_prefix("AUTH="))
+            .collect()
+    }
+
     /// Whether nothing is known yet.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

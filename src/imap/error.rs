@@ -20,6 +20,10 @@ pub enum Error {
     StartTlsNotOffered(String),
     /// The server refused user name or password.
     Credentials(String),
+    /// The server refused the token: it has expired, or is not good for this mailbox.
+    Token(String),
+    /// The server has no way to log in with what there is; what it offers is told.
+    NoWayIn(String),
     /// The server is there but does not serve this client now: `BYE`, throttled, too many connections.
     Unavailable(String),
     /// The connection broke after it was established.
@@ -79,13 +83,17 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable(text) | Self::Tls(text) | Self::StartTlsNotOffered(text) => f.write_str(text),
+            Self::Unreachable(text)
+            | Self::Tls(text)
+            | Self::StartTlsNotOffered(text)
+            | Self::NoWayIn(text) => f.write_str(text),
             Self::CertificateChanged(changed) => write!(
                 f,
                 "the certificate of {} has changed: its fingerprint is {}, the accepted one is {}",
                 changed.host, changed.shown.sha256, changed.accepted
             ),
             Self::Credentials(text) => write!(f, "the server refused the login: {text}"),
+            Self::Token(text) => write!(f, "the server refused the sign-in: {text}"),
             Self::Unavailable(text) => write!(f, "the server is unavailable: {text}"),
             Self::Lost(text) => write!(f, "the connection was lost: {text}"),
             Self::Unstable(text) => write!(f, "the server keeps dropping the connection; giving up: {text}"),

@@ -6,6 +6,7 @@
 //! - [`session`]: commands, several in flight, on a logged-in connection; [`mailboxes`] and [`messages`]: what they do.
 //! - [`command`], [`response`], [`status`]: what goes out and what comes back, as types; [`scan`] reads the words.
 //! - [`wire`]: lines and literals; [`literal`] keeps large ones out of memory.
+//! - [`mask`], [`notices`]: what a server says to people, without the secrets that it was told.
 //! - [`quirks`]: servers that go their own way.
 //! - [`dial`], [`tls`] ([`certificate`]): the way to the server.
 //! - [`mailbox`], [`utf7`], [`uidset`], [`flags`], [`date`], [`capability`]: the nouns.
@@ -21,7 +22,9 @@ pub mod literal;
 pub mod login;
 pub mod mailbox;
 pub mod mailboxes;
+pub mod mask;
 pub mod messages;
+pub mod notices;
 pub mod quirks;
 pub mod response;
 pub mod scan;
@@ -44,7 +47,9 @@ pub use literal::Literal;
 pub use login::{ConnectionInfo, Credentials, Encryption, Endpoint, login};
 pub use mailbox::Mailbox;
 pub use mailboxes::{Besides, Selected};
+pub use mask::Mask;
 pub use messages::{Message, among};
+pub use notices::Alerts;
 pub use response::{Code, Fetch, Kind, Listed, MailboxStatus, Namespace, Response, StatusLine, Untagged};
 pub use session::{Session, Tag};
 pub use tls::{TlsInfo, Trust};

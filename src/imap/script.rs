@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
 use super::capability::Capabilities;
+use super::notices::Notices;
 use super::session::Session;
 use super::wire::Wire;
 
@@ -17,7 +18,10 @@ pub fn converse<T>(
     talk: impl AsyncFnOnce(&mut Session) -> T,
 ) -> T {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
-    let mut session = Session::new(Wire::new(Box::new(ours), Duration::from_secs(5)));
+    let mut session = Session::new(
+        Wire::new(Box::new(ours), Duration::from_secs(5)),
+        Notices::default(),
+    );
     session.set_capabilities(Capabilities::parse(capabilities));
     let server = async {
         let (reader, mut writer) = tokio::io::split(theirs);

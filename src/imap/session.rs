@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use super::capability::{Capabilities, Literals};
 use super::command::{Command, Part};
 use super::error::{Error, Result};
+use super::notices::Notices;
 use super::response::{Kind, Response, StatusLine, Untagged};
 use super::uidset::UidSet;
 use super::wire::Wire;
@@ -32,6 +33,7 @@ pub struct Session {
     /// The ID command whose answer nobody has waited for yet.
     introduction: Option<Tag>,
     server: Option<String>,
+    notices: Notices,
 }
 
 /// Commands in flight at most where there may be thousands; some servers stop reading before they have answered.
@@ -41,9 +43,10 @@ pub(super) const WINDOW: usize = 50;
 const NEWCOMERS: u64 = 1000;
 
 impl Session {
-    pub(super) fn new(wire: Wire) -> Self {
+    pub(super) fn new(wire: Wire, notices: Notices) -> Self {
         Self {
             wire,
+            notices,
             pending: VecDeque::new(),
             capabilities: Capabilities::default(),
             literals: Literals::Synchronizing,
@@ -115,7 +118,7 @@ impl Session {
         self.wire.queue(format!("{{{size}}}\r\n").as_bytes());
         self.wire.flush().await?;
         loop {
-            let response = Response::parse(self.wire.receive().await?);
+            let response = self.receive().await?;
             match &response {
                 Response::Continue(_) => return Ok(true),
                 Response::Tagged { tag: other, .. } if tag.matches(other) => {
@@ -136,7 +139,7 @@ impl Session {
     pub async fn next(&mut self) -> Result<Response> {
         let response = match self.pending.pop_front() {
             Some(response) => response,
-            None => Response::parse(self.wire.receive().await?),
+            None => self.receive().await?,
         };
         match &response {
             Response::Untagged(Untagged::Status(status)) if status.kind == Kind::Bye => {
@@ -152,6 +155,13 @@ impl Session {
             Response::Untagged(Untagged::Id(fields)) => self.server = name_of(fields),
             _ => {}
         }
+        Ok(response)
+    }
+
+    /// The next response from the wire.
+    pub(super) async fn receive(&mut self) -> Result<Response> {
+        let mut response = Response::parse(self.wire.receive().await?);
+        self.notices.hear(&mut response);
         Ok(response)
     }
 

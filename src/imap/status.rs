@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::capability::Capabilities;
 use super::uidset::UidSet;
+use crate::text;
 
 /// `OK`, `NO` and their kin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +66,8 @@ pub enum Code {
     HighestModseq(u64),
     /// Flags that can be stored for good.
     PermanentFlags(Vec<String>),
-    /// A code without meaning to this program, upper-cased.
+    /// A code without meaning to this program: its name upper-cased, and what follows as it is, such as the address of
+    /// a page.
     Other(String),
 }
 
@@ -77,7 +79,7 @@ impl StatusLine {
 
     /// Whether the code is this one; `name` in upper case.
     pub fn has_code(&self, name: &str) -> bool {
-        matches!(&self.code, Some(Code::Other(code)) if code == name)
+        matches!(&self.code, Some(Code::Other(code)) if code.split(' ').next() == Some(name))
     }
 
     pub(super) fn parse(kind: Kind, rest: &[u8]) -> Self {
@@ -118,21 +120,17 @@ impl fmt::Display for StatusLine {
     }
 }
 
-/// A server's words without control characters, of bearable length.
+/// A server's words as one may show them, of bearable length.
 pub(super) fn printable(text: &[u8]) -> String {
-    String::from_utf8_lossy(text)
-        .trim()
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(500)
-        .collect()
+    let text = String::from_utf8_lossy(text);
+    text::printable(text.trim()).chars().take(500).collect()
 }
 
 impl Code {
     fn parse(text: &[u8]) -> Self {
         let text = String::from_utf8_lossy(text);
         let (name, rest) = text.split_once(' ').unwrap_or((&text, ""));
-        let name = name.to_ascii_uppercase();
+        let name = printable(name.to_ascii_uppercase().as_bytes());
         let parsed = match name.as_str() {
             "CAPABILITY" => Some(Self::Capability(Capabilities::parse(rest))),
             "APPENDUID" => rest.split_once(' ').and_then(|(validity, uids)| {
@@ -152,6 +150,9 @@ impl Code {
             }
             _ => None,
         };
-        parsed.unwrap_or(Self::Other(name))
+        parsed.unwrap_or_else(|| {
+            let rest = printable(rest.as_bytes());
+            Self::Other(format!("{name} {rest}").trim_end().to_owned())
+        })
     }
 }

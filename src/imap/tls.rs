@@ -27,6 +27,13 @@ pub enum Trust {
     Any,
 }
 
+impl Trust {
+    /// Whether the server has shown a certificate before.
+    pub fn is_known(&self) -> bool {
+        matches!(self, Self::Pinned(_))
+    }
+}
+
 /// How a connection is protected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TlsInfo {

@@ -6,7 +6,9 @@ use std::cell::OnceCell;
 use secrecy::SecretString;
 
 use crate::error::ErrorKey;
-use crate::imap::{self, Certificate, ConnectionInfo, Credentials, Encryption, Endpoint, Session, Trust};
+use crate::imap::{
+    self, Alerts, Certificate, ConnectionInfo, Credentials, Encryption, Endpoint, Session, Trust,
+};
 use crate::sync::exit_code::Exit;
 use crate::task::{LocalUser, Port, RemoteHost, RemoteUser, Security};
 
@@ -87,8 +89,12 @@ impl Failure {
                 | imap::Error::StartTlsNotOffered(_),
                 _,
             ) => Exit::TlsFailure,
-            (imap::Error::Credentials(_), Side::Remote) => Exit::AuthenticationUser1,
-            (imap::Error::Credentials(_), Side::Local) => Exit::AuthenticationUser2,
+            (imap::Error::Credentials(_) | imap::Error::Token(_) | imap::Error::NoWayIn(_), Side::Remote) => {
+                Exit::AuthenticationUser1
+            }
+            (imap::Error::Credentials(_) | imap::Error::Token(_) | imap::Error::NoWayIn(_), Side::Local) => {
+                Exit::AuthenticationUser2
+            }
             (imap::Error::Spool(_), _) => Exit::CatchAll,
             (_, Side::Remote) => Exit::ConnectionHost1,
             (_, Side::Local) => Exit::ConnectionHost2,
@@ -112,6 +118,8 @@ impl From<rusqlite::Error> for Failure {
 fn remote_key(error: &imap::Error) -> ErrorKey {
     match error {
         imap::Error::Credentials(_) => ErrorKey::BadUserCredentials,
+        imap::Error::Token(_) => ErrorKey::TokenRefused,
+        imap::Error::NoWayIn(_) => ErrorKey::LoginMethodNotOffered,
         imap::Error::Unreachable(_) => ErrorKey::CheckHostnameOrPort,
         imap::Error::Tls(_) => ErrorKey::SslEncryptionError,
         imap::Error::StartTlsNotOffered(_) => ErrorKey::StarttlsNotAllowed,
@@ -148,6 +156,7 @@ impl Account {
                 port: port.get(),
                 encryption: encryption(security),
                 trust: certificate.map_or(Trust::Learn, Trust::Pinned),
+                alerts: Alerts::default(),
             },
             user: user.as_str().to_owned(),
             learnt: OnceCell::new(),
@@ -169,6 +178,7 @@ impl Account {
                 port: server.port,
                 encryption: Encryption::StartTls,
                 trust: Trust::Any,
+                alerts: Alerts::default(),
             },
             credentials: Credentials::Password {
                 user: user.clone(),

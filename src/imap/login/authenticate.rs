@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Which way in is tried, in which order, and how often. A wrong password costs as few tries as can be: accounts are
+//! locked after some.
+
+use secrecy::ExposeSecret as _;
+
+use super::credentials::{Credentials, oauthbearer, plain, xoauth2};
+use super::refusal::{self, Verdict};
+use super::sasl::{self, Ended, Message, Scripted};
+use super::scram::{HASHES, Hash, Scram};
+use super::{Endpoint, read_capabilities};
+use crate::imap::capability::Capabilities;
+use crate::imap::command::Command;
+use crate::imap::error::{Error, Result};
+use crate::imap::response::{Code, Untagged};
+use crate::imap::session::Session;
+
+/// A way in.
+#[derive(Clone, Copy)]
+enum Way {
+    /// SASL PLAIN.
+    Plain(Charset),
+    /// The LOGIN command.
+    Login(Charset),
+    /// SASL LOGIN.
+    SaslLogin,
+    /// SASL SCRAM.
+    Scram(&'static Hash),
+    /// SASL OAUTHBEARER.
+    OauthBearer,
+    /// SASL XOAUTH2.
+    Xoauth2,
+}
+
+/// How names and passwords beyond ASCII become octets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Charset {
+    Utf8,
+    /// What some servers, such as Exchange, compare with.
+    Latin1,
+}
+
+impl Charset {
+    /// The text's octets; `None` where the charset lacks a character.
+    fn encode(self, text: &str) -> Option<Message> {
+        match self {
+            Self::Utf8 => Some(Message::new(text.as_bytes().to_vec())),
+            Self::Latin1 => {
+                let octets: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+                octets.map(Message::new)
+            }
+        }
+    }
+}
+
+/// Logs in. Afterwards the session knows what the server can do now.
+pub(super) async fn authenticate(
+    session: &mut Session,
+    credentials: &Credentials,
+    endpoint: &Endpoint,
+    encrypted: bool,
+) -> Result<()> {
+    if session.capabilities().is_empty() {
+        read_capabilities(session).await?;
+    }
+    let capabilities = session.capabilities().clone();
+    let ways = ways(credentials, &capabilities);
+    if ways.is_empty() {
+        return Err(refusal::no_way_in(credentials, &capabilities, encrypted));
+    }
+    let mut learnt = None;
+    let mut refused: Option<(Verdict, Error)> = None;
+    for way in ways {
+        if let Some((verdict, _)) = &refused
+            && !worth_trying(way, *verdict)
+        {
+            continue;
+        }
+        let ended = match attempt(session, way, credentials, endpoint, &mut learnt).await {
+            Ok(ended) => ended,
+            // Whoever hangs up after a refusal has said what there is to say.
+            Err(error) => return Err(refused.map_or(error, |(_, refused)| refused)),
+        };
+        let verdict = refusal::judge(&ended.answer);
+        let error = refusal::error(&ended.answer, ended.reason.as_deref(), credentials, &capabilities);
+        match verdict {
+            Verdict::Welcome => {
+                if let Some(Code::Capability(capabilities)) = ended.answer.code {
+                    learnt = Some(capabilities);
+                }
+                // Capabilities of before the login are void (RFC 3501, 6.2.2).
+                match learnt {
+                    Some(capabilities) => session.set_capabilities(capabilities),
+                    None => read_capabilities(session).await?,
+                }
+                return Ok(());
+            }
+            Verdict::Final => return Err(error),
+            // What is not understood is no word about the password: a refusal before it says more.
+            Verdict::NotThisWay if refused.is_some() => {}
+            Verdict::NotThisWay | Verdict::Refused => refused = Some((verdict, error)),
+        }
+    }
+    Err(refused.map_or_else(
+        || refusal::no_way_in(credentials, &capabilities, encrypted),
+        |(_, error)| error,
+    ))
+}
+
+/// The ways in, in the order in which they are tried: at most two that send the same octets.
+fn ways(credentials: &Credentials, capabilities: &Capabilities) -> Vec<Way> {
+    let offers = |name: &str| capabilities.has(&format!("AUTH={name}"));
+    match credentials {
+        Credentials::Token { .. } => [("OAUTHBEARER", Way::OauthBearer), ("XOAUTH2", Way::Xoauth2)]
+            .into_iter()
+            .find_map(|(name, way)| offers(name).then_some(vec![way]))
+            .unwrap_or_default(),
+        Credentials::Delegated { .. } if offers("PLAIN") => vec![Way::Plain(Charset::Utf8)],
+        Credentials::Delegated { .. } => vec![],
+        Credentials::Password { user, password } => {
+            let may_login = !capabilities.has("LOGINDISABLED");
+            let scram = HASHES.iter().find(|hash| offers(hash.name)).map(Way::Scram);
+            let command = may_login.then_some(Way::Login(Charset::Utf8));
+            let asked = offers("LOGIN").then_some(Way::SaslLogin);
+            let mut ways: Vec<Way> = match (offers("PLAIN"), scram) {
+                (true, _) => [Some(Way::Plain(Charset::Utf8)), command.or(asked)]
+                    .into_iter()
+                    .flatten()
+                    .collect(),
+                (false, Some(scram)) if asked.is_none() => {
+                    [Some(scram), command].into_iter().flatten().collect()
+                }
+                (false, _) => command.or(asked).or(scram).into_iter().collect(),
+            };
+            let beyond_ascii = !user.is_ascii() || !password.expose_secret().is_ascii();
+            let possible = [user.as_str(), password.expose_secret()]
+                .iter()
+                .all(|text| Charset::Latin1.encode(text).is_some());
+            if beyond_ascii && possible {
+                ways.extend(match (may_login, offers("PLAIN")) {
+                    (true, _) => Some(Way::Login(Charset::Latin1)),
+                    (false, true) => Some(Way::Plain(Charset::Latin1)),
+                    (false, false) => None,
+                });
+            }
+            ways
+        }
+    }
+}
+
+/// Whether a way makes sense after this refusal.
+fn worth_trying(way: Way, verdict: Verdict) -> bool {
+    match way {
+        Way::Login(Charset::Latin1) | Way::Plain(Charset::Latin1) => verdict == Verdict::Refused,
+        _ => true,
+    }
+}
+
+async fn attempt(
+    session: &mut Session,
+    way: Way,
+    credentials: &Credentials,
+    endpoint: &Endpoint,
+    learnt: &mut Option<Capabilities>,
+) -> Result<Ended> {
+    let secret = credentials.secret();
+    let (authorization, authentication) = credentials.identities();
+    let octets = |charset: Charset, text: &str| charset.encode(text).unwrap_or_default();
+    match way {
+        Way::Login(charset) => {
+            let command = Command::new("LOGIN")
+                .string(&octets(charset, authentication))
+                .string(&octets(charset, secret.expose_secret()));
+            let answer = session
+                .call(command, |data| note_capabilities(data, learnt))
+                .await?;
+            Ok(Ended { answer, reason: None })
+        }
+        Way::Plain(charset) => {
+            let message = match charset {
+                Charset::Utf8 => plain(authorization, authentication, secret),
+                Charset::Latin1 => {
+                    let message = plain(authorization, authentication, secret);
+                    octets(charset, &String::from_utf8_lossy(&message))
+                }
+            };
+            sasl::converse(session, &mut Scripted::once("PLAIN", message, b""), learnt).await
+        }
+        Way::SaslLogin => {
+            let messages = [authentication, secret.expose_secret()].map(|text| octets(Charset::Utf8, text));
+            let mut mechanism = Scripted::asked("LOGIN", messages.into());
+            sasl::converse(session, &mut mechanism, learnt).await
+        }
+        Way::Scram(hash) => {
+            let mut mechanism = Scram::new(hash, authentication, secret)?;
+            sasl::converse(session, &mut mechanism, learnt).await
+        }
+        Way::OauthBearer => {
+            let message = oauthbearer(authentication, &endpoint.host, endpoint.port, secret);
+            // RFC 7628, 3.2.3: this acknowledges an error.
+            sasl::converse(
+                session,
+                &mut Scripted::once("OAUTHBEARER", message, b"\x01"),
+                learnt,
+            )
+            .await
+        }
+        Way::Xoauth2 => {
+            let message = xoauth2(authentication, secret);
+            sasl::converse(session, &mut Scripted::once("XOAUTH2", message, b""), learnt).await
+        }
+    }
+}
+
+/// Takes over what the server says it can do while it lets somebody in.
+pub(super) fn note_capabilities(data: Untagged, learnt: &mut Option<Capabilities>) {
+    if let Untagged::Capability(capabilities) = data {
+        *learnt = Some(capabilities);
+    }
+}
+
+#[cfg(test)]
+mod tests;

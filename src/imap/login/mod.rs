@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! From nothing to a logged-in session.
+//!
+//! [`connect`]: to a greeting over a protected connection · [`overhear`]: what else than IMAP may answer there ·
+//! [`authenticate`]: which way in, how often ([`credentials`], [`sasl`], [`scram`]) · [`refusal`]: what a refusal means.
+
+mod authenticate;
+mod connect;
+mod credentials;
+mod overhear;
+mod refusal;
+mod sasl;
+mod scram;
+
+use std::time::Duration;
+
+pub use self::credentials::Credentials;
+
+use super::capability::Capabilities;
+use super::command::Command;
+use super::error::Result;
+use super::notices::{Alerts, Notices};
+use super::response::Untagged;
+use super::session::Session;
+use super::tls::{TlsInfo, Trust};
+
+/// How a connection is to be protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encryption {
+    /// STARTTLS where it is offered, TLS on port 993, plain text only where nothing better is to be had, and never to a
+    /// server that is known to speak TLS.
+    Opportunistic,
+    /// STARTTLS or nothing.
+    StartTls,
+    /// TLS from the first octet.
+    Tls,
+}
+
+/// Where to connect and whom to trust there.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Protection.
+    pub encryption: Encryption,
+    /// Acceptable certificates.
+    pub trust: Trust,
+    /// Where the server's alerts are collected.
+    pub alerts: Alerts,
+}
+
+/// What was learnt on the way in.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectionInfo {
+    /// The greeting's text.
+    pub greeting: String,
+    /// How the connection is protected.
+    pub tls: Option<TlsInfo>,
+    /// Capabilities after the login.
+    pub capabilities: Vec<String>,
+}
+
+const LOGIN_LIMIT: Duration = Duration::from_secs(60);
+const IDLE_LIMIT: Duration = Duration::from_secs(180);
+
+/// Connects and logs in. What is learnt is written to `info` step by step, so that it is known as well
+/// when a later step fails.
+pub async fn login(
+    endpoint: &Endpoint,
+    credentials: &Credentials,
+    info: &mut ConnectionInfo,
+) -> Result<Session> {
+    let notices = Notices::new(credentials.mask(), endpoint.alerts.clone());
+    let mut session = connect::open(endpoint, &notices, info).await?;
+    session.wire_mut().set_idle(LOGIN_LIMIT);
+    authenticate::authenticate(&mut session, credentials, endpoint, info.tls.is_some()).await?;
+    info.capabilities = session
+        .capabilities()
+        .names()
+        .iter()
+        .map(|name| notices.masked(name))
+        .collect();
+    session.introduce().await?;
+    session.wire_mut().set_idle(IDLE_LIMIT);
+    Ok(session)
+}
+
+async fn read_capabilities(session: &mut Session) -> Result<()> {
+    let mut found = Capabilities::default();
+    session
+        .run(Command::new("CAPABILITY"), |data| {
+            if let Untagged::Capability(capabilities) = data {
+                found = capabilities;
+            }
+        })
+        .await?;
+    session.set_capabilities(found);
+    Ok(())
+}
