@@ -11,7 +11,7 @@ use ns8_imapsync::secret::{ROOM, Zeroizing};
 use serde_json::Value;
 
 use crate::common::frame;
-use crate::common::import::{self, Mode, Outcome, Row, Summary, VerifyReport};
+use crate::common::import::{self, Mode, Outcome, Row, RowResult, Summary};
 use crate::common::rows::{OPTIONAL, REQUIRED, rows};
 
 const LARGEST_INPUT: u64 = 32 * 1024 * 1024;
@@ -43,16 +43,21 @@ pub fn arguments(command: Command) -> Command {
 /// Imports; exit code 1 if a row was refused.
 pub fn run(arguments: &ArgMatches) -> ExitCode {
     let mode = match (arguments.get_flag("check"), arguments.get_flag("update")) {
-        (true, _) => Mode::Check,
+        (true, false) => Mode::Check,
+        (true, true) => Mode::CheckUpdate,
         (false, true) => Mode::Update,
         (false, false) => Mode::Skip,
     };
     frame::helper(|context| {
         let mut text = Zeroizing::new(Vec::with_capacity(ROOM));
         io::stdin()
-            .take(LARGEST_INPUT)
+            .take(LARGEST_INPUT + 1)
             .read_to_end(&mut text)
             .context("cannot read the rows")?;
+        if text.len() as u64 > LARGEST_INPUT {
+            let limit = LARGEST_INPUT >> 20;
+            return Err(anyhow!("the file is larger than {limit} MiB: import it in several parts").into());
+        }
         let rows = rows(&text)?;
         let accounts: Vec<String> = rows.iter().map(account).collect();
         let summary = import::import(context, mode, rows)?;
@@ -95,11 +100,11 @@ fn report(summary: &Summary, accounts: &[String]) -> String {
             .map(|error| format!("{}: {}", error.parameter, error.error))
             .collect();
         let (word, why) = match outcome.result {
-            VerifyReport::Valid => ("valid", String::new()),
-            VerifyReport::Created => ("created", format!("  as {}", outcome.task_id)),
-            VerifyReport::Updated => ("updated", format!("  as {}", outcome.task_id)),
-            VerifyReport::Skipped => ("skipped", format!("  exists as {}", outcome.task_id)),
-            VerifyReport::Refused => ("REFUSED", format!("  {}", why.join(", "))),
+            RowResult::Valid => ("valid", String::new()),
+            RowResult::Created => ("created", format!("  as {}", outcome.task_id)),
+            RowResult::Updated => ("updated", format!("  as {}", outcome.task_id)),
+            RowResult::Skipped => ("skipped", format!("  exists as {}", outcome.task_id)),
+            RowResult::Refused => ("REFUSED", format!("  {}", why.join(", "))),
         };
         format!("row {:>4}  {word:<8} {account}{why}\n", outcome.row)
     };

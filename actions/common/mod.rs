@@ -3,7 +3,7 @@
 //!
 //! [`action`]: what one is · [`applet`]: one row of the table · [`frame`]: what surrounds an action · [`input`]: from JSON to a typed
 //! request · [`context`]: the instance · [`fields`]: the fields of a task · [`selection`]: which tasks · [`rows`]:
-//! tasks as CSV
+//! tasks as CSV · [`table`]: CSV itself
 
 pub mod action;
 pub mod applet;
@@ -16,9 +16,11 @@ pub mod instance;
 pub mod nothing;
 pub mod outcome;
 pub mod parallel;
+pub mod planner;
 pub mod platform;
 pub mod rows;
 pub mod schema;
 pub mod selection;
 pub mod settings;
 pub mod state;
+pub mod table;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The rows of a CSV file of tasks.
 
-use anyhow::{Context as _, bail};
+use anyhow::{bail, ensure};
 use ns8_imapsync::error::{ErrorKey, Refusal, Result};
+use ns8_imapsync::secret::Zeroizing;
 use serde_json::{Map, Value};
+
+use super::table;
 
 /// The fields of one row, as import-tasks takes them.
 type Row = Map<String, Value>;
@@ -30,65 +33,113 @@ pub const OPTIONAL: [&str; 9] = [
     "start",
 ];
 
-/// One result per row; a row that is no row is that row's error.
-pub fn rows(text: &[u8]) -> anyhow::Result<Vec<Result<Row>>> {
-    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
-    let mut reader = csv::ReaderBuilder::new()
-        .flexible(true)
-        .delimiter(delimiter(text))
-        .from_reader(text);
-    let columns: Vec<String> = reader
-        .headers()
-        .context("the first line is no CSV")?
-        .iter()
-        .map(|name| name.trim().to_ascii_lowercase())
-        .collect();
-    for (index, column) in columns.iter().enumerate() {
-        if !REQUIRED.contains(&column.as_str()) && !OPTIONAL.contains(&column.as_str()) {
-            bail!("there is no column {column:?}; --help tells which there are");
-        }
-        if columns[..index].contains(column) {
-            bail!("the column {column} is there twice");
-        }
-    }
-    if let Some(missing) = REQUIRED
-        .iter()
-        .find(|name| !columns.iter().any(|column| column == *name))
-    {
-        bail!("the column {missing} is missing; the first line of the file names the columns");
-    }
-    Ok(reader
-        .byte_records()
-        .map(|record| row(&columns, &record.context("no CSV")?))
-        .collect())
+/// What other programs call the columns, in letters and digits.
+const OTHER_HEADINGS: [(&str, &str); 21] = [
+    ("localuser", "localusername"),
+    ("user", "localusername"),
+    ("mailbox", "localusername"),
+    ("destination", "localusername"),
+    ("remoteuser", "remoteusername"),
+    ("login", "remoteusername"),
+    ("username", "remoteusername"),
+    ("email", "remoteusername"),
+    ("password", "remotepassword"),
+    ("pass", "remotepassword"),
+    ("pwd", "remotepassword"),
+    ("remotehost", "remotehostname"),
+    ("host", "remotehostname"),
+    ("hostname", "remotehostname"),
+    ("server", "remotehostname"),
+    ("imapserver", "remotehostname"),
+    ("port", "remoteport"),
+    ("encryption", "security"),
+    ("folders", "foldersynchronization"),
+    ("schedule", "cron"),
+    ("sieve", "sieve_enabled"),
+];
+
+/// One result per row; a row that is no row is that row's error. Rows of nothing but separators are no rows.
+pub fn rows(bytes: &[u8]) -> anyhow::Result<Vec<Result<Row>>> {
+    let text = table::decode(bytes);
+    // No encoding of text has these: it is UTF-16 that was cut off, or no text at all.
+    ensure!(
+        !text.contains('\0'),
+        "the file is no text: save it as CSV or as Unicode text"
+    );
+    let mut rows = table::rows(&text, |heading| column(heading).is_some()).into_iter();
+    let columns = columns(&rows.next().unwrap_or_default())?;
+    Ok(rows.map(|cells| row(&columns, &cells)).collect())
 }
 
-/// Spreadsheets of half the world write semicolons.
-fn delimiter(text: &[u8]) -> u8 {
-    let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    match first.contains(&b',') {
-        false if first.contains(&b';') => b';',
-        _ => b',',
+/// The columns that the first row names; an unnamed one, such as the numbers of the rows, is `None`.
+fn columns(head: &[Zeroizing<String>]) -> anyhow::Result<Vec<Option<&'static str>>> {
+    let mut columns = Vec::new();
+    for heading in without_end(head) {
+        let Some(name) = column(heading) else {
+            ensure!(
+                heading.trim().is_empty(),
+                "there is no column {:?}; --help tells which there are",
+                heading.trim()
+            );
+            columns.push(None);
+            continue;
+        };
+        ensure!(!columns.contains(&Some(name)), "the column {name} is there twice");
+        columns.push(Some(name));
+    }
+    match REQUIRED.iter().find(|name| !columns.contains(&Some(**name))) {
+        Some(missing) => {
+            bail!("the column {missing} is missing; the first line of the file names the columns")
+        }
+        None => Ok(columns),
     }
 }
 
-fn row(columns: &[String], record: &csv::ByteRecord) -> Result<Row> {
-    if record.len() != columns.len() {
-        return Err(Refusal::new(
-            "(root)",
-            ErrorKey::Invalid("row"),
-            format!("it has {} fields instead of {}", record.len(), columns.len()),
-        )
-        .into());
+/// The column of a heading, however it is spelled.
+fn column(heading: &str) -> Option<&'static str> {
+    let letters = |text: &str| -> String {
+        let letters = text.chars().filter(char::is_ascii_alphanumeric);
+        letters.map(|letter| letter.to_ascii_lowercase()).collect()
+    };
+    let heading = letters(heading);
+    let own = REQUIRED
+        .iter()
+        .chain(&OPTIONAL)
+        .find(|name| letters(name) == heading);
+    own.or_else(|| {
+        let (_, name) = OTHER_HEADINGS.iter().find(|(other, _)| *other == heading)?;
+        Some(name)
+    })
+    .copied()
+}
+
+/// Spreadsheets end every line with the separators of columns that hold nothing.
+fn without_end(cells: &[Zeroizing<String>]) -> &[Zeroizing<String>] {
+    let end = cells.iter().rposition(|cell| !cell.trim().is_empty());
+    &cells[..end.map_or(0, |last| last + 1)]
+}
+
+fn row(columns: &[Option<&'static str>], cells: &[Zeroizing<String>]) -> Result<Row> {
+    let invalid = |advice: String| Refusal::new("(root)", ErrorKey::Invalid("row"), advice);
+    if without_end(cells).len() > columns.len() {
+        let advice = format!("it has {} fields instead of {}", cells.len(), columns.len());
+        return Err(invalid(advice).into());
     }
     let mut row = Row::new();
-    for (column, field) in columns.iter().zip(record) {
-        let name = match column.as_str() {
+    for (index, column) in columns.iter().enumerate() {
+        let Some(column) = *column else { continue };
+        let optional = OPTIONAL.contains(&column);
+        let text = match cells.get(index) {
+            Some(cell) => cell.as_str(),
+            None if optional => "",
+            None => {
+                let advice = format!("it has {} fields, and none for {column}", cells.len());
+                return Err(invalid(advice).into());
+            }
+        };
+        let name = match column {
             "localusername" => "localuser",
             other => other,
-        };
-        let Ok(text) = std::str::from_utf8(field) else {
-            return Err(Refusal::new(name.to_owned(), ErrorKey::Invalid("row"), "it is not UTF-8").into());
         };
         let value = match name {
             // Blanks may be part of it.
@@ -96,7 +147,7 @@ fn row(columns: &[String], record: &csv::ByteRecord) -> Result<Row> {
             _ => typed(name, text.trim()),
         };
         // An empty cell of an optional column leaves the field out.
-        if !(OPTIONAL.contains(&name) && value == "") {
+        if !(optional && value == "") {
             row.insert(name.to_owned(), value);
         }
     }
@@ -105,15 +156,21 @@ fn row(columns: &[String], record: &csv::ByteRecord) -> Result<Row> {
 
 /// What is no number or truth value stays a text, which the import refuses for its type.
 fn typed(name: &str, text: &str) -> Value {
+    let word = text.to_ascii_lowercase();
     let parsed = match name {
         "remoteport" | "delete_remote_older" => text.parse::<i64>().ok().map(Value::from),
-        "delete_local" | "delete_remote" | "sieve_enabled" | "start" => {
-            match text.to_ascii_lowercase().as_str() {
-                "true" | "yes" | "1" => Some(Value::Bool(true)),
-                "false" | "no" | "0" => Some(Value::Bool(false)),
-                _ => None,
-            }
-        }
+        "delete_local" | "delete_remote" | "sieve_enabled" | "start" => match word.as_str() {
+            "true" | "yes" | "1" | "y" | "on" | "x" => Some(Value::Bool(true)),
+            "false" | "no" | "0" | "n" | "off" => Some(Value::Bool(false)),
+            _ => None,
+        },
+        "security" => Some(Value::from(match word.as_str() {
+            "starttls" => "tls",
+            "imaps" => "ssl",
+            "none" | "no" => "",
+            other => other,
+        })),
+        "foldersynchronization" => Some(Value::from(word)),
         _ => None,
     };
     parsed.unwrap_or_else(|| Value::from(text))
@@ -167,6 +224,29 @@ mod tests {
         ] {
             let error = rows(header.as_bytes()).err().unwrap().to_string();
             assert!(error.contains(word), "{header}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_spreadsheets_add_changes_nothing() {
+        let plain = format!("{}\nu1,r1,pw,h,143,tls\n", REQUIRED.join(","));
+        let meant = parsed(&plain)[0].as_ref().unwrap().clone();
+        for text in [
+            plain.replace(',', ";").replace('\n', ";;\r\n"),
+            format!("sep=\t\r\n{}", plain.replace(',', "\t")),
+            format!("{plain},,,,,\n;;\n \n"),
+            plain.replace("security", "security,,").replace("tls", "STARTTLS"),
+            plain
+                .replace("localusername", ",localusername")
+                .replace("u1", "0,u1"),
+            plain
+                .replace("localusername", "Local user")
+                .replace("remotehostname", "IMAP server"),
+            plain.replace("security", "security,cron,exclude"),
+        ] {
+            let rows = parsed(&text);
+            assert_eq!(rows.len(), 1, "{text}");
+            assert_eq!(rows[0].as_ref().unwrap(), &meant, "{text}");
         }
     }
 

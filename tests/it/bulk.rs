@@ -148,6 +148,77 @@ fn a_csv_file_is_imported_in_the_shell() -> anyhow::Result<()> {
 }
 
 #[test]
+fn an_update_finds_its_tasks_whatever_their_case_and_a_repeated_row_counts_when_the_first_is_refused()
+-> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    let (host, port) = (sandbox.remote().address(), sandbox.remote().port());
+    let import = |arguments: &[&str], rows: &[&str]| {
+        let head =
+            "localusername;remoteusername;remotepassword;remotehostname;remoteport;security;start;cron";
+        let rows = rows.join("\n").replace("HOST", &format!("{host};{port}"));
+        sandbox.helper_with_input(
+            "import-csv-tasks",
+            arguments,
+            format!("{head}\n{rows}\n").as_bytes(),
+        )
+    };
+    let first = import(
+        &[],
+        &[
+            "u1;r1@example.com;Not-the-one;HOST;tls;no;9h",
+            "U1;r1@example.com;Pw-r1!;HOST;tls;no;",
+            "u1;R1@Example.com;Pw-r1!;HOST;tls;no;",
+            "u1;r1@example.com;Pw-r1!;HOST;tls;no;soon",
+        ],
+    )?;
+    let verdicts: Vec<&str> = first
+        .stdout
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(2))
+        .collect();
+    assert_eq!(
+        verdicts[..4],
+        ["REFUSED", "created", "REFUSED", "REFUSED"],
+        "{first:?}"
+    );
+    for (row, reason) in [
+        (0, "bad_user_credentials"),
+        (2, "row_repeated"),
+        (3, "cron_invalid"),
+    ] {
+        ensure!(
+            first
+                .stdout
+                .lines()
+                .nth(row)
+                .is_some_and(|line| line.contains(reason)),
+            "{first:?}"
+        );
+    }
+    let task = || -> anyhow::Result<(String, String)> {
+        let mut files = sandbox.state_files()?;
+        files.retain(|name, _| name.ends_with(".env"));
+        ensure!(files.len() == 1, "{:?}", files.keys());
+        let (name, file) = files.into_iter().next().unwrap();
+        Ok((name, file.text))
+    };
+    let (name, text) = task()?;
+    ensure!(
+        name.starts_with("imapsync/u1_") && text.contains("\nCRON=\n"),
+        "{name}: {text}"
+    );
+
+    let edit = ["U1;R1@EXAMPLE.COM;;HOST;tls;no;2h"];
+    let checked = import(&["-c", "-u"], &edit)?;
+    ensure!(checked.stdout.contains("1 valid"), "{checked:?}");
+    assert_eq!(task()?, (name.clone(), text.clone()));
+    let updated = import(&["-u"], &edit)?;
+    ensure!(updated.stdout.contains("1 updated"), "{updated:?}");
+    assert_eq!(task()?, (name, text.replace("\nCRON=\n", "\nCRON=2h\n")));
+    Ok(())
+}
+
+#[test]
 fn lists_of_tasks_are_answered_task_by_task() -> anyhow::Result<()> {
     let sandbox = Sandbox::start()?;
     for (id, user) in [("a", "u1"), ("b", "u2")] {

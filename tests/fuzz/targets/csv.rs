@@ -7,6 +7,8 @@ use libfuzzer_sys::fuzz_target;
 
 #[path = "../../../actions/common/rows.rs"]
 mod rows;
+#[path = "../../../actions/common/table.rs"]
+mod table;
 
 fuzz_target!(|octets: &[u8]| {
     match rows::rows(octets) {
