@@ -21,7 +21,7 @@ impl Action for CreateTask {
 
     fn run(context: &Context, fields: TaskFields) -> Result<()> {
         let start = fields.start.unwrap_or(true);
-        let request = fields.parse()?;
+        let request = fields.parse(&context.sources)?;
         // Asked again when it is written: the logins take their time.
         context.mail_host()?;
         let candidate = Candidate::complete(&context.store, request)?;

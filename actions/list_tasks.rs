@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use ns8_imapsync::agent::cluster::Cluster;
 use ns8_imapsync::agent::{directory, journal};
@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::common::action::Action;
 use crate::common::context::Context;
 use crate::common::nothing::Nothing;
+use crate::common::now::now;
 use crate::common::outcome;
 use crate::common::parallel;
 use crate::common::settings;
@@ -71,6 +72,8 @@ struct Entry {
     last_sync_messages: Option<u64>,
     last_sync_error: Option<String>,
     certificate: Option<String>,
+    /// The source that says where the remote server is and how to sign in there; then remoteusername is the mailbox.
+    source: Option<String>,
 }
 
 impl Action for ListTasks {
@@ -126,11 +129,13 @@ fn entry(store: &Store, name: &TaskName, task: &Task, now: i64) -> Entry {
     let state = state::of(store, name);
     let status = store.status(name);
     let report = outcome::report(store, name, status);
+    let options = store.options(name);
+    let mailbox = options.source.as_ref().map(|link| link.mailbox.to_string());
     let when = |condition: bool, option: &'static str| if condition { option } else { "" };
     Entry {
         task_id: task.id.to_string(),
         localuser: task.local_user.to_string(),
-        remoteusername: task.remote_user.to_string(),
+        remoteusername: mailbox.unwrap_or_else(|| task.remote_user.to_string()),
         remotehostname: task.remote_host.to_string(),
         remoteport: task.remote_port.to_string(),
         security: task.security.as_str(),
@@ -159,12 +164,7 @@ fn entry(store: &Store, name: &TaskName, task: &Task, now: i64) -> Entry {
             .map(|report| (report.ended - report.started).max(0)),
         last_sync_messages: report.as_ref().map(|report| report.messages.copied),
         last_sync_error: report.and_then(|report| report.error),
-        certificate: store.options(name).certificate,
+        certificate: options.certificate,
+        source: options.source.map(|link| link.id.to_string()),
     }
-}
-
-/// Seconds since 1970.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

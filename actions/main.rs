@@ -3,11 +3,15 @@
 //!
 //! [`common::frame`] is what surrounds an action: JSON in, JSON out, refusals and failures.
 
+mod begin_sign_in;
+mod browse_folders;
 mod clone_module;
 mod common;
+mod complete_sign_in;
 mod configure_module;
 mod create_module;
 mod create_task;
+mod delete_source;
 mod delete_task;
 mod expand_cron;
 mod get_configuration;
@@ -19,17 +23,20 @@ mod import_module;
 mod import_tasks;
 mod list_folders;
 mod list_informations;
+mod list_sources;
 mod list_tasks;
 mod mail_settings_changed;
 mod preview_task;
 mod restore_module;
 mod reveal_master_secret;
 mod run_imapsync;
+mod save_source;
 mod start_all_tasks;
 mod start_task;
 mod stop_all_tasks;
 mod stop_task;
 mod syncctl;
+mod test_source;
 mod update_module;
 mod update_tasks;
 mod validate_task;
@@ -52,6 +59,7 @@ static APPLETS: &[Applet] = &[
     Applet::action::<get_configuration::GetConfiguration>(),
     Applet::action::<create_task::CreateTask>(),
     Applet::action::<validate_task::ValidateTask>(),
+    Applet::action::<browse_folders::BrowseFolders>(),
     Applet::action::<list_folders::ListFolders>(),
     Applet::action::<import_tasks::ImportTasks>(),
     Applet::action::<update_tasks::UpdateTasks>(),
@@ -67,6 +75,12 @@ static APPLETS: &[Applet] = &[
     Applet::action::<get_progress::GetProgress>(),
     Applet::action::<get_log::GetLog>(),
     Applet::action::<get_facts::GetFacts>(),
+    Applet::action::<save_source::SaveSource>(),
+    Applet::action::<list_sources::ListSources>(),
+    Applet::action::<delete_source::DeleteSource>(),
+    Applet::action::<test_source::TestSource>(),
+    Applet::action::<begin_sign_in::BeginSignIn>(),
+    Applet::action::<complete_sign_in::CompleteSignIn>(),
     Applet::action::<create_module::CreateModule>(),
     Applet::action::<restore_module::RestoreModule>(),
     Applet::action::<clone_module::CloneModule>(),

@@ -135,10 +135,16 @@ fn update_one(context: &Context, reference: &TaskReference, changes: &Changes) -
     let running = context.store.is_busy(&name)?;
     match &changes.password {
         Some(password) => {
+            let link = context.store.options(&name).source;
+            let source = match link {
+                Some(link) => Some((context.sources.load(&link.id)?, link.mailbox)),
+                None => None,
+            };
             let request = Request {
                 task,
                 password: Some(password.clone()),
                 certificate: None,
+                source,
             };
             let candidate = Candidate::complete(&context.store, request)?;
             candidate

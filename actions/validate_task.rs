@@ -19,7 +19,7 @@ impl Action for ValidateTask {
     type Output = LoginTestReport;
 
     fn run(context: &Context, fields: TaskFields) -> Result<LoginTestReport> {
-        let candidate = Candidate::complete(&context.store, fields.parse()?)?;
+        let candidate = Candidate::complete(&context.store, fields.parse(&context.sources)?)?;
         Container::find()?.validate(&candidate.wire())
     }
 }

@@ -20,7 +20,7 @@ use crate::agent::journal;
 use crate::error::{Error, ErrorKey, Refusal, Result};
 use crate::secret::ROOM;
 use crate::sync::inspect::login_test::LoginTestReport;
-use crate::task::{ExposeSecret as _, Port, SecretString, Task, TaskName};
+use crate::task::{ExposeSecret as _, Port, SecretString, SourceId, Task, TaskName};
 
 const NAME: &str = "imapsync";
 const SYNCCTL: &str = "/usr/local/bin/syncctl";
@@ -223,6 +223,8 @@ pub struct Candidate<'a> {
     pub password: &'a SecretString,
     /// The fingerprint that stands for an authority's word.
     pub certificate: Option<&'a str>,
+    /// The source that signs in, where that is not the password.
+    pub source: Option<&'a SourceId>,
 }
 
 /// The form that `syncctl validation -` and `syncctl list-folders -` read.
@@ -242,6 +244,8 @@ struct WireRemote<'a> {
     user: &'a str,
     password: &'a str,
     certificate: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -259,6 +263,7 @@ impl Candidate<'_> {
                 user: self.task.remote_user.as_str(),
                 password: self.password.expose_secret(),
                 certificate: self.certificate,
+                source: self.source.map(SourceId::as_str),
             },
             local: WireLocal {
                 user: self.task.local_user.as_str(),

@@ -206,10 +206,22 @@ keys! {
     ServiceNotRunning = "service_not_running", 1;
     /// No such task.
     TaskNotFound = "task_not_found", 1;
+    /// No such source.
+    SourceNotFound = "source_not_found", 1;
+    /// Tasks follow the source, so it cannot be deleted.
+    SourceInUse = "source_in_use", 1;
+    /// Somebody has to sign in at the provider before the mailbox can be opened.
+    SignInNeeded = "sign_in_needed", 2;
+    /// The provider did not issue a token.
+    TokenNotIssued = "token_not_issued", 2;
+    /// The provider that issues tokens cannot be reached, or answers with what is no answer.
+    TokenServerUnreachable = "token_server_unreachable", 3;
     /// Another user and id make the same file name.
     TaskNameTaken = "task_name_taken", 1;
     /// The account changed, so its stored password may not be used.
     PasswordRequired = "password_required", 1;
+    /// The action has another name now.
+    UseBrowseFolders = "use_browse_folders", 1;
     /// Deleting locally what is not remote would empty the mailbox.
     DeleteLocalWithInbox = "delete_local_with_inbox", 1;
     /// Both deletions together would delete every message.

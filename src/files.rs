@@ -104,9 +104,21 @@ fn take(path: &Path, mode: u32) -> io::Result<File> {
 /// # Errors
 /// When somebody else has it beyond `patience`; else whatever the file system says.
 pub fn lock(file: &File, patience: Duration) -> io::Result<()> {
+    wait_for(file, FlockOperation::NonBlockingLockExclusive, patience)
+}
+
+/// The same for a lock that several may have at once, unless somebody has it exclusively.
+///
+/// # Errors
+/// As [`lock`].
+pub fn lock_shared(file: &File, patience: Duration) -> io::Result<()> {
+    wait_for(file, FlockOperation::NonBlockingLockShared, patience)
+}
+
+fn wait_for(file: &File, operation: FlockOperation, patience: Duration) -> io::Result<()> {
     let deadline = Instant::now() + patience;
     loop {
-        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        match flock(file, operation) {
             Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) if Instant::now() < deadline => {
                 std::thread::sleep(PAUSE);
             }

@@ -22,6 +22,7 @@ pub mod error;
 pub mod files;
 pub mod imap;
 pub mod secret;
+pub mod source;
 pub mod sync;
 pub mod task;
 pub mod text;

@@ -4,6 +4,7 @@ use ns8_imapsync::agent::Agent;
 use ns8_imapsync::agent::commands::CommandDescriptor;
 use ns8_imapsync::agent::environment::EnvironmentFile;
 use ns8_imapsync::error::{ErrorKey, Refusal, Result};
+use ns8_imapsync::source::Sources;
 use ns8_imapsync::task::{Layout, Store};
 
 /// The instance that an applet works for.
@@ -16,16 +17,20 @@ pub struct Context {
     pub environment: EnvironmentFile,
     /// The tasks.
     pub store: Store,
+    /// The sources.
+    pub sources: Sources,
 }
 
 impl Context {
     /// The instance whose environment this process was started with.
     pub fn new(commands: CommandDescriptor) -> Self {
         let agent = Agent::from_process();
+        let store = Store::new(Layout::in_state(&agent.state));
         Self {
             commands,
             environment: EnvironmentFile::in_state(&agent.state),
-            store: Store::new(Layout::in_state(&agent.state)),
+            sources: Sources::of(&store),
+            store,
             agent,
         }
     }

@@ -4,9 +4,10 @@
 use ns8_imapsync::control::candidate::Request;
 use ns8_imapsync::error::{Error, ErrorKey, Refusal, Result};
 use ns8_imapsync::secret::SecretText;
+use ns8_imapsync::source::{Source, Sources};
 use ns8_imapsync::task::{
     Exclusions, FolderMode, Invalid, LocalUser, Port, RemoteDeletion, RemoteHost, RemoteUser, Schedule,
-    SecretString, Security, Task, TaskId, parse_password,
+    SecretString, Security, SourceId, Task, TaskId, parse_fingerprint, parse_password,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -28,19 +29,29 @@ pub struct TaskFields {
     /// The user of the local mail server who receives the mail.
     #[schemars(length(min = 1))]
     pub localuser: String,
-    /// The login name on the remote server.
+    /// The source that says where the remote server is and how to sign in there, instead of remotehostname, remoteport
+    /// and security. Where that is not a password of the task's own, remotepassword is left out as well.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// The login name on the remote server; with a source, the mailbox there.
     #[schemars(length(min = 1))]
     pub remoteusername: String,
     /// The remote server: a name or an IP address.
-    pub remotehostname: String,
+    #[serde(default)]
+    #[schemars(extend("x-required-unless" = "source"))]
+    pub remotehostname: Option<String>,
     /// The password on the remote server; empty on an edit leaves it unchanged.
-    pub remotepassword: SecretText,
+    #[serde(default)]
+    #[schemars(extend("x-required-unless" = "source"))]
+    pub remotepassword: Option<SecretText>,
     /// The remote server's port.
-    #[schemars(range(min = 1, max = 65535))]
-    pub remoteport: i64,
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 65535), extend("x-required-unless" = "source"))]
+    pub remoteport: Option<i64>,
     /// STARTTLS (tls), TLS (ssl), or whatever the server offers (empty).
-    #[schemars(extend("enum" = ["", "tls", "ssl"]))]
-    pub security: String,
+    #[serde(default)]
+    #[schemars(extend("enum" = ["", "tls", "ssl", null], "x-required-unless" = "source"))]
+    pub security: Option<String>,
     /// Deletes locally what is not on the remote side.
     pub delete_local: bool,
     /// Deletes on the remote side what is delivered.
@@ -68,19 +79,25 @@ pub struct TaskFields {
 }
 
 impl TaskFields {
-    /// Parses every field.
+    /// Parses every field. What a source says comes from there.
     ///
     /// # Errors
-    /// All refusals at once.
-    pub fn parse(self) -> Result<Request> {
+    /// All refusals at once; `source_not_found`.
+    pub fn parse(self, sources: &Sources) -> Result<Request> {
         let mut gather = Gather::default();
+        let source = match self.source.as_deref().filter(|id| !id.is_empty()) {
+            Some(id) => Some(sources.load(&source_id_of("source", id)?)?),
+            None => None,
+        };
         let id = gather.text("task_id", &self.task_id, TaskId::parse);
         let local_user = gather.text("localuser", &self.localuser, LocalUser::parse);
-        let remote_user = gather.text("remoteusername", &self.remoteusername, RemoteUser::parse);
-        let remote_host = gather.host(&self.remotehostname);
-        let password = gather.password(self.remotepassword.expose());
-        let remote_port = gather.port(self.remoteport);
-        let security = gather.text("security", &self.security, Security::parse);
+        let mailbox = gather.text("remoteusername", &self.remoteusername, RemoteUser::parse);
+        let password = self.remotepassword.as_ref().map_or("", SecretText::expose);
+        let password = gather.password(password);
+        let remote = match &source {
+            None => gather.server(&self, mailbox),
+            Some(source) => mailbox.and_then(|mailbox| gather.of_source(source, mailbox)),
+        };
         let days = gather.days(self.delete_remote_older.unwrap_or_default());
         let exclusions = gather.exclusions(&self.exclude);
         let schedule = gather.text("cron", &self.cron, Schedule::parse);
@@ -113,11 +130,8 @@ impl TaskFields {
         match (
             id,
             local_user,
-            remote_user,
-            remote_host,
+            remote,
             password,
-            remote_port,
-            security,
             days,
             exclusions,
             schedule,
@@ -127,11 +141,8 @@ impl TaskFields {
             (
                 Some(id),
                 Some(local_user),
-                Some(remote_user),
-                Some(remote_host),
+                Some(remote),
                 Some(password),
-                Some(remote_port),
-                Some(security),
                 Some(days),
                 Some(exclusions),
                 Some(schedule),
@@ -141,10 +152,10 @@ impl TaskFields {
                 task: Task {
                     id,
                     local_user,
-                    remote_user,
-                    remote_host,
-                    remote_port,
-                    security,
+                    remote_user: remote.user,
+                    remote_host: remote.host,
+                    remote_port: remote.port,
+                    security: remote.security,
                     folders,
                     exclusions,
                     delete_local: self.delete_local,
@@ -153,11 +164,38 @@ impl TaskFields {
                     sieve: self.sieve_enabled.unwrap_or_default(),
                 },
                 password,
-                certificate,
+                certificate: certificate.or_else(|| source.as_ref()?.certificate.clone()),
+                source: source.zip(remote.mailbox),
             }),
             _ => Err(Error::Refused(gather.0)),
         }
     }
+}
+
+/// Reads the field `source_id`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn source_id(text: &str) -> Result<SourceId> {
+    source_id_of("source_id", text)
+}
+
+fn source_id_of(name: &'static str, text: &str) -> Result<SourceId> {
+    SourceId::parse(text).map_err(|invalid| {
+        Refusal::new(name, ErrorKey::Invalid(name), invalid.to_string())
+            .with_value(repeated(text))
+            .into()
+    })
+}
+
+/// Where a task pulls from.
+struct Remote {
+    user: RemoteUser,
+    host: RemoteHost,
+    port: Port,
+    security: Security,
+    /// The mailbox as its source knows it, which is not always the login name.
+    mailbox: Option<RemoteUser>,
 }
 
 /// Collects refusals, so that the administrator sees all of them.
@@ -211,6 +249,31 @@ impl Gather {
                 None
             }
         }
+    }
+
+    fn server(&mut self, fields: &TaskFields, user: Option<RemoteUser>) -> Option<Remote> {
+        let host = self.host(fields.remotehostname.as_deref().unwrap_or_default());
+        let port = self.port(fields.remoteport.unwrap_or_default());
+        let security = fields.security.as_deref().unwrap_or_default();
+        let security = self.text("security", security, Security::parse);
+        Some(Remote {
+            user: user?,
+            host: host?,
+            port: port?,
+            security: security?,
+            mailbox: None,
+        })
+    }
+
+    fn of_source(&mut self, source: &Source, mailbox: RemoteUser) -> Option<Remote> {
+        let text = mailbox.to_string();
+        Some(Remote {
+            user: self.text("remoteusername", &text, |_| source.login(&mailbox))?,
+            host: source.host.clone(),
+            port: source.port,
+            security: source.security,
+            mailbox: Some(mailbox),
+        })
     }
 
     /// The patterns of folders to leave out.
@@ -276,20 +339,7 @@ impl Gather {
         if text.is_empty() {
             return Some(None);
         }
-        let plain: String = text
-            .chars()
-            .filter(|c| *c != ':')
-            .collect::<String>()
-            .to_ascii_lowercase();
-        if plain.len() != 64 || !plain.bytes().all(|b| b.is_ascii_hexdigit()) {
-            self.invalid(
-                "certificate",
-                repeated(text),
-                "it is not a SHA-256 fingerprint in hex".to_owned(),
-            );
-            return None;
-        }
-        Some(Some(plain))
+        self.text("certificate", text, parse_fingerprint).map(Some)
     }
 
     /// Refuses a field for its value, which must not be a secret.

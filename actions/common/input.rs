@@ -50,7 +50,12 @@ fn check(schema: &Value, fields: &Map<String, Value>, names: &[&'static str]) ->
         };
         let required = schema["required"]
             .as_array()
-            .is_some_and(|required| required.contains(&Value::from(name)));
+            .is_some_and(|required| required.contains(&Value::from(name)))
+            || property[schema::REQUIRED_UNLESS].as_str().is_some_and(|other| {
+                fields
+                    .get(other)
+                    .is_none_or(|value| value.is_null() || value == "")
+            });
         match fields.get(name) {
             None | Some(Value::Null) if required => refusals.push(Refusal::required(name)),
             None | Some(Value::Null) => {}

@@ -14,6 +14,7 @@ pub mod import;
 pub mod input;
 pub mod instance;
 pub mod nothing;
+pub mod now;
 pub mod outcome;
 pub mod parallel;
 pub mod planner;

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use ns8_imapsync::control::candidate::Request;
 use ns8_imapsync::error::{Error, Result};
-use ns8_imapsync::task::{RemoteHost, Task, TaskId, TaskName};
+use ns8_imapsync::task::{RemoteHost, RemoteUser, SourceId, SourceLink, Task, TaskId, TaskName};
 use serde_json::{Value, json};
 
 use super::context::Context;
@@ -63,10 +63,10 @@ impl Account {
         )
     }
 
-    fn of(task: &Task) -> Self {
+    fn of(task: &Task, mailbox: &RemoteUser) -> Self {
         Self::new(
             task.local_user.as_str(),
-            task.remote_user.as_str(),
+            mailbox.as_str(),
             task.remote_host.as_str(),
         )
     }
@@ -75,6 +75,10 @@ impl Account {
 /// A task that a row may be about.
 struct Known {
     task: Task,
+    /// What people call the remote user: an administrator's login name is another.
+    mailbox: RemoteUser,
+    /// Where its server is described, if not in the task itself.
+    source: Option<SourceId>,
     /// Whether it was there before; else an earlier row is about it.
     stored: bool,
 }
@@ -105,20 +109,30 @@ impl<'a> Planner<'a> {
         for name in &names {
             // A damaged task is reported by list-tasks; its name is taken all the same.
             if let Some(task) = context.store.load(name).ok().flatten() {
-                planner.learn(task, true);
+                planner.learn(task, context.store.options(name).source, true);
             }
         }
         planner.names = names.into_iter().collect();
         Ok(planner)
     }
 
-    fn learn(&mut self, task: Task, stored: bool) {
+    fn learn(&mut self, task: Task, link: Option<SourceLink>, stored: bool) {
         let index = self.tasks.len();
-        self.by_account.entry(Account::of(&task)).or_default().push(index);
+        let (source, mailbox) = link.map_or_else(
+            || (None, task.remote_user.clone()),
+            |link| (Some(link.id), link.mailbox),
+        );
+        let account = Account::of(&task, &mailbox);
+        self.by_account.entry(account).or_default().push(index);
         self.by_id
             .entry(id_of(task.local_user.as_str(), task.id.as_str()))
             .or_insert(index);
-        self.tasks.push(Known { task, stored });
+        self.tasks.push(Known {
+            task,
+            mailbox,
+            source,
+            stored,
+        });
     }
 
     /// What there is to do about a row.
@@ -129,19 +143,16 @@ impl<'a> Planner<'a> {
         };
         let user = text(&fields, "localuser").to_owned();
         let known = self.known(&fields);
-        let stored = known.filter(|known| known.stored).map(|known| known.task.clone());
+        let stored = known
+            .filter(|known| known.stored)
+            .map(|known| (known.task.clone(), known.source.clone()));
         let task_id = match (known, text(&fields, "task_id")) {
             (Some(known), _) => known.task.id.to_string(),
             (None, "") => self.free_id(&user),
             (None, given) => given.to_owned(),
         };
         // The spelling that is stored stays: names of files hang on it, and what is known of the account.
-        let spelling = known.map(|known| {
-            (
-                known.task.local_user.to_string(),
-                known.task.remote_user.to_string(),
-            )
-        });
+        let spelling = known.map(|known| (known.task.local_user.to_string(), known.mailbox.to_string()));
         if stored.is_some() && !mode.edits() {
             return Plan::Done(Outcome {
                 row,
@@ -158,7 +169,7 @@ impl<'a> Planner<'a> {
             respell(&mut fields, "remoteusername", remote_user);
         }
         let request = input::parse::<TaskFields>(fields)
-            .and_then(|fields| Ok((fields.start.unwrap_or(true), fields.parse()?)));
+            .and_then(|fields| Ok((fields.start.unwrap_or(true), fields.parse(&self.context.sources)?)));
         let (start, request) = match request {
             Ok(request) => request,
             Err(error) => return refusal(row, &user, &task_id, &error),
@@ -168,7 +179,11 @@ impl<'a> Planner<'a> {
                 return Plan::Done(refused(row, &user, &task_id, "task_id", "task_name_taken"));
             }
             // A later row about the same account is about the task that this one makes.
-            self.learn(request.task.clone(), false);
+            let link = request.source.as_ref().map(|(source, mailbox)| SourceLink {
+                id: source.id.clone(),
+                mailbox: mailbox.clone(),
+            });
+            self.learn(request.task.clone(), link, false);
         }
         Plan::Import(Box::new(Planned {
             row,
@@ -186,7 +201,10 @@ impl<'a> Planner<'a> {
         {
             return self.tasks.get(*self.by_id.get(id)?);
         }
-        let account = Account::new(user, remote_user, text(fields, "remotehostname"));
+        let source = SourceId::parse(text(fields, "source")).ok();
+        let source = source.and_then(|id| self.context.sources.load(&id).ok());
+        let host = source.as_ref().map(|source| source.host.as_str());
+        let account = Account::new(user, remote_user, host.unwrap_or(text(fields, "remotehostname")));
         let candidates = || {
             self.by_account
                 .get(&account)
@@ -195,9 +213,7 @@ impl<'a> Planner<'a> {
                 .filter_map(|index| self.tasks.get(*index))
         };
         candidates()
-            .find(|known| {
-                known.task.local_user.as_str() == user && known.task.remote_user.as_str() == remote_user
-            })
+            .find(|known| known.task.local_user.as_str() == user && known.mailbox.as_str() == remote_user)
             .or_else(|| candidates().next())
     }
 
@@ -224,9 +240,15 @@ impl<'a> Planner<'a> {
 }
 
 /// What a row leaves out stays as it is, and is off for a new task.
-fn completed(mut fields: Row, task_id: &str, existing: Option<&Task>) -> Row {
+fn completed(mut fields: Row, task_id: &str, existing: Option<&(Task, Option<SourceId>)>) -> Row {
+    if let Some((_, Some(source))) = existing
+        && text(&fields, "remotehostname").is_empty()
+        && text(&fields, "source").is_empty()
+    {
+        fields.insert("source".to_owned(), source.as_str().into());
+    }
     let defaults = match existing {
-        Some(task) => json!({
+        Some((task, _)) => json!({
             "delete_local": task.delete_local,
             "delete_remote": task.delete_remote.deletes(),
             "delete_remote_older": task.delete_remote.days(),

@@ -20,8 +20,11 @@ pub const REQUIRED: [&str; 6] = [
     "remoteport",
     "security",
 ];
+/// Those of them that a source stands for.
+const OF_SOURCE: [&str; 4] = ["remotepassword", "remotehostname", "remoteport", "security"];
 /// Those that may be there: optional fields of create-task.
-pub const OPTIONAL: [&str; 9] = [
+pub const OPTIONAL: [&str; 10] = [
+    "source",
     "task_id",
     "delete_local",
     "delete_remote",
@@ -87,7 +90,11 @@ fn columns(head: &[Zeroizing<String>]) -> anyhow::Result<Vec<Option<&'static str
         ensure!(!columns.contains(&Some(name)), "the column {name} is there twice");
         columns.push(Some(name));
     }
-    match REQUIRED.iter().find(|name| !columns.contains(&Some(**name))) {
+    let given_by_source = |name: &str| columns.contains(&Some("source")) && OF_SOURCE.contains(&name);
+    let missing = REQUIRED
+        .iter()
+        .find(|name| !columns.contains(&Some(**name)) && !given_by_source(name));
+    match missing {
         Some(missing) => {
             bail!("the column {missing} is missing; the first line of the file names the columns")
         }
@@ -151,6 +158,9 @@ fn row(columns: &[Option<&'static str>], cells: &[Zeroizing<String>]) -> Result<
             row.insert(name.to_owned(), value);
         }
     }
+    if row.contains_key("source") {
+        row.retain(|name, value| *value != "" || !OF_SOURCE.contains(&name.as_str()));
+    }
     Ok(row)
 }
 
@@ -184,6 +194,20 @@ mod tests {
 
     fn parsed(text: &str) -> Vec<Result<Row>> {
         rows(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_source_stands_for_the_columns_of_the_server() {
+        let rows = parsed("localusername,remoteusername,source\nu1,r1,m365\n");
+        let row = rows[0].as_ref().unwrap();
+        assert_eq!(
+            (row["source"].as_str(), row.get("remoteport")),
+            (Some("m365"), None)
+        );
+        let mixed = format!("{},source\n", REQUIRED.join(","));
+        let rows = parsed(&format!("{mixed}u1,r1,,,,,m365\nu2,r2,pw,h,143,tls,\n"));
+        assert!(!rows[0].as_ref().unwrap().contains_key("remoteport"));
+        assert_eq!(rows[1].as_ref().unwrap()["remoteport"], 143);
     }
 
     #[test]

@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 
 use super::action::Action;
 
+/// In a property: it has to be there unless the property of that name is. What the agent checks knows no such word.
+pub const REQUIRED_UNLESS: &str = "x-required-unless";
+
 /// The schemas as the agent checks them; `None` where there is nothing to check.
 pub struct Schemas {
     /// `validate-input.json`.
@@ -77,6 +80,7 @@ fn holds_secret(schema: &Value) -> bool {
 fn withhold(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
+            members.remove(REQUIRED_UNLESS);
             let object = members.contains_key("properties");
             if object {
                 members.remove("required");

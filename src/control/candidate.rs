@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Settings on their way to becoming a task: completed, tested on both sides, stored.
 
+use anyhow::anyhow;
+
 use super::runs;
 use crate::container::{self, Container};
 use crate::error::{Error, ErrorKey, Refusal, Result};
+use crate::source::{Access, Source, Sources};
 use crate::sync::inspect::login_test::{LoginTest, LoginTestReport};
 use crate::task::options::Options;
-use crate::task::{MailHost, SecretString, Store, Task};
+use crate::task::{ExposeSecret as _, MailHost, RemoteUser, SecretString, SourceLink, Store, Task};
 
 /// What is asked for, each value sound for itself.
 #[derive(Debug)]
@@ -17,6 +20,8 @@ pub struct Request {
     pub password: Option<SecretString>,
     /// The certificate that the administrator accepts.
     pub certificate: Option<String>,
+    /// The source that the server's address comes from, and the mailbox there.
+    pub source: Option<(Source, RemoteUser)>,
 }
 
 /// Settings with all that a login needs.
@@ -25,6 +30,7 @@ pub struct Candidate {
     task: Task,
     password: SecretString,
     certificate: Option<String>,
+    source: Option<(Source, RemoteUser)>,
 }
 
 impl Candidate {
@@ -38,6 +44,7 @@ impl Candidate {
             task,
             password,
             certificate,
+            source,
         } = request;
         let name = task.name();
         store.refuse_taken_name(&task)?;
@@ -48,12 +55,32 @@ impl Candidate {
         let same_server = former.as_ref().is_some_and(|former| {
             former.remote_host == task.remote_host && former.remote_port == task.remote_port
         });
-        let password = match password {
-            Some(password) => Some(password),
-            None => match &former {
-                Some(former) if same_account => store.password(former)?,
-                _ => None,
-            },
+        let access = source
+            .as_ref()
+            .map_or(Access::OwnPassword, |(source, _)| source.access());
+        let stored = || -> Result<Option<SecretString>> {
+            match &former {
+                // A task that got along without a password left an empty one.
+                Some(former) if same_account => {
+                    let stored = store.password(former)?;
+                    Ok(stored.filter(|password| !password.expose_secret().is_empty()))
+                }
+                _ => Ok(None),
+            }
+        };
+        let password = match (access, password) {
+            (Access::OwnPassword, Some(password)) => Some(password),
+            (Access::OwnPassword, None) => stored()?,
+            (_, Some(_)) => {
+                return Err(Refusal::new(
+                    "remotepassword",
+                    ErrorKey::Invalid("remotepassword"),
+                    "the source signs in for this task: leave the password out",
+                )
+                .into());
+            }
+            (Access::Password(password) | Access::OnBehalf { password, .. }, None) => Some(password),
+            (Access::Token, None) => Some(SecretString::default()),
         };
         let password = password.ok_or_else(|| {
             let advice = match edit {
@@ -67,6 +94,7 @@ impl Candidate {
             certificate: certificate.or_else(|| same_server.then(known).flatten()),
             task,
             password,
+            source,
         })
     }
 
@@ -81,6 +109,7 @@ impl Candidate {
             task: &self.task,
             password: &self.password,
             certificate: self.certificate.as_deref(),
+            source: self.source.as_ref().map(|(source, _)| &source.id),
         }
     }
 
@@ -118,12 +147,33 @@ impl Tested {
     /// # Errors
     /// Failures; file, password and options are then as they were.
     pub fn store(self, store: &Store, mail_host: MailHost<'_>) -> Result<()> {
-        let Candidate { task, password, .. } = self.candidate;
+        let Candidate {
+            task,
+            password,
+            source,
+            ..
+        } = self.candidate;
         let name = task.name();
         store.create_folders()?;
+        let sources = Sources::of(store);
+        // An edit of the source comes before, and is seen here, or after, and sees this task.
+        let _unchanged = match &source {
+            Some((source, _)) => {
+                let lock = sources.lock_shared()?;
+                if !sources.load(&source.id)?.is_like(source) {
+                    return Err(anyhow!("the source {} was changed meanwhile; try again", source.id).into());
+                }
+                Some(lock)
+            }
+            None => None,
+        };
         let lock = runs::take(store, &name)?;
         let options = Options {
             certificate: self.pin,
+            source: source.map(|(source, mailbox)| SourceLink {
+                id: source.id,
+                mailbox,
+            }),
             ..store.options(&name)
         };
         // The password that was tested is stored with the settings that were tested: another edit may have

@@ -2,7 +2,9 @@
 //! What the host does with tasks and their runs, whichever action asks for it.
 //!
 //! - [`candidate`]: settings on their way to becoming a task: completed, tested on both sides, stored
+//! - [`sources`]: editing and deleting sources, with the tasks that follow them
 //! - [`runs`]: starting and stopping runs, and taking a task away from them
 
 pub mod candidate;
 pub mod runs;
+pub mod sources;

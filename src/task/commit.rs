@@ -3,38 +3,45 @@
 //!
 //! A new password next to the old host, or the other way round, would send a secret to the wrong server.
 //! So the new contents are staged beside the files, a marker says that they are complete, and whoever
-//! takes the task's lock next finishes what a crash has left.
+//! takes the task's lock next finishes what a crash has left. What many tasks change together is a [`batch`].
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::TaskName;
+use super::{TaskName, batch};
 use crate::files;
+use crate::secret::Zeroizing;
 
 /// The endings that may be staged.
 const STAGEABLE: [&str; 3] = ["pwd", "json", "env"];
 const PRIVATE: u32 = 0o600;
 
 /// The new content of one file.
-pub(super) struct Staged<'a> {
+pub(super) struct Staged {
     pub ending: &'static str,
-    pub content: &'a [u8],
+    pub content: Zeroizing<Vec<u8>>,
 }
 
 /// Replaces all files or none. Whoever calls holds the task's lock.
-pub(super) fn replace_together(folder: &Path, name: &TaskName, changes: &[Staged<'_>]) -> io::Result<()> {
+pub(super) fn replace_together(folder: &Path, name: &TaskName, changes: &[Staged]) -> io::Result<()> {
+    stage(folder, name, changes, "")?;
+    finish(folder, name)
+}
+
+/// Writes everything down that is to be replaced: by [`finish`], as soon as the batch exists that is named. Nobody
+/// needs to wait for a batch without a name. Whoever calls holds the task's lock.
+pub(super) fn stage(folder: &Path, name: &TaskName, changes: &[Staged], batch: &str) -> io::Result<()> {
     discard(folder, name)?;
     for change in changes {
         files::write_atomic(
             folder,
             &staged(folder, name, change.ending),
-            change.content,
+            &change.content,
             PRIVATE,
         )?;
     }
-    files::write_atomic(folder, &marker(folder, name), b"", PRIVATE)?;
-    finish(folder, name)
+    files::write_atomic(folder, &marker(folder, name), batch.as_bytes(), PRIVATE)
 }
 
 /// Whether a replacement is complete on disk but not in place.
@@ -51,7 +58,11 @@ pub(super) fn is_begun(folder: &Path, name: &TaskName) -> bool {
 
 /// Completes a replacement that has its marker, and drops one that has not.
 pub(super) fn finish(folder: &Path, name: &TaskName) -> io::Result<()> {
-    if !marker(folder, name).exists() {
+    let Some(batch) = files::read(&marker(folder, name))? else {
+        return discard(folder, name);
+    };
+    // Until a batch is complete nothing of it is.
+    if !batch.is_empty() && !batch::exists(folder, &batch)? {
         return discard(folder, name);
     }
     for ending in STAGEABLE {
@@ -95,8 +106,11 @@ mod tests {
     fn a_crash_before_the_marker_leaves_the_old_files() {
         let folder = tempfile::tempdir().unwrap();
         let (folder, name) = (folder.path(), TaskName::parse("u1_a").unwrap());
-        let change = |ending, content| Staged { ending, content };
-        replace_together(folder, &name, &[change("pwd", b"old"), change("env", b"OLD")]).unwrap();
+        let change = |ending, content: &str| Staged {
+            ending,
+            content: content.as_bytes().to_vec().into(),
+        };
+        replace_together(folder, &name, &[change("pwd", "old"), change("env", "OLD")]).unwrap();
         fs::write(staged(folder, &name, "pwd"), "new").unwrap();
         finish(folder, &name).unwrap();
         assert_eq!(

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! A task: one person's remote mailbox and how it is pulled into the local one.
 //!
-//! - fields: [`LocalUser`], [`TaskId`], [`TaskName`] · [`RemoteHost`], [`RemoteUser`], [`Security`] ·
+//! - fields: [`LocalUser`], [`TaskId`], [`TaskName`], [`SourceLink`] · [`RemoteHost`], [`RemoteUser`], [`Security`] ·
 //!   [`FolderMode`], [`Exclusions`] · [`RemoteDeletion`] · [`Schedule`]
 //! - files (contract section 4): [`mod@env`], [`cron`], [`status`], [`options`], [`progress`], [`report`], [`lock`]
 //! - [`Store`]: all tasks of an instance on disk
 
+pub mod batch;
 mod commit;
 pub mod cron;
 mod deletion;
@@ -13,6 +14,7 @@ pub mod env;
 mod folders;
 mod id;
 mod layout;
+mod link;
 pub mod lock;
 pub mod options;
 pub mod progress;
@@ -28,11 +30,12 @@ pub use deletion::RemoteDeletion;
 pub use folders::{Exclusions, FolderMode};
 pub use id::{TaskId, TaskName};
 pub use layout::{Layout, MailHost};
+pub use link::{SourceId, SourceLink};
 pub use remote::{Port, RemoteHost, RemoteUser, Security};
 pub use schedule::Schedule;
 pub use secrecy::{ExposeSecret, SecretString};
 pub use store::Store;
-pub use text::Invalid;
+pub use text::{Invalid, parse_fingerprint};
 pub use user::LocalUser;
 
 use text::free_of_control_characters;

@@ -4,12 +4,17 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::SourceLink;
+
 /// Options of a task beside its file. What a later version added is kept.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Options {
     /// SHA-256 of the remote server's certificate (DER, lower-case hex) that stands for an authority's word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<String>,
+    /// The source that says where the remote server is and how to sign in there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceLink>,
     /// Names unknown here.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,

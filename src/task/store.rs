@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::batch::{self, Beside, Rewrite};
 use super::commit::{self, Staged};
 use super::layout::{Layout, MailHost};
 use super::lock::{self, TaskLock};
@@ -338,6 +339,16 @@ impl Store {
         mail_host: MailHost<'_>,
     ) -> Result<()> {
         let name = task.name();
+        let staged = self.stage(task, password, options)?;
+        commit::replace_together(&self.layout.tasks, &name, &staged)
+            .with_context(|| format!("cannot write the task {name}"))?;
+        let _schedules = self.lock_schedules()?;
+        self.write_schedule(&name, task.schedule, mail_host)
+    }
+
+    /// What the files of a task will hold. What the last runs knew is forgotten where it does not hold any more.
+    fn stage(&self, task: &Task, password: Option<&SecretString>, options: &Options) -> Result<Vec<Staged>> {
+        let name = task.name();
         self.refuse_taken_name(task)?;
         // A file that cannot be read any more is replaced: editing is how an administrator mends it.
         let (former, kept) = match self.load_with_kept(&name) {
@@ -364,28 +375,36 @@ impl Store {
             }
         }
         let env = env::render(task, &kept)?;
-        let json = serde_json::to_string(options).context("cannot write the options")?;
         let mut staged = Vec::new();
+        let mut add = |ending, content: Vec<u8>| {
+            let content = content.into();
+            staged.push(Staged { ending, content });
+        };
         if let Some(password) = password {
-            staged.push(Staged {
-                ending: "pwd",
-                content: password.expose_secret().as_bytes(),
-            });
+            add("pwd", password.expose_secret().as_bytes().to_vec());
         }
         if *options != self.options(&name) {
-            staged.push(Staged {
-                ending: "json",
-                content: json.as_bytes(),
-            });
+            let json = serde_json::to_vec(options).context("cannot write the options")?;
+            add("json", json);
         }
-        staged.push(Staged {
-            ending: "env",
-            content: env.as_bytes(),
-        });
-        commit::replace_together(&self.layout.tasks, &name, &staged)
-            .with_context(|| format!("cannot write the task {name}"))?;
-        let _schedules = self.lock_schedules()?;
-        self.write_schedule(&name, task.schedule, mail_host)
+        add("env", env.into_bytes());
+        Ok(staged)
+    }
+
+    /// Writes many tasks and one file beside them: all of it or nothing, whatever happens in between. Schedules stay as
+    /// they are. Whoever calls holds the locks of all the tasks.
+    ///
+    /// # Errors
+    /// Whatever the file system says; everything is then as it was, or becomes new when it is next asked for.
+    pub fn save_batch(&self, rewrites: &[Rewrite<'_>], beside: &Beside<'_>) -> Result<()> {
+        let staged: Vec<_> = rewrites
+            .iter()
+            .map(|rewrite| {
+                let staged = self.stage(rewrite.task, rewrite.password, rewrite.options)?;
+                Ok((rewrite.task.name(), staged))
+            })
+            .collect::<Result<_>>()?;
+        batch::replace(self, &staged, beside)
     }
 
     /// Refuses a task whose files would be those of another user's task.

@@ -52,3 +52,15 @@ pub(crate) fn fit_for_a_file_name(text: &str, longest: usize) -> Result<(), Inva
         None => Ok(()),
     }
 }
+
+/// The SHA-256 fingerprint of a certificate: hex, with or without colons; lower-case without any in the end.
+///
+/// # Errors
+/// For any other text.
+pub fn parse_fingerprint(text: &str) -> Result<String, Invalid> {
+    let plain: String = text.chars().filter(|c| *c != ':').collect();
+    match plain.len() == 64 && plain.bytes().all(|b| b.is_ascii_hexdigit()) {
+        true => Ok(plain.to_ascii_lowercase()),
+        false => invalid("it is not a SHA-256 fingerprint in hex"),
+    }
+}

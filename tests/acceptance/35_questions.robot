@@ -44,21 +44,21 @@ Impossible Settings Are Refused Rather Than Tested
 
 The Remote Folders Are Shown Before There Is A Task
     ${task}    A Task    foldersynchronization=exclusion    exclude=^INBOX$
-    ${listed}    Run Action    list-folders    ${task}
+    ${listed}    Run Action    browse-folders    ${task}
     ${inbox}    Evaluate    next(folder for folder in $listed['folders'] if folder['name'].upper() == 'INBOX')
     Should Be True    ${inbox}[excluded]
     Should Be True    ${inbox}[messages] >= 0
     ${ids}    Listed Ids
     Should Be Empty    ${ids}
     ${task}    A Task    remotepassword=Not-the-one
-    ${listed}    Run Action    list-folders    ${task}
+    ${listed}    Run Action    browse-folders    ${task}
     Should Be Equal    ${listed}[status]    bad_user_credentials
 
 The Remote Folders Of A Task Are Shown
     ${task}    A Task    start=${False}
     Run Action    create-task    ${task}
     ${reference}    Reference    ${task}
-    ${listed}    Run Action    list-folders    ${reference}
+    ${listed}    Run Action    browse-folders    ${reference}
     ${names}    Evaluate    [folder['name'].upper() for folder in $listed['folders']]
     Should Contain    ${names}    INBOX
     ${sides}    Run Action    list-informations    ${reference}

@@ -133,7 +133,7 @@ class Bench:
         self.act("create-task", self.task)
         self.measure("create-task, an edit", self.task)
         self.measure("validate-task", {**self.task, "start": True})
-        self.measure("list-folders", self.reference)
+        self.measure("browse-folders", self.reference)
         self.measure("start-task", self.reference, after=self.settle)
         self.measure("stop-task", self.reference, before=lambda: self.act("start-task", self.reference))
         self.act("start-task", self.reference)

@@ -329,7 +329,7 @@ fn questions_about_settings_store_nothing() -> anyhow::Result<()> {
         (&json!("bad_user_credentials"), &json!("local_user_unknown"))
     );
     let excluding = sandbox.task_with(json!({"foldersynchronization": "exclusion", "exclude": "^INBOX$"}));
-    let listed = action_output(&sandbox, "list-folders", excluding)?;
+    let listed = action_output(&sandbox, "browse-folders", excluding)?;
     let inbox = listed["folders"]
         .as_array()
         .unwrap()
@@ -337,7 +337,7 @@ fn questions_about_settings_store_nothing() -> anyhow::Result<()> {
         .find(|folder| folder["name"] == "INBOX");
     assert_eq!(inbox.unwrap()["excluded"], json!(true));
     assert_eq!(
-        action_output(&sandbox, "list-folders", wrong)?["status"],
+        action_output(&sandbox, "browse-folders", wrong)?["status"],
         json!("bad_user_credentials")
     );
     assert_eq!(sandbox.state_files()?, before);
@@ -345,7 +345,7 @@ fn questions_about_settings_store_nothing() -> anyhow::Result<()> {
     sandbox.sync(sandbox.task_input())?;
     let task = json!({"localuser": "u1", "task_id": "abc123"});
     assert_eq!(
-        action_output(&sandbox, "list-folders", task.clone())?["messages"],
+        action_output(&sandbox, "browse-folders", task.clone())?["messages"],
         json!(30)
     );
     assert_eq!(

@@ -372,7 +372,7 @@ fn without_the_service_it_is_told_and_nothing_is_stored() -> anyhow::Result<()> 
         ("create-task", other.clone()),
         ("validate-task", other),
         ("start-task", task.clone()),
-        ("list-folders", task.clone()),
+        ("browse-folders", task.clone()),
         ("preview-task", task.clone()),
         ("verify-task", task.clone()),
     ] {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-use ns8_imapsync::task::ExposeSecret as _;
+use ns8_imapsync::task::{ExposeSecret as _, Layout, Store};
 use serde_json::{Map, json};
 
 use super::*;
@@ -16,10 +16,18 @@ fn good() -> Map<String, Value> {
     fields.as_object().unwrap().clone()
 }
 
+fn sources() -> Sources {
+    Sources::of(&Store::new(Layout::in_container("/nowhere".as_ref())))
+}
+
+fn read(fields: Map<String, Value>) -> Result<Request> {
+    input::parse::<TaskFields>(fields).and_then(|fields| fields.parse(&sources()))
+}
+
 fn with(name: &str, value: Value) -> Result<Request> {
     let mut fields = good();
     fields.insert(name.to_owned(), value);
-    input::parse::<TaskFields>(fields).and_then(TaskFields::parse)
+    read(fields)
 }
 
 fn keys(outcome: Result<Request>) -> Vec<String> {
@@ -47,10 +55,7 @@ fn every_required_field_is_missed_by_name() {
     for name in good().keys() {
         let mut absent = good();
         absent.remove(name);
-        let found = [
-            keys(input::parse::<TaskFields>(absent).and_then(TaskFields::parse)),
-            keys(with(name, Value::Null)),
-        ];
+        let found = [keys(read(absent)), keys(with(name, Value::Null))];
         let expected: Vec<String> = match optional.contains(&name.as_str()) {
             true => Vec::new(),
             false => vec![format!("{name}_required")],
@@ -254,7 +259,7 @@ fn deletions_that_would_empty_a_mailbox_are_refused() {
     fields.insert("delete_local".to_owned(), true.into());
     fields.insert("delete_remote".to_owned(), true.into());
     fields.insert("foldersynchronization".to_owned(), "inbox".into());
-    let found = keys(input::parse::<TaskFields>(fields).and_then(TaskFields::parse));
+    let found = keys(read(fields));
     assert_eq!(
         found,
         ["delete_local_with_inbox", "delete_local_with_delete_remote"]
@@ -270,6 +275,6 @@ fn all_refusals_come_at_once() {
     fields.insert("localuser".to_owned(), "a/b".into());
     fields.insert("cron".to_owned(), "x".into());
     fields.insert("remoteport".to_owned(), 0.into());
-    let found = keys(input::parse::<TaskFields>(fields).and_then(TaskFields::parse));
+    let found = keys(read(fields));
     assert_eq!(found, ["localuser_invalid", "remoteport_invalid", "cron_invalid"]);
 }

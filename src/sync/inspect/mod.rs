@@ -7,4 +7,5 @@
 pub mod count;
 pub mod login_test;
 pub mod preview;
+pub mod source_test;
 pub mod verify;

@@ -83,7 +83,7 @@ fn what_is_wrong_with_a_task_is_refused_by_whoever_takes_its_fields() -> anyhow:
     for (field, value) in &bad {
         refused(&sandbox, "create-task", &with(&good, field, value.clone()), field)?;
     }
-    for action in ["validate-task", "list-folders"] {
+    for action in ["validate-task", "browse-folders"] {
         // They share the code; one value of each field tells that they do.
         let mut seen = std::collections::HashSet::new();
         for (field, value) in bad.iter().filter(|(field, _)| seen.insert(*field)) {

@@ -72,7 +72,7 @@ const WITH_INPUT: [&str; 16] = [
     "get-log",
     "get-progress",
     "import-tasks",
-    "list-folders",
+    "browse-folders",
     "list-informations",
     "preview-task",
     "restore-module",

@@ -18,7 +18,7 @@ fn no_action_takes_a_path_or_a_pattern_for_a_task() -> anyhow::Result<()> {
         "stop-task",
         "delete-task",
         "get-log",
-        "list-folders",
+        "browse-folders",
         "preview-task",
         "verify-task",
     ] {

@@ -245,7 +245,7 @@ export class StandIn extends Platform {
     return summary
   }
 
-  'list-folders'(data) {
+  'browse-folders'(data) {
     if (data.remotehostname) {
       const { remote } = this['validate-task'](data)
       if (remote.status !== 'ok') return { status: remote.status, message: remote.message }

@@ -35,7 +35,7 @@ export const validateTask = (title: string, input: Json.TaskInput) =>
 
 /** The remote folders of a stored task, or of one still being written. */
 export const listFolders = (title: string, task: Json.TaskRef | Json.TaskInput) =>
-  ask<Json.FolderList>('list-folders', title, task, { timeout: 3 * MINUTES })
+  ask<Json.FolderList>('browse-folders', title, task, { timeout: 3 * MINUTES })
 
 export const getProgress = (title: string, tasks?: Json.TaskRef[]) =>
   ask<{ tasks: Json.Progress[] }>('get-progress', title, tasks ? refs(tasks) : {}, { timeout: 30_000 })

