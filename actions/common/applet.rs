@@ -41,6 +41,18 @@ impl Applet {
         }
     }
 
+    /// A step of ours in an action of the platform.
+    pub const fn platform_action<A: Action>() -> Self {
+        Self {
+            name: A::NAME,
+            about: A::ABOUT,
+            kind: Kind::Action {
+                run: frame::run::<A>,
+                schemas: schema::none,
+            },
+        }
+    }
+
     /// A step of an event: an action that nobody checks the input of.
     pub const fn event<A: Action>() -> Self {
         Self {

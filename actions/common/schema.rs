@@ -29,6 +29,14 @@ pub fn of<A: Action>() -> Schemas {
     }
 }
 
+/// No schemas: a file of ours would replace the one that the platform has for an action of its own.
+pub fn none() -> Schemas {
+    Schemas {
+        input: None,
+        output: None,
+    }
+}
+
 /// The complete schema of a type, secrets included: what our own checks go by.
 pub fn schema<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
