@@ -24,7 +24,7 @@ pub struct Configuration {
     #[schemars(length(min = 1))]
     mail_server: String,
     /// The address of the mail server.
-    #[schemars(regex(pattern = r"\."))]
+    #[schemars(regex(pattern = r"\."), extend("format" = "hostname"))]
     mail_host: String,
     /// What moves the mail: imapsync, the module's own engine, or whichever is there.
     #[serde(default)]
@@ -45,8 +45,14 @@ impl Action for ConfigureModule {
     fn run(context: &Context, input: Configuration) -> Result<()> {
         let mut gather = Gather::default();
         if !RemoteHost::parse(&input.mail_host).is_ok_and(|host| host.as_str().contains('.')) {
-            let advice = "it is an IPv4 address or a host name with a dot in it";
-            gather.invalid("mail_host", repeated(&input.mail_host), advice.to_owned());
+            gather.refuse(
+                Refusal::new(
+                    "mail_host",
+                    ErrorKey::MailHostFormat,
+                    "it is an IPv4 address or a host name with a dot in it",
+                )
+                .with_value(repeated(&input.mail_host)),
+            );
         }
         let engine = input
             .sync_engine
@@ -56,13 +62,24 @@ impl Action for ConfigureModule {
             .max_concurrent_syncs
             .map(|number| settings::limit(&mut gather, number));
         gather.end()?;
-        if directory::mail_server(&context.agent, &input.mail_server)?.is_none() {
+        // Whoever listens at that address gets the password that opens every mailbox.
+        let servers = directory::services(&context.agent, &input.mail_server)?;
+        if servers.is_empty() {
             return Err(Refusal::new(
                 "mail_server",
                 ErrorKey::MailServerIsNotValid,
                 "no mail module of the cluster has that uuid; get-configuration shows those there are",
             )
             .with_value(repeated(&input.mail_server))
+            .into());
+        }
+        if !servers.iter().any(|server| server.is_at(&input.mail_host)) {
+            return Err(Refusal::new(
+                "mail_host",
+                ErrorKey::MailServerIsNotValid,
+                "that is not the address of the mail module; get-configuration shows the one it has",
+            )
+            .with_value(repeated(&input.mail_host))
             .into());
         }
         let limit = limit.flatten().map(|number| number.to_string());

@@ -9,6 +9,7 @@ use ns8_imapsync::error::{Error, Result};
 use crate::common::action::Action;
 use crate::common::context::Context;
 use crate::common::fields::TaskFields;
+use crate::common::mail_server;
 
 /// Creates a task, or edits the one with that id (contract section 3).
 pub struct CreateTask;
@@ -28,7 +29,8 @@ impl Action for CreateTask {
         let name = candidate.task().name();
         context.commands.progress(10);
         let container = Container::find()?;
-        let tested = candidate.test(&container)?;
+        let user = candidate.task().local_user.clone();
+        let tested = mail_server::told_apart(context, user.as_str(), candidate.test(&container))?;
         context.commands.progress(70);
         tested.store(&context.store, &|| context.mail_host())?;
         if start {

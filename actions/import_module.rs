@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Migration from NethServer 7, whose getmail accounts arrive in `getmail.json`.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, anyhow};
 use ns8_imapsync::agent::journal;
 use ns8_imapsync::control::runs;
@@ -18,9 +20,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::common::action::Action;
 use crate::common::context::Context;
+use crate::common::mail_server;
 use crate::common::platform::Ignored;
 
 const FILE: &str = "getmail.json";
+/// The mail module may be starting, as it was moved a moment ago itself.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Turns the accounts of `getmail.json` into tasks (contract section 3).
 pub struct ImportModule;
@@ -40,11 +45,12 @@ impl Action for ImportModule {
         // The cause would tell a position only.
         let mut accounts: Vec<Value> =
             serde_json::from_slice(&bytes).with_context(|| format!("{FILE} is no list of accounts"))?;
+        let mailboxes = Mailboxes::listed(context, &accounts);
         context.store.create_folders()?;
         // The schedule is written when the service starts, with the address of the mail server of that time.
         let store = Store::new(Layout::in_container(context.store.folder()));
         for (index, account) in accounts.iter().enumerate() {
-            match imported(index, account) {
+            match imported(index, account, &mailboxes) {
                 Ok((task, password)) => save(&store, &task, &password)?,
                 Err(reason) => journal::error(format_args!(
                     "account {} of {FILE} is skipped: {reason}",
@@ -70,6 +76,44 @@ fn save(store: &Store, task: &Task, password: &SecretString) -> Result<()> {
     })
 }
 
+/// The names of the mailboxes of the mail server. Accounts may be named with the domain behind them, which
+/// mailboxes are not.
+#[derive(Default)]
+struct Mailboxes(Vec<String>);
+
+impl Mailboxes {
+    /// Asks for them if an account needs that.
+    fn listed(context: &Context, accounts: &[Value]) -> Self {
+        let has_domain = |account: &Value| {
+            account["props"]["Account"]
+                .as_str()
+                .is_some_and(|name| name.contains('@'))
+        };
+        if !accounts.iter().any(has_domain) {
+            return Self::default();
+        }
+        mail_server::mailboxes(context, PATIENCE)
+            .map(Self)
+            .unwrap_or_else(|error| {
+                journal::warning(format_args!(
+                    "the mailboxes cannot be listed, so every account is taken without its domain: {error}"
+                ));
+                Self::default()
+            })
+    }
+
+    fn of_account<'a>(&'a self, account: &'a str) -> &'a str {
+        let Some((user, _domain)) = account.rsplit_once('@') else {
+            return account;
+        };
+        let listed = |name: &str| {
+            let same = |mailbox: &&String| mailbox.to_lowercase() == name.to_lowercase();
+            self.0.iter().find(same).map(String::as_str)
+        };
+        listed(account).or_else(|| listed(user)).unwrap_or(user)
+    }
+}
+
 #[derive(Deserialize)]
 struct Account {
     #[serde(rename = "type")]
@@ -77,7 +121,7 @@ struct Account {
     props: Map<String, Value>,
 }
 
-fn imported(index: usize, account: &Value) -> anyhow::Result<(Task, SecretString)> {
+fn imported(index: usize, account: &Value, mailboxes: &Mailboxes) -> anyhow::Result<(Task, SecretString)> {
     // What serde says could repeat a password.
     let Account { kind, props } =
         Account::deserialize(account).map_err(|_| anyhow!("it is not an object with type and props"))?;
@@ -100,15 +144,14 @@ fn imported(index: usize, account: &Value) -> anyhow::Result<(Task, SecretString
         "SimplePOP3SSLRetriever" => (993, Security::Tls, false),
         _ => return Err(anyhow!("its Retriever is none that is known")),
     };
-    let enabled = required("status")? == "enabled";
-    let deletes = required("Delete")? != "-1";
-    // Its filters ran on the old server; without the field the account is not whole.
-    required("FilterCheck")?;
-    let minutes = required("Time")?;
+    let enabled = text("status").is_none_or(|status| status == "enabled");
+    let deletes = text("Delete").is_some_and(|days| days != "-1");
+    // What FilterCheck says is of no use here: those filters ran on the old server.
+    let minutes = text("Time").unwrap_or_default();
     let password = parse_password(&Zeroizing::new(required("Password")?)).context("Password")?;
     let task = Task {
         id: TaskId::parse(&id(index, account))?,
-        local_user: LocalUser::parse(&required("Account")?).context("Account")?,
+        local_user: LocalUser::parse(mailboxes.of_account(&required("Account")?)).context("Account")?,
         remote_user: RemoteUser::parse(&required("Username")?).context("Username")?,
         remote_host: RemoteHost::parse(&required("Server")?).context("Server")?,
         remote_port: Port::new(port).context("the port")?,
@@ -118,7 +161,13 @@ fn imported(index: usize, account: &Value) -> anyhow::Result<(Task, SecretString
         delete_local: false,
         delete_remote: RemoteDeletion::from_fields(deletes, 0),
         schedule: if enabled && scheduled {
-            schedule(&minutes)?
+            schedule(&minutes).unwrap_or_else(|error| {
+                journal::warning(format_args!(
+                    "account {} of {FILE} gets no schedule: {error:#}",
+                    index + 1
+                ));
+                None
+            })
         } else {
             None
         },
@@ -129,6 +178,9 @@ fn imported(index: usize, account: &Value) -> anyhow::Result<(Task, SecretString
 
 /// The next longer schedule that there is.
 fn schedule(minutes: &str) -> anyhow::Result<Option<Schedule>> {
+    if minutes.is_empty() {
+        return Ok(None);
+    }
     let minutes: u32 = minutes.parse().context("Time is no number of minutes")?;
     let text = match minutes {
         0 => return Ok(None),
@@ -166,7 +218,7 @@ mod tests {
     }
 
     fn task(changes: Value) -> Task {
-        imported(0, &account(changes)).unwrap().0
+        imported(0, &account(changes), &Mailboxes::default()).unwrap().0
     }
 
     #[test]
@@ -199,19 +251,49 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_told_is_enabled_and_kept_without_a_schedule() {
+        let bare = task(json!({"status": null, "Delete": null, "Time": null, "FilterCheck": null}));
+        assert!(!bare.delete_remote.deletes() && !bare.sieve);
+        assert_eq!(bare.schedule, None);
+        assert_eq!(task(json!({"status": null})).schedule.unwrap().to_string(), "1h");
+        assert_eq!(task(json!({"Time": "soon"})).schedule, None);
+    }
+
+    #[test]
+    fn an_account_with_a_domain_is_the_mailbox_of_that_name() {
+        let mailboxes = Mailboxes(["bulk41", "Anna", "post@rig.test"].map(str::to_owned).to_vec());
+        for (account, mailbox) in [
+            ("bulk41@rig.test", "bulk41"),
+            ("bulk41", "bulk41"),
+            ("anna@rig.test", "Anna"),
+            ("Anna@other.test", "Anna"),
+            ("post@rig.test", "post@rig.test"),
+            ("new@rig.test", "new"),
+            ("new", "new"),
+        ] {
+            assert_eq!(mailboxes.of_account(account), mailbox);
+        }
+        assert_eq!(Mailboxes::default().of_account("u1@rig.test"), "u1");
+    }
+
+    #[test]
     fn an_account_that_lacks_something_is_skipped_without_its_password() {
         for (changes, word) in [
             (json!({"Account": null}), "Account"),
             (json!({"Password": null}), "Password"),
-            (json!({"Delete": null}), "Delete"),
-            (json!({"status": null}), "status"),
-            (json!({"FilterCheck": null}), "FilterCheck"),
+            (json!({"Server": null}), "Server"),
+            (json!({"Username": null}), "Username"),
+            (json!({"Retriever": null}), "Retriever"),
             (json!({"Server": "a b"}), "Server"),
             (json!({"Retriever": "SimpleCarrierPigeon"}), "Retriever"),
             (json!({"Password": "p w\"'\\\n"}), "Password"),
-            (json!({"Time": "soon"}), "Time"),
         ] {
-            let reason = format!("{:#}", imported(0, &account(changes)).err().unwrap());
+            let reason = format!(
+                "{:#}",
+                imported(0, &account(changes), &Mailboxes::default())
+                    .err()
+                    .unwrap()
+            );
             assert!(reason.contains(word) && !reason.contains("p w"), "{reason}");
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ns8_imapsync::agent::cluster::Cluster;
 use ns8_imapsync::agent::{directory, journal};
-use ns8_imapsync::error::Result;
+use ns8_imapsync::error::{ErrorKey, Result};
 use ns8_imapsync::task::{Store, Task, TaskName};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -91,6 +91,14 @@ impl Action for ListTasks {
             journal::error(format_args!("the mailboxes cannot be listed: {error}"));
             Vec::new()
         });
+        let mut entries = entries(&context.store)?;
+        let unknown = ErrorKey::LocalUserUnknown.to_string();
+        for entry in &mut entries {
+            // The run could not tell one from the other.
+            if entry.last_sync_error.as_ref() == Some(&unknown) && mailboxes.contains(&entry.localuser) {
+                entry.last_sync_error = Some(ErrorKey::MasterCredentialsRefused.to_string());
+            }
+        }
         let mailbox = |user: String| Mailbox {
             name: user.clone(),
             label: user.clone(),
@@ -98,7 +106,7 @@ impl Action for ListTasks {
         };
         Ok(Listing {
             enabled_mailboxes: mailboxes.into_iter().map(mailbox).collect(),
-            user_properties: entries(&context.store)?,
+            user_properties: entries,
         })
     }
 }

@@ -26,11 +26,16 @@ impl Action for MailSettingsChanged {
     type Output = ();
 
     fn run(context: &Context, event: Event) -> Result<()> {
-        if context.environment.read()?.get(settings::MAIL_SERVER) != Some(event.module_uuid.as_str()) {
+        let environment = context.environment.read()?;
+        if environment.get(settings::MAIL_SERVER) != Some(event.module_uuid.as_str()) {
             return Ok(());
         }
         // A server that is not there for now keeps its address.
-        if let Some(server) = directory::mail_server(&context.agent, &event.module_uuid)? {
+        let servers = directory::services(&context.agent, &event.module_uuid)?;
+        let host = environment.get(settings::MAIL_HOST).unwrap_or_default();
+        if let Some(server) = servers.last()
+            && !servers.iter().any(|server| server.is_at(host))
+        {
             context
                 .environment
                 .change(&[(settings::MAIL_HOST, Some(server.host.as_str()))])?;

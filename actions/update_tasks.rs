@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::common::action::Action;
 use crate::common::context::Context;
 use crate::common::fields::Gather;
+use crate::common::mail_server;
 use crate::common::parallel;
 use crate::common::selection::{FieldError, REFUSED, TaskReference, field_errors};
 
@@ -147,8 +148,8 @@ fn update_one(context: &Context, reference: &TaskReference, changes: &Changes) -
                 source,
             };
             let candidate = Candidate::complete(&context.store, request)?;
-            candidate
-                .test(&Container::find()?)?
+            let user = candidate.task().local_user.clone();
+            mail_server::told_apart(context, user.as_str(), candidate.test(&Container::find()?))?
                 .store(&context.store, &|| context.mail_host())?;
         }
         None => {

@@ -2,12 +2,13 @@
 
 use ns8_imapsync::container::Container;
 use ns8_imapsync::control::candidate::Candidate;
-use ns8_imapsync::error::Result;
+use ns8_imapsync::error::{ErrorKey, Result};
 use ns8_imapsync::sync::inspect::login_test::LoginTestReport;
 
 use crate::common::action::Action;
 use crate::common::context::Context;
 use crate::common::fields::TaskFields;
+use crate::common::mail_server;
 
 /// Tests settings without storing them. It answers a question, so a login that fails is an answer, too.
 pub struct ValidateTask;
@@ -20,6 +21,14 @@ impl Action for ValidateTask {
 
     fn run(context: &Context, fields: TaskFields) -> Result<LoginTestReport> {
         let candidate = Candidate::complete(&context.store, fields.parse(&context.sources)?)?;
-        Container::find()?.validate(&candidate.wire())
+        let mut report = Container::find()?.validate(&candidate.wire())?;
+        let unknown = ErrorKey::LocalUserUnknown.to_string();
+        if report.local.status == unknown
+            && mail_server::is_mailbox(context, candidate.task().local_user.as_str())
+        {
+            report.local.status = ErrorKey::MasterCredentialsRefused.to_string();
+            report.local.message = mail_server::MASTER_REFUSED.to_owned();
+        }
+        Ok(report)
     }
 }

@@ -188,6 +188,8 @@ keys! {
     CheckHostnameOrPort = "Check_hostname_or_tcp_port", 3;
     /// No mail module has that uuid.
     MailServerIsNotValid = "mail_server_is_not_valid", 3;
+    /// The address of the mail server is none.
+    MailHostFormat = "mail_host_format", 10;
     /// The TLS handshake failed.
     SslEncryptionError = "SSL_encryption_error", 4;
     /// The remote server does not offer STARTTLS.
@@ -198,6 +200,8 @@ keys! {
     RemoteServerError = "remote_server_error", 1;
     /// The local mail server does not know the user.
     LocalUserUnknown = "local_user_unknown", 1;
+    /// The local mail server does not accept the master user's password.
+    MasterCredentialsRefused = "master_credentials_refused", 1;
     /// The local mail server cannot be reached.
     LocalServerUnreachable = "local_server_unreachable", 1;
     /// configure-module has not run yet.

@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::context::Context;
-use super::parallel;
 use super::planner::{Plan, Planned, Planner};
 use super::selection::{FieldError, field_errors};
+use super::{mail_server, parallel};
 
 /// What becomes of rows whose task exists, and whether anything is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -172,7 +172,8 @@ fn carry_out(context: &Context, container: &Container, mode: Mode, planned: Plan
     let (user, id) = (request.task.local_user.to_string(), request.task.id.to_string());
     let name = request.task.name();
     let imported = (|| {
-        let tested = Candidate::complete(&context.store, request)?.test(container)?;
+        let tested = Candidate::complete(&context.store, request)?.test(container);
+        let tested = mail_server::told_apart(context, &user, tested)?;
         if !mode.stores() {
             return Ok(RowResult::Valid);
         }

@@ -13,6 +13,7 @@ pub mod frame;
 pub mod import;
 pub mod input;
 pub mod instance;
+pub mod mail_server;
 pub mod nothing;
 pub mod now;
 pub mod outcome;

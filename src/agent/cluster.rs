@@ -71,6 +71,19 @@ impl Cluster {
     /// # Errors
     /// When the module does not answer in time.
     pub fn enabled_mailboxes(&self, module: &str, limit: Duration) -> Result<Vec<String>> {
+        Ok(self
+            .mailboxes(module, limit)?
+            .into_iter()
+            .filter(|mailbox| mailbox.enabled)
+            .map(|mailbox| mailbox.user)
+            .collect())
+    }
+
+    /// All mailboxes of a mail module.
+    ///
+    /// # Errors
+    /// When the module does not answer in time.
+    pub fn mailboxes(&self, module: &str, limit: Duration) -> Result<Vec<Mailbox>> {
         #[derive(Deserialize)]
         struct Answer {
             user_mailboxes: Vec<Mailbox>,
@@ -78,12 +91,7 @@ impl Cluster {
         let answer: Answer =
             serde_json::from_value(self.run(module, "list-user-mailboxes", json!({}), limit)?)
                 .with_context(|| format!("{module} did not answer with a list of mailboxes"))?;
-        Ok(answer
-            .user_mailboxes
-            .into_iter()
-            .filter(|mailbox| mailbox.enabled)
-            .map(|mailbox| mailbox.user)
-            .collect())
+        Ok(answer.user_mailboxes)
     }
 
     /// The password of the mail server's master user.

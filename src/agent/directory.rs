@@ -52,6 +52,11 @@ impl MailServer {
         format!("{name} ({host})")
     }
 
+    /// Whether that is its address.
+    pub fn is_at(&self, host: &str) -> bool {
+        self.host.eq_ignore_ascii_case(host)
+    }
+
     /// `mail12` is 12: of two modules with one uuid, the younger one counts.
     fn sequence(&self) -> u64 {
         let digits = self.module_id.trim_start_matches(|c: char| !c.is_ascii_digit());
@@ -75,6 +80,19 @@ pub fn mail_servers(agent: &Agent) -> Result<Vec<MailServer>> {
 /// When Redis does not answer.
 pub fn mail_server(agent: &Agent, uuid: &str) -> Result<Option<MailServer>> {
     Ok(youngest(mail_servers(agent)?, uuid))
+}
+
+/// The services of the mail server with that uuid, which may listen at several addresses.
+///
+/// # Errors
+/// When Redis does not answer.
+pub fn services(agent: &Agent, uuid: &str) -> Result<Vec<MailServer>> {
+    let mut servers = mail_servers(agent)?;
+    if let Some(server) = youngest(servers.clone(), uuid) {
+        servers.retain(|other| other.module_id == server.module_id);
+        return Ok(servers);
+    }
+    Ok(Vec::new())
 }
 
 /// Lets a role run some of our actions.

@@ -131,7 +131,9 @@ fn the_accounts_of_a_nethserver_7_become_tasks_once() -> anyhow::Result<()> {
     let accounts = json!([
         props(json!({})),
         props(json!({"Retriever": "Pigeon"})),
-        props(json!({"status": "disabled"}))
+        props(json!({"status": "disabled", "Account": "u2@rig.test"})),
+        {"type": "getmail", "props": {"Account": "U3@rig.test", "Password": "pw3", "Server": "imap.x.test",
+            "Username": "r3", "Retriever": "SimpleIMAPSSLRetriever"}}
     ]);
     let platform = json!({"credentials": ["a", "b"], "port": 20027, "volumes": []});
     std::fs::write(&file, accounts.to_string())?;
@@ -153,7 +155,14 @@ fn the_accounts_of_a_nethserver_7_become_tasks_once() -> anyhow::Result<()> {
         .map(|task| task["cron"].as_str().unwrap())
         .collect();
     crons.sort_unstable();
-    assert_eq!(crons, ["", "15m"]);
+    assert_eq!(crons, ["", "", "15m"]);
+    let users: Vec<&Value> = first
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|task| &task["localuser"])
+        .collect();
+    assert_eq!(users, ["u1", "u2", "u3"]);
     // As after an attempt that was cut off before the file was removed.
     std::fs::write(&file, accounts.to_string())?;
     run_action(&sandbox, "import-module", platform.clone())?;
@@ -372,5 +381,29 @@ fn the_engine_and_the_limit_are_settings() -> anyhow::Result<()> {
         ensure!(outcome.errors()[0].starts_with(key), "{outcome:#?}");
         assert_eq!(sandbox.state_files()?, before);
     }
+    Ok(())
+}
+
+#[test]
+fn a_master_password_that_is_refused_is_told_from_a_user_that_is_not_there() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    let file = sandbox.node().state().join("imapsync/vmail.pwd");
+    let good = std::fs::read(&file)?;
+    std::fs::write(&file, "Not-the-master")?;
+    let key = |user: &str| -> anyhow::Result<Vec<String>> {
+        let task = sandbox.task_with(json!({"localuser": user, "task_id": "m1", "start": false}));
+        let validated = run_action(&sandbox, "validate-task", task.clone())?;
+        let outcome = sandbox.action("create-task", task)?;
+        assert_eq!(
+            outcome.errors(),
+            [validated.output["local"]["status"].as_str().unwrap()],
+            "{outcome:#?}"
+        );
+        Ok(outcome.errors())
+    };
+    assert_eq!(key("u1")?, ["master_credentials_refused"]);
+    assert_eq!(key("nosuchuser")?, ["local_user_unknown"]);
+    std::fs::write(&file, good)?;
+    assert_eq!(key("nosuchuser")?, ["local_user_unknown"]);
     Ok(())
 }

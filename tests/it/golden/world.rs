@@ -72,7 +72,7 @@ fn aged(mut mails: Vec<NewMail>, days: i64) -> Vec<NewMail> {
 /// and one with a difficult password.
 fn getmail() -> Value {
     let account = |props: [(&str, &str); 7]| {
-        let always = [("status", "enabled"), ("FilterCheck", "disabled")];
+        let always = [("status", "enabled"), ("FilterCheck", "no")];
         let props: BTreeMap<_, _> = props.into_iter().chain(always).collect();
         json!({"type": "getmail", "props": props})
     };
@@ -81,7 +81,7 @@ fn getmail() -> Value {
         let retriever = format!("Simple{protocol}Retriever");
         for (delete, time) in [("0", "5"), ("7", "15"), ("-1", "60")] {
             accounts.push(account([
-                ("Account", "u1"),
+                ("Account", "u1@rig.test"),
                 ("Username", "r1"),
                 ("Password", "pw1"),
                 ("Server", "imap.x.test"),

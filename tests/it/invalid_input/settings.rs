@@ -53,18 +53,43 @@ fn the_settings_of_the_instance_take_what_is_sound() -> anyhow::Result<()> {
     ] {
         wrong("max_concurrent_syncs", limit)?;
     }
+    // The master password goes to the mail module and to nobody else.
+    for host in ["mail.example.com", "10.5.4.9", "127.0.0.1.example"] {
+        let input = with(&good, "mail_host", host.into());
+        let outcome = sandbox.action("configure-module", input)?;
+        assert_eq!(outcome.exit_code, 3, "{host}: {outcome:#?}");
+        assert_eq!(outcome.errors(), ["mail_server_is_not_valid"]);
+    }
+    for host in ["nodot", "a b.example", "bücher.example", "x..y", "10.0.0.1/8"] {
+        let outcome = sandbox.action("configure-module", with(&good, "mail_host", host.into()))?;
+        assert_eq!(outcome.exit_code, 10, "{host}: {outcome:#?}");
+    }
     assert_eq!(sandbox.state_files()?, before);
-    // An international name is kept as it was given.
-    action_output(
-        &sandbox,
-        "configure-module",
-        with(&good, "mail_host", "bücher.example".into()),
-    )?;
-    assert_eq!(
-        action_output(&sandbox, "get-configuration", json!({}))?["mail_host"],
-        "bücher.example"
-    );
+    // Names are told apart by their letters, not by their case; any address that the module listens at is one.
+    for (key, host) in [
+        ("module/mail1/srv/tcp/imap", "Mail.Example.com"),
+        ("module/mail1/public/srv/tcp/imap", "mail2.example.com"),
+    ] {
+        let fields = ["host", host, "module_uuid", MAIL_MODULE_UUID];
+        sandbox.redis().command(&[&["HSET", key], &fields[..]].concat())?;
+    }
+    for host in ["mail.example.com", "mail2.example.com"] {
+        action_output(
+            &sandbox,
+            "configure-module",
+            with(&good, "mail_host", host.into()),
+        )?;
+        let known = action_output(&sandbox, "get-configuration", json!({}))?;
+        assert_eq!(known["mail_host"], host);
+        // What is its address already stays.
+        sandbox.event("mail-settings-changed", json!({"module_uuid": MAIL_MODULE_UUID}))?;
+        assert_eq!(environment(&sandbox, "MAIL_HOST").as_deref(), Some(host));
+    }
     Ok(())
+}
+
+fn environment(sandbox: &Sandbox, name: &str) -> Option<String> {
+    sandbox.node().state_environment().get(name).cloned()
 }
 
 #[test]
