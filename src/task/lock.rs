@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 
-/// How long a lock that somebody merely looks at may seem taken.
-const GLANCE: Duration = Duration::from_millis(200);
+/// How long [`is_held`], which takes a shared lock for an instant, may keep others from the exclusive one.
+const GLANCE_LIMIT: Duration = Duration::from_secs(30);
+/// How long an action may hold the lock without being a run; whoever wants to run waits for it.
+const ACTION_LIMIT: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// The exclusive lock of one task; given back when dropped or when the process ends.
@@ -21,20 +23,43 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub struct TaskLock {
     file: File,
     path: PathBuf,
+    shared: bool,
 }
 
 impl TaskLock {
-    /// Takes the lock, waiting no longer than `patience` (and never less than somebody's glance at it takes).
+    /// Takes the lock, waiting no longer than `patience` for another holder. A process that merely looks whether the
+    /// lock is held is none.
     ///
     /// # Errors
     /// When the file cannot be opened; `Ok(None)` when somebody else holds the lock.
     pub fn acquire(path: &Path, patience: Duration) -> io::Result<Option<Self>> {
-        let deadline = Instant::now() + patience.max(GLANCE);
+        Self::acquire_unless(path, patience, || true)
+    }
+
+    /// Takes the lock for a run, unless another run holds it. Actions hold it for a moment and are waited for.
+    ///
+    /// # Errors
+    /// When the file cannot be opened; `Ok(None)` when another run holds the lock, or an action does not end.
+    pub fn acquire_for_run(path: &Path) -> io::Result<Option<Self>> {
+        let deadline = Instant::now() + ACTION_LIMIT;
+        Self::acquire_unless(path, Duration::ZERO, || {
+            Instant::now() >= deadline || Holder::announced(path).is_some_and(Holder::is_alive)
+        })
+    }
+
+    /// Takes the lock; gives up after `patience` when another process holds it and `give_up` says so.
+    fn acquire_unless(
+        path: &Path,
+        patience: Duration,
+        give_up: impl Fn() -> bool,
+    ) -> io::Result<Option<Self>> {
+        let started = Instant::now();
         loop {
             if let Some(lock) = Self::attempt(path)? {
                 return Ok(Some(lock));
             }
-            if Instant::now() >= deadline {
+            let waited = started.elapsed();
+            if waited >= patience && (waited >= GLANCE_LIMIT || is_held(path)? && give_up()) {
                 return Ok(None);
             }
             std::thread::sleep(PAUSE);
@@ -60,6 +85,7 @@ impl TaskLock {
             Ok(named) if (named.dev(), named.ino()) == (ours.dev(), ours.ino()) => Ok(Some(Self {
                 file,
                 path: path.to_owned(),
+                shared: false,
             })),
             Ok(_) => Ok(None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -82,7 +108,8 @@ impl TaskLock {
     ///
     /// # Errors
     /// When the process may open no more files.
-    pub fn share(&self) -> io::Result<File> {
+    pub fn share(&mut self) -> io::Result<File> {
+        self.shared = true;
         self.file.try_clone()
     }
 
@@ -97,6 +124,16 @@ impl TaskLock {
     /// Whatever the file system says.
     pub fn remove(self) -> io::Result<()> {
         crate::files::remove(&self.path)
+    }
+}
+
+impl Drop for TaskLock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a child that another thread is starting has a copy until it runs its program,
+        // and would seem to hold the lock until then.
+        if !self.shared {
+            let _ = flock(&self.file, FlockOperation::Unlock);
+        }
     }
 }
 
@@ -197,6 +234,55 @@ mod tests {
         assert!(lock(&path).is_none());
         second.remove().unwrap();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_lock_is_given_back_although_a_copy_of_the_file_is_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("u1_a.lock");
+        let mut first = lock(&path).unwrap();
+        // As a child has it between its fork and its program.
+        let copy = first.file.try_clone().unwrap();
+        drop(first);
+        assert!(!is_held(&path).unwrap());
+        drop(copy);
+        // What is shared on purpose stays locked until both are gone.
+        first = lock(&path).unwrap();
+        let child = first.share().unwrap();
+        drop(first);
+        assert!(is_held(&path).unwrap());
+        drop(child);
+        assert!(!is_held(&path).unwrap());
+    }
+
+    #[test]
+    fn a_glance_keeps_nobody_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("u1_a.lock");
+        drop(lock(&path).unwrap());
+        let glance = File::open(&path).unwrap();
+        flock(&glance, FlockOperation::NonBlockingLockShared).unwrap();
+        std::thread::scope(|scope| {
+            let taken = scope.spawn(|| lock(&path));
+            std::thread::sleep(PAUSE * 3);
+            drop(glance);
+            assert!(taken.join().unwrap().is_some());
+        });
+    }
+
+    #[test]
+    fn a_run_waits_for_an_action_but_not_for_another_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("u1_a.lock");
+        let action = lock(&path).unwrap();
+        std::thread::scope(|scope| {
+            let run = scope.spawn(|| TaskLock::acquire_for_run(&path).unwrap());
+            std::thread::sleep(PAUSE * 3);
+            drop(action);
+            let mut run = run.join().unwrap().unwrap();
+            run.announce(Holder::this_process().unwrap()).unwrap();
+            assert!(TaskLock::acquire_for_run(&path).unwrap().is_none());
+        });
     }
 
     #[test]

@@ -310,8 +310,19 @@ impl Store {
     /// # Errors
     /// Whatever the file system says; `Ok(None)` when somebody else has it beyond `patience`.
     pub fn acquire(&self, name: &TaskName, patience: Duration) -> Result<Option<TaskLock>> {
-        let taken = TaskLock::acquire(&self.path(name, "lock"), patience)
-            .with_context(|| format!("cannot lock {name}"))?;
+        self.acquired(name, TaskLock::acquire(&self.path(name, "lock"), patience))
+    }
+
+    /// Takes the task for a run, which waits for an edit but not for another run.
+    ///
+    /// # Errors
+    /// Whatever the file system says; `Ok(None)` when the task is running.
+    pub fn acquire_for_run(&self, name: &TaskName) -> Result<Option<TaskLock>> {
+        self.acquired(name, TaskLock::acquire_for_run(&self.path(name, "lock")))
+    }
+
+    fn acquired(&self, name: &TaskName, taken: io::Result<Option<TaskLock>>) -> Result<Option<TaskLock>> {
+        let taken = taken.with_context(|| format!("cannot lock {name}"))?;
         if taken.is_some() {
             commit::finish(&self.layout.tasks, name)
                 .with_context(|| format!("cannot finish the last edit of {name}"))?;

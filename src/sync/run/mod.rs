@@ -11,7 +11,6 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::rc::Rc;
-use std::time::Duration;
 
 use crate::files;
 use crate::sync::account::Failure;
@@ -79,7 +78,7 @@ pub fn run(
 ) -> Result<Outcome, Failure> {
     // Before anybody can know of the run: whoever does may end it.
     let mut driver = SignalRuntime::start()?;
-    let Some(lock) = store.acquire(name, Duration::from_millis(200)).map_err(local)? else {
+    let Some(lock) = store.acquire_for_run(name).map_err(local)? else {
         return Ok(Outcome::AlreadyRunning);
     };
     // The task may have been deleted while its lock was waited for: no file of it may come back.
@@ -145,7 +144,7 @@ impl Run<'_> {
     ) -> Result<Outcome, Failure> {
         let outcome = self
             .announce(&mut lock)
-            .and_then(|()| self.take_turn(&lock, watcher, driver));
+            .and_then(|()| self.take_turn(&mut lock, watcher, driver));
         let cleared = clear(self.store, self.name).map_err(local);
         drop(lock);
         let outcome = outcome?;
@@ -166,7 +165,7 @@ impl Run<'_> {
 
     fn take_turn(
         &self,
-        lock: &TaskLock,
+        lock: &mut TaskLock,
         watcher: Option<Watcher>,
         driver: &mut SignalRuntime,
     ) -> Result<Outcome, Failure> {

@@ -229,6 +229,7 @@ mod tests {
         let queue = queue(folder.path(), 3);
         let (working, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let started = Mutex::new(Vec::new());
+        let together = std::sync::Barrier::new(3);
         let tickets: Vec<Ticket> = (0..12).map(|_| queue.draw().unwrap()).collect();
         std::thread::scope(|scope| {
             for ticket in tickets.into_iter().rev() {
@@ -237,7 +238,8 @@ mod tests {
                     wait(&queue, &ticket);
                     started.lock().unwrap().push(ticket.number);
                     most.fetch_max(working.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                    std::thread::sleep(Duration::from_millis(5));
+                    // Three must be at work together before one may end.
+                    together.wait();
                     working.fetch_sub(1, Ordering::SeqCst);
                 });
             }
@@ -257,7 +259,7 @@ mod tests {
         let folder = std::env::var_os("QUEUE_TEST_FOLDER").unwrap();
         let _ticket = queue(Path::new(&folder), 1).draw().unwrap();
         fs::write(Path::new(&folder).join("holding"), "").unwrap();
-        std::thread::sleep(Duration::from_secs(60));
+        std::thread::sleep(Duration::from_secs(600));
     }
 
     fn start_holder(folder: &Path) -> Child {
@@ -268,7 +270,7 @@ mod tests {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(300);
         while !folder.join("holding").exists() {
             assert!(Instant::now() < deadline, "the holder did not start");
             std::thread::sleep(Duration::from_millis(5));
