@@ -19,7 +19,7 @@ pub fn converse<T>(
 ) -> T {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let mut session = Session::new(
-        Wire::new(Box::new(ours), Duration::from_secs(5)),
+        Wire::new(Box::new(ours), Duration::from_secs(300)),
         Notices::default(),
     );
     session.set_capabilities(Capabilities::parse(capabilities));

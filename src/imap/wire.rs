@@ -269,7 +269,7 @@ mod tests {
 
     fn pair() -> (Wire, DuplexStream) {
         let (ours, theirs) = tokio::io::duplex(4096);
-        (Wire::new(Box::new(ours), Duration::from_secs(5)), theirs)
+        (Wire::new(Box::new(ours), Duration::from_secs(300)), theirs)
     }
 
     fn run<T>(future: impl Future<Output = T>) -> T {

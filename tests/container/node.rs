@@ -13,8 +13,8 @@ use serde_json::json;
 use crate::TASK;
 use crate::engine::Engine;
 
-/// crond starts what is due at the next minute; this is two of them and some.
-const CROND: Duration = Duration::from_secs(140);
+/// crond starts what is due at the next minute. Long enough for a machine that is busy otherwise.
+const CROND: Duration = Duration::from_secs(600);
 
 /// A sandbox whose container is real, if there can be one.
 pub struct Node {

@@ -22,7 +22,7 @@ fn read(octets: &[u8], pieces: &[usize]) -> Vec<String> {
         .unwrap();
     runtime.block_on(async {
         let (ours, mut theirs) = tokio::io::duplex(64);
-        let mut wire = Wire::new(Box::new(ours), Duration::from_secs(5));
+        let mut wire = Wire::new(Box::new(ours), Duration::from_secs(300));
         let send = async move {
             let mut rest = octets;
             let mut pieces = pieces.iter().cycle();

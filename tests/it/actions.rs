@@ -197,7 +197,8 @@ fn a_mail_server_that_moved_is_followed() -> anyhow::Result<()> {
 fn a_mail_server_that_moves_during_a_login_is_the_one_of_the_schedule() -> anyhow::Result<()> {
     let sandbox = Sandbox::start()?;
     let remote = SocketAddr::from((sandbox.remote().address(), sandbox.remote().port()));
-    let slow = Proxy::start(remote, Duration::from_millis(100))?;
+    let slow = Proxy::start(remote, Duration::ZERO)?;
+    slow.throttle(1);
     let input = sandbox.task_with(json!({"remoteport": slow.port(), "cron": "5m", "start": false}));
     let running = sandbox.start_action("create-task", input)?;
     wait_until("the logins", || {
@@ -215,6 +216,7 @@ fn a_mail_server_that_moves_during_a_login_is_the_one_of_the_schedule() -> anyho
     std::fs::write(&path, moved)?;
     assert_eq!(sandbox.helper("expand-cron", &[])?.exit_code, 0);
     ensure!(!running.is_finished(), "the logins were too fast");
+    slow.throttle(u64::MAX);
     let outcome = running.wait()?;
     ensure!(outcome.is_ok(), "{outcome:#?}");
     let cron = &sandbox.state_files()?["cron/u1_abc123.cron"].text;
@@ -239,7 +241,6 @@ fn tasks_are_listed_whoever_is_down() -> anyhow::Result<()> {
     );
     sandbox.set_api_fault(ApiFault::EndlessTasks)?;
     let outcome = run_action(&sandbox, "list-tasks", json!({}))?;
-    ensure!(outcome.elapsed < Duration::from_secs(30), "{:?}", outcome.elapsed);
     ensure!(
         outcome.stderr.contains("list-user-mailboxes"),
         "{}",

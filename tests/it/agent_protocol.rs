@@ -100,12 +100,10 @@ fn a_run_that_was_started_holds_nothing_of_the_action() -> anyhow::Result<()> {
         ("start-task", json!({"tasks": [task]})),
         ("start-all-tasks", Value::Null),
     ] {
-        // The agent waits for the end of all three: stdout, stderr and its own descriptor.
+        // The agent waits for the end of all three: stdout, stderr and its own descriptor. If the run held one, it would
+        // be over when the action is.
         let outcome = sandbox.action(action, input)?;
-        ensure!(
-            outcome.is_ok() && outcome.elapsed < Duration::from_secs(20),
-            "{outcome:#?}"
-        );
+        ensure!(outcome.is_ok(), "{outcome:#?}");
         sandbox.wait_until_running("u1_abc123")?;
         ensure!(sandbox.action("stop-all-tasks", Value::Null)?.is_ok());
         ensure!(!sandbox.is_running("u1_abc123"));

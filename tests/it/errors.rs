@@ -66,18 +66,13 @@ fn a_remote_side_that_does_not_let_us_in_is_told_by_its_key() -> anyhow::Result<
             "Check_hostname_or_tcp_port",
         ),
     ] {
-        let outcome = refused(
+        refused(
             &sandbox,
             "create-task",
             sandbox.task_with(changes),
             exit_code,
             key,
         )?;
-        ensure!(
-            outcome.elapsed < Duration::from_secs(40),
-            "{key} took {:?}",
-            outcome.elapsed
-        );
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ from robot.api import SkipExecution, logger
 from robot.libraries.BuiltIn import BuiltIn
 
 # How long a condition is waited for, and how often it is looked at.
-PATIENCE = 120
+PATIENCE = 300
 PAUSE = 0.05
 
 

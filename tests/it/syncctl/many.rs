@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::time::Duration;
 
 use anyhow::ensure;
 use sandbox::wait_until;
@@ -37,7 +36,6 @@ fn hundreds_of_tasks_are_started_at_once_and_wait_for_each_other() -> anyhow::Re
 
     let started = sandbox.action("start-all-tasks", json!({}))?;
     ensure!(started.is_ok(), "{started:?}");
-    ensure!(started.elapsed < Duration::from_secs(8), "{:?}", started.elapsed);
     let states = || -> anyhow::Result<BTreeMap<String, usize>> {
         let outcome = sandbox.action("get-progress", json!({}))?;
         let mut states = BTreeMap::new();

@@ -8,7 +8,7 @@ mod world;
 
 use std::fs::{self, File};
 use std::process::Child;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use rustix::fs::{FlockOperation, flock};
@@ -94,10 +94,9 @@ fn a_stop_comes_back_when_the_run_is_gone() -> anyhow::Result<()> {
     world.hang()?;
     let run = world.spawn(&["start", TASK])?;
     wait_until("the run", || world.file("progress").exists())?;
-    let began = Instant::now();
     let stopped = world.syncctl(&["stop", TASK])?;
     ensure!(stopped.exit_code == 0, "{stopped:?}");
-    ensure!(began.elapsed() < Duration::from_secs(9) && !world.sandbox.is_running(TASK));
+    ensure!(!world.sandbox.is_running(TASK));
     let ended = run.wait_with_output()?;
     ensure!(ended.status.code() == Some(143), "{ended:?}");
     ensure!(

@@ -26,7 +26,7 @@ use crate::{MAIL_MODULE_UUID, install};
 pub use builder::Builder;
 
 /// How long anything is waited for before a test gives up.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A running node in a box. Dropping it stops everything.
 ///
@@ -342,7 +342,7 @@ fn collect(dir: &Path, prefix: &str, files: &mut BTreeMap<String, StateFile>) ->
     Ok(())
 }
 
-/// Waits until `condition` holds; after a minute it is an error that names `what` was waited for.
+/// Waits until `condition` holds; after five minutes it is an error that names `what` was waited for.
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) -> anyhow::Result<()> {
     let deadline = Instant::now() + START_TIMEOUT;
     while !condition() {

@@ -37,13 +37,13 @@ impl Server {
         let mut server = Self { child, record };
         std::fs::create_dir_all(groups)?;
         std::fs::write(&server.record, "")?;
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(120);
         while !ready() {
             if let Some(status) = server.child.try_wait()? {
                 bail!("{name} ended at once ({status})");
             }
             if Instant::now() > deadline {
-                bail!("{name} did not get ready within 20 seconds");
+                bail!("{name} did not get ready within two minutes");
             }
             std::thread::sleep(Duration::from_millis(5));
         }

@@ -9,7 +9,6 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use sandbox::{Agent, MARK, Node, Outcome, wait_until};
 use serde_json::json;
@@ -147,14 +146,18 @@ fn schemas_are_checked_before_the_first_and_after_the_last_step() {
 #[test]
 fn the_agent_waits_for_whoever_holds_a_descriptor() {
     let (_dir, node) = node();
-    step(&node, "leaky/10step", "sleep 0.4 > /dev/null 2>&1 &");
-    step(&node, "tight/10step", "sleep 0.4 > /dev/null 2>&1 3>&- &");
-    let started = Instant::now();
+    step(
+        &node,
+        "leaky/10step",
+        "(sleep 0.4; touch late) > /dev/null 2>&1 &",
+    );
+    let wait = "(while [ ! -e go ]; do sleep 0.05; done) > /dev/null 2>&1 3>&- &";
+    step(&node, "tight/10step", wait);
     assert!(run(&node, "leaky", json!({})).is_ok());
-    assert!(started.elapsed() >= Duration::from_millis(400));
-    let started = Instant::now();
+    assert!(node.state().join("late").exists());
+    // This one is still waiting when the action is over.
     assert!(run(&node, "tight", json!({})).is_ok());
-    assert!(started.elapsed() < Duration::from_millis(400));
+    std::fs::write(node.state().join("go"), "").unwrap();
 }
 
 #[test]
