@@ -71,9 +71,12 @@ struct Entry {
     last_sync_duration: Option<i64>,
     last_sync_messages: Option<u64>,
     last_sync_error: Option<String>,
+    /// The SHA-256 of the accepted certificate, where it is one that no authority vouches for.
     certificate: Option<String>,
     /// The source that says where the remote server is and how to sign in there; then remoteusername is the mailbox.
     source: Option<String>,
+    /// Whom the task trusts: `authorities`, `pinned`, or `unknown`.
+    trust: &'static str,
 }
 
 impl Action for ListTasks {
@@ -172,7 +175,8 @@ fn entry(store: &Store, name: &TaskName, task: &Task, now: i64) -> Entry {
             .map(|report| (report.ended - report.started).max(0)),
         last_sync_messages: report.as_ref().map(|report| report.messages.copied),
         last_sync_error: report.and_then(|report| report.error),
-        certificate: options.certificate,
         source: options.source.map(|link| link.id.to_string()),
+        certificate: options.trust.fingerprint().map(str::to_owned),
+        trust: options.trust.state(),
     }
 }

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
 
 use clap::{ArgMatches, Args, Command, FromArgMatches as _, Subcommand};
+use ns8_imapsync::imap::{self, Credentials};
 use ns8_imapsync::secret::{ROOM, SecretText, Zeroizing};
 use ns8_imapsync::sync::Engine;
-use ns8_imapsync::sync::account::{Account, Failure};
+use ns8_imapsync::sync::account::{Account, Failure, RemoteServer, accepted};
 use ns8_imapsync::sync::folder_mapping::Selection;
 use ns8_imapsync::sync::inspect::count;
 use ns8_imapsync::sync::inspect::login_test::{self, LoginTest};
@@ -23,7 +24,8 @@ use ns8_imapsync::sync::run::stop;
 use ns8_imapsync::sync::run::{self, Outcome, Settings};
 use ns8_imapsync::sync::runtime;
 use ns8_imapsync::task::{
-    Exclusions, FolderMode, Layout, LocalUser, Port, RemoteHost, Security, Store, TaskName, parse_password,
+    Exclusions, FolderMode, Layout, LocalUser, Port, RemoteHost, Security, Store, TaskName, Trust,
+    parse_password,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -302,14 +304,12 @@ fn remote_of(store: &Store, name: &TaskName) -> Result<Account, Failure> {
     let password = store.password(&task).map_err(failed)?;
     let password =
         password.ok_or_else(|| failed(format!("the password file {} is missing", name.file("pwd"))))?;
-    Ok(Account::remote(
-        &task.remote_host,
-        task.remote_port,
-        task.security,
-        &task.remote_user,
+    let credentials = Credentials::Password {
+        user: task.remote_user.as_str().to_owned(),
         password,
-        store.options(name).certificate,
-    ))
+    };
+    let server = RemoteServer::of(&task, &store.options(name));
+    Ok(Account::remote(&server, credentials))
 }
 
 /// A task that is not written yet. It holds a password, hence no `Debug`.
@@ -328,7 +328,12 @@ struct RemoteFields {
     security: String,
     user: String,
     password: SecretText,
-    certificate: Option<String>,
+    /// Which certificate is accepted.
+    #[serde(default, rename = "certificate")]
+    trust: Trust,
+    /// A server that nothing is known of is shown before it gets the password.
+    #[serde(default)]
+    confirm_certificate: bool,
 }
 
 #[derive(Deserialize)]
@@ -372,14 +377,20 @@ impl RemoteFields {
         let user = ns8_imapsync::task::RemoteUser::parse(&self.user).map_err(failed)?;
         let security = Security::parse(&self.security).map_err(failed)?;
         let password = parse_password(self.password.expose()).map_err(failed)?;
-        Ok(Account::remote(
-            &host,
-            self.port,
+        let server = RemoteServer {
+            host: &host,
+            port: self.port,
             security,
-            &user,
+            trust: match (&self.trust, self.confirm_certificate) {
+                (Trust::Unknown, true) => imap::Trust::Ask,
+                (known, _) => accepted(known),
+            },
+        };
+        let credentials = Credentials::Password {
+            user: user.as_str().to_owned(),
             password,
-            self.certificate.clone(),
-        ))
+        };
+        Ok(Account::remote(&server, credentials))
     }
 }
 

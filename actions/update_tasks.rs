@@ -146,6 +146,7 @@ fn update_one(context: &Context, reference: &TaskReference, changes: &Changes) -
                 password: Some(password.clone()),
                 certificate: None,
                 source,
+                confirm_certificate: false,
             };
             let candidate = Candidate::complete(&context.store, request)?;
             let user = candidate.task().local_user.clone();

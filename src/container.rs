@@ -20,7 +20,7 @@ use crate::agent::journal;
 use crate::error::{Error, ErrorKey, Refusal, Result};
 use crate::secret::ROOM;
 use crate::sync::inspect::login_test::LoginTestReport;
-use crate::task::{ExposeSecret as _, Port, SecretString, SourceId, Task, TaskName};
+use crate::task::{ExposeSecret as _, Port, SecretString, SourceId, Task, TaskName, Trust};
 
 const NAME: &str = "imapsync";
 const SYNCCTL: &str = "/usr/local/bin/syncctl";
@@ -221,10 +221,12 @@ pub struct Candidate<'a> {
     pub task: &'a Task,
     /// The remote password.
     pub password: &'a SecretString,
-    /// The fingerprint that stands for an authority's word.
-    pub certificate: Option<&'a str>,
     /// The source that signs in, where that is not the password.
     pub source: Option<&'a SourceId>,
+    /// Which certificate is accepted.
+    pub trust: &'a Trust,
+    /// A server that nothing is known of is shown before it gets the password.
+    pub confirm_certificate: bool,
 }
 
 /// The form that `syncctl validation -` and `syncctl list-folders -` read.
@@ -243,9 +245,10 @@ struct WireRemote<'a> {
     security: &'a str,
     user: &'a str,
     password: &'a str,
-    certificate: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<&'a str>,
+    certificate: &'a Trust,
+    confirm_certificate: bool,
 }
 
 #[derive(Serialize)]
@@ -262,8 +265,9 @@ impl Candidate<'_> {
                 security: self.task.security.as_str(),
                 user: self.task.remote_user.as_str(),
                 password: self.password.expose_secret(),
-                certificate: self.certificate,
                 source: self.source.map(SourceId::as_str),
+                certificate: self.trust,
+                confirm_certificate: self.confirm_certificate,
             },
             local: WireLocal {
                 user: self.task.local_user.as_str(),

@@ -76,6 +76,9 @@ pub struct TaskFields {
     /// Fingerprint (SHA-256, hex) of the remote server's certificate that the administrator accepts.
     #[serde(default)]
     pub certificate: Option<String>,
+    /// Whether a certificate that no authority vouches for is shown instead of accepted, before the password is sent.
+    #[serde(default)]
+    pub confirm_certificate: Option<bool>,
 }
 
 impl TaskFields {
@@ -166,6 +169,7 @@ impl TaskFields {
                 password,
                 certificate: certificate.or_else(|| source.as_ref()?.certificate.clone()),
                 source: source.zip(remote.mailbox),
+                confirm_certificate: self.confirm_certificate.unwrap_or_default(),
             }),
             _ => Err(Error::Refused(gather.0)),
         }

@@ -4,12 +4,15 @@
 use anyhow::anyhow;
 
 use super::runs;
+use crate::agent::journal;
 use crate::container::{self, Container};
 use crate::error::{Error, ErrorKey, Refusal, Result};
+use crate::imap::Certificate;
 use crate::source::{Access, Source, Sources};
+use crate::sync::account::learnt;
 use crate::sync::inspect::login_test::{LoginTest, LoginTestReport};
 use crate::task::options::Options;
-use crate::task::{ExposeSecret as _, MailHost, RemoteUser, SecretString, SourceLink, Store, Task};
+use crate::task::{ExposeSecret as _, MailHost, RemoteUser, SecretString, SourceLink, Store, Task, Trust};
 
 /// What is asked for, each value sound for itself.
 #[derive(Debug)]
@@ -20,6 +23,9 @@ pub struct Request {
     pub password: Option<SecretString>,
     /// The certificate that the administrator accepts.
     pub certificate: Option<String>,
+    /// Whether a certificate that no authority vouches for is shown before the password is sent, where none was
+    /// accepted before.
+    pub confirm_certificate: bool,
     /// The source that the server's address comes from, and the mailbox there.
     pub source: Option<(Source, RemoteUser)>,
 }
@@ -29,7 +35,8 @@ pub struct Request {
 pub struct Candidate {
     task: Task,
     password: SecretString,
-    certificate: Option<String>,
+    trust: Trust,
+    confirm_certificate: bool,
     source: Option<(Source, RemoteUser)>,
 }
 
@@ -37,13 +44,15 @@ impl Candidate {
     /// Completes a request with what is stored of the task that it edits.
     ///
     /// # Errors
-    /// `task_name_taken`; `password_required` for a new task, and for one whose account changes: a stored
-    /// password is never sent to another server.
+    /// `task_name_taken`; `password_required` for a new task, and for one whose account or certificate changes or whose
+    /// connection is to be protected less: a stored password is never sent to another server, nor more openly than
+    /// it was entrusted to this program.
     pub fn complete(store: &Store, request: Request) -> Result<Self> {
         let Request {
             task,
             password,
             certificate,
+            confirm_certificate,
             source,
         } = request;
         let name = task.name();
@@ -55,13 +64,30 @@ impl Candidate {
         let same_server = former.as_ref().is_some_and(|former| {
             former.remote_host == task.remote_host && former.remote_port == task.remote_port
         });
+        let known = match same_server {
+            true => store.options(&name).trust,
+            false => Trust::Unknown,
+        };
+        let of_source = source
+            .as_ref()
+            .and_then(|(source, _)| source.certificate.as_ref());
+        let trust = match certificate {
+            // What holds for all tasks of a source is no reason to trust less in one of them.
+            Some(pin) if known == Trust::Authorities && of_source == Some(&pin) => known.clone(),
+            Some(pin) => Trust::Pinned(pin),
+            None => known.clone(),
+        };
+        let weaker = (!known.is_unknown() && trust != known)
+            || former
+                .as_ref()
+                .is_some_and(|former| task.security.is_weaker_than(former.security));
         let access = source
             .as_ref()
             .map_or(Access::OwnPassword, |(source, _)| source.access());
         let stored = || -> Result<Option<SecretString>> {
             match &former {
                 // A task that got along without a password left an empty one.
-                Some(former) if same_account => {
+                Some(former) if same_account && !weaker => {
                     let stored = store.password(former)?;
                     Ok(stored.filter(|password| !password.expose_secret().is_empty()))
                 }
@@ -84,16 +110,19 @@ impl Candidate {
         };
         let password = password.ok_or_else(|| {
             let advice = match edit {
+                true if weaker => {
+                    "another certificate, or a connection that is protected less: give the password as well"
+                }
                 true => "the account changed, or its password is lost: give the password as well",
                 false => "a new task needs the password of the remote account",
             };
             Refusal::new("remotepassword", ErrorKey::PasswordRequired, advice)
         })?;
-        let known = || store.options(&name).certificate;
         Ok(Self {
-            certificate: certificate.or_else(|| same_server.then(known).flatten()),
             task,
             password,
+            trust,
+            confirm_certificate,
             source,
         })
     }
@@ -108,7 +137,8 @@ impl Candidate {
         container::Candidate {
             task: &self.task,
             password: &self.password,
-            certificate: self.certificate.as_deref(),
+            trust: &self.trust,
+            confirm_certificate: self.confirm_certificate,
             source: self.source.as_ref().map(|(source, _)| &source.id),
         }
     }
@@ -123,14 +153,11 @@ impl Candidate {
         if !refusals.is_empty() {
             return Err(Error::Refused(refusals));
         }
-        // Where no authority vouches for the server, it is known from now on by what it showed first.
-        let pin = found
-            .remote
-            .tls
-            .and_then(|tls| tls.certificate)
-            .filter(|certificate| !certificate.trusted)
-            .map(|certificate| certificate.sha256);
-        Ok(Tested { candidate: self, pin })
+        let certificate = found.remote.tls.and_then(|tls| tls.certificate);
+        Ok(Tested {
+            candidate: self,
+            certificate,
+        })
     }
 }
 
@@ -138,7 +165,8 @@ impl Candidate {
 #[derive(Debug)]
 pub struct Tested {
     candidate: Candidate,
-    pin: Option<String>,
+    /// What the remote server showed.
+    certificate: Option<Certificate>,
 }
 
 impl Tested {
@@ -150,6 +178,7 @@ impl Tested {
         let Candidate {
             task,
             password,
+            trust: known,
             source,
             ..
         } = self.candidate;
@@ -168,17 +197,30 @@ impl Tested {
             None => None,
         };
         let lock = runs::take(store, &name)?;
+        let former = store.options(&name);
         let options = Options {
-            certificate: self.pin,
+            trust: self.certificate.as_ref().map_or(known, learnt),
             source: source.map(|(source, mailbox)| SourceLink {
                 id: source.id,
                 mailbox,
             }),
-            ..store.options(&name)
+            ..former.clone()
         };
         // The password that was tested is stored with the settings that were tested: another edit may have
         // come in between.
-        store.save(&lock, &task, Some(&password), &options, mail_host)
+        store.save(&lock, &task, Some(&password), &options, mail_host)?;
+        if let Some(certificate) = &self.certificate
+            && former.trust != options.trust
+        {
+            journal::notice(format_args!(
+                "{name}: the certificate of {} is accepted: {}; subject {}, SHA-256 {}",
+                task.remote_host,
+                certificate.complaint(),
+                certificate.subject,
+                certificate.sha256
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -198,7 +240,9 @@ fn refusals(found: &LoginTestReport, task: &Task) -> Vec<Refusal> {
                 refusal("security").with_value(task.security.as_str())
             }
             // The fingerprint is what the administrator compares, and may accept.
-            ErrorKey::CertificateChanged => refusal("certificate").with_value(shown(found)),
+            ErrorKey::CertificateChanged | ErrorKey::CertificateUnknown => {
+                refusal("certificate").with_value(shown(found))
+            }
             _ => refusal("remotehostname").with_value(task.remote_host.as_str()),
         }
     });

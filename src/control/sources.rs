@@ -10,7 +10,7 @@ use crate::error::{ErrorKey, Refusal, Result};
 use crate::source::{Access, Source, Sources};
 use crate::task::batch::Rewrite;
 use crate::task::options::Options;
-use crate::task::{SecretString, SourceId, Task, TaskName};
+use crate::task::{SecretString, SourceId, Task, TaskName, Trust};
 
 /// A task that follows a source.
 struct Follower {
@@ -109,10 +109,13 @@ fn follow(source: &Source, former: Task, options: Options) -> Result<Follower> {
             ..former
         },
         options: Options {
-            certificate: source
-                .certificate
-                .clone()
-                .or_else(|| options.certificate.filter(|_| same_server)),
+            trust: match &source.certificate {
+                Some(pin) if !(same_server && options.trust == Trust::Authorities) => {
+                    Trust::Pinned(pin.clone())
+                }
+                _ if same_server => options.trust.clone(),
+                _ => Trust::Unknown,
+            },
             ..options
         },
     })

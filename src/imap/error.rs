@@ -14,8 +14,8 @@ pub enum Error {
     Unreachable(String),
     /// TLS could not be agreed on.
     Tls(String),
-    /// The certificate is neither trusted nor the one that was accepted before.
-    CertificateChanged(Box<ChangedCertificate>),
+    /// The certificate is not good enough for what was accepted before.
+    CertificateRefused(Box<CertificateRefused>),
     /// STARTTLS is asked for and the server does not offer it.
     StartTlsNotOffered(String),
     /// The server refused user name or password.
@@ -47,15 +47,53 @@ pub enum Error {
     Spool(io::Error),
 }
 
-/// A certificate that is neither trusted nor the accepted one, for people to judge.
+/// A certificate that is not good enough, for people to judge.
 #[derive(Debug)]
-pub struct ChangedCertificate {
+pub struct CertificateRefused {
     /// The server that showed it.
     pub host: String,
     /// What it showed.
     pub shown: Certificate,
-    /// The fingerprint that was accepted before.
-    pub accepted: String,
+    /// What was accepted before.
+    pub accepted: Accepted,
+}
+
+/// What a server's certificate has to come up to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// An authority vouched for it.
+    Authorities,
+    /// It had this fingerprint.
+    Fingerprint(String),
+    /// The server is met for the first time.
+    Nothing,
+}
+
+impl fmt::Display for CertificateRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            host,
+            shown,
+            accepted,
+        } = self;
+        let (complaint, sha256) = (shown.complaint(), &shown.sha256);
+        match accepted {
+            Accepted::Authorities => write!(
+                f,
+                "the certificate of {host} has changed: {complaint}, while an authority vouched for the accepted one. \
+                 Its fingerprint is {sha256}; accept it only if the server's administrator confirms that"
+            ),
+            Accepted::Fingerprint(pin) => write!(
+                f,
+                "the certificate of {host} has changed ({complaint}): its fingerprint is {sha256}, the accepted one is {pin}"
+            ),
+            Accepted::Nothing => write!(
+                f,
+                "no authority vouches for the certificate of {host}: {complaint}. Its fingerprint is {sha256}; accept it \
+                 if the server's administrator confirms that"
+            ),
+        }
+    }
 }
 
 /// Result of this module's operations.
@@ -75,6 +113,21 @@ impl Error {
         )
     }
 
+    /// Whether the server has judged the credentials, or has no use for them: another connection changes nothing.
+    pub fn is_about_credentials(&self) -> bool {
+        matches!(self, Self::Credentials(_) | Self::Token(_) | Self::NoWayIn(_))
+    }
+
+    /// The same error once more; of one that is not about credentials, its text.
+    pub fn repeated(&self) -> Self {
+        match self {
+            Self::Token(text) => Self::Token(text.clone()),
+            Self::NoWayIn(text) => Self::NoWayIn(text.clone()),
+            Self::Credentials(text) => Self::Credentials(text.clone()),
+            other => Self::Unstable(other.to_string()),
+        }
+    }
+
     pub(crate) fn protocol(what: impl Into<String>) -> Self {
         Self::Protocol(what.into())
     }
@@ -87,11 +140,7 @@ impl fmt::Display for Error {
             | Self::Tls(text)
             | Self::StartTlsNotOffered(text)
             | Self::NoWayIn(text) => f.write_str(text),
-            Self::CertificateChanged(changed) => write!(
-                f,
-                "the certificate of {} has changed: its fingerprint is {}, the accepted one is {}",
-                changed.host, changed.shown.sha256, changed.accepted
-            ),
+            Self::CertificateRefused(refused) => refused.fmt(f),
             Self::Credentials(text) => write!(f, "the server refused the login: {text}"),
             Self::Token(text) => write!(f, "the server refused the sign-in: {text}"),
             Self::Unavailable(text) => write!(f, "the server is unavailable: {text}"),

@@ -153,6 +153,10 @@ impl Session {
                 self.most_messages = self.most_messages.max(Some(*count));
             }
             Response::Untagged(Untagged::Id(fields)) => self.server = name_of(fields),
+            // Whoever waits for another command may be the one to see the answer.
+            Response::Tagged { tag, .. } if self.introduction.is_some_and(|ours| ours.matches(tag)) => {
+                self.introduction = None;
+            }
             _ => {}
         }
         Ok(response)

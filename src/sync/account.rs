@@ -6,11 +6,13 @@ use std::cell::OnceCell;
 use secrecy::SecretString;
 
 use crate::error::ErrorKey;
+use crate::imap::error::Accepted;
 use crate::imap::{
     self, Alerts, Certificate, ConnectionInfo, Credentials, Encryption, Endpoint, Session, Trust,
 };
 use crate::sync::exit_code::Exit;
-use crate::task::{LocalUser, Port, RemoteHost, RemoteUser, Security};
+use crate::task::options::Options;
+use crate::task::{self, LocalUser, Port, RemoteHost, Security, Task};
 
 /// One of the two sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +45,32 @@ pub struct Account {
     pub user: String,
     /// The certificate met first, where any is accepted; later connections accept no other.
     learnt: OnceCell<Certificate>,
+    /// What the server said when it refused the login: it is not asked again.
+    refused: OnceCell<imap::Error>,
+}
+
+/// The remote server of a task, and how far it is trusted.
+pub struct RemoteServer<'a> {
+    /// Its name or address.
+    pub host: &'a RemoteHost,
+    /// Its port.
+    pub port: Port,
+    /// How the connection is to be protected.
+    pub security: Security,
+    /// Which certificates are accepted.
+    pub trust: Trust,
+}
+
+impl<'a> RemoteServer<'a> {
+    /// As the files of a task say.
+    pub fn of(task: &'a Task, options: &Options) -> Self {
+        Self {
+            host: &task.remote_host,
+            port: task.remote_port,
+            security: task.security,
+            trust: accepted(&options.trust),
+        }
+    }
 }
 
 /// Where the local mail server is, as the environment tells.
@@ -85,7 +113,7 @@ impl Failure {
         let exit = match (error, side) {
             (
                 imap::Error::Tls(_)
-                | imap::Error::CertificateChanged(..)
+                | imap::Error::CertificateRefused(..)
                 | imap::Error::StartTlsNotOffered(_),
                 _,
             ) => Exit::TlsFailure,
@@ -123,7 +151,10 @@ fn remote_key(error: &imap::Error) -> ErrorKey {
         imap::Error::Unreachable(_) => ErrorKey::CheckHostnameOrPort,
         imap::Error::Tls(_) => ErrorKey::SslEncryptionError,
         imap::Error::StartTlsNotOffered(_) => ErrorKey::StarttlsNotAllowed,
-        imap::Error::CertificateChanged(..) => ErrorKey::CertificateChanged,
+        imap::Error::CertificateRefused(refused) => match refused.accepted {
+            Accepted::Nothing => ErrorKey::CertificateUnknown,
+            Accepted::Authorities | Accepted::Fingerprint(_) => ErrorKey::CertificateChanged,
+        },
         _ => ErrorKey::RemoteServerError,
     }
 }
@@ -136,15 +167,11 @@ fn local_key(error: &imap::Error) -> ErrorKey {
 }
 
 impl Account {
-    /// A remote account. `certificate` is the accepted fingerprint.
-    pub fn remote(
-        host: &RemoteHost,
-        port: Port,
-        security: Security,
-        user: &RemoteUser,
-        password: SecretString,
-        certificate: Option<String>,
-    ) -> Self {
+    /// A remote account.
+    pub fn remote(server: &RemoteServer<'_>, credentials: Credentials) -> Self {
+        let RemoteServer {
+            host, port, security, ..
+        } = server;
         let host = match host.address() {
             Some(address) => address.to_string(),
             None => host.dns_name().unwrap_or(host.as_str()).to_owned(),
@@ -154,16 +181,14 @@ impl Account {
             endpoint: Endpoint {
                 host,
                 port: port.get(),
-                encryption: encryption(security),
-                trust: certificate.map_or(Trust::Learn, Trust::Pinned),
+                encryption: encryption(*security),
+                trust: server.trust.clone(),
                 alerts: Alerts::default(),
             },
-            user: user.as_str().to_owned(),
+            user: credentials.user().to_owned(),
             learnt: OnceCell::new(),
-            credentials: Credentials::Password {
-                user: user.as_str().to_owned(),
-                password,
-            },
+            refused: OnceCell::new(),
+            credentials,
         }
     }
 
@@ -186,12 +211,13 @@ impl Account {
             },
             user,
             learnt: OnceCell::new(),
+            refused: OnceCell::new(),
         }
     }
 
-    /// A certificate that no authority vouches for and that was accepted because it was the first one met.
+    /// The certificate that was accepted because it was the first one met.
     pub fn first_met(&self) -> Option<&Certificate> {
-        self.learnt.get().filter(|certificate| !certificate.trusted)
+        self.learnt.get()
     }
 
     /// Connects and logs in.
@@ -201,11 +227,21 @@ impl Account {
 
     /// Connects and logs in, and tells what was learnt on the way.
     pub async fn login_telling(&self, info: &mut ConnectionInfo) -> Result<Session, imap::Error> {
+        if let Some(refused) = self.refused.get() {
+            return Err(refused.repeated());
+        }
         let mut endpoint = self.endpoint.clone();
         if let (Trust::Learn, Some(certificate)) = (&endpoint.trust, self.learnt.get()) {
-            endpoint.trust = Trust::Pinned(certificate.sha256.clone());
+            endpoint.trust = accepted(&learnt(certificate));
         }
-        let session = imap::login(&endpoint, &self.credentials, info).await?;
+        let session = imap::login(&endpoint, &self.credentials, info).await;
+        if let Err(error) = &session
+            && error.is_about_credentials()
+        {
+            // Whoever was first has told it; each further try brings the account closer to being locked.
+            let _ = self.refused.set(error.repeated());
+        }
+        let session = session?;
         if let (Trust::Learn, Some(tls)) = (endpoint.trust, &info.tls)
             && let Some(certificate) = &tls.certificate
         {
@@ -213,6 +249,20 @@ impl Account {
             let _ = self.learnt.set(certificate.clone());
         }
         Ok(session)
+    }
+}
+
+/// What follows for later connections from a certificate that was accepted.
+pub fn learnt(certificate: &Certificate) -> task::Trust {
+    task::Trust::from_certificate(certificate.trusted, &certificate.sha256)
+}
+
+/// The certificates that a task accepts; one that knows nothing yet learns.
+pub fn accepted(known: &task::Trust) -> Trust {
+    match known {
+        task::Trust::Unknown => Trust::Learn,
+        task::Trust::Authorities => Trust::Authorities,
+        task::Trust::Pinned(fingerprint) => Trust::Pinned(fingerprint.clone()),
     }
 }
 

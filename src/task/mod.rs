@@ -24,6 +24,7 @@ mod schedule;
 pub mod status;
 mod store;
 mod text;
+mod trust;
 mod user;
 
 pub use deletion::RemoteDeletion;
@@ -36,6 +37,7 @@ pub use schedule::Schedule;
 pub use secrecy::{ExposeSecret, SecretString};
 pub use store::Store;
 pub use text::{Invalid, parse_fingerprint};
+pub use trust::Trust;
 pub use user::LocalUser;
 
 use text::free_of_control_characters;

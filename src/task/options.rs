@@ -4,14 +4,14 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::SourceLink;
+use super::{SourceLink, Trust};
 
 /// Options of a task beside its file. What a later version added is kept.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Options {
-    /// SHA-256 of the remote server's certificate (DER, lower-case hex) that stands for an authority's word.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub certificate: Option<String>,
+    /// Which certificate of the remote server is accepted.
+    #[serde(default, rename = "certificate", skip_serializing_if = "Trust::is_unknown")]
+    pub trust: Trust,
     /// The source that says where the remote server is and how to sign in there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<SourceLink>,
@@ -28,7 +28,7 @@ mod tests {
     fn what_a_later_version_wrote_is_kept() {
         let text = r#"{"certificate":"ab","colour":"red"}"#;
         let options: Options = serde_json::from_str(text).unwrap();
-        assert_eq!(options.certificate.as_deref(), Some("ab"));
+        assert_eq!(options.trust, Trust::Pinned("ab".to_owned()));
         assert_eq!(serde_json::to_string(&options).unwrap(), text);
         assert_eq!(serde_json::from_str::<Options>("{}").unwrap(), Options::default());
     }

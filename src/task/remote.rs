@@ -174,6 +174,11 @@ impl Security {
         }
     }
 
+    /// Whether a password would travel less protected than with the other.
+    pub fn is_weaker_than(self, other: Self) -> bool {
+        self == Self::Opportunistic && other != Self::Opportunistic
+    }
+
     /// Reads `SECURITY` of a task file: an option of imapsync.
     ///
     /// # Errors

@@ -102,12 +102,11 @@ async fn run(shared: &Shared, order: Order<'_>) -> Result<(LogSummary, ExitStatu
         lock,
     } = order;
     let job = &shared.job;
+    let met = job.remote.first_met().filter(|certificate| !certificate.trusted);
     let certificate = match &job.remote.endpoint.trust {
         Trust::Pinned(sha256) => Some(sha256.as_str()),
-        Trust::Learn | Trust::Any => job
-            .remote
-            .first_met()
-            .map(|certificate| certificate.sha256.as_str()),
+        Trust::Authorities => None,
+        Trust::Learn | Trust::Ask | Trust::Any => met.map(|certificate| certificate.sha256.as_str()),
     };
     let around = RunContext {
         folder,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorKey;
-use crate::imap::{self, ConnectionInfo, TlsInfo};
+use crate::imap::{self, Command, ConnectionInfo, Mailbox, TlsInfo};
 use crate::sync::account::{Account, Failure};
 
 /// What the test found.
@@ -33,6 +33,9 @@ pub struct LoginTest {
     pub server: Option<String>,
     /// What it can do.
     pub capabilities: Vec<String>,
+    /// What the server asks to be told to people, such as the page where a sign-in has to be confirmed.
+    #[serde(default)]
+    pub alerts: Vec<String>,
     /// How long it took.
     pub seconds: f64,
 }
@@ -47,6 +50,7 @@ impl LoginTest {
             greeting: String::new(),
             server: None,
             capabilities: vec![],
+            alerts: vec![],
             seconds: 0.0,
         }
     }
@@ -72,10 +76,10 @@ async fn side(account: &Account) -> LoginTest {
         Ok(_) => ("ok".to_owned(), "the login works".to_owned()),
         Err(error) => {
             // The handshake ended here, but what it showed is for the administrator to judge.
-            if let imap::Error::CertificateChanged(changed) = error {
+            if let imap::Error::CertificateRefused(refused) = error {
                 info.tls = Some(TlsInfo {
                     version: String::new(),
-                    certificate: Some(changed.shown.clone()),
+                    certificate: Some(refused.shown.clone()),
                 });
             }
             let failure = Failure::from_imap(account.side, error);
@@ -93,14 +97,32 @@ async fn side(account: &Account) -> LoginTest {
         greeting: info.greeting,
         server: outcome.unwrap_or_default(),
         capabilities: info.capabilities,
+        alerts: account.endpoint.alerts.texts(),
         seconds,
     }
 }
 
-/// Logs in and out again; gives the server's name for itself.
+/// Logs in, looks whether there is a mailbox to be read, and logs out again; gives the server's name for itself.
 async fn enter(account: &Account, info: &mut ConnectionInfo) -> imap::Result<Option<String>> {
     let mut session = account.login_telling(info).await?;
-    let server = session.server().await?.map(str::to_owned);
+    // Asked for along with the login: its answer comes before all others.
+    let server = session.server().await.map_err(unusable)?.map(str::to_owned);
+    let inbox = Mailbox::inbox();
+    // Exchange lets people in who have no licence or no right to the mailbox, and refuses everything from then on.
+    let list = Command::new("LIST").text("\"\"").mailbox(&inbox);
+    session.run(list, |_| {}).await.map_err(unusable)?;
+    session.open(&inbox, false).await.map_err(unusable)?;
     session.logout().await;
     Ok(server)
+}
+
+/// What a refusal right after the login means.
+fn unusable(error: imap::Error) -> imap::Error {
+    match error {
+        imap::Error::Command { .. } | imap::Error::Unavailable(_) => imap::Error::Unavailable(format!(
+            "the login works, but the mailbox cannot be opened; it may have no licence, IMAP may be switched off for \
+             it, or the account has no right to it: {error}"
+        )),
+        other => other,
+    }
 }

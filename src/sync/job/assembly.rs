@@ -2,7 +2,8 @@
 //! From the files of a task to its job, with both accounts.
 
 use crate::error::ErrorKey;
-use crate::sync::account::{Account, Failure, LocalServer};
+use crate::imap::Credentials;
+use crate::sync::account::{Account, Failure, LocalServer, RemoteServer};
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Job;
 use crate::task::{Store, Task, TaskName};
@@ -58,15 +59,11 @@ pub fn job(
             name.file("pwd")
         ),
     })?;
-    let certificate = store.options(name).certificate;
-    let remote = Account::remote(
-        &task.remote_host,
-        task.remote_port,
-        task.security,
-        &task.remote_user,
+    let credentials = Credentials::Password {
+        user: task.remote_user.as_str().to_owned(),
         password,
-        certificate,
-    );
+    };
+    let remote = Account::remote(&RemoteServer::of(task, &store.options(name)), credentials);
     Job::new(task, remote, local)
 }
 

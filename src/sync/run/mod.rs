@@ -13,7 +13,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::rc::Rc;
 
 use crate::files;
-use crate::sync::account::Failure;
+use crate::sync::account::{self, Failure};
 use crate::sync::engine::Engine;
 use crate::sync::exit_code::Exit;
 use crate::sync::imapsync::{self, log::Copied};
@@ -206,7 +206,13 @@ impl Run<'_> {
                 reporter.write_progress();
             });
             // However the run ended: who was met first stays the one that is trusted.
-            pin(self.store, self.name, &shared.job, &reporter)?;
+            learn(self.store, self.name, &shared.job, &reporter)?;
+            for account in [&shared.job.remote, &shared.job.local] {
+                for alert in account.endpoint.alerts.texts() {
+                    let line = format!("{}: the server says: {alert}", account.side.host());
+                    reporter.borrow_mut().line(&line);
+                }
+            }
             moved
         });
         let (exit, report) = conclude(
@@ -337,19 +343,21 @@ impl Write for LineBuffered {
     }
 }
 
-/// A task from before certificates were looked at accepts the one it meets first, and only that one from then on.
-fn pin(store: &Store, name: &TaskName, job: &Job, reporter: &RefCell<Reporter>) -> Result<(), Failure> {
+/// A task that knows nothing of its server yet, such as one from before certificates were looked at, accepts what it
+/// meets first, and nothing less from then on.
+fn learn(store: &Store, name: &TaskName, job: &Job, reporter: &RefCell<Reporter>) -> Result<(), Failure> {
     let Some(certificate) = job.remote.first_met() else {
         return Ok(());
     };
     let mut options = store.options(name);
-    options.certificate = Some(certificate.sha256.clone());
+    options.trust = account::learnt(certificate);
     store
         .save_options(name, &options)
         .map_err(|error| Failure::local(error.to_string()))?;
     let line = format!(
-        "Host1: accepted the certificate with SHA-256 {}",
-        certificate.sha256
+        "Host1: accepted the certificate with SHA-256 {} ({}); from now on nothing less is accepted",
+        certificate.sha256,
+        certificate.complaint()
     );
     reporter.borrow_mut().line(&line);
     Ok(())

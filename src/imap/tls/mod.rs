@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! TLS: who is trusted, how a connection becomes protected.
+//!
+//! [`verifier`]: looks at the certificate · [`words`]: what a failed handshake means.
+
+mod verifier;
+mod words;
+
+use std::sync::Arc;
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use serde::{Deserialize, Serialize};
+use tokio_rustls::TlsConnector;
+
+use self::verifier::Verifier;
+use super::certificate::Certificate;
+use super::error::{Accepted, CertificateRefused, Error, Result};
+use super::wire::Stream;
+
+/// Which certificates are good enough.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Only one that the world's authorities vouch for: what was trusted is not replaced by less.
+    Authorities,
+    /// One that the authorities vouch for, else this very one (SHA-256 of its DER form, hex).
+    Pinned(String),
+    /// One that the authorities vouch for; another is shown to the person, who may accept it.
+    Ask,
+    /// One that the authorities vouch for, else any; the caller decides what to do with what it learns.
+    Learn,
+    /// Any: only whether TLS is spoken is of interest.
+    Any,
+}
+
+impl Trust {
+    /// Whether the server has been trusted before, so that it is known to speak TLS.
+    pub fn is_known(&self) -> bool {
+        matches!(self, Self::Authorities | Self::Pinned(_))
+    }
+
+    /// Whether this certificate is good enough.
+    fn accepts(&self, shown: &Certificate) -> bool {
+        match self {
+            Self::Any | Self::Learn => true,
+            Self::Authorities | Self::Ask => shown.trusted,
+            Self::Pinned(pin) => shown.trusted || pin.eq_ignore_ascii_case(&shown.sha256),
+        }
+    }
+
+    fn refusal(&self, host: &str, shown: Certificate) -> Error {
+        Error::CertificateRefused(Box::new(CertificateRefused {
+            host: host.to_owned(),
+            shown,
+            accepted: match self {
+                Self::Authorities => Accepted::Authorities,
+                Self::Pinned(pin) => Accepted::Fingerprint(pin.clone()),
+                Self::Ask | Self::Learn | Self::Any => Accepted::Nothing,
+            },
+        }))
+    }
+}
+
+/// How a connection is protected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct TlsInfo {
+    /// `TLSv1.3` or `TLSv1.2`; empty where the handshake was broken off.
+    pub version: String,
+    /// The server's certificate.
+    pub certificate: Option<Certificate>,
+}
+
+/// A connection after the handshake.
+pub struct Protected {
+    /// The encrypted stream.
+    pub stream: Box<dyn Stream>,
+    /// How it is protected.
+    pub info: TlsInfo,
+}
+
+/// Does the handshake over `stream`.
+pub async fn connect(stream: Box<dyn Stream>, host: &str, trust: &Trust) -> Result<Protected> {
+    connect_with(verifier::roots(), stream, host, trust).await
+}
+
+/// The same with these authorities.
+async fn connect_with(
+    roots: Arc<RootCertStore>,
+    stream: Box<dyn Stream>,
+    host: &str,
+    trust: &Trust,
+) -> Result<Protected> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = Arc::new(Verifier::new(roots, trust.clone(), provider.clone())?);
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::Tls(error.to_string()))?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier.clone())
+        .with_no_client_auth();
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|_| Error::Tls(format!("{host} is no name that a certificate can carry")))?;
+    let stream = TlsConnector::from(Arc::new(config))
+        .connect(name, stream)
+        .await
+        .map_err(|error| match verifier.seen() {
+            Some(shown) if !trust.accepts(&shown) => trust.refusal(host, shown),
+            _ => Error::Tls(format!(
+                "TLS with {host} failed: {}",
+                words::explain(&error, verifier.weakness().as_deref())
+            )),
+        })?;
+    let version = match stream.get_ref().1.protocol_version() {
+        Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3".to_owned(),
+        Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2".to_owned(),
+        other => format!("{other:?}"),
+    };
+    Ok(Protected {
+        stream: Box::new(stream),
+        info: TlsInfo {
+            version,
+            certificate: verifier.seen(),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests;

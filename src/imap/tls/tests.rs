@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Every kind of trust meets every kind of certificate.
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, Issuer, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::TlsAcceptor;
+
+use super::*;
+use crate::imap::certificate::Fault;
+
+const HOST: &str = "imap.good.example";
+
+/// A certificate with its key.
+struct Shown {
+    der: CertificateDer<'static>,
+    key: Vec<u8>,
+}
+
+impl Shown {
+    fn sha256(&self) -> String {
+        Certificate::new(&self.der, Ok(())).sha256
+    }
+}
+
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "Test CA");
+        let key = KeyPair::generate().unwrap();
+        Self(CertifiedIssuer::self_signed(params, key).unwrap())
+    }
+
+    fn roots(&self) -> Arc<RootCertStore> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.0.der().clone()).unwrap();
+        Arc::new(roots)
+    }
+
+    fn issue(&self, host: &str, expired: bool) -> Shown {
+        let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
+        if expired {
+            params.not_after = rcgen::date_time_ymd(2001, 1, 1);
+        }
+        let key = KeyPair::generate().unwrap();
+        let issuer: &Issuer<'_, KeyPair> = &self.0;
+        let certificate = params.signed_by(&key, issuer).unwrap();
+        Shown {
+            der: certificate.der().clone(),
+            key: key.serialize_der(),
+        }
+    }
+}
+
+fn self_signed(host: &str) -> Shown {
+    let made = rcgen::generate_simple_self_signed(vec![host.to_owned()]).unwrap();
+    Shown {
+        der: made.cert.der().clone(),
+        key: made.signing_key.serialize_der(),
+    }
+}
+
+fn meet(roots: Arc<RootCertStore>, shown: &Shown, trust: &Trust) -> Result<TlsInfo> {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![shown.der.clone()],
+            PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(shown.key.clone())),
+        )
+        .unwrap();
+    let server = TlsAcceptor::from(Arc::new(config));
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(async {
+            let (ended, _) = tokio::join!(
+                connect_with(roots, Box::new(ours), HOST, trust),
+                server.accept(theirs)
+            );
+            ended.map(|protected| protected.info)
+        })
+}
+
+#[test]
+fn what_was_trusted_is_not_replaced_by_less() {
+    let authority = Authority::new();
+    let good = authority.issue(HOST, false);
+    let renewed = authority.issue(HOST, false);
+    let other_name = authority.issue("imap.evil.example", false);
+    let expired = authority.issue(HOST, true);
+    let own = self_signed(HOST);
+    let another = self_signed(HOST);
+    let stranger = Authority::new().issue(HOST, false);
+    let pinned = Trust::Pinned(own.sha256().to_uppercase());
+    let cases = [
+        ("good", &good, None, [true, true, true, true]),
+        ("renewed", &renewed, None, [true, true, true, true]),
+        (
+            "other name",
+            &other_name,
+            Some(Fault::OtherName),
+            [false, false, false, true],
+        ),
+        (
+            "expired",
+            &expired,
+            Some(Fault::Expired),
+            [false, false, false, true],
+        ),
+        (
+            "pinned",
+            &own,
+            Some(Fault::SelfSigned),
+            [false, true, false, true],
+        ),
+        (
+            "another",
+            &another,
+            Some(Fault::SelfSigned),
+            [false, false, false, true],
+        ),
+        (
+            "stranger",
+            &stranger,
+            Some(Fault::UnknownAuthority),
+            [false, false, false, true],
+        ),
+    ];
+    for (name, shown, fault, accepted) in cases {
+        let trusts = [Trust::Authorities, pinned.clone(), Trust::Ask, Trust::Learn];
+        for (trust, accepted) in trusts.iter().zip(accepted) {
+            let met = meet(authority.roots(), shown, trust);
+            match met {
+                Ok(info) => {
+                    assert!(accepted, "{name} was accepted by {trust:?}");
+                    let certificate = info.certificate.unwrap();
+                    assert_eq!(
+                        (certificate.fault, certificate.trusted),
+                        (fault, fault.is_none()),
+                        "{name}"
+                    );
+                }
+                Err(Error::CertificateRefused(refused)) => {
+                    assert!(!accepted, "{name} was refused by {trust:?}: {refused}");
+                    assert_eq!(refused.shown.fault, fault, "{name}");
+                    assert!(refused.to_string().contains(&shown.sha256()), "{refused}");
+                }
+                Err(error) => panic!("{name}, {trust:?}: {error}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn another_name_is_told_apart_from_a_signature_of_ones_own() {
+    let authority = Authority::new();
+    let refusal = |shown: &Shown| {
+        let refused = meet(authority.roots(), shown, &Trust::Authorities).unwrap_err();
+        refused.to_string()
+    };
+    let said = refusal(&authority.issue("imap.evil.example", false));
+    assert!(said.contains("another name (imap.evil.example)"), "{said}");
+    let said = refusal(&self_signed(HOST));
+    assert!(said.contains("self-signed"), "{said}");
+}
