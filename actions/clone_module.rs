@@ -17,6 +17,6 @@ impl Action for CloneModule {
     type Output = ();
 
     fn run(context: &Context, origin: Origin) -> Result<()> {
-        instance::take_over(context, &origin)
+        instance::take_over(context, &origin, !origin.is_replaced())
     }
 }

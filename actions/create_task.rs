@@ -32,7 +32,7 @@ impl Action for CreateTask {
         let user = candidate.task().local_user.clone();
         let tested = mail_server::told_apart(context, user.as_str(), candidate.test(&container))?;
         context.commands.progress(70);
-        tested.store(&context.store, &|| context.mail_host())?;
+        tested.store(&context.store, &|| context.schedule_host())?;
         if start {
             runs::start(&context.store, &container, &name).map_err(|error| {
                 Error::Failed(anyhow!("the task {name} is stored, but not started: {error}"))

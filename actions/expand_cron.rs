@@ -14,16 +14,13 @@ pub fn arguments(command: Command) -> Command {
     command.after_help("Files that are nobody's task, such as *.custom, are left alone.")
 }
 
-/// Writes `cron/NAME.cron` of every task. One that is damaged is reported and keeps the file it has.
+/// Writes `cron/NAME.cron` of every task and removes those of tasks that are gone. A task that is damaged is
+/// reported and keeps the file it has.
 pub fn run(_: &ArgMatches) -> ExitCode {
     frame::helper(|context| {
-        context.mail_host()?;
         context.store.create_folders()?;
-        for name in context.store.names()? {
-            if let Err(error) = context.store.rebuild_schedule(&name, &|| context.mail_host()) {
-                journal::error(error);
-            }
-        }
-        Ok(())
+        context
+            .store
+            .rebuild_schedules(&|| context.schedule_host(), &|trouble| journal::error(trouble))
     })
 }

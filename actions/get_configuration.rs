@@ -26,6 +26,8 @@ pub struct Configuration {
     sync_engine: String,
     /// How many runs there are at once; 0 leaves it to the module.
     max_concurrent_syncs: u32,
+    /// Whether cron starts nothing, until resume-schedules: the original of this instance is alive.
+    schedules_paused: bool,
     /// What runs use now; null while the service does not run.
     engine_used: Option<String>,
     /// Its version.
@@ -78,6 +80,7 @@ impl Action for GetConfiguration {
                 .get(settings::MAX_CONCURRENT_SYNCS)
                 .and_then(|number| number.parse().ok())
                 .unwrap_or_default(),
+            schedules_paused: settings::schedules_paused(&environment),
             engine_used,
             engine_version,
         })

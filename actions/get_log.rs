@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::Context as _;
 use ns8_imapsync::error::{Error, ErrorKey, Result};
+use ns8_imapsync::files;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -55,7 +55,7 @@ impl Action for GetLog {
 
 /// The last whole lines; before the first run there are none.
 fn tail(path: &Path) -> io::Result<Log> {
-    let mut file = match File::open(path) {
+    let mut file = match files::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Ok(Log {

@@ -71,9 +71,7 @@ fn save(store: &Store, task: &Task, password: &SecretString) -> Result<()> {
         return Ok(());
     }
     let lock = runs::take(store, &name)?;
-    store.save(&lock, task, Some(password), &Options::default(), &|| {
-        Ok(String::new())
-    })
+    store.save(&lock, task, Some(password), &Options::default(), &|| Ok(None))
 }
 
 /// The names of the mailboxes of the mail server. Accounts may be named with the domain behind them, which

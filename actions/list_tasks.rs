@@ -5,6 +5,7 @@ use std::time::Duration;
 use ns8_imapsync::agent::cluster::Cluster;
 use ns8_imapsync::agent::{directory, journal};
 use ns8_imapsync::error::{ErrorKey, Result};
+use ns8_imapsync::files;
 use ns8_imapsync::task::{Store, Task, TaskName};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -96,7 +97,9 @@ impl Action for ListTasks {
         });
         let mut entries = entries(&context.store)?;
         let unknown = ErrorKey::LocalUserUnknown.to_string();
+        let paused = settings::schedules_paused(&environment);
         for entry in &mut entries {
+            entry.next_run = entry.next_run.filter(|_| !paused);
             // The run could not tell one from the other.
             if entry.last_sync_error.as_ref() == Some(&unknown) && mailboxes.contains(&entry.localuser) {
                 entry.last_sync_error = Some(ErrorKey::MasterCredentialsRefused.to_string());
@@ -167,7 +170,7 @@ fn entry(store: &Store, name: &TaskName, task: &Task, now: i64) -> Entry {
         service_running: state != State::Idle,
         last_sync_timestamp: status.map(|status| status.started),
         last_sync_exit_code: status.map(|status| status.exit_code),
-        has_log: store.path(name, "log").exists(),
+        has_log: files::is_plain(&store.path(name, "log")),
         state,
         next_run: task.schedule.map(|schedule| schedule.next_start(now)),
         last_sync_duration: report

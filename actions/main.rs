@@ -28,6 +28,7 @@ mod list_tasks;
 mod mail_settings_changed;
 mod preview_task;
 mod restore_module;
+mod resume_schedules;
 mod reveal_master_secret;
 mod run_imapsync;
 mod save_source;
@@ -68,6 +69,7 @@ static APPLETS: &[Applet] = &[
     Applet::action::<stop_task::StopTask>(),
     Applet::action::<start_all_tasks::StartAllTasks>(),
     Applet::action::<stop_all_tasks::StopAllTasks>(),
+    Applet::action::<resume_schedules::ResumeSchedules>(),
     Applet::action::<list_tasks::ListTasks>(),
     Applet::action::<list_informations::ListInformations>(),
     Applet::action::<preview_task::PreviewTask>(),

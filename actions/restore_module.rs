@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+use ns8_imapsync::agent::{directory, journal};
 use ns8_imapsync::error::Result;
 
 use crate::common::action::Action;
@@ -17,6 +18,19 @@ impl Action for RestoreModule {
     type Output = ();
 
     fn run(context: &Context, origin: Origin) -> Result<()> {
-        instance::take_over(context, &origin)
+        instance::take_over(context, &origin, is_beside(context, &origin))
     }
+}
+
+/// Whether the instance of the backup is still there. One that cannot be looked for may be.
+fn is_beside(context: &Context, origin: &Origin) -> bool {
+    let Some(uuid) = origin.setting("MODULE_UUID").filter(|_| !origin.is_replaced()) else {
+        return false;
+    };
+    directory::has_another(&context.agent, uuid).unwrap_or_else(|error| {
+        journal::warning(format_args!(
+            "the instance of the backup cannot be looked for: {error}"
+        ));
+        true
+    })
 }

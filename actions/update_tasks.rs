@@ -151,7 +151,7 @@ fn update_one(context: &Context, reference: &TaskReference, changes: &Changes) -
             let candidate = Candidate::complete(&context.store, request)?;
             let user = candidate.task().local_user.clone();
             mail_server::told_apart(context, user.as_str(), candidate.test(&Container::find()?))?
-                .store(&context.store, &|| context.mail_host())?;
+                .store(&context.store, &|| context.schedule_host())?;
         }
         None => {
             let lock = runs::take(&context.store, &name)?;
@@ -168,7 +168,7 @@ fn update_one(context: &Context, reference: &TaskReference, changes: &Changes) -
             context
                 .store
                 .save(&lock, &changes.apply(former)?, None, &options, &|| {
-                    context.mail_host()
+                    context.schedule_host()
                 })?;
         }
     }

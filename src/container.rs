@@ -314,12 +314,12 @@ impl Service {
         self.call(&["enable", UNIT])
     }
 
-    /// Enables the service and starts it if it does not run.
+    /// Has the service started if it does not run, without waiting for it.
     ///
     /// # Errors
     /// Whatever systemctl says.
-    pub fn enable_now(&self) -> Result<()> {
-        self.call(&["enable", "--now", UNIT])
+    pub fn start_soon(&self) -> Result<()> {
+        self.call(&["start", "--no-block", UNIT])
     }
 
     /// Starts the container anew.

@@ -2,12 +2,12 @@
 //! Files that are either there as a whole or not at all.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 
 /// Marks our temporary files; they always live outside the cron folder, where crond would run them.
 pub const TEMPORARY_SUFFIX: &str = ".tmp";
@@ -16,6 +16,13 @@ pub const TEMPORARY_SUFFIX: &str = ".tmp";
 const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// Whether a write waits for the disk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Durability {
+    Synced,
+    Unsynced,
+}
+
 /// Replaces `target` with `content`: temporary file in `staging`, fsync, rename, fsync of the folder.
 ///
 /// The mode is set before the first byte. `staging` has to be on the file system of `target`.
@@ -23,7 +30,15 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// # Errors
 /// Whatever the file system says; `target` is then as it was.
 pub fn write_atomic(staging: &Path, target: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    put(staging, target, content, mode, None)
+    put(staging, target, content, mode, None, Durability::Synced)
+}
+
+/// The same without waiting for the disk: for files that are made again after a crash.
+///
+/// # Errors
+/// Whatever the file system says; `target` is then as it was.
+pub fn write_atomic_unsynced(staging: &Path, target: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    put(staging, target, content, mode, None, Durability::Unsynced)
 }
 
 /// The same for a file whose time of modification means something: it never has another one.
@@ -37,7 +52,7 @@ pub fn write_atomic_dated(
     mode: u32,
     modified: SystemTime,
 ) -> io::Result<()> {
-    put(staging, target, content, mode, Some(modified))
+    put(staging, target, content, mode, Some(modified), Durability::Synced)
 }
 
 fn put(
@@ -46,7 +61,9 @@ fn put(
     content: &[u8],
     mode: u32,
     modified: Option<SystemTime>,
+    durability: Durability,
 ) -> io::Result<()> {
+    let synced = durability == Durability::Synced;
     let path = temporary(staging, target);
     let mut file = take(&path, mode)?;
     let written = (|| {
@@ -57,11 +74,14 @@ fn put(
         if let Some(modified) = modified {
             file.set_modified(modified)?;
         }
-        file.sync_all()?;
+        if synced {
+            file.sync_all()?;
+        }
         fs::rename(&path, target)
     })();
     match written {
-        Ok(()) => sync_folder_of(target),
+        Ok(()) if synced => sync_folder_of(target),
+        Ok(()) => Ok(()),
         Err(error) => {
             // Nobody else writes it as long as we hold its lock; that it could not be written is the news.
             let _ = fs::remove_file(&path);
@@ -83,12 +103,22 @@ fn temporary(staging: &Path, target: &Path) -> PathBuf {
 /// get the lock, and then it is no temporary file any more.
 fn take(path: &Path, mode: u32) -> io::Result<File> {
     loop {
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(mode)
-            .open(path)?;
+        let opened = open_with(
+            path,
+            OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(mode),
+        );
+        let file = match opened {
+            // Nothing but what we wrote ourselves belongs under that name.
+            Err(_) if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) => {
+                fs::remove_file(path)?;
+                continue;
+            }
+            opened => opened?,
+        };
         lock(&file, LOCK_TIMEOUT)?;
         let ours = file.metadata()?;
         match fs::symlink_metadata(path) {
@@ -137,7 +167,7 @@ pub fn forget(staging: &Path, target: &Path) -> io::Result<()> {
 
 /// Whether something is on its way to `target`, or was when its writer was killed.
 pub fn is_begun(staging: &Path, target: &Path) -> bool {
-    temporary(staging, target).exists()
+    fs::symlink_metadata(temporary(staging, target)).is_ok()
 }
 
 /// Removes `target`; one that is not there is fine.
@@ -151,12 +181,62 @@ pub fn remove(target: &Path) -> io::Result<()> {
     }
 }
 
+/// Opens `target` for reading, as [`open_with`] does.
+///
+/// # Errors
+/// As [`open_with`].
+pub fn open(target: &Path) -> io::Result<File> {
+    open_with(target, OpenOptions::new().read(true))
+}
+
+/// Opens `target` if it is a file of ours: neither a link, which could lead anywhere, nor a pipe, which could keep us
+/// waiting, nor somebody else's.
+///
+/// # Errors
+/// When it is none; else whatever the file system says.
+pub fn open_with(target: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits();
+    let opened = options
+        .custom_flags(i32::try_from(flags).unwrap_or_default())
+        .open(target);
+    let refuse = |what: &str| Err(io::Error::other(format!("{} is {what}", target.display())));
+    let file = match opened {
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+            return refuse("a link, which is not followed");
+        }
+        opened => opened?,
+    };
+    let found = file.metadata()?;
+    if !found.is_file() {
+        return refuse("no plain file");
+    }
+    // The folder's owner is who the module runs as, whoever looks.
+    let ours = found.uid() == rustix::process::geteuid().as_raw()
+        || target
+            .parent()
+            .and_then(|folder| fs::metadata(folder).ok())
+            .is_some_and(|folder| folder.uid() == found.uid());
+    match ours {
+        true => Ok(file),
+        false => refuse("another user's file"),
+    }
+}
+
+/// Whether `target` is a plain file.
+pub fn is_plain(target: &Path) -> bool {
+    fs::symlink_metadata(target).is_ok_and(|found| found.is_file())
+}
+
 /// Reads `target`; `None` when it is not there.
 ///
 /// # Errors
 /// Whatever else the file system says.
 pub fn read(target: &Path) -> io::Result<Option<Vec<u8>>> {
-    match fs::read(target) {
+    let read = |mut file: File| {
+        let mut content = Vec::new();
+        file.read_to_end(&mut content).map(|_| content)
+    };
+    match open(target).and_then(read) {
         Ok(content) => Ok(Some(content)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -240,6 +320,33 @@ mod tests {
             }
         });
         assert_eq!(fs::read_dir(folder).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn links_and_pipes_are_neither_read_nor_written_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let (folder, foreign) = (folder.path(), folder.path().join("foreign"));
+        fs::write(&foreign, "foreign").unwrap();
+        let (link, pipe) = (folder.join("u1_a.log"), folder.join("u1_b.log"));
+        std::os::unix::fs::symlink(&foreign, &link).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &pipe,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RWXU,
+            0,
+        )
+        .unwrap();
+        for path in [&link, &pipe, &folder.to_owned()] {
+            assert!(read(path).is_err() && !is_plain(path), "{}", path.display());
+        }
+        // What stands in the way of a temporary file is removed, and never written through.
+        for (target, way) in [(&link, ".u1_a.log.tmp"), (&pipe, ".u1_b.log.tmp")] {
+            fs::rename(target, folder.join(way)).unwrap();
+            write_atomic(folder, target, b"new", 0o600).unwrap();
+            assert_eq!(fs::read(target).unwrap(), b"new");
+        }
+        assert_eq!(fs::read(&foreign).unwrap(), b"foreign");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+use super::settings;
 use ns8_imapsync::agent::Agent;
 use ns8_imapsync::agent::commands::CommandDescriptor;
 use ns8_imapsync::agent::environment::EnvironmentFile;
@@ -33,6 +34,15 @@ impl Context {
             store,
             agent,
         }
+    }
+
+    /// The address of the mail server for cron files; `None` while schedules are paused.
+    ///
+    /// # Errors
+    /// As [`Self::mail_host`].
+    pub fn schedule_host(&self) -> Result<Option<String>> {
+        let host = self.mail_host()?;
+        Ok((!settings::schedules_paused(&self.environment.read()?)).then_some(host))
     }
 
     /// The address of the mail server.

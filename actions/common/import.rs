@@ -177,7 +177,7 @@ fn carry_out(context: &Context, container: &Container, mode: Mode, planned: Plan
         if !mode.stores() {
             return Ok(RowResult::Valid);
         }
-        tested.store(&context.store, &|| context.mail_host())?;
+        tested.store(&context.store, &|| context.schedule_host())?;
         if start && let Err(error) = container.start(&name) {
             journal::error(format_args!(
                 "{name} is stored, but its run was not started: {error}"

@@ -25,28 +25,38 @@ pub fn grant(context: &Context) -> Result<()> {
     directory::grant(&context.agent, SELF_SERVICE, &["create-task"])
 }
 
-/// Takes over the settings of the instance that this one was, and starts the service. An instance that was
-/// never configured waits for configure-module.
+/// Takes over the settings of the instance that this one was, and has the service started. An instance that was
+/// never configured waits for configure-module. One that is `beside` the living original starts nothing by itself:
+/// both would pull the same mail, each without knowing what the other has deleted.
 ///
 /// # Errors
 /// Whatever keeps the settings from being written or the service from starting.
-pub fn take_over(context: &Context, origin: &Origin) -> Result<()> {
+pub fn take_over(context: &Context, origin: &Origin, beside: bool) -> Result<()> {
     // Starting the service takes longer than the platform's steps around this one.
     if let Some(step) = step() {
         context.commands.weight(&step, SERVICE_WEIGHT);
     }
     context.store.create_folders()?;
     grant(context)?;
-    let changes: Vec<_> = settings::ALL
+    let mut changes: Vec<_> = settings::ALL
         .iter()
         .filter_map(|name| Some((*name, Some(origin.setting(name)?))))
         .collect();
+    if beside {
+        changes.push((settings::SCHEDULES_PAUSED, Some("1")));
+        journal::warning(
+            "the original instance is alive, so schedules are paused here; resume-schedules ends that",
+        );
+    }
     context.environment.change(&changes)?;
     if context.environment.read()?.get(settings::MAIL_SERVER).is_none() {
         journal::notice("no mail server was chosen before; run configure-module");
         return Ok(());
     }
-    Service::find()?.enable_now()
+    // The mail module may be restored after this one: the unit tries again until it is there.
+    let service = Service::find()?;
+    service.enable()?;
+    service.start_soon()
 }
 
 /// The name that the agent knows the running step by.

@@ -17,9 +17,17 @@ pub struct Origin {
     /// The settings of the instance that this one was.
     #[serde(default)]
     environment: Option<BTreeMap<String, Value>>,
+    /// Whether the platform erases the instance that this one was, as in a move.
+    #[serde(default)]
+    replace: Option<bool>,
 }
 
 impl Origin {
+    /// Whether this is the same instance at another place.
+    pub fn is_replaced(&self) -> bool {
+        self.replace.unwrap_or_default()
+    }
+
     /// A setting of the former instance.
     pub fn setting(&self, name: &str) -> Option<&str> {
         let value = self.environment.as_ref()?.get(name)?.as_str()?;

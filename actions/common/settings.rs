@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What of the instance's settings is ours, in `state/environment`.
 
+use ns8_imapsync::agent::environment::Environment;
+
 use super::fields::Gather;
 use super::input::repeated;
 
@@ -13,7 +15,10 @@ pub const SYNC_ENGINE: &str = "SYNC_ENGINE";
 /// How many runs there are at once.
 pub const MAX_CONCURRENT_SYNCS: &str = "MAX_CONCURRENT_SYNCS";
 
-/// All of them.
+/// Whether cron starts nothing: the instance is a copy beside the one that it was made from.
+pub const SCHEDULES_PAUSED: &str = "SCHEDULES_PAUSED";
+
+/// What an instance takes over from the one that it was made from.
 pub const ALL: [&str; 4] = [MAIL_SERVER, MAIL_HOST, SYNC_ENGINE, MAX_CONCURRENT_SYNCS];
 
 /// The largest limit of runs at once.
@@ -24,6 +29,11 @@ pub const AUTO: &str = "auto";
 
 /// The engines that can be asked for.
 pub const ENGINES: [&str; 3] = [AUTO, "imapsync", "native"];
+
+/// Whether cron starts nothing.
+pub fn schedules_paused(environment: &Environment) -> bool {
+    environment.get(SCHEDULES_PAUSED).is_some()
+}
 
 /// Reads the field `sync_engine`; `auto` is no setting.
 pub fn engine<'a>(gather: &mut Gather, name: &'a str) -> Option<&'a str> {

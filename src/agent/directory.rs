@@ -16,6 +16,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(10);
 /// One round trip for all but huge clusters.
 const SCAN_COUNT: usize = 10_000;
+const MODULE_UUIDS: &str = "cluster/module_uuid";
 const PATTERN: &str = "module/*/srv/tcp/imap";
 
 type Hash = HashMap<String, String>;
@@ -95,6 +96,22 @@ pub fn services(agent: &Agent, uuid: &str) -> Result<Vec<MailServer>> {
     Ok(Vec::new())
 }
 
+/// Whether a module other than ours has that uuid.
+///
+/// # Errors
+/// When Redis does not answer.
+pub fn has_another(agent: &Agent, uuid: &str) -> Result<bool> {
+    let own = agent.id()?.trim_start_matches("module/");
+    let mut connection = connect(agent, Access::Read)?;
+    let uuids: Hash = redis::cmd("HGETALL")
+        .arg(MODULE_UUIDS)
+        .query(&mut connection)
+        .context("cannot read the modules from Redis")?;
+    Ok(uuids
+        .iter()
+        .any(|(module, theirs)| module != own && theirs == uuid))
+}
+
 /// Lets a role run some of our actions.
 ///
 /// # Errors
@@ -172,7 +189,7 @@ fn read(connection: &mut Connection) -> redis::RedisResult<Found> {
                 .arg("COUNT")
                 .arg(SCAN_COUNT)
                 .cmd("HGETALL")
-                .arg("cluster/module_uuid")
+                .arg(MODULE_UUIDS)
                 .cmd("HGETALL")
                 .arg("cluster/module_node")
                 .cmd("HGET")

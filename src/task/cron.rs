@@ -1,23 +1,42 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! `NAME.cron`: when crond in the container starts a task (contract section 4).
 
+use std::sync::LazyLock;
+
 use anyhow::Context as _;
 use tera::Tera;
 
 use super::{Schedule, TaskName};
 
+/// What a cron file runs.
+pub(super) const COMMAND: &str = "root /usr/local/bin/syncctl start ";
+
 const TEMPLATE: &str = include_str!("templates/task.cron");
+
+const NAME: &str = "task.cron";
+
+/// Parsed once: thousands of them are rendered in one go.
+static TEMPLATES: LazyLock<tera::TeraResult<Tera>> = LazyLock::new(|| {
+    let mut templates = Tera::default();
+    templates.add_raw_template(NAME, TEMPLATE)?;
+    Ok(templates)
+});
 
 /// The text of `NAME.cron`.
 ///
 /// # Errors
 /// When the template cannot be rendered, which a test rules out.
 pub fn render(name: &TaskName, schedule: Schedule, mail_host: &str) -> anyhow::Result<String> {
+    let templates = TEMPLATES
+        .as_ref()
+        .map_err(|error| anyhow::anyhow!("the template of cron files is broken: {error}"))?;
     let mut context = tera::Context::new();
     context.insert("mail_host", mail_host);
     context.insert("fields", &schedule.cron_fields());
     context.insert("name", name.as_str());
-    Tera::one_off(TEMPLATE, &context, false).context("cannot render the cron file")
+    templates
+        .render(NAME, &context)
+        .context("cannot render the cron file")
 }
 
 #[cfg(test)]
@@ -38,5 +57,6 @@ mod tests {
             text("2h"),
             "MAIL_HOST=10.5.4.1\n1 */2 * * *  root /usr/local/bin/syncctl start administrator_a0241w\n"
         );
+        assert!(text("5m").contains(COMMAND));
     }
 }

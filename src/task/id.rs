@@ -65,6 +65,13 @@ impl TaskName {
         Ok(Self(text.to_owned()))
     }
 
+    /// Whether some user and id make that name, so that it may stand in a command line.
+    pub fn is_sound(&self) -> bool {
+        self.0.match_indices('_').any(|(at, _)| {
+            LocalUser::parse(&self.0[..at]).is_ok() && TaskId::parse(&self.0[at + 1..]).is_ok()
+        })
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -91,6 +98,21 @@ mod tests {
         let name = |user, id| TaskName::new(&LocalUser::parse(user).unwrap(), &TaskId::parse(id).unwrap());
         assert_eq!(name("a_b", "c"), name("a", "b_c"));
         assert_eq!(name("a", "b").file("env"), "a_b.env");
+    }
+
+    #[test]
+    fn a_name_that_nothing_makes_is_not_sound() {
+        for (text, sound) in [
+            ("u1_x", true),
+            ("a_b_c", true),
+            ("jörg@x.test_a1", true),
+            ("u1", false),
+            ("u1_", false),
+            ("u1_x; touch pwned #", false),
+            ("$(id)_x", false),
+        ] {
+            assert_eq!(TaskName::parse(text).unwrap().is_sound(), sound, "{text}");
+        }
     }
 
     #[test]

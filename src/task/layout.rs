@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 
-/// Asks for the address of the local mail server, as it is at that moment.
-pub type MailHost<'a> = &'a dyn Fn() -> Result<String>;
+/// Asks for the address of the local mail server, as it is at that moment; `None` while schedules are paused.
+pub type MailHost<'a> = &'a dyn Fn() -> Result<Option<String>>;
 
 /// Where the files of all tasks are.
 #[derive(Debug, Clone)]

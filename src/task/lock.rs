@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 
+use crate::files;
+
 /// How long [`is_held`], which takes a shared lock for an instant, may keep others from the exclusive one.
 const GLANCE_LIMIT: Duration = Duration::from_secs(30);
 /// How long an action may hold the lock without being a run; whoever wants to run waits for it.
@@ -67,13 +69,14 @@ impl TaskLock {
     }
 
     fn attempt(path: &Path) -> io::Result<Option<Self>> {
-        let file = OpenOptions::new()
+        let mut options = OpenOptions::new();
+        options
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .mode(0o600)
-            .open(path)?;
+            .mode(0o600);
+        let file = files::open_with(path, &mut options)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => return Ok(None),
@@ -123,7 +126,7 @@ impl TaskLock {
     /// # Errors
     /// Whatever the file system says.
     pub fn remove(self) -> io::Result<()> {
-        crate::files::remove(&self.path)
+        files::remove(&self.path)
     }
 }
 
@@ -175,7 +178,7 @@ impl Holder {
     /// Who announced themselves in a lock file; what is in a file that nobody holds means nothing.
     pub fn announced(path: &Path) -> Option<Self> {
         let mut text = String::new();
-        File::open(path).ok()?.take(64).read_to_string(&mut text).ok()?;
+        files::open(path).ok()?.take(64).read_to_string(&mut text).ok()?;
         let (pid, started) = text.trim_end().split_once(' ')?;
         Some(Self {
             pid: pid.parse().ok()?,
@@ -189,7 +192,7 @@ impl Holder {
 /// # Errors
 /// Whatever else the file system says.
 pub fn is_held(path: &Path) -> io::Result<bool> {
-    let file = match File::open(path) {
+    let file = match files::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-use std::fs::{self, File};
+use std::ffi::OsString;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use super::options::Options;
 use super::progress::Progress;
 use super::report::Report;
 use super::status::Status;
-use super::{LocalUser, Schedule, Task, TaskId, TaskName, cron, env};
+use super::{LocalUser, Task, TaskId, TaskName, env};
 use crate::error::{Error, ErrorKey, Refusal, Result};
 use crate::files;
 
@@ -88,6 +89,17 @@ impl Store {
     /// # Errors
     /// When the folder cannot be read; one that is not there holds no task.
     pub fn names(&self) -> Result<Vec<TaskName>> {
+        let mut names: Vec<TaskName> = self
+            .stems()?
+            .iter()
+            .filter_map(|stem| TaskName::parse(stem.to_str()?).ok())
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// What is in front of `.env` in names of files, whatever it is.
+    fn stems(&self) -> Result<Vec<OsString>> {
         let entries = match fs::read_dir(&self.layout.tasks) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -97,11 +109,15 @@ impl Store {
                 ));
             }
         };
-        let mut names: Vec<TaskName> = entries
-            .filter_map(|entry| TaskName::parse(entry.ok()?.file_name().to_str()?.strip_suffix(".env")?).ok())
-            .collect();
-        names.sort();
-        Ok(names)
+        Ok(entries
+            .filter_map(|entry| {
+                let path = PathBuf::from(entry.ok()?.file_name());
+                let stem = path
+                    .file_stem()
+                    .filter(|_| path.extension() == Some("env".as_ref()))?;
+                Some(stem.to_owned())
+            })
+            .collect())
     }
 
     /// The tasks of a user: the one with that id, or all of them.
@@ -266,7 +282,8 @@ impl Store {
 
     /// How the last run ended; `None` before the first one.
     pub fn status(&self, name: &TaskName) -> Option<Status> {
-        Status::parse(&fs::read_to_string(self.path(name, "status")).ok()?)
+        let text = files::read(&self.path(name, "status")).ok()??;
+        Status::parse(std::str::from_utf8(&text).ok()?)
     }
 
     /// Stores how a run ended.
@@ -294,7 +311,7 @@ impl Store {
     }
 
     fn json<T: serde::de::DeserializeOwned>(&self, name: &TaskName, ending: &str) -> Option<T> {
-        serde_json::from_slice(&fs::read(self.path(name, ending)).ok()?).ok()
+        serde_json::from_slice(&files::read(&self.path(name, ending)).ok()??).ok()
     }
 
     /// Whether a run, an edit or a deletion of the task is under way.
@@ -436,55 +453,6 @@ impl Store {
         }
     }
 
-    /// Rebuilds the cron file of a task from its file, of which only the schedule has to be sound.
-    ///
-    /// # Errors
-    /// When the file cannot be read or its schedule is none; else whatever the file system says.
-    pub fn rebuild_schedule(&self, name: &TaskName, mail_host: MailHost<'_>) -> Result<()> {
-        // Not the task's lock, which a run may hold for hours.
-        let _schedules = self.lock_schedules()?;
-        let Some(text) = self.text(name)? else {
-            return Ok(());
-        };
-        let schedule = env::lookup(&text, "CRON").unwrap_or_default();
-        let schedule = Schedule::parse(&schedule)
-            .with_context(|| format!("the schedule of {} is damaged", name.file("env")))?;
-        self.write_schedule(name, schedule, mail_host)
-    }
-
-    /// Keeps others from writing cron files. Edits write theirs after the task's file: so whoever holds this and
-    /// reads the file writes what is true, or is followed by who does.
-    fn lock_schedules(&self) -> Result<Option<File>> {
-        let Some(folder) = &self.layout.cron else {
-            return Ok(None);
-        };
-        let folder = File::open(folder).context("cannot open the folder of the schedules")?;
-        files::lock(&folder, LOCK_TIMEOUT).context("another process keeps the schedules locked")?;
-        Ok(Some(folder))
-    }
-
-    /// Whoever calls holds the lock of the schedules; so the address is the one of now.
-    fn write_schedule(
-        &self,
-        name: &TaskName,
-        schedule: Option<Schedule>,
-        mail_host: MailHost<'_>,
-    ) -> Result<()> {
-        let Some(folder) = &self.layout.cron else {
-            return Ok(());
-        };
-        let target = folder.join(name.file("cron"));
-        match schedule {
-            Some(schedule) => {
-                let text = cron::render(name, schedule, &mail_host()?)?;
-                files::write_atomic(&self.layout.tasks, &target, text.as_bytes(), READABLE)
-            }
-            None => files::remove(&target).and_then(|()| files::forget(&self.layout.tasks, &target)),
-        }
-        .with_context(|| format!("cannot write {}", name.file("cron")))?;
-        Ok(())
-    }
-
     /// Clears away what a creation or a deletion that was cut off has left of a task that is not there.
     fn clear_remains(&self, name: &TaskName) -> Result<()> {
         let left = ENDINGS.iter().any(|ending| self.path(name, ending).exists());
@@ -504,7 +472,7 @@ impl Store {
     pub fn remove(&self, lock: TaskLock, name: &TaskName) -> Result<()> {
         {
             let _schedules = self.lock_schedules()?;
-            self.write_schedule(name, None, &|| Ok(String::new()))?;
+            self.write_schedule(name, None, &|| Ok(None))?;
             for ending in ENDINGS {
                 let path = self.path(name, ending);
                 files::remove(&path).with_context(|| format!("cannot delete {}", path.display()))?;
@@ -525,5 +493,6 @@ fn belongs_to_another(text: &str, user: &LocalUser, id: &TaskId) -> bool {
         || env::lookup(text, "TASK_ID").is_some_and(|theirs| theirs != id.as_str())
 }
 
+mod schedules;
 #[cfg(test)]
 mod tests;

@@ -79,8 +79,9 @@ A Copy And A Restored Backup Take Over The Settings
         ${unset}    Run Action    get-configuration
         Should Be Empty    ${unset}[mail_server]
         ${request}    Evaluate
-        ...    {'environment': {'MAIL_SERVER': $before['mail_server'], 'MAIL_HOST': $before['mail_host'], 'OTHER': 'x'}}
+        ...    {'replace': True, 'environment': {'MAIL_SERVER': $before['mail_server'], 'MAIL_HOST': $before['mail_host'], 'OTHER': 'x'}}
         Run Action    ${action}    ${request}
+        Wait Until Keyword Succeeds    30 s    200 ms    Run Helper    systemctl    --user    is-active    imapsync.service
         ${after}    Run Action    get-configuration
         Should Be Equal    ${after}    ${before}
         ${state}    Run Helper    systemctl    --user    is-active    imapsync.service

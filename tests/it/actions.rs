@@ -90,6 +90,9 @@ fn a_restored_instance_has_its_settings_and_schedules() -> anyhow::Result<()> {
         "{:?}",
         outcome.commands
     );
+    wait_until("the start of the service", || {
+        sandbox.node().container().join("running").exists()
+    })?;
     let files = sandbox.state_files()?;
     ensure!(files.contains_key("imapsync/vmail.pwd"), "{:?}", files.keys());
     assert_eq!(

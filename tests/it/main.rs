@@ -19,6 +19,7 @@
 mod actions;
 mod agent_protocol;
 mod bulk;
+mod copies;
 mod errors;
 mod golden;
 mod imapsync;

@@ -8,8 +8,17 @@ use super::*;
 use crate::task::{Exclusions, FolderMode, RemoteDeletion, RemoteHost, RemoteUser, Schedule, Security};
 
 #[expect(clippy::unnecessary_wraps, reason = "that is how the store asks")]
-fn mail_host() -> Result<String> {
-    Ok("10.5.4.1".to_owned())
+fn mail_host() -> Result<Option<String>> {
+    Ok(Some("10.5.4.1".to_owned()))
+}
+
+/// Rebuilds all schedules, and gives what was reported.
+fn rebuild(store: &Store, mail_host: MailHost<'_>) -> Vec<String> {
+    let reports = std::cell::RefCell::new(Vec::new());
+    store
+        .rebuild_schedules(mail_host, &|report| reports.borrow_mut().push(report))
+        .unwrap();
+    reports.into_inner()
 }
 
 struct Instance {
@@ -235,18 +244,54 @@ fn a_schedule_is_rebuilt_from_a_file_that_lacks_everything_else() {
     let name = TaskName::parse("u1_ec0003").unwrap();
     let env = instance.store.path(&name, "env");
     fs::write(&env, "TASK_ID=ec0003\nLOCALUSER=u1\nCRON=21h\n").unwrap();
-    instance.store.rebuild_schedule(&name, &mail_host).unwrap();
+    assert!(rebuild(&instance.store, &mail_host).is_empty());
     let text = fs::read_to_string(instance.state.path().join("cron/u1_ec0003.cron")).unwrap();
     assert_eq!(
         text,
         "MAIL_HOST=10.5.4.1\n1 */21 * * *  root /usr/local/bin/syncctl start u1_ec0003\n"
     );
     fs::write(&env, "CRON=never\n").unwrap();
-    assert!(instance.store.rebuild_schedule(&name, &mail_host).is_err());
+    assert!(rebuild(&instance.store, &mail_host)[0].contains("u1_ec0003"));
     assert_eq!(instance.listing("cron"), ["u1_ec0003.cron"]);
     fs::write(&env, "CRON=\n").unwrap();
-    instance.store.rebuild_schedule(&name, &mail_host).unwrap();
+    assert!(rebuild(&instance.store, &mail_host).is_empty());
     assert!(instance.listing("cron").is_empty());
+}
+
+#[test]
+fn schedules_of_nobody_go_and_names_that_no_task_may_have_are_told() {
+    let instance = instance();
+    instance.save(&task("u1", "a"), None).unwrap();
+    let cron = instance.state.path().join("cron");
+    let command = "* * * * * root /usr/local/bin/syncctl start x\n";
+    for name in ["u1_gone.cron", "u1_x; touch pwned #.cron"] {
+        fs::write(cron.join(name), command).unwrap();
+    }
+    // The administrator's own.
+    for (name, text) in [
+        ("report.cron", "* * * * * root /bin/true\n"),
+        ("own.custom", command),
+    ] {
+        fs::write(cron.join(name), text).unwrap();
+    }
+    for name in [
+        "u1_x; touch pwned #.env",
+        "nobody.env",
+        "u1_a\nb.env",
+        ".u1_b.env",
+    ] {
+        fs::write(instance.store.folder().join(name), "CRON=5m\n").unwrap();
+    }
+    let reports = rebuild(&instance.store, &mail_host);
+    assert_eq!(reports.len(), 3, "{reports:?}");
+    assert!(reports.iter().any(|report| report.contains("touch pwned")));
+    assert_eq!(
+        instance.listing("cron"),
+        ["own.custom", "report.cron", "u1_a.cron"]
+    );
+    // While schedules are paused no task has one.
+    assert_eq!(rebuild(&instance.store, &|| Ok(None)).len(), 3);
+    assert_eq!(instance.listing("cron"), ["own.custom", "report.cron"]);
 }
 
 #[test]
@@ -289,7 +334,7 @@ fn an_edit_while_schedules_are_rebuilt_is_what_holds() {
             }
             mail_host()
         };
-        instance.store.rebuild_schedule(&former.name(), &ask).unwrap();
+        assert!(rebuild(&instance.store, &ask).is_empty());
     });
     let text = fs::read_to_string(instance.state.path().join("cron/u1_a.cron")).unwrap();
     assert!(text.contains("*/7 "), "{text}");
@@ -307,7 +352,7 @@ fn a_task_deleted_while_schedules_are_rebuilt_has_none() {
             scope.spawn(|| instance.store.remove(lock, &name).unwrap());
             mail_host()
         };
-        instance.store.rebuild_schedule(&name, &ask).unwrap();
+        assert!(rebuild(&instance.store, &ask).is_empty());
     });
     assert!(instance.listing("cron").is_empty() && instance.listing("imapsync").is_empty());
 }

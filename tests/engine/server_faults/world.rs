@@ -167,7 +167,7 @@ impl World {
         let password = SecretString::from(REMOTE_PASSWORD);
         store
             .save(&taken, &task, Some(&password), &Options::default(), &|| {
-                Ok("127.0.0.1".to_owned())
+                Ok(Some("127.0.0.1".to_owned()))
             })
             .expect("a saved task");
         drop(taken);
