@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+use anyhow::Context as _;
 use ns8_imapsync::agent::directory;
 use ns8_imapsync::container::Service;
 use ns8_imapsync::error::{ErrorKey, Refusal, Result};
-use ns8_imapsync::task::RemoteHost;
+use ns8_imapsync::task::{LocalPin, RemoteHost};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -95,6 +96,8 @@ impl Action for ConfigureModule {
         }
         context.store.create_folders()?;
         context.environment.change(&changes)?;
+        // Whatever certificate the server shows next is the one that the administrator means.
+        LocalPin::forget(&context.store).context("cannot forget the certificate of the mail server")?;
         context.commands.progress(30);
         let service = Service::find()?;
         service.enable()?;

@@ -78,6 +78,8 @@ struct Entry {
     source: Option<String>,
     /// Whom the task trusts: `authorities`, `pinned`, or `unknown`.
     trust: &'static str,
+    /// Whether the schedule pauses, since the login was refused in several runs in a row.
+    paused: bool,
 }
 
 impl Action for ListTasks {
@@ -144,6 +146,7 @@ fn entry(store: &Store, name: &TaskName, task: &Task, now: i64) -> Entry {
     let status = store.status(name);
     let report = outcome::report(store, name, status);
     let options = store.options(name);
+    let paused = task.schedule.is_some() && store.refusals(name).pause();
     let mailbox = options.source.as_ref().map(|link| link.mailbox.to_string());
     let when = |condition: bool, option: &'static str| if condition { option } else { "" };
     Entry {
@@ -172,7 +175,11 @@ fn entry(store: &Store, name: &TaskName, task: &Task, now: i64) -> Entry {
         last_sync_exit_code: status.map(|status| status.exit_code),
         has_log: files::is_plain(&store.path(name, "log")),
         state,
-        next_run: task.schedule.map(|schedule| schedule.next_start(now)),
+        paused,
+        next_run: task
+            .schedule
+            .filter(|_| !paused)
+            .map(|schedule| schedule.next_start(now)),
         last_sync_duration: report
             .as_ref()
             .map(|report| (report.ended - report.started).max(0)),

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+use anyhow::Context as _;
 use ns8_imapsync::agent::directory;
 use ns8_imapsync::container::Service;
 use ns8_imapsync::error::Result;
+use ns8_imapsync::task::LocalPin;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -40,6 +42,8 @@ impl Action for MailSettingsChanged {
                 .environment
                 .change(&[(settings::MAIL_HOST, Some(server.host.as_str()))])?;
         }
+        // With its settings its certificate may have changed.
+        LocalPin::forget(&context.store).context("cannot forget the certificate of the mail server")?;
         Service::find()?.try_restart()
     }
 }

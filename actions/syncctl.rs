@@ -27,6 +27,7 @@ use ns8_imapsync::task::{
     Exclusions, FolderMode, Layout, LocalUser, Port, RemoteHost, Security, Store, TaskName, Trust,
     parse_password,
 };
+use ns8_imapsync::text::printable;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -152,6 +153,9 @@ fn start(store: &Store, name: &TaskName) -> Done {
     )? {
         // Cron says this every few minutes of a long run: the journal need not hear it.
         Outcome::AlreadyRunning => print(&format!("{name}: already running")),
+        Outcome::Paused => print(&format!(
+            "{name}: the schedule pauses, since the login was refused again and again; edit the task, or start it by hand"
+        )),
         Outcome::Ended { exit, report } => {
             tell(&finish::summary(name, &report), Stream::Output);
             Ok(ExitCode::from(exit.code()))
@@ -251,6 +255,9 @@ fn validation(store: &Store, name: &str) -> Done {
         )
     };
     let findings = runtime::ask(login_test::check(&remote, local.as_ref())).map_err(failed)?;
+    if let Some(pin) = local.as_ref().ok().and_then(Account::local_pin) {
+        pin.save(store).map_err(failed)?;
+    }
     print_json(&findings)
 }
 
@@ -412,6 +419,7 @@ enum Stream {
 /// Says something to whoever called and, where that is no terminal, to the output of the container's main process,
 /// which is the journal (contract section 5).
 fn tell(text: &str, stream: Stream) {
+    let text = printable(text);
     let (watched, journal) = match stream {
         Stream::Output => (std::io::stdout().is_terminal(), "/proc/1/fd/1"),
         Stream::Errors => (std::io::stderr().is_terminal(), "/proc/1/fd/2"),

@@ -206,6 +206,8 @@ keys! {
     MasterCredentialsRefused = "master_credentials_refused", 1;
     /// The local mail server cannot be reached.
     LocalServerUnreachable = "local_server_unreachable", 1;
+    /// The local mail server shows another certificate than before.
+    LocalCertificateChanged = "local_certificate_changed", 1;
     /// configure-module has not run yet.
     MailServerNotConfigured = "mail_server_not_configured", 1;
     /// The container is not running, so nothing can be tested or started.

@@ -3,9 +3,11 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use ns8_imapsync::agent::{directory, journal};
 use ns8_imapsync::container::Service;
 use ns8_imapsync::error::Result;
+use ns8_imapsync::task::LocalPin;
 
 use super::context::Context;
 use super::platform::Origin;
@@ -53,6 +55,8 @@ pub fn take_over(context: &Context, origin: &Origin, beside: bool) -> Result<()>
         journal::notice("no mail server was chosen before; run configure-module");
         return Ok(());
     }
+    // A restored file may speak of another server at the same address.
+    LocalPin::forget(&context.store).context("cannot forget the certificate of the mail server")?;
     // The mail module may be restored after this one: the unit tries again until it is there.
     let service = Service::find()?;
     service.enable()?;

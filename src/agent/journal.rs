@@ -4,6 +4,8 @@
 use std::fmt;
 use std::io::{self, Write};
 
+use crate::text::printable;
+
 /// How much a line matters, as in syslog(3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
@@ -26,6 +28,7 @@ pub fn say(level: Level, message: impl fmt::Display) {
 
 fn line(level: Level, message: &str, journal: bool) -> String {
     let message = message.replace(['\n', '\r'], " ");
+    let message = printable(&message);
     match journal {
         true => format!("<{}>{message}\n", level as u8),
         false => format!("{message}\n"),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The two accounts of a task: where they are, how to get in, what a refusal means.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use secrecy::SecretString;
 
@@ -12,7 +12,7 @@ use crate::imap::{
 };
 use crate::sync::exit_code::Exit;
 use crate::task::options::Options;
-use crate::task::{self, LocalUser, Port, RemoteHost, Security, Task};
+use crate::task::{self, LocalPin, LocalUser, Port, RemoteHost, Security, Task};
 
 /// One of the two sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,19 @@ pub struct Account {
     learnt: OnceCell<Certificate>,
     /// What the server said when it refused the login: it is not asked again.
     refused: OnceCell<imap::Error>,
+    /// Whether a login worked.
+    welcome: Cell<bool>,
+}
+
+/// How an account stands with its server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nobody logged in, nor was refused.
+    Unknown,
+    /// A login worked.
+    Welcome,
+    /// User name or password were refused.
+    Refused,
 }
 
 /// The remote server of a task, and how far it is trusted.
@@ -81,6 +94,15 @@ pub struct LocalServer {
     pub port: u16,
     /// The master user's password.
     pub password: SecretString,
+    /// What it has shown before.
+    pub pin: Option<LocalPin>,
+}
+
+impl LocalServer {
+    /// How its pin is filed.
+    pub fn address(host: &str, port: u16) -> String {
+        format!("{host}:{port}")
+    }
 }
 
 /// Why a run or a check ended early.
@@ -162,6 +184,7 @@ fn remote_key(error: &imap::Error) -> ErrorKey {
 fn local_key(error: &imap::Error) -> ErrorKey {
     match error {
         imap::Error::Credentials(_) => ErrorKey::LocalUserUnknown,
+        imap::Error::CertificateRefused(..) => ErrorKey::LocalCertificateChanged,
         _ => ErrorKey::LocalServerUnreachable,
     }
 }
@@ -188,12 +211,12 @@ impl Account {
             user: credentials.user().to_owned(),
             learnt: OnceCell::new(),
             refused: OnceCell::new(),
+            welcome: Cell::new(false),
             credentials,
         }
     }
 
-    /// A local account, entered as the master user. The certificate is not looked at: the server is reached over the
-    /// cluster's private network under an address that no certificate names.
+    /// A local account, entered as the master user.
     pub fn local(user: &LocalUser, server: LocalServer) -> Self {
         let user = format!("{user}*vmail");
         Self {
@@ -202,7 +225,10 @@ impl Account {
                 host: server.host,
                 port: server.port,
                 encryption: Encryption::StartTls,
-                trust: Trust::Any,
+                trust: server.pin.map_or(Trust::Learn, |pin| Trust::Renewable {
+                    pin: pin.certificate,
+                    names: pin.names,
+                }),
                 alerts: Alerts::default(),
             },
             credentials: Credentials::Password {
@@ -212,7 +238,26 @@ impl Account {
             user,
             learnt: OnceCell::new(),
             refused: OnceCell::new(),
+            welcome: Cell::new(false),
         }
+    }
+
+    /// How it stands with the server, after whatever was tried. A token that was refused is renewed, and counts as nothing.
+    pub fn standing(&self) -> Standing {
+        match (self.welcome.get(), self.refused.get()) {
+            (true, _) => Standing::Welcome,
+            (false, Some(imap::Error::Credentials(_) | imap::Error::NoWayIn(_))) => Standing::Refused,
+            (false, _) => Standing::Unknown,
+        }
+    }
+
+    /// What is to be known of the local server from now on, where it has shown something new.
+    pub fn local_pin(&self) -> Option<LocalPin> {
+        self.first_met().map(|certificate| LocalPin {
+            server: LocalServer::address(&self.endpoint.host, self.endpoint.port),
+            certificate: certificate.sha256.clone(),
+            names: certificate.names.clone(),
+        })
     }
 
     /// The certificate that was accepted because it was the first one met.
@@ -232,7 +277,10 @@ impl Account {
         }
         let mut endpoint = self.endpoint.clone();
         if let (Trust::Learn, Some(certificate)) = (&endpoint.trust, self.learnt.get()) {
-            endpoint.trust = accepted(&learnt(certificate));
+            endpoint.trust = match self.side {
+                Side::Remote => accepted(&learnt(certificate)),
+                Side::Local => Trust::Pinned(certificate.sha256.clone()),
+            };
         }
         let session = imap::login(&endpoint, &self.credentials, info).await;
         if let Err(error) = &session
@@ -242,9 +290,14 @@ impl Account {
             let _ = self.refused.set(error.repeated());
         }
         let session = session?;
-        if let (Trust::Learn, Some(tls)) = (endpoint.trust, &info.tls)
-            && let Some(certificate) = &tls.certificate
-        {
+        self.welcome.set(true);
+        let shown = info.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
+        let news = match (&endpoint.trust, shown) {
+            (Trust::Learn, shown) => shown,
+            (Trust::Renewable { pin, .. }, shown) => shown.filter(|shown| shown.sha256 != *pin),
+            _ => None,
+        };
+        if let Some(certificate) = news {
             // Whoever was first stays first.
             let _ = self.learnt.set(certificate.clone());
         }

@@ -26,3 +26,38 @@ pub fn setting(name: &str) -> Option<String> {
     });
     value.filter(|value| !value.is_empty())
 }
+
+/// Whether cron started this process, and nobody by hand: one of those it descends from is a child of the daemon.
+/// The daemon itself, which is the container's first process, is everybody's ancestor there.
+pub fn started_by_cron() -> bool {
+    const DEEP: usize = 16;
+    let mut pid = std::process::id();
+    for _ in 0..DEEP {
+        let Some(parent) = parent_of(pid).filter(|&parent| parent > 1) else {
+            return false;
+        };
+        let name = std::fs::read(format!("/proc/{parent}/comm")).unwrap_or_default();
+        if matches!(name.trim_ascii_end(), b"crond" | b"cron") {
+            return true;
+        }
+        pid = parent;
+    }
+    false
+}
+
+fn parent_of(pid: u32) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+    line.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tests_are_not_started_by_cron_but_have_a_parent() {
+        assert!(parent_of(std::process::id()).is_some_and(|parent| parent > 0));
+        assert_eq!(parent_of(u32::MAX), None);
+    }
+}

@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::files;
+use crate::imap::Mask;
 use crate::sync::exit_code::Exit;
 use crate::task::progress::Progress;
 use crate::task::report::{Folder, Problem, Report};
+use crate::text::printable;
 
 /// Problems listed one by one; beyond, they are counted.
 const LISTED_PROBLEMS: usize = 1000;
@@ -35,6 +37,7 @@ pub struct Reporter {
     pub report: Report,
     kinds: BTreeMap<Exit, u64>,
     watcher: Option<Watcher>,
+    masks: Vec<Mask>,
 }
 
 impl Reporter {
@@ -57,6 +60,7 @@ impl Reporter {
             },
             kinds: BTreeMap::new(),
             watcher: None,
+            masks: vec![],
         }
     }
 
@@ -65,8 +69,20 @@ impl Reporter {
         self.watcher = Some(watcher);
     }
 
-    /// Writes a line of the log.
+    /// Hides a secret in all that is told from now on: a server may repeat it anywhere, as the name of a folder, too.
+    pub fn hide(&mut self, mask: Mask) {
+        self.masks.push(mask);
+    }
+
+    fn masked(&self, text: &str) -> String {
+        self.masks
+            .iter()
+            .fold(text.to_owned(), |text, mask| mask.apply(&text).into_owned())
+    }
+
+    /// Writes a line of the log, whatever foreign words are in it.
     pub fn line(&mut self, line: &str) {
+        let line = self.masked(&printable(line));
         let written = self
             .log
             .write_all(line.as_bytes())
@@ -88,8 +104,8 @@ impl Reporter {
     pub fn set_folders(&mut self, names: impl Iterator<Item = (String, String)>) {
         self.report.folders = names
             .map(|(remote, local)| Folder {
-                remote,
-                local,
+                remote: self.masked(&remote),
+                local: self.masked(&local),
                 ..Folder::default()
             })
             .collect();
@@ -179,7 +195,10 @@ impl Reporter {
         );
     }
 
-    fn note(&mut self, kind: Exit, problem: Problem) {
+    fn note(&mut self, kind: Exit, mut problem: Problem) {
+        problem.reason = self.masked(&problem.reason);
+        problem.folder = self.masked(&problem.folder);
+        problem.message_id = problem.message_id.map(|id| self.masked(&id));
         *self.kinds.entry(kind).or_default() += 1;
         if self.report.problems.len() < LISTED_PROBLEMS {
             self.report.problems.push(problem);

@@ -17,7 +17,7 @@ use super::options::Options;
 use super::progress::Progress;
 use super::report::Report;
 use super::status::Status;
-use super::{LocalUser, Task, TaskId, TaskName, env};
+use super::{LocalUser, Refusals, Task, TaskId, TaskName, env};
 use crate::error::{Error, ErrorKey, Refusal, Result};
 use crate::files;
 
@@ -34,7 +34,7 @@ const EDIT_ATTEMPTS: u32 = 10;
 
 /// The endings of a task's files beside the lock, in the order in which a deletion removes them: without
 /// `env` there is no task any more.
-const ENDINGS: [&str; 13] = [
+const ENDINGS: [&str; 14] = [
     "env",
     "pwd",
     "json",
@@ -45,6 +45,7 @@ const ENDINGS: [&str; 13] = [
     "progress",
     "progress.tmp",
     "report",
+    "refused",
     "state",
     "state-wal",
     "state-shm",
@@ -310,6 +311,24 @@ impl Store {
         self.json(name, "report")
     }
 
+    /// How often in a row the remote server refused the login.
+    pub fn refusals(&self, name: &TaskName) -> Refusals {
+        self.json(name, "refused").unwrap_or_default()
+    }
+
+    /// Stores how often in a row the remote server refused the login.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn save_refusals(&self, name: &TaskName, refusals: Refusals) -> Result<()> {
+        let path = self.path(name, "refused");
+        if refusals == Refusals::default() {
+            return Ok(files::remove(&path)?);
+        }
+        let text = serde_json::to_vec(&refusals).context("cannot write the refused logins")?;
+        Ok(files::write_atomic(&self.layout.tasks, &path, &text, PRIVATE)?)
+    }
+
     fn json<T: serde::de::DeserializeOwned>(&self, name: &TaskName, ending: &str) -> Option<T> {
         serde_json::from_slice(&files::read(&self.path(name, ending)).ok()??).ok()
     }
@@ -370,6 +389,8 @@ impl Store {
         let staged = self.stage(task, password, options)?;
         commit::replace_together(&self.layout.tasks, &name, &staged)
             .with_context(|| format!("cannot write the task {name}"))?;
+        // Whoever edits a task wants it tried again.
+        files::remove(&self.path(&name, "refused"))?;
         let _schedules = self.lock_schedules()?;
         self.write_schedule(&name, task.schedule, mail_host)
     }

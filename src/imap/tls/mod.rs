@@ -25,6 +25,14 @@ pub enum Trust {
     Authorities,
     /// One that the authorities vouch for, else this very one (SHA-256 of its DER form, hex).
     Pinned(String),
+    /// This very one, or one that the authorities vouch for under a name that this one had: the server is reached under
+    /// an address that no certificate names.
+    Renewable {
+        /// The SHA-256 of its DER form, hex.
+        pin: String,
+        /// Its names.
+        names: Vec<String>,
+    },
     /// One that the authorities vouch for; another is shown to the person, who may accept it.
     Ask,
     /// One that the authorities vouch for, else any; the caller decides what to do with what it learns.
@@ -36,7 +44,7 @@ pub enum Trust {
 impl Trust {
     /// Whether the server has been trusted before, so that it is known to speak TLS.
     pub fn is_known(&self) -> bool {
-        matches!(self, Self::Authorities | Self::Pinned(_))
+        matches!(self, Self::Authorities | Self::Pinned(_) | Self::Renewable { .. })
     }
 
     /// Whether this certificate is good enough.
@@ -44,7 +52,9 @@ impl Trust {
         match self {
             Self::Any | Self::Learn => true,
             Self::Authorities | Self::Ask => shown.trusted,
-            Self::Pinned(pin) => shown.trusted || pin.eq_ignore_ascii_case(&shown.sha256),
+            Self::Pinned(pin) | Self::Renewable { pin, .. } => {
+                shown.trusted || pin.eq_ignore_ascii_case(&shown.sha256)
+            }
         }
     }
 
@@ -54,7 +64,7 @@ impl Trust {
             shown,
             accepted: match self {
                 Self::Authorities => Accepted::Authorities,
-                Self::Pinned(pin) => Accepted::Fingerprint(pin.clone()),
+                Self::Pinned(pin) | Self::Renewable { pin, .. } => Accepted::Fingerprint(pin.clone()),
                 Self::Ask | Self::Learn | Self::Any => Accepted::Nothing,
             },
         }))

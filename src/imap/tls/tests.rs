@@ -170,3 +170,23 @@ fn another_name_is_told_apart_from_a_signature_of_ones_own() {
     let said = refusal(&self_signed(HOST));
     assert!(said.contains("self-signed"), "{said}");
 }
+
+#[test]
+fn a_renewal_is_known_by_its_name() {
+    let authority = Authority::new();
+    let own = self_signed("mail.local.example");
+    let trust = Trust::Renewable {
+        pin: own.sha256(),
+        names: vec!["mail.local.example".to_owned()],
+    };
+    for (shown, accepted) in [
+        (&own, true),
+        (&authority.issue("mail.local.example", false), true),
+        (&authority.issue("mail.evil.example", false), false),
+        // The address that is spoken to says nothing.
+        (&authority.issue(HOST, false), false),
+        (&self_signed("mail.local.example"), false),
+    ] {
+        assert_eq!(meet(authority.roots(), shown, &trust).is_ok(), accepted);
+    }
+}

@@ -37,11 +37,13 @@ impl Verifier {
     ) -> Result<Self> {
         let authorities = match trust {
             Trust::Any => None,
-            Trust::Authorities | Trust::Pinned(_) | Trust::Ask | Trust::Learn => Some(
-                WebPkiServerVerifier::builder_with_provider(roots, provider.clone())
-                    .build()
-                    .map_err(|error| Error::Tls(error.to_string()))?,
-            ),
+            Trust::Authorities | Trust::Pinned(_) | Trust::Renewable { .. } | Trust::Ask | Trust::Learn => {
+                Some(
+                    WebPkiServerVerifier::builder_with_provider(roots, provider.clone())
+                        .build()
+                        .map_err(|error| Error::Tls(error.to_string()))?,
+                )
+            }
         };
         Ok(Self {
             trust,
@@ -136,12 +138,22 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> std::result::Result<ServerCertVerified, rustls::Error> {
-        let verified = match &self.authorities {
-            Some(authorities) => authorities
-                .verify_server_cert(end_entity, intermediates, server_name, ocsp, now)
-                .map(drop),
-            None => Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)),
-        };
+        let unknown = || Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer));
+        let verified = self.authorities.as_ref().map_or_else(unknown, |authorities| {
+            let under = |name: &ServerName<'_>| {
+                let verified = authorities.verify_server_cert(end_entity, intermediates, name, ocsp, now);
+                verified.map(drop)
+            };
+            let Trust::Renewable { names, .. } = &self.trust else {
+                return under(server_name);
+            };
+            let names = names
+                .iter()
+                .filter_map(|name| ServerName::try_from(name.as_str()).ok());
+            names
+                .map(|name| under(&name))
+                .fold(unknown(), std::result::Result::or)
+        });
         let certificate = Certificate::new(end_entity, verified.as_ref().map(drop).map_err(fault));
         let accepted = match self.trust.accepts(&certificate) {
             true => Ok(ServerCertVerified::assertion()),

@@ -11,7 +11,9 @@ const ADVICE: &str = "have the server updated, or allow old encryption for it";
 /// What broke a handshake off; `weakness` is what the server's certificate lacks.
 pub(super) fn explain(error: &io::Error, weakness: Option<&str>) -> String {
     if let Some(weakness) = weakness {
-        return format!("the server's certificate cannot be used: {weakness}; {ADVICE}");
+        return format!(
+            "the server's certificate is outdated, or of an unusual kind that cannot be checked: {weakness}; {ADVICE}"
+        );
     }
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<Error>());
     let Some(cause) = cause else {
@@ -45,7 +47,7 @@ pub(super) fn explain(error: &io::Error, weakness: Option<&str>) -> String {
         Error::InvalidMessage(_) => "the server does not answer with TLS on this port".to_owned(),
         Error::AlertReceived(alert) => format!("the server broke the handshake off ({alert:?})"),
         Error::InvalidCertificate(certificate) => {
-            format!("the server's certificate cannot be used ({certificate:?}); {ADVICE}")
+            format!("the server's certificate is of an outdated or unusual kind ({certificate:?}); {ADVICE}")
         }
         other => other.to_string(),
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::imap::utf7;
-use crate::task::{Exclusions, FolderMode, RemoteDeletion, RemoteHost, Task};
+use crate::task::{Exclusions, FolderMode, RemoteDeletion, RemoteHost, Security, Task};
 
 /// The same for every run.
 const FIXED: [&str; 10] = [
@@ -41,6 +41,10 @@ pub struct RunContext<'a> {
     pub local_port: u16,
     /// The SHA-256 (lower-case hex) of the remote certificate that an administrator accepted.
     pub certificate: Option<&'a str>,
+    /// Whether the remote server is known to speak TLS, so that nothing else is accepted from it.
+    pub known: bool,
+    /// The SHA-256 of the certificate that the local server has to show.
+    pub local_certificate: Option<&'a str>,
     /// How many days back messages are looked at; `None` is all of them.
     pub days: Option<u32>,
 }
@@ -62,6 +66,14 @@ pub fn arguments(task: &Task, around: &RunContext<'_>) -> Vec<OsString> {
     for policy in certificate_policy(&task.remote_host, around.certificate) {
         add("--sslargs1", policy.into());
     }
+    if let Some(sha256) = around.local_certificate {
+        for policy in [
+            "SSL_verify_mode=1".to_owned(),
+            format!("SSL_fingerprint=sha256${sha256}"),
+        ] {
+            add("--sslargs2", policy.into());
+        }
+    }
     arguments.push("--tls2".into());
     arguments.extend(shape(task, around).into_iter().map(OsString::from));
     arguments
@@ -71,8 +83,11 @@ pub fn arguments(task: &Task, around: &RunContext<'_>) -> Vec<OsString> {
 fn shape(task: &Task, around: &RunContext<'_>) -> Vec<String> {
     let mut arguments = Vec::new();
     let mut add = |options: &[&str]| arguments.extend(options.iter().map(|&option| option.to_owned()));
-    if !task.security.as_option().is_empty() {
-        add(&[task.security.as_option()]);
+    match task.security {
+        // imapsync takes TLS where it is offered, and knows port 993.
+        Security::Opportunistic if around.known && task.remote_port.get() != 993 => add(&["--tls1"]),
+        Security::Opportunistic => {}
+        security => add(&[security.as_option()]),
     }
     if task.remote_host.is_gmail() {
         add(&["--gmail1"]);
@@ -177,7 +192,7 @@ mod tests {
     use std::num::NonZeroU32;
 
     use super::*;
-    use crate::task::{LocalUser, RemoteUser, Security, TaskId};
+    use crate::task::{LocalUser, RemoteUser, TaskId};
 
     const PIN: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
@@ -204,6 +219,8 @@ mod tests {
             local_host: "10.5.4.1",
             local_port: 143,
             certificate,
+            known: false,
+            local_certificate: None,
             days,
         }
     }

@@ -104,15 +104,25 @@ async fn run(shared: &Shared, order: Order<'_>) -> Result<(LogSummary, ExitStatu
     let job = &shared.job;
     let met = job.remote.first_met().filter(|certificate| !certificate.trusted);
     let certificate = match &job.remote.endpoint.trust {
-        Trust::Pinned(sha256) => Some(sha256.as_str()),
+        Trust::Pinned(sha256) | Trust::Renewable { pin: sha256, .. } => Some(sha256.as_str()),
         Trust::Authorities => None,
         Trust::Learn | Trust::Ask | Trust::Any => met.map(|certificate| certificate.sha256.as_str()),
+    };
+    let local_met = job
+        .local
+        .first_met()
+        .map(|certificate| certificate.sha256.as_str());
+    let local_pin = match &job.local.endpoint.trust {
+        Trust::Renewable { pin, .. } => Some(pin.as_str()),
+        _ => None,
     };
     let around = RunContext {
         folder,
         local_host: &job.local.endpoint.host,
         local_port: job.local.endpoint.port,
         certificate,
+        known: job.remote.endpoint.trust.is_known() || job.remote.first_met().is_some(),
+        local_certificate: local_met.or(local_pin),
         days: days(folder, task),
     };
     let arguments = command::arguments(task, &around);

@@ -6,7 +6,7 @@ use crate::imap::Credentials;
 use crate::sync::account::{Account, Failure, LocalServer, RemoteServer};
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Job;
-use crate::task::{Store, Task, TaskName};
+use crate::task::{LocalPin, Store, Task, TaskName};
 
 /// Where the local mail server is.
 pub struct Destination {
@@ -85,6 +85,7 @@ pub fn local_server(store: &Store, destination: Option<&Destination>) -> Result<
     let password = password
         .ok_or_else(|| unconfigured("vmail.pwd is missing: restart the service, which fetches it"))?;
     Ok(LocalServer {
+        pin: LocalPin::load(store, &LocalServer::address(&destination.host, destination.port)),
         host: destination.host.clone(),
         port: destination.port,
         password,

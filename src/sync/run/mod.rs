@@ -13,7 +13,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::rc::Rc;
 
 use crate::files;
-use crate::sync::account::{self, Failure};
+use crate::sync::account::{self, Failure, Standing};
 use crate::sync::engine::Engine;
 use crate::sync::exit_code::Exit;
 use crate::sync::imapsync::{self, log::Copied};
@@ -30,12 +30,14 @@ use crate::sync::state::State;
 use crate::task::lock::{Holder, TaskLock};
 use crate::task::progress::State as ProgressState;
 use crate::task::report::Report;
-use crate::task::{Store, Task, TaskName};
+use crate::task::{Refusals, Store, Task, TaskName};
 
 /// How an attempt to run ended.
 pub enum Outcome {
     /// Another run of the task is under way; nothing was touched.
     AlreadyRunning,
+    /// The schedule pauses: the login was refused again and again. Nothing was touched.
+    Paused,
     /// The run ended.
     Ended {
         /// How.
@@ -52,6 +54,8 @@ pub struct Settings {
     pub engine: Option<String>,
     /// `MAX_CONCURRENT_SYNCS`.
     pub at_once: Option<String>,
+    /// Whether the schedule started the run.
+    pub scheduled: bool,
 }
 
 impl Settings {
@@ -60,6 +64,7 @@ impl Settings {
         Self {
             engine: instance::setting("SYNC_ENGINE"),
             at_once: instance::setting("MAX_CONCURRENT_SYNCS"),
+            scheduled: instance::started_by_cron(),
         }
     }
 }
@@ -85,6 +90,9 @@ pub fn run(
     if !store.path(name, "env").exists() {
         lock.remove().map_err(local)?;
         return Err(assembly::missing(format!("there is no task {name}")));
+    }
+    if settings.scheduled && store.refusals(name).pause() {
+        return Ok(Outcome::Paused);
     }
     let run = Run {
         store,
@@ -206,13 +214,7 @@ impl Run<'_> {
                 reporter.write_progress();
             });
             // However the run ended: who was met first stays the one that is trusted.
-            learn(self.store, self.name, &shared.job, &reporter)?;
-            for account in [&shared.job.remote, &shared.job.local] {
-                for alert in account.endpoint.alerts.texts() {
-                    let line = format!("{}: the server says: {alert}", account.side.host());
-                    reporter.borrow_mut().line(&line);
-                }
-            }
+            self.remember(&shared.job, &reporter)?;
             moved
         });
         let (exit, report) = conclude(
@@ -226,6 +228,49 @@ impl Run<'_> {
             exit,
             report: Box::new(report),
         })
+    }
+
+    /// Keeps and tells what the logins taught.
+    fn remember(&self, job: &Job, reporter: &RefCell<Reporter>) -> Result<(), Failure> {
+        // A task that knows nothing of its server yet, such as one from before certificates were looked at, accepts what
+        // it meets first, and nothing less from then on.
+        if let Some(certificate) = job.remote.first_met() {
+            let mut options = self.store.options(self.name);
+            options.trust = account::learnt(certificate);
+            self.store.save_options(self.name, &options).map_err(local)?;
+        }
+        if let Some(pin) = job.local.local_pin() {
+            pin.save(self.store).map_err(local)?;
+        }
+        let mut reporter = reporter.borrow_mut();
+        for account in [&job.remote, &job.local] {
+            let host = account.side.host();
+            if let Some(certificate) = account.first_met() {
+                reporter.line(&format!(
+                    "{host}: accepted the certificate with SHA-256 {} ({}); from now on nothing less is accepted",
+                    certificate.sha256,
+                    certificate.complaint()
+                ));
+            }
+            for alert in account.endpoint.alerts.texts() {
+                reporter.line(&format!("{host}: the server says: {alert}"));
+            }
+        }
+        let former = self.store.refusals(self.name);
+        let refusals = match job.remote.standing() {
+            Standing::Unknown => return Ok(()),
+            Standing::Welcome => Refusals::default(),
+            Standing::Refused => former.more(),
+        };
+        self.store.save_refusals(self.name, refusals).map_err(local)?;
+        if refusals.pause() {
+            reporter.line(&format!(
+                "Host1: the login was refused in {} runs in a row: the schedule pauses until the task is edited or a run \
+                 by hand gets in",
+                refusals.runs
+            ));
+        }
+        Ok(())
     }
 
     /// Waits until fewer runs than allowed are at work; a signal ends the wait.
@@ -250,6 +295,9 @@ impl Run<'_> {
     fn begin(&self, reporter: &Rc<RefCell<Reporter>>, files: &RunFiles) -> Result<(Shared, Engine), Failure> {
         let job = assembly::job(self.store, self.name, self.task, self.destination)?;
         let engine = Engine::choose(self.settings.engine.as_deref())?;
+        for account in [&job.remote, &job.local] {
+            reporter.borrow_mut().hide(account.credentials.mask());
+        }
         introduce(&mut reporter.borrow_mut(), self.name, &job);
         let path = self.store.path(self.name, "state");
         let state = State::open(&path, &accounts(&job))?;
@@ -341,24 +389,4 @@ impl Write for LineBuffered {
     fn flush(&mut self) -> std::io::Result<()> {
         self.0.flush()
     }
-}
-
-/// A task that knows nothing of its server yet, such as one from before certificates were looked at, accepts what it
-/// meets first, and nothing less from then on.
-fn learn(store: &Store, name: &TaskName, job: &Job, reporter: &RefCell<Reporter>) -> Result<(), Failure> {
-    let Some(certificate) = job.remote.first_met() else {
-        return Ok(());
-    };
-    let mut options = store.options(name);
-    options.trust = account::learnt(certificate);
-    store
-        .save_options(name, &options)
-        .map_err(|error| Failure::local(error.to_string()))?;
-    let line = format!(
-        "Host1: accepted the certificate with SHA-256 {} ({}); from now on nothing less is accepted",
-        certificate.sha256,
-        certificate.complaint()
-    );
-    reporter.borrow_mut().line(&line);
-    Ok(())
 }
