@@ -17,10 +17,12 @@ impl Action for DeleteTask {
     type Output = Option<Results>;
 
     fn run(context: &Context, selection: Selection) -> Result<Option<Results>> {
-        selection.apply(&context.store, |name| {
+        let results = selection.apply(&context.store, |name| {
             let lock = runs::take(&context.store, name)?;
             context.store.remove(lock, name)?;
             Ok("deleted")
-        })
+        });
+        context.store.remove_idle_ledgers()?;
+        results
     }
 }

@@ -7,8 +7,10 @@ mod begin_sign_in;
 mod browse_folders;
 mod clone_module;
 mod common;
+mod compare_again;
 mod complete_sign_in;
 mod configure_module;
+mod confirm_deletions;
 mod create_module;
 mod create_task;
 mod delete_source;
@@ -64,6 +66,8 @@ static APPLETS: &[Applet] = &[
     Applet::action::<list_folders::ListFolders>(),
     Applet::action::<import_tasks::ImportTasks>(),
     Applet::action::<update_tasks::UpdateTasks>(),
+    Applet::action::<compare_again::CompareAgain>(),
+    Applet::action::<confirm_deletions::ConfirmDeletions>(),
     Applet::action::<delete_task::DeleteTask>(),
     Applet::action::<start_task::StartTask>(),
     Applet::action::<stop_task::StopTask>(),

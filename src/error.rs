@@ -204,6 +204,10 @@ keys! {
     LocalUserUnknown = "local_user_unknown", 1;
     /// The local mail server does not accept the master user's password.
     MasterCredentialsRefused = "master_credentials_refused", 1;
+    /// It could not be proven that the source is another mailbox than the destination: nothing is deleted.
+    MailboxesNotDistinct = "mailboxes_not_distinct", 1;
+    /// The ledger of the local mailbox is damaged; it is begun again.
+    LedgerDamaged = "ledger_damaged", 1;
     /// The local mail server cannot be reached.
     LocalServerUnreachable = "local_server_unreachable", 1;
     /// The local mail server shows another certificate than before.

@@ -50,6 +50,24 @@ impl InternalDate {
         Some(Self { text, unix })
     }
 
+    /// The date of a moment in its time zone.
+    pub fn from_zoned(moment: &jiff::Zoned) -> Option<Self> {
+        let zone = moment.offset().seconds();
+        let (sign, minutes) = (if zone < 0 { '-' } else { '+' }, zone.abs() / 60);
+        let month = usize::try_from(moment.month()).ok()?.checked_sub(1)?;
+        Self::parse(&format!(
+            "{:2}-{}-{:04} {:02}:{:02}:{:02} {sign}{:02}{:02}",
+            moment.day(),
+            MONTHS.get(month)?,
+            moment.year(),
+            moment.hour(),
+            moment.minute(),
+            moment.second(),
+            minutes / 60,
+            minutes % 60
+        ))
+    }
+
     /// Seconds since 1970.
     pub fn unix(&self) -> i64 {
         self.unix

@@ -30,6 +30,11 @@ impl Flags {
         flags
     }
 
+    /// The flags, one by one.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// Whether a flag is set; keywords are compared without case, as servers do.
     pub fn contains(&self, flag: &str) -> bool {
         self.0.iter().any(|f| f.eq_ignore_ascii_case(flag))

@@ -113,42 +113,23 @@ impl Session {
         self.capabilities().has("MULTIAPPEND")
     }
 
-    /// Deletes messages of the open mailbox; gives those that are still there. What is read-only, or without the right to
-    /// delete, a server may keep without a word ("OK Store ignored").
-    pub async fn delete(&mut self, uids: &UidSet) -> Result<UidSet> {
-        if self.expunges_some() {
-            let mut commands = stores(uids, '+', "\\Deleted");
-            commands.extend(expunges(uids));
-            self.run_all(commands, |_| {}).await?;
-        } else {
-            self.store(uids, '+', "\\Deleted").await?;
-            self.expunge(uids).await?;
-        }
-        // Not along with the commands above: Dovecot 2.3 then still finds what it is about to expunge.
-        self.search_among(uids).await
-    }
-
-    fn expunges_some(&self) -> bool {
+    /// Whether an EXPUNGE can be limited to some messages (RFC 4315).
+    pub fn expunges_some(&self) -> bool {
         self.capabilities().has("UIDPLUS") || self.capabilities().has("IMAP4REV2")
-    }
-
-    /// Removes messages that are marked `\Deleted`: only these where the server can (RFC 4315).
-    pub async fn expunge(&mut self, uids: &UidSet) -> Result<()> {
-        if self.expunges_some() {
-            return self.run_all(expunges(uids), |_| {}).await;
-        }
-        // Without UIDPLUS an EXPUNGE takes whatever is marked; what others marked is spared by unmarking it
-        // meanwhile.
-        let others = self.search("DELETED").await?.minus(uids);
-        self.store(&others, '-', "\\Deleted").await?;
-        let expunged = self.run(Command::new("EXPUNGE"), |_| {}).await;
-        self.store(&others, '+', "\\Deleted").await?;
-        expunged.map(drop)
     }
 
     /// Adds or removes flags; the server keeps quiet about the result.
     pub async fn store(&mut self, uids: &UidSet, sign: char, flags: &str) -> Result<()> {
-        self.run_all(stores(uids, sign, flags), |_| {}).await
+        self.run_all(Self::store_commands(uids, sign, flags), |_| {})
+            .await
+    }
+
+    /// The commands of [`Session::store`], for use in a pipeline.
+    pub fn store_commands(uids: &UidSet, sign: char, flags: &str) -> Vec<Command> {
+        let store = |chunk| format!("{chunk} {sign}FLAGS.SILENT ({flags})");
+        let chunks = uids.chunks(usize::MAX);
+        let texts = chunks.into_iter().map(store);
+        texts.map(|text| Command::new("UID STORE").text(&text)).collect()
     }
 }
 
@@ -156,21 +137,6 @@ impl Session {
 pub fn among(uids: &UidSet) -> Vec<String> {
     let chunks = uids.chunks(usize::MAX);
     chunks.iter().map(|chunk| format!("UID {chunk}")).collect()
-}
-
-fn stores(uids: &UidSet, sign: char, flags: &str) -> Vec<Command> {
-    let store = |chunk| format!("{chunk} {sign}FLAGS.SILENT ({flags})");
-    let chunks = uids.chunks(usize::MAX);
-    let texts = chunks.into_iter().map(store);
-    texts.map(|text| Command::new("UID STORE").text(&text)).collect()
-}
-
-fn expunges(uids: &UidSet) -> Vec<Command> {
-    let chunks = uids.chunks(usize::MAX);
-    let texts = chunks.iter().map(ToString::to_string);
-    texts
-        .map(|text| Command::new("UID EXPUNGE").text(&text))
-        .collect()
 }
 
 fn note_found(data: Untagged, found: &mut UidSet) {

@@ -117,6 +117,8 @@ pub struct Fetch {
     pub size: Option<u64>,
     /// The message or the part that was asked for.
     pub body: Option<Literal>,
+    /// The body is the whole message, and not a part of it (RFC 3501, 7.4.2).
+    pub is_whole: bool,
     /// Whether the server answered the body with NIL: it has none to give.
     pub body_nil: bool,
 }
@@ -295,11 +297,14 @@ fn fetch(scanner: &mut Scanner<'_>) -> Option<Fetch> {
             "RFC822.SIZE" => fetch.size = value.number(),
             // Two bodies are two messages that ran into each other, after a literal of the wrong length.
             name if name.starts_with("BODY[") && (fetch.body.is_some() || fetch.body_nil) => return None,
-            name if name.starts_with("BODY[") || name == "RFC822" || name == "RFC822.HEADER" => match value {
-                Value::Literal(literal) => fetch.body = Some(literal),
-                Value::Quoted(bytes) => fetch.body = Some(Literal::memory(bytes)),
-                _ => fetch.body_nil = true,
-            },
+            name if name.starts_with("BODY[") || name == "RFC822" || name == "RFC822.HEADER" => {
+                fetch.is_whole = matches!(name, "BODY[]" | "RFC822");
+                match value {
+                    Value::Literal(literal) => fetch.body = Some(literal),
+                    Value::Quoted(bytes) => fetch.body = Some(Literal::memory(bytes)),
+                    _ => fetch.body_nil = true,
+                }
+            }
             _ => {}
         }
     }

@@ -11,6 +11,7 @@ use crate::imap::{
     self, Alerts, Certificate, ConnectionInfo, Credentials, Encryption, Endpoint, Session, Trust,
 };
 use crate::sync::exit_code::Exit;
+use crate::sync::state::LedgerError;
 use crate::task::options::Options;
 use crate::task::{self, LocalPin, LocalUser, Port, RemoteHost, Security, Task};
 
@@ -157,11 +158,14 @@ impl Failure {
     }
 }
 
-impl From<rusqlite::Error> for Failure {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::local(format!(
-            "the state of the task cannot be read or written, as on a full disk: {error}"
-        ))
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        Self {
+            key: error.is_damage().then_some(ErrorKey::LedgerDamaged),
+            ..Self::local(format!(
+                "the ledger of the local mailbox cannot be read or written, as on a full disk: {error}"
+            ))
+        }
     }
 }
 

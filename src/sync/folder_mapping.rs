@@ -22,7 +22,8 @@ impl Side {
         self.namespace.as_ref().and_then(|n| n.separator).or(listed)
     }
 
-    fn prefix(&self) -> String {
+    /// The prefix of the account's own folders.
+    pub fn prefix(&self) -> String {
         let wire = self
             .namespace
             .as_ref()

@@ -1,15 +1,35 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! By what two messages are held to be the same.
 
-use std::fmt;
+use std::borrow::Cow;
+use std::{fmt, io};
 
 use sha2::{Digest as _, Sha256};
+
+use crate::imap::{InternalDate, Literal};
 
 /// The fields that a key is made of; what to ask a server for.
 pub const FIELDS: &str = "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID RECEIVED)]";
 
-/// How much of a message is looked at for its header.
-pub const HEADER_LIMIT: usize = 256 * 1024;
+/// How much of a message is read at first for its header.
+const HEADER_HEAD: usize = 256 * 1024;
+
+/// A header longer than this is no header.
+const HEADER_LIMIT: usize = 16 * 1024 * 1024;
+
+/// The beginning of a message, with its whole header.
+pub fn head_of(message: &Literal) -> Cow<'_, [u8]> {
+    if let Some(bytes) = message.as_memory() {
+        return Cow::Borrowed(bytes);
+    }
+    let head = message.head(HEADER_HEAD).unwrap_or_default();
+    let is_whole = header(&head).len() < head.len();
+    Cow::Owned(if is_whole {
+        head
+    } else {
+        message.head(HEADER_LIMIT).unwrap_or_default()
+    })
+}
 
 /// Identifies a message on both sides: Message-Id and Received lines, upper-cased, as imapsync does; a message
 /// without them is known by its whole header and its size.
@@ -68,6 +88,50 @@ impl MessageKey {
     }
 }
 
+/// Identifies the octets of a message: the first half of the SHA-256 of its canonical form, with line ends as CRLF and
+/// without NUL, which mail servers replace.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Digest([u8; 16]);
+
+impl Digest {
+    /// The digest of a message.
+    ///
+    /// # Errors
+    /// When a large message cannot be read back from the disk.
+    pub fn of(message: &Literal) -> io::Result<Self> {
+        let mut digest = Sha256::new();
+        let mut reader = message.reader()?;
+        while let Some(chunk) = reader.next_chunk()? {
+            // What servers put in place of a NUL (RFC 3501 has none in a literal; Dovecot stores 0x80).
+            if memchr::memchr(0, chunk).is_some() {
+                let replaced: Vec<u8> = chunk.iter().map(|&b| if b == 0 { 0x80 } else { b }).collect();
+                digest.update(&replaced);
+            } else {
+                digest.update(chunk);
+            }
+        }
+        let mut half = [0; 16];
+        half.copy_from_slice(&digest.finalize()[..16]);
+        Ok(Self(half))
+    }
+
+    /// The octets, for the database.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// The digest that [`Digest::as_bytes`] gave.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+    }
+}
+
 impl fmt::Debug for MessageKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
@@ -84,6 +148,24 @@ pub fn message_id(header_bytes: &[u8]) -> Option<String> {
         .take(200)
         .collect();
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// Whether a header has a trace field: then it went through a mail server once, which gives no two messages the same
+/// ones. Drafts have none, and keep their Message-Id from version to version.
+pub fn has_trace(header_bytes: &[u8]) -> bool {
+    Fields(header(header_bytes)).any(|(name, _)| name.eq_ignore_ascii_case(b"RECEIVED"))
+}
+
+/// The moment of the Date field (RFC 5322, 3.6.1).
+pub fn date(header_bytes: &[u8]) -> Option<InternalDate> {
+    let (_, value) = Fields(header(header_bytes)).find(|(name, _)| name.eq_ignore_ascii_case(b"DATE"))?;
+    let text = String::from_utf8_lossy(value);
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let moment = jiff::fmt::rfc2822::DateTimeParser::new()
+        .relaxed_weekday(true)
+        .parse_zoned(&text)
+        .ok()?;
+    InternalDate::from_zoned(&moment)
 }
 
 /// The part of a message up to the empty line.

@@ -14,7 +14,7 @@ use crate::files;
 use crate::imap::Mask;
 use crate::sync::exit_code::Exit;
 use crate::task::progress::Progress;
-use crate::task::report::{Folder, Problem, Report};
+use crate::task::report::{Folder, Problem, Report, Withheld};
 use crate::text::printable;
 
 /// Problems listed one by one; beyond, they are counted.
@@ -193,6 +193,18 @@ impl Reporter {
                 reason: reason.to_owned(),
             },
         );
+    }
+
+    /// Notes messages that are kept because nothing proves that they may be deleted.
+    pub fn withheld(&mut self, folder: &str, messages: u64, reason: &str) {
+        self.line(&format!("Kept: folder [{folder}]: {messages} messages: {reason}"));
+        if self.report.withheld.len() < LISTED_PROBLEMS {
+            self.report.withheld.push(Withheld {
+                folder: folder.to_owned(),
+                messages,
+                reason: reason.to_owned(),
+            });
+        }
     }
 
     fn note(&mut self, kind: Exit, mut problem: Problem) {

@@ -29,6 +29,8 @@ pub struct Report {
     pub deleted_remote: u64,
     /// Folder by folder.
     pub folders: Vec<Folder>,
+    /// What was not deleted because nothing proves that it may be.
+    pub withheld: Vec<Withheld>,
     /// What went wrong, message by message.
     pub problems: Vec<Problem>,
 }
@@ -69,6 +71,18 @@ pub struct Folder {
     pub bytes: u64,
     /// Time spent.
     pub seconds: f64,
+}
+
+/// Messages that were not deleted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Withheld {
+    /// The folder, by its name on the remote side.
+    pub folder: String,
+    /// How many messages.
+    pub messages: u64,
+    /// Why.
+    pub reason: String,
 }
 
 /// One thing that went wrong.

@@ -34,7 +34,7 @@ const EDIT_ATTEMPTS: u32 = 10;
 
 /// The endings of a task's files beside the lock, in the order in which a deletion removes them: without
 /// `env` there is no task any more.
-const ENDINGS: [&str; 14] = [
+const ENDINGS: [&str; 15] = [
     "env",
     "pwd",
     "json",
@@ -46,10 +46,14 @@ const ENDINGS: [&str; 14] = [
     "progress.tmp",
     "report",
     "refused",
+    "confirm",
     "state",
     "state-wal",
     "state-shm",
 ];
+
+/// The folder of the ledgers, one for each local mailbox, below that of the tasks' files.
+pub const LEDGERS: &str = ".ledger";
 
 /// All tasks of an instance, as files (contract section 4).
 #[derive(Debug, Clone)]
@@ -415,14 +419,6 @@ impl Store {
         if !former.as_ref().is_some_and(|former| former.same_source(task)) {
             files::remove(&self.path(&name, "timestamp"))?;
         }
-        if !former
-            .as_ref()
-            .is_some_and(|former| former.same_account(task) && former.local_user == task.local_user)
-        {
-            for ending in ["state", "state-wal", "state-shm"] {
-                files::remove(&self.path(&name, ending))?;
-            }
-        }
         let env = env::render(task, &kept)?;
         let mut staged = Vec::new();
         let mut add = |ending, content: Vec<u8>| {
@@ -501,6 +497,47 @@ impl Store {
         }
         commit::discard(&self.layout.tasks, name)?;
         Ok(lock.remove()?)
+    }
+
+    /// Removes the ledgers of users who have no task any more.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn remove_idle_ledgers(&self) -> Result<()> {
+        let ledgers = self.layout.tasks.join(LEDGERS);
+        let Ok(entries) = fs::read_dir(&ledgers) else {
+            return Ok(());
+        };
+        let mut names: Vec<String> = self
+            .file_names()?
+            .iter()
+            .map(|name| name.to_lowercase())
+            .collect();
+        names.sort_unstable();
+        for entry in entries {
+            let file = entry
+                .context("cannot read the folder of the ledgers")?
+                .file_name();
+            let file = file.to_string_lossy().into_owned();
+            // Locks stay: somebody may wait for them.
+            let Some((user, _)) = file.split_once(".db") else {
+                continue;
+            };
+            let prefix = format!("{user}_");
+            let at = names.partition_point(|name| *name < prefix);
+            if names.get(at).is_none_or(|name| !name.starts_with(&prefix)) {
+                files::remove(&ledgers.join(&file))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of all files of tasks.
+    fn file_names(&self) -> Result<Vec<String>> {
+        let entries = fs::read_dir(&self.layout.tasks)?;
+        let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+        let names: io::Result<Vec<String>> = names.collect();
+        Ok(names?.into_iter().filter(|name| name.ends_with(".env")).collect())
     }
 }
 

@@ -182,8 +182,11 @@ fn confirm(shared: &Shared, id: i64, copied: &[Copied], known: &[Entry]) -> Resu
             found.cloned().unwrap_or_else(|| Entry {
                 uid: message.remote_uid,
                 key: MessageKey::of_message(b"", message.bytes),
+                size: message.bytes,
+                digest: None,
                 flags: Flags::default(),
                 date: 0,
+                complete: true,
             })
         })
         .collect();

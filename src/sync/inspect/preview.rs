@@ -2,6 +2,7 @@
 //! What a run would do, without doing it: mailboxes are only read, the state is a copy in memory.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,12 +11,11 @@ use crate::sync::account::{Failure, Side};
 use crate::sync::job::Shared;
 use crate::sync::reconcile::compare::Comparison;
 use crate::sync::reconcile::connections::{self, Connections};
-use crate::sync::reconcile::deletions;
-use crate::sync::reconcile::deletions::folders;
+use crate::sync::reconcile::deletions::{self, LocalPlan};
 use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
 use crate::sync::reconcile::flags;
 use crate::sync::reconcile::folder::FolderSync;
-use crate::sync::reconcile::listing::{self, Listing};
+use crate::sync::reconcile::listing;
 use crate::sync::reconcile::prepare::prepare;
 use crate::task::RemoteDeletion;
 
@@ -61,14 +61,14 @@ pub struct FolderPreview {
 pub async fn preview(shared: &Shared) -> Result<Preview, Failure> {
     let mut connections = connections::connect(shared).await?;
     let listing = listing::list(shared, &mut connections).await?;
-    let Listing {
-        pairs, remote_empty, ..
-    } = &listing;
+    let pairs = &listing.pairs;
     let names = pairs
         .iter()
         .map(|pair| (pair.remote.name().to_owned(), pair.local.name().to_owned()));
     shared.reporter.borrow_mut().set_folders(names);
     let mut preview = Preview::default();
+    let mut plan = LocalPlan::default();
+    let mut complete = true;
     for (index, pair) in pairs.iter().enumerate() {
         let outcome = prepare(shared, index, pair.clone(), &mut connections, &mut HashSet::new()).await;
         let mut folder = FolderPreview {
@@ -76,17 +76,20 @@ pub async fn preview(shared: &Shared) -> Result<Preview, Failure> {
             local: pair.local.name().to_owned(),
             ..FolderPreview::default()
         };
-        if let Some(Some((place, comparison))) = contain(shared, pair.remote.name(), outcome)? {
+        let prepared = contain(shared, pair.remote.name(), outcome)?;
+        complete &= prepared.is_some();
+        if let Some(Some((place, comparison))) = prepared {
+            let place = Rc::new(place);
             let outcome = weigh(
                 shared,
                 &place,
                 &comparison,
                 &mut connections,
                 &mut folder,
-                *remote_empty,
+                &mut plan,
             )
             .await;
-            contain(shared, pair.remote.name(), outcome)?;
+            complete &= contain(shared, pair.remote.name(), outcome)?.is_some();
         }
         preview.copy += folder.copy;
         preview.bytes += folder.bytes;
@@ -94,9 +97,12 @@ pub async fn preview(shared: &Shared) -> Result<Preview, Failure> {
         preview.delete_remote += folder.delete_remote;
         preview.folders.push(folder);
     }
-    folders::delete(shared, &listing, &mut connections).await?;
+    deletions::carry_out(shared, plan, &listing, complete, &mut connections).await?;
     {
         let reporter = shared.reporter.borrow();
+        for (folder, done) in preview.folders.iter_mut().zip(&reporter.report.folders) {
+            folder.delete_local = done.deleted_local;
+        }
         preview.delete_local = reporter.report.deleted_local;
         preview.warnings = reporter
             .report
@@ -111,11 +117,11 @@ pub async fn preview(shared: &Shared) -> Result<Preview, Failure> {
 
 async fn weigh(
     shared: &Shared,
-    place: &FolderSync,
+    place: &Rc<FolderSync>,
     comparison: &Comparison,
     connections: &mut Connections,
     folder: &mut FolderPreview,
-    remote_empty: bool,
+    plan: &mut LocalPlan,
 ) -> FolderResult<()> {
     let deletion = shared.job.delete_remote;
     if !comparison.wanted.is_empty() {
@@ -136,13 +142,12 @@ async fn weigh(
         if !shared.job.inbox_only() {
             flags::carry_over(shared, place, &mut connections.remote, &mut connections.local).await?;
         }
-        deletions::reconcile(shared, place, connections, remote_empty).await?;
+        deletions::reconcile(shared, place, connections, plan).await?;
     }
     deletions::remote(shared, place, connections).await?;
     let mut reporter = shared.reporter.borrow_mut();
     if let Some(done) = reporter.folder(place.index) {
         folder.flag = done.flags;
-        folder.delete_local = done.deleted_local;
         folder.delete_remote += done.deleted_remote;
     }
     Ok(())
@@ -150,7 +155,7 @@ async fn weigh(
 
 /// Size and date of arrival of every message to copy.
 async fn sizes(
-    place: &FolderSync,
+    place: &Rc<FolderSync>,
     comparison: &Comparison,
     connections: &mut Connections,
 ) -> FolderResult<Vec<(u64, i64)>> {

@@ -5,12 +5,11 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
-use crate::imap::{Besides, Command, Mailbox, Session, UidSet, Untagged};
+use crate::imap::{Besides, Mailbox, Session, UidSet};
 use crate::sync::account::{Account, Failure, Side};
 use crate::sync::folder_mapping::{self, Pair, Selection};
-use crate::sync::message_key::MessageKey;
+use crate::sync::message_key::{Digest, MessageKey};
 use crate::sync::reconcile::headers::{self, Detail, Seen};
 use crate::sync::reconcile::listing;
 
@@ -130,9 +129,6 @@ struct VerifiedMessage {
     digest: Option<Digest>,
 }
 
-/// SHA-256.
-type Digest = [u8; 32];
-
 async fn read(
     session: &mut Session,
     mailbox: Option<&Mailbox>,
@@ -145,9 +141,9 @@ async fn read(
         return Ok(vec![]);
     }
     let uids = session.search("ALL").await?;
-    let seen = headers::read(session, &uids, Detail::Everything).await?;
+    let seen = headers::read(session, &uids, Detail::Record).await?;
     let mut digests = if deep {
-        digests(session, &uids).await?
+        headers::digests(session, &uids).await?
     } else {
         HashMap::new()
     };
@@ -156,29 +152,6 @@ async fn read(
         seen,
     };
     Ok(seen.into_iter().map(exhibit).collect())
-}
-
-/// SHA-256 of each message with its line ends as CRLF.
-async fn digests(session: &mut Session, uids: &UidSet) -> crate::imap::Result<HashMap<u32, Digest>> {
-    let mut found = HashMap::new();
-    for chunk in uids.chunks(500) {
-        let command = Command::new("UID FETCH").text(&format!("{chunk} (UID BODY.PEEK[])"));
-        session
-            .run(command, |data| {
-                let Untagged::Fetch(fetch) = data else { return };
-                let (Some(uid), Some(body)) = (fetch.uid, fetch.body) else {
-                    return;
-                };
-                let mut digest = Sha256::new();
-                let Ok(mut reader) = body.reader() else { return };
-                while let Ok(Some(piece)) = reader.next_chunk() {
-                    digest.update(piece);
-                }
-                found.insert(uid, digest.finalize().into());
-            })
-            .await?;
-    }
-    Ok(found)
 }
 
 fn judge(
@@ -254,7 +227,7 @@ fn differences(one: &VerifiedMessage, other: &VerifiedMessage) -> Vec<(&'static 
 }
 
 fn hex(digest: Option<Digest>) -> String {
-    digest.iter().flatten().map(|b| format!("{b:02x}")).collect()
+    digest.map(|digest| format!("{digest:?}")).unwrap_or_default()
 }
 
 fn describe(seen: &Seen) -> String {

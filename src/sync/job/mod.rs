@@ -3,14 +3,15 @@
 
 pub mod assembly;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::sync::account::{Account, Failure};
 use crate::sync::folder_mapping::Selection;
+use crate::sync::reconcile::deletions::different_mailboxes::Verdict;
 use crate::sync::reconcile::poison::PoisonMessages;
 use crate::sync::reporter::Reporter;
-use crate::sync::state::{PostDelivery, State};
+use crate::sync::state::{Ledger, PostDelivery};
 use crate::task::{FolderMode, RemoteDeletion, Task};
 
 /// Everything that decides what is moved.
@@ -75,7 +76,15 @@ impl Job {
 
     /// What a folder's record must say so that nothing has to be looked at again; another setting is another word.
     pub fn sync_fingerprint(&self, local_changes: &str) -> String {
-        format!("{} {:?} {local_changes}", self.selection.mode, self.delete_remote)
+        let deletion = match self.delete_remote {
+            RemoteDeletion::Keep => "keep".to_owned(),
+            RemoteDeletion::AfterTransfer => "delete".to_owned(),
+            RemoteDeletion::OlderThan(days) => format!("older {days}"),
+        };
+        format!(
+            "{} {deletion} {} {local_changes}",
+            self.selection.mode, self.sieve
+        )
     }
 }
 
@@ -85,21 +94,30 @@ pub struct Shared {
     /// The job.
     pub job: Rc<Job>,
     /// The state.
-    pub state: Rc<RefCell<State>>,
+    pub state: Rc<RefCell<Ledger>>,
     /// Log, progress, report.
     pub reporter: Rc<RefCell<Reporter>>,
     /// Messages at which connections broke.
     pub poison: Rc<PoisonMessages>,
+    /// The local mailbox is another one than before, and no run has come to its end since.
+    pub mailbox_replaced: Rc<Cell<bool>>,
+    /// Whether both sides were seen to be two different mailboxes, once it was looked at.
+    pub different_mailboxes: Rc<Cell<Option<Verdict>>>,
+    /// The prefix of the user's own folders on the local side.
+    pub local_prefix: Rc<RefCell<String>>,
 }
 
 impl Shared {
     /// For one run.
-    pub fn new(job: Job, state: State, reporter: Rc<RefCell<Reporter>>) -> Self {
+    pub fn new(job: Job, state: Ledger, reporter: Rc<RefCell<Reporter>>) -> Self {
         Self {
             job: Rc::new(job),
             state: Rc::new(RefCell::new(state)),
             reporter,
             poison: Rc::default(),
+            mailbox_replaced: Rc::default(),
+            different_mailboxes: Rc::default(),
+            local_prefix: Rc::default(),
         }
     }
 }

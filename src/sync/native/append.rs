@@ -223,14 +223,19 @@ impl Appender {
             self.selected = Some(place.clone());
         }
         let plain = batch.attempt == Attempt::Plain;
+        // What the filters file elsewhere they mark `\Deleted`; the mark of the message's owner would be taken for theirs.
+        let withheld = match self.shared.job.inbox_only() {
+            true => Flags::parse("\\Deleted"),
+            false => Flags::default(),
+        };
         let flags: Vec<Flags> = batch
             .messages
             .iter()
             .map(|p| {
                 if plain {
-                    p.flags.system_only()
+                    p.flags.system_only().minus(&withheld)
                 } else {
-                    p.flags.clone()
+                    p.flags.minus(&withheld)
                 }
             })
             .collect();
@@ -280,6 +285,9 @@ impl Appender {
 
     async fn outcome(&mut self, session: &mut Session, batch: AppendBatch, status: StatusLine) -> Result<()> {
         if status.is_ok() {
+            if batch.attempt == Attempt::Plain {
+                self.note_lost_keywords(&batch);
+            }
             self.delivered(&batch, &status);
             return Ok(());
         }
@@ -327,6 +335,17 @@ impl Appender {
         Ok(())
     }
 
+    fn note_lost_keywords(&self, batch: &AppendBatch) {
+        for message in &batch.messages {
+            let lost = message.flags.minus(&message.flags.system_only());
+            let line = format!(
+                "Host2: folder [{}]: message {} was copied without its keywords {lost}, which host2 does not take",
+                batch.place.pair.local, message.uid
+            );
+            self.shared.reporter.borrow_mut().line(&line);
+        }
+    }
+
     fn one_by_one(&mut self, batch: AppendBatch) {
         for message in batch.messages.into_iter().rev() {
             self.todo.push_front(AppendBatch {
@@ -349,6 +368,10 @@ impl Appender {
             local = uids.iter().map(Some).collect();
         }
         let confirmed: Vec<_> = batch.messages.iter().map(|p| p.uid).zip(local).collect();
+        let uids = batch.messages.iter().map(|message| message.uid).collect();
+        let mut copied = place.copied.borrow_mut();
+        *copied = copied.union(&uids);
+        drop(copied);
         self.record(place, &confirmed, &batch.messages);
     }
 
@@ -448,6 +471,11 @@ impl Appender {
     /// Sends again what a lost connection took along. A message at which connections break is reported and left as planned:
     /// it may arrive yet.
     fn repeat(&mut self, batch: AppendBatch) -> Result<()> {
+        let uids = batch.messages.iter().map(|message| message.uid);
+        let recorded = self.shared.state.borrow_mut().repeat(batch.place.folder.id, uids);
+        if let Err(error) = recorded {
+            return self.abandon(error.into());
+        }
         if batch.losses > 0 && batch.messages.len() > 1 {
             self.one_by_one(batch);
         } else if batch.losses > poison::MAX_LOSSES {

@@ -4,7 +4,9 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::imap::{Command, Error, Response, Result, Selected, Session, StatusLine, Tag, UidSet, Untagged};
+use crate::imap::{
+    Command, Error, Fetch, Response, Result, Selected, Session, StatusLine, Tag, UidSet, Untagged,
+};
 use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
@@ -19,6 +21,9 @@ use crate::sync::reconcile::poison;
 /// Messages asked for and not received, at least while there are more: a server that works on several commands at once
 /// ends them all at once, so the next one is sent long before.
 const MESSAGES_IN_FLIGHT: u64 = 1000;
+
+/// Octets by which an estimated size of a message may be off; or a hundredth of it.
+const ESTIMATE_SLACK: u64 = 64;
 
 /// Commands in flight at most, beside those that open folders.
 const COMMANDS_IN_FLIGHT: usize = 16;
@@ -173,7 +178,7 @@ impl Fetcher {
                 return Ok(());
             }
             match session.next().await? {
-                Response::Untagged(data) => self.on_untagged(data).await,
+                Response::Untagged(data) => self.on_untagged(data).await?,
                 Response::Tagged { tag, status } => self.on_tagged(session, &tag, status)?,
                 Response::Continue(_) => {}
             }
@@ -254,7 +259,7 @@ impl Fetcher {
                 open: true,
             },
             None => {
-                let items = format!("{} (UID FLAGS INTERNALDATE BODY.PEEK[])", item.uids);
+                let items = format!("{} (UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])", item.uids);
                 Flight::Fetch {
                     tag: session.send(Command::new("UID FETCH").text(&items)).await?,
                     item,
@@ -267,10 +272,10 @@ impl Fetcher {
         Ok(())
     }
 
-    async fn on_untagged(&mut self, data: Untagged) {
+    async fn on_untagged(&mut self, data: Untagged) -> Result<()> {
         if let Some(Flight::Open { selected, .. }) = self.flight.front_mut() {
             selected.note(&data);
-            return;
+            return Ok(());
         }
         // A server may work on several commands of the open folder at once and answer them in any order (RFC 3501, 5.5;
         // Dovecot does): the UID tells which one a message belongs to.
@@ -288,7 +293,7 @@ impl Fetcher {
             }
             Untagged::Fetch(fetch) => {
                 let Some(uid) = fetch.uid.filter(|_| fetch.body.is_some() || fetch.body_nil) else {
-                    return;
+                    return Ok(());
                 };
                 let asked = open_now.find_map(|flight| match flight {
                     Flight::Fetch {
@@ -299,18 +304,43 @@ impl Fetcher {
                 // Some servers keep the former folder open when the next one cannot be: its messages are not those
                 // asked for.
                 let Some((item, received, true)) = asked else {
-                    return;
+                    return Ok(());
                 };
                 received.insert(uid);
                 let place = item.place.clone();
                 self.progress = true;
-                if fetch.body.is_some() {
-                    self.packer.add(place, uid, *fetch).await;
-                } else {
+                if fetch.body.is_none() {
                     self.refuse(&place, uid, "the server has no content for it");
+                } else if !fetch.is_whole {
+                    self.refuse(
+                        &place,
+                        uid,
+                        "the server sent a part of it instead of the whole message",
+                    );
+                } else {
+                    self.note_short(&place, uid, &fetch);
+                    self.packer.add(place, uid, *fetch).await.map_err(Error::Spool)?;
                 }
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// Reports a message of which much less came than the server says that it has; some servers estimate sizes, and are off
+    /// by a little. What came is kept locally; on the remote side it is never deleted.
+    fn note_short(&self, place: &FolderSync, uid: u32, fetch: &Fetch) {
+        let (Some(size), Some(body)) = (fetch.size, &fetch.body) else {
+            return;
+        };
+        let slack = (size / 100).max(ESTIMATE_SLACK);
+        if body.canonical_len() + slack < size {
+            let reason = format!(
+                "message {uid}: only {} of {size} octets came; they are kept, and the message stays on the remote side",
+                body.canonical_len()
+            );
+            let mut reporter = self.shared.reporter.borrow_mut();
+            reporter.problem(place.pair.remote.name(), Exit::FetchErrors, &reason);
         }
     }
 

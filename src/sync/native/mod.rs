@@ -18,10 +18,10 @@ use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::native::plan::Item;
 use crate::sync::reconcile::connections::{self, Connections, settle};
-use crate::sync::reconcile::deletions::{self, folders};
+use crate::sync::reconcile::deletions::{self, LocalPlan, gate};
 use crate::sync::reconcile::error::{FolderResult, contain};
 use crate::sync::reconcile::folder::FolderSync;
-use crate::sync::reconcile::listing::{self, Listing};
+use crate::sync::reconcile::listing;
 use crate::sync::reconcile::prepare::{prepare, sync_fingerprint};
 use crate::sync::reconcile::{flags, inbox};
 use crate::sync::state::FolderState;
@@ -30,11 +30,13 @@ use crate::sync::state::FolderState;
 pub async fn sync(shared: &Shared) -> Result<(), Failure> {
     let mut connections = connections::connect(shared).await?;
     settle::settle_after_crash(shared, &mut connections).await?;
+    let given_back = connections::with_reconnect(shared, &mut connections, async |connections| {
+        gate::give_back_lifted_marks(shared, connections).await
+    });
+    given_back.await?;
     let mut listing = listing::list(shared, &mut connections).await?;
     let mut subscribe = std::mem::take(&mut listing.subscribe);
-    let Listing {
-        pairs, remote_empty, ..
-    } = &listing;
+    let pairs = &listing.pairs;
     let names = pairs
         .iter()
         .map(|pair| (pair.remote.name().to_owned(), pair.local.name().to_owned()));
@@ -42,6 +44,7 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
     let mut folders = vec![];
     let mut items = VecDeque::new();
     let mut total = 0;
+    let mut complete = true;
     for (index, pair) in pairs.iter().enumerate() {
         shared.reporter.borrow_mut().enter(index);
         let started = shared.reporter.borrow().elapsed();
@@ -49,7 +52,9 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
             prepare(shared, index, pair.clone(), connections, &mut subscribe).await
         })
         .await;
-        if let Some(Some((place, comparison))) = contain(shared, pair.remote.name(), outcome)? {
+        let prepared = contain(shared, pair.remote.name(), outcome)?;
+        complete &= prepared.is_some();
+        if let Some(Some((place, comparison))) = prepared {
             total += comparison.count;
             let messages = place.pair.source.messages.unwrap_or(0);
             let present = if shared.job.inbox_only() {
@@ -74,14 +79,18 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
     if !items.is_empty() {
         connections = transfer::copy(shared, connections, items, total).await?;
     }
+    let mut plan = LocalPlan::default();
     for place in &folders {
         let outcome = connections::with_reconnect(shared, &mut connections, async |connections| {
-            finish(shared, place, connections, *remote_empty).await
+            finish(shared, place, connections, &mut plan).await
         })
         .await;
-        contain(shared, place.pair.remote.name(), outcome)?;
+        complete &= contain(shared, place.pair.remote.name(), outcome)?.is_some() && !place.broken.get();
     }
-    folders::delete(shared, &listing, &mut connections).await?;
+    deletions::carry_out(shared, plan, &listing, complete, &mut connections).await?;
+    for place in &folders {
+        tell(shared, place);
+    }
     listing::accept_replaced_mailbox(shared, &listing)?;
     shared.state.borrow().set_meta("running", "0")?;
     connections::close(connections).await;
@@ -91,9 +100,9 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
 /// What follows the copying of a folder.
 async fn finish(
     shared: &Shared,
-    place: &FolderSync,
+    place: &Rc<FolderSync>,
     connections: &mut Connections,
-    remote_empty: bool,
+    plan: &mut LocalPlan,
 ) -> FolderResult<()> {
     let started = shared.reporter.borrow().elapsed();
     let left = place.left.take();
@@ -109,16 +118,26 @@ async fn finish(
         } else {
             flags::carry_over(shared, place, &mut connections.remote, &mut connections.local).await?;
         }
-        let complete = deletions::reconcile(shared, place, connections, remote_empty).await?;
+        let complete = deletions::reconcile(shared, place, connections, plan).await?;
         deletions::remote(shared, place, connections).await?;
-        record(shared, place, known, complete)?;
+        if !place.broken.get() {
+            record(shared, place, known, complete)?;
+        }
     }
     let mut reporter = shared.reporter.borrow_mut();
     let spent = (reporter.elapsed() - started).as_secs_f64();
+    if let Some(folder) = reporter.folder(place.index) {
+        folder.seconds += spent;
+    }
+    Ok(())
+}
+
+/// The line of the log that sums up a folder.
+fn tell(shared: &Shared, place: &FolderSync) {
+    let mut reporter = shared.reporter.borrow_mut();
     let Some(folder) = reporter.folder(place.index) else {
-        return Ok(());
+        return;
     };
-    folder.seconds += spent;
     let line = format!(
         "Folder [{}] -> [{}]: {} copied, {} already there, {} failed, {} flags, {} deleted locally, {} deleted remotely",
         folder.remote,
@@ -131,12 +150,11 @@ async fn finish(
         folder.deleted_remote,
     );
     reporter.line(&line);
-    Ok(())
 }
 
 /// Records how far the folder is known now.
 fn record(shared: &Shared, place: &FolderSync, mut folder: FolderState, complete: bool) -> FolderResult<()> {
-    let state = shared.state.borrow();
+    let mut state = shared.state.borrow_mut();
     if !shared.job.inbox_only()
         && let Some(next) = place.pair.source.uid_next
     {
@@ -149,10 +167,11 @@ fn record(shared: &Shared, place: &FolderSync, mut folder: FolderState, complete
         folder.local_next = next.max(folder.local_next);
     }
     state.forget_remote_deleted(folder.id, folder.local_next)?;
+    state.stop_awaiting_late_copies(folder.id)?;
     folder.replaced = false;
     let unfinished = !complete || !state.pending_uids(folder.id)?.is_empty();
     let (deletes, left) = (shared.job.delete_remote.deletes(), state.count(folder.id)? > 0);
-    folder.settled = if unfinished || (deletes && left) {
+    folder.fingerprint = if unfinished || (deletes && left) {
         String::new()
     } else {
         sync_fingerprint(shared, &place.pair, place.pair.source, place.pair.destination)

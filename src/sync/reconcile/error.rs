@@ -5,6 +5,7 @@ use crate::imap::Error;
 use crate::sync::account::{Failure, Side};
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
+use crate::sync::state::LedgerError;
 
 const REPLACED: &str = "the folder was replaced during the run; the next run compares it anew";
 
@@ -60,8 +61,8 @@ impl FolderError {
     }
 }
 
-impl From<rusqlite::Error> for FolderError {
-    fn from(error: rusqlite::Error) -> Self {
+impl From<LedgerError> for FolderError {
+    fn from(error: LedgerError) -> Self {
         Self::Failure(error.into())
     }
 }

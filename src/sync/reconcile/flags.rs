@@ -4,13 +4,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::imap::{Command, Flags, Session, UidSet, Untagged};
+use crate::imap::{Command, Error, Flags, Session, UidSet, Untagged};
 use crate::sync::account::Side;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::folder::open;
-use crate::sync::state::{Row, State};
+use crate::sync::state::{Ledger, LedgerError, Row};
 
 /// Applies a folder's remote changes.
 pub async fn carry_over(
@@ -20,13 +20,14 @@ pub async fn carry_over(
     local: &mut Session,
 ) -> FolderResult<()> {
     let folder = &place.folder;
-    let same_modseq =
-        folder.remote_modseq != 0 && place.pair.source.highest_modseq == Some(folder.remote_modseq);
+    let modseq = place.pair.source.highest_modseq.unwrap_or(0);
+    let same_modseq = folder.remote_modseq != 0 && modseq == folder.remote_modseq;
     if folder.remote_next <= 1 || same_modseq || place.pair.source.messages == Some(0) {
         return Ok(());
     }
     let mut items = format!("1:{} (UID FLAGS)", folder.remote_next - 1);
-    if folder.remote_modseq != 0 && remote.capabilities().has("CONDSTORE") {
+    // One that went back belongs to another count, as after a server was set up again: all flags are looked at.
+    if folder.remote_modseq != 0 && modseq > folder.remote_modseq && remote.capabilities().has("CONDSTORE") {
         items.push_str(&format!(" (CHANGEDSINCE {})", folder.remote_modseq));
     }
     let question = Command::new("UID FETCH").text(&items);
@@ -43,7 +44,7 @@ pub async fn carry_over(
         })
         .await
         .map_err(|error| FolderError::fetch(Side::Remote, error))?;
-    open::check(Side::Remote, selected, folder.remote_validity)?;
+    open::check(Side::Remote, selected, folder)?;
     let (changes, remembered) = found?.changes();
     if remembered.is_empty() {
         return Ok(());
@@ -59,8 +60,7 @@ pub async fn carry_over(
         }
         for (sign, flags) in [('+', added), ('-', removed)] {
             if !flags.is_empty() {
-                let stored = local.store(&uids, sign, &flags.to_string()).await;
-                stored.map_err(|error| FolderError::change(Side::Local, error))?;
+                store(shared, place, local, &uids, sign, &flags).await?;
             }
         }
     }
@@ -69,6 +69,37 @@ pub async fn carry_over(
     reporter.report.flags += count;
     if let Some(folder) = reporter.folder(place.index) {
         folder.flags += count;
+    }
+    Ok(())
+}
+
+/// Sets flags; those that the server refuses together are tried one by one, and one that it refuses alone is named.
+async fn store(
+    shared: &Shared,
+    place: &FolderSync,
+    local: &mut Session,
+    uids: &UidSet,
+    sign: char,
+    flags: &Flags,
+) -> FolderResult<()> {
+    match local.store(uids, sign, &flags.to_string()).await {
+        Ok(()) => return Ok(()),
+        Err(Error::Command { .. }) => {}
+        Err(error) => return Err(FolderError::change(Side::Local, error)),
+    }
+    for flag in flags.iter() {
+        match local.store(uids, sign, flag).await {
+            Ok(()) => {}
+            Err(Error::Command { answer, .. }) => {
+                let line = format!(
+                    "Host2: folder [{}]: the flag {flag} of {} messages is not taken: {answer}",
+                    place.pair.local,
+                    uids.len()
+                );
+                shared.reporter.borrow_mut().line(&line);
+            }
+            Err(error) => return Err(FolderError::change(Side::Local, error)),
+        }
     }
     Ok(())
 }
@@ -83,8 +114,16 @@ type Changes = HashMap<(Flags, Flags), UidSet>;
 impl Found {
     /// Takes in the flags of one remote message; of those that did not change, a large folder has many. What a server
     /// says last holds.
-    fn note(&mut self, state: &State, folder: i64, uid: u32, flags: Flags) -> rusqlite::Result<()> {
-        match state.row(folder, uid)? {
+    fn note(&mut self, state: &Ledger, folder: i64, uid: u32, flags: Flags) -> Result<(), LedgerError> {
+        // `\Deleted` that we set ourselves, or tried to, is nobody's wish; that of others is never carried over either,
+        // only taken back.
+        let deleted = Flags::parse("\\Deleted");
+        let row = state.row(folder, uid)?;
+        let was_marked = row
+            .as_ref()
+            .is_some_and(|row| row.flags.contains("\\Deleted") && !row.remote_deletion);
+        let flags = if was_marked { flags } else { flags.minus(&deleted) };
+        match row {
             Some(row) if row.flags != flags => {
                 self.0.insert(uid, (flags, row));
             }

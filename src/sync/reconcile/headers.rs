@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
 use crate::imap::{Command, Error, Fetch, Flags, Mailbox, Result, Selected, Session, UidSet, Untagged};
-use crate::sync::message_key::{self, MessageKey};
+use crate::sync::message_key::{self, Digest, MessageKey};
 use crate::sync::reconcile::poison::{self, PoisonMessages};
 use crate::sync::state::Entry;
 
@@ -25,6 +25,10 @@ pub struct Seen {
     pub date: i64,
     /// Its size as the server claims; 0 when it was not asked for.
     pub size: u64,
+    /// It went through a mail server, so that no other message has its key.
+    pub has_trace: bool,
+    /// The digest of its octets, where they had to be read.
+    pub digest: Option<Digest>,
 }
 
 impl Seen {
@@ -33,8 +37,11 @@ impl Seen {
         Entry {
             uid: self.uid,
             key: self.key,
+            size: self.size,
+            digest: self.digest,
             flags: Flags::clone(&self.flags),
             date: self.date,
+            complete: true,
         }
     }
 }
@@ -44,18 +51,15 @@ impl Seen {
 pub enum Detail {
     /// Nothing: the message is only to be found again.
     Key,
-    /// What is recorded: flags and date.
+    /// All that is recorded and compared: flags, date and size.
     Record,
-    /// All that can be compared.
-    Everything,
 }
 
 impl Detail {
     fn items(self) -> &'static str {
         match self {
             Self::Key => "",
-            Self::Record => "FLAGS INTERNALDATE ",
-            Self::Everything => "FLAGS INTERNALDATE RFC822.SIZE ",
+            Self::Record => "FLAGS INTERNALDATE RFC822.SIZE ",
         }
     }
 }
@@ -136,6 +140,32 @@ pub async fn open_and_read(
     }
 }
 
+/// The digests of some messages of the open folder. One that does not come has none.
+pub async fn digests(session: &mut Session, uids: &UidSet) -> Result<HashMap<u32, Digest>> {
+    let mut found = HashMap::new();
+    let mut failed = None;
+    for chunk in uids.chunks(GROUP) {
+        session
+            .run(fetch_command(&chunk, "(UID BODY.PEEK[])"), |data| {
+                if let Untagged::Fetch(fetch) = data
+                    && let (Some(uid), Some(body)) = (fetch.uid, fetch.body)
+                {
+                    match Digest::of(&body) {
+                        Ok(digest) => {
+                            found.insert(uid, digest);
+                        }
+                        Err(error) => failed = Some(error),
+                    }
+                }
+            })
+            .await?;
+    }
+    match failed {
+        Some(error) => Err(Error::Spool(error)),
+        None => Ok(found),
+    }
+}
+
 /// The Message-Ids of some messages of the open folder, where they have one.
 pub async fn message_ids(session: &mut Session, uids: &UidSet) -> Result<HashMap<u32, String>> {
     let chunks = uids.chunks(usize::MAX);
@@ -147,8 +177,7 @@ pub async fn message_ids(session: &mut Session, uids: &UidSet) -> Result<HashMap
         .run_all(commands, |data| {
             if let Untagged::Fetch(fetch) = data
                 && let (Some(uid), Some(body)) = (fetch.uid, fetch.body)
-                && let Some(id) =
-                    message_key::message_id(&body.head(message_key::HEADER_LIMIT).unwrap_or_default())
+                && let Some(id) = message_key::message_id(&message_key::head_of(&body))
             {
                 found.insert(uid, id);
             }
@@ -233,8 +262,10 @@ impl Reading {
                     && let (Some(uid), Some(body)) = (fetch.uid, fetch.body)
                     && let Some(mut message) = bare.remove(&uid)
                 {
-                    let header = body.head(message_key::HEADER_LIMIT).unwrap_or_default();
+                    let header = message_key::head_of(&body);
                     message.key = MessageKey::of_message(&header, body.canonical_len());
+                    message.size = body.canonical_len();
+                    message.digest = Digest::of(&body).ok();
                     self.received.insert(uid);
                     self.seen.push(message);
                 }
@@ -266,7 +297,7 @@ impl Reading {
     /// A message, and whether its header has what identifies it.
     fn take(&mut self, fetch: Fetch) -> Option<(Seen, bool)> {
         let (uid, body) = (fetch.uid?, fetch.body?);
-        let header = body.head(message_key::HEADER_LIMIT).unwrap_or_default();
+        let header = message_key::head_of(&body);
         let key = MessageKey::of_fields(&header);
         let message = Seen {
             uid,
@@ -274,6 +305,8 @@ impl Reading {
             flags: shared(&mut self.known, fetch.flags.unwrap_or_default()),
             date: fetch.date.map_or(0, |date| date.unix()),
             size: fetch.size.unwrap_or(0),
+            has_trace: message_key::has_trace(&header),
+            digest: None,
         };
         Some((message, key.is_some()))
     }

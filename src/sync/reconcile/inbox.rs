@@ -11,6 +11,7 @@ use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::compare;
 use crate::sync::reconcile::connections::Connections;
+use crate::sync::reconcile::deletions::gate::{self, Filtered};
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::state::PostDelivery;
@@ -68,11 +69,8 @@ async fn resume(shared: &Shared, place: &FolderSync, local: &mut Session) -> Fol
     if shared.state.borrow().meta(MARKED)?.as_deref() == Some("1") {
         place.open_local(local, true).await?;
         let marked = local.search(&format!("KEYWORD {FILTERED}")).await;
-        tidy(
-            local,
-            &marked.map_err(|error| FolderError::fetch(Side::Local, error))?,
-        )
-        .await?;
+        let marked = marked.map_err(|error| FolderError::fetch(Side::Local, error))?;
+        tidy(shared, place, local, Filtered::new(marked)).await?;
         sweep(place, local, &HashMap::new()).await?;
         shared.state.borrow().set_meta(MARKED, "0")?;
     }
@@ -152,7 +150,8 @@ async fn filter(shared: &Shared, place: &FolderSync, local: &mut Session) -> Fol
             .state
             .borrow_mut()
             .set_sieve(id, &uids, PostDelivery::Done)?;
-        tidy(local, &group.iter().map(|&(_, local)| local).collect()).await?;
+        let filtered = group.iter().map(|&(_, local)| local).collect();
+        tidy(shared, place, local, Filtered::new(filtered)).await?;
         for (uid, answer) in refused {
             if answer.to_string().contains(NO_SCRIPTS) {
                 continue;
@@ -238,13 +237,16 @@ async fn filter_group(
 
 /// Removes what the filters moved elsewhere and takes the marks away; in this order, so that what a crash leaves behind
 /// is found by its mark.
-async fn tidy(local: &mut Session, set: &UidSet) -> FolderResult<()> {
+async fn tidy(
+    shared: &Shared,
+    place: &FolderSync,
+    local: &mut Session,
+    filtered: Filtered,
+) -> FolderResult<()> {
+    let opened = place.open_local(local, true).await?;
+    gate::expunge_filtered(shared, &place.pair.local, opened, local, &filtered).await?;
     local
-        .expunge(set)
-        .await
-        .map_err(|error| FolderError::change(Side::Local, error))?;
-    local
-        .store(set, '-', FILTERED)
+        .store(filtered.uids(), '-', FILTERED)
         .await
         .map_err(|error| FolderError::change(Side::Local, error))
 }

@@ -12,7 +12,7 @@ use crate::sync::reconcile::compare::{self, Comparison};
 use crate::sync::reconcile::connections::Connections;
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::FolderSync;
-use crate::sync::state::FolderState;
+use crate::sync::state::{FolderState, LedgerError};
 
 /// Makes the local folder if need be and compares; `None` when there is nothing to do.
 ///
@@ -30,21 +30,11 @@ pub async fn prepare(
     let mut removed = None;
     match (&known, pair.destination) {
         (Some(folder), Some(status)) => {
-            let same_local = status.uid_validity == Some(folder.local_validity);
-            let same_remote = pair.source.uid_validity == Some(folder.remote_validity);
+            let (same_local, same_remote) =
+                (folder.is_same_local(status), folder.is_same_remote(pair.source));
             if !same_local || !same_remote {
-                if folder.remote_validity != 0 {
-                    let side = if same_remote { "Host2" } else { "Host1" };
-                    let name = pair.remote.name();
-                    shared
-                        .reporter
-                        .borrow_mut()
-                        .line(&format!("{side}: folder [{name}] was replaced; compared anew"));
-                    shared.state.borrow_mut().forget_replaced(folder.id)?;
-                } else {
-                    shared.state.borrow_mut().forget_messages(folder.id)?;
-                }
-            } else if is_settled(shared, &pair, folder) {
+                forget_generation(shared, &pair, folder, same_local)?;
+            } else if is_settled(shared, &pair, folder)? {
                 shared
                     .reporter
                     .borrow_mut()
@@ -52,9 +42,16 @@ pub async fn prepare(
                 return Ok(None);
             }
         }
+        (Some(folder), None)
+            if shared.mailbox_replaced.get() || shared.state.borrow().is_deleting(folder.id)? =>
+        {
+            // It is missing because the whole mailbox is another one, or because this program deleted it.
+            shared.state.borrow_mut().forget_local_generation(folder.id)?;
+            shared.state.borrow().set_deleting(folder.id, false)?;
+        }
         (Some(folder), None) if folder.local_validity != 0 => {
             // Its owner removed it. It comes back only for mail that is new.
-            let same_remote = pair.source.uid_validity == Some(folder.remote_validity);
+            let same_remote = folder.is_same_remote(pair.source);
             if same_remote
                 && pair
                     .source
@@ -66,7 +63,7 @@ pub async fn prepare(
             if same_remote {
                 removed = Some((folder.id, folder.local_validity, folder.local_next));
             } else {
-                shared.state.borrow_mut().forget_replaced(folder.id)?;
+                shared.state.borrow_mut().forget_remote_generation(folder.id)?;
             }
         }
         _ => {}
@@ -80,7 +77,7 @@ pub async fn prepare(
             now.uid_validity == Some(validity) && now.uid_next.is_some_and(|now| now >= next)
         });
         if !is_back {
-            shared.state.borrow().forget_local(id)?;
+            shared.state.borrow().forget_local_uids(id)?;
         }
     }
     let mut folder = shared.state.borrow_mut().folder(&pair.remote, &pair.local)?;
@@ -89,7 +86,14 @@ pub async fn prepare(
         .destination
         .and_then(|status| status.uid_validity)
         .unwrap_or(0);
-    folder.settled.clear();
+    folder.remote_high = pair.source.uid_next.unwrap_or(1).max(folder.remote_high);
+    let local_next = pair.destination.and_then(|status| status.uid_next);
+    folder.local_high = local_next.unwrap_or(1).max(folder.local_high);
+    if folder.baseline == 0 {
+        // What is local now is older than the ledger; what a server does not number may be.
+        folder.baseline = local_next.unwrap_or(u32::MAX);
+    }
+    folder.fingerprint.clear();
     shared.state.borrow().save_folder(&folder)?;
     let comparison = compare::compare(
         shared,
@@ -103,9 +107,34 @@ pub async fn prepare(
 }
 
 /// Whether nothing has changed since the last run found everything done.
-pub fn is_settled(shared: &Shared, pair: &Pair, folder: &FolderState) -> bool {
-    !folder.settled.is_empty()
-        && folder.settled == sync_fingerprint(shared, pair, pair.source, pair.destination)
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn is_settled(shared: &Shared, pair: &Pair, folder: &FolderState) -> Result<bool, LedgerError> {
+    let is_same = !folder.fingerprint.is_empty()
+        && folder.fingerprint == sync_fingerprint(shared, pair, pair.source, pair.destination);
+    Ok(is_same && !shared.state.borrow().awaits_late_copies(folder.id)?)
+}
+
+/// What is known of a folder's UIDs does not hold on a side that shows another generation.
+fn forget_generation(
+    shared: &Shared,
+    pair: &Pair,
+    folder: &FolderState,
+    same_local: bool,
+) -> Result<(), LedgerError> {
+    if folder.remote_validity != 0 {
+        let side = if same_local { "Host1" } else { "Host2" };
+        let name = pair.remote.name();
+        let line = format!("{side}: folder [{name}] was replaced or restored; both sides are compared again");
+        shared.reporter.borrow_mut().line(&line);
+    }
+    let mut state = shared.state.borrow_mut();
+    if same_local {
+        state.forget_remote_generation(folder.id)
+    } else {
+        state.forget_local_generation(folder.id)
+    }
 }
 
 /// All that decides whether a folder has to be looked at again.
@@ -128,7 +157,9 @@ pub fn sync_fingerprint(
     }
     // What is added locally matters only where it would be deleted.
     let local = if shared.job.delete_local && !pair.joined {
-        destination.map_or(String::new(), |d| format!("{:?} {:?}", d.messages, d.uid_next))
+        destination.map_or(String::new(), |d| {
+            format!("{} {}", d.messages.unwrap_or(0), d.uid_next.unwrap_or(0))
+        })
     } else {
         String::new()
     };

@@ -2,6 +2,7 @@
 //! One run of a task, whichever engine moves the mail: lock, pid, place in the line, log, progress.
 
 pub mod finish;
+pub mod mailbox_lock;
 pub mod progress_bar;
 pub mod queue;
 pub mod stop;
@@ -12,6 +13,7 @@ use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::rc::Rc;
 
+use crate::error::ErrorKey;
 use crate::files;
 use crate::sync::account::{self, Failure, Standing};
 use crate::sync::engine::Engine;
@@ -24,9 +26,10 @@ use crate::sync::job::{Job, Shared};
 use crate::sync::native;
 use crate::sync::reporter::{Reporter, Watcher};
 use crate::sync::run::finish::conclude;
+use crate::sync::run::mailbox_lock::MailboxLock;
 use crate::sync::run::queue::{Queue, Ticket};
 use crate::sync::runtime::{self, SignalRuntime};
-use crate::sync::state::State;
+use crate::sync::state::{AccountName, Ledger};
 use crate::task::lock::{Holder, TaskLock};
 use crate::task::progress::State as ProgressState;
 use crate::task::report::Report;
@@ -118,7 +121,7 @@ pub fn preview(
     let task = assembly::load(store, name)?;
     let mut job = assembly::job(store, name, &task, destination)?;
     job.dry = true;
-    let state = State::preview(&store.path(name, "state"), &accounts(&job))?;
+    let state = Ledger::preview(store.folder(), name, &task.local_user, &account_name(&job))?;
     let reporter = Reporter::new(Box::new(std::io::sink()), None);
     let shared = Shared::new(job, state, Rc::new(RefCell::new(reporter)));
     runtime::ask(preview::preview(&shared)).map_err(local)?
@@ -177,8 +180,8 @@ impl Run<'_> {
         watcher: Option<Watcher>,
         driver: &mut SignalRuntime,
     ) -> Result<Outcome, Failure> {
-        let _ticket = match self.wait(driver) {
-            Ok(ticket) => ticket,
+        let (_mailbox, _ticket) = match self.wait(driver) {
+            Ok(turn) => turn,
             Err(failure) if failure.exit == Exit::Stopped => {
                 return Ok(Outcome::Ended {
                     exit: failure.exit,
@@ -207,16 +210,18 @@ impl Run<'_> {
             lock: lock.share().map_err(local)?,
             former,
         };
-        let moved = self.begin(&reporter, &files).and_then(|(shared, engine)| {
-            let moved = driver.drive(self.attempt(&shared, &engine, files), || {
-                let mut reporter = reporter.borrow_mut();
-                reporter.progress.state = ProgressState::Stopping;
-                reporter.write_progress();
-            });
-            // However the run ended: who was met first stays the one that is trusted.
-            self.remember(&shared.job, &reporter)?;
-            moved
-        });
+        let mut moved = self.drive(&reporter, &files, driver);
+        if moved
+            .as_ref()
+            .is_err_and(|failure| failure.key == Some(ErrorKey::LedgerDamaged))
+        {
+            // Whatever it was at: the comparison finds what has arrived.
+            let line = "The ledger of the local mailbox is damaged; it is rebuilt by comparing both sides.";
+            reporter.borrow_mut().line(line);
+            moved = Ledger::discard(self.store.folder(), &self.task.local_user)
+                .map_err(Failure::from)
+                .and_then(|()| self.drive(&reporter, &files, driver));
+        }
         let (exit, report) = conclude(
             self.store,
             self.name,
@@ -273,22 +278,50 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Waits until fewer runs than allowed are at work; a signal ends the wait.
-    fn wait(&self, driver: &mut SignalRuntime) -> Result<Ticket, Failure> {
+    /// Moves the mail once.
+    fn drive(
+        &self,
+        reporter: &Rc<RefCell<Reporter>>,
+        files: &RunFiles,
+        driver: &mut SignalRuntime,
+    ) -> Result<(), Failure> {
+        let (shared, engine) = self.begin(reporter, files)?;
+        let moved = driver.drive(self.attempt(&shared, &engine, files), || {
+            let mut reporter = reporter.borrow_mut();
+            reporter.progress.state = ProgressState::Stopping;
+            reporter.write_progress();
+        });
+        // However the run ended: who was met first stays the one that is trusted.
+        self.remember(&shared.job, reporter)?;
+        moved
+    }
+
+    /// Waits until no other run works on the mailbox, and then until fewer runs than allowed are at work; a signal ends the
+    /// wait.
+    fn wait(&self, driver: &mut SignalRuntime) -> Result<(MailboxLock, Ticket), Failure> {
+        let failed = |error: std::io::Error| Failure::local(format!("cannot wait for a turn: {error}"));
+        let mailbox = MailboxLock::new(self.store.folder(), &self.task.local_user).map_err(failed)?;
+        if !mailbox.try_take().map_err(failed)? {
+            self.show_queued();
+            driver.drive(async { mailbox.take().await.map_err(failed) }, || {})?;
+        }
         let queue = Queue::new(
             &self.store.folder().join(".queue"),
             queue::runs_at_once(self.settings.at_once.as_deref()),
         );
-        let failed = |error: std::io::Error| Failure::local(format!("cannot wait for a turn: {error}"));
         let ticket = queue.draw().map_err(failed)?;
         if queue.places_before(&ticket).map_err(failed)? > 0 {
-            let progress = Some(self.store.path(self.name, "progress"));
-            let mut waiting = Reporter::new(Box::new(std::io::sink()), progress);
-            waiting.progress.state = ProgressState::Queued;
-            waiting.write_progress();
+            self.show_queued();
             driver.drive(async { queue.turn(&ticket).await.map_err(failed) }, || {})?;
         }
-        Ok(ticket)
+        Ok((mailbox, ticket))
+    }
+
+    fn show_queued(&self) {
+        let progress = Some(self.store.path(self.name, "progress"));
+        let mut waiting = Reporter::new(Box::new(std::io::sink()), progress);
+        waiting.progress.state = ProgressState::Queued;
+        waiting.write_progress();
     }
 
     /// What the run is to do, and with which engine.
@@ -299,14 +332,30 @@ impl Run<'_> {
             reporter.borrow_mut().hide(account.credentials.mask());
         }
         introduce(&mut reporter.borrow_mut(), self.name, &job);
-        let path = self.store.path(self.name, "state");
-        let state = State::open(&path, &accounts(&job))?;
+        let state = Ledger::open(
+            self.store.folder(),
+            self.name,
+            &self.task.local_user,
+            &account_name(&job),
+            |line| reporter.borrow_mut().line(line),
+        )?;
+        self.take_confirmation(&state)?;
         let shared = Shared::new(job, state, reporter.clone());
         imapsync::post_process::recover(&shared, &files.former)?;
         Ok((shared, engine))
     }
 
-    async fn attempt(&self, shared: &Shared, engine: &Engine, files: RunFiles) -> Result<(), Failure> {
+    /// What an administrator confirmed since the last run.
+    fn take_confirmation(&self, state: &Ledger) -> Result<(), Failure> {
+        let path = self.store.path(self.name, "confirm");
+        if path.exists() {
+            state.confirm_withheld()?;
+            files::remove(&path).map_err(local)?;
+        }
+        Ok(())
+    }
+
+    async fn attempt(&self, shared: &Shared, engine: &Engine, files: &RunFiles) -> Result<(), Failure> {
         match engine {
             Engine::Native => native::sync(shared).await,
             Engine::Imapsync(program) => {
@@ -314,8 +363,8 @@ impl Run<'_> {
                     program,
                     task: self.task,
                     folder: self.store.folder(),
-                    log: files.log,
-                    lock: files.lock,
+                    log: files.log.try_clone().map_err(local)?,
+                    lock: files.lock.try_clone().map_err(local)?,
                 };
                 imapsync::sync(shared, order).await
             }
@@ -365,13 +414,9 @@ fn introduce(reporter: &mut Reporter, name: &TaskName, job: &Job) {
     }
 }
 
-/// What the state belongs to; other accounts have other mail.
-fn accounts(job: &Job) -> String {
-    let remote = &job.remote;
-    format!(
-        "{}:{} {} -> {}",
-        remote.endpoint.host, remote.endpoint.port, remote.user, job.local.user
-    )
+/// The account that the ledger knows the mail by.
+fn account_name(job: &Job) -> AccountName {
+    AccountName::new(&job.remote.endpoint.host, &job.remote.user)
 }
 
 /// Every line reaches the file at once, so that the log can be followed.

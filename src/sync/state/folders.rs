@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Folders as the last run left them.
 
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
-use crate::imap::Mailbox;
-use crate::sync::state::{Result, State, number};
+use super::{Ledger, Result, number, stored};
+use crate::imap::{Mailbox, MailboxStatus};
 
 /// A folder as the last run left it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,130 +19,180 @@ pub struct FolderState {
     pub local_validity: u32,
     /// Every remote UID below was dealt with.
     pub remote_next: u32,
+    /// The highest UIDNEXT that the remote folder ever showed.
+    pub remote_high: u32,
     /// Messages of the remote folder at the end of the last run.
     pub remote_messages: u64,
     /// The remote folder's modification sequence at that time; 0 when unknown.
     pub remote_modseq: u64,
     /// Every local UID below is known.
     pub local_next: u32,
+    /// The highest UIDNEXT that the local folder ever showed.
+    pub local_high: u32,
+    /// Local UIDs below are older than the ledger; 0 before the first comparison.
+    pub baseline: u32,
     /// What the last run looked at and found done, in words; compared as a whole.
-    pub settled: String,
+    pub fingerprint: String,
     /// One of the two sides replaced the folder, and no run has ended with it since: nothing is deleted locally.
     pub replaced: bool,
 }
 
-impl State {
+impl FolderState {
+    /// Whether the remote folder is still of the generation whose UIDs are known.
+    pub fn is_same_remote(&self, now: MailboxStatus) -> bool {
+        is_same_generation(self.remote_validity, self.remote_high, now)
+    }
+
+    /// Whether the local folder is still of the generation whose UIDs are known.
+    pub fn is_same_local(&self, now: MailboxStatus) -> bool {
+        is_same_generation(self.local_validity, self.local_high, now)
+    }
+}
+
+/// RFC 3501, 2.3.1.1: UIDs mean the same as long as UIDVALIDITY does, and within it UIDNEXT never goes back. A server
+/// that was restored from a backup keeps the one and breaks the other.
+pub fn is_same_generation(validity: u32, highest_next: u32, now: MailboxStatus) -> bool {
+    now.uid_validity == Some(validity) && now.uid_next.is_none_or(|next| next >= highest_next)
+}
+
+const COLUMNS: &str = "id, local, remote_validity, local_validity, remote_next, remote_high, remote_messages,
+    remote_modseq, local_next, local_high, fingerprint, replaced, baseline";
+
+fn state(row: &Row<'_>) -> rusqlite::Result<FolderState> {
+    Ok(FolderState {
+        id: row.get(0)?,
+        local: Mailbox::from_wire(row.get(1)?),
+        remote_validity: row.get(2)?,
+        local_validity: row.get(3)?,
+        remote_next: row.get(4)?,
+        remote_high: row.get(5)?,
+        remote_messages: number(row.get(6)?),
+        remote_modseq: number(row.get(7)?),
+        local_next: row.get(8)?,
+        local_high: row.get(9)?,
+        fingerprint: row.get(10)?,
+        replaced: row.get(11)?,
+        baseline: row.get(12)?,
+    })
+}
+
+impl Ledger {
     /// The folder's record, made when there is none.
     pub fn folder(&mut self, remote: &Mailbox, local: &Mailbox) -> Result<FolderState> {
         if let Some(found) = self.known_folder(remote)? {
             if &found.local == local {
                 return Ok(found);
             }
-            if found.remote_validity == 0 {
-                self.forget_messages(found.id)?;
-            } else {
-                self.forget_replaced(found.id)?;
-            }
+            self.forget_local_generation(found.id)?;
             self.db.execute(
                 "UPDATE folder SET local = ?2, local_validity = 0 WHERE id = ?1",
                 params![found.id, local.wire()],
             )?;
         } else {
             self.db.execute(
-                "INSERT INTO folder (remote, local) VALUES (?1, ?2)",
-                params![remote.wire(), local.wire()],
+                "INSERT INTO folder (source, remote, local) VALUES (?1, ?2, ?3)",
+                params![self.source, remote.wire(), local.wire()],
             )?;
         }
-        self.known_folder(remote)?
-            .ok_or(rusqlite::Error::QueryReturnedNoRows)
+        Ok(self
+            .known_folder(remote)?
+            .ok_or(rusqlite::Error::QueryReturnedNoRows)?)
     }
 
     /// The folder's record.
     pub fn known_folder(&self, remote: &Mailbox) -> Result<Option<FolderState>> {
-        let mut statement = self.db.prepare_cached(
-            "SELECT id, local, remote_validity, local_validity, remote_next, remote_messages, remote_modseq,
-                    local_next, settled, replaced FROM folder WHERE remote = ?1",
-        )?;
-        statement
-            .query_row([remote.wire()], |row| {
-                Ok(FolderState {
-                    id: row.get(0)?,
-                    local: Mailbox::from_wire(row.get(1)?),
-                    remote_validity: row.get(2)?,
-                    local_validity: row.get(3)?,
-                    remote_next: row.get(4)?,
-                    remote_messages: number(row.get(5)?),
-                    remote_modseq: number(row.get(6)?),
-                    local_next: row.get(7)?,
-                    settled: row.get(8)?,
-                    replaced: row.get(9)?,
-                })
-            })
-            .optional()
+        let mut statement = self.db.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM folder WHERE source = ?1 AND remote = ?2"
+        ))?;
+        Ok(statement
+            .query_row(params![self.source, remote.wire()], state)
+            .optional()?)
     }
 
-    /// All folders ever pulled: remote and local names.
-    pub fn folders(&self) -> Result<Vec<(Mailbox, Mailbox)>> {
-        let mut statement = self.db.prepare_cached("SELECT remote, local FROM folder")?;
-        let rows = statement.query_map([], |row| {
-            Ok((Mailbox::from_wire(row.get(0)?), Mailbox::from_wire(row.get(1)?)))
+    /// All folders ever pulled from the account: remote names and records.
+    pub fn folders(&self) -> Result<Vec<(Mailbox, FolderState)>> {
+        let mut statement = self.db.prepare_cached(&format!(
+            "SELECT {COLUMNS}, remote FROM folder WHERE source = ?1 ORDER BY remote"
+        ))?;
+        let rows = statement.query_map([self.source], |row| {
+            Ok((Mailbox::from_wire(row.get(13)?), state(row)?))
         })?;
-        rows.collect()
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Writes a folder's record.
     pub fn save_folder(&self, folder: &FolderState) -> Result<()> {
         let mut statement = self.db.prepare_cached(
-            "UPDATE folder SET remote_validity = ?2, local_validity = ?3, remote_next = ?4, remote_messages = ?5,
-                remote_modseq = ?6, local_next = ?7, settled = ?8, replaced = ?9 WHERE id = ?1",
+            "UPDATE folder SET remote_validity = ?2, local_validity = ?3, remote_next = ?4, remote_high = ?5,
+                remote_messages = ?6, remote_modseq = ?7, local_next = ?8, local_high = ?9, fingerprint = ?10,
+                replaced = ?11, baseline = ?12 WHERE id = ?1",
         )?;
-        statement
-            .execute(params![
-                folder.id,
-                folder.remote_validity,
-                folder.local_validity,
-                folder.remote_next,
-                i64::try_from(folder.remote_messages).unwrap_or(i64::MAX),
-                i64::try_from(folder.remote_modseq).unwrap_or(i64::MAX),
-                folder.local_next,
-                folder.settled,
-                folder.replaced
-            ])
-            .map(|_| ())
+        statement.execute(params![
+            folder.id,
+            folder.remote_validity,
+            folder.local_validity,
+            folder.remote_next,
+            folder.remote_high,
+            stored(folder.remote_messages),
+            stored(folder.remote_modseq),
+            folder.local_next,
+            folder.local_high,
+            folder.fingerprint,
+            folder.replaced,
+            folder.baseline
+        ])?;
+        Ok(())
     }
 
-    /// Forgets a folder's messages, so that both sides are compared.
-    pub fn forget_messages(&mut self, id: i64) -> Result<()> {
-        self.transaction(|db| forget_messages(db, id))
-    }
-
-    /// Forgets a folder's messages because one of the two sides replaced it.
-    pub fn forget_replaced(&mut self, id: i64) -> Result<()> {
+    /// Forgets the UIDs of a remote folder of a former generation. What was delivered from it stays known by its key.
+    pub fn forget_remote_generation(&mut self, id: i64) -> Result<()> {
         self.transaction(|db| {
-            forget_messages(db, id)?;
-            db.execute("UPDATE folder SET replaced = 1 WHERE id = ?1", [id])
-                .map(|_| ())
+            db.execute(
+                "INSERT OR IGNORE INTO history
+                 SELECT folder, key, size, ifnull(digest, x'') FROM message
+                 WHERE folder = ?1 AND step IN (1, 2, 4, 5) AND length(key) = 16",
+                [id],
+            )?;
+            forget_messages(db, id)
         })
     }
 
-    /// The local folder was removed: what was delivered stays delivered, wherever its owner put it.
-    pub fn forget_local(&self, id: i64) -> Result<()> {
+    /// Forgets what is known of a folder whose local side is of another generation: what is not there is copied again.
+    pub fn forget_local_generation(&mut self, id: i64) -> Result<()> {
+        self.transaction(|db| {
+            db.execute("DELETE FROM history WHERE folder = ?1", [id])?;
+            forget_messages(db, id)
+        })
+    }
+
+    /// The local folder was removed by its owner: what was delivered stays delivered, wherever its owner put it.
+    pub fn forget_local_uids(&self, id: i64) -> Result<()> {
         self.db
             .execute("UPDATE message SET local_uid = NULL WHERE folder = ?1", [id])?;
-        self.db.execute("DELETE FROM stranger WHERE folder = ?1", [id])?;
         self.db
-            .execute(
-                "UPDATE folder SET local_next = 1, settled = '' WHERE id = ?1",
-                [id],
-            )
-            .map(|_| ())
+            .execute("DELETE FROM local_only WHERE folder = ?1", [id])?;
+        self.db.execute(
+            "UPDATE folder SET local_next = 1, local_high = 1, baseline = 0, fingerprint = '' WHERE id = ?1",
+            [id],
+        )?;
+        Ok(())
+    }
+
+    /// Forgets all that is known of the account's mail, so that both sides are compared; what is local then counts as
+    /// older than the ledger.
+    pub fn compare_again(&mut self) -> Result<()> {
+        let ids: Vec<i64> = self.folders()?.into_iter().map(|(_, folder)| folder.id).collect();
+        for id in ids {
+            self.forget_local_generation(id)?;
+        }
+        Ok(())
     }
 
     /// Remembers that a local folder is never to be deleted.
     pub fn keep_folder(&self, local: &Mailbox) -> Result<()> {
         self.db
-            .execute("INSERT OR IGNORE INTO kept_folder VALUES (?1)", [local.wire()])
-            .map(|_| ())
+            .execute("INSERT OR IGNORE INTO kept_folder VALUES (?1)", [local.wire()])?;
+        Ok(())
     }
 
     /// Whether a local folder is never to be deleted.
@@ -150,26 +200,60 @@ impl State {
         let mut statement = self
             .db
             .prepare_cached("SELECT EXISTS (SELECT 1 FROM kept_folder WHERE local = ?1)")?;
-        statement.query_row([local.wire()], |row| row.get(0))
+        Ok(statement.query_row([local.wire()], |row| row.get(0))?)
     }
 
-    /// Forgets all messages: the local mailbox is another one. The folders stay on record as replaced.
-    pub fn forget_all(&self) -> Result<()> {
-        self.db.execute_batch(
-            "BEGIN;
-             DELETE FROM message;
-             DELETE FROM stranger;
-             UPDATE folder SET local_validity = 0, remote_next = 1, remote_messages = 0, remote_modseq = 0,
-                local_next = 1, settled = '', replaced = 1;
-             COMMIT;",
-        )
+    /// Counts in how many runs on end a remote folder was not listed; 0 when it is there.
+    pub fn count_missing(&self, id: i64, is_missing: bool) -> Result<u32> {
+        let sql = "UPDATE folder SET runs_missing = iif(?2, runs_missing + 1, 0) WHERE id = ?1 RETURNING runs_missing";
+        let mut statement = self.db.prepare_cached(sql)?;
+        Ok(statement.query_row(params![id, is_missing], |row| row.get(0))?)
+    }
+
+    /// Whether another account fills the same local folder.
+    pub fn is_filled_by_others(&self, folder: &FolderState) -> Result<bool> {
+        let sql =
+            "SELECT EXISTS (SELECT 1 FROM folder WHERE local = ?1 AND id <> ?2 AND remote_validity <> 0)";
+        let mut statement = self.db.prepare_cached(sql)?;
+        Ok(statement.query_row(params![folder.local.wire(), folder.id], |row| row.get(0))?)
+    }
+
+    /// Records that a local folder is about to be deleted by us, or no longer.
+    pub fn set_deleting(&self, id: i64, deleting: bool) -> Result<()> {
+        self.db.execute(
+            "UPDATE folder SET deleting = ?2 WHERE id = ?1",
+            params![id, deleting],
+        )?;
+        Ok(())
+    }
+
+    /// Whether the local folder is missing because we deleted it, or tried to.
+    pub fn is_deleting(&self, id: i64) -> Result<bool> {
+        let mut statement = self
+            .db
+            .prepare_cached("SELECT deleting FROM folder WHERE id = ?1")?;
+        Ok(statement.query_row([id], |row| row.get(0))?)
+    }
+
+    /// Forgets a folder that we deleted locally: it comes again when the source has it again.
+    pub fn forget_folder(&mut self, id: i64) -> Result<()> {
+        self.transaction(|db| {
+            for table in ["message", "local_only", "history", "withheld"] {
+                db.execute(&format!("DELETE FROM {table} WHERE folder = ?1"), [id])?;
+            }
+            db.execute("DELETE FROM folder WHERE id = ?1", [id])?;
+            Ok(())
+        })
     }
 }
 
 fn forget_messages(db: &Transaction<'_>, id: i64) -> Result<()> {
     db.execute("DELETE FROM message WHERE folder = ?1", [id])?;
-    db.execute("DELETE FROM stranger WHERE folder = ?1", [id])?;
-    let sql = "UPDATE folder SET remote_next = 1, remote_messages = 0, remote_modseq = 0, local_next = 1,
-                settled = '' WHERE id = ?1";
-    db.execute(sql, [id]).map(|_| ())
+    db.execute("DELETE FROM local_only WHERE folder = ?1", [id])?;
+    db.execute(
+        "UPDATE folder SET remote_next = 1, remote_high = 1, remote_messages = 0, remote_modseq = 0, local_next = 1,
+            local_high = 1, baseline = 0, fingerprint = '', replaced = remote_validity <> 0 WHERE id = ?1",
+        [id],
+    )?;
+    Ok(())
 }

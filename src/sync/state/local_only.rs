@@ -1,52 +1,90 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Local messages that the task has not brought.
+//! Local messages that the account of this run has not brought.
 
 use rusqlite::params;
 
+use super::{Ledger, Result, number, stored};
 use crate::imap::UidSet;
 use crate::sync::message_key::MessageKey;
-use crate::sync::state::{Result, State};
 
-impl State {
-    /// Local messages that this task has not brought.
-    pub fn local_only(&self, id: i64) -> Result<Vec<(MessageKey, u32)>> {
-        let mut statement = self
-            .db
-            .prepare_cached("SELECT key, local_uid FROM stranger WHERE folder = ?1")?;
-        let rows = statement.query_map([id], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?)))?;
-        rows.filter_map(|row| match row {
-            Ok((key, uid)) => MessageKey::from_bytes(&key).map(|key| Ok((key, uid))),
-            Err(error) => Some(Err(error)),
-        })
-        .collect()
+/// A message that only the local side has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalOnly {
+    /// Its local UID.
+    pub uid: u32,
+    /// Its key.
+    pub key: MessageKey,
+    /// Octets in canonical form; 0 when they were not recorded.
+    pub size: u64,
+    /// Its date of arrival, in seconds since 1970; 0 when it was not recorded.
+    pub date: i64,
+}
+
+/// What is known of where a message that only the local side has came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It came after the ledger was begun.
+    Younger = 0,
+    /// It is older than the ledger.
+    Older = 1,
+    /// This account brought it, and the remote side has it no longer.
+    Brought = 2,
+}
+
+impl Ledger {
+    /// Local messages that the account has not brought.
+    pub fn local_only(&self, id: i64) -> Result<Vec<LocalOnly>> {
+        self.local_only_where("folder = ?1", id)
     }
 
-    /// Those of them that may be deleted where only what the remote side has is to stay.
-    pub fn deletable_local_only(&self, id: i64) -> Result<UidSet> {
-        self.uids(
-            "SELECT local_uid FROM stranger WHERE folder = ?1 AND kept = 0 ORDER BY local_uid",
-            id,
-        )
+    /// Those of one origin.
+    pub fn local_only_of(&self, id: i64, origin: Origin) -> Result<Vec<LocalOnly>> {
+        self.local_only_where(&format!("folder = ?1 AND origin = {}", origin as i64), id)
     }
 
-    /// Records local messages that this task has not brought. What was found in a folder that was replaced is `kept`: it
-    /// is never deleted.
-    pub fn add_local_only(&mut self, id: i64, local_only: &[(u32, MessageKey)], kept: bool) -> Result<()> {
+    fn local_only_where(&self, condition: &str, id: i64) -> Result<Vec<LocalOnly>> {
+        let mut statement = self.db.prepare_cached(&format!(
+            "SELECT local_uid, key, size, date FROM local_only WHERE {condition} ORDER BY local_uid"
+        ))?;
+        let mut rows = statement.query([id])?;
+        let mut found = vec![];
+        while let Some(row) = rows.next()? {
+            if let Some(key) = MessageKey::from_bytes(&row.get::<_, Vec<u8>>(1)?) {
+                found.push(LocalOnly {
+                    uid: row.get(0)?,
+                    key,
+                    size: number(row.get(2)?),
+                    date: row.get(3)?,
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Records local messages that the account has not brought.
+    pub fn add_local_only(&mut self, id: i64, messages: &[LocalOnly], origin: Origin) -> Result<()> {
         self.transaction(|db| {
             let mut statement =
-                db.prepare_cached("INSERT OR REPLACE INTO stranger VALUES (?1, ?2, ?3, ?4)")?;
-            for (uid, key) in local_only {
-                statement.execute(params![id, uid, key.as_bytes(), kept])?;
+                db.prepare_cached("INSERT OR REPLACE INTO local_only VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+            for message in messages {
+                statement.execute(params![
+                    id,
+                    message.uid,
+                    message.key.as_bytes(),
+                    stored(message.size),
+                    message.date,
+                    origin as i64
+                ])?;
             }
             Ok(())
         })
     }
 
-    /// Strangers that are no more.
+    /// Local messages that are no more.
     pub fn remove_local_only(&mut self, id: i64, uids: &UidSet) -> Result<()> {
         self.transaction(|db| {
             let mut statement =
-                db.prepare_cached("DELETE FROM stranger WHERE folder = ?1 AND local_uid = ?2")?;
+                db.prepare_cached("DELETE FROM local_only WHERE folder = ?1 AND local_uid = ?2")?;
             for uid in uids.iter() {
                 statement.execute(params![id, uid])?;
             }

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 
 use rusqlite::{OptionalExtension as _, params};
 
+use super::post_delivery::PostDelivery;
+use super::{Ledger, Result, collect_set, number, stored};
 use crate::imap::{Flags, UidSet};
 use crate::sync::message_key::MessageKey;
-use crate::sync::state::post_delivery::PostDelivery;
-use crate::sync::state::{Result, State, collect_set, number};
+
+pub use crate::sync::message_key::Digest;
 
 /// How far a message has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,13 +29,15 @@ pub enum Step {
     Gone = 5,
 }
 
-/// A message that this task knows.
+/// A message that is known.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// The local UID, where it is known.
     pub local_uid: Option<u32>,
     /// The flags on the remote side when last looked at.
     pub flags: Flags,
+    /// We marked it `\Deleted` on the remote side, or were about to.
+    pub remote_deletion: bool,
 }
 
 /// A message about to be recorded.
@@ -43,13 +47,36 @@ pub struct Entry {
     pub uid: u32,
     /// The key.
     pub key: MessageKey,
+    /// Octets in canonical form.
+    pub size: u64,
+    /// The digest of the octets, where they were read.
+    pub digest: Option<Digest>,
     /// Remote flags.
     pub flags: Flags,
     /// Date of arrival, in seconds since 1970.
     pub date: i64,
+    /// As many octets came as the server had announced for the message.
+    pub complete: bool,
 }
 
-impl State {
+/// A recorded message and its local copy.
+#[derive(Clone, Debug)]
+pub struct Copy {
+    /// The remote UID.
+    pub uid: u32,
+    /// The local UID, where it is known.
+    pub local_uid: Option<u32>,
+    /// The key.
+    pub key: MessageKey,
+    /// Octets in canonical form; 0 when they were not recorded.
+    pub size: u64,
+    /// The digest, where the octets were read.
+    pub digest: Option<Digest>,
+    /// How far it has come.
+    pub is_delivered: bool,
+}
+
+impl Ledger {
     /// Records messages before they are appended.
     pub fn plan(&mut self, id: i64, entries: &[Entry]) -> Result<()> {
         self.record(id, entries, Step::Planned)
@@ -76,19 +103,39 @@ impl State {
     fn record(&mut self, id: i64, entries: &[Entry], step: Step) -> Result<()> {
         self.transaction(|db| {
             let mut statement = db.prepare_cached(
-                "INSERT OR REPLACE INTO message (folder, uid, local_uid, key, flags, date, step)
-                 VALUES (?1, ?2, NULL, ?3, ?4, ?5, ?6)",
+                // One whose outcome is still unknown is now sent for a second time.
+                "INSERT INTO message (folder, uid, key, size, digest, flags, date, step, complete)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                 ON CONFLICT (folder, uid) DO UPDATE SET
+                    repeated = iif(step = 0 AND excluded.step = 0, unixepoch(), repeated),
+                    local_uid = NULL, key = excluded.key, size = excluded.size, digest = excluded.digest,
+                    flags = excluded.flags, date = excluded.date, step = excluded.step, complete = excluded.complete,
+                    remote_deletion = 0, distrusted = 0, sieve = 0, seen = 0",
             )?;
             for entry in entries {
-                let flags = entry.flags.to_string();
                 statement.execute(params![
                     id,
                     entry.uid,
                     entry.key.as_bytes(),
-                    flags,
+                    stored(entry.size),
+                    entry.digest.as_ref().map(Digest::as_bytes),
+                    entry.flags.to_string(),
                     entry.date,
-                    step as i64
+                    step as i64,
+                    entry.complete
                 ])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Records that planned messages are sent for a second time: the first one may arrive late.
+    pub fn repeat(&mut self, id: i64, uids: impl Iterator<Item = u32>) -> Result<()> {
+        self.transaction(|db| {
+            let mut statement = db
+                .prepare_cached("UPDATE message SET repeated = unixepoch() WHERE folder = ?1 AND uid = ?2")?;
+            for uid in uids {
+                statement.execute(params![id, uid])?;
             }
             Ok(())
         })
@@ -135,27 +182,58 @@ impl State {
                  WHERE folder = ?1 AND uid = ?2 AND step = 0",
             )?;
             let mut present = db.prepare_cached(
-                "INSERT OR REPLACE INTO message (folder, uid, local_uid, key, flags, date, step)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 2)",
+                // One that was delivered from a former generation of the remote folder stays delivered.
+                "INSERT OR REPLACE INTO message (folder, uid, local_uid, key, size, digest, flags, date, step)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, iif(EXISTS (
+                    SELECT 1 FROM history WHERE folder = ?1 AND key = ?4 AND size IN (0, ?5)), 1, 2))",
             )?;
-            let mut stranger =
-                db.prepare_cached("DELETE FROM stranger WHERE folder = ?1 AND local_uid = ?2")?;
+            let mut local_only =
+                db.prepare_cached("DELETE FROM local_only WHERE folder = ?1 AND local_uid = ?2")?;
             for (entry, local) in found {
                 if planned.execute(params![id, entry.uid, local, sieve as i64, seen as i64])? == 0 {
-                    let flags = entry.flags.to_string();
                     present.execute(params![
                         id,
                         entry.uid,
                         local,
                         entry.key.as_bytes(),
-                        flags,
+                        stored(entry.size),
+                        entry.digest.as_ref().map(Digest::as_bytes),
+                        entry.flags.to_string(),
                         entry.date
                     ])?;
                 }
-                stranger.execute(params![id, local])?;
+                local_only.execute(params![id, local])?;
             }
             Ok(())
         })
+    }
+
+    /// Records that messages are not what was held to be their local copies: they are copied, and no likeness of headers
+    /// counts for them any more.
+    pub fn copy_again(&mut self, id: i64, uids: &UidSet) -> Result<()> {
+        self.transaction(|db| {
+            let mut statement = db.prepare_cached(
+                "UPDATE message SET step = ?3, local_uid = NULL, distrusted = 1 WHERE folder = ?1 AND uid = ?2",
+            )?;
+            for uid in uids.iter() {
+                statement.execute(params![id, uid, Step::Failed as i64])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Messages whose likeness of headers proved wrong.
+    pub fn distrusted(&self, id: i64) -> Result<UidSet> {
+        self.uids(
+            "SELECT uid FROM message WHERE folder = ?1 AND step = 3 AND distrusted = 1 ORDER BY uid",
+            id,
+        )
+    }
+
+    /// Records messages that were delivered from a former generation of the remote folder and that their owner has
+    /// moved or deleted since: they are not brought again.
+    pub fn removed_by_owner(&mut self, id: i64, entries: &[Entry]) -> Result<()> {
+        self.record(id, entries, Step::Delivered)
     }
 
     /// Fills in local UIDs that the server did not tell at delivery.
@@ -190,15 +268,17 @@ impl State {
     /// What is known of a message.
     pub fn row(&self, id: i64, uid: u32) -> Result<Option<Row>> {
         let mut statement = self.db.prepare_cached(
-            "SELECT local_uid, flags FROM message WHERE folder = ?1 AND uid = ?2 AND step IN (1, 2, 4)",
+            "SELECT local_uid, flags, remote_deletion FROM message
+             WHERE folder = ?1 AND uid = ?2 AND step IN (1, 2, 4)",
         )?;
         let row = statement.query_row(params![id, uid], |row| {
             Ok(Row {
                 local_uid: row.get(0)?,
                 flags: Flags::parse(&row.get::<_, String>(1)?),
+                remote_deletion: row.get::<_, i64>(2)? != 0,
             })
         });
-        row.optional()
+        Ok(row.optional()?)
     }
 
     /// Remembers remote flags.
@@ -213,15 +293,64 @@ impl State {
         })
     }
 
-    /// Messages known to be delivered whose Sieve filters ran and that arrived before a moment. One whose arrival is
-    /// unknown is not older than anything.
+    /// Messages known to be delivered whole whose Sieve filters ran and that arrived before a moment. One whose arrival
+    /// is unknown is not older than anything.
     pub fn deletable(&self, id: i64, before: Option<i64>) -> Result<UidSet> {
         let mut statement = self.db.prepare_cached(
-            "SELECT uid FROM message WHERE folder = ?1 AND step IN (1, 2)
+            "SELECT uid FROM message WHERE folder = ?1 AND step IN (1, 2) AND complete = 1
                 AND (?2 IS NULL OR (date < ?2 AND date <> 0)) AND sieve NOT IN (1, 2) ORDER BY uid",
         )?;
         let rows = statement.query_map(params![id, before], |row| row.get(0))?;
         collect_set(rows)
+    }
+
+    /// Delivered messages that came short: they are never deleted on the remote side.
+    pub fn incomplete(&self, id: i64) -> Result<UidSet> {
+        self.uids(
+            "SELECT uid FROM message WHERE folder = ?1 AND step IN (1, 2, 4) AND complete = 0 ORDER BY uid",
+            id,
+        )
+    }
+
+    /// Records that messages turned out to be whole.
+    pub fn complete(&mut self, id: i64, uids: &UidSet) -> Result<()> {
+        self.transaction(|db| {
+            let mut statement =
+                db.prepare_cached("UPDATE message SET complete = 1 WHERE folder = ?1 AND uid = ?2")?;
+            for uid in uids.iter() {
+                statement.execute(params![id, uid])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Recorded messages and their local copies.
+    pub fn copies(&self, id: i64, uids: &UidSet) -> Result<Vec<Copy>> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT local_uid, key, size, digest, step FROM message
+             WHERE folder = ?1 AND uid = ?2 AND step IN (1, 2, 4)",
+        )?;
+        let mut copies = vec![];
+        for uid in uids.iter() {
+            let copy = statement.query_row(params![id, uid], |row| {
+                let key = MessageKey::from_bytes(&row.get::<_, Vec<u8>>(1)?);
+                let digest = row.get::<_, Option<Vec<u8>>>(3)?;
+                Ok(key.map(|key| -> rusqlite::Result<Copy> {
+                    Ok(Copy {
+                        uid,
+                        local_uid: row.get(0)?,
+                        key,
+                        size: number(row.get(2)?),
+                        digest: digest.as_deref().and_then(Digest::from_bytes),
+                        is_delivered: row.get::<_, i64>(4)? != Step::Present as i64,
+                    })
+                }))
+            });
+            if let Some(Some(copy)) = copy.optional()? {
+                copies.push(copy?);
+            }
+        }
+        Ok(copies)
     }
 
     /// Forgets messages that are no longer on the remote side.
@@ -235,21 +364,56 @@ impl State {
         })
     }
 
-    /// Like [`State::forget`], for copies that stay: they are known as messages that only the local side has, so that
+    /// Like [`Ledger::forget`], for copies that stay: they are known as messages that only the local side has, so that
     /// one that comes back is not copied again.
     pub fn mark_local_only(&mut self, id: i64, uids: &UidSet) -> Result<()> {
         self.transaction(|db| {
             let mut keep = db.prepare_cached(
-                "INSERT OR IGNORE INTO stranger
-                 SELECT folder, local_uid, key, 0 FROM message
+                "INSERT OR IGNORE INTO local_only
+                 SELECT folder, local_uid, key, size, date, iif(step = 1, 2, 1) FROM message
                  WHERE folder = ?1 AND uid = ?2 AND step IN (1, 2) AND local_uid IS NOT NULL",
+            )?;
+            let mut remember = db.prepare_cached(
+                "INSERT OR IGNORE INTO history
+                 SELECT folder, key, size, ifnull(digest, x'') FROM message
+                 WHERE folder = ?1 AND uid = ?2 AND step IN (1, 4) AND length(key) = 16",
             )?;
             for uid in uids.iter() {
                 keep.execute(params![id, uid])?;
+                remember.execute(params![id, uid])?;
             }
             Ok(())
         })?;
         self.forget(id, uids)
+    }
+
+    /// Records that messages are about to be deleted on the remote side.
+    pub fn intend_remote_deletion(&mut self, id: i64, uids: &UidSet) -> Result<()> {
+        self.set_remote_deletion(id, uids, true)
+    }
+
+    /// Records that the mark on remote messages was taken back.
+    pub fn cancel_remote_deletion(&mut self, id: i64, uids: &UidSet) -> Result<()> {
+        self.set_remote_deletion(id, uids, false)
+    }
+
+    fn set_remote_deletion(&mut self, id: i64, uids: &UidSet, intended: bool) -> Result<()> {
+        self.transaction(|db| {
+            let mut statement =
+                db.prepare_cached("UPDATE message SET remote_deletion = ?3 WHERE folder = ?1 AND uid = ?2")?;
+            for uid in uids.iter() {
+                statement.execute(params![id, uid, intended])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Remote messages that we marked `\Deleted`, or were about to, and that are not gone yet.
+    pub fn intended_remote_deletions(&self, id: i64) -> Result<UidSet> {
+        self.uids(
+            "SELECT uid FROM message WHERE folder = ?1 AND remote_deletion = 1 AND step IN (1, 2, 4) ORDER BY uid",
+            id,
+        )
     }
 
     /// Records messages that were deleted on the remote side because they are delivered.
@@ -264,10 +428,24 @@ impl State {
         })
     }
 
-    /// Forgets deleted messages whose local copies lie below `local_next`, where nothing is looked for any more.
-    pub fn forget_remote_deleted(&self, id: i64, local_next: u32) -> Result<()> {
-        let sql = "DELETE FROM message WHERE folder = ?1 AND step = 5 AND local_uid < ?2";
-        self.db.execute(sql, params![id, local_next]).map(|_| ())
+    /// Moves deleted messages whose local copies lie below `local_next`, where nothing is looked for any more, to the
+    /// history.
+    pub fn forget_remote_deleted(&mut self, id: i64, local_next: u32) -> Result<()> {
+        self.transaction(|db| {
+            let gone = "folder = ?1 AND step = 5 AND (local_uid IS NULL OR local_uid < ?2)";
+            db.execute(
+                &format!(
+                    "INSERT OR IGNORE INTO history SELECT folder, key, size, ifnull(digest, x'') FROM message
+                     WHERE {gone} AND length(key) = 16"
+                ),
+                params![id, local_next],
+            )?;
+            db.execute(
+                &format!("DELETE FROM message WHERE {gone}"),
+                params![id, local_next],
+            )?;
+            Ok(())
+        })
     }
 
     /// How many messages are known that the remote side may still have.
@@ -275,7 +453,7 @@ impl State {
         let mut statement = self
             .db
             .prepare_cached("SELECT count(*) FROM message WHERE folder = ?1 AND step <> 5")?;
-        statement.query_row([id], |row| row.get(0)).map(number)
+        Ok(statement.query_row([id], |row| row.get(0)).map(number)?)
     }
 
     /// Whether a message is known from `uid` on.
@@ -283,6 +461,65 @@ impl State {
         let mut statement = self
             .db
             .prepare_cached("SELECT EXISTS (SELECT 1 FROM message WHERE folder = ?1 AND uid >= ?2)")?;
-        statement.query_row(params![id, uid], |row| row.get(0))
+        Ok(statement.query_row(params![id, uid], |row| row.get(0))?)
+    }
+
+    /// The keys of messages of the account that wait or failed, in whatever folder.
+    pub fn is_waiting(&self, key: &MessageKey) -> Result<bool> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM message JOIN folder ON folder.id = message.folder
+             WHERE folder.source = ?1 AND message.step IN (0, 3) AND message.key = ?2)",
+        )?;
+        Ok(statement.query_row(params![self.source, key.as_bytes()], |row| row.get(0))?)
+    }
+
+    /// Whether messages of a folder were sent for a second time not long ago, so that the first one may still arrive.
+    pub fn awaits_late_copies(&self, id: i64) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM message WHERE folder = ?1 AND repeated <> 0)";
+        let mut statement = self.db.prepare_cached(sql)?;
+        Ok(statement.query_row([id], |row| row.get(0))?)
+    }
+
+    /// Records that the second copies of messages, by the local UIDs of the first ones, were seen.
+    pub fn late_copy_came(&mut self, id: i64, local: &UidSet) -> Result<()> {
+        self.transaction(|db| {
+            let mut statement =
+                db.prepare_cached("UPDATE message SET repeated = 0 WHERE folder = ?1 AND local_uid = ?2")?;
+            for uid in local.iter() {
+                statement.execute(params![id, uid])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// No server takes a day to carry out a command.
+    pub fn stop_awaiting_late_copies(&self, id: i64) -> Result<()> {
+        let sql = "UPDATE message SET repeated = 0 WHERE folder = ?1 AND repeated <> 0 AND repeated < unixepoch() - 86400";
+        self.db.execute(sql, [id])?;
+        Ok(())
+    }
+
+    /// Messages of a folder that were sent for a second time: local UID and key of the one that is recorded.
+    pub fn repeated(&self, id: i64) -> Result<Vec<(u32, MessageKey)>> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT local_uid, key FROM message WHERE folder = ?1 AND repeated <> 0 AND local_uid IS NOT NULL",
+        )?;
+        let rows = statement.query_map([id], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+        let mut found = vec![];
+        for row in rows {
+            let (uid, key) = row?;
+            found.extend(MessageKey::from_bytes(&key).map(|key| (uid, key)));
+        }
+        Ok(found)
+    }
+
+    /// Whether the local UID is the copy of a message that another account, or another folder, brought.
+    pub fn belongs_to_others(&self, id: i64, local_uid: u32) -> Result<bool> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM folder AS own JOIN folder AS other ON other.local = own.local AND other.id <> own.id
+                JOIN message ON message.folder = other.id
+             WHERE own.id = ?1 AND message.local_uid = ?2 AND message.step IN (1, 4, 5))",
+        )?;
+        Ok(statement.query_row(params![id, local_uid], |row| row.get(0))?)
     }
 }

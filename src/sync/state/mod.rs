@@ -1,169 +1,137 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! `NAME.state`: what this task has moved. It makes a run without changes one round trip, and it remembers
-//! what the user moved or deleted. It is written ahead of the effects that it must survive; lost, it is
-//! rebuilt by comparing both sides.
+//! The ledger of a local mailbox: what every task of its user has brought there, from which account, and what this
+//! program did itself. It makes a run without changes one round trip, and it remembers what the user moved or
+//! deleted. Own effects are written before they happen; a ledger that is lost is rebuilt by comparing both sides, and
+//! then permits less.
+//!
+//! [`schema`]: its form, and how former ones are taken over · [`sources`]: the accounts · [`folders`] ·
+//! [`messages`] ([`uids`], [`post_delivery`]) · [`local_only`]: messages that no task brought · [`history`]: deliveries
+//! whose remote side is gone · [`withheld`]: deletions that wait for an administrator.
 
+mod error;
 mod folders;
+mod history;
 mod local_only;
 mod messages;
 mod post_delivery;
+pub mod schema;
+mod sources;
 mod uids;
+mod withheld;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
-pub use folders::FolderState;
-pub use messages::{Entry, Row, Step};
+pub use error::LedgerError;
+pub use folders::{FolderState, is_same_generation};
+pub use local_only::{LocalOnly, Origin};
+pub use messages::{Copy, Digest, Entry, Row, Step};
 pub use post_delivery::PostDelivery;
+pub use sources::AccountName;
+pub use withheld::Side as MarkedSide;
 
 use crate::imap::UidSet;
-
-/// The form of the database; another one is thrown away and rebuilt.
-const VERSION: i64 = 4;
-
-const SCHEMA: &str = "
-    CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE folder (
-        id INTEGER PRIMARY KEY,
-        remote BLOB NOT NULL UNIQUE,
-        local BLOB NOT NULL,
-        remote_validity INTEGER NOT NULL DEFAULT 0,
-        local_validity INTEGER NOT NULL DEFAULT 0,
-        remote_next INTEGER NOT NULL DEFAULT 1,
-        remote_messages INTEGER NOT NULL DEFAULT 0,
-        remote_modseq INTEGER NOT NULL DEFAULT 0,
-        local_next INTEGER NOT NULL DEFAULT 1,
-        settled TEXT NOT NULL DEFAULT '',
-        replaced INTEGER NOT NULL DEFAULT 0);
-    CREATE TABLE message (
-        folder INTEGER NOT NULL,
-        uid INTEGER NOT NULL,
-        local_uid INTEGER,
-        key BLOB NOT NULL,
-        flags TEXT NOT NULL,
-        date INTEGER NOT NULL,
-        step INTEGER NOT NULL,
-        sieve INTEGER NOT NULL DEFAULT 0,
-        seen INTEGER NOT NULL DEFAULT 0,
-        PRIMARY KEY (folder, uid)) WITHOUT ROWID;
-    CREATE INDEX message_local ON message (folder, local_uid);
-    CREATE INDEX message_pending ON message (folder, step) WHERE step IN (0, 3);
-    CREATE INDEX message_accepted ON message (folder) WHERE step IN (4, 5);
-    CREATE INDEX message_planned ON message (step) WHERE step = 0;
-    CREATE TABLE stranger (
-        folder INTEGER NOT NULL,
-        local_uid INTEGER NOT NULL,
-        key BLOB NOT NULL,
-        kept INTEGER NOT NULL DEFAULT 0,
-        PRIMARY KEY (folder, local_uid)) WITHOUT ROWID;
-    CREATE TABLE kept_folder (local BLOB PRIMARY KEY) WITHOUT ROWID;
-";
+use crate::task::{LEDGERS, LocalUser, TaskName};
 
 /// The database.
-pub struct State {
+pub struct Ledger {
     db: Connection,
+    /// The account that this run pulls from.
+    source: i64,
 }
 
 /// Result of database operations.
-pub type Result<T> = rusqlite::Result<T>;
+pub type Result<T> = std::result::Result<T, LedgerError>;
 
-impl State {
-    /// Opens the state of a task. One that is damaged, of another version or of other accounts is started anew.
-    pub fn open(path: &Path, accounts: &str) -> Result<Self> {
-        match Self::try_open(path).and_then(|state| Ok((state.meta("accounts")?, state))) {
-            Ok((known, state)) if known.as_deref() == Some(accounts) => Ok(state),
+/// Where the ledger of a local user is, below the folder of the tasks' files. Mail servers tell users apart without
+/// regard to case.
+pub fn path(folder: &Path, user: &LocalUser) -> PathBuf {
+    folder
+        .join(LEDGERS)
+        .join(format!("{}.db", user.as_str().to_lowercase()))
+}
+
+impl Ledger {
+    /// Opens the ledger of a local mailbox for a run of a task that pulls from this account. A damaged one is put aside
+    /// and begun again. `told` takes what the log should say of it.
+    pub fn open(
+        folder: &Path,
+        task: &TaskName,
+        user: &LocalUser,
+        account: &AccountName,
+        mut told: impl FnMut(&str),
+    ) -> Result<Self> {
+        let path = path(folder, user);
+        let db = match open_file(&path) {
             // What cannot be read just now is not damaged, and what it remembers must not be lost.
-            Err(error) if !is_damage(&error) => Err(error),
-            _ => {
-                for ending in ["", "-wal", "-shm"] {
-                    let mut name = path.as_os_str().to_owned();
-                    name.push(ending);
-                    let _ = std::fs::remove_file(name);
-                }
-                let state = Self::try_open(path)?;
-                state.set_meta("accounts", accounts)?;
-                Ok(state)
+            Err(error) if error.is_damage() => {
+                put_aside(&path)?;
+                told(
+                    "The ledger of the local mailbox was damaged; it is rebuilt by comparing both sides. Nothing is deleted that it cannot vouch for.",
+                );
+                open_file(&path)?
             }
-        }
+            outcome => outcome?,
+        };
+        let mut ledger = Self { db, source: 0 };
+        ledger.adopt(folder, task, account, &mut told)?;
+        Ok(ledger)
     }
 
-    /// A copy in memory, for a look ahead that leaves no trace; empty when there is no state.
-    pub fn preview(path: &Path, accounts: &str) -> Result<Self> {
-        let mut state = Self::prepare(Connection::open_in_memory()?)?;
-        state.set_meta("accounts", accounts)?;
+    /// A copy in memory, for a look ahead that leaves no trace; empty when there is no ledger.
+    pub fn preview(folder: &Path, task: &TaskName, user: &LocalUser, account: &AccountName) -> Result<Self> {
+        let mut db = Connection::open_in_memory()?;
         // Even a reader leaves files beside the database; a copy elsewhere is read instead.
-        let Ok(folder) = copy_aside(path) else {
-            return Ok(state);
-        };
-        let Ok(stored) = Connection::open(folder.path().join(COPY)) else {
-            return Ok(state);
-        };
-        let stored = Self { db: stored };
-        if stored.version().ok() == Some(VERSION) && stored.meta("accounts")?.as_deref() == Some(accounts) {
-            rusqlite::backup::Backup::new(&stored.db, &mut state.db)?.run_to_completion(
+        if let Ok(aside) = copy_aside(&path(folder, user))
+            && let Ok(stored) = Connection::open(aside.path().join(COPY))
+            && schema::is_current(&stored)
+        {
+            rusqlite::backup::Backup::new(&stored, &mut db)?.run_to_completion(
                 1000,
                 std::time::Duration::ZERO,
                 None,
             )?;
         }
-        Ok(state)
+        schema::prepare(&mut db)?;
+        let mut ledger = Self { db, source: 0 };
+        ledger.look_up(folder, task, account)?;
+        Ok(ledger)
     }
 
-    fn try_open(path: &Path) -> Result<Self> {
-        if !path.exists() {
-            // The mode is set before the first byte.
-            use std::os::unix::fs::OpenOptionsExt as _;
-            let made = std::fs::OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o600)
-                .open(path);
-            made.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-        }
-        let db = Connection::open(path)?;
-        db.pragma_update(None, "journal_mode", "WAL")?;
-        Self::prepare(db)
+    /// Puts the ledger aside because it turned out to be damaged.
+    pub fn discard(folder: &Path, user: &LocalUser) -> Result<()> {
+        put_aside(&path(folder, user))
     }
 
-    fn prepare(db: Connection) -> Result<Self> {
-        db.pragma_update(None, "synchronous", "NORMAL")?;
-        db.pragma_update(None, "cache_size", -2000)?;
-        let state = Self { db };
-        match state.version()? {
-            VERSION => {}
-            0 => {
-                state.db.execute_batch(&format!(
-                    "BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;"
-                ))?;
-            }
-            _ => return Err(rusqlite::Error::InvalidQuery),
-        }
-        Ok(state)
-    }
-
-    fn version(&self) -> Result<i64> {
-        self.db.pragma_query_value(None, "user_version", |row| row.get(0))
-    }
-
-    /// One remembered word.
+    /// One remembered word about the account of this run.
     pub fn meta(&self, name: &str) -> Result<Option<String>> {
-        let mut statement = self.db.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
-        statement.query_row([name], |row| row.get(0)).optional()
+        self.mailbox_meta(&format!("{}/{name}", self.source))
     }
 
-    /// Remembers a word.
+    /// Remembers a word about the account of this run.
     pub fn set_meta(&self, name: &str, value: &str) -> Result<()> {
+        self.set_mailbox_meta(&format!("{}/{name}", self.source), value)
+    }
+
+    /// One remembered word about the local mailbox.
+    pub fn mailbox_meta(&self, name: &str) -> Result<Option<String>> {
+        let mut statement = self.db.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
+        Ok(statement.query_row([name], |row| row.get(0)).optional()?)
+    }
+
+    /// Remembers a word about the local mailbox.
+    pub fn set_mailbox_meta(&self, name: &str, value: &str) -> Result<()> {
         self.db
-            .execute("INSERT OR REPLACE INTO meta VALUES (?1, ?2)", [name, value])
-            .map(|_| ())
+            .execute("INSERT OR REPLACE INTO meta VALUES (?1, ?2)", [name, value])?;
+        Ok(())
     }
 
     /// Makes what was written survive a power loss, before an effect that cannot be taken back.
     pub fn sync(&self) -> Result<()> {
         self.db
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
     }
 
     fn transaction<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
@@ -175,6 +143,52 @@ impl State {
 }
 
 const COPY: &str = "copy";
+
+fn open_file(path: &Path) -> Result<Connection> {
+    if !path.exists() {
+        use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+        // The modes are set before the first byte.
+        let made = path
+            .parent()
+            .map_or(Ok(()), |folder| {
+                std::fs::DirBuilder::new()
+                    .recursive(true)
+                    .mode(0o700)
+                    .create(folder)
+            })
+            .and_then(|()| {
+                std::fs::OpenOptions::new()
+                    .write(true)
+                    .create(true)
+                    .truncate(false)
+                    .mode(0o600)
+                    .open(path)
+            });
+        made?;
+    }
+    let mut db = Connection::open(path)?;
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    db.pragma_update(None, "synchronous", "NORMAL")?;
+    db.pragma_update(None, "cache_size", -2000)?;
+    schema::prepare(&mut db)?;
+    Ok(db)
+}
+
+/// Renames a database; what a former damage left is written over.
+fn put_aside(path: &Path) -> Result<()> {
+    let with = |ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    for ending in ["-wal", "-shm"] {
+        match std::fs::remove_file(with(ending)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Ok(std::fs::rename(path, with(".damaged"))?)
+}
 
 /// Copies a database with what is not yet merged into it to a folder of its own.
 fn copy_aside(path: &Path) -> std::io::Result<tempfile::TempDir> {
@@ -188,14 +202,7 @@ fn copy_aside(path: &Path) -> std::io::Result<tempfile::TempDir> {
     }
 }
 
-/// Whether the file is no state of ours: no database, a broken one, or one of another version.
-fn is_damage(error: &rusqlite::Error) -> bool {
-    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-    matches!(error, rusqlite::Error::InvalidQuery)
-        || matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
-}
-
-fn collect_set(rows: impl Iterator<Item = Result<u32>>) -> Result<UidSet> {
+fn collect_set(rows: impl Iterator<Item = rusqlite::Result<u32>>) -> Result<UidSet> {
     let mut set = UidSet::default();
     for uid in rows {
         set.insert(uid?);
@@ -205,6 +212,10 @@ fn collect_set(rows: impl Iterator<Item = Result<u32>>) -> Result<UidSet> {
 
 fn number(stored: i64) -> u64 {
     u64::try_from(stored).unwrap_or(0)
+}
+
+fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

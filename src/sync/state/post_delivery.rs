@@ -4,7 +4,7 @@
 use rusqlite::params;
 
 use crate::imap::UidSet;
-use crate::sync::state::{Result, State};
+use crate::sync::state::{Ledger, Result};
 
 /// What is left to do for a delivered message, in inbox mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,14 +19,14 @@ pub enum PostDelivery {
     Done = 3,
 }
 
-impl State {
+impl Ledger {
     /// Messages with a step of the Sieve kind in a certain state: remote and local UID.
     pub fn sieve(&self, id: i64, step: PostDelivery) -> Result<Vec<(u32, u32)>> {
         let mut statement = self.db.prepare_cached(
             "SELECT uid, local_uid FROM message WHERE folder = ?1 AND sieve = ?2 AND local_uid IS NOT NULL ORDER BY local_uid",
         )?;
         let rows = statement.query_map(params![id, step as i64], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        rows.collect()
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Records how far the Sieve filters got.

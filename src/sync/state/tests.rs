@@ -4,19 +4,39 @@
 use super::*;
 use crate::imap::{Flags, Mailbox, UidSet};
 use crate::sync::message_key::MessageKey;
+use crate::task::TaskId;
 
 fn entry(uid: u32, key: &str) -> Entry {
     Entry {
         uid,
         key: MessageKey::of_message(key.as_bytes(), 1),
+        size: 9,
+        digest: None,
         flags: Flags::parse("\\Seen Junk"),
         date: 77,
+        complete: true,
     }
 }
 
-fn state() -> (tempfile::TempDir, State, i64) {
+fn user() -> LocalUser {
+    LocalUser::parse("ann").unwrap()
+}
+
+fn task(id: &str) -> TaskName {
+    TaskName::new(&user(), &TaskId::parse(id).unwrap())
+}
+
+fn open_for(folder: &Path, id: &str, account: &AccountName) -> Result<Ledger> {
+    Ledger::open(folder, &task(id), &user(), account, |_| {})
+}
+
+fn open(folder: &Path) -> Result<Ledger> {
+    open_for(folder, "t1", &AccountName::new("imap.test", "ann"))
+}
+
+fn state() -> (tempfile::TempDir, Ledger, i64) {
     let folder = tempfile::tempdir().unwrap();
-    let mut state = State::open(&folder.path().join("x.state"), "a").unwrap();
+    let mut state = open(folder.path()).unwrap();
     let id = state.folder(&Mailbox::inbox(), &Mailbox::inbox()).unwrap().id;
     (folder, state, id)
 }
@@ -49,7 +69,7 @@ fn planned_messages_become_delivered_or_are_found() {
     assert_eq!(
         state.deletable(id, Some(100)).unwrap().to_string(),
         "9",
-        "chores come first"
+        "the filters come first"
     );
     assert_eq!(state.local_uids(id, 12).unwrap().to_string(), "12:13");
     assert_eq!(
@@ -57,9 +77,15 @@ fn planned_messages_become_delivered_or_are_found() {
         "Junk \\Seen"
     );
     assert!(state.row(id, 3).unwrap().is_none());
+    let copies = state.copies(id, &UidSet::range(1..=9)).unwrap();
+    let copies: Vec<_> = copies
+        .iter()
+        .map(|copy| (copy.local_uid, copy.is_delivered))
+        .collect();
     assert_eq!(
-        state.copies(id, &UidSet::range(1..=9)).unwrap().to_string(),
-        "11:13"
+        copies,
+        [(Some(11), true), (Some(12), true), (Some(13), false)],
+        "9 was there before"
     );
 }
 
@@ -79,67 +105,232 @@ fn a_local_uid_belongs_to_whom_the_server_named() {
 }
 
 #[test]
-fn a_state_that_cannot_be_read_just_now_is_kept() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("x.state");
-    let mut state = State::open(&path, "a").unwrap();
-    state.folder(&Mailbox::inbox(), &Mailbox::inbox()).unwrap();
+fn a_ledger_that_cannot_be_read_just_now_is_kept() {
+    let (folder, state, _) = state();
     drop(state);
-    let other = Connection::open(&path).unwrap();
+    let other = Connection::open(path(folder.path(), &user())).unwrap();
     other.pragma_update(None, "locking_mode", "EXCLUSIVE").unwrap();
     other
         .execute_batch("BEGIN EXCLUSIVE; DELETE FROM meta; ROLLBACK;")
         .unwrap();
-    assert!(State::open(&path, "a").is_err());
+    assert!(open(folder.path()).is_err());
     drop(other);
-    assert_eq!(State::open(&path, "a").unwrap().folders().unwrap().len(), 1);
+    assert_eq!(open(folder.path()).unwrap().folders().unwrap().len(), 1);
 }
 
 #[test]
-fn damaged_or_foreign_state_is_started_anew() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("x.state");
+fn a_damaged_ledger_is_put_aside_and_begun_again() {
+    let (folder, state, _) = state();
+    drop(state);
+    let file = path(folder.path(), &user());
     std::fs::write(
-        &path,
+        &file,
         "this is no database, only text that is long enough to look at",
     )
     .unwrap();
-    let mut state = State::open(&path, "a").unwrap();
-    state.folder(&Mailbox::inbox(), &Mailbox::inbox()).unwrap();
-    drop(state);
-    assert_eq!(State::open(&path, "a").unwrap().folders().unwrap().len(), 1);
-    assert_eq!(State::preview(&path, "a").unwrap().folders().unwrap().len(), 1);
-    assert_eq!(State::open(&path, "b").unwrap().folders().unwrap().len(), 0);
+    let mut told = vec![];
+    let account = AccountName::new("imap.test", "ann");
+    let state = Ledger::open(folder.path(), &task("t1"), &user(), &account, |line| {
+        told.push(line.to_owned());
+    });
+    assert_eq!(state.unwrap().folders().unwrap().len(), 0);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(file.with_extension("db.damaged").exists());
 }
 
 #[test]
-fn what_was_replaced_is_remembered_until_a_run_ended_with_it() {
-    let (folder, state, id) = state();
-    let key = MessageKey::of_message(b"a", 1);
-    let mut record = state.known_folder(&Mailbox::inbox()).unwrap().unwrap();
-    record.local_validity = 5;
-    state.save_folder(&record).unwrap();
-    state.forget_all().unwrap();
+fn a_ledger_of_a_later_version_is_refused_and_left_alone() {
+    let (folder, state, _) = state();
     drop(state);
-    let mut state = State::open(&folder.path().join("x.state"), "a").unwrap();
+    let other = Connection::open(path(folder.path(), &user())).unwrap();
+    other
+        .pragma_update(None, "user_version", schema::VERSION + 1)
+        .unwrap();
+    drop(other);
+    assert!(!open(folder.path()).err().unwrap().is_damage());
+}
+
+#[test]
+fn an_account_is_known_by_its_name_and_not_by_how_it_is_reached() {
+    let (folder, state, _) = state();
+    drop(state);
+    let folders = |id: &str, host: &str, user: &str| {
+        let state = open_for(folder.path(), id, &AccountName::new(host, user)).unwrap();
+        state.folders().unwrap().len()
+    };
+    assert_eq!(
+        folders("t1", "mail.test", "ann"),
+        1,
+        "the server has another name now"
+    );
+    assert_eq!(
+        folders("t2", "MAIL.test", "ann"),
+        1,
+        "another task, the same account"
+    );
+    assert_eq!(folders("t3", "other.test", "ann"), 0, "another server");
+    assert_eq!(folders("t1", "mail.test", "bob"), 0, "another account");
+    assert_eq!(folders("t1", "mail.test", "ann"), 1, "and back");
+}
+
+#[test]
+fn without_the_file_of_the_task_both_sides_are_compared_again() {
+    let (folder, mut state, id) = state();
+    state.plan(id, &[entry(1, "a")]).unwrap();
+    state
+        .confirm(id, &[(1, Some(11))], PostDelivery::None, PostDelivery::None)
+        .unwrap();
+    drop(state);
+    std::fs::remove_file(folder.path().join("ann_t1.state")).unwrap();
+    let state = open(folder.path()).unwrap();
+    assert!(state.done_uids(id).unwrap().is_empty());
+    drop(state);
+    std::fs::write(folder.path().join("ann_t1.state"), b"\xa5\xa5").unwrap();
+    assert!(open(folder.path()).is_ok());
+    assert!(folder.path().join("ann_t1.state").metadata().unwrap().len() > 2);
+}
+
+#[test]
+fn what_a_task_knew_by_itself_is_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let former = Connection::open(folder.path().join("ann_t1.state")).unwrap();
+    former.execute_batch(FORMER).unwrap();
+    drop(former);
+    let mut told = vec![];
+    let account = AccountName::new("imap.test", "ann");
+    let state = Ledger::open(folder.path(), &task("t1"), &user(), &account, |line| {
+        told.push(line.to_owned());
+    });
+    let state = state.unwrap();
+    let folders = state.folders().unwrap();
+    let (name, inbox) = folders.first().unwrap();
+    assert!(name.is_inbox());
+    assert_eq!(
+        (inbox.remote_next, inbox.remote_high, inbox.local_high),
+        (4, 4, 9)
+    );
+    assert_eq!(state.done_uids(inbox.id).unwrap().to_string(), "3");
+    assert_eq!(state.local_only(inbox.id).unwrap().len(), 1);
+    assert!(
+        state.local_only_of(inbox.id, Origin::Younger).unwrap().is_empty(),
+        "older than the ledger"
+    );
+    assert_eq!(told.len(), 1, "{told:?}");
+}
+
+/// A task's own state, as version 4 wrote it.
+const FORMER: &str = "
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE folder (id INTEGER PRIMARY KEY, remote BLOB NOT NULL UNIQUE, local BLOB NOT NULL,
+        remote_validity INTEGER NOT NULL, local_validity INTEGER NOT NULL, remote_next INTEGER NOT NULL,
+        remote_messages INTEGER NOT NULL, remote_modseq INTEGER NOT NULL, local_next INTEGER NOT NULL,
+        settled TEXT NOT NULL, replaced INTEGER NOT NULL);
+    CREATE TABLE message (folder INTEGER NOT NULL, uid INTEGER NOT NULL, local_uid INTEGER, key BLOB NOT NULL,
+        flags TEXT NOT NULL, date INTEGER NOT NULL, step INTEGER NOT NULL, sieve INTEGER NOT NULL,
+        seen INTEGER NOT NULL, PRIMARY KEY (folder, uid)) WITHOUT ROWID;
+    CREATE TABLE stranger (folder INTEGER NOT NULL, local_uid INTEGER NOT NULL, key BLOB NOT NULL,
+        kept INTEGER NOT NULL, PRIMARY KEY (folder, local_uid)) WITHOUT ROWID;
+    CREATE TABLE kept_folder (local BLOB PRIMARY KEY) WITHOUT ROWID;
+    INSERT INTO meta VALUES ('accounts', 'imap.test:993 ann -> ann*vmail');
+    INSERT INTO folder VALUES (7, CAST('INBOX' AS BLOB), CAST('INBOX' AS BLOB), 1, 2, 4, 1, 0, 9, '', 0);
+    INSERT INTO message VALUES (7, 3, 8, zeroblob(16), '', 77, 1, 0, 0);
+    INSERT INTO stranger VALUES (7, 5, zeroblob(16), 0);
+    PRAGMA user_version = 4;
+";
+
+#[test]
+fn what_was_replaced_is_remembered_until_a_run_ended_with_it() {
+    let (folder, mut state, id) = state();
+    let mut record = state.known_folder(&Mailbox::inbox()).unwrap().unwrap();
+    (record.remote_validity, record.local_validity) = (4, 5);
+    state.save_folder(&record).unwrap();
+    state.forget_local_generation(id).unwrap();
+    drop(state);
+    let mut state = open(folder.path()).unwrap();
     let record = state.known_folder(&Mailbox::inbox()).unwrap().unwrap();
     assert!(record.replaced);
-    assert_eq!(record.local_validity, 0);
-    state.add_local_only(id, &[(7, key)], true).unwrap();
-    state.add_local_only(id, &[(8, key)], false).unwrap();
+    let message = |uid| LocalOnly {
+        uid,
+        key: MessageKey::of_message(b"a", 1),
+        size: 1,
+        date: 7,
+    };
+    state.add_local_only(id, &[message(7)], Origin::Older).unwrap();
+    state.add_local_only(id, &[message(8)], Origin::Younger).unwrap();
     assert_eq!(
-        state.deletable_local_only(id).unwrap().to_string(),
-        "8",
+        state.local_only_of(id, Origin::Younger).unwrap(),
+        [message(8)],
         "7 was there when it was replaced"
     );
     assert_eq!(
         state.local_only(id).unwrap(),
-        [(key, 7), (key, 8)],
+        [message(7), message(8)],
         "both count as present"
     );
     state.keep_folder(&Mailbox::from_name("Old")).unwrap();
     assert!(state.keeps_folder(&Mailbox::from_name("Old")).unwrap());
     assert!(!state.keeps_folder(&Mailbox::from_name("New")).unwrap());
+}
+
+#[test]
+fn a_message_that_is_planned_twice_was_sent_twice() {
+    let (_folder, mut state, id) = state();
+    state.plan(id, &[entry(1, "a"), entry(2, "b")]).unwrap();
+    assert!(!state.awaits_late_copies(id).unwrap());
+    state.plan(id, &[entry(1, "a")]).unwrap();
+    assert!(state.awaits_late_copies(id).unwrap());
+    state
+        .confirm(id, &[(1, Some(5))], PostDelivery::None, PostDelivery::None)
+        .unwrap();
+    assert_eq!(state.repeated(id).unwrap(), [(5, entry(1, "a").key)]);
+    state.stop_awaiting_late_copies(id).unwrap();
+    assert!(state.awaits_late_copies(id).unwrap(), "not a day has passed");
+}
+
+#[test]
+fn a_delivery_is_remembered_when_its_remote_side_is_gone() {
+    let (_folder, mut state, id) = state();
+    state.plan(id, &[entry(1, "a"), entry(2, "b")]).unwrap();
+    state
+        .confirm(
+            id,
+            &[(1, Some(5)), (2, Some(6))],
+            PostDelivery::None,
+            PostDelivery::None,
+        )
+        .unwrap();
+    state.mark_remote_deleted(id, &UidSet::range(1..=1)).unwrap();
+    state.forget_remote_deleted(id, 9).unwrap();
+    state.forget_remote_generation(id).unwrap();
+    for key in ["a", "b"] {
+        assert!(state.was_delivered(id, &entry(1, key).key, 9).unwrap());
+        assert!(
+            !state.was_delivered(id, &entry(1, key).key, 8).unwrap(),
+            "another size"
+        );
+    }
+    let keys = [entry(1, "a").key, entry(1, "z").key].into();
+    assert_eq!(
+        state.delivered_anywhere(&keys).unwrap(),
+        [entry(1, "a").key].into()
+    );
+}
+
+#[test]
+fn only_what_was_shown_can_be_confirmed() {
+    let (_folder, mut state, id) = state();
+    state.withhold_local(id, &UidSet::range(1..=3)).unwrap();
+    assert!(state.confirmed(id).unwrap().is_empty());
+    state.confirm_withheld().unwrap();
+    assert_eq!(state.confirmed(id).unwrap(), UidSet::range(1..=3));
+    state.withhold_local(id, &UidSet::range(3..=4)).unwrap();
+    assert_eq!(
+        state.confirmed(id).unwrap(),
+        UidSet::range(1..=3),
+        "4 was not shown"
+    );
+    state.forget_confirmations().unwrap();
+    assert!(state.confirmed(id).unwrap().is_empty());
 }
 
 #[test]

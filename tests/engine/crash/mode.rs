@@ -68,7 +68,10 @@ impl Mode {
                 let remote = folders(&case.mailbox(Side::Remote)?);
                 let mut local = local_names(&remote);
                 // A folder of special use stays, without what the remote side has no more.
-                local.insert("Junk".into(), identities(&case.mailbox(Side::Local)?["Junk"]));
+                // So does what no task ever brought.
+                for folder in ["Junk", "Going"] {
+                    local.insert(folder.into(), identities(&case.mailbox(Side::Local)?[folder]));
+                }
                 Ok(Expected { local, remote })
             }
             Self::DeleteRemote => {

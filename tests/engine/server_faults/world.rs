@@ -316,11 +316,8 @@ impl World {
             Mode::Inbox => &self.unseen,
             _ => &self.remote_before,
         };
-        let mut wanted = match self.mode {
-            // Only what is on the remote side too remains.
-            Mode::DeleteLocal => Contents::new(),
-            _ => self.local_before.clone(),
-        };
+        // What was there before the task stays, in a mirror too.
+        let mut wanted = self.local_before.clone();
         for (folder, messages) in source {
             if self.mode == Mode::Inbox && folder != "INBOX" {
                 continue;
@@ -373,16 +370,14 @@ impl World {
                 );
             }
         }
-        if self.mode != Mode::DeleteLocal {
-            for (folder, messages) in &self.local_before {
-                for (body, &before) in messages {
-                    let here = count(&local, folder, body);
-                    assert!(
-                        here >= before,
-                        "lost from the local {folder}: {}\n{title}: {run:#?}",
-                        short(body)
-                    );
-                }
+        for (folder, messages) in &self.local_before {
+            for (body, &before) in messages {
+                let here = count(&local, folder, body);
+                assert!(
+                    here >= before,
+                    "lost from the local {folder}: {}\n{title}: {run:#?}",
+                    short(body)
+                );
             }
         }
         let problems = format!("{:?}", run.report);

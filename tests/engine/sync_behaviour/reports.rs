@@ -22,7 +22,7 @@ fn a_dry_run_tells_all_and_changes_nothing() -> anyhow::Result<()> {
     let new = mails("Work", "n", 3);
     case.deliver(Side::Remote, &new)?;
     case.deliver(Side::Remote, &mails("New", "o", 2))?;
-    case.deliver(Side::Local, &mails("Extra", "e", 4))?;
+    case.deliver(Side::Local, &mails("INBOX", "e", 4))?;
 
     let both = || -> anyhow::Result<_> { Ok((case.mailbox(Side::Remote)?, case.mailbox(Side::Local)?)) };
     let files = || -> anyhow::Result<BTreeMap<_, _>> {

@@ -84,6 +84,14 @@ impl<'a> Case<'a> {
         Ok(())
     }
 
+    /// Runs an action that is about the task.
+    pub fn act(&self, action: &str) -> anyhow::Result<()> {
+        let task = json!({"localuser": self.name, "task_id": self.input(json!({}))["task_id"]});
+        let outcome = self.sandbox.action(action, task)?;
+        ensure!(outcome.is_ok(), "{outcome:?}");
+        Ok(())
+    }
+
     /// The input of `create-task`.
     pub fn input(&self, changes: Value) -> Value {
         let mut input = self.sandbox.task_with(json!({

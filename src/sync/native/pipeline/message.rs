@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::imap::{Flags, InternalDate, Literal};
-use crate::sync::message_key::MessageKey;
+use crate::sync::message_key::{Digest, MessageKey};
 use crate::sync::state::Entry;
 
 /// A message on its way.
@@ -13,6 +13,10 @@ pub struct FetchedMessage {
     pub uid: u32,
     /// The key.
     pub key: MessageKey,
+    /// The digest of the octets.
+    pub digest: Digest,
+    /// As many octets came as the server says that the message has.
+    pub is_complete: bool,
     /// The flags.
     pub flags: Flags,
     /// The date of arrival.
@@ -30,8 +34,11 @@ impl FetchedMessage {
         Entry {
             uid: self.uid,
             key: self.key,
+            size: self.body.canonical_len(),
+            digest: Some(self.digest),
             flags: self.flags.clone(),
             date,
+            complete: self.is_complete,
         }
     }
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Messages as they come, packed for the appenders.
 
-use std::borrow::Cow;
+use std::io;
 use std::rc::Rc;
 
 use crate::imap::Fetch;
-use crate::sync::message_key::{self, MessageKey};
+use crate::sync::message_key::{self, Digest, MessageKey};
 use crate::sync::native::pipeline::Pipeline;
 use crate::sync::native::pipeline::batches::Batch;
 use crate::sync::native::pipeline::message::FetchedMessage;
@@ -33,18 +33,22 @@ impl Packer {
     }
 
     /// Takes in a message.
-    pub async fn add(&mut self, place: Rc<FolderSync>, uid: u32, fetch: Fetch) {
-        let Some(body) = fetch.body else { return };
-        let header = match body.as_memory() {
-            Some(bytes) => Cow::Borrowed(&bytes[..bytes.len().min(message_key::HEADER_LIMIT)]),
-            None => Cow::Owned(body.head(message_key::HEADER_LIMIT).unwrap_or_default()),
-        };
+    ///
+    /// # Errors
+    /// When a large one cannot be read back from the disk.
+    pub async fn add(&mut self, place: Rc<FolderSync>, uid: u32, fetch: Fetch) -> io::Result<()> {
+        let Some(body) = fetch.body else { return Ok(()) };
+        let digest = Digest::of(&body)?;
+        let header = message_key::head_of(&body);
         let message = FetchedMessage {
             uid,
             key: MessageKey::of_message(&header, body.canonical_len()),
+            digest,
             flags: fetch.flags.unwrap_or_default(),
-            date: fetch.date,
+            // A server that does not tell when a message arrived still tells when it was written.
+            date: fetch.date.or_else(|| message_key::date(&header)),
             message_id: message_key::message_id(&header),
+            is_complete: fetch.size.is_none_or(|size| body.canonical_len() >= size),
             body,
         };
         let size = message.body.canonical_len();
@@ -65,6 +69,7 @@ impl Packer {
             batch.messages.push(message);
             self.octets += size;
         }
+        Ok(())
     }
 
     /// Passes on what there is.

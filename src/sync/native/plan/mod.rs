@@ -127,10 +127,13 @@ pub(super) mod tests {
             remote_validity: 1,
             local_validity: 1,
             remote_next: 1,
+            remote_high: 1,
             remote_messages: 0,
             remote_modseq: 0,
             local_next: 1,
-            settled: String::new(),
+            local_high: 1,
+            baseline: 1,
+            fingerprint: String::new(),
             replaced: false,
         };
         FolderSync::new(index, pair, folder)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! One folder on both sides: what is to be copied.
 
+mod late_copies;
 pub mod pool;
 
 use crate::imap::{Session, UidSet};
@@ -8,13 +9,12 @@ use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
-use crate::sync::message_key::MessageKey;
-use crate::sync::reconcile::compare::pool::Pool;
+use crate::sync::reconcile::compare::pool::{Digests, Pool};
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::folder::open;
 use crate::sync::reconcile::headers::{self, Detail, Seen};
-use crate::sync::state::FolderState;
+use crate::sync::state::{FolderState, LocalOnly, Origin};
 
 /// What a comparison found.
 #[derive(Debug, Default)]
@@ -52,12 +52,13 @@ pub async fn compare(
         (unknown(shared, pair, folder, local).await?, None)
     };
     let fresh = settle_unlocated(shared, folder, unknown)?;
-    let (stored, pending, first) = {
+    let (stored, pending, first, history) = {
         let state = shared.state.borrow();
         (
             state.local_only(folder.id)?,
             state.pending_uids(folder.id)?,
             !state.knows_from(folder.id, folder.remote_next)?,
+            folder.remote_next <= 1 && state.has_history(folder.id)?,
         )
     };
     if let Some(next) = pair.source.uid_next
@@ -66,6 +67,7 @@ pub async fn compare(
         && fresh.is_empty()
         && pending.is_empty()
         && first
+        && !history
         && !seems_emptied(pair, folder)
     {
         return Ok(by_range(pair, folder, next));
@@ -74,25 +76,56 @@ pub async fn compare(
         Some(read) => read,
         None => {
             let new = side.search(remote).await?;
-            if new.is_empty() || (stored.is_empty() && fresh.is_empty()) {
+            if new.is_empty() || (stored.is_empty() && fresh.is_empty() && !history) {
                 (new, vec![])
             } else {
                 side.headers(remote, new).await?
             }
         }
     };
-    let stored_uids: UidSet = stored.iter().map(|&(_, uid)| uid).collect();
+    let distrusted = shared.state.borrow().distrusted(folder.id)?;
+    let mut messages = messages;
+    for message in messages.iter_mut().filter(|one| distrusted.contains(one.uid)) {
+        message.has_trace = false;
+    }
+    let stored_uids: UidSet = stored.iter().map(|message| message.uid).collect();
     let mut pool = Pool::new(stored.into_iter().chain(fresh).collect());
-    let found = match_up(shared, pair, folder, &mut pool, &messages, local).await?;
+    let found = match_up(shared, pair, folder, &mut pool, &messages, remote, local).await?;
     let matched: UidSet = found.iter().map(|&(at, _)| messages[at].uid).collect();
     new = new.minus(&matched);
+    // Only what is nobody's copy can have come late.
+    let unclaimed = pool.left().filter(|message| !stored_uids.contains(message.uid));
+    let unclaimed: Vec<LocalOnly> = unclaimed.copied().collect();
+    pool.remove(&late_copies::remove(shared, pair, folder, &unclaimed, local).await?);
     record(shared, folder, &messages, &found, &stored_uids, &pool)?;
+    if history {
+        new = new.minus(&removed_by_owner(shared, folder, &messages, &matched)?);
+    }
     Ok(Comparison {
         count: new.len(),
         exact: true,
         wanted: new.chunks(usize::try_from(BATCH).unwrap_or(usize::MAX)),
         present: found.len() as u64,
     })
+}
+
+/// Messages that were delivered from a former generation of the remote folder and are not in the local folder any more,
+/// whose own generation is intact: their owner moved or deleted them.
+fn removed_by_owner(
+    shared: &Shared,
+    folder: &FolderState,
+    messages: &[Seen],
+    matched: &UidSet,
+) -> FolderResult<UidSet> {
+    let mut state = shared.state.borrow_mut();
+    let mut removed = vec![];
+    for message in messages.iter().filter(|message| !matched.contains(message.uid)) {
+        if message.has_trace && state.was_delivered(folder.id, &message.key, message.size)? {
+            removed.push(message.entry());
+        }
+    }
+    state.removed_by_owner(folder.id, &removed)?;
+    Ok(removed.iter().map(|entry| entry.uid).collect())
 }
 
 /// The remote folder and what is remembered of it.
@@ -167,7 +200,7 @@ impl RemoteSide<'_> {
         else {
             return Ok(None);
         };
-        open::check(Side::Remote, selected, folder.remote_validity)?;
+        open::check(Side::Remote, selected, folder)?;
         let new = there.minus(&done);
         messages.retain(|message| new.contains(message.uid));
         Ok(Some((new, messages)))
@@ -244,7 +277,7 @@ async fn unknown(
         return Ok(vec![]);
     }
     let unknown = unknown_local(shared, pair, folder, local).await?;
-    let found = headers::read(local, &unknown, Detail::Key).await;
+    let found = headers::read(local, &unknown, Detail::Record).await;
     found.map_err(|error| FolderError::fetch(Side::Local, error))
 }
 
@@ -253,14 +286,19 @@ fn settle_unlocated(
     shared: &Shared,
     folder: &FolderState,
     unknown: Vec<Seen>,
-) -> FolderResult<Vec<(MessageKey, u32)>> {
+) -> FolderResult<Vec<LocalOnly>> {
     let mut state = shared.state.borrow_mut();
     let mut unlocated = state.unlocated(folder.id)?;
     let (mut local_only, mut located) = (vec![], vec![]);
     for message in unknown {
         match unlocated.get_mut(&message.key).and_then(Vec::pop) {
             Some(uid) => located.push((uid, message.uid)),
-            None => local_only.push((message.key, message.uid)),
+            None => local_only.push(LocalOnly {
+                uid: message.uid,
+                key: message.key,
+                size: message.size,
+                date: message.date,
+            }),
         }
     }
     state.locate(folder.id, &located)?;
@@ -296,13 +334,15 @@ pub async fn unknown_local(
 }
 
 /// Pairs remote messages (by their positions) with local ones. What was recorded by an earlier run may be gone since: each
-/// match is looked up before it counts, or a message would be taken for delivered that is nowhere.
+/// match is looked up before it counts, or a message would be taken for delivered that is nowhere. Where the headers
+/// leave a doubt, the octets are read on both sides.
 async fn match_up(
     shared: &Shared,
     pair: &Pair,
     folder: &FolderState,
     pool: &mut Pool,
     messages: &[Seen],
+    remote: &mut Session,
     local: &mut Session,
 ) -> FolderResult<Vec<(usize, u32)>> {
     let candidates = pool.candidates(messages.iter().map(|message| &message.key));
@@ -315,9 +355,22 @@ async fn match_up(
     let gone = candidates.minus(&alive);
     pool.remove(&gone);
     shared.state.borrow_mut().remove_local_only(folder.id, &gone)?;
+    let (in_doubt, likely) = pool.doubtful(messages);
+    let mut digests = Digests::default();
+    if !likely.is_empty() {
+        if !in_doubt.is_empty() {
+            open::remote(remote, &pair.remote, folder, false).await?;
+        }
+        let (there, here) = tokio::join!(
+            headers::digests(remote, &in_doubt),
+            headers::digests(local, &likely)
+        );
+        digests.remote = there.map_err(|error| FolderError::fetch(Side::Remote, error))?;
+        digests.local = here.map_err(|error| FolderError::fetch(Side::Local, error))?;
+    }
     let claims = messages.iter().enumerate();
     Ok(claims
-        .filter_map(|(at, message)| Some((at, pool.claim(&message.key)?)))
+        .filter_map(|(at, message)| Some((at, pool.claim(message, &digests)?)))
         .collect())
 }
 
@@ -339,7 +392,11 @@ fn record(
             .collect();
         state.found(folder.id, &group, sieve, seen)?;
     }
-    let local_only: Vec<_> = pool.left().filter(|&(uid, _)| !stored.contains(uid)).collect();
-    state.add_local_only(folder.id, &local_only, folder.replaced)?;
+    let (older, younger): (Vec<LocalOnly>, Vec<LocalOnly>) = pool
+        .left()
+        .filter(|message| !stored.contains(message.uid))
+        .partition(|message| folder.replaced || message.uid < folder.baseline);
+    state.add_local_only(folder.id, &older, Origin::Older)?;
+    state.add_local_only(folder.id, &younger, Origin::Younger)?;
     Ok(())
 }

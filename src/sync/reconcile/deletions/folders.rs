@@ -1,157 +1,196 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Local folders that the remote side does not have, with `delete_local`.
+//! Local folders that the remote side does not have any more, with `delete_local`.
 
 use std::collections::HashSet;
 
-use crate::imap::{Besides, Command, Listed, MailboxStatus, Session};
+use super::gate::{self, EmptyFolder, LocalDeletable};
+use crate::imap::{Listed, Mailbox, Session, UidSet};
 use crate::sync::account::{Failure, Side};
-use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::{self, Connections};
-use crate::sync::reconcile::deletions::SMALL;
 use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
-use crate::sync::reconcile::listing::{self, Listing};
+use crate::sync::reconcile::folder::open;
+use crate::sync::reconcile::listing::Listing;
+use crate::sync::state::FolderState;
 
-/// Deletes local folders that are not on the remote side: never the inbox, special-use, excluded, Shared or Public
-/// ones, nor one with folders below that stay, nor one whose mail the guard protects.
-pub async fn delete(
+/// A folder is deleted when the remote side did not list it in so many runs on end.
+const RUNS: u32 = 2;
+
+/// A local folder that may go.
+pub(super) struct DoomedFolder {
+    /// Its record.
+    pub state: FolderState,
+    /// All messages in it.
+    pub uids: UidSet,
+}
+
+/// What the remote side lists no longer.
+pub(super) struct Missing {
+    /// Folders that may go, children before their parents.
+    pub folders: Vec<DoomedFolder>,
+    /// More than half of what the remote side had is missing: then its list is not to be believed.
+    pub most_are_missing: bool,
+}
+
+/// Looks which folders that this account filled are missing on the remote side. The local ones may go if they hold
+/// nothing but what it brought: never the inbox, special-use folders, those that the task leaves out, nor one with folders
+/// below that stay.
+pub(super) async fn missing(
     shared: &Shared,
     listing: &Listing,
     connections: &mut Connections,
-) -> Result<(), Failure> {
-    if !shared.job.delete_local {
-        return Ok(());
-    }
-    if listing.remote_empty {
-        let reason = "Host1 listed no folder, not even the inbox: nothing was deleted locally";
-        let mut reporter = shared.reporter.borrow_mut();
-        reporter.problem("", Exit::WithErrors, reason);
-        return Ok(());
-    }
-    let (mut doomed, mut kept) = sort_out(shared, listing)?;
-    if doomed.is_empty() {
-        return Ok(());
-    }
-    if listing.replaced {
-        for (listed, _) in doomed {
-            shared.state.borrow().keep_folder(&listed.mailbox)?;
-            let reason = "the local folder was not deleted: the local mailbox was replaced";
-            let mut reporter = shared.reporter.borrow_mut();
-            reporter.problem(listed.mailbox.name(), Exit::WithErrors, reason);
+) -> Result<Missing, Failure> {
+    let known: Vec<(Mailbox, FolderState)> = shared
+        .state
+        .borrow()
+        .folders()?
+        .into_iter()
+        .filter(|(_, folder)| folder.remote_validity != 0)
+        .collect();
+    let mut gone = vec![];
+    for (remote, folder) in &known {
+        let is_missing = !listing.remote_names.contains(remote);
+        let runs = if shared.job.dry {
+            RUNS
+        } else {
+            shared.state.borrow().count_missing(folder.id, is_missing)?
+        };
+        if is_missing {
+            gone.push((runs, folder));
         }
-        return Ok(());
     }
-    if !is_unchanged(shared, listing, connections).await? {
-        let line = "Host1: its folders changed during the run; no local folder is deleted";
-        shared.reporter.borrow_mut().line(line);
-        return Ok(());
-    }
+    let most_are_missing = gone.len() * 2 > known.len();
+    let staying = staying(shared, listing, &gone)?;
+    let mut folders = vec![];
     // Children before their parents.
-    doomed.sort_by(|a, b| b.0.mailbox.cmp(&a.0.mailbox));
-    for (listed, status) in doomed {
-        let name = listed.mailbox.name();
+    gone.sort_by(|a, b| b.1.local.cmp(&a.1.local));
+    let mut kept = staying.names;
+    for (runs, folder) in gone {
+        let name = folder.local.name();
+        let Some(listed) = staying
+            .candidates
+            .iter()
+            .find(|listed| listed.mailbox == folder.local)
+        else {
+            continue;
+        };
         let below = listed.separator.map(|separator| format!("{name}{separator}"));
-        if below.is_some_and(|prefix| kept.iter().any(|kept| kept.starts_with(&prefix))) {
+        let has_children = below.is_some_and(|prefix| kept.iter().any(|kept| kept.starts_with(&prefix)));
+        if runs < RUNS || has_children || shared.state.borrow().is_filled_by_others(folder)? {
             kept.insert(name.to_owned());
             continue;
         }
-        let outcome = delete_one(shared, listed, status, &mut connections.local).await;
-        match contain(shared, name, outcome)? {
-            Some(Some(messages)) => {
-                let mut reporter = shared.reporter.borrow_mut();
-                reporter.line(&format!(
-                    "Host2: deleted folder [{name}] with {messages} messages"
-                ));
-                reporter.report.deleted_local += messages;
-            }
-            _ => {
+        let outcome = connections::with_reconnect(shared, connections, async |connections| {
+            look(shared, folder, &mut connections.local).await
+        })
+        .await;
+        match contain(shared, name, outcome)?.flatten() {
+            Some(uids) => folders.push(DoomedFolder {
+                state: folder.clone(),
+                uids,
+            }),
+            None => {
                 kept.insert(name.to_owned());
             }
         }
     }
-    Ok(())
+    Ok(Missing {
+        folders,
+        most_are_missing,
+    })
 }
 
-type Doomed<'a> = (&'a Listed, MailboxStatus);
+struct Staying<'a> {
+    names: HashSet<String>,
+    candidates: Vec<&'a Listed>,
+}
 
-/// What may go, and the names of what stays.
-fn sort_out<'a>(
+fn staying<'a>(
     shared: &Shared,
     listing: &'a Listing,
-) -> Result<(Vec<Doomed<'a>>, HashSet<String>), Failure> {
-    let here = &listing.local;
-    let mut kept: HashSet<String> = listing
-        .pairs
-        .iter()
-        .map(|pair| pair.local.name().to_owned())
-        .collect();
-    kept.extend(listing.local_names.iter().cloned());
-    let mut doomed = vec![];
-    for (listed, status) in &here.folders {
+    gone: &[(u32, &FolderState)],
+) -> Result<Staying<'a>, Failure> {
+    let local = &listing.local;
+    let mut names = listing.local_names.clone();
+    names.extend(listing.pairs.iter().map(|pair| pair.local.name().to_owned()));
+    let mut candidates = vec![];
+    for (listed, _) in &local.folders {
         let name = listed.mailbox.name();
+        let is_gone = gone.iter().any(|(_, folder)| folder.local == listed.mailbox);
         let protected = listed.mailbox.is_inbox()
             || listed.has("\\Noselect")
             || folder_mapping::is_special(listed)
-            || kept.contains(name)
-            || shared.job.selection.leaves_out(here, listed)
+            || names.contains(name)
+            || shared.job.selection.leaves_out(local, listed)
             || shared.state.borrow().keeps_folder(&listed.mailbox)?;
-        if protected {
-            kept.insert(name.to_owned());
+        if is_gone && !protected {
+            candidates.push(listed);
         } else {
-            doomed.push((listed, status.unwrap_or_default()));
+            names.insert(name.to_owned());
         }
     }
-    Ok((doomed, kept))
+    Ok(Staying { names, candidates })
 }
 
-/// Whether the remote side lists the same folders as at the start: an answer that was incomplete deletes nothing.
-async fn is_unchanged(
-    shared: &Shared,
-    listing: &Listing,
-    connections: &mut Connections,
-) -> Result<bool, Failure> {
-    let again = connections::with_reconnect(shared, connections, async |connections| {
-        let listed = listing::side(&mut connections.remote, Besides::Nothing).await;
-        listed.map_err(|error| FolderError::fetch(Side::Remote, error))
-    });
-    let (again, _) = again.await?;
-    let names = folder_mapping::local_names(&again, &listing.local, &shared.job.selection);
-    Ok(names == listing.local_names)
+/// The messages of a folder that may go with it; `None` when there is one that stays.
+async fn look(shared: &Shared, folder: &FolderState, local: &mut Session) -> FolderResult<Option<UidSet>> {
+    open::local(local, &folder.local, folder, false).await?;
+    let all = local.search("ALL").await;
+    let all = all.map_err(|error| FolderError::fetch(Side::Local, error))?;
+    let (copies, confirmed) = {
+        let state = shared.state.borrow();
+        let done = state.done_uids(folder.id)?;
+        (state.copies(folder.id, &done)?, state.confirmed(folder.id)?)
+    };
+    let mut own = confirmed;
+    for copy in copies {
+        let state = shared.state.borrow();
+        if let Some(uid) = copy.local_uid
+            && copy.is_delivered
+            && !state.belongs_to_others(folder.id, uid)?
+            && !state.is_waiting(&copy.key)?
+        {
+            own.insert(uid);
+        }
+    }
+    let foreign = all.minus(&own);
+    if foreign.is_empty() {
+        return Ok(Some(all));
+    }
+    let line = format!(
+        "Host2: folder [{}] is gone on the remote side and stays here: {} of its messages were not brought by this task",
+        folder.local,
+        foreign.len()
+    );
+    shared.reporter.borrow_mut().line(&line);
+    Ok(None)
 }
 
-/// Deletes one folder; `None` when it stays. What it holds now decides, not what it held when the run began.
-async fn delete_one(
+/// Deletes a folder with its messages; `false` when something came into it meanwhile.
+pub(super) async fn remove(
     shared: &Shared,
-    listed: &Listed,
-    before: MailboxStatus,
+    folder: &DoomedFolder,
     local: &mut Session,
-) -> FolderResult<Option<u64>> {
-    let name = listed.mailbox.name();
-    let select = |error| FolderError::select(Side::Local, error);
-    let now = local.open(&listed.mailbox, false).await.map_err(select)?;
-    let messages = u64::from(now.messages);
-    if messages > SMALL {
-        let reason = format!("the local folder was not deleted: all of its {messages} messages would go");
-        let mut reporter = shared.reporter.borrow_mut();
-        reporter.problem(name, Exit::WithErrors, &reason);
-        return Ok(None);
+) -> FolderResult<bool> {
+    let (id, mailbox) = (folder.state.id, &folder.state.local);
+    {
+        let state = shared.state.borrow();
+        state.set_deleting(id, true)?;
+        state.sync()?;
     }
-    let arrived = before.messages.is_some_and(|count| messages > count)
-        || (before.uid_next.is_some() && now.uid_next > before.uid_next);
-    if arrived {
-        let line = format!("Host2: folder [{name}] is in use; it is not deleted by this run");
+    if !folder.uids.is_empty() {
+        let opened = open::local(local, mailbox, &folder.state, true).await?;
+        let proof = LocalDeletable::new(folder.uids.clone());
+        gate::delete_local(shared, mailbox, opened, local, proof).await?;
+    }
+    let opened = open::local(local, mailbox, &folder.state, false).await?;
+    let Some(proof) = EmptyFolder::new(mailbox, opened) else {
+        let line = format!("Host2: folder [{mailbox}] is in use; it is not deleted by this run");
         shared.reporter.borrow_mut().line(&line);
-        return Ok(None);
-    }
-    let change = |error| FolderError::change(Side::Local, error);
-    if !shared.job.dry {
-        // Some servers delete no folder that is open; one that was opened to be read is closed without an EXPUNGE.
-        local.run(Command::new("CLOSE"), |_| {}).await.map_err(change)?;
-        let delete = Command::new("DELETE").mailbox(&listed.mailbox);
-        local.run(delete, |_| {}).await.map_err(change)?;
-        let unsubscribe = Command::new("UNSUBSCRIBE").mailbox(&listed.mailbox);
-        local.call(unsubscribe, |_| {}).await.map_err(change)?;
-    }
-    Ok(Some(messages))
+        return Ok(false);
+    };
+    gate::delete_folder(local, proof).await?;
+    shared.state.borrow_mut().forget_folder(id)?;
+    Ok(true)
 }

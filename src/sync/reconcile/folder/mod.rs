@@ -19,6 +19,8 @@ pub struct FolderSync {
     pub folder: FolderState,
     /// Set when the folder cannot be worked on any more.
     pub broken: Cell<bool>,
+    /// Messages that this run copied and the local server confirmed.
+    pub copied: RefCell<UidSet>,
     /// Messages that were asked for and did not come.
     pub missing: RefCell<UidSet>,
     /// Of a range not all UIDs came: messages that are no more, or some that the server kept to itself.
@@ -39,6 +41,7 @@ impl FolderSync {
             pair,
             folder,
             broken: Cell::new(false),
+            copied: RefCell::default(),
             missing: RefCell::default(),
             gaps: Cell::new(false),
             left: Cell::new(0),

@@ -5,7 +5,7 @@ use crate::imap::{Mailbox, Selected, Session, UidSet};
 use crate::sync::account::Side;
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::FolderSync;
-use crate::sync::state::FolderState;
+use crate::sync::state::{FolderState, is_same_generation};
 
 /// Opens a remote folder.
 pub async fn remote(
@@ -14,7 +14,7 @@ pub async fn remote(
     folder: &FolderState,
     write: bool,
 ) -> FolderResult<Selected> {
-    open(session, Side::Remote, mailbox, folder.remote_validity, write).await
+    open(session, Side::Remote, mailbox, folder, write).await
 }
 
 /// Opens a local folder.
@@ -24,7 +24,7 @@ pub async fn local(
     folder: &FolderState,
     write: bool,
 ) -> FolderResult<Selected> {
-    open(session, Side::Local, mailbox, folder.local_validity, write).await
+    open(session, Side::Local, mailbox, folder, write).await
 }
 
 impl FolderSync {
@@ -59,7 +59,7 @@ pub async fn search_remote<T: AsRef<str>>(
 ) -> FolderResult<(Selected, UidSet)> {
     let found = session.open_and_search(mailbox, write, criteria).await;
     let (selected, found) = found.map_err(|error| FolderError::fetch(Side::Remote, error))?;
-    check(Side::Remote, selected, folder.remote_validity)?;
+    check(Side::Remote, selected, folder)?;
     Ok((selected, found))
 }
 
@@ -67,19 +67,25 @@ async fn open(
     session: &mut Session,
     side: Side,
     mailbox: &Mailbox,
-    validity: u32,
+    folder: &FolderState,
     write: bool,
 ) -> FolderResult<Selected> {
     let selected = session.open(mailbox, write).await;
     let selected = selected.map_err(|error| FolderError::select(side, error))?;
-    check(side, selected, validity)?;
+    check(side, selected, folder)?;
     Ok(selected)
 }
 
-/// Whether what was opened is the folder whose UIDs are known.
-pub fn check(side: Side, selected: Selected, validity: u32) -> FolderResult<()> {
+/// Whether what was opened is of the generation whose UIDs are known.
+pub fn check(side: Side, selected: Selected, folder: &FolderState) -> FolderResult<()> {
+    let (validity, highest_next) = match side {
+        Side::Remote => (folder.remote_validity, folder.remote_high),
+        Side::Local => (folder.local_validity, folder.local_high),
+    };
     match selected.uid_validity {
-        Some(now) if validity != 0 && now != validity => Err(FolderError::Replaced(side)),
+        Some(_) if validity != 0 && !is_same_generation(validity, highest_next, selected.into()) => {
+            Err(FolderError::Replaced(side))
+        }
         _ => Ok(()),
     }
 }

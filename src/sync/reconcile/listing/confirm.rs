@@ -21,7 +21,7 @@ pub async fn confirm(shared: &Shared, pairs: &mut [Pair], connections: &mut Conn
         let known = known.filter(|folder| folder.local == pair.local || folder.local == pair.fallback);
         if known
             .as_ref()
-            .is_some_and(|folder| prepare::is_settled(shared, pair, folder))
+            .map_or(Ok(false), |folder| prepare::is_settled(shared, pair, folder))?
         {
             continue;
         }
@@ -71,7 +71,7 @@ struct Known {
 fn remote_side(folder: &FolderState) -> Known {
     Known {
         validity: folder.remote_validity,
-        next: folder.remote_next,
+        next: folder.remote_high,
         messages: folder.remote_messages,
     }
 }
@@ -79,7 +79,7 @@ fn remote_side(folder: &FolderState) -> Known {
 fn local_side(folder: &FolderState) -> Known {
     Known {
         validity: folder.local_validity,
-        next: folder.local_next,
+        next: folder.local_high,
         // Its owner may have emptied it; what is there is told by its UIDs.
         messages: 0,
     }

@@ -11,9 +11,13 @@ use crate::sync::folder_mapping::{self, Pair};
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::{self, Connections};
 use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::state::is_same_generation;
 
 /// Remembered while the local mailbox counts as replaced.
 const REPLACED: &str = "mailbox_replaced";
+
+/// Remembered of the local inbox: UIDVALIDITY and the highest UIDNEXT.
+const INBOX: &str = "inbox";
 
 /// What both sides have.
 pub struct Listing {
@@ -25,10 +29,10 @@ pub struct Listing {
     pub remote_empty: bool,
     /// The local side as listed.
     pub local: folder_mapping::Side,
+    /// All remote folders as listed.
+    pub remote_names: HashSet<Mailbox>,
     /// Local names of all remote folders, left out or not.
     pub local_names: HashSet<String>,
-    /// The local mailbox is another one than before.
-    pub replaced: bool,
 }
 
 /// Lists both sides at once.
@@ -49,8 +53,9 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
     let (remote, subscribe) = remote.map_err(|error| FolderError::fetch(Side::Remote, error))?;
     let (local, _) = local.map_err(|error| FolderError::fetch(Side::Local, error))?;
     let mut pairs = folder_mapping::pair(&remote, &local, &shared.job.selection);
+    note_replaced_mailbox(shared, &local)?;
+    *shared.local_prefix.borrow_mut() = local.prefix();
     confirm::confirm(shared, &mut pairs, connections).await?;
-    let replaced = guard_replaced_mailbox(shared, &pairs)?;
     {
         let mut reporter = shared.reporter.borrow_mut();
         reporter.line(&format!("Host1: found {} folders.", remote.folders.len()));
@@ -60,7 +65,11 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
     Ok(Listing {
         pairs,
         local_names,
-        replaced,
+        remote_names: remote
+            .folders
+            .iter()
+            .map(|(listed, _)| listed.mailbox.clone())
+            .collect(),
         subscribe: subscribe.into_iter().collect(),
         remote_empty: remote.folders.is_empty(),
         local,
@@ -117,30 +126,37 @@ pub async fn log_in_and_list(
         .map_err(|error| Failure::from_imap(account.side, &error))
 }
 
-/// An inbox of another UIDVALIDITY is another mailbox: what is remembered of the former one is void. It counts as
-/// replaced until a run has come to its end.
-fn guard_replaced_mailbox(shared: &Shared, pairs: &[Pair]) -> Result<bool, Failure> {
+/// An inbox of another generation may mean that the whole local mailbox is another one: then folders that are missing were
+/// not removed by its owner. It is looked at whatever the task pulls, and counts until a run has come to its end.
+fn note_replaced_mailbox(shared: &Shared, local: &folder_mapping::Side) -> Result<(), Failure> {
     let state = shared.state.borrow();
-    let inbox = pairs.iter().find(|pair| pair.local.is_inbox());
-    let validity = inbox.and_then(|inbox| inbox.destination?.uid_validity);
-    if let (Some(inbox), Some(validity)) = (inbox, validity)
-        && let Some(known) = state.known_folder(&inbox.remote)?
-        && known.local_validity != 0
-        && known.local_validity != validity
-    {
-        shared
-            .reporter
-            .borrow_mut()
-            .line("Host2: the mailbox was replaced; both sides are compared anew");
+    let inbox = local
+        .folders
+        .iter()
+        .find(|(listed, _)| listed.mailbox.is_inbox())
+        .and_then(|(_, status)| *status)
+        .filter(MailboxStatus::is_valid);
+    let Some(inbox) = inbox else { return Ok(()) };
+    let (validity, next) = (inbox.uid_validity.unwrap_or(0), inbox.uid_next.unwrap_or(0));
+    let known = state.mailbox_meta(INBOX)?.and_then(|known| {
+        let (validity, next) = known.split_once(' ')?;
+        Some((validity.parse().ok()?, next.parse().ok()?))
+    });
+    if known.is_some_and(|(validity, next)| !is_same_generation(validity, next, inbox)) {
+        let line = "Host2: the inbox was replaced or restored; folders that are missing are copied again";
+        shared.reporter.borrow_mut().line(line);
         state.set_meta(REPLACED, "1")?;
-        state.forget_all()?;
     }
-    Ok(state.meta(REPLACED)?.as_deref() == Some("1"))
+    state.set_mailbox_meta(INBOX, &format!("{validity} {next}"))?;
+    shared
+        .mailbox_replaced
+        .set(state.meta(REPLACED)?.as_deref() == Some("1"));
+    Ok(())
 }
 
 /// Records that a run came to its end after the local mailbox was replaced.
 pub fn accept_replaced_mailbox(shared: &Shared, listing: &Listing) -> Result<(), Failure> {
-    if listing.replaced && !listing.remote_empty {
+    if shared.mailbox_replaced.get() && !listing.remote_empty {
         shared.state.borrow().set_meta(REPLACED, "0")?;
     }
     Ok(())

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! A copy that arrived late: its APPEND was on the way when the connection broke, and was sent again.
+
+use crate::imap::{Session, UidSet};
+use crate::sync::account::Side;
+use crate::sync::folder_mapping::Pair;
+use crate::sync::job::Shared;
+use crate::sync::reconcile::deletions::gate::{self, LateCopies};
+use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::reconcile::folder::open;
+use crate::sync::reconcile::headers;
+use crate::sync::state::{FolderState, LocalOnly};
+
+/// Removes those of the local messages that nobody claims which are second copies of messages that were sent twice; gives
+/// their UIDs. No more go than were sent twice.
+pub async fn remove(
+    shared: &Shared,
+    pair: &Pair,
+    folder: &FolderState,
+    unclaimed: &[LocalOnly],
+    local: &mut Session,
+) -> FolderResult<UidSet> {
+    let repeated = shared.state.borrow().repeated(folder.id)?;
+    let is_suspect = |message: &&LocalOnly| repeated.iter().any(|(_, key)| *key == message.key);
+    if shared.job.dry || !unclaimed.iter().any(|message| is_suspect(&message)) {
+        return Ok(UidSet::default());
+    }
+    let suspects = unclaimed.iter().filter(is_suspect);
+    let both: UidSet = suspects
+        .map(|message| message.uid)
+        .chain(repeated.iter().map(|&(uid, _)| uid))
+        .collect();
+    let selected = open::local(local, &pair.local, folder, true).await?;
+    let digests = headers::digests(local, &both).await;
+    let digests = digests.map_err(|error| FolderError::fetch(Side::Local, error))?;
+    let late = LateCopies::among(unclaimed, &repeated, &digests);
+    // Before the effect: what was sent twice has come twice now, and nothing more is late.
+    shared
+        .state
+        .borrow_mut()
+        .late_copy_came(folder.id, late.originals())?;
+    let removed = gate::remove_late_copies(shared, &pair.local, selected, local, &late).await?;
+    if !removed.is_empty() {
+        let line = format!(
+            "Host2: folder [{}]: removed {} messages that arrived a second time after a connection had broken",
+            pair.local,
+            removed.len()
+        );
+        shared.reporter.borrow_mut().line(&line);
+    }
+    Ok(removed)
+}

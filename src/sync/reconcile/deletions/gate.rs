@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The only place that marks a message `\Deleted`, expunges, or deletes a folder, on either side. Its functions take
+//! proofs: values that only the checks of [`super`] can make.
+
+use std::collections::HashMap;
+
+use crate::imap::{Command, Mailbox, Selected, Session, UidSet};
+use crate::sync::account::Side;
+use crate::sync::job::Shared;
+use crate::sync::message_key::{Digest, MessageKey};
+use crate::sync::reconcile::connections::Connections;
+use crate::sync::reconcile::deletions::different_mailboxes::{DifferentMailboxes, Marker};
+use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::state::{LocalOnly, MarkedSide};
+
+const DELETED: &str = "\\Deleted";
+
+/// Remote messages that are what was delivered, and whose local copies are alive, or were removed by their owner.
+pub struct RemoteDeletable(UidSet);
+
+impl RemoteDeletable {
+    /// Messages that passed all checks, on a side that is not the local mailbox.
+    pub(super) fn new(checked: UidSet, _different: DifferentMailboxes) -> Self {
+        Self(checked)
+    }
+}
+
+/// Local messages that this account brought or that came after its first run, that are gone on the remote side, and
+/// that no guard holds back.
+pub struct LocalDeletable(UidSet);
+
+impl LocalDeletable {
+    /// Messages that passed all checks and guards.
+    pub(super) fn new(checked: UidSet) -> Self {
+        Self(checked)
+    }
+}
+
+/// A local folder that this account filled, that was missing remotely in two successive runs, and that is empty now.
+pub struct EmptyFolder<'a>(&'a Mailbox);
+
+impl<'a> EmptyFolder<'a> {
+    /// A folder in which nothing is left.
+    pub(super) fn new(mailbox: &'a Mailbox, opened: Selected) -> Option<Self> {
+        (opened.messages == 0).then_some(Self(mailbox))
+    }
+}
+
+/// Local messages that are octet for octet what was sent twice, beside the copy that is on record.
+#[derive(Default)]
+pub struct LateCopies {
+    late: UidSet,
+    originals: UidSet,
+}
+
+impl LateCopies {
+    /// Pairs each message that was sent again, by the local UID on record, with one of the messages that nobody claims
+    /// and that is the same.
+    pub fn among(
+        unclaimed: &[LocalOnly],
+        repeated: &[(u32, MessageKey)],
+        digests: &HashMap<u32, Digest>,
+    ) -> Self {
+        let mut found = Self::default();
+        for (original, key) in repeated {
+            let Some(digest) = digests.get(original) else {
+                continue;
+            };
+            let late = unclaimed.iter().find(|message| {
+                message.key == *key
+                    && digests.get(&message.uid) == Some(digest)
+                    && !found.late.contains(message.uid)
+            });
+            if let Some(late) = late {
+                found.late.insert(late.uid);
+                found.originals.insert(*original);
+            }
+        }
+        found
+    }
+
+    /// The copies on record, by their local UIDs.
+    pub fn originals(&self) -> &UidSet {
+        &self.originals
+    }
+}
+
+/// Messages that went through the user's Sieve filters; what these filed elsewhere is marked by the server.
+pub struct Filtered(UidSet);
+
+impl Filtered {
+    /// Messages whose FILTER command was answered.
+    pub(in crate::sync::reconcile) fn new(answered: UidSet) -> Self {
+        Self(answered)
+    }
+
+    /// The messages.
+    pub fn uids(&self) -> &UidSet {
+        &self.0
+    }
+}
+
+/// Deletes remote messages in the open folder; gives those that the server kept.
+pub async fn delete_remote(
+    shared: &Shared,
+    mailbox: &Mailbox,
+    opened: Selected,
+    remote: &mut Session,
+    proof: RemoteDeletable,
+) -> FolderResult<UidSet> {
+    delete(shared, Side::Remote, mailbox, opened, remote, &proof.0).await
+}
+
+/// Deletes local messages in the open folder; gives those that the server kept.
+pub async fn delete_local(
+    shared: &Shared,
+    mailbox: &Mailbox,
+    opened: Selected,
+    local: &mut Session,
+    proof: LocalDeletable,
+) -> FolderResult<UidSet> {
+    delete(shared, Side::Local, mailbox, opened, local, &proof.0).await
+}
+
+/// Removes second copies in the open local folder; gives those that went.
+pub async fn remove_late_copies(
+    shared: &Shared,
+    mailbox: &Mailbox,
+    opened: Selected,
+    local: &mut Session,
+    proof: &LateCopies,
+) -> FolderResult<UidSet> {
+    if proof.late.is_empty() {
+        return Ok(UidSet::default());
+    }
+    let kept = delete(shared, Side::Local, mailbox, opened, local, &proof.late).await?;
+    Ok(proof.late.minus(&kept))
+}
+
+/// Removes what the Sieve filters filed elsewhere from the open local inbox.
+pub async fn expunge_filtered(
+    shared: &Shared,
+    mailbox: &Mailbox,
+    opened: Selected,
+    local: &mut Session,
+    proof: &Filtered,
+) -> FolderResult<()> {
+    expunge(shared, Side::Local, mailbox, opened, local, &proof.0).await
+}
+
+/// Deletes an empty local folder. It must not be open.
+pub async fn delete_folder(local: &mut Session, proof: EmptyFolder<'_>) -> FolderResult<()> {
+    let change = |error| FolderError::change(Side::Local, error);
+    // Some servers delete no folder that is open; one that was opened to be read is closed without an EXPUNGE.
+    local.run(Command::new("CLOSE"), |_| {}).await.map_err(change)?;
+    let delete = Command::new("DELETE").mailbox(proof.0);
+    local.run(delete, |_| {}).await.map_err(change)?;
+    let unsubscribe = Command::new("UNSUBSCRIBE").mailbox(proof.0);
+    local.call(unsubscribe, |_| {}).await.map_err(change)?;
+    Ok(())
+}
+
+/// Deletes the folder that was made to tell the two mailboxes apart.
+pub(super) async fn delete_marker(local: &mut Session, marker: &Marker) -> FolderResult<()> {
+    let delete = Command::new("DELETE").mailbox(marker.mailbox());
+    let answer = local.call(delete, |_| {}).await;
+    answer
+        .map(drop)
+        .map_err(|error| FolderError::change(Side::Local, error))
+}
+
+/// Takes back marks that were ours and whose messages are no longer to be deleted.
+pub async fn take_back_marks(remote: &mut Session, uids: &UidSet) -> FolderResult<()> {
+    let stored = remote.store(uids, '-', DELETED).await;
+    stored.map_err(|error| FolderError::change(Side::Remote, error))
+}
+
+async fn delete(
+    shared: &Shared,
+    side: Side,
+    mailbox: &Mailbox,
+    opened: Selected,
+    session: &mut Session,
+    uids: &UidSet,
+) -> FolderResult<UidSet> {
+    let change = |error| FolderError::change(side, error);
+    if session.expunges_some() {
+        let mut commands = Session::store_commands(uids, '+', DELETED);
+        commands.extend(expunge_commands(uids));
+        session.run_all(commands, |_| {}).await.map_err(change)?;
+    } else {
+        session.store(uids, '+', DELETED).await.map_err(change)?;
+        expunge(shared, side, mailbox, opened, session, uids).await?;
+    }
+    // Not along with the commands above: Dovecot 2.3 then still finds what it is about to expunge. What is read-only, or
+    // without the right to delete, a server may keep without a word ("OK Store ignored").
+    session.search_among(uids).await.map_err(change)
+}
+
+/// Removes messages that are marked: only these where the server can (RFC 4315). Elsewhere an EXPUNGE takes whatever is
+/// marked; what others marked is spared by lifting their marks meanwhile, which is recorded before.
+async fn expunge(
+    shared: &Shared,
+    side: Side,
+    mailbox: &Mailbox,
+    opened: Selected,
+    session: &mut Session,
+    uids: &UidSet,
+) -> FolderResult<()> {
+    let change = |error| FolderError::change(side, error);
+    if session.expunges_some() {
+        let expunged = session.run_all(expunge_commands(uids), |_| {}).await;
+        return expunged.map_err(change);
+    }
+    let (marked_side, validity) = (marked(side), opened.uid_validity.unwrap_or(0));
+    let others = session.search("DELETED").await.map_err(change)?.minus(uids);
+    {
+        let mut state = shared.state.borrow_mut();
+        state.lift_marks(marked_side, mailbox, validity, &others)?;
+        state.sync()?;
+    }
+    session.store(&others, '-', DELETED).await.map_err(change)?;
+    let expunged = session.run(Command::new("EXPUNGE"), |_| {}).await;
+    give_back(shared, side, mailbox, validity, session).await?;
+    expunged.map(drop).map_err(change)
+}
+
+async fn give_back(
+    shared: &Shared,
+    side: Side,
+    mailbox: &Mailbox,
+    validity: u32,
+    session: &mut Session,
+) -> FolderResult<()> {
+    let lifted = shared
+        .state
+        .borrow()
+        .lifted_marks(marked(side), mailbox, validity)?;
+    let stored = session.store(&lifted, '+', DELETED).await;
+    stored.map_err(|error| FolderError::change(side, error))?;
+    Ok(shared.state.borrow().forget_lifted_marks(marked(side), mailbox)?)
+}
+
+/// Gives back the marks of others that a run which was cut off had lifted.
+pub async fn give_back_lifted_marks(shared: &Shared, connections: &mut Connections) -> FolderResult<()> {
+    for side in [Side::Remote, Side::Local] {
+        let mailboxes = shared.state.borrow().mailboxes_with_lifted_marks(marked(side))?;
+        for mailbox in mailboxes {
+            let session = match side {
+                Side::Remote => &mut connections.remote,
+                Side::Local => &mut connections.local,
+            };
+            match session.open(&mailbox, true).await {
+                Ok(opened) => {
+                    let validity = opened.uid_validity.unwrap_or(0);
+                    give_back(shared, side, &mailbox, validity, session).await?;
+                }
+                // The folder is no more.
+                Err(crate::imap::Error::Command { .. }) => {
+                    let state = shared.state.borrow();
+                    state.forget_lifted_marks(marked(side), &mailbox)?;
+                }
+                Err(error) => return Err(FolderError::select(side, error)),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn marked(side: Side) -> MarkedSide {
+    match side {
+        Side::Remote => MarkedSide::Remote,
+        Side::Local => MarkedSide::Local,
+    }
+}
+
+fn expunge_commands(uids: &UidSet) -> Vec<Command> {
+    let chunks = uids.chunks(usize::MAX);
+    let texts = chunks.iter().map(ToString::to_string);
+    texts
+        .map(|text| Command::new("UID EXPUNGE").text(&text))
+        .collect()
+}

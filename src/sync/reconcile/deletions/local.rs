@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Which local messages may be deleted, with `delete_local`: those whose remote counterpart is gone. First all folders
+//! are looked at; then the guards measure what would go against the mailbox as it was before the run; then it goes.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use super::folders::{self, DoomedFolder};
+use super::gate::{self, LocalDeletable};
+use super::report_kept;
+use crate::imap::{UidSet, among};
+use crate::sync::account::{Failure, Side};
+use crate::sync::exit_code::Exit;
+use crate::sync::job::Shared;
+use crate::sync::reconcile::connections::{self, Connections};
+use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
+use crate::sync::reconcile::folder::FolderSync;
+use crate::sync::reconcile::listing::Listing;
+use crate::sync::state::{Copy, LocalOnly, Origin};
+
+/// A folder, or a mailbox, of more messages than this never loses more than half of them in one run.
+pub(super) const SMALL: u64 = 20;
+
+/// What would be deleted locally.
+#[derive(Default)]
+pub struct LocalPlan {
+    folders: Vec<Doomed>,
+}
+
+/// What would be deleted in one folder.
+struct Doomed {
+    place: Rc<FolderSync>,
+    /// Remote messages that are gone.
+    gone: UidSet,
+    /// Local messages.
+    local: UidSet,
+}
+
+impl LocalPlan {
+    /// Whether anything is to be deleted in a folder.
+    pub fn concerns(&self, place: &FolderSync) -> bool {
+        self.folders
+            .iter()
+            .any(|doomed| doomed.place.index == place.index)
+    }
+}
+
+/// Compares what is recorded with what the remote folder still has: records of what is gone are dropped or, with
+/// `delete_local`, put into the plan, and a message that the server silently did not hand out is reported. `false` when
+/// something had to be left undone, which the next run looks at again.
+pub async fn reconcile(
+    shared: &Shared,
+    place: &Rc<FolderSync>,
+    connections: &mut Connections,
+    plan: &mut LocalPlan,
+) -> FolderResult<bool> {
+    plan.folders.retain(|doomed| doomed.place.index != place.index);
+    let id = place.folder.id;
+    let Some(messages) = place.pair.source.messages else {
+        return Ok(true);
+    };
+    report_missing(shared, place, connections).await?;
+    let known = shared.state.borrow().count(id)?;
+    let inbox_only = shared.job.inbox_only();
+    let deletes = shared.job.delete_local && !place.pair.joined;
+    let (extra, kept) = if deletes {
+        only_local(shared, place)?
+    } else {
+        Default::default()
+    };
+    if !kept.is_empty() {
+        let reason =
+            "only the local side has them, and they are older than the task or were filed by their owner";
+        let mut reporter = shared.reporter.borrow_mut();
+        reporter.withheld(place.pair.remote.name(), kept.len(), reason);
+    }
+    let differs = if inbox_only {
+        known > messages
+    } else {
+        known != messages || place.gaps.get()
+    };
+    if !differs && extra.is_empty() {
+        return Ok(true);
+    }
+    let (selected, there) = place
+        .search_remote(&mut connections.remote, false, ["ALL"])
+        .await?;
+    let recorded = {
+        let state = shared.state.borrow();
+        state.done_uids(id)?.union(&state.pending_uids(id)?)
+    };
+    if !inbox_only
+        && !shared.job.dry
+        && let Some(next) = place.pair.source.uid_next
+    {
+        for uid in there.minus(&recorded).below(next).iter() {
+            withheld(shared, place, uid)?;
+        }
+    }
+    // What a cut answer lacks is not gone.
+    if there.len() < u64::from(selected.messages) {
+        let reason = match deletes {
+            true => "Host1 did not list all its messages: nothing is deleted locally",
+            false => "Host1 did not list all its messages",
+        };
+        let folder = place.pair.remote.name();
+        shared
+            .reporter
+            .borrow_mut()
+            .problem(folder, Exit::WithErrors, reason);
+        return Ok(false);
+    }
+    let mut gone = recorded.minus(&there);
+    if !shared.job.dry {
+        // What a run deleted that was cut off before it could record it is nobody's wish.
+        let mut state = shared.state.borrow_mut();
+        let ours = gone.intersection(&state.intended_remote_deletions(id)?);
+        state.mark_remote_deleted(id, &ours)?;
+        gone = gone.minus(&ours);
+    }
+    if !deletes {
+        shared.state.borrow_mut().mark_local_only(id, &gone)?;
+        return Ok(true);
+    }
+    let sorted = sort_gone(shared, place, &gone)?;
+    shared.state.borrow_mut().mark_local_only(id, &sorted.stays)?;
+    let local = sorted.copies.union(&extra);
+    if local.is_empty() {
+        shared.state.borrow_mut().forget(id, &sorted.goes)?;
+        return Ok(sorted.waits == 0);
+    }
+    plan.folders.push(Doomed {
+        place: place.clone(),
+        gone: sorted.goes,
+        local,
+    });
+    Ok(false)
+}
+
+/// Local messages that came after the folder was first compared and that no task brought, and the others that only the
+/// local side has. One whose key was ever delivered was filed by its owner.
+fn only_local(shared: &Shared, place: &FolderSync) -> FolderResult<(UidSet, UidSet)> {
+    let mut state = shared.state.borrow_mut();
+    let id = place.folder.id;
+    let confirmed = state.confirmed(id)?;
+    let all = state.local_only(id)?;
+    let uids = |list: Vec<LocalOnly>| list.iter().map(|message| message.uid).collect::<UidSet>();
+    let young = uids(state.local_only_of(id, Origin::Younger)?);
+    let brought = uids(state.local_only_of(id, Origin::Brought)?);
+    let keys: HashSet<_> = all.iter().map(|message| message.key).collect();
+    let filed = state.delivered_anywhere(&keys)?;
+    let mut deletable = vec![];
+    let mut kept = vec![];
+    for LocalOnly { uid, key, .. } in all {
+        let is_deletable = confirmed.contains(uid)
+            || brought.contains(uid)
+            || (young.contains(uid) && !filed.contains(&key));
+        if is_deletable {
+            if !state.belongs_to_others(id, uid)? {
+                deletable.push(uid);
+            }
+        } else {
+            kept.push(uid);
+        }
+    }
+    let kept: UidSet = kept.into_iter().collect();
+    if !shared.job.dry {
+        // An administrator can confirm exactly these.
+        state.withhold_local(id, &kept)?;
+    }
+    Ok((deletable.into_iter().collect(), kept))
+}
+
+/// Messages whose remote side is gone.
+struct Gone {
+    /// Remote messages whose records go with their copies.
+    goes: UidSet,
+    /// Local copies that may go.
+    copies: UidSet,
+    /// Remote messages whose copies stay: they were there before the task, or belong to another one.
+    stays: UidSet,
+    /// How many stay because an equal message has not arrived at another place yet.
+    waits: u64,
+}
+
+fn sort_gone(shared: &Shared, place: &FolderSync, gone: &UidSet) -> FolderResult<Gone> {
+    let state = shared.state.borrow();
+    let id = place.folder.id;
+    let mut sorted = Gone {
+        goes: gone.clone(),
+        copies: UidSet::default(),
+        stays: UidSet::default(),
+        waits: 0,
+    };
+    let mut waiting = UidSet::default();
+    for Copy {
+        uid,
+        local_uid,
+        key,
+        is_delivered,
+        ..
+    } in state.copies(id, gone)?
+    {
+        let Some(local_uid) = local_uid else { continue };
+        if state.is_waiting(&key)? {
+            waiting.insert(uid);
+        } else if !is_delivered || state.belongs_to_others(id, local_uid)? {
+            sorted.stays.insert(uid);
+        } else {
+            sorted.copies.insert(local_uid);
+        }
+    }
+    sorted.waits = waiting.len();
+    sorted.goes = gone.minus(&sorted.stays).minus(&waiting);
+    if sorted.waits > 0 {
+        let reason = format!(
+            "{} messages moved on the remote side stay here until they have arrived at their new place",
+            sorted.waits
+        );
+        let mut reporter = shared.reporter.borrow_mut();
+        reporter.problem(place.pair.remote.name(), Exit::WithErrors, &reason);
+        reporter.withheld(
+            place.pair.remote.name(),
+            sorted.waits,
+            "an equal message has not arrived yet",
+        );
+    }
+    Ok(sorted)
+}
+
+/// Reports messages that the remote side did not hand out, unless they have gone meanwhile.
+async fn report_missing(
+    shared: &Shared,
+    place: &FolderSync,
+    connections: &mut Connections,
+) -> FolderResult<()> {
+    if place.missing.borrow().is_empty() {
+        return Ok(());
+    }
+    let missing = among(&place.missing.borrow());
+    let (_, there) = place
+        .search_remote(&mut connections.remote, false, missing)
+        .await?;
+    place.missing.take();
+    for uid in there.iter() {
+        withheld(shared, place, uid)?;
+    }
+    Ok(())
+}
+
+/// Notes a message that the remote side has and did not give.
+fn withheld(shared: &Shared, place: &FolderSync, uid: u32) -> FolderResult<()> {
+    let reason = "the remote server did not hand it out";
+    shared
+        .reporter
+        .borrow_mut()
+        .message_problem(place.index, Exit::FetchErrors, uid, None, reason);
+    let mut state = shared.state.borrow_mut();
+    Ok(state.withhold(place.folder.id, std::iter::once(uid))?)
+}
+
+/// Deletes what is planned, and folders that the remote side has no longer, as far as no guard forbids it. `complete`:
+/// every folder of this run could be read on both sides.
+pub async fn carry_out(
+    shared: &Shared,
+    plan: LocalPlan,
+    listing: &Listing,
+    complete: bool,
+    connections: &mut Connections,
+) -> Result<(), Failure> {
+    if !shared.job.delete_local {
+        return Ok(());
+    }
+    let mut doomed = vec![];
+    for Doomed { place, gone, local } in plan.folders {
+        let outcome = connections::with_reconnect(shared, connections, async |connections| {
+            let opened = place.open_local(&mut connections.local, false).await?;
+            let alive = connections.local.search_among(&local).await;
+            let alive = alive.map_err(|error| FolderError::fetch(Side::Local, error))?;
+            Ok((opened, alive))
+        })
+        .await;
+        if let Some((_, alive)) = contain(shared, place.pair.remote.name(), outcome)? {
+            let local = alive;
+            doomed.push(Doomed { place, gone, local });
+        }
+    }
+    let missing = folders::missing(shared, listing, connections).await?;
+    if missing.most_are_missing {
+        let reason = "host1 did not list most of the folders that it had: nothing is deleted locally";
+        let mut reporter = shared.reporter.borrow_mut();
+        reporter.problem("", Exit::WithErrors, reason);
+    }
+    let total: u64 = doomed.iter().map(|doomed| doomed.local.len()).sum::<u64>()
+        + missing
+            .folders
+            .iter()
+            .map(|folder| folder.uids.len())
+            .sum::<u64>();
+    if total == 0 && missing.folders.is_empty() {
+        for doomed in doomed {
+            forget(shared, &doomed, &UidSet::default())?;
+        }
+        return Ok(());
+    }
+    let guard = guard(shared, listing, complete, missing.most_are_missing, total);
+    for doomed in &doomed {
+        let before = doomed.place.pair.destination.and_then(|status| status.messages);
+        let before = before.unwrap_or(0);
+        let own = (before > SMALL && doomed.local.len() * 2 > before)
+            .then(|| format!("{} of its {before} messages would go", doomed.local.len()));
+        let reason = guard.clone().or(own);
+        let outcome = connections::with_reconnect(shared, connections, async |connections| {
+            delete(shared, doomed, reason.as_deref(), connections).await
+        })
+        .await;
+        contain(shared, doomed.place.pair.remote.name(), outcome)?;
+    }
+    for folder in missing.folders {
+        let outcome = connections::with_reconnect(shared, connections, async |connections| {
+            delete_folder(shared, &folder, guard.as_deref(), connections).await
+        })
+        .await;
+        contain(shared, folder.state.local.name(), outcome)?;
+    }
+    if !shared.job.dry {
+        shared.state.borrow().forget_confirmations()?;
+    }
+    Ok(())
+}
+
+/// Why nothing may be deleted locally in this run.
+fn guard(
+    shared: &Shared,
+    listing: &Listing,
+    complete: bool,
+    most_are_missing: bool,
+    doomed: u64,
+) -> Option<String> {
+    let before: u64 = listing
+        .local
+        .folders
+        .iter()
+        .filter_map(|(_, status)| status.as_ref()?.messages)
+        .sum();
+    let source: u64 = listing.pairs.iter().filter_map(|pair| pair.source.messages).sum();
+    if listing.remote_empty {
+        Some("the remote server listed no folder".to_owned())
+    } else if most_are_missing {
+        Some("the remote server did not list most of the folders that it had".to_owned())
+    } else if source == 0 {
+        Some("the remote mailbox is empty".to_owned())
+    } else if shared.mailbox_replaced.get() {
+        Some("the local mailbox was replaced".to_owned())
+    } else if !complete {
+        Some("not every folder could be read".to_owned())
+    } else if before > SMALL && doomed * 2 > before {
+        Some(format!(
+            "{doomed} of the {before} messages of the mailbox would go"
+        ))
+    } else {
+        None
+    }
+}
+
+/// Deletes in one folder what no guard holds back, or what was confirmed.
+async fn delete(
+    shared: &Shared,
+    doomed: &Doomed,
+    guard: Option<&str>,
+    connections: &mut Connections,
+) -> FolderResult<()> {
+    let place = &doomed.place;
+    let id = place.folder.id;
+    let guard = guard.or(place
+        .folder
+        .replaced
+        .then_some("one of the two sides replaced the folder"));
+    let allowed = match guard {
+        None => doomed.local.clone(),
+        Some(_) => doomed.local.intersection(&shared.state.borrow().confirmed(id)?),
+    };
+    let held = doomed.local.minus(&allowed);
+    if let Some(reason) = guard.filter(|_| !held.is_empty()) {
+        hold_back(shared, id, place.pair.remote.name(), &held, reason)?;
+    }
+    let mut kept = held.clone();
+    if !allowed.is_empty() && !shared.job.dry {
+        let opened = place.open_local(&mut connections.local, true).await?;
+        let proof = LocalDeletable::new(allowed.clone());
+        let refused =
+            gate::delete_local(shared, &place.pair.local, opened, &mut connections.local, proof).await?;
+        report_kept(shared, place, Side::Local, &refused);
+        kept = kept.union(&refused);
+    }
+    let deleted = doomed.local.minus(&kept).len();
+    if !shared.job.dry {
+        forget(shared, doomed, &kept)?;
+    }
+    let mut reporter = shared.reporter.borrow_mut();
+    reporter.report.deleted_local += deleted;
+    if let Some(folder) = reporter.folder(place.index) {
+        folder.deleted_local += deleted;
+    }
+    Ok(())
+}
+
+/// Forgets what went: it comes again when the source has it again.
+fn forget(shared: &Shared, doomed: &Doomed, kept: &UidSet) -> FolderResult<()> {
+    let mut state = shared.state.borrow_mut();
+    let id = doomed.place.folder.id;
+    let staying: UidSet = state
+        .copies(id, &doomed.gone)?
+        .iter()
+        .filter(|copy| copy.local_uid.is_some_and(|uid| kept.contains(uid)))
+        .map(|copy| copy.uid)
+        .collect();
+    state.forget(id, &doomed.gone.minus(&staying))?;
+    Ok(state.remove_local_only(id, &doomed.local.minus(kept))?)
+}
+
+fn hold_back(shared: &Shared, id: i64, folder: &str, held: &UidSet, why: &str) -> FolderResult<()> {
+    let reason = format!(
+        "{} messages were not deleted locally: {why}; confirm these deletions if they are meant",
+        held.len()
+    );
+    {
+        let mut reporter = shared.reporter.borrow_mut();
+        reporter.problem(folder, Exit::WithErrors, &reason);
+        reporter.withheld(folder, held.len(), why);
+    }
+    if !shared.job.dry {
+        shared.state.borrow_mut().withhold_local_too(id, held)?;
+    }
+    Ok(())
+}
+
+/// Deletes a folder that the remote side has no longer: first its messages, then, when it is empty, the folder.
+async fn delete_folder(
+    shared: &Shared,
+    folder: &DoomedFolder,
+    guard: Option<&str>,
+    connections: &mut Connections,
+) -> FolderResult<()> {
+    let (id, local) = (folder.state.id, &folder.state.local);
+    let own =
+        (folder.uids.len() > SMALL).then(|| format!("all of its {} messages would go", folder.uids.len()));
+    let guard = guard.map(str::to_owned).or(own);
+    let confirmed = shared.state.borrow().confirmed(id)?;
+    if let Some(reason) = guard.filter(|_| !folder.uids.minus(&confirmed).is_empty()) {
+        return hold_back(shared, id, local.name(), &folder.uids, &reason);
+    }
+    let messages = folder.uids.len();
+    if !shared.job.dry && !folders::remove(shared, folder, &mut connections.local).await? {
+        return Ok(());
+    }
+    let mut reporter = shared.reporter.borrow_mut();
+    reporter.line(&format!(
+        "Host2: deleted folder [{local}] with {messages} messages"
+    ));
+    reporter.report.deleted_local += messages;
+    Ok(())
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Runs of one local mailbox come one after the other, whatever task they belong to: they share its ledger.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::sync::state;
+use crate::task::LocalUser;
+
+/// Between two looks at a mailbox that another run works on.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The right to work on a local mailbox; given back when it is dropped, or when the process dies.
+pub struct MailboxLock {
+    file: File,
+}
+
+impl MailboxLock {
+    /// The lock of a local user's mailbox, not held yet. The file is never removed while the mailbox has tasks.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn new(folder: &Path, user: &LocalUser) -> io::Result<Self> {
+        let path = state::path(folder, user).with_extension("lock");
+        if let Some(parent) = path.parent() {
+            DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+        }
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)?;
+        Ok(Self { file })
+    }
+
+    /// Takes the lock if nobody has it.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn try_take(&self) -> io::Result<bool> {
+        match flock(&self.file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(true),
+            Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Waits until nobody else works on the mailbox.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub async fn take(&self) -> io::Result<()> {
+        while !self.try_take()? {
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What can go wrong with a ledger.
+
+use std::fmt;
+
+/// The ledger cannot be read or written.
+#[derive(Debug)]
+pub struct LedgerError(Cause);
+
+#[derive(Debug)]
+enum Cause {
+    Database(rusqlite::Error),
+    File(std::io::Error),
+    /// The file was written by a later version of this program.
+    Later,
+}
+
+impl LedgerError {
+    /// The file was written by a later version of this program.
+    pub(super) fn later() -> Self {
+        Self(Cause::Later)
+    }
+
+    /// Whether the file is no ledger of ours: no database, or a broken one.
+    pub fn is_damage(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        let Cause::Database(error) = &self.0 else {
+            return false;
+        };
+        match error {
+            rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::Utf8Error(..) => true,
+            error => matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)),
+        }
+    }
+}
+
+impl fmt::Display for LedgerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Cause::Database(error) => error.fmt(f),
+            Cause::File(error) => error.fmt(f),
+            Cause::Later => {
+                f.write_str("it was written by a later version of this program; install that version")
+            }
+        }
+    }
+}
+
+impl From<rusqlite::Error> for LedgerError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(Cause::Database(error))
+    }
+}
+
+impl From<std::io::Error> for LedgerError {
+    fn from(error: std::io::Error) -> Self {
+        Self(Cause::File(error))
+    }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What was delivered and whose remote side is gone: deleted there, or of a former generation.
+
+use std::collections::HashSet;
+
+use rusqlite::params;
+
+use super::{Ledger, Result, stored};
+use crate::sync::message_key::MessageKey;
+
+impl Ledger {
+    /// What of a folder is in the history: whether anything is.
+    pub fn has_history(&self, id: i64) -> Result<bool> {
+        let mut statement = self
+            .db
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM history WHERE folder = ?1)")?;
+        Ok(statement.query_row([id], |row| row.get(0))?)
+    }
+
+    /// Whether a message of this key and size was delivered from the folder and is no longer there.
+    pub fn was_delivered(&self, id: i64, key: &MessageKey, size: u64) -> Result<bool> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM history WHERE folder = ?1 AND key = ?2 AND size IN (0, ?3))",
+        )?;
+        Ok(statement.query_row(params![id, key.as_bytes(), stored(size)], |row| row.get(0))?)
+    }
+
+    /// Those of the keys of which any task of this user ever delivered a message, to whatever folder: its owner may have
+    /// moved it.
+    pub fn delivered_anywhere(&mut self, keys: &HashSet<MessageKey>) -> Result<HashSet<MessageKey>> {
+        if keys.is_empty() {
+            return Ok(HashSet::new());
+        }
+        self.transaction(|db| {
+            db.execute_batch(
+                "CREATE TEMP TABLE IF NOT EXISTS wanted (key BLOB PRIMARY KEY) WITHOUT ROWID; DELETE FROM wanted;",
+            )?;
+            let mut add = db.prepare_cached("INSERT INTO wanted VALUES (?1)")?;
+            for key in keys {
+                add.execute([key.as_bytes()])?;
+            }
+            let mut find = db.prepare_cached(
+                "SELECT key FROM message WHERE key IN wanted UNION SELECT key FROM history WHERE key IN wanted",
+            )?;
+            let rows = find.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
+            let mut found = HashSet::new();
+            for key in rows {
+                found.extend(MessageKey::from_bytes(&key?));
+            }
+            Ok(found)
+        })
+    }
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The form of the database, and how former ones are taken over.
+
+use std::path::Path;
+
+use rusqlite::{Connection, params};
+
+use super::{LedgerError, Result};
+
+/// The form of the database.
+pub(super) const VERSION: i64 = 5;
+
+/// The form that a task's own `NAME.state` had before there was a ledger.
+const TASK_STATE_VERSION: i64 = 4;
+
+const SCHEMA: &str = "
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE source (
+        id INTEGER PRIMARY KEY,
+        host TEXT NOT NULL,
+        user TEXT NOT NULL,
+        UNIQUE (host, user));
+    CREATE TABLE task (name TEXT PRIMARY KEY, source INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE folder (
+        id INTEGER PRIMARY KEY,
+        source INTEGER NOT NULL,
+        remote BLOB NOT NULL,
+        local BLOB NOT NULL,
+        remote_validity INTEGER NOT NULL DEFAULT 0,
+        local_validity INTEGER NOT NULL DEFAULT 0,
+        remote_next INTEGER NOT NULL DEFAULT 1,
+        remote_high INTEGER NOT NULL DEFAULT 1,
+        remote_messages INTEGER NOT NULL DEFAULT 0,
+        remote_modseq INTEGER NOT NULL DEFAULT 0,
+        local_next INTEGER NOT NULL DEFAULT 1,
+        local_high INTEGER NOT NULL DEFAULT 1,
+        baseline INTEGER NOT NULL DEFAULT 0,
+        fingerprint TEXT NOT NULL DEFAULT '',
+        replaced INTEGER NOT NULL DEFAULT 0,
+        runs_missing INTEGER NOT NULL DEFAULT 0,
+        deleting INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (source, remote));
+    CREATE INDEX folder_local ON folder (local);
+    CREATE TABLE message (
+        folder INTEGER NOT NULL,
+        uid INTEGER NOT NULL,
+        local_uid INTEGER,
+        key BLOB NOT NULL,
+        size INTEGER NOT NULL DEFAULT 0,
+        digest BLOB,
+        flags TEXT NOT NULL,
+        date INTEGER NOT NULL,
+        step INTEGER NOT NULL,
+        complete INTEGER NOT NULL DEFAULT 1,
+        repeated INTEGER NOT NULL DEFAULT 0,
+        remote_deletion INTEGER NOT NULL DEFAULT 0,
+        distrusted INTEGER NOT NULL DEFAULT 0,
+        sieve INTEGER NOT NULL DEFAULT 0,
+        seen INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (folder, uid)) WITHOUT ROWID;
+    CREATE INDEX message_local ON message (folder, local_uid);
+    CREATE INDEX message_pending ON message (folder, step) WHERE step IN (0, 3);
+    CREATE INDEX message_accepted ON message (folder) WHERE step IN (4, 5);
+    CREATE INDEX message_planned ON message (step) WHERE step = 0;
+    CREATE INDEX message_repeated ON message (folder) WHERE repeated <> 0;
+    CREATE TABLE history (
+        folder INTEGER NOT NULL,
+        key BLOB NOT NULL,
+        size INTEGER NOT NULL,
+        digest BLOB NOT NULL,
+        PRIMARY KEY (folder, key, size, digest)) WITHOUT ROWID;
+    CREATE TABLE local_only (
+        folder INTEGER NOT NULL,
+        local_uid INTEGER NOT NULL,
+        key BLOB NOT NULL,
+        size INTEGER NOT NULL DEFAULT 0,
+        date INTEGER NOT NULL DEFAULT 0,
+        origin INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (folder, local_uid)) WITHOUT ROWID;
+    CREATE TABLE kept_folder (local BLOB PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE withheld (
+        folder INTEGER NOT NULL,
+        local_uid INTEGER NOT NULL,
+        confirmed INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (folder, local_uid)) WITHOUT ROWID;
+    CREATE TABLE lifted_mark (
+        side INTEGER NOT NULL,
+        mailbox BLOB NOT NULL,
+        validity INTEGER NOT NULL,
+        uid INTEGER NOT NULL,
+        PRIMARY KEY (side, mailbox, validity, uid)) WITHOUT ROWID;
+";
+
+/// Makes the tables where there are none.
+pub(super) fn prepare(db: &mut Connection) -> Result<()> {
+    match version(db)? {
+        VERSION => Ok(()),
+        0 => Ok(db.execute_batch(&format!(
+            "BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;"
+        ))?),
+        _ => Err(LedgerError::later()),
+    }
+}
+
+/// Whether a database has the form of today.
+pub(super) fn is_current(db: &Connection) -> bool {
+    version(db).is_ok_and(|version| version == VERSION)
+}
+
+fn version(db: &Connection) -> rusqlite::Result<i64> {
+    db.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Takes over what a task's own `NAME.state` knows; its account as `host:port user -> local` when it is one that was
+/// written by a former version, else `None`.
+pub(super) fn read_task_state(path: &Path) -> Option<(Connection, String)> {
+    let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).ok()?;
+    if version(&db).ok()? != TASK_STATE_VERSION {
+        return None;
+    }
+    let accounts = db.query_row("SELECT value FROM meta WHERE name = 'accounts'", [], |row| {
+        row.get(0)
+    });
+    Some((db, accounts.ok()?))
+}
+
+/// Copies the tables of a former task state to a source of the ledger. Folders that the ledger knows already are left
+/// as they are.
+pub(super) fn take_over(ledger: &mut Connection, source: i64, former: &Connection) -> Result<()> {
+    let ledger = ledger.transaction()?;
+    let mut folders = former.prepare(
+        "SELECT id, remote, local, remote_validity, local_validity, remote_next, remote_messages, remote_modseq,
+            local_next, replaced FROM folder",
+    )?;
+    let mut rows = folders.query([])?;
+    while let Some(row) = rows.next()? {
+        let added = ledger.execute(
+            "INSERT OR IGNORE INTO folder (source, remote, local, remote_validity, local_validity, remote_next,
+                remote_high, remote_messages, remote_modseq, local_next, local_high, replaced)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?9, ?10)",
+            params![
+                source,
+                row.get::<_, Vec<u8>>(1)?,
+                row.get::<_, Vec<u8>>(2)?,
+                row.get::<_, i64>(3)?,
+                row.get::<_, i64>(4)?,
+                row.get::<_, i64>(5)?,
+                row.get::<_, i64>(6)?,
+                row.get::<_, i64>(7)?,
+                row.get::<_, i64>(8)?,
+                row.get::<_, i64>(9)?,
+            ],
+        )?;
+        if added == 0 {
+            continue;
+        }
+        let (old, new) = (row.get::<_, i64>(0)?, ledger.last_insert_rowid());
+        take_over_messages(&ledger, former, old, new)?;
+    }
+    let mut kept = former.prepare("SELECT local FROM kept_folder")?;
+    let mut rows = kept.query([])?;
+    while let Some(row) = rows.next()? {
+        ledger.execute(
+            "INSERT OR IGNORE INTO kept_folder VALUES (?1)",
+            [row.get::<_, Vec<u8>>(0)?],
+        )?;
+    }
+    drop(rows);
+    Ok(ledger.commit()?)
+}
+
+fn take_over_messages(ledger: &Connection, former: &Connection, old: i64, new: i64) -> Result<()> {
+    let mut messages = former.prepare_cached(
+        "SELECT uid, local_uid, key, flags, date, step, sieve, seen FROM message WHERE folder = ?1",
+    )?;
+    let mut add = ledger.prepare_cached(
+        "INSERT OR IGNORE INTO message (folder, uid, local_uid, key, flags, date, step, sieve, seen)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    let mut rows = messages.query([old])?;
+    while let Some(row) = rows.next()? {
+        add.execute(params![
+            new,
+            row.get::<_, i64>(0)?,
+            row.get::<_, Option<i64>>(1)?,
+            row.get::<_, Vec<u8>>(2)?,
+            row.get::<_, String>(3)?,
+            row.get::<_, i64>(4)?,
+            row.get::<_, i64>(5)?,
+            row.get::<_, i64>(6)?,
+            row.get::<_, i64>(7)?,
+        ])?;
+    }
+    // Whether they are older than the task is no longer known: they stay.
+    let mut strangers = former.prepare_cached("SELECT local_uid, key FROM stranger WHERE folder = ?1")?;
+    let mut rows = strangers.query([old])?;
+    while let Some(row) = rows.next()? {
+        ledger.execute(
+            "INSERT OR IGNORE INTO local_only (folder, local_uid, key, origin) VALUES (?1, ?2, ?3, 1)",
+            params![new, row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?],
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The accounts that mail comes from. A ledger belongs to the accounts and not to how they are reached.
+
+use std::path::Path;
+
+use rusqlite::{OptionalExtension as _, params};
+use serde::{Deserialize, Serialize};
+
+use super::{Ledger, Result, schema};
+use crate::files;
+use crate::task::TaskName;
+
+/// A remote account, as the ledger tells accounts apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountName {
+    /// The server's name or address, in lower case.
+    pub host: String,
+    /// The login name.
+    pub user: String,
+}
+
+impl AccountName {
+    /// An account on a server; the port and the protection of the connection make no difference.
+    pub fn new(host: &str, user: &str) -> Self {
+        Self {
+            host: host.to_ascii_lowercase(),
+            user: user.to_owned(),
+        }
+    }
+
+    /// From `host:port user -> local`, as former versions wrote it.
+    fn from_task_state(text: &str) -> Option<Self> {
+        let (remote, _) = text.rsplit_once(" -> ")?;
+        let (endpoint, user) = remote.split_once(' ')?;
+        let (host, _) = endpoint.rsplit_once(':')?;
+        Some(Self::new(host, user))
+    }
+}
+
+/// `NAME.state`: that this task has taken part in the ledger. Without it both sides are compared again.
+#[derive(Serialize, Deserialize)]
+struct Marker {
+    version: i64,
+}
+
+impl Ledger {
+    /// Takes over what the task knew by itself, and turns to its account. A task without its `NAME.state`, or with a
+    /// damaged one, compares both sides again.
+    pub(super) fn adopt(
+        &mut self,
+        folder: &Path,
+        task: &TaskName,
+        account: &AccountName,
+        told: &mut impl FnMut(&str),
+    ) -> Result<()> {
+        let path = folder.join(task.file("state"));
+        let former = schema::read_task_state(&path);
+        if let Some((state, accounts)) = &former
+            && let Some(former) = AccountName::from_task_state(accounts)
+        {
+            let source = self.source_of(&former)?;
+            schema::take_over(&mut self.db, source, state)?;
+            self.bind(task, source)?;
+            told("What the task knew is now in the ledger of the local mailbox.");
+        }
+        let (is_known, is_marked) = (self.bound(task)?.is_some(), has_marker(&path) || former.is_some());
+        self.turn_to(task, account)?;
+        if is_known && !is_marked {
+            told("The state file of the task is gone or damaged: both sides are compared again.");
+            self.compare_again()?;
+        }
+        drop(former);
+        if !has_marker(&path) {
+            write_marker(folder, &path)?;
+        }
+        Ok(())
+    }
+
+    /// The same for a look ahead, which writes nothing.
+    pub(super) fn look_up(&mut self, folder: &Path, task: &TaskName, account: &AccountName) -> Result<()> {
+        let path = folder.join(task.file("state"));
+        if let Some((state, accounts)) = schema::read_task_state(&path)
+            && let Some(former) = AccountName::from_task_state(&accounts)
+        {
+            let source = self.source_of(&former)?;
+            schema::take_over(&mut self.db, source, &state)?;
+            self.bind(task, source)?;
+        }
+        self.turn_to(task, account)
+    }
+
+    /// Turns to the account of a task. The same user under another host name is the same account that moved, unless the
+    /// ledger knows an account of that name already.
+    fn turn_to(&mut self, task: &TaskName, account: &AccountName) -> Result<()> {
+        let known = self.known_source(account)?;
+        if known.is_none()
+            && let Some(source) = self.bound(task)?
+            && self.user_of(source)?.as_deref() == Some(account.user.as_str())
+        {
+            self.db.execute(
+                "UPDATE source SET host = ?2 WHERE id = ?1",
+                params![source, account.host],
+            )?;
+        }
+        let source = self.source_of(account)?;
+        self.bind(task, source)?;
+        self.source = source;
+        Ok(())
+    }
+
+    fn known_source(&self, account: &AccountName) -> Result<Option<i64>> {
+        let sql = "SELECT id FROM source WHERE host = ?1 AND user = ?2";
+        let found = self
+            .db
+            .query_row(sql, [&account.host, &account.user], |row| row.get(0));
+        Ok(found.optional()?)
+    }
+
+    fn source_of(&self, account: &AccountName) -> Result<i64> {
+        if let Some(known) = self.known_source(account)? {
+            return Ok(known);
+        }
+        self.db.execute(
+            "INSERT INTO source (host, user) VALUES (?1, ?2)",
+            [&account.host, &account.user],
+        )?;
+        Ok(self.db.last_insert_rowid())
+    }
+
+    fn user_of(&self, source: i64) -> Result<Option<String>> {
+        let found = self
+            .db
+            .query_row("SELECT user FROM source WHERE id = ?1", [source], |row| {
+                row.get(0)
+            });
+        Ok(found.optional()?)
+    }
+
+    fn bound(&self, task: &TaskName) -> Result<Option<i64>> {
+        let sql = "SELECT source FROM task WHERE name = ?1";
+        let found = self.db.query_row(sql, [task.to_string()], |row| row.get(0));
+        Ok(found.optional()?)
+    }
+
+    fn bind(&self, task: &TaskName, source: i64) -> Result<()> {
+        self.db.execute(
+            "INSERT OR REPLACE INTO task VALUES (?1, ?2)",
+            params![task.to_string(), source],
+        )?;
+        Ok(())
+    }
+}
+
+fn has_marker(path: &Path) -> bool {
+    let read = files::read(path).ok().flatten();
+    read.and_then(|text| serde_json::from_slice::<Marker>(&text).ok())
+        .is_some_and(|marker| marker.version == schema::VERSION)
+}
+
+fn write_marker(folder: &Path, path: &Path) -> Result<()> {
+    // Files that SQLite kept beside a former state.
+    for ending in ["-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        files::remove(Path::new(&name))?;
+    }
+    let marker = Marker {
+        version: schema::VERSION,
+    };
+    let text = serde_json::to_vec(&marker).map_err(std::io::Error::from)?;
+    Ok(files::write_atomic(folder, path, &text, 0o600)?)
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Local deletions that a guard holds back until an administrator confirms exactly them, and marks of others that are
+//! lifted around an EXPUNGE.
+
+use rusqlite::params;
+
+use super::{Ledger, Result, collect_set};
+use crate::imap::{Mailbox, UidSet};
+
+/// On which side a mark was lifted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// host1.
+    Remote = 1,
+    /// host2.
+    Local = 2,
+}
+
+impl Ledger {
+    /// Records what would have been deleted locally in a folder. What was withheld before is forgotten, as only what the
+    /// last run showed can be confirmed.
+    pub fn withhold_local(&mut self, id: i64, uids: &UidSet) -> Result<()> {
+        self.transaction(|db| {
+            db.execute("DELETE FROM withheld WHERE folder = ?1 AND confirmed = 0", [id])?;
+            let mut add =
+                db.prepare_cached("INSERT OR IGNORE INTO withheld (folder, local_uid) VALUES (?1, ?2)")?;
+            for uid in uids.iter() {
+                add.execute(params![id, uid])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Records more of what would have been deleted locally in a folder.
+    pub fn withhold_local_too(&mut self, id: i64, uids: &UidSet) -> Result<()> {
+        self.transaction(|db| {
+            let mut add =
+                db.prepare_cached("INSERT OR IGNORE INTO withheld (folder, local_uid) VALUES (?1, ?2)")?;
+            for uid in uids.iter() {
+                add.execute(params![id, uid])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Confirms all that was withheld of the account of this run.
+    pub fn confirm_withheld(&self) -> Result<()> {
+        self.db.execute(
+            "UPDATE withheld SET confirmed = 1 WHERE folder IN (SELECT id FROM folder WHERE source = ?1)",
+            [self.source],
+        )?;
+        Ok(())
+    }
+
+    /// What was confirmed holds for one run.
+    pub fn forget_confirmations(&self) -> Result<()> {
+        self.db.execute(
+            "DELETE FROM withheld WHERE confirmed = 1 AND folder IN (SELECT id FROM folder WHERE source = ?1)",
+            [self.source],
+        )?;
+        Ok(())
+    }
+
+    /// Local UIDs of a folder whose deletion was confirmed.
+    pub fn confirmed(&self, id: i64) -> Result<UidSet> {
+        self.uids(
+            "SELECT local_uid FROM withheld WHERE folder = ?1 AND confirmed = 1 ORDER BY local_uid",
+            id,
+        )
+    }
+
+    /// Records marks `\Deleted` of others before they are lifted.
+    pub fn lift_marks(&mut self, side: Side, mailbox: &Mailbox, validity: u32, uids: &UidSet) -> Result<()> {
+        self.transaction(|db| {
+            let mut add = db.prepare_cached("INSERT OR IGNORE INTO lifted_mark VALUES (?1, ?2, ?3, ?4)")?;
+            for uid in uids.iter() {
+                add.execute(params![side as i64, mailbox.wire(), validity, uid])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Marks of others in a mailbox that are to be given back.
+    pub fn lifted_marks(&self, side: Side, mailbox: &Mailbox, validity: u32) -> Result<UidSet> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT uid FROM lifted_mark WHERE side = ?1 AND mailbox = ?2 AND validity = ?3 ORDER BY uid",
+        )?;
+        let rows = statement.query_map(params![side as i64, mailbox.wire(), validity], |row| row.get(0))?;
+        collect_set(rows)
+    }
+
+    /// Mailboxes of a side in which marks of others are to be given back.
+    pub fn mailboxes_with_lifted_marks(&self, side: Side) -> Result<Vec<Mailbox>> {
+        let mut statement = self
+            .db
+            .prepare_cached("SELECT DISTINCT mailbox FROM lifted_mark WHERE side = ?1")?;
+        let rows = statement.query_map([side as i64], |row| Ok(Mailbox::from_wire(row.get(0)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The marks of a mailbox were given back.
+    pub fn forget_lifted_marks(&self, side: Side, mailbox: &Mailbox) -> Result<()> {
+        self.db.execute(
+            "DELETE FROM lifted_mark WHERE side = ?1 AND mailbox = ?2",
+            params![side as i64, mailbox.wire()],
+        )?;
+        Ok(())
+    }
+}
