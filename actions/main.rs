@@ -28,6 +28,7 @@ mod list_informations;
 mod list_sources;
 mod list_tasks;
 mod mail_settings_changed;
+mod module_state;
 mod preview_task;
 mod restore_module;
 mod resume_schedules;
@@ -109,6 +110,18 @@ static APPLETS: &[Applet] = &[
         "Asks the mail module for its master user's password",
         reveal_master_secret::arguments,
         reveal_master_secret::run,
+    ),
+    Applet::helper(
+        "module-dump-state",
+        "Copies the databases for a backup",
+        module_state::arguments,
+        module_state::dump,
+    ),
+    Applet::helper(
+        "module-cleanup-state",
+        "Removes the copies for a backup",
+        module_state::arguments,
+        module_state::clean_up,
     ),
     Applet::helper(
         "expand-cron",

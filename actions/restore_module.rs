@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 use ns8_imapsync::agent::{directory, journal};
+use ns8_imapsync::control::backup;
 use ns8_imapsync::error::Result;
 
 use crate::common::action::Action;
@@ -18,6 +19,7 @@ impl Action for RestoreModule {
     type Output = ();
 
     fn run(context: &Context, origin: Origin) -> Result<()> {
+        backup::put_back(&context.agent.state, context.store.folder())?;
         instance::take_over(context, &origin, is_beside(context, &origin))
     }
 }

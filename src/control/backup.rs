@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What the backup holds of databases: consistent copies, since runs may be writing while it is made.
+//!
+//! The platform runs `module-dump-state` before a backup and `module-cleanup-state` after it. The copies lie in a
+//! folder of their own, under the paths that they have below the folder of the tasks; a restored instance puts them
+//! back before anything runs.
+
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rusqlite::backup::Backup;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::files;
+
+/// The folder of the copies, in the state folder.
+const COPIES: &str = "backup";
+/// What every database begins with (sqlite.org/fileformat.html).
+const MAGIC: &[u8] = b"SQLite format 3\0";
+/// How far below the folder of the tasks databases are looked for.
+const DEPTH: usize = 2;
+/// Pages copied at once; runs may write in between.
+const PAGES: i32 = 1000;
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Copies all databases below `tasks`. One that cannot be copied is told to `report`: the backup holds the rest, and
+/// a restored instance compares both sides of that mailbox again.
+///
+/// # Errors
+/// When the folder of the copies cannot be made.
+pub fn dump(state: &Path, tasks: &Path, report: &dyn Fn(String)) -> anyhow::Result<()> {
+    clean_up(state)?;
+    let copies = state.join(COPIES);
+    make_folder(&copies).context("cannot make the folder of the copies")?;
+    for path in databases(tasks, DEPTH) {
+        let Ok(place) = path.strip_prefix(tasks) else {
+            continue;
+        };
+        if let Err(error) = copy(&path, &copies.join(place)) {
+            report(format!("{} is not in the backup: {error:#}", path.display()));
+        }
+    }
+    Ok(())
+}
+
+/// Removes the copies.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn clean_up(state: &Path) -> anyhow::Result<()> {
+    match fs::remove_dir_all(state.join(COPIES)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).context("cannot remove the copies of databases")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Puts the copies of a backup in their places. Whoever calls knows that nothing runs.
+///
+/// # Errors
+/// Whatever the file system says; what is not in its place yet is still among the copies.
+pub fn put_back(state: &Path, tasks: &Path) -> anyhow::Result<()> {
+    let copies = state.join(COPIES);
+    for path in databases(&copies, DEPTH) {
+        let Ok(place) = path.strip_prefix(&copies) else {
+            continue;
+        };
+        let target = tasks.join(place);
+        if let Some(folder) = target.parent() {
+            make_folder(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        // They belong to the database that was in the backup before.
+        for beside in ["-wal", "-shm"] {
+            files::remove(&with_ending(&target, beside))?;
+        }
+        fs::rename(&path, &target).with_context(|| format!("cannot put {} back", target.display()))?;
+        files::sync_folder_of(&target)?;
+    }
+    clean_up(state)
+}
+
+fn make_folder(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// The databases in a folder, and in folders in it.
+fn databases(folder: &Path, depth: usize) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() && depth > 1 => found.extend(databases(&path, depth - 1)),
+            Ok(kind) if kind.is_file() && is_database(&path) => found.push(path),
+            _ => {}
+        }
+    }
+    found
+}
+
+fn is_database(path: &Path) -> bool {
+    let mut start = [0; MAGIC.len()];
+    files::open(path).is_ok_and(|mut file| file.read_exact(&mut start).is_ok()) && start == MAGIC
+}
+
+fn copy(path: &Path, target: &Path) -> anyhow::Result<()> {
+    if let Some(folder) = target.parent() {
+        make_folder(folder)?;
+    }
+    // The mode is set before the first byte.
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(target)?;
+    let from = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let mut to = Connection::open(target)?;
+    let copied = Backup::new(&from, &mut to).and_then(|copy| copy.run_to_completion(PAGES, PAUSE, None));
+    if let Err(error) = copied {
+        drop(to);
+        files::remove(target)?;
+        return Err(error.into());
+    }
+    Ok(fs::set_permissions(target, Permissions::from_mode(0o600))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(path: &Path) -> i64 {
+        let db = Connection::open(path).unwrap();
+        db.query_row("SELECT count(*) FROM x", [], |row| row.get(0))
+            .unwrap()
+    }
+
+    #[test]
+    fn a_database_that_is_written_meanwhile_is_copied_whole_and_put_back() {
+        let state = tempfile::tempdir().unwrap();
+        let state = state.path();
+        let tasks = state.join("imapsync");
+        make_folder(&tasks.join(".ledger")).unwrap();
+        let live = tasks.join(".ledger/u1.db");
+        let db = Connection::open(&live).unwrap();
+        db.pragma_update(None, "journal_mode", "WAL").unwrap();
+        db.execute_batch("CREATE TABLE x (y)").unwrap();
+        for number in 0..100 {
+            db.execute("INSERT INTO x VALUES (?1)", [number]).unwrap();
+        }
+        fs::write(tasks.join("u1_a.env"), "CRON=\n").unwrap();
+        fs::write(tasks.join("u1_b.state"), [MAGIC, b"and nothing more"].concat()).unwrap();
+        let reports = std::cell::RefCell::new(Vec::new());
+        dump(state, &tasks, &|report| reports.borrow_mut().push(report)).unwrap();
+        assert_eq!(reports.borrow().len(), 1, "{reports:?}");
+        let copied = state.join("backup/.ledger/u1.db");
+        assert_eq!(count(&copied), 100);
+        assert_eq!(fs::metadata(&copied).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(databases(&state.join(COPIES), DEPTH).len(), 1);
+
+        // As the backup was: without what belongs to the live database.
+        drop(db);
+        fs::write(with_ending(&live, "-wal"), "of another time").unwrap();
+        fs::write(&live, "torn").unwrap();
+        put_back(state, &tasks).unwrap();
+        assert_eq!(count(&live), 100);
+        assert!(!state.join(COPIES).exists());
+        put_back(state, &tasks).unwrap();
+    }
+}
