@@ -16,17 +16,14 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// The engine that the setting asks for: `imapsync`, `native`, or, with `auto` or none, imapsync where it is
-    /// installed.
+    /// The engine that the setting asks for: `imapsync` or `native`, which is also what `auto` and none mean.
     ///
     /// # Errors
     /// When it is not there, or nobody knows it.
     pub fn choose(setting: Option<&str>) -> Result<Self, Failure> {
-        let installed = which::which("imapsync").map(Self::Imapsync);
         match setting.unwrap_or("auto") {
-            "auto" | "" => Ok(installed.unwrap_or(Self::Native)),
-            "native" => Ok(Self::Native),
-            "imapsync" => installed.map_err(|_| {
+            "auto" | "" | "native" => Ok(Self::Native),
+            "imapsync" => which::which("imapsync").map(Self::Imapsync).map_err(|_| {
                 Failure::local("SYNC_ENGINE is imapsync, which is not installed here: choose auto or native")
             }),
             _ => Err(Failure::local(
@@ -77,10 +74,9 @@ mod tests {
     fn a_setting_decides_and_nonsense_is_refused() {
         assert_eq!(Engine::choose(Some("native")).unwrap(), Engine::Native);
         assert!(Engine::choose(Some("mbsync")).is_err());
-        assert_eq!(
-            Engine::choose(None).unwrap(),
-            Engine::choose(Some("auto")).unwrap()
-        );
+        for setting in [None, Some(""), Some("auto")] {
+            assert_eq!(Engine::choose(setting).unwrap(), Engine::Native);
+        }
         assert_eq!(Engine::Native.version().unwrap(), env!("CARGO_PKG_VERSION"));
     }
 }

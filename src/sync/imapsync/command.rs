@@ -84,8 +84,10 @@ fn shape(task: &Task, around: &RunContext<'_>) -> Vec<String> {
     let mut arguments = Vec::new();
     let mut add = |options: &[&str]| arguments.extend(options.iter().map(|&option| option.to_owned()));
     match task.security {
-        // imapsync takes TLS where it is offered, and knows port 993.
-        Security::Opportunistic if around.known && task.remote_port.get() != 993 => add(&["--tls1"]),
+        // Nothing but TLS from the first byte is spoken there.
+        Security::Opportunistic if task.remote_port.get() == 993 => add(&["--ssl1"]),
+        // imapsync takes STARTTLS where it is offered.
+        Security::Opportunistic if around.known => add(&["--tls1"]),
         Security::Opportunistic => {}
         security => add(&[security.as_option()]),
     }
@@ -96,7 +98,8 @@ fn shape(task: &Task, around: &RunContext<'_>) -> Vec<String> {
         add(&["--maxage", &days.to_string()]);
     }
     if deletes_local(task) {
-        add(&["--delete2", "--delete2folders"]);
+        // Folders are never deleted: imapsync takes excluded and shared ones too.
+        add(&["--delete2"]);
     }
     if task.delete_remote == RemoteDeletion::AfterTransfer {
         add(&["--delete1", "--noexpungeaftereach"]);
@@ -317,6 +320,23 @@ mod tests {
             assert_eq!(reviewed, written);
         }
         assert_eq!(reviewed.lines().count(), written.lines().count());
+    }
+
+    #[test]
+    fn port_993_is_tls_where_nothing_else_is_asked_for() {
+        let options = |security, port: &str| {
+            let task = Task {
+                security,
+                remote_port: port.parse().unwrap(),
+                ..task("imap.foo.com")
+            };
+            let options = text(arguments(&task, &around(None, None)));
+            ["--ssl1", "--tls1"].map(|option| options.iter().any(|argument| argument == option))
+        };
+        assert_eq!(options(Security::Opportunistic, "993"), [true, false]);
+        assert_eq!(options(Security::Opportunistic, "143"), [false, false]);
+        assert_eq!(options(Security::StartTls, "993"), [false, true]);
+        assert_eq!(options(Security::Tls, "143"), [true, false]);
     }
 
     #[test]

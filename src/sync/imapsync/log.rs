@@ -147,6 +147,16 @@ impl LogSummary {
         self.folders.iter().map(Folder::bytes).sum()
     }
 
+    /// Messages deleted on the remote side. imapsync counts each twice, when it marks it and when it expunges it;
+    /// more than it looked at cannot be gone.
+    pub fn deleted_remote(&self) -> u64 {
+        let looked_at: u64 = self.folders.iter().map(|folder| folder.selected).sum();
+        match self.totals.deleted_remote {
+            told if told > looked_at => told / 2,
+            told => told,
+        }
+    }
+
     /// Messages dealt with, and messages known to be there: those of finished folders count as done
     /// whether they had to be copied or not.
     pub fn messages(&self) -> (u64, u64) {
@@ -435,5 +445,18 @@ mod tests {
         assert_eq!(reader.line.len(), LONGEST_LINE);
         reader.feed(b"\nExiting with return value 6 (EXIT_BY_SIGNAL) x\n");
         assert_eq!(reader.finish().exit.unwrap().code, 6);
+    }
+
+    #[test]
+    fn what_was_deleted_is_counted_once() {
+        let log = |told: u64| {
+            format!(
+                "Folder 1/1 [INBOX] -> [INBOX]\nHost1: folder [INBOX] selected 4 messages, duplicates 0\n\
+                 ++++ Statistics\nMessages deleted on host1 : {told}\n"
+            )
+        };
+        for (told, deleted) in [(0, 0), (3, 3), (4, 4), (6, 3), (8, 4)] {
+            assert_eq!(LogSummary::of(log(told).as_bytes()).deleted_remote(), deleted);
+        }
     }
 }

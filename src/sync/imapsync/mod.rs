@@ -231,7 +231,7 @@ fn tell(shared: &Shared, story: &LogSummary) {
             .count() as u64,
     };
     report.bytes = story.bytes();
-    report.deleted_remote = story.totals.deleted_remote;
+    report.deleted_remote = story.deleted_remote();
     report.deleted_local = story.totals.deleted_local;
     report.problems.extend(story.problems.iter().cloned());
 }

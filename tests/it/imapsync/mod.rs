@@ -257,7 +257,7 @@ fn the_engine_is_chosen_by_a_setting() -> anyhow::Result<()> {
     let (sandbox, standin) = standin::sandbox(&[])?;
     let host = sandbox.local().address().to_string();
     for (setting, used, version) in [
-        ("auto", "imapsync", "2.290"),
+        ("auto", "native", env!("CARGO_PKG_VERSION")),
         ("imapsync", "imapsync", "2.290"),
         ("native", "native", env!("CARGO_PKG_VERSION")),
     ] {

@@ -49,7 +49,8 @@ pub fn sandbox(variables: &[&str]) -> anyhow::Result<(Sandbox, StandIn)> {
         environment += &format!("{variable}\n");
     }
     fs::write(&path, environment)?;
-    let input = json!({"mail_server": MAIL_MODULE_UUID, "mail_host": sandbox.local().address().to_string()});
+    let host = sandbox.local().address().to_string();
+    let input = json!({"mail_server": MAIL_MODULE_UUID, "mail_host": host, "sync_engine": "imapsync"});
     let outcome = sandbox.action("configure-module", input)?;
     ensure!(outcome.is_ok(), "{outcome:?}");
     Ok((sandbox, StandIn { dir }))
