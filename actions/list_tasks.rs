@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::common::action::Action;
 use crate::common::context::Context;
+use crate::common::fields::FolderOptionsFields;
 use crate::common::nothing::Nothing;
 use crate::common::now::now;
 use crate::common::outcome;
@@ -80,6 +81,9 @@ struct Entry {
     trust: &'static str,
     /// Whether the schedule pauses, since the login was refused in several runs in a row.
     paused: bool,
+    /// Where mail goes and which mail that is, where that is not the usual.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    folder_options: Option<FolderOptionsFields>,
 }
 
 impl Action for ListTasks {
@@ -188,5 +192,9 @@ fn entry(store: &Store, name: &TaskName, task: &Task, now: i64) -> Entry {
         source: options.source.map(|link| link.id.to_string()),
         certificate: options.trust.fingerprint().map(str::to_owned),
         trust: options.trust.state(),
+        folder_options: match options.folders.is_default() {
+            true => None,
+            false => Some(FolderOptionsFields::from(&options.folders)),
+        },
     }
 }

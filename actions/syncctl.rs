@@ -24,8 +24,8 @@ use ns8_imapsync::sync::run::stop;
 use ns8_imapsync::sync::run::{self, Outcome, Settings};
 use ns8_imapsync::sync::runtime;
 use ns8_imapsync::task::{
-    Exclusions, FolderMode, Layout, LocalUser, Port, RemoteHost, Security, Store, TaskName, Trust,
-    parse_password,
+    Exclusions, FolderMode, FolderOptions, Layout, LocalUser, Port, RemoteHost, Security, Store, TaskName,
+    Trust, parse_password,
 };
 use ns8_imapsync::text::printable;
 use serde::Deserialize;
@@ -210,8 +210,15 @@ fn preview(store: &Store, name: &TaskName) -> Done {
 fn compare(store: &Store, name: &TaskName, deep: bool) -> Done {
     let task = assembly::load(store, name)?;
     let job = assembly::job(store, name, &task, destination().as_ref())?;
-    let verdict =
-        runtime::ask(verify::verify(&job.remote, &job.local, &job.selection, deep)).map_err(failed)??;
+    let known = run::known_folders(store, &task, &job);
+    let verdict = runtime::ask(verify::verify(
+        &job.remote,
+        &job.local,
+        &job.selection,
+        &known,
+        deep,
+    ))
+    .map_err(failed)??;
     print_json(&verdict)?;
     Ok(ExitCode::from(u8::from(!verdict.agree)))
 }
@@ -263,9 +270,11 @@ fn validation(store: &Store, name: &str) -> Done {
 
 fn informations(store: &Store, name: &TaskName) -> Done {
     let counted = assembly::load(store, name)
-        .and_then(|task| assembly::job(store, name, &task, destination().as_ref()))
-        .and_then(|job| {
-            runtime::ask(count::count(&job.remote, &job.local, &job.selection)).map_err(failed)?
+        .and_then(|task| Ok((assembly::job(store, name, &task, destination().as_ref())?, task)))
+        .and_then(|(job, task)| {
+            let known = run::known_folders(store, &task, &job);
+            let counting = count::count(&job.remote, &job.local, &job.selection, &known);
+            runtime::ask(counting).map_err(failed)?
         });
     match counted {
         Ok(figures) => print_json(&figures),
@@ -285,13 +294,13 @@ fn list_folders(store: &Store, name: &str) -> Done {
             let name = named(name)?;
             let task = assembly::load(store, &name)?;
             let excluded = task.exclusions.matchers().map_err(failed)?;
-            let gmail = task.remote_host.is_gmail();
+            let options = store.options(&name).folders;
             (
                 remote_of(store, &name)?,
                 Selection {
                     mode: task.folders,
                     excluded,
-                    gmail,
+                    options,
                 },
             )
         };
@@ -369,11 +378,10 @@ impl Candidate {
         let mode =
             FolderMode::parse(self.foldersynchronization.as_deref().unwrap_or("all")).map_err(failed)?;
         let exclusions = Exclusions::parse(self.exclude.as_deref().unwrap_or_default()).map_err(failed)?;
-        let host = RemoteHost::parse(&self.remote.host).map_err(failed)?;
         Ok(Selection {
             mode,
             excluded: exclusions.matchers().map_err(failed)?,
-            gmail: host.is_gmail(),
+            options: FolderOptions::default(),
         })
     }
 }

@@ -147,6 +147,7 @@ fn update_one(context: &Context, reference: &TaskReference, changes: &Changes) -
                 certificate: None,
                 source,
                 confirm_certificate: false,
+                folder_options: None,
             };
             let candidate = Candidate::complete(&context.store, request)?;
             let user = candidate.task().local_user.clone();

@@ -6,14 +6,18 @@ use ns8_imapsync::error::{Error, ErrorKey, Refusal, Result};
 use ns8_imapsync::secret::SecretText;
 use ns8_imapsync::source::{Source, Sources};
 use ns8_imapsync::task::{
-    Exclusions, FolderMode, Invalid, LocalUser, Port, RemoteDeletion, RemoteHost, RemoteUser, Schedule,
-    SecretString, Security, SourceId, Task, TaskId, parse_fingerprint, parse_password,
+    Exclusions, FolderMode, FolderOptions, Invalid, LocalUser, Port, RemoteDeletion, RemoteHost, RemoteUser,
+    Schedule, SecretString, Security, SourceId, Task, TaskId, parse_fingerprint, parse_password,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+pub use folder_options::FolderOptionsFields;
+
 use super::input::repeated;
+
+mod folder_options;
 
 /// The longest password, in bytes; 200 characters of any script fit in.
 const LONGEST_PASSWORD: usize = 1024;
@@ -79,6 +83,10 @@ pub struct TaskFields {
     /// Whether a certificate that no authority vouches for is shown instead of accepted, before the password is sent.
     #[serde(default)]
     pub confirm_certificate: Option<bool>,
+    /// Where mail goes and which mail that is. An edit without it leaves that as it is; a new task's folders keep their
+    /// names, and all mail is pulled.
+    #[serde(default)]
+    pub folder_options: Option<FolderOptionsFields>,
 }
 
 impl TaskFields {
@@ -110,6 +118,7 @@ impl TaskFields {
             FolderMode::parse,
         );
         let certificate = gather.certificate(self.certificate.as_deref().unwrap_or_default());
+        let folder_options = gather.folder_options(self.folder_options.as_ref());
         if self.delete_local && folders == Some(FolderMode::Inbox) {
             gather.refuse(
                 Refusal::new(
@@ -140,6 +149,7 @@ impl TaskFields {
             schedule,
             folders,
             certificate,
+            folder_options,
         ) {
             (
                 Some(id),
@@ -151,6 +161,7 @@ impl TaskFields {
                 Some(schedule),
                 Some(folders),
                 Some(certificate),
+                Some(folder_options),
             ) if gather.0.is_empty() => Ok(Request {
                 task: Task {
                     id,
@@ -170,6 +181,7 @@ impl TaskFields {
                 certificate: certificate.or_else(|| source.as_ref()?.certificate.clone()),
                 source: source.zip(remote.mailbox),
                 confirm_certificate: self.confirm_certificate.unwrap_or_default(),
+                folder_options,
             }),
             _ => Err(Error::Refused(gather.0)),
         }
@@ -278,6 +290,17 @@ impl Gather {
             security: source.security,
             mailbox: Some(mailbox),
         })
+    }
+
+    /// The inner `None` is a field that is not there.
+    fn folder_options(&mut self, fields: Option<&FolderOptionsFields>) -> Option<Option<FolderOptions>> {
+        match fields.map(FolderOptionsFields::parse).transpose() {
+            Ok(options) => Some(options),
+            Err(invalid) => {
+                self.invalid("folder_options", "".into(), invalid.to_string());
+                None
+            }
+        }
     }
 
     /// The patterns of folders to leave out.

@@ -12,7 +12,9 @@ use crate::source::{Access, Source, Sources};
 use crate::sync::account::learnt;
 use crate::sync::inspect::login_test::{LoginTest, LoginTestReport};
 use crate::task::options::Options;
-use crate::task::{ExposeSecret as _, MailHost, RemoteUser, SecretString, SourceLink, Store, Task, Trust};
+use crate::task::{
+    ExposeSecret as _, FolderOptions, MailHost, RemoteUser, SecretString, SourceLink, Store, Task, Trust,
+};
 
 /// What is asked for, each value sound for itself.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub struct Request {
     pub confirm_certificate: bool,
     /// The source that the server's address comes from, and the mailbox there.
     pub source: Option<(Source, RemoteUser)>,
+    /// Where mail goes and which mail that is; an edit without it leaves that as it is.
+    pub folder_options: Option<FolderOptions>,
 }
 
 /// Settings with all that a login needs.
@@ -38,6 +42,7 @@ pub struct Candidate {
     trust: Trust,
     confirm_certificate: bool,
     source: Option<(Source, RemoteUser)>,
+    folder_options: Option<FolderOptions>,
 }
 
 impl Candidate {
@@ -54,6 +59,7 @@ impl Candidate {
             certificate,
             confirm_certificate,
             source,
+            folder_options,
         } = request;
         let name = task.name();
         store.refuse_taken_name(&task)?;
@@ -124,6 +130,7 @@ impl Candidate {
             trust,
             confirm_certificate,
             source,
+            folder_options,
         })
     }
 
@@ -180,6 +187,7 @@ impl Tested {
             password,
             trust: known,
             source,
+            folder_options,
             ..
         } = self.candidate;
         let name = task.name();
@@ -200,6 +208,7 @@ impl Tested {
         let former = store.options(&name);
         let options = Options {
             trust: self.certificate.as_ref().map_or(known, learnt),
+            folders: folder_options.unwrap_or_else(|| former.folders.clone()),
             source: source.map(|(source, mailbox)| SourceLink {
                 id: source.id,
                 mailbox,

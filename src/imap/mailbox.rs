@@ -18,7 +18,8 @@ impl Mailbox {
         Self::from_name("INBOX")
     }
 
-    /// A name as a server sent it: modified UTF-7, or raw octets of a server that breaks the rule.
+    /// A name as a server sent it: modified UTF-7, or raw octets of a server that breaks the rule, which are UTF-8 or,
+    /// where they are not, Latin-1.
     pub fn from_wire(wire: Vec<u8>) -> Self {
         if wire.eq_ignore_ascii_case(b"INBOX") {
             return Self {
@@ -26,7 +27,10 @@ impl Mailbox {
                 name: "INBOX".to_owned(),
             };
         }
-        let name = utf7::decode(&wire).unwrap_or_else(|| String::from_utf8_lossy(&wire).into_owned());
+        let name = utf7::decode(&wire).unwrap_or_else(|| match std::str::from_utf8(&wire) {
+            Ok(name) => name.to_owned(),
+            Err(_) => wire.iter().map(|&octet| char::from(octet)).collect(),
+        });
         Self { wire, name }
     }
 
@@ -47,7 +51,7 @@ impl Mailbox {
 
     /// Whether this is the inbox.
     pub fn is_inbox(&self) -> bool {
-        self.name == "INBOX"
+        self.wire == b"INBOX"
     }
 }
 
@@ -60,5 +64,31 @@ impl fmt::Display for Mailbox {
 impl fmt::Debug for Mailbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.name, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_servers_that_break_the_rule_are_read() {
+        for (wire, name) in [
+            (&b"Entw&APw-rfe"[..], "Entwürfe"),
+            ("Entwürfe".as_bytes(), "Entwürfe"),
+            (b"Entw\xfcrfe", "Entwürfe"),
+            (b"broken &A", "broken &A"),
+        ] {
+            let mailbox = Mailbox::from_wire(wire.to_vec());
+            assert_eq!(mailbox.name(), name);
+            assert_eq!(mailbox.wire(), wire, "the server is asked for what it listed");
+        }
+    }
+
+    #[test]
+    fn only_the_inbox_is_the_inbox() {
+        assert!(Mailbox::from_wire(b"iNbOx".to_vec()).is_inbox());
+        // A needless modified UTF-7, which servers take for another mailbox.
+        assert!(!Mailbox::from_wire(b"&AEkATgBCAE8AWA-".to_vec()).is_inbox());
     }
 }

@@ -6,7 +6,8 @@ use std::collections::{HashMap, VecDeque};
 use super::command::Command;
 use super::error::Result;
 use super::mailbox::Mailbox;
-use super::response::{Code, Listed, MailboxStatus, Namespace, Response, Untagged};
+use super::namespace::Namespaces;
+use super::response::{Code, Listed, MailboxStatus, Response, Untagged};
 use super::session::{Session, WINDOW, accepted};
 
 /// What SELECT or EXAMINE told.
@@ -52,8 +53,8 @@ pub enum Besides {
 /// All that a server tells of an account's mailboxes.
 #[derive(Debug, Default)]
 pub struct Overview {
-    /// Prefix and separator of the account's own mailboxes (RFC 2342), where the server tells them.
-    pub namespace: Option<Namespace>,
+    /// Whose mailboxes have which prefixes (RFC 2342), where the server tells.
+    pub namespaces: Option<Namespaces>,
     /// The mailboxes.
     pub mailboxes: Vec<(Listed, Option<MailboxStatus>)>,
     /// Those that are subscribed, where that was asked for.
@@ -75,9 +76,34 @@ impl From<Selected> for MailboxStatus {
 fn selectable(listed: &[Listed]) -> impl Iterator<Item = &Mailbox> {
     listed
         .iter()
-        .filter(|item| !item.has("\\Noselect"))
+        .filter(|item| !item.has(NOSELECT))
         .map(|item| &item.mailbox)
 }
+
+/// Each mailbox once, whatever the server listed twice: the same name, or INBOX in another case. A mailbox has all the
+/// attributes that any of its lines has, but `\\Noselect` only when all of them say so.
+fn each_once(listed: Vec<Listed>) -> Vec<Listed> {
+    let mut at: HashMap<Mailbox, usize> = HashMap::new();
+    let mut once: Vec<Listed> = vec![];
+    for item in listed {
+        let Some(&known) = at.get(&item.mailbox) else {
+            at.insert(item.mailbox.clone(), once.len());
+            once.push(item);
+            continue;
+        };
+        if let Some(known) = once.get_mut(known) {
+            let selectable = !known.has(NOSELECT) || !item.has(NOSELECT);
+            known.attributes.extend(item.attributes);
+            if selectable {
+                known.attributes.retain(|one| !one.eq_ignore_ascii_case(NOSELECT));
+            }
+            known.separator = known.separator.or(item.separator);
+        }
+    }
+    once
+}
+
+const NOSELECT: &str = "\\Noselect";
 
 impl Session {
     /// All mailboxes with their status, see [`Session::overview`].
@@ -118,7 +144,7 @@ impl Session {
             .finish_all(&tags, |data| match data {
                 Untagged::List(item) => listed.push(item),
                 Untagged::MailboxStatus(mailbox, status) => statuses.push((mailbox, status)),
-                Untagged::Namespace(namespace) => overview.namespace = namespace,
+                Untagged::Namespace(told) if !told.is_empty() => overview.namespaces = Some(told),
                 Untagged::Subscribed(item) if !item.has("\\Noselect") => {
                     overview.subscribed.push(item.mailbox);
                 }
@@ -130,6 +156,7 @@ impl Session {
             accepted("LIST", answer)?;
         }
         listed.retain(|item| !item.has("\\NonExistent"));
+        let listed = each_once(listed);
         let mut found: HashMap<Mailbox, MailboxStatus> = statuses.into_iter().collect();
         if !extended {
             let mailboxes: Vec<&Mailbox> = selectable(&listed).collect();
@@ -307,6 +334,23 @@ mod tests {
         assert_eq!(status(&listed, "A").unwrap().messages, Some(1));
         assert_eq!(status(&listed, "B").unwrap().messages, Some(2));
         assert!(status(&listed, "N").is_none());
+    }
+
+    #[test]
+    fn a_mailbox_that_is_listed_twice_is_one() {
+        let script = [(
+            LIST,
+            "* LIST () \"/\" INBOX\n* LIST (\\Noselect) \"/\" Work\n* LIST (\\Archive) \"/\" \"Work\"\n\
+             * LIST () \"/\" Inbox\n* STATUS INBOX (MESSAGES 3 UIDNEXT 4 UIDVALIDITY 9)\n\
+             * STATUS Work (MESSAGES 3 UIDNEXT 4 UIDVALIDITY 9)\n% OK done",
+        )];
+        let listed = converse("LIST-EXTENDED LIST-STATUS", &script, async |session| {
+            session.list_status().await.unwrap()
+        });
+        let names: Vec<_> = listed.iter().map(|(listed, _)| listed.mailbox.name()).collect();
+        assert_eq!(names, ["INBOX", "Work"]);
+        assert!(listed[1].0.has("\\Archive") && !listed[1].0.has("\\Noselect"));
+        assert!(listed.iter().all(|(_, status)| status.is_some()));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::date::InternalDate;
 use super::flags::Flags;
 use super::literal::Literal;
 use super::mailbox::Mailbox;
+use super::namespace::Namespaces;
 use super::scan::{Raw, Scanner, Value};
 use super::status::printable;
 pub use super::status::{Code, Kind, StatusLine};
@@ -45,8 +46,8 @@ pub enum Untagged {
     Fetch(Box<Fetch>),
     /// UIDs found, of SEARCH or ESEARCH.
     Search(UidSet),
-    /// Prefix and separator of the first personal namespace (RFC 2342).
-    Namespace(Option<Namespace>),
+    /// Whose mailboxes have which prefixes (RFC 2342).
+    Namespace(Namespaces),
     /// How many messages the selected mailbox has.
     Exists(u32),
     /// The server's name for itself (RFC 2971).
@@ -71,15 +72,6 @@ impl Listed {
     pub fn has(&self, attribute: &str) -> bool {
         self.attributes.iter().any(|a| a.eq_ignore_ascii_case(attribute))
     }
-}
-
-/// Prefix and separator of a namespace.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Namespace {
-    /// Prefix of the names, as on the wire.
-    pub prefix: Vec<u8>,
-    /// The separator.
-    pub separator: Option<char>,
 }
 
 /// What STATUS tells of a mailbox.
@@ -115,6 +107,8 @@ pub struct Fetch {
     pub date: Option<InternalDate>,
     /// The size that the server claims.
     pub size: Option<u64>,
+    /// The message's identity in the whole account: EMAILID (RFC 8474), or Gmail's X-GM-MSGID.
+    pub identity: Option<String>,
     /// The message or the part that was asked for.
     pub body: Option<Literal>,
     /// The body is the whole message, and not a part of it (RFC 3501, 7.4.2).
@@ -178,7 +172,7 @@ fn untagged(mut scanner: Scanner<'_>) -> Option<Untagged> {
             )
         }
         "ESEARCH" => esearch(&mut scanner),
-        "NAMESPACE" => Untagged::Namespace(namespace(scanner.value()?)),
+        "NAMESPACE" => Untagged::Namespace(Namespaces::parse(&mut scanner)),
         "ID" => Untagged::Id(id(scanner.value()?)),
         _ => Untagged::Other,
     })
@@ -237,22 +231,6 @@ fn esearch(scanner: &mut Scanner<'_>) -> Untagged {
     }
 }
 
-fn namespace(personal: Value) -> Option<Namespace> {
-    let Value::List(spaces) = personal else {
-        return None;
-    };
-    let Value::List(first) = spaces.into_iter().next()? else {
-        return None;
-    };
-    let mut words = first.into_iter();
-    let prefix = words.next()?.into_bytes()?;
-    let separator = words
-        .next()
-        .and_then(Value::into_text)
-        .and_then(|s| s.chars().next());
-    Some(Namespace { prefix, separator })
-}
-
 fn id(value: Value) -> Vec<(String, String)> {
     let Value::List(words) = value else { return vec![] };
     let mut words = words.into_iter();
@@ -295,6 +273,7 @@ fn fetch(scanner: &mut Scanner<'_>) -> Option<Fetch> {
             }
             "INTERNALDATE" => fetch.date = value.into_text().and_then(|text| InternalDate::parse(&text)),
             "RFC822.SIZE" => fetch.size = value.number(),
+            "EMAILID" | "X-GM-MSGID" => fetch.identity = identity(value),
             // Two bodies are two messages that ran into each other, after a literal of the wrong length.
             name if name.starts_with("BODY[") && (fetch.body.is_some() || fetch.body_nil) => return None,
             name if name.starts_with("BODY[") || name == "RFC822" || name == "RFC822.HEADER" => {
@@ -307,6 +286,14 @@ fn fetch(scanner: &mut Scanner<'_>) -> Option<Fetch> {
             }
             _ => {}
         }
+    }
+}
+
+/// `EMAILID (M6d99ac3275bb4e)`, `X-GM-MSGID 1278455344230334865`.
+fn identity(value: Value) -> Option<String> {
+    match value {
+        Value::List(words) => words.into_iter().next()?.into_text(),
+        value => value.into_text(),
     }
 }
 
@@ -338,6 +325,22 @@ mod tests {
     }
 
     #[test]
+    fn a_message_is_told_by_its_identity() {
+        for (text, identity) in [
+            (
+                "* 1 FETCH (UID 7 X-GM-MSGID 1278455344230334865)",
+                "1278455344230334865",
+            ),
+            ("* 1 FETCH (EMAILID (M6d99ac3275bb4e) UID 7)", "M6d99ac3275bb4e"),
+        ] {
+            let Response::Untagged(Untagged::Fetch(fetch)) = parse(text, &[]) else {
+                panic!("{text}")
+            };
+            assert_eq!((fetch.uid, fetch.identity.as_deref()), (Some(7), Some(identity)));
+        }
+    }
+
+    #[test]
     fn status_lines_and_codes() {
         let Response::Tagged { tag, status } = parse("A3 OK [APPENDUID 38505 3955:3957] done", &[]) else {
             panic!()
@@ -358,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_statuses_searches_and_namespaces() {
+    fn lists_statuses_and_searches() {
         let Response::Untagged(Untagged::List(listed)) =
             parse("* LIST (\\HasNoChildren \\Sent) \".\" {3}\r\n", &[b"a\"b"])
         else {
@@ -387,18 +390,6 @@ mod tests {
             };
             assert_eq!(set.to_string(), expected, "{text}");
         }
-        let Response::Untagged(Untagged::Namespace(ns)) =
-            parse("* NAMESPACE ((\"INBOX.\" \".\")) NIL NIL", &[])
-        else {
-            panic!()
-        };
-        assert_eq!(
-            ns,
-            Some(Namespace {
-                prefix: b"INBOX.".to_vec(),
-                separator: Some('.')
-            })
-        );
     }
 
     proptest! {

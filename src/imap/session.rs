@@ -33,6 +33,7 @@ pub struct Session {
     /// The ID command whose answer nobody has waited for yet.
     introduction: Option<Tag>,
     server: Option<String>,
+    greeting: String,
     notices: Notices,
 }
 
@@ -54,6 +55,7 @@ impl Session {
             most_messages: None,
             introduction: None,
             server: None,
+            greeting: String::new(),
         }
     }
 
@@ -284,6 +286,23 @@ impl Session {
             self.finish(tag, |_| {}).await?;
         }
         Ok(self.server.as_deref())
+    }
+
+    /// Whether this is Gmail, whose folders are labels of messages.
+    pub fn is_gmail(&self) -> bool {
+        self.capabilities.has("X-GM-EXT-1")
+    }
+
+    /// Whether this is Exchange, by its greeting or by what it has told of itself so far.
+    pub fn is_exchange(&self) -> bool {
+        [self.greeting.as_str(), self.server.as_deref().unwrap_or_default()]
+            .iter()
+            .any(|words| words.to_ascii_lowercase().contains("exchange"))
+    }
+
+    /// Keeps the words with which the server greeted.
+    pub(super) fn set_greeting(&mut self, greeting: &str) {
+        greeting.clone_into(&mut self.greeting);
     }
 
     /// A server that finds more messages than there are is not to be believed, nor are its sets to be gone through.

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use fancy_regex::Regex;
-
+use super::patterns::{self, Pattern};
 use super::text::{Invalid, free_of_control_characters, invalid};
 
 /// Which folders of the remote account are pulled.
@@ -60,7 +59,8 @@ impl fmt::Display for FolderMode {
 pub struct Exclusions(Vec<String>);
 
 impl Exclusions {
-    /// Reads the field `exclude`: patterns between commas; blanks around a comma don't count.
+    /// Reads the field `exclude`: patterns between commas; blanks around a comma don't count. A comma inside `{1,2}`,
+    /// `[a,b]` or `(a,b)` is none of these.
     ///
     /// # Errors
     /// When a pattern is empty or no valid expression.
@@ -71,14 +71,17 @@ impl Exclusions {
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
-        let patterns: Vec<String> = text.split(',').map(|pattern| pattern.trim().to_owned()).collect();
+        let patterns: Vec<String> = patterns::split(text)
+            .into_iter()
+            .map(|pattern| pattern.trim().to_owned())
+            .collect();
         for pattern in &patterns {
             if pattern.is_empty() {
                 return invalid(
                     "there is an empty pattern, which would exclude every folder; remove the comma",
                 );
             }
-            compile(pattern)?;
+            Pattern::compile(pattern)?;
         }
         Ok(Self(patterns))
     }
@@ -86,8 +89,8 @@ impl Exclusions {
     /// Reads `EXCLUDE` of a task file. What an older version let through stays as it is: a pattern that is
     /// no expression is reported by [`Exclusions::matchers`], when the task runs.
     pub fn from_stored(text: &str) -> Self {
-        let patterns = text
-            .split(',')
+        let patterns = patterns::split(text.strip_prefix(',').unwrap_or(text))
+            .into_iter()
             .map(str::trim)
             .filter(|pattern| !pattern.is_empty());
         Self(patterns.map(str::to_owned).collect())
@@ -107,20 +110,15 @@ impl Exclusions {
     ///
     /// # Errors
     /// When a pattern from an older file is no valid expression.
-    pub fn matchers(&self) -> Result<Vec<Regex>, Invalid> {
-        self.0.iter().map(|pattern| compile(pattern)).collect()
+    pub fn matchers(&self) -> Result<Vec<Pattern>, Invalid> {
+        self.0.iter().map(|pattern| Pattern::compile(pattern)).collect()
     }
-}
-
-fn compile(pattern: &str) -> Result<Regex, Invalid> {
-    Regex::new(pattern).map_err(|_| {
-        Invalid(format!("the pattern {pattern} is no valid expression; write \\ before a character that is meant as itself"))
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::task::Match;
 
     #[test]
     fn patterns_are_kept_as_given_without_the_blanks_around_commas() {
@@ -130,6 +128,7 @@ mod tests {
             (" folder1 , ^folder3$ ", ",folder1,^folder3$"),
             (",Work,Spam", ",Work,Spam"),
             ("Gelöschte Objekte", ",Gelöschte Objekte"),
+            ("Sp.{1,2}m, [a,b]", ",Sp.{1,2}m,[a,b]"),
         ] {
             let exclusions = Exclusions::parse(text).unwrap();
             assert_eq!(exclusions.as_stored(), stored);
@@ -148,7 +147,7 @@ mod tests {
     fn matching_is_unanchored_and_case_sensitive() {
         let exclusions = Exclusions::parse("Spam,^Work$").unwrap();
         let matchers = exclusions.matchers().unwrap();
-        let hit = |name: &str| matchers.iter().any(|matcher| matcher.is_match(name).unwrap());
+        let hit = |name: &str| matchers.iter().any(|matcher| matcher.matches(name) == Match::Yes);
         assert!(hit("Old/Spam/2020") && hit("Work"));
         assert!(!hit("Work/Sub") && !hit("spam"));
     }

@@ -2,7 +2,7 @@
 //! A task: one person's remote mailbox and how it is pulled into the local one.
 //!
 //! - fields: [`LocalUser`], [`TaskId`], [`TaskName`], [`SourceLink`] · [`RemoteHost`], [`RemoteUser`], [`Security`] ·
-//!   [`FolderMode`], [`Exclusions`] · [`RemoteDeletion`] · [`Schedule`]
+//!   [`FolderMode`], [`Exclusions`], [`Pattern`], [`FolderOptions`] · [`RemoteDeletion`] · [`Schedule`]
 //! - files (contract section 4): [`mod@env`], [`cron`], [`status`], [`options`], [`progress`], [`report`], [`lock`]
 //! - [`Store`]: all tasks of an instance on disk
 
@@ -11,6 +11,7 @@ mod commit;
 pub mod cron;
 mod deletion;
 pub mod env;
+mod folder_options;
 mod folders;
 mod id;
 mod layout;
@@ -18,6 +19,7 @@ mod link;
 mod local_pin;
 pub mod lock;
 pub mod options;
+mod patterns;
 pub mod progress;
 mod refusals;
 mod remote;
@@ -30,11 +32,13 @@ mod trust;
 mod user;
 
 pub use deletion::RemoteDeletion;
+pub use folder_options::{FolderOptions, FolderPath, Labels, Period, Renaming};
 pub use folders::{Exclusions, FolderMode};
 pub use id::{TaskId, TaskName};
 pub use layout::{Layout, MailHost};
 pub use link::{SourceId, SourceLink};
 pub use local_pin::LocalPin;
+pub use patterns::{Match, Pattern};
 pub use refusals::Refusals;
 pub use remote::{Port, RemoteHost, RemoteUser, Security};
 pub use schedule::Schedule;

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{SourceLink, Trust};
+use super::{FolderOptions, SourceLink, Trust};
 
 /// Options of a task beside its file. What a later version added is kept.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub struct Options {
     /// The source that says where the remote server is and how to sign in there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<SourceLink>,
+    /// Where mail goes and which mail that is.
+    #[serde(default, skip_serializing_if = "FolderOptions::is_default")]
+    pub folders: FolderOptions,
     /// Names unknown here.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,

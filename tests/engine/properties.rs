@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ns8_imapsync::imap::wire::Wire;
-use ns8_imapsync::imap::{Listed, Mailbox, Namespace, Response, UidSet};
-use ns8_imapsync::sync::folder_mapping::{self, Selection, Side};
+use ns8_imapsync::imap::{Listed, Mailbox, Namespace, Namespaces, Response, UidSet};
+use ns8_imapsync::sync::folder_mapping::{self, Known, Provider, Selection, Side};
 use ns8_imapsync::task::{
-    Exclusions, FolderMode, LocalUser, RemoteDeletion, RemoteHost, RemoteUser, Schedule, Security, Task,
-    TaskId, env,
+    Exclusions, FolderMode, FolderOptions, LocalUser, RemoteDeletion, RemoteHost, RemoteUser, Schedule,
+    Security, Task, TaskId, env,
 };
 use proptest::prelude::*;
 use tokio::io::AsyncWriteExt as _;
@@ -84,13 +84,15 @@ fn side(prefix: &str, separator: char, names: &BTreeSet<String>) -> Side {
         attributes: vec![],
         separator: Some(separator),
     };
-    Side {
-        namespace: Some(Namespace {
+    let namespaces = Namespaces {
+        personal: vec![Namespace {
             prefix: prefix.as_bytes().to_vec(),
             separator: Some(separator),
-        }),
-        folders: names.iter().map(|name| (listed(name), None)).collect(),
-    }
+        }],
+        ..Namespaces::default()
+    };
+    let folders = names.iter().map(|name| (listed(name), None)).collect();
+    Side::new(Some(namespaces), folders, Provider::Other)
 }
 
 fn separator() -> impl Strategy<Value = char> {
@@ -168,26 +170,37 @@ proptest! {
         prop_assert_eq!(first.wire() == second.wire(), same);
     }
 
-    /// Two remote folders go to one local folder only where both are known to do so.
     #[test]
     fn folders_keep_apart(
-        names in proptest::collection::btree_set("(INBOX[./])?[a-c./\\\\_ä]{1,6}", 1..12),
+        names in proptest::collection::btree_set("(INBOX[./])?[a-cA./\\\\_ä]{1,6}", 1..12),
         (there, here) in (separator(), separator()),
         (prefix, local_prefix) in (any::<bool>(), any::<bool>()),
+        before in proptest::collection::vec(0usize..12, 0..3),
     ) {
         let prefix_of = |has: bool, separator: char| if has { format!("INBOX{separator}") } else { String::new() };
         let remote = side(&prefix_of(prefix, there), there, &names);
         let local = side(&prefix_of(local_prefix, here), here, &BTreeSet::from(["INBOX".to_owned()]));
-        let selection = Selection { mode: FolderMode::All, excluded: vec![], gmail: false };
-        let pairs = folder_mapping::pair(&remote, &local, &selection);
+        let selection = Selection { mode: FolderMode::All, excluded: vec![], options: FolderOptions::default() };
+        let pairs = folder_mapping::pair(&remote, &local, &selection, &Known::new());
         prop_assert_eq!(pairs.len(), names.len());
         for pair in &pairs {
-            let others = pairs.iter().filter(|other| other.local == pair.local).count();
-            prop_assert_eq!(pair.joined, others > 1, "{:?}", pair);
-            if pair.joined {
-                prop_assert!(prefix, "only a prefix makes two names one: {:?}", pair);
-            }
+            let others = pairs.iter().filter(|other| {
+                [&other.local, &other.fallback].iter().any(|name| [&pair.local, &pair.fallback].contains(name))
+            });
+            prop_assert_eq!(others.count(), 1, "{:?}", pair);
+            prop_assert!(!pair.joined);
             prop_assert!(pair.local.name().starts_with(&prefix_of(local_prefix, here)) || pair.local.is_inbox());
+        }
+        // What is known of some of them stays, whatever comes beside it.
+        let known: Known = before
+            .iter()
+            .filter_map(|&at| pairs.get(at))
+            .map(|pair| (pair.remote.clone(), pair.fallback.clone()))
+            .collect();
+        let again = folder_mapping::pair(&remote, &local, &selection, &known);
+        for pair in &again {
+            prop_assert!(known.get(&pair.remote).is_none_or(|local| *local == pair.local), "{:?}", pair);
+            prop_assert!(!pair.joined, "{:?}", pair);
         }
     }
 
@@ -198,9 +211,10 @@ proptest! {
         let selection = Selection {
             mode: FolderMode::Exclusion,
             excluded: exclusions.matchers().unwrap(),
-            gmail: false,
+            options: FolderOptions::default(),
         };
-        prop_assert_eq!(selection.excludes(&name, Some('/'), ""), name.contains(&pattern));
+        let remote = side("", '/', &BTreeSet::from([name.clone()]));
+        prop_assert_eq!(selection.leaves_out(&remote, &remote.folders[0].0), name.contains(&pattern));
     }
 
     #[test]

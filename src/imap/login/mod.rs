@@ -74,6 +74,7 @@ pub async fn login(
 ) -> Result<Session> {
     let notices = Notices::new(credentials.mask(), endpoint.alerts.clone());
     let mut session = connect::open(endpoint, &notices, info).await?;
+    session.set_greeting(&info.greeting);
     session.wire_mut().set_idle(LOGIN_LIMIT);
     authenticate::authenticate(&mut session, credentials, endpoint, info.tls.is_some()).await?;
     info.capabilities = session

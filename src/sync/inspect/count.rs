@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::imap::{Besides, Command, MailboxStatus, Session, Untagged};
 use crate::sync::account::{Account, Failure, Side};
-use crate::sync::folder_mapping::{self, Selection};
+use crate::sync::folder_mapping::{self, Known, Selection, SpecialUse};
 use crate::sync::reconcile::listing;
 
 /// Folders, messages and octets of both sides; host2 counts what corresponds to the chosen folders of host1.
@@ -56,8 +56,13 @@ pub struct FolderList {
     pub bytes: u64,
 }
 
-/// Counts both sides.
-pub async fn count(remote: &Account, local: &Account, selection: &Selection) -> Result<Figures, Failure> {
+/// Counts both sides. `known` tells where folders went so far.
+pub async fn count(
+    remote: &Account,
+    local: &Account,
+    selection: &Selection,
+    known: &Known,
+) -> Result<Figures, Failure> {
     let (remote, local) = tokio::join!(
         listing::log_in_and_list(remote, Besides::Sizes),
         listing::log_in_and_list(local, Besides::Sizes)
@@ -67,7 +72,7 @@ pub async fn count(remote: &Account, local: &Account, selection: &Selection) -> 
         status: true,
         ..Figures::default()
     };
-    for pair in folder_mapping::pair(&remote, &local, selection) {
+    for pair in folder_mapping::pair(&remote, &local, selection, known) {
         let source = sized(&mut remote_session, &pair.remote, pair.source).await;
         let (messages, octets) = source.map_err(|error| Failure::from_imap(Side::Remote, &error))?;
         figures.host1_folders += 1;
@@ -89,6 +94,7 @@ pub async fn count(remote: &Account, local: &Account, selection: &Selection) -> 
 pub async fn list_folders(remote: &Account, selection: &Selection) -> Result<FolderList, Failure> {
     let (side, mut session) = listing::log_in_and_list(remote, Besides::Sizes).await?;
     let mut list = FolderList::default();
+    let chooser = selection.on(&side);
     for (listed, status) in &side.folders {
         let selectable = !listed.has("\\Noselect");
         let mut figures = (0, 0);
@@ -96,7 +102,7 @@ pub async fn list_folders(remote: &Account, selection: &Selection) -> Result<Fol
             let counted = sized(&mut session, &listed.mailbox, status.unwrap_or_default()).await;
             figures = counted.map_err(|error| Failure::from_imap(Side::Remote, &error))?;
         }
-        let excluded = selection.leaves_out(&side, listed);
+        let excluded = chooser.reason(listed).is_some();
         if !excluded {
             list.messages += figures.0;
             list.bytes += figures.1;
@@ -105,7 +111,7 @@ pub async fn list_folders(remote: &Account, selection: &Selection) -> Result<Fol
             name: listed.mailbox.name().to_owned(),
             messages: figures.0,
             bytes: figures.1,
-            special_use: folder_mapping::special_use(listed).map(str::to_owned),
+            special_use: SpecialUse::of(listed).map(|special| special.attribute().to_owned()),
             selectable,
             excluded,
         });

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::imap::{Command, UidSet, Untagged};
 use crate::sync::account::{Failure, Side};
+use crate::sync::folder_mapping::PatternHits;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::compare::Comparison;
 use crate::sync::reconcile::connections::{self, Connections};
@@ -34,7 +35,9 @@ pub struct Preview {
     pub delete_local: u64,
     /// Messages that would be deleted on the remote side.
     pub delete_remote: u64,
-    /// What would be refused or cannot be looked at.
+    /// What each exclusion pattern hits.
+    pub patterns: Vec<PatternHits>,
+    /// What would be refused or cannot be looked at, and patterns that hit nothing or more than half of the folders.
     pub warnings: Vec<String>,
 }
 
@@ -111,6 +114,9 @@ pub async fn preview(shared: &Shared) -> Result<Preview, Failure> {
             .map(|problem| format!("{}: {}", problem.folder, problem.reason))
             .collect();
     }
+    let odd = listing.pattern_hits.iter().filter_map(PatternHits::warning);
+    preview.warnings.extend(odd);
+    preview.patterns.clone_from(&listing.pattern_hits);
     connections::close(connections).await;
     Ok(preview)
 }

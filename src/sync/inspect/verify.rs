@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::imap::{Besides, Mailbox, Session, UidSet};
 use crate::sync::account::{Account, Failure, Side};
-use crate::sync::folder_mapping::{self, Pair, Selection};
+use crate::sync::folder_mapping::{self, Known, Pair, Selection};
 use crate::sync::message_key::{Digest, MessageKey};
 use crate::sync::reconcile::headers::{self, Detail, Seen};
 use crate::sync::reconcile::listing;
@@ -68,11 +68,12 @@ pub struct Difference {
     pub local: Option<String>,
 }
 
-/// Compares both sides; with `deep` every octet of every message.
+/// Compares both sides; with `deep` every octet of every message. `known` tells where folders went so far.
 pub async fn verify(
     remote: &Account,
     local: &Account,
     selection: &Selection,
+    known: &Known,
     deep: bool,
 ) -> Result<VerifyReport, Failure> {
     let (there, here) = tokio::join!(
@@ -81,7 +82,7 @@ pub async fn verify(
     );
     let ((there, mut remote), (here, mut local)) = (there?, here?);
     let mut verdict = VerifyReport::default();
-    for pair in folder_mapping::pair(&there, &here, selection) {
+    for pair in folder_mapping::pair(&there, &here, selection, known) {
         let (theirs, ours) = tokio::join!(
             read(&mut remote, Some(&pair.remote), deep),
             read(&mut local, pair.destination.map(|_| &pair.local), deep)

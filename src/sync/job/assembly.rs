@@ -63,8 +63,9 @@ pub fn job(
         user: task.remote_user.as_str().to_owned(),
         password,
     };
-    let remote = Account::remote(&RemoteServer::of(task, &store.options(name)), credentials);
-    Job::new(task, remote, local)
+    let options = store.options(name);
+    let remote = Account::remote(&RemoteServer::of(task, &options), credentials);
+    Job::new(task, options.folders, remote, local)
 }
 
 /// The local mail server with the master user's password.

@@ -12,7 +12,7 @@ use crate::sync::reconcile::deletions::different_mailboxes::Verdict;
 use crate::sync::reconcile::poison::PoisonMessages;
 use crate::sync::reporter::Reporter;
 use crate::sync::state::{Ledger, PostDelivery};
-use crate::task::{FolderMode, RemoteDeletion, Task};
+use crate::task::{FolderMode, FolderOptions, RemoteDeletion, Task};
 
 /// Everything that decides what is moved.
 pub struct Job {
@@ -34,7 +34,12 @@ pub struct Job {
 
 impl Job {
     /// The job of a task.
-    pub fn new(task: &Task, remote: Account, local: Account) -> Result<Self, Failure> {
+    pub fn new(
+        task: &Task,
+        options: FolderOptions,
+        remote: Account,
+        local: Account,
+    ) -> Result<Self, Failure> {
         let excluded = task
             .exclusions
             .matchers()
@@ -44,7 +49,7 @@ impl Job {
             selection: Selection {
                 mode: task.folders,
                 excluded,
-                gmail: task.remote_host.is_gmail(),
+                options,
             },
             // Only part of the remote mail is looked at in inbox mode, and mail deleted there is no reason to
             // delete it here: older task files may hold what is refused today.

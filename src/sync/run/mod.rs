@@ -18,12 +18,14 @@ use crate::files;
 use crate::sync::account::{self, Failure, Standing};
 use crate::sync::engine::Engine;
 use crate::sync::exit_code::Exit;
+use crate::sync::folder_mapping::Known;
 use crate::sync::imapsync::{self, log::Copied};
 use crate::sync::inspect::preview::{self, Preview};
 use crate::sync::instance;
 use crate::sync::job::assembly::{self, Destination};
 use crate::sync::job::{Job, Shared};
 use crate::sync::native;
+use crate::sync::reconcile::listing;
 use crate::sync::reporter::{Reporter, Watcher};
 use crate::sync::run::finish::conclude;
 use crate::sync::run::mailbox_lock::MailboxLock;
@@ -125,6 +127,13 @@ pub fn preview(
     let reporter = Reporter::new(Box::new(std::io::sink()), None);
     let shared = Shared::new(job, state, Rc::new(RefCell::new(reporter)));
     runtime::ask(preview::preview(&shared)).map_err(local)?
+}
+
+/// Where the folders of a task went in earlier runs. A ledger that cannot be read knows nothing.
+pub fn known_folders(store: &Store, task: &Task, job: &Job) -> Known {
+    let ledger = Ledger::preview(store.folder(), &task.name(), &task.local_user, &account_name(job));
+    let known = ledger.and_then(|ledger| listing::known_folders(&ledger));
+    known.unwrap_or_default()
 }
 
 /// A run that has the task's lock.

@@ -4,7 +4,7 @@
 //! where it belongs in the end.
 //!
 //! [`server`] and [`session`] are the server, [`model`] its mailboxes, [`fault`] what can be wrong with it, [`world`] a
-//! task between two of them. The tests: [`cuts`], [`table`], [`folders`], [`stubborn`], [`turns`].
+//! task between two of them. The tests: [`cuts`], [`table`], [`folders`], [`namespaces`], [`stubborn`], [`turns`].
 
 mod answer;
 mod command;
@@ -12,6 +12,7 @@ mod cuts;
 mod fault;
 mod folders;
 mod model;
+mod namespaces;
 mod server;
 mod session;
 mod stubborn;

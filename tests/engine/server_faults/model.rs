@@ -42,6 +42,8 @@ pub struct Model {
     pub folders: BTreeMap<String, Folder>,
     pub separator: char,
     pub prefix: &'static str,
+    /// What NAMESPACE answers, where it is more than the prefix of the own folders.
+    pub namespaces: Option<&'static str>,
     pub modseq: u64,
     validity: u32,
 }
@@ -55,6 +57,7 @@ impl Model {
             folders: BTreeMap::new(),
             separator,
             prefix,
+            namespaces: None,
             modseq: 10,
             validity: 1000,
         };

@@ -332,12 +332,13 @@ impl Session<'_> {
                 done
             }
             "NAMESPACE" => {
-                let (prefix, separator) = {
+                let namespaces = {
                     let model = lock(&self.shared.model);
-                    (model.prefix, model.separator)
+                    let (prefix, separator) = (quoted(model.prefix), quoted(&model.separator.to_string()));
+                    let own = format!("(({prefix} {separator})) NIL NIL");
+                    model.namespaces.map_or(own, str::to_owned)
                 };
-                let (prefix, separator) = (quoted(prefix), quoted(&separator.to_string()));
-                self.put(format!("* NAMESPACE (({prefix} {separator})) NIL NIL\r\n").as_bytes())?;
+                self.put(format!("* NAMESPACE {namespaces}\r\n").as_bytes())?;
                 done
             }
             "LIST" | "LSUB" | "STATUS" => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Two scripted servers, a task between them, and the program that runs it.
 
+use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -64,6 +65,10 @@ pub struct World {
     local_before: Contents,
     /// The bodies of remote messages that were unread.
     unseen: Contents,
+    /// Folders of other people, which no run may touch, with what they hold.
+    foreign: Vec<(Side, String, BTreeMap<Vec<u8>, usize>)>,
+    /// Remote folders that have another name locally.
+    moved: BTreeMap<String, String>,
 }
 
 /// A message that names its number.
@@ -124,7 +129,8 @@ impl World {
         Self::between(mode, remote, local, mail)
     }
 
-    fn between(
+    /// Other mail between other servers.
+    pub fn between(
         mode: Mode,
         mut remote: Model,
         mut local: Model,
@@ -185,7 +191,38 @@ impl World {
             remote_before,
             local_before,
             unseen: unread.contents(),
+            foreign: vec![],
+            moved: BTreeMap::new(),
         }
+    }
+
+    /// With folders on a side that are not the account's own: no run copies from them, adds to them or deletes there.
+    pub fn foreign(mut self, side: Side, folders: &[&str]) -> Self {
+        let before = match side {
+            Side::Remote => &mut self.remote_before,
+            Side::Local => &mut self.local_before,
+        };
+        for &folder in folders {
+            let messages = before.remove(folder).expect("a folder that is there");
+            self.foreign.push((side, folder.to_owned(), messages));
+        }
+        self
+    }
+
+    /// With a remote folder whose local name is another.
+    pub fn moves(mut self, remote: &str, local: &str) -> Self {
+        self.moved.insert(remote.to_owned(), local.to_owned());
+        self
+    }
+
+    /// What a side has beside other people's folders, which are as they were.
+    fn own(&self, side: Side) -> Contents {
+        let mut contents = self.server(side).model().contents();
+        for (_, folder, before) in self.foreign.iter().filter(|(at, ..)| *at == side) {
+            let now = contents.remove(folder);
+            assert_eq!(now.as_ref(), Some(before), "{}: {folder} of {side:?}", self.title);
+        }
+        contents
     }
 
     pub fn titled(self, title: String) -> Self {
@@ -298,6 +335,9 @@ impl World {
 
     /// The local name of a remote mailbox.
     fn local_name(&self, remote: &str) -> String {
+        if let Some(local) = self.moved.get(remote) {
+            return local.clone();
+        }
         let (there, here) = (self.remote.model(), self.local.model());
         let bare = remote.strip_prefix(there.prefix).unwrap_or(remote);
         if remote == "INBOX" {
@@ -334,7 +374,7 @@ impl World {
     /// What holds at the end of every run: nothing is lost, nothing is doubled, nothing is told that is secret.
     pub fn check(&self, run: &Run) {
         let title = &self.title;
-        let (remote, local) = (self.remote.model().contents(), self.local.model().contents());
+        let (remote, local) = (self.own(Side::Remote), self.own(Side::Local));
         let wanted = self.wanted();
         let count = |contents: &Contents, folder: &str, body: &[u8]| {
             contents
@@ -412,7 +452,7 @@ impl World {
     /// What holds after a run that ended without an error.
     fn agree(&self, run: &Run) {
         let title = &self.title;
-        let (mut remote, mut local) = (self.remote.model().contents(), self.local.model().contents());
+        let (mut remote, mut local) = (self.own(Side::Remote), self.own(Side::Local));
         let mut wanted = self.wanted();
         for contents in [&mut remote, &mut local, &mut wanted] {
             contents.retain(|_, messages| !messages.is_empty());

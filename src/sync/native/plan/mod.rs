@@ -120,6 +120,7 @@ pub(super) mod tests {
             source: MailboxStatus::default(),
             destination: None,
             joined: false,
+            view: false,
         };
         let folder = FolderState {
             id: 7,

@@ -34,8 +34,8 @@ pub(super) struct Missing {
 }
 
 /// Looks which folders that this account filled are missing on the remote side. The local ones may go if they hold
-/// nothing but what it brought: never the inbox, special-use folders, those that the task leaves out, nor one with folders
-/// below that stay.
+/// nothing but what it brought: never the inbox, special-use folders, those that the task leaves out, other people's, nor
+/// one with folders below that stay.
 pub(super) async fn missing(
     shared: &Shared,
     listing: &Listing,
@@ -114,6 +114,7 @@ fn staying<'a>(
     let local = &listing.local;
     let mut names = listing.local_names.clone();
     names.extend(listing.pairs.iter().map(|pair| pair.local.name().to_owned()));
+    let chooser = shared.job.selection.on(local);
     let mut candidates = vec![];
     for (listed, _) in &local.folders {
         let name = listed.mailbox.name();
@@ -122,7 +123,7 @@ fn staying<'a>(
             || listed.has("\\Noselect")
             || folder_mapping::is_special(listed)
             || names.contains(name)
-            || shared.job.selection.leaves_out(local, listed)
+            || chooser.protects(listed)
             || shared.state.borrow().keeps_folder(&listed.mailbox)?;
         if is_gone && !protected {
             candidates.push(listed);

@@ -21,6 +21,10 @@ use crate::task::RemoteDeletion;
 
 /// Deletes from the remote side what is known to be delivered.
 pub async fn remote(shared: &Shared, place: &FolderSync, connections: &mut Connections) -> FolderResult<()> {
+    if place.pair.view {
+        // What is deleted there is deleted from the folders that it shows.
+        return Ok(());
+    }
     let before = match shared.job.delete_remote {
         RemoteDeletion::Keep => return take_back_marks(shared, place, connections).await,
         RemoteDeletion::AfterTransfer => None,

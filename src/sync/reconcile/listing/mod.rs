@@ -5,13 +5,15 @@ mod confirm;
 
 use std::collections::HashSet;
 
-use crate::imap::{Besides, Listed, Mailbox, MailboxStatus, Namespace, Session};
+use crate::imap::{Besides, Mailbox, MailboxStatus, Session};
 use crate::sync::account::{Account, Failure, Side};
-use crate::sync::folder_mapping::{self, Pair};
+use crate::sync::exit_code::Exit;
+use crate::sync::folder_mapping::{self, Known, LeftOut, Pair, PatternHits, Provider};
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::{self, Connections};
 use crate::sync::reconcile::error::{FolderError, FolderResult};
-use crate::sync::state::is_same_generation;
+use crate::sync::state::{Ledger, is_same_generation};
+use crate::text;
 
 /// Remembered while the local mailbox counts as replaced.
 const REPLACED: &str = "mailbox_replaced";
@@ -33,6 +35,8 @@ pub struct Listing {
     pub remote_names: HashSet<Mailbox>,
     /// Local names of all remote folders, left out or not.
     pub local_names: HashSet<String>,
+    /// What each pattern of the task hits, for a look ahead.
+    pub pattern_hits: Vec<PatternHits>,
 }
 
 /// Lists both sides at once.
@@ -45,6 +49,12 @@ pub async fn list(shared: &Shared, connections: &mut Connections) -> Result<List
     )
 }
 
+/// Where folders went in earlier runs.
+pub fn known_folders(ledger: &Ledger) -> crate::sync::state::Result<Known> {
+    let folders = ledger.folders()?.into_iter();
+    Ok(folders.map(|(remote, folder)| (remote, folder.local)).collect())
+}
+
 async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult<Listing> {
     let (remote, local) = tokio::join!(
         side(&mut connections.remote, Besides::Subscriptions),
@@ -52,7 +62,9 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
     );
     let (remote, subscribe) = remote.map_err(|error| FolderError::fetch(Side::Remote, error))?;
     let (local, _) = local.map_err(|error| FolderError::fetch(Side::Local, error))?;
-    let mut pairs = folder_mapping::pair(&remote, &local, &shared.job.selection);
+    let known = known_folders(&shared.state.borrow())?;
+    let selection = &shared.job.selection;
+    let mut pairs = folder_mapping::pair(&remote, &local, selection, &known);
     note_replaced_mailbox(shared, &local)?;
     *shared.local_prefix.borrow_mut() = local.prefix();
     confirm::confirm(shared, &mut pairs, connections).await?;
@@ -61,9 +73,15 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
         reporter.line(&format!("Host1: found {} folders.", remote.folders.len()));
         reporter.line(&format!("Host2: found {} folders.", local.folders.len()));
     }
-    let local_names = folder_mapping::local_names(&remote, &local, &shared.job.selection);
+    tell_left_out(shared, &remote);
+    let local_names = folder_mapping::local_names(&remote, &local, selection, &known);
+    let pattern_hits = match shared.job.dry {
+        true => folder_mapping::pattern_hits(&remote, selection),
+        false => vec![],
+    };
     Ok(Listing {
         pairs,
+        pattern_hits,
         local_names,
         remote_names: remote
             .folders
@@ -82,34 +100,34 @@ pub async fn side(
     besides: Besides,
 ) -> crate::imap::Result<(folder_mapping::Side, Vec<Mailbox>)> {
     let overview = session.overview(besides).await?;
-    let namespace = overview
-        .namespace
-        .or_else(|| guess_namespace(&overview.mailboxes));
-    let side = folder_mapping::Side {
-        namespace,
-        folders: overview.mailboxes,
+    let provider = if session.is_gmail() {
+        Provider::Gmail
+    } else if session.is_exchange() {
+        Provider::Exchange
+    } else {
+        Provider::Other
     };
+    let side = folder_mapping::Side::new(overview.namespaces, overview.mailboxes, provider);
     Ok((side, overview.subscribed))
 }
 
-/// Where the server does not tell (RFC 2342 is an extension): the prefix that all folders but the inbox have.
-fn guess_namespace(folders: &[(Listed, Option<MailboxStatus>)]) -> Option<Namespace> {
-    let separator = folders.iter().find_map(|(listed, _)| listed.separator)?;
-    let prefix = format!("INBOX{separator}");
-    let mut others = folders
-        .iter()
-        .map(|(listed, _)| listed)
-        .filter(|listed| !listed.mailbox.is_inbox())
-        .peekable();
-    others.peek()?;
-    let below = |listed: &Listed| {
-        let head = listed.mailbox.wire().get(..prefix.len());
-        head.is_some_and(|head| head.eq_ignore_ascii_case(prefix.as_bytes()))
-    };
-    others.all(below).then(|| Namespace {
-        prefix: prefix.into_bytes(),
-        separator: Some(separator),
-    })
+/// Names the folders that are left out; one whose name a pattern gave up on is a problem.
+fn tell_left_out(shared: &Shared, remote: &folder_mapping::Side) {
+    let chooser = shared.job.selection.on(remote);
+    let mut reporter = shared.reporter.borrow_mut();
+    for (listed, _) in &remote.folders {
+        let name = listed.mailbox.name();
+        match chooser.reason(listed) {
+            None | Some(LeftOut::NotTheInbox) => {}
+            Some(reason @ LeftOut::PatternGaveUp(_)) => {
+                reporter.problem(name, Exit::WithErrors, &format!("left out: {reason}"));
+            }
+            Some(reason) => {
+                let name = text::printable(name);
+                reporter.line(&format!("Host1: folder [{name}] is left out: {reason}"));
+            }
+        }
+    }
 }
 
 /// Logs in and lists, for a look at one side alone.
@@ -160,31 +178,4 @@ pub fn accept_replaced_mailbox(shared: &Shared, listing: &Listing) -> Result<(),
         shared.state.borrow().set_meta(REPLACED, "0")?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn guess(names: &[&str]) -> Option<String> {
-        let listed = |name: &&str| Listed {
-            mailbox: Mailbox::from_name(name),
-            attributes: vec![],
-            separator: Some('.'),
-        };
-        let folders: Vec<_> = names.iter().map(|name| (listed(name), None)).collect();
-        let found = guess_namespace(&folders)?;
-        Some(String::from_utf8_lossy(&found.prefix).into_owned())
-    }
-
-    #[test]
-    fn a_prefix_is_one_only_when_all_folders_have_it() {
-        assert_eq!(
-            guess(&["INBOX", "INBOX.Sent", "inbox.Work"]),
-            Some("INBOX.".to_owned())
-        );
-        assert_eq!(guess(&["INBOX", "INBOX.Sent", "Work"]), None);
-        assert_eq!(guess(&["INBOX"]), None);
-        assert_eq!(guess(&["INBOX", "IN"]), None);
-    }
 }
