@@ -97,10 +97,6 @@ fn shape(task: &Task, around: &RunContext<'_>) -> Vec<String> {
     if let Some(days) = around.days {
         add(&["--maxage", &days.to_string()]);
     }
-    if deletes_local(task) {
-        // Folders are never deleted: imapsync takes excluded and shared ones too.
-        add(&["--delete2"]);
-    }
     if task.delete_remote == RemoteDeletion::AfterTransfer {
         add(&["--delete1", "--noexpungeaftereach"]);
     }
@@ -109,14 +105,6 @@ fn shape(task: &Task, around: &RunContext<'_>) -> Vec<String> {
     }
     add(&["--exclude", &exclusion(task)]);
     arguments
-}
-
-/// Whether local deletion is safe to ask for.
-///
-/// Files of older versions combine it with the inbox mode or with remote deletion; then what is missing
-/// on the remote side means nothing, and nearly the whole mailbox would go.
-pub fn deletes_local(task: &Task) -> bool {
-    task.delete_local && task.folders != FolderMode::Inbox && !task.delete_remote.deletes()
 }
 
 /// How the remote certificate is checked; on the local side, reached under an address that no certificate

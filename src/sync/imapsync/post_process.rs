@@ -6,6 +6,7 @@
 //! what is left to do, once for each message.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use crate::imap::{Flags, UidSet};
 use crate::sync::account::{Failure, Side};
@@ -15,7 +16,7 @@ use crate::sync::job::Shared;
 use crate::sync::message_key::MessageKey;
 use crate::sync::reconcile::connections::settle;
 use crate::sync::reconcile::connections::{self, Connections, close};
-use crate::sync::reconcile::deletions;
+use crate::sync::reconcile::deletions::{self, LocalPlan};
 use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
 use crate::sync::reconcile::headers::{self, Detail, Seen};
 use crate::sync::reconcile::inbox;
@@ -30,7 +31,7 @@ const UNDER_WAY: &str = "imapsync";
 /// Whether there is anything to do around imapsync.
 fn any(shared: &Shared) -> bool {
     let job = &shared.job;
-    job.inbox_only() || matches!(job.delete_remote, RemoteDeletion::OlderThan(_))
+    job.inbox_only() || job.delete_local || matches!(job.delete_remote, RemoteDeletion::OlderThan(_))
 }
 
 /// Records what a run that was cut off had copied into the inbox, before its log is written over. It needs no server:
@@ -47,11 +48,11 @@ pub fn recover(shared: &Shared, copied: &[Copied]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Tries both logins, and plans what imapsync is about to bring into the inbox.
+/// Tries both logins, and plans what imapsync is about to bring where something is left to do for it.
 pub async fn before(shared: &Shared) -> Result<(), Failure> {
     let mut connections = connections::connect(shared).await?;
     settle::settle_after_crash(shared, &mut connections).await?;
-    if shared.job.inbox_only() {
+    if any(shared) {
         let Listing {
             pairs, mut subscribe, ..
         } = listing::list(shared, &mut connections).await?;
@@ -92,14 +93,23 @@ async fn plan(
 pub async fn after(shared: &Shared, copied: &[Copied]) -> Result<(), Failure> {
     if any(shared) {
         let mut connections = connections::connect(shared).await?;
-        let Listing {
-            pairs, mut subscribe, ..
-        } = listing::list(shared, &mut connections).await?;
-        for pair in pairs {
-            let name = pair.remote.name().to_owned();
-            let outcome = finish(shared, pair, copied, &mut connections, &mut subscribe).await;
-            contain(shared, &name, outcome)?;
+        let listing = listing::list(shared, &mut connections).await?;
+        let mut subscribe = listing.subscribe.clone();
+        let (mut plan, mut complete) = (LocalPlan::default(), true);
+        for pair in &listing.pairs {
+            let outcome = finish(
+                shared,
+                pair.clone(),
+                copied,
+                &mut connections,
+                &mut subscribe,
+                &mut plan,
+            )
+            .await;
+            complete &= contain(shared, pair.remote.name(), outcome)?.is_some();
         }
+        deletions::carry_out(shared, plan, &listing, complete, &mut connections).await?;
+        listing::accept_replaced_mailbox(shared, &listing)?;
         close(connections).await;
     }
     let state = shared.state.borrow();
@@ -114,6 +124,7 @@ async fn finish(
     copied: &[Copied],
     connections: &mut Connections,
     subscribe: &mut HashSet<crate::imap::Mailbox>,
+    plan: &mut LocalPlan,
 ) -> FolderResult<()> {
     if pair.destination.is_none() {
         return Ok(());
@@ -125,8 +136,11 @@ async fn finish(
     let Some((place, _)) = prepare(shared, index, pair, connections, subscribe).await? else {
         return Ok(());
     };
+    let place = Rc::new(place);
     if shared.job.inbox_only() {
         inbox::inbox(shared, &place, connections).await?;
+    } else {
+        deletions::reconcile(shared, &place, connections, plan).await?;
     }
     deletions::remote(shared, &place, connections).await
 }

@@ -6,7 +6,7 @@ use crate::imap::Credentials;
 use crate::sync::account::{Account, Failure, LocalServer, RemoteServer};
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Job;
-use crate::task::{LocalPin, Store, Task, TaskName};
+use crate::task::{LocalPin, LocalUser, Store, Task, TaskName};
 
 /// Where the local mail server is.
 pub struct Destination {
@@ -66,6 +66,27 @@ pub fn job(
     let options = store.options(name);
     let remote = Account::remote(&RemoteServer::of(task, &options), credentials);
     Job::new(task, options.folders, remote, local)
+}
+
+/// Other local users who have a task that pulls from the account of this one.
+///
+/// # Errors
+/// When the folder of the tasks cannot be read.
+pub fn others_at(store: &Store, task: &Task) -> crate::error::Result<Vec<LocalUser>> {
+    let mut users = vec![];
+    for name in store.names()? {
+        // One that cannot be read pulls nothing.
+        if let Ok(Some(other)) = store.load(&name)
+            && other.local_user != task.local_user
+            && other.remote_host == task.remote_host
+            && other.remote_user == task.remote_user
+        {
+            users.push(other.local_user);
+        }
+    }
+    users.sort_unstable();
+    users.dedup();
+    Ok(users)
 }
 
 /// The local mail server with the master user's password.

@@ -12,7 +12,7 @@ use crate::sync::reconcile::deletions::different_mailboxes::Verdict;
 use crate::sync::reconcile::poison::PoisonMessages;
 use crate::sync::reporter::Reporter;
 use crate::sync::state::{Ledger, PostDelivery};
-use crate::task::{FolderMode, FolderOptions, RemoteDeletion, Task};
+use crate::task::{FolderMode, FolderOptions, LocalUser, RemoteDeletion, Task};
 
 /// Everything that decides what is moved.
 pub struct Job {
@@ -28,6 +28,8 @@ pub struct Job {
     pub delete_remote: RemoteDeletion,
     /// Whether the Sieve filters run on what is delivered.
     pub sieve: bool,
+    /// Other local users whose tasks pull from the same account: what is deleted there is gone for them.
+    pub shared_with: Vec<LocalUser>,
     /// Nothing is changed on either side.
     pub dry: bool,
 }
@@ -56,6 +58,7 @@ impl Job {
             delete_local: task.delete_local && !inbox && !task.delete_remote.deletes(),
             delete_remote: task.delete_remote,
             sieve: task.runs_sieve(),
+            shared_with: vec![],
             dry: false,
             remote,
             local,

@@ -113,6 +113,16 @@ async fn finish(
     }
     if !place.broken.get() {
         let known = place.folder.clone();
+        if !shared.job.sieve {
+            let owed = shared.state.borrow_mut().cancel_sieve(place.folder.id)?;
+            if owed > 0 {
+                let line = format!(
+                    "Host2: folder [{}]: {owed} messages stay unfiltered: the task no longer asks for Sieve filters",
+                    place.pair.local
+                );
+                shared.reporter.borrow_mut().line(&line);
+            }
+        }
         if shared.job.inbox_only() {
             inbox::inbox(shared, place, connections).await?;
         } else {

@@ -335,7 +335,10 @@ impl Run<'_> {
 
     /// What the run is to do, and with which engine.
     fn begin(&self, reporter: &Rc<RefCell<Reporter>>, files: &RunFiles) -> Result<(Shared, Engine), Failure> {
-        let job = assembly::job(self.store, self.name, self.task, self.destination)?;
+        let mut job = assembly::job(self.store, self.name, self.task, self.destination)?;
+        if job.delete_remote.deletes() {
+            job.shared_with = assembly::others_at(self.store, self.task).map_err(local)?;
+        }
         let engine = Engine::choose(self.settings.engine.as_deref())?;
         for account in [&job.remote, &job.local] {
             reporter.borrow_mut().hide(account.credentials.mask());

@@ -39,6 +39,12 @@ impl Ledger {
         )
     }
 
+    /// Gives up filters that are owed, when the task no longer asks for them; how many messages stay as they are.
+    pub fn cancel_sieve(&mut self, id: i64) -> Result<u64> {
+        let sql = "UPDATE message SET sieve = 0 WHERE folder = ?1 AND sieve IN (1, 2)";
+        Ok(self.db.execute(sql, [id])? as u64)
+    }
+
     /// Remote messages that wait for `\Seen`.
     pub fn unseen(&self, id: i64) -> Result<UidSet> {
         self.uids(

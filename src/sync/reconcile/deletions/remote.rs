@@ -17,7 +17,7 @@ use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::headers::{self, Detail, Seen};
 use crate::sync::state::Copy;
-use crate::task::RemoteDeletion;
+use crate::task::{LocalUser, RemoteDeletion};
 
 /// Deletes from the remote side what is known to be delivered.
 pub async fn remote(shared: &Shared, place: &FolderSync, connections: &mut Connections) -> FolderResult<()> {
@@ -53,6 +53,10 @@ pub async fn remote(shared: &Shared, place: &FolderSync, connections: &mut Conne
         .await?;
     let gone = delivered.minus(&alive);
     shared.state.borrow_mut().mark_remote_deleted(id, &gone)?;
+    if !shared.job.shared_with.is_empty() {
+        report_shared(shared, place, alive.len());
+        return Ok(());
+    }
     let Some(candidates) = Candidates::check(shared, place, connections, &alive).await? else {
         return Ok(());
     };
@@ -80,6 +84,22 @@ pub async fn remote(shared: &Shared, place: &FolderSync, connections: &mut Conne
     report_kept(shared, place, Side::Remote, &kept);
     count(shared, place, deleted.len());
     Ok(())
+}
+
+/// What one task deleted another one would never see.
+fn report_shared(shared: &Shared, place: &FolderSync, messages: u64) {
+    if messages == 0 {
+        return;
+    }
+    let users: Vec<&str> = shared.job.shared_with.iter().map(LocalUser::as_str).collect();
+    let reason = format!(
+        "tasks of other users pull from the same account: {}",
+        users.join(", ")
+    );
+    let mut reporter = shared.reporter.borrow_mut();
+    reporter.withheld(place.pair.remote.name(), messages, &reason);
+    let reason = format!("{messages} messages were not deleted remotely: {reason}");
+    reporter.problem(place.pair.remote.name(), Exit::WithErrors, &reason);
 }
 
 fn count(shared: &Shared, place: &FolderSync, messages: u64) {
