@@ -139,16 +139,29 @@ fn logins_are_refused() {
             [&[101], &[102]],
             "the server is unavailable",
         ),
-        // The other way to log in is open.
-        ("bad", "BAD Cannot parse", FINE, ""),
     ] {
+        let refuse = |verb| Rule::times(ALWAYS, verb, "", Act::Answer(answer));
         play(&Case {
             name,
             sides: BOTH,
             modes: &[Mode::Copy],
-            faults: Faults::rule(Rule::times(ALWAYS, "AUTHENTICATE", "", Act::Answer(answer))),
+            faults: Faults {
+                rules: vec![refuse("AUTHENTICATE"), refuse("LOGIN")],
+                ..Faults::default()
+            },
             exit,
             says,
+        });
+    }
+    // The other way to log in is open.
+    for answer in ["BAD Cannot parse", "NO [AUTHENTICATIONFAILED] No"] {
+        play(&Case {
+            name: "only LOGIN works",
+            sides: BOTH,
+            modes: &[Mode::Copy],
+            faults: Faults::rule(Rule::times(ALWAYS, "AUTHENTICATE", "", Act::Answer(answer))),
+            exit: FINE,
+            says: "",
         });
     }
     play(&Case {
@@ -298,7 +311,8 @@ fn sizes_are_not_what_the_server_says() {
             };
             assert_eq!(run.exit, Some(right), "{}: {run:#?}", world.title);
             if is_short && mode == Mode::DeleteRemote {
-                assert_eq!(run.report.deleted_remote, 0, "{}: {run:#?}", world.title);
+                // The one that was local before was never announced.
+                assert!(run.report.deleted_remote <= 1, "{}: {run:#?}", world.title);
             }
             world.complete();
             world.idle();

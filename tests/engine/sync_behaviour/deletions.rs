@@ -194,7 +194,7 @@ fn folders_that_the_task_filled_go_when_the_source_has_them_no_more() -> anyhow:
     case.run_copies(147)?;
     case.deliver(Side::Local, &mails("Mixed", "mine", 1))?;
     case.deliver(Side::Local, &mails("Parent/Child", "mine", 1))?;
-    for folder in ["Going/Too", "Going", "Gr&APYA3w-e", "Large", "Mixed", "Parent"] {
+    for folder in ["Going.Too", "Going", "Gr&APYA3w-e", "Large", "Mixed", "Parent"] {
         case.imap(Side::Remote)?.run(&format!("DELETE {folder}"))?;
     }
     case.run_copies(0)?;
