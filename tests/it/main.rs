@@ -5,6 +5,7 @@
 //! - [`errors`]: what goes wrong around the module, and the key that says so
 //! - [`bulk`]: many tasks at once, and questions about tasks
 //! - [`agent_protocol`]: what the agent sees and does
+//! - [`one_gate`]: mail is deleted in one place of the code only
 //! - [`invalid_input`]: every field of every action with what must never be in it
 //! - [`golden`]: recordings of the Python module, replayed
 //! - [`syncctl`]: the program in the container
@@ -24,5 +25,6 @@ mod errors;
 mod golden;
 mod imapsync;
 mod invalid_input;
+mod one_gate;
 mod support;
 mod syncctl;

@@ -7,12 +7,14 @@
 //! - [`flags`]: flags of mail that is there already
 //! - [`inbox`]: the inbox alone, Sieve, `\Seen`
 //! - [`deletions`]: what is deleted, and what never is
+//! - [`deciding_table`]: every state of a message with every option
 //! - [`limits`]: full, forbidden and read-only mailboxes
 //! - [`changes`]: lost state, replaced folders, interruptions, mail that comes and goes meanwhile
 //! - [`reports`]: dry runs and verification
 
 mod changes;
 mod content;
+mod deciding_table;
 mod deletions;
 mod flags;
 mod inbox;
