@@ -27,7 +27,7 @@ impl Engine {
                 Failure::local("SYNC_ENGINE is imapsync, which is not installed here: choose auto or native")
             }),
             _ => Err(Failure::local(
-                "SYNC_ENGINE is none of auto, imapsync and native: choose one of them",
+                "invalid SYNC_ENGINE: expected auto, imapsync or native",
             )),
         }
     }
