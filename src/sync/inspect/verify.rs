@@ -2,7 +2,7 @@
 //! Whether both sides hold the same mail, message by message: by key, size, flags and date; on demand by the digest of
 //! every octet. Mailboxes are only read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,8 @@ use crate::sync::folder_mapping::{self, Known, Pair, Selection};
 use crate::sync::message_key::{Digest, MessageKey};
 use crate::sync::reconcile::headers::{self, Detail, Seen};
 use crate::sync::reconcile::listing;
+use crate::sync::reconcile::narrow::period;
+use crate::task::Labels;
 
 /// A message that only the local side has.
 const EXTRA: &str = "extra";
@@ -82,13 +84,26 @@ pub async fn verify(
     );
     let ((there, mut remote), (here, mut local)) = (there?, here?);
     let mut verdict = VerifyReport::default();
+    let options = &selection.options;
+    let criteria = match period::criteria(options.period) {
+        limits if limits.is_empty() => "ALL".to_owned(),
+        limits => limits,
+    };
+    // What the folders so far hold locally: another folder need not have it as well.
+    let mut held: HashSet<MessageKey> = HashSet::new();
     for pair in folder_mapping::pair(&there, &here, selection, known) {
         let (theirs, ours) = tokio::join!(
-            read(&mut remote, Some(&pair.remote), deep),
-            read(&mut local, pair.destination.map(|_| &pair.local), deep)
+            read(&mut remote, Some(&pair.remote), &criteria, deep),
+            read(&mut local, pair.destination.map(|_| &pair.local), &criteria, deep)
         );
         let theirs = theirs.map_err(|error| Failure::from_imap(Side::Remote, &error))?;
         let ours = ours.map_err(|error| Failure::from_imap(Side::Local, &error))?;
+        let mut theirs = theirs;
+        let here: HashSet<MessageKey> = ours.iter().map(|one| one.seen.key).collect();
+        if pair.view || options.labels == Labels::Once {
+            theirs.retain(|one| here.contains(&one.seen.key) || !held.contains(&one.seen.key));
+        }
+        held.extend(here);
         let told = verdict.differences.len();
         let folder = judge(&pair, theirs, ours, &mut verdict);
         verdict.folders.push(folder);
@@ -133,6 +148,7 @@ struct VerifiedMessage {
 async fn read(
     session: &mut Session,
     mailbox: Option<&Mailbox>,
+    criteria: &str,
     deep: bool,
 ) -> crate::imap::Result<Vec<VerifiedMessage>> {
     let Some(mailbox) = mailbox else {
@@ -141,7 +157,7 @@ async fn read(
     if session.open(mailbox, false).await?.messages == 0 {
         return Ok(vec![]);
     }
-    let uids = session.search("ALL").await?;
+    let uids = session.search(criteria).await?;
     let seen = headers::read(session, &uids, Detail::Record).await?;
     let mut digests = if deep {
         headers::digests(session, &uids).await?

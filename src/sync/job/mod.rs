@@ -9,6 +9,8 @@ use std::rc::Rc;
 use crate::sync::account::{Account, Failure};
 use crate::sync::folder_mapping::Selection;
 use crate::sync::reconcile::deletions::different_mailboxes::Verdict;
+use crate::sync::reconcile::narrow::elsewhere::Elsewhere;
+use crate::sync::reconcile::narrow::period;
 use crate::sync::reconcile::poison::PoisonMessages;
 use crate::sync::reporter::Reporter;
 use crate::sync::state::{Ledger, PostDelivery};
@@ -89,9 +91,13 @@ impl Job {
             RemoteDeletion::AfterTransfer => "delete".to_owned(),
             RemoteDeletion::OlderThan(days) => format!("older {days}"),
         };
+        let options = &self.selection.options;
         format!(
-            "{} {deletion} {} {local_changes}",
-            self.selection.mode, self.sieve
+            "{} {deletion} {} {local_changes} {} {}",
+            self.selection.mode,
+            self.sieve,
+            options.labels.as_str(),
+            period::fingerprint(options.period)
         )
     }
 }
@@ -113,6 +119,8 @@ pub struct Shared {
     pub different_mailboxes: Rc<Cell<Option<Verdict>>>,
     /// The prefix of the user's own folders on the local side.
     pub local_prefix: Rc<RefCell<String>>,
+    /// What the folders before another one hold, where each message is copied once.
+    pub elsewhere: Rc<Elsewhere>,
 }
 
 impl Shared {
@@ -126,6 +134,7 @@ impl Shared {
             mailbox_replaced: Rc::default(),
             different_mailboxes: Rc::default(),
             local_prefix: Rc::default(),
+            elsewhere: Rc::default(),
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::sync::reconcile::error::{FolderResult, contain};
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::listing;
 use crate::sync::reconcile::prepare::{prepare, sync_fingerprint};
-use crate::sync::reconcile::{flags, inbox};
+use crate::sync::reconcile::{flags, inbox, narrow};
 use crate::sync::state::FolderState;
 
 /// Moves what is to be moved.
@@ -80,6 +80,9 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
         connections = transfer::copy(shared, connections, items, total).await?;
     }
     let mut plan = LocalPlan::default();
+    for place in &folders {
+        contain(shared, place.pair.remote.name(), narrow::settle(shared, place))?;
+    }
     for place in &folders {
         let outcome = connections::with_reconnect(shared, &mut connections, async |connections| {
             finish(shared, place, connections, &mut plan).await
@@ -164,6 +167,7 @@ fn tell(shared: &Shared, place: &FolderSync) {
 
 /// Records how far the folder is known now.
 fn record(shared: &Shared, place: &FolderSync, mut folder: FolderState, complete: bool) -> FolderResult<()> {
+    let waiting = narrow::is_waiting(shared, &folder)?;
     let mut state = shared.state.borrow_mut();
     if !shared.job.inbox_only()
         && let Some(next) = place.pair.source.uid_next
@@ -179,7 +183,7 @@ fn record(shared: &Shared, place: &FolderSync, mut folder: FolderState, complete
     state.forget_remote_deleted(folder.id, folder.local_next)?;
     state.stop_awaiting_late_copies(folder.id)?;
     folder.replaced = false;
-    let unfinished = !complete || !state.pending_uids(folder.id)?.is_empty();
+    let unfinished = !complete || waiting || !state.pending_uids(folder.id)?.is_empty();
     let (deletes, left) = (shared.job.delete_remote.deletes(), state.count(folder.id)? > 0);
     folder.fingerprint = if unfinished || (deletes && left) {
         String::new()

@@ -5,7 +5,7 @@
 //!   what ends the run. [`poison`]: messages at which connections break.
 //! - [`listing`]: the folders of both sides. [`mod@prepare`]: a folder made ready to be compared; [`folder`]: a folder
 //!   while it is worked on.
-//! - [`compare`] ([`headers`]): what is to be copied.
+//! - [`compare`] ([`headers`]): what is to be copied. [`narrow`]: what of it the task leaves out.
 //! - [`flags`], [`inbox`] (Sieve, `\\Seen`), [`deletions`]: what follows the copy.
 
 pub mod compare;
@@ -17,5 +17,6 @@ pub mod folder;
 pub mod headers;
 pub mod inbox;
 pub mod listing;
+pub mod narrow;
 pub mod poison;
 pub mod prepare;

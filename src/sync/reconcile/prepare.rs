@@ -12,6 +12,7 @@ use crate::sync::reconcile::compare::{self, Comparison};
 use crate::sync::reconcile::connections::Connections;
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::FolderSync;
+use crate::sync::reconcile::narrow;
 use crate::sync::state::{FolderState, LedgerError};
 
 /// Makes the local folder if need be and compares; `None` when there is nothing to do.
@@ -95,6 +96,7 @@ pub async fn prepare(
     }
     folder.fingerprint.clear();
     shared.state.borrow().save_folder(&folder)?;
+    narrow::reopen(shared, &pair, &folder, &mut connections.remote).await?;
     let comparison = compare::compare(
         shared,
         &pair,
@@ -103,6 +105,7 @@ pub async fn prepare(
         &mut connections.local,
     )
     .await?;
+    let comparison = narrow::narrow(shared, &pair, &folder, comparison, &mut connections.remote).await?;
     Ok(Some((FolderSync::new(index, pair, folder), comparison)))
 }
 

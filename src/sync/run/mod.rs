@@ -370,6 +370,11 @@ impl Run<'_> {
     async fn attempt(&self, shared: &Shared, engine: &Engine, files: &RunFiles) -> Result<(), Failure> {
         match engine {
             Engine::Native => native::sync(shared).await,
+            Engine::Imapsync(_) if !shared.job.selection.options.is_default() => {
+                let line = "The folder options of this task are unknown to imapsync; the native engine does the run.";
+                shared.reporter.borrow_mut().line(line);
+                native::sync(shared).await
+            }
             Engine::Imapsync(program) => {
                 let order = imapsync::Order {
                     program,

@@ -27,6 +27,10 @@ pub enum Step {
     Accepted = 4,
     /// Deleted on the remote side after its delivery. Its local copy is not to be taken for another message's.
     Gone = 5,
+    /// Not copied from this folder: out of the task's period, or left to another folder that shows it too.
+    LeftOut = 6,
+    /// Not copied from this folder, as it was delivered from another one.
+    Elsewhere = 7,
 }
 
 /// A message that is known.

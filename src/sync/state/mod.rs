@@ -5,12 +5,13 @@
 //! then permits less.
 //!
 //! [`schema`]: its form, and how former ones are taken over · [`sources`]: the accounts · [`folders`] ·
-//! [`messages`] ([`uids`], [`post_delivery`]) · [`local_only`]: messages that no task brought · [`history`]: deliveries
+//! [`messages`] ([`uids`], [`post_delivery`], [`left_out`]) · [`local_only`]: messages that no task brought · [`history`]: deliveries
 //! whose remote side is gone · [`withheld`]: deletions that wait for an administrator.
 
 mod error;
 mod folders;
 mod history;
+mod left_out;
 mod local_only;
 mod messages;
 mod post_delivery;
@@ -25,6 +26,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
 pub use error::LedgerError;
 pub use folders::{FolderState, is_same_generation};
+pub use left_out::LeftOut;
 pub use local_only::{LocalOnly, Origin};
 pub use messages::{Copy, Digest, Entry, Row, Step};
 pub use post_delivery::PostDelivery;

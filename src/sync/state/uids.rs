@@ -7,10 +7,10 @@ use super::{Ledger, Result, collect_set};
 use crate::imap::UidSet;
 
 impl Ledger {
-    /// Remote UIDs that need nothing more: delivered or present.
+    /// Remote UIDs that need nothing more: delivered, present, or left out.
     pub fn done_uids(&self, id: i64) -> Result<UidSet> {
         self.uids(
-            "SELECT uid FROM message WHERE folder = ?1 AND step IN (1, 2, 4) ORDER BY uid",
+            "SELECT uid FROM message WHERE folder = ?1 AND step IN (1, 2, 4, 6, 7) ORDER BY uid",
             id,
         )
     }

@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use sha2::Digest as _;
+
 use crate::server_faults::command::{self, Word};
 use crate::server_faults::fault::Faults;
 use crate::server_faults::model::{Folder, Model, Stored};
@@ -132,6 +134,24 @@ pub fn opening(model: &Model, folder: &Folder, faults: &Faults) -> String {
     connections
 }
 
+/// What tells a message in the whole account.
+fn identity(body: &[u8]) -> u64 {
+    let digest = sha2::Sha256::digest(body);
+    u64::from_be_bytes(std::array::from_fn(|at| digest[at]))
+}
+
+/// Year, month and day of a date of IMAP.
+fn day(date: &str) -> (u32, usize, u32) {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let mut parts = date.split_whitespace().next().unwrap_or_default().split('-');
+    let mut part = || parts.next().unwrap_or_default();
+    let (day, month, year) = (part(), part(), part());
+    let month = MONTHS.iter().position(|name| *name == month).expect("a month");
+    (year.parse().expect("a year"), month, day.parse().expect("a day"))
+}
+
 /// SEARCH, or ESEARCH when it was asked for.
 pub fn search(folder: &Folder, words: &[Word]) -> String {
     let existing: Vec<u32> = folder.messages.iter().map(|m| m.uid).collect();
@@ -151,6 +171,14 @@ pub fn search(folder: &Folder, words: &[Word]) -> String {
             "NOT" if argument() == "SMALLER" => {
                 let limit: usize = argument().parse().unwrap();
                 found.retain(|m| m.body.len() >= limit);
+            }
+            "SINCE" => {
+                let date = argument();
+                found.retain(|m| day(&m.date) >= day(&date));
+            }
+            "BEFORE" => {
+                let date = argument();
+                found.retain(|m| day(&m.date) < day(&date));
             }
             "UID" => {
                 let among = command::uids(&argument(), &existing);
@@ -215,6 +243,8 @@ pub fn fetch(session: &mut Session<'_>, words: &[Word], selected: &Selected) -> 
                     message.flags.iter().cloned().collect::<Vec<_>>().join(" ")
                 ),
                 "INTERNALDATE" => quoted(&message.date),
+                "X-GM-MSGID" if faults.has("X-GM-EXT-1") => identity(&message.body).to_string(),
+                "EMAILID" if faults.has("OBJECTID") => format!("(M{})", identity(&message.body)),
                 "RFC822.SIZE" => (message.body.len() as i64 + faults.size).to_string(),
                 _ => continue,
             };

@@ -4,7 +4,7 @@
 //! where it belongs in the end.
 //!
 //! [`server`] and [`session`] are the server, [`model`] its mailboxes, [`fault`] what can be wrong with it, [`world`] a
-//! task between two of them. The tests: [`cuts`], [`table`], [`folders`], [`namespaces`], [`stubborn`], [`turns`].
+//! task between two of them. The tests: [`cuts`], [`table`], [`folders`], [`namespaces`], [`narrowed`], [`stubborn`], [`turns`].
 
 mod answer;
 mod command;
@@ -13,6 +13,7 @@ mod fault;
 mod folders;
 mod model;
 mod namespaces;
+mod narrowed;
 mod server;
 mod session;
 mod stubborn;

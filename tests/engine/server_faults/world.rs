@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use ns8_imapsync::task::options::Options;
 use ns8_imapsync::task::report::Report;
 use ns8_imapsync::task::{
-    Exclusions, FolderMode, Layout, LocalUser, RemoteDeletion, RemoteHost, RemoteUser, SecretString,
-    Security, Store, Task, TaskId, TaskName,
+    Exclusions, FolderMode, FolderOptions, Layout, LocalUser, RemoteDeletion, RemoteHost, RemoteUser,
+    SecretString, Security, Store, Task, TaskId, TaskName,
 };
 use tempfile::TempDir;
 
@@ -212,6 +212,35 @@ impl World {
     /// With a remote folder whose local name is another.
     pub fn moves(mut self, remote: &str, local: &str) -> Self {
         self.moved.insert(remote.to_owned(), local.to_owned());
+        self
+    }
+
+    /// With options of the task.
+    pub fn options(self, folders: FolderOptions) -> Self {
+        let options = Options {
+            folders,
+            ..self.store.options(&self.name)
+        };
+        self.store
+            .save_options(&self.name, &options)
+            .expect("saved options");
+        self
+    }
+
+    /// With a remote message that the task does not pull from a folder.
+    pub fn leaves(mut self, folder: &str, body: &[u8]) -> Self {
+        let before = self
+            .remote_before
+            .get_mut(folder)
+            .expect("a folder that is there");
+        assert!(before.remove(body).is_some());
+        self
+    }
+
+    /// With one that it pulls after all.
+    pub fn pulls(mut self, folder: &str, body: &[u8]) -> Self {
+        let before = self.remote_before.entry(folder.to_owned()).or_default();
+        before.insert(body.to_vec(), 1);
         self
     }
 

@@ -65,6 +65,7 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
     let known = known_folders(&shared.state.borrow())?;
     let selection = &shared.job.selection;
     let mut pairs = folder_mapping::pair(&remote, &local, selection, &known);
+    shared.elsewhere.set_order(&pairs);
     note_replaced_mailbox(shared, &local)?;
     *shared.local_prefix.borrow_mut() = local.prefix();
     confirm::confirm(shared, &mut pairs, connections).await?;

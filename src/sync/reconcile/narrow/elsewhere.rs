@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Messages that a server shows in several folders: labels of Gmail, a folder of all mail, a view.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::imap::{Command, Error, Mailbox, Session, UidSet, Untagged};
+use crate::sync::account::Side;
+use crate::sync::folder_mapping::Pair;
+use crate::sync::job::Shared;
+use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::reconcile::folder::{FolderSync, open};
+use crate::sync::reconcile::headers::{self, Detail};
+use crate::sync::state::{FolderState, LeftOut};
+use crate::task::Labels;
+
+/// What tells a message in the whole account.
+type Identity = [u8; 16];
+
+/// Messages by what tells them: their UIDs. By their headers several may be alike.
+type Messages = HashMap<Identity, Vec<u32>>;
+
+/// By what a server's messages are told in the whole account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    /// Gmail's X-GM-MSGID.
+    Gmail,
+    /// EMAILID (RFC 8474).
+    EmailId,
+    /// Their header.
+    Header,
+}
+
+/// What the folders of a run hold, as far as it was looked at.
+#[derive(Debug, Default)]
+pub struct Elsewhere {
+    /// The remote folders in the order in which they give messages.
+    order: RefCell<Vec<Mailbox>>,
+    /// Their messages' identities, with UIDs.
+    seen: RefCell<HashMap<Mailbox, Rc<Messages>>>,
+}
+
+impl Elsewhere {
+    /// Notes the folders of a run in their order.
+    pub fn set_order(&self, pairs: &[Pair]) {
+        let order = pairs.iter().map(|pair| pair.remote.clone());
+        *self.order.borrow_mut() = order.collect();
+        self.seen.borrow_mut().clear();
+    }
+
+    /// Whether a folder gives only what the folders before it do not have.
+    pub fn applies(&self, shared: &Shared, pair: &Pair, remote: &Session) -> bool {
+        let once = shared.job.selection.options.labels == Labels::Once && mark(remote) != Mark::Header;
+        (pair.view || once) && !self.before(&pair.remote).is_empty()
+    }
+
+    fn before(&self, mailbox: &Mailbox) -> Vec<Mailbox> {
+        let order = self.order.borrow();
+        order.iter().take_while(|one| *one != mailbox).cloned().collect()
+    }
+
+    /// Which of the messages of a folder the folders before it have as well, with what tells them.
+    pub async fn among(
+        &self,
+        shared: &Shared,
+        pair: &Pair,
+        folder: &FolderState,
+        uids: &UidSet,
+        remote: &mut Session,
+    ) -> FolderResult<Vec<(u32, Vec<u8>)>> {
+        if uids.is_empty() {
+            return Ok(vec![]);
+        }
+        open::remote(remote, &pair.remote, folder, false).await?;
+        let own = identities(remote, uids).await;
+        let own = own.map_err(|error| FolderError::fetch(Side::Remote, error))?;
+        let mut available: HashMap<Identity, usize> = HashMap::new();
+        for mailbox in self.before(&pair.remote) {
+            let there = self.messages(&mailbox, remote).await?;
+            for (identity, _) in &own {
+                if let Some(uids) = there.get(identity) {
+                    available.insert(*identity, available.get(identity).unwrap_or(&0) + uids.len());
+                }
+            }
+        }
+        // Messages that are alike by their headers are as many as there are.
+        let mut used: HashMap<Identity, usize> = HashMap::new();
+        if mark(remote) == Mark::Header {
+            for one in shared.state.borrow().left_out(folder.id)? {
+                if let Ok(identity) = Identity::try_from(one.identity) {
+                    *used.entry(identity).or_default() += 1;
+                }
+            }
+        }
+        let mut found = vec![];
+        for (identity, uid) in own {
+            let count = used.entry(identity).or_default();
+            let left = available.get(&identity).unwrap_or(&0);
+            if *left > 0 && (mark(remote) != Mark::Header || *count < *left) {
+                *count += 1;
+                found.push((uid, identity.to_vec()));
+            }
+        }
+        if !found.is_empty() {
+            let line = format!(
+                "Host1: folder [{}]: {} messages come with other folders",
+                pair.remote,
+                found.len()
+            );
+            shared.reporter.borrow_mut().line(&line);
+        }
+        Ok(found)
+    }
+
+    /// Which of the messages that were left to other folders none of these has any more.
+    pub async fn missing(
+        &self,
+        pair: &Pair,
+        waiting: &[LeftOut],
+        remote: &mut Session,
+    ) -> FolderResult<UidSet> {
+        let mut left: Vec<(Option<Identity>, u32)> = waiting
+            .iter()
+            .map(|one| (Identity::try_from(one.identity.as_slice()).ok(), one.uid))
+            .collect();
+        if left.is_empty() {
+            return Ok(UidSet::default());
+        }
+        for mailbox in self.before(&pair.remote) {
+            let there = self.messages(&mailbox, remote).await?;
+            left.retain(|(identity, _)| identity.is_none_or(|identity| !there.contains_key(&identity)));
+        }
+        Ok(left.into_iter().map(|(_, uid)| uid).collect())
+    }
+
+    /// All messages of a folder. Where it cannot be opened, it gives none.
+    async fn messages(&self, mailbox: &Mailbox, remote: &mut Session) -> FolderResult<Rc<Messages>> {
+        if let Some(known) = self.seen.borrow().get(mailbox) {
+            return Ok(known.clone());
+        }
+        let read = async {
+            let all = match remote.open_and_search(mailbox, false, ["ALL"]).await {
+                Ok((_, all)) => all,
+                Err(Error::Command { .. }) => UidSet::default(),
+                Err(error) => return Err(error),
+            };
+            identities(remote, &all).await
+        };
+        let read = read
+            .await
+            .map_err(|error| FolderError::fetch(Side::Remote, error))?;
+        let mut messages = Messages::new();
+        for (identity, uid) in read {
+            messages.entry(identity).or_default().push(uid);
+        }
+        let messages = Rc::new(messages);
+        self.seen.borrow_mut().insert(mailbox.clone(), messages.clone());
+        Ok(messages)
+    }
+
+    /// Records which of the messages that were left to other folders were delivered from there.
+    pub fn settle(&self, shared: &Shared, place: &FolderSync) -> FolderResult<()> {
+        let id = place.folder.id;
+        let left = shared.state.borrow().left_out(id)?;
+        let waiting: Vec<(Identity, u32)> = left
+            .into_iter()
+            .filter(|message| !message.delivered)
+            .filter_map(|message| Some((message.identity.try_into().ok()?, message.uid)))
+            .collect();
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let mut delivered = UidSet::default();
+        for mailbox in self.before(&place.pair.remote) {
+            let Some(there) = self.seen.borrow().get(&mailbox).cloned() else {
+                continue;
+            };
+            let state = shared.state.borrow();
+            let Some(folder) = state.known_folder(&mailbox)? else {
+                continue;
+            };
+            let done = state.delivered_uids(folder.id)?;
+            for (identity, uid) in &waiting {
+                let given = there.get(identity);
+                if given.is_some_and(|uids| uids.iter().any(|&uid| done.contains(uid))) {
+                    delivered.insert(*uid);
+                }
+            }
+        }
+        Ok(shared.state.borrow_mut().delivered_elsewhere(id, &delivered)?)
+    }
+}
+
+fn mark(session: &Session) -> Mark {
+    if session.is_gmail() {
+        Mark::Gmail
+    } else if session.capabilities().has("OBJECTID") {
+        Mark::EmailId
+    } else {
+        Mark::Header
+    }
+}
+
+/// What tells the messages of the open folder. Those of which the server does not tell it are left out.
+async fn identities(session: &mut Session, uids: &UidSet) -> crate::imap::Result<Vec<(Identity, u32)>> {
+    let mut found = vec![];
+    if uids.is_empty() {
+        return Ok(found);
+    }
+    let item = match mark(session) {
+        Mark::Gmail => "X-GM-MSGID",
+        Mark::EmailId => "EMAILID",
+        Mark::Header => {
+            let seen = headers::read(session, uids, Detail::Key).await?;
+            return Ok(seen.iter().map(|one| (*one.key.as_bytes(), one.uid)).collect());
+        }
+    };
+    let chunks = uids.chunks(usize::MAX);
+    let questions = chunks
+        .iter()
+        .map(|chunk| Command::new("UID FETCH").text(&format!("{chunk} (UID {item})")));
+    session
+        .run_all(questions, |data| {
+            if let Untagged::Fetch(fetch) = data
+                && let (Some(uid), Some(identity)) = (fetch.uid, &fetch.identity)
+            {
+                let mut short = Identity::default();
+                short.copy_from_slice(&Sha256::digest(identity.as_bytes())[..16]);
+                found.push((short, uid));
+            }
+        })
+        .await?;
+    Ok(found)
+}
