@@ -8,7 +8,7 @@ const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.u
 
 export default defineConfig({
   base: './',
-  plugins: [vue(), locales(path('./src/i18n'))],
+  plugins: [vue(), locales(path('./public/i18n'))],
   resolve: {
     alias: { 'vue-i18n': path('./node_modules/vue-i18n/dist/vue-i18n.runtime.mjs') },
   },
@@ -20,6 +20,12 @@ export default defineConfig({
     __INTLIFY_PROD_DEVTOOLS__: 'false',
     __INTLIFY_DROP_MESSAGE_COMPILER__: 'true',
   },
-  build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  build: {
+    target: 'es2022',
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    // What several views share comes in few files, each request costing more than its size.
+    rollupOptions: { output: { experimentalMinChunkSize: 12_000 } },
+  },
   test: { include: ['tests/**/*.test.ts'] },
 })

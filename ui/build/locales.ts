@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Messages are compiled while building, so the page carries no message compiler, and they are
-// written as JSON files of their own: a visitor loads one language, not five.
+// Translators write `public/i18n/<language>/translation.json`. Messages are compiled while building, so the
+// page carries no message compiler; a visitor loads one language, not five.
+import { createHash } from 'node:crypto'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { baseCompile } from '@intlify/message-compiler'
@@ -40,37 +41,33 @@ export function compileMessages(messages: Messages, path = ''): Compiled {
   return compiled
 }
 
+const fileOf = (folder: string, locale: string) => join(folder, locale, 'translation.json')
+
 /** The messages of one language, ready for the page. */
 export function loadLocale(folder: string, locale: string): string {
-  const messages = JSON.parse(readFileSync(join(folder, `${locale}.json`), 'utf8')) as Messages
+  const messages = JSON.parse(readFileSync(fileOf(folder, locale), 'utf8')) as Messages
   return JSON.stringify(compileMessages(messages))
 }
 
 /** Serves `virtual:locales`: a map from language to the URL of its messages. */
 export function locales(folder: string): Plugin {
   const id = 'virtual:locales'
-  let building = false
   return {
     name: 'locales',
-    configResolved(config) {
-      building = config.command === 'build'
-    },
     resolveId: (source) => (source === id ? `\0${id}` : null),
     load(source) {
       if (source !== `\0${id}`) return null
-      const entries = readdirSync(folder)
-        .filter((name) => name.endsWith('.json'))
-        .map((name) => {
-          const locale = name.replace('.json', '')
-          const text = loadLocale(folder, locale)
-          this.addWatchFile(join(folder, name))
-          if (!building) {
-            return `${locale}: ${JSON.stringify(`data:application/json,${encodeURIComponent(text)}`)}`
-          }
-          const reference = this.emitFile({ type: 'asset', name, source: text })
-          return `${locale}: import.meta.ROLLUP_FILE_URL_${reference}`
-        })
-      return `export default { ${entries.join(', ')} }`
+      const entries = readdirSync(folder).map((locale) => {
+        const text = loadLocale(folder, locale)
+        this.addWatchFile(fileOf(folder, locale))
+        // It takes the place of what the translators wrote, which the build copies there.
+        const fileName = `i18n/${locale}/translation.json`
+        this.emitFile({ type: 'asset', fileName, source: text })
+        // The name stays; what follows it has browsers ask anew after an update.
+        const version = createHash('sha256').update(text).digest('hex').slice(0, 8)
+        return [locale, `${fileName}?v=${version}`]
+      })
+      return `export default ${JSON.stringify(Object.fromEntries(entries))}`
     },
   }
 }

@@ -29,7 +29,7 @@ const count = (platform, action) => platform.requests.filter((request) => reques
 const button = (app, name) => app.getByRole('button', { name, exact: true })
 
 async function fillTask(app, changes = {}) {
-  const values = { 'Local user': 'anna.rossi', 'Remote server': 'imap.example.com', 'Remote user name': 'anna@old.org', Password: 'secret', ...changes }
+  const values = { 'Destination user': 'anna.rossi', 'Source server': 'imap.example.com', 'Source user name': 'anna@old.org', Password: 'secret', ...changes }
   for (const [label, value] of Object.entries(values)) await app.getByLabel(label, { exact: true }).fill(value)
 }
 
@@ -43,16 +43,16 @@ describe('every screen', () => {
     'panel-new': ['page=tasks&panel=new'],
     'panel-errors': ['page=tasks&panel=new', (app) => button(app, 'Save and start').click()],
     'panel-certificate': ['page=tasks&panel=new', async (app) => {
-      await fillTask(app, { 'Remote server': 'selfsigned.example.com' })
+      await fillTask(app, { 'Source server': 'selfsigned.example.com' })
       await button(app, 'Test the connection').click()
       await app.getByText('I trust this certificate').scrollIntoViewIfNeeded()
     }],
     'panel-folders': ['page=tasks&panel=edit&user=carla.meier&task=t00002', async (app) => {
-      await button(app, 'Show the remote folders').click()
+      await button(app, 'Show the source folders').click()
       await app.getByText('9 of 11 folders').scrollIntoViewIfNeeded()
     }],
     'panel-deletion': ['page=tasks&panel=edit&user=anna.rossi&task=t00000', async (app) => {
-      await app.getByLabel('Delete remote messages once they are copied').check()
+      await app.getByLabel('Delete messages at the source once they are copied').check()
       await app.getByLabel(/^Type .* to confirm/).scrollIntoViewIfNeeded()
     }],
     'bulk-delete': ['page=tasks', async (app) => {
@@ -236,7 +236,7 @@ describe('the form', () => {
       const { app, ...view } = await open(browser, host, 'page=tasks&panel=new')
       const port = app.getByLabel('Port', { exact: true })
       await app.getByLabel('Provider').selectOption('gmail')
-      assert.equal(await app.getByLabel('Remote server').inputValue(), 'imap.gmail.com')
+      assert.equal(await app.getByLabel('Source server').inputValue(), 'imap.gmail.com')
       assert.equal(await port.inputValue(), '993')
       await app.getByText(/app password/).waitFor()
       await app.getByLabel('Encryption').selectOption('tls')
@@ -250,7 +250,7 @@ describe('the form', () => {
   it('refuses in words and sends nothing, and moves to the first faulty field', () =>
     withHost({}, async (host, platform) => {
       const { app, ...view } = await open(browser, host, 'page=tasks&panel=new')
-      await fillTask(app, { 'Local user': 'a*b', 'Remote server': 'a b', Password: '' })
+      await fillTask(app, { 'Destination user': 'a*b', 'Source server': 'a b', Password: '' })
       await button(app, 'Save and start').click()
       await app.getByText('This is neither a host name nor an IP address.').waitFor()
       assert.equal(await app.locator(':focus').getAttribute('aria-invalid'), 'true')
@@ -264,7 +264,7 @@ describe('the form', () => {
       const { app, ...view } = await open(browser, host, 'page=tasks&panel=new')
       await fillTask(app, { Password: 'wrong' })
       await button(app, 'Save').click()
-      await app.getByText('The remote server refuses this user name and password.').waitFor()
+      await app.getByText('The source server refuses this user name and password.').waitFor()
       assert.equal(await app.getByLabel('Password', { exact: true }).getAttribute('aria-invalid'), 'true')
       assert.equal(await app.getByLabel('Password', { exact: true }).inputValue(), 'wrong')
       await view.close()
@@ -273,15 +273,15 @@ describe('the form', () => {
   it('keeps its content when the module fails or the connection is lost', () =>
     withHost({}, async (host, platform) => {
       const { app, ...view } = await open(browser, host, 'page=tasks&panel=new')
-      await fillTask(app, { 'Local user': 'crash' })
+      await fillTask(app, { 'Destination user': 'crash' })
       await button(app, 'Save').click()
       await app.getByText('The module could not do this.').waitFor()
       platform.offline = true
       await button(app, 'Save').click()
       await app.getByText('The cluster cannot be reached.').waitFor()
-      assert.equal(await app.getByLabel('Remote user name').inputValue(), 'anna@old.org')
+      assert.equal(await app.getByLabel('Source user name').inputValue(), 'anna@old.org')
       platform.offline = false
-      await app.getByLabel('Local user').fill('anna.rossi')
+      await app.getByLabel('Destination user').fill('anna.rossi')
       await button(app, 'Save').click()
       await app.getByText('The task of anna.rossi was saved.').waitFor()
       await view.close()
@@ -315,10 +315,10 @@ describe('the form', () => {
   it('tests the connection, and accepts a certificate that is not trusted', () =>
     withHost({}, async (host, platform) => {
       const { app, ...view } = await open(browser, host, 'page=tasks&panel=new')
-      await fillTask(app, { 'Remote server': 'nowhere.example.com' })
+      await fillTask(app, { 'Source server': 'nowhere.example.com' })
       await button(app, 'Test the connection').click()
-      await app.getByText('The remote server cannot be reached: check the host and the port.').waitFor()
-      await app.getByLabel('Remote server').fill('selfsigned.example.com')
+      await app.getByText('The source server cannot be reached: check the host and the port.').waitFor()
+      await app.getByLabel('Source server').fill('selfsigned.example.com')
       await button(app, 'Test the connection').click()
       await app.getByText('The login works.').waitFor()
       await app.getByLabel('I trust this certificate').check()
@@ -332,7 +332,7 @@ describe('the form', () => {
     withHost({}, async (host, platform) => {
       const { app, ...view } = await open(browser, host, 'page=tasks&panel=new')
       await fillTask(app)
-      await app.getByLabel('Delete local messages that are not on the remote side').check()
+      await app.getByLabel('Delete messages at the destination that are not at the source').check()
       await button(app, 'Save').click()
       await app.getByText('Type exactly: anna.rossi').waitFor()
       assert.equal(count(platform, 'create-task'), 0)
@@ -348,7 +348,7 @@ describe('the form', () => {
       const { app, ...view } = await open(browser, host, 'page=tasks&panel=new')
       await fillTask(app)
       await app.getByLabel('All folders but some').check()
-      await button(app, 'Show the remote folders').click()
+      await button(app, 'Show the source folders').click()
       await app.getByText('11 of 11 folders').waitFor()
       await app.getByLabel('Work/Acme, Inc.').uncheck()
       assert.equal(await app.getByLabel('Patterns of folders to leave out').inputValue(), '^Work/Acme\\x2c Inc\\.$')
@@ -373,7 +373,7 @@ describe('the form', () => {
         await leave()
         await question.waitFor()
         await button(app, 'Keep editing').click()
-        assert.equal(await app.getByLabel('Remote user name').inputValue(), 'anna@old.org')
+        assert.equal(await app.getByLabel('Source user name').inputValue(), 'anna@old.org')
         assert.match(await hash(), /panel=new/)
       }
       await button(app, 'Cancel').click()
@@ -442,7 +442,7 @@ describe('import', () => {
       const [download] = await Promise.all([page.waitForEvent('download'), button(app, 'Download 3 faulty rows').click()])
       const failures = await readFile(await download.path(), 'utf8')
       assert.equal(failures.trim().split('\r\n').length, 4)
-      assert.match(failures, /;wrong;.*Password: The remote server refuses/)
+      assert.match(failures, /;wrong;.*Password: The source server refuses/)
       await view.close()
     }))
 

@@ -48,10 +48,10 @@ async function choose(user, item) {
 }
 async function fillTask(user, remote, password, server = node.info.remote) {
   const { app } = view
-  await app.getByLabel('Local user').fill(user)
-  await app.getByLabel('Remote server').fill(server.host)
+  await app.getByLabel('Destination user').fill(user)
+  await app.getByLabel('Source server').fill(server.host)
   await app.getByLabel('Port', { exact: true }).fill(String(server.port))
-  await app.getByLabel('Remote user name').fill(remote)
+  await app.getByLabel('Source user name').fill(remote)
   await app.getByLabel('Password', { exact: true }).fill(password)
 }
 
@@ -69,7 +69,7 @@ it('tells a wrong password from a right one before anything is stored', async ()
   await goTo('page=tasks&panel=new')
   await fillTask('u1', REMOTE, 'wrong')
   await button(view.app, 'Test the connection').click()
-  await view.app.getByText('The remote server refuses this user name and password.').waitFor()
+  await view.app.getByText('The source server refuses this user name and password.').waitFor()
   await view.app.getByLabel('Password', { exact: true }).fill(PASSWORD)
   await button(view.app, 'Test the connection').click()
   await view.app.getByText('The login works.').waitFor()
@@ -85,7 +85,7 @@ it('refuses a wrong password at its field', async () => {
   await goTo('page=tasks&panel=new')
   await fillTask('u1', REMOTE, 'wrong')
   await button(view.app, 'Save').click()
-  await view.app.getByText('The remote server refuses this user name and password.').waitFor()
+  await view.app.getByText('The source server refuses this user name and password.').waitFor()
   assert.equal(await view.app.getByLabel('Password', { exact: true }).getAttribute('aria-invalid'), 'true')
   await view.page.close()
 })
@@ -115,7 +115,7 @@ it('compares both sides', async () => {
   await choose('u1', 'Compare')
   await view.app.getByRole('row', { name: /^Messages/ }).getByText('Same').waitFor()
   await button(view.app, 'Compare folder by folder').click()
-  await view.app.getByRole('columnheader', { name: 'Local messages' }).waitFor()
+  await view.app.getByRole('columnheader', { name: 'Messages at the destination' }).waitFor()
   await screenshot(view, 'real-compare')
   await view.close()
 })
@@ -142,7 +142,7 @@ it('leaves out a folder that was picked from the remote tree', async () => {
   await goTo('page=tasks')
   await choose('u1', 'Edit')
   await view.app.getByLabel('All folders but some').check()
-  await button(view.app, 'Show the remote folders').click()
+  await button(view.app, 'Show the source folders').click()
   const folder = view.app.locator('.isy-folders__item').nth(1)
   const name = await folder.locator('label').innerText()
   await folder.getByRole('checkbox').uncheck()
@@ -207,7 +207,7 @@ it('says in words why a run failed, and lets a changed certificate be accepted',
   await view.app.getByLabel('I trust this certificate').check()
   await button(view.app, 'Test the connection').click()
   // The other server is trusted now, and has no such user.
-  await view.app.getByText('The remote server refuses this user name and password.').waitFor()
+  await view.app.getByText('The source server refuses this user name and password.').waitFor()
   gate.target = node.info.remote
   await view.page.close()
 })

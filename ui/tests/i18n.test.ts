@@ -8,8 +8,8 @@ import type { Task } from '../src/api/types.ts'
 import { failureOf } from '../src/model/tasks.ts'
 
 type Tree = { [key: string]: string | Tree }
-const folder = fileURLToPath(new URL('../src/i18n', import.meta.url))
-const read = (locale: string) => JSON.parse(readFileSync(join(folder, `${locale}.json`), 'utf8')) as Tree
+const folder = fileURLToPath(new URL('../public/i18n', import.meta.url))
+const read = (locale: string) => JSON.parse(readFileSync(join(folder, locale, 'translation.json'), 'utf8')) as Tree
 const flatten = (tree: Tree, path = ''): [string, string][] =>
   Object.entries(tree).flatMap(([key, value]) => (typeof value === 'string' ? [[path + key, value] as [string, string]] : flatten(value, `${path}${key}.`)))
 
