@@ -27,6 +27,8 @@ export class StandIn extends Platform {
     this.delay = delay
     this.tasks = new Map()
     this.runs = new Map()
+    /** What the source servers were told. */
+    this.passwords = []
     this.users = Array.from({ length: Math.max(60, tasks) }, (_, at) => `${FIRST[at % FIRST.length]}.${LAST[at % LAST.length]}${at >= 24 ? at : ''}`)
     this.configuration = {
       mail_server: configured ? 'e5ff8c3f-aaf6-4d93-9a33-dcb7ed094fdc' : '',
@@ -76,7 +78,8 @@ export class StandIn extends Platform {
       last_sync_exit_code: never ? null : code,
       last_sync_error: reason,
       last_sync_duration: never ? null : 7 + (at * 37) % 5000,
-      last_sync_messages: never ? null : (at * 7919) % 20_000,
+      last_sync_messages: never ? null : at % 3 ? 0 : (at * 131) % 700,
+      mailbox_messages: never ? null : 700 + (at * 7919) % 20_000,
       has_log: !never,
       certificate: null,
     }
@@ -98,7 +101,7 @@ export class StandIn extends Platform {
       this.runs.delete(id)
       const task = this.tasks.get(id)
       if (!task) continue
-      Object.assign(task, { last_sync_timestamp: run.started, last_sync_exit_code: 0, last_sync_error: null, last_sync_messages: run.total, last_sync_duration: seconds() - run.started, has_log: true })
+      Object.assign(task, { last_sync_timestamp: run.started, last_sync_exit_code: 0, last_sync_error: null, last_sync_messages: run.total, mailbox_messages: run.total, last_sync_duration: seconds() - run.started, has_log: true })
     }
   }
 
@@ -121,17 +124,21 @@ export class StandIn extends Platform {
     Object.assign(this.configuration, data)
   }
 
-  'list-tasks'() {
-    const user_properties = [...this.tasks.values()].map((task) => {
+  'list-tasks'({ tasks } = {}) {
+    const wanted = tasks ? tasks.map((task) => this.tasks.get(key(task))).filter(Boolean) : [...this.tasks.values()]
+    const user_properties = wanted.map((task) => {
       const state = this.runs.get(key(task))?.state ?? 'idle'
       return { ...task, state, service_running: state === 'running' }
     })
-    return { enabled_mailboxes: this.users.map((name) => ({ name, label: name, value: name })), user_properties }
+    return { enabled_mailboxes: tasks ? [] : this.users.map((name) => ({ name, label: name, value: name })), user_properties }
   }
 
-  'get-progress'({ tasks }) {
-    const wanted = tasks ?? [...this.tasks.values()]
+  'get-progress'({ tasks, active }) {
+    const wanted = (tasks ?? [...this.tasks.values()]).filter((task) => !active || this.runs.has(key(task)))
+    const counts = { running: 0, queued: 0, stopping: 0 }
+    for (const run of this.runs.values()) counts[run.state]++
     return {
+      ...(active ? { counts } : {}),
       tasks: wanted.map(({ localuser, task_id }) => {
         const run = this.runs.get(key({ localuser, task_id }))
         if (!run) return { localuser, task_id, state: 'idle' }
@@ -140,7 +147,7 @@ export class StandIn extends Platform {
         return {
           localuser, task_id, state: run.state, folder: FOLDERS[Math.floor(share * 10)], folder_index: Math.floor(share * 11) + 1, folders: 11,
           messages_done: run.done, messages_total: run.total, bytes_done: run.done * 26_500, bytes_total: run.total * 26_500,
-          rate: 2_000_000, seconds_left: Math.round((1 - share) * 60), last_result: null,
+          rate: 2_000_000, seconds_left: Math.round((1 - share) * 60), seconds_idle: run.idle ?? 0, last_result: null,
         }
       }),
     }
@@ -150,24 +157,29 @@ export class StandIn extends Platform {
     const good = data.remotepassword === PASSWORD || data.remotepassword === ''
     const reachable = !data.remotehostname.includes('nowhere')
     const selfSigned = data.remotehostname.includes('selfsigned')
-    const tls = {
-      version: 'TLSv1.3',
-      certificate: {
-        subject: `CN=${data.remotehostname}`, issuer: selfSigned ? `CN=${data.remotehostname}` : 'CN=R11, O=Let\'s Encrypt',
-        not_before: '2026-06-01T00:00:00Z', not_after: '2027-06-01T00:00:00Z', sha256: FINGERPRINT, trusted: !selfSigned,
-      },
+    const certificate = {
+      subject: `CN=${data.remotehostname}`, issuer: selfSigned ? `CN=${data.remotehostname}` : 'CN=R11, O=Let\'s Encrypt',
+      not_before: '2026-06-01T00:00:00Z', not_after: '2027-06-01T00:00:00Z', sha256: FINGERPRINT, trusted: !selfSigned,
     }
-    const remote = !reachable
-      ? { status: 'Check_hostname_or_tcp_port', message: 'connection refused', tls: null, capabilities: [], seconds: 0.01 }
-      : { status: good ? 'ok' : 'bad_user_credentials', message: good ? '' : 'NO [AUTHENTICATIONFAILED] Authentication failed.', tls, greeting: '* OK Dovecot ready.', server: 'Dovecot', capabilities: ['UIDPLUS', 'CONDSTORE', 'SPECIAL-USE', 'LITERAL+'], seconds: 0.05 }
-    const known = this.users.includes(data.localuser)
-    return { remote, local: { status: known ? 'ok' : 'local_user_unknown', message: '', tls: null, capabilities: [], seconds: 0.02 } }
+    const former = this.tasks.get(key(data))
+    const pin = data.certificate ?? (former?.remotehostname === data.remotehostname ? former.certificate : null)
+    const side = (status, message, more = {}) => ({ status, message, tls: null, greeting: '', server: null, capabilities: [], seconds: 0.05, ...more })
+    const remote = () => {
+      if (!reachable) return side('Check_hostname_or_tcp_port', 'the name cannot be resolved: no records found for Query { name: Name("nowhere.example.com.") }')
+      // The handshake ends before anybody logs in.
+      if (selfSigned && pin && pin !== FINGERPRINT) return side('certificate_changed', 'the certificate is not the accepted one', { tls: { version: '', certificate } })
+      this.passwords.push(data.remotepassword)
+      const welcome = { tls: { version: 'TLSv1.3', certificate }, greeting: '* OK Dovecot ready.', server: 'Dovecot', capabilities: ['UIDPLUS', 'CONDSTORE', 'SPECIAL-USE', 'LITERAL+'] }
+      return good ? side('ok', '', welcome) : side('bad_user_credentials', 'NO [AUTHENTICATIONFAILED] Authentication failed.', welcome)
+    }
+    return { remote: remote(), local: side(this.users.includes(data.localuser) ? 'ok' : 'local_user_unknown', '') }
   }
 
   check(data) {
     const { remote, local } = this['validate-task'](data)
     if (local.status !== 'ok') refuse('localuser', local.status)
     if (remote.status === 'bad_user_credentials') refuse('remotepassword', remote.status)
+    if (remote.status === 'certificate_changed') refuse('certificate', remote.status)
     if (remote.status !== 'ok') refuse('remotehostname', remote.status)
   }
 
@@ -263,23 +275,28 @@ export class StandIn extends Platform {
 
   'get-log'(data) {
     const run = this.runs.get(key(data))
-    if (!run && !this.tasks.get(key(data))?.last_sync_timestamp) return { log_content: '', truncated: false }
+    const task = this.tasks.get(key(data))
+    if (!run && !task?.last_sync_timestamp) return { log_content: '', truncated: false }
+    const wrong = task?.last_sync_exit_code ? 1 : 0
     const lines = ['Native engine 1.0.0', 'Host1: imap.example.com, TLSv1.3, Dovecot', 'Host2: 10.5.4.1, STARTTLS']
     for (const [at, folder] of FOLDERS.entries()) {
-      lines.push(`Folder ${folder}: copied ${(at * 37) % 211}, skipped ${(at * 517) % 2300}, failed ${at === 4 ? 1 : 0}`)
-      if (at === 4) lines.push('Could not append message UID 17 <20240102.1234@old.example.com> to Drafts: NO [LIMIT] Message too large')
+      const failed = at === 4 ? wrong : 0
+      if (failed) lines.push(`Error: message ${folder}/17 <20240102.1234@old.example.com>: NO [LIMIT] Message too large`)
+      lines.push(`Folder [${folder}] -> [${folder}]: ${(at * 37) % 211} copied, ${(at * 517) % 2300} already there, ${failed} failed, 0 flags, 0 deleted locally, 0 deleted remotely`)
     }
-    if (!run) lines.push('Messages transferred : 1117', 'Detected 1 errors', 'Exiting with return value 111 (EXIT_WITH_ERRORS)')
+    if (!run) lines.push('Messages transferred                    : 1117', `Messages failed                         : ${wrong}`, `Detected ${wrong} errors`, wrong ? 'Exiting with return value 111 (EXIT_WITH_ERRORS)' : 'Exiting with return value 0 (EX_OK)')
     return { log_content: `${lines.join('\n')}\n`, truncated: false }
   }
 
-  'preview-task'() {
+  'preview-task'(data) {
+    if (this.tasks.get(key(data))?.last_sync_error) return { status: this.tasks.get(key(data)).last_sync_error, message: '' }
     const folders = FOLDERS.slice(0, 5).map((name, at) => ({ remote: name, local: name, copy: at * 13, bytes: at * 344_500, flag: at, delete_local: 0, delete_remote: at === 3 ? 12 : 0 }))
     const sum = (field) => folders.reduce((total, folder) => total + folder[field], 0)
     return { folders, copy: sum('copy'), bytes: sum('bytes'), flag: sum('flag'), delete_local: 0, delete_remote: 12, warnings: ['More than half of Archive would be deleted; nothing is deleted there.'] }
   }
 
-  'verify-task'({ deep }) {
+  'verify-task'({ deep, ...task }) {
+    if (this.tasks.get(key(task))?.last_sync_error) return { status: this.tasks.get(key(task)).last_sync_error, message: '' }
     const folders = FOLDERS.map((name, at) => ({ remote: name, local: name, remote_messages: at * 517, local_messages: at * 517 - (at === 4 ? 1 : 0), missing: at === 4 ? 1 : 0, extra: 0, different: deep && at === 2 ? 1 : 0 }))
     const differences = [{ folder: 'Drafts', uid: 17, message_id: '<20240102.1234@old.example.com>', kind: 'missing', remote: 41_200_113, local: null }]
     if (deep) differences.push({ folder: 'Archive/2023', uid: 4, message_id: '<a@b>', kind: 'flags', remote: '\\Seen', local: '' })

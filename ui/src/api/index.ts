@@ -26,7 +26,9 @@ export const getConfiguration = (title: string) => ask<Json.Configuration>('get-
 export const configureModule = (title: string, input: Json.ConfigurationInput) =>
   act<unknown>('configure-module', title, input, { timeout: 5 * MINUTES })
 
-export const listTasks = (title: string) => ask<Json.TaskList>('list-tasks', title)
+/** All tasks, or those that are named; these without the mailboxes. */
+export const listTasks = (title: string, tasks?: Json.TaskRef[]) =>
+  ask<Json.TaskList>('list-tasks', title, tasks ? refs(tasks) : {})
 
 export const createTask = (title: string, input: Json.TaskInput) => act<unknown>('create-task', title, input)
 
@@ -37,8 +39,9 @@ export const validateTask = (title: string, input: Json.TaskInput) =>
 export const listFolders = (title: string, task: Json.TaskRef | Json.TaskInput) =>
   ask<Json.FolderList>('browse-folders', title, task, { timeout: 3 * MINUTES })
 
-export const getProgress = (title: string, tasks?: Json.TaskRef[]) =>
-  ask<{ tasks: Json.Progress[] }>('get-progress', title, tasks ? refs(tasks) : {}, { timeout: 30_000 })
+/** Where the runs under way stand, of all tasks or of those that are named, and how many there are in all. */
+export const getProgress = (title: string, tasks: Json.TaskRef[] | null) =>
+  ask<Json.ProgressAnswer>('get-progress', title, { active: true, ...(tasks ? refs(tasks) : {}) }, { timeout: 30_000 })
 
 export const startTasks = (title: string, tasks: Json.TaskRef[]) => act<Bulk>('start-task', title, refs(tasks), { timeout: 10 * MINUTES })
 
@@ -72,10 +75,10 @@ export const listInformations = (title: string, task: Json.TaskRef) =>
   ask<Json.Information>('list-informations', title, ref(task), { timeout: 5 * MINUTES })
 
 export const previewTask = (title: string, task: Json.TaskRef) =>
-  ask<Json.Preview>('preview-task', title, ref(task), { timeout: 30 * MINUTES })
+  ask<Json.Preview | Json.Failed>('preview-task', title, ref(task), { timeout: 30 * MINUTES })
 
 export const verifyTask = (title: string, task: Json.TaskRef, deep: boolean) =>
-  ask<Json.Verification>('verify-task', title, { ...ref(task), deep }, { timeout: 60 * MINUTES })
+  ask<Json.Verification | Json.Failed>('verify-task', title, { ...ref(task), deep }, { timeout: 60 * MINUTES })
 
 export const getStatus = (title: string) => ask<Json.InstanceStatus>('get-status', title)
 

@@ -30,7 +30,10 @@ export interface Task extends TaskRef {
   has_log?: boolean
   next_run?: number | null
   last_sync_duration?: number | null
+  /** Copied by the last run. */
   last_sync_messages?: number | null
+  /** On both sides after the last run. */
+  mailbox_messages?: number | null
   last_sync_error?: string | null
   state?: RunState
   certificate?: string | null
@@ -118,7 +121,21 @@ export interface Progress extends TaskRef {
   bytes_total?: number | null
   rate?: number | null
   seconds_left?: number | null
+  /** Since the run was last seen to move. */
+  seconds_idle?: number | null
   last_result?: unknown
+}
+
+export interface ProgressAnswer {
+  tasks: Progress[]
+  /** How many tasks do something. */
+  counts: Record<'running' | 'queued' | 'stopping', number>
+}
+
+/** Why there is no answer: the key of what is wrong, and the same as a sentence. */
+export interface Failed {
+  status: string
+  message: string
 }
 
 export interface ParameterError {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { ref, shallowRef, type Ref, type ShallowRef } from 'vue'
-import { failureWords } from '../i18n/words.ts'
+import type { Failed } from '../api/types.ts'
+import { errorWords, failureWords } from '../i18n/words.ts'
 
 /** Something asked of the module: its answer, or why there is none. */
 export interface Loaded<T> {
@@ -8,6 +9,13 @@ export interface Loaded<T> {
   failure: Ref<string>
   loading: Ref<boolean>
   load: () => Promise<void>
+}
+
+/** An answer that says why there is none. */
+class Unanswered extends Error {
+  constructor({ status }: Failed) {
+    super(errorWords(status))
+  }
 }
 
 /** Asks when `load` is called; of several calls under way the last one's answer counts. */
@@ -25,10 +33,19 @@ export function useLoad<T>(question: () => Promise<T>): Loaded<T> {
       const answer = await question()
       if (mine === latest) data.value = answer
     } catch (error) {
-      if (mine === latest) failure.value = failureWords(error)
+      if (mine === latest) failure.value = error instanceof Unanswered ? error.message : failureWords(error)
     } finally {
       if (mine === latest) loading.value = false
     }
   }
   return { data, failure, loading, load }
+}
+
+/** The same for an action whose answer may be why there is none. */
+export function useAnswer<T extends object>(question: () => Promise<T | Failed>): Loaded<T> {
+  return useLoad(async () => {
+    const answer = await question()
+    if ('status' in answer) throw new Unanswered(answer)
+    return answer as T
+  })
 }

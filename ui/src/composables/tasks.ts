@@ -1,97 +1,98 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The module's tasks, shared by the views, and their progress while it is looked at.
-import { computed, onMounted, onUnmounted, ref, shallowRef, watch } from 'vue'
-import { getProgress, listTasks } from '../api/index.ts'
-import type { Progress, Task, TaskRef } from '../api/types.ts'
-import { onLeave } from '../bridge/core.ts'
+// The module's tasks, shared by the views.
+import { computed, ref, shallowRef } from 'vue'
+import { listTasks } from '../api/index.ts'
+import type { Mailbox, Progress, Task, TaskRef } from '../api/types.ts'
 import { t } from '../i18n/index.ts'
+import { failureWords } from '../i18n/words.ts'
 import { entriesOf, isActive, keyOf } from '../model/tasks.ts'
-import { useLoad } from './load.ts'
+import { answered, missed } from './connection.ts'
 
-/** Polling costs the cluster an audit row each time: it is brisk only while something moves. */
-const SOON = 300
-const BRISK = 4_000
-const CALM = 30_000
-
-const list = useLoad(() => listTasks(t('action.list-tasks')))
-const progress = shallowRef(new Map<string, Progress>())
+const known = shallowRef<Map<string, Task> | null>(null)
+const users = shallowRef<Mailbox[]>([])
+const runs = shallowRef(new Map<string, Progress>())
 const now = ref(Math.floor(Date.now() / 1000))
+const loading = ref(0)
 
-export const tasks = computed<Task[]>(() => list.data.value?.user_properties ?? [])
-export const mailboxes = computed(() => list.data.value?.enabled_mailboxes ?? [])
-export const entries = computed(() => entriesOf(tasks.value, progress.value, now.value))
-export const tasksLoading = list.loading
-export const tasksFailure = list.failure
-export const tasksLoaded = computed(() => list.data.value !== null)
+export const tasks = computed<Task[]>(() => [...(known.value?.values() ?? [])])
+export const mailboxes = computed(() => users.value)
+export const entries = computed(() => entriesOf(tasks.value, runs.value, now.value))
+export const tasksLoading = computed(() => loading.value > 0)
+export const tasksLoaded = computed(() => known.value !== null)
+/** Why the tasks could not be read. */
+export const tasksFailure = ref('')
 
-/** Reads the tasks again. */
+/** The tasks that do something, as far as is known. */
+export const activeTasks = computed(() => entries.value.filter((entry) => isActive(entry.state)))
+
+const mapOf = (list: Task[]) => new Map(list.map((task) => [keyOf(task), task]))
+
+/** What is known of a run stays, unless the list, which is newer, says that there is none. */
+function keepRuns(list: Iterable<Task>): void {
+  const next = new Map(runs.value)
+  for (const task of list) {
+    const run = next.get(keyOf(task))
+    const active = (task.state ?? 'idle') !== 'idle'
+    if (run && (run.state === 'idle' || !active)) next.delete(keyOf(task))
+  }
+  runs.value = next
+}
+
+let latest = 0
+
+/** Reads all tasks again. */
 export async function loadTasks(): Promise<void> {
-  await list.load()
+  const mine = ++latest
+  loading.value++
+  tasksFailure.value = ''
+  try {
+    const answer = await listTasks(t('action.list-tasks'))
+    // Of several calls under way the last one's answer counts.
+    if (mine !== latest) return
+    known.value = mapOf(answer.user_properties)
+    users.value = answer.enabled_mailboxes
+    now.value = Math.floor(Date.now() / 1000)
+    keepRuns(answer.user_properties)
+    answered()
+  } catch (error) {
+    if (mine !== latest) return
+    tasksFailure.value = failureWords(error)
+    missed(error)
+  } finally {
+    loading.value--
+  }
+}
+
+/** Reads some of the tasks again; those that are gone disappear. */
+export async function reloadTasks(refs: TaskRef[]): Promise<void> {
+  if (refs.length === 0 || known.value === null) return
+  const answer = await listTasks(t('action.list-tasks'), refs)
+  if (known.value === null) return
+  const next = new Map(known.value)
+  for (const one of refs) next.delete(keyOf(one))
+  for (const task of answer.user_properties) next.set(keyOf(task), task)
+  // The order is that of the first reading.
+  known.value = new Map([...known.value.keys(), ...next.keys()].flatMap((key) => (next.has(key) ? [[key, next.get(key)!]] : [])))
   now.value = Math.floor(Date.now() / 1000)
-  progress.value = new Map()
+  keepRuns(answer.user_properties)
 }
 
-/** Until when runs that were just started may still be on their way, in milliseconds; 0 for none. */
-const awaited = ref(0)
-const ON_THEIR_WAY = 5_000
-
-/** To be told after a start: a run takes a moment to begin, and a short one is over before anybody looks. */
-export function expectRuns(): void {
-  awaited.value = Date.now() + ON_THEIR_WAY
+/** Takes in where runs stand. Tasks that were asked about and are not told of have ended; they are returned. */
+export function noteRuns(told: Progress[], asked: TaskRef[] | null): TaskRef[] {
+  const next = new Map(runs.value)
+  for (const run of told) next.set(keyOf(run), run)
+  const about = asked ?? activeTasks.value.map((entry) => entry.task)
+  const names = new Set(told.filter((run) => run.state !== 'idle').map(keyOf))
+  const ended: TaskRef[] = []
+  for (const { localuser, task_id } of about) {
+    const key = keyOf({ localuser, task_id })
+    if (names.has(key)) continue
+    ended.push({ localuser, task_id })
+    next.set(key, { localuser, task_id, state: 'idle' })
+  }
+  runs.value = next
+  return ended
 }
 
-async function poll(visible: TaskRef[] | undefined): Promise<void> {
-  const answer = await getProgress(t('action.get-progress'), visible)
-  const wasActive = entries.value.filter((entry) => isActive(entry.state)).map((entry) => entry.key)
-  const next = visible ? new Map(progress.value) : new Map<string, Progress>()
-  for (const entry of answer.tasks) next.set(keyOf(entry), entry)
-  progress.value = next
-  const late = awaited.value > 0 && Date.now() > awaited.value
-  if (late) awaited.value = 0
-  const ended = wasActive.some((key) => next.get(key)?.state === 'idle')
-  if (ended || late) await loadTasks()
-}
-
-/**
- * Follows the progress while the component is shown and the page is seen: of the tasks that `visible`
- * names while one of them moves, of all of them now and then.
- */
-export function useProgress(visible: () => TaskRef[]): void {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  let stopped = false
-  let lastFull = 0
-
-  const moving = () => {
-    if (awaited.value > 0) return true
-    const shown = new Set(visible().map(keyOf))
-    return entries.value.some((entry) => isActive(entry.state) && shown.has(entry.key))
-  }
-  const schedule = (soon = false) => {
-    clearTimeout(timer)
-    if (!stopped) timer = setTimeout(() => void tick(), !moving() ? CALM : soon ? SOON : BRISK)
-  }
-  // What starts to move while it is seen need not wait for the next look.
-  watch(moving, (now) => now && schedule(true))
-  const tick = async () => {
-    if (!document.hidden && tasks.value.length > 0) {
-      const brisk = moving() && Date.now() - lastFull < CALM
-      if (!brisk) lastFull = Date.now()
-      // A poll without an answer is made up for by the next one.
-      await poll(brisk ? visible() : undefined).catch(() => {})
-    }
-    schedule()
-  }
-  const stop = onLeave(() => {
-    stopped = true
-    clearTimeout(timer)
-    document.removeEventListener('visibilitychange', seen)
-  })
-  const seen = () => {
-    if (!document.hidden) void tick()
-  }
-  onMounted(() => {
-    document.addEventListener('visibilitychange', seen)
-    schedule()
-  })
-  onUnmounted(stop)
-}
+/** Whether there is a task of that name in the list. */
+export const isKnown = (task: TaskRef): boolean => known.value?.has(keyOf(task)) ?? false

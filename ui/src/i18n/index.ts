@@ -48,6 +48,9 @@ export function common(key: string): string {
   return core().$te(name) ? core().$t(name) : t(name)
 }
 
+/** What separates the columns of a table in this language's spreadsheets: a comma where none is in numbers. */
+export const delimiterOf = (language: string): string => (new Intl.NumberFormat(language).format(1.5).includes(',') ? ';' : ',')
+
 const supported = (wanted: string): string => {
   const [language = FALLBACK] = wanted.toLowerCase().split(/[-_]/)
   return language in urls ? language : FALLBACK

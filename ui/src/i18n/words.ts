@@ -31,3 +31,9 @@ export function failureWords(failure: unknown): string {
   }
   return t(`failure.${failure.kind}`)
 }
+
+/** Names of types, structures and codes, which programs say to each other. */
+const MACHINE = /\w::\w|\w \{|\b[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+\b|\(?os error \d+\)?/
+
+/** What a server said, if it is fit for people. */
+export const serverWords = (message: string | undefined): string => (message && !MACHINE.test(message) ? message : '')

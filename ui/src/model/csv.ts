@@ -100,9 +100,18 @@ export function parse(text: string, delimiter: string): Table {
   return { rows, delimiter, unclosedQuote: quoted ? quoteLine : null }
 }
 
-/** Writes a table that `parse` reads back unchanged. */
+/** What a spreadsheet takes for a formula, and what was made harmless before. */
+const FORMULA = /^'*[=+\-@\t\r]/
+
+/** A text that no spreadsheet calculates: an apostrophe in front says so. */
+export const neutral = (cell: string): string => (FORMULA.test(cell) ? `'${cell}` : cell)
+
+/** Takes back what `neutral` did. */
+export const natural = (cell: string): string => (cell.startsWith("'") && FORMULA.test(cell) ? cell.slice(1) : cell)
+
+/** Writes a table that `parse` reads back, once `natural` has been applied to its cells. */
 export function serialize(rows: string[][], delimiter = ','): string {
   const quote = (cell: string) =>
     /["\r\n]/.test(cell) || cell.includes(delimiter) || cell !== cell.trim() ? `"${cell.replaceAll('"', '""')}"` : cell
-  return rows.map((row) => `${row.map(quote).join(delimiter)}\r\n`).join('')
+  return rows.map((row) => `${row.map((cell) => quote(neutral(cell))).join(delimiter)}\r\n`).join('')
 }

@@ -26,6 +26,14 @@ export function formatDateTime(seconds: number, locale: string): string {
   return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' }).format(seconds * 1000)
 }
 
+/** A time of today, to the second. */
+export const formatTime = (seconds: number, locale: string): string =>
+  new Intl.DateTimeFormat(locale, { timeStyle: 'medium' }).format(seconds * 1000)
+
+/** A time of day, to the minute. */
+export const formatTimeOfDay = (seconds: number, locale: string): string =>
+  new Intl.DateTimeFormat(locale, { timeStyle: 'short' }).format(seconds * 1000)
+
 /** A moment in a table: the year only where it is another one than now. */
 export function formatMoment(seconds: number, now: number, locale: string): string {
   const moment = new Date(seconds * 1000)

@@ -7,19 +7,40 @@ export interface LogLine {
   problem: boolean
 }
 
-/** Lines that tell of something going wrong; summaries that count no error do not. */
-const PROBLEM =
-  /\b(err(or)?s?|fail(ed|ure|ures)?|could ?n[o']t|can ?not|can't|refused|denied|warning|problem|timed? ?out|invalid|over ?quota|unreachable|aborted)\b/i
-const HARMLESS = /(\b0 errors?\b|errors?\s*[:=]\s*0\b|no errors?\b|--\w*err|Detected 0\b|\bfailed:? 0\b|Exiting with return value 0\b)/i
+/** What the engines write before what went wrong. */
+const MARKED = /^(Error: |Err \d+\/\d+: |Host[12] failure: )/
+/** Lines that count what went wrong, by the figure in them; a stop on request is none. */
+const COUNTED = [/^Folder \[?.*\D(\d+) failed\b/, /^Folder .*\bfailed[ :]+(\d+)$/, /^Messages failed *: *(\d+)/, /^Detected (\d+) errors?\b/]
+const ENDED = /^Exiting with return value (\d+)/
+const STOPPED = new Set([6, 143])
+/** Words of trouble, for what other programs print. */
+const TROUBLE =
+  /\b(err(or)?s?|fail(ed|ure|ures)?|could ?n[o']t|can ?not|can't|refused|denied|warning|timed? ?out|over ?quota|unreachable|aborted)\b/i
+/** Names of folders and options, and figures that count nothing, say nothing of the kind. */
+const SILENT = /\[[^\]]*\]|--?\w[\w-]*|\b(no|0|without) (errors?|warnings?|failures?|failed)\b|\b(errors?|failures?|failed|warnings?)\s*[:=]?\s*0\b/gi
+
+const endOf = (lines: string[]): number | null => {
+  const last = [...lines].reverse().find((line) => ENDED.test(line))
+  return last === undefined ? null : Number(ENDED.exec(last)![1])
+}
+
+function isProblem(text: string, endedWell: boolean): boolean {
+  const end = ENDED.exec(text)
+  if (end) return Number(end[1]) !== 0 && !STOPPED.has(Number(end[1]))
+  if (MARKED.test(text)) return true
+  for (const pattern of COUNTED) {
+    const found = pattern.exec(text)
+    if (found) return Number(found[1]) > 0
+  }
+  return !endedWell && TROUBLE.test(text.replace(SILENT, ' '))
+}
 
 export function readLog(content: string): LogLine[] {
   const lines = content.split(/\r?\n/)
   if (lines.at(-1) === '') lines.pop()
-  return lines.map((text, at) => ({
-    number: at + 1,
-    text,
-    problem: (PROBLEM.test(text) && !HARMLESS.test(text)) || /Exiting with return value [1-9]/.test(text),
-  }))
+  // Whatever words a run used that ended well, nothing went wrong in it.
+  const endedWell = endOf(lines) === 0
+  return lines.map((text, at) => ({ number: at + 1, text, problem: isProblem(text, endedWell) }))
 }
 
 export function filterLog(lines: LogLine[], search: string, problemsOnly: boolean): LogLine[] {

@@ -9,7 +9,7 @@ export interface Preset {
 }
 
 export const PRESETS: Preset[] = [
-  { id: 'generic', host: '', security: 'tls' },
+  { id: 'generic', host: '', security: 'ssl' },
   { id: 'gmail', host: 'imap.gmail.com', security: 'ssl' },
   { id: 'microsoft', host: 'outlook.office365.com', security: 'ssl' },
   { id: 'yahoo', host: 'imap.mail.yahoo.com', security: 'ssl' },

@@ -57,6 +57,10 @@ export function percentOf(progress: Progress | undefined): number | null {
   return bytes ?? ratio(progress?.messages_done, progress?.messages_total)
 }
 
+/** So long nothing moved that the time left is anybody's guess. */
+const STALLED_AFTER = 30
+export const isStalled = (progress: Progress): boolean => (progress.seconds_idle ?? 0) >= STALLED_AFTER
+
 function ratio(done: number | null | undefined, total: number | null | undefined): number | null {
   if (!total || done === null || done === undefined) return null
   return Math.min(100, Math.floor((done / total) * 100))
@@ -156,7 +160,7 @@ export function sortEntries(entries: Entry[], sort: SortKey, descending: boolean
     state: number((entry) => STATES.indexOf(entry.state)),
     last: number((entry) => entry.task.last_sync_timestamp),
     next: number((entry) => entry.next),
-    messages: number((entry) => entry.task.last_sync_messages),
+    messages: number((entry) => entry.task.mailbox_messages ?? entry.task.last_sync_messages),
   }
   const order = orders[sort]
   return [...entries].sort((one, other) => (descending ? order(other, one) : order(one, other)))
