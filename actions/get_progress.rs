@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use ns8_imapsync::agent::journal;
 use ns8_imapsync::error::Result;
 use ns8_imapsync::task::progress::Progress;
@@ -23,6 +25,10 @@ pub struct Question {
     /// The tasks.
     #[serde(default)]
     tasks: Option<Vec<TaskReference>>,
+    /// Only those that do something, and how many there are of them in all: a small answer however many tasks
+    /// there are.
+    #[serde(default)]
+    active: bool,
 }
 
 /// Where the runs stand.
@@ -30,6 +36,33 @@ pub struct Question {
 #[serde(deny_unknown_fields)]
 pub struct Answer {
     tasks: Vec<Standing>,
+    /// When the question was about active tasks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counts: Option<Counts>,
+}
+
+/// How many tasks do something.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Counts {
+    queued: usize,
+    running: usize,
+    stopping: usize,
+}
+
+impl Counts {
+    fn of(states: impl Iterator<Item = State>) -> Self {
+        let mut counts = Self::default();
+        for state in states {
+            match state {
+                State::Idle => {}
+                State::Queued => counts.queued += 1,
+                State::Running => counts.running += 1,
+                State::Stopping => counts.stopping += 1,
+            }
+        }
+        counts
+    }
 }
 
 /// Where one task's run stands.
@@ -50,6 +83,8 @@ struct Standing {
     rate: u64,
     /// Null while there is no telling.
     seconds_left: Option<u64>,
+    /// Since the run was last seen to move; null while there is none.
+    seconds_idle: Option<i64>,
     /// How the last run ended, as a key; null before the first one.
     last_result: Option<String>,
 }
@@ -62,19 +97,29 @@ impl Action for GetProgress {
 
     fn run(context: &Context, question: Question) -> Result<Answer> {
         let store = &context.store;
+        let wanted = |name: &TaskName| !question.active || state::of(store, name) != State::Idle;
         let tasks = match &question.tasks {
             // One that was deleted meanwhile has no progress, which is no error.
             Some(tasks) => tasks
                 .iter()
-                .filter_map(|task| Some(standing(store, &task.find(store).ok()?, task.clone())))
+                .filter_map(|task| Some((task.find(store).ok()?, task)))
+                .filter(|(name, _)| wanted(name))
+                .map(|(name, task)| standing(store, &name, task.clone()))
                 .collect(),
             None => store
                 .names()?
                 .iter()
+                .filter(|name| wanted(name))
                 .filter_map(|name| Some(standing(store, name, reference(store, name)?)))
                 .collect(),
         };
-        Ok(Answer { tasks })
+        let counts = match question.active {
+            true => Some(Counts::of(
+                store.names()?.iter().map(|name| state::of(store, name)),
+            )),
+            false => None,
+        };
+        Ok(Answer { tasks, counts })
     }
 }
 
@@ -105,6 +150,7 @@ fn standing(store: &Store, name: &TaskName, task: TaskReference) -> Standing {
         state,
         rate,
         seconds_left: seconds_left(&progress),
+        seconds_idle: (state == State::Running).then(|| seconds_idle(&progress, SystemTime::now())),
         folder: progress.folder,
         folder_index: progress.folder_index,
         folders: progress.folders,
@@ -124,6 +170,15 @@ fn elapsed(progress: &Progress) -> u64 {
 
 fn rate(progress: &Progress) -> u64 {
     progress.bytes_done / elapsed(progress)
+}
+
+fn seconds_idle(progress: &Progress, now: SystemTime) -> i64 {
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    // A run that has not said anything yet has only just begun.
+    match progress.updated {
+        0 => 0,
+        updated => (i64::try_from(now).unwrap_or(i64::MAX) - updated).max(0),
+    }
 }
 
 /// By the bytes where a run knows how many there are to come, else by the messages.
@@ -156,6 +211,17 @@ mod tests {
         assert_eq!(rate(&progress), 500);
         progress.updated = 90;
         assert_eq!(rate(&progress), 5000);
+    }
+
+    #[test]
+    fn a_run_is_idle_since_it_last_moved() {
+        let now = UNIX_EPOCH + std::time::Duration::from_secs(500);
+        let mut progress = Progress::default();
+        assert_eq!(seconds_idle(&progress, now), 0);
+        progress.updated = 440;
+        assert_eq!(seconds_idle(&progress, now), 60);
+        progress.updated = 510;
+        assert_eq!(seconds_idle(&progress, now), 0);
     }
 
     #[test]

@@ -8,15 +8,15 @@ use ns8_imapsync::error::{ErrorKey, Result};
 use ns8_imapsync::files;
 use ns8_imapsync::task::{Store, Task, TaskName};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::common::action::Action;
 use crate::common::context::Context;
 use crate::common::fields::FolderOptionsFields;
-use crate::common::nothing::Nothing;
 use crate::common::now::now;
 use crate::common::outcome;
 use crate::common::parallel;
+use crate::common::selection::TaskReference;
 use crate::common::settings;
 use crate::common::state::{self, State};
 
@@ -25,6 +25,16 @@ const MAILBOXES: Duration = Duration::from_secs(15);
 
 /// Lists the tasks, and the mailboxes that can have some (contract section 3).
 pub struct ListTasks;
+
+/// Which tasks; all, and the mailboxes, when this is missing. Whoever asks for all may send nothing.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("type" = ["object", "null"]))]
+pub struct Question {
+    /// Only these tasks, as far as they exist.
+    #[serde(default)]
+    tasks: Option<Vec<TaskReference>>,
+}
 
 /// The tasks and the mailboxes.
 #[derive(Debug, Default, Serialize, JsonSchema)]
@@ -72,6 +82,8 @@ struct Entry {
     next_run: Option<i64>,
     last_sync_duration: Option<i64>,
     last_sync_messages: Option<u64>,
+    /// Messages that were on both sides after the last run.
+    mailbox_messages: Option<u64>,
     last_sync_error: Option<String>,
     /// The SHA-256 of the accepted certificate, where it is one that no authority vouches for.
     certificate: Option<String>,
@@ -89,25 +101,38 @@ struct Entry {
 impl Action for ListTasks {
     const NAME: &'static str = "list-tasks";
     const ABOUT: &'static str = "Lists the tasks, and the mailboxes that can have some";
-    type Input = Nothing;
+    type Input = Question;
     type Output = Listing;
 
-    fn run(context: &Context, _: Nothing) -> Result<Listing> {
+    fn run(context: &Context, question: Question) -> Result<Listing> {
         let environment = context.environment.read()?;
         let Some(uuid) = environment.get(settings::MAIL_SERVER) else {
             return Ok(Listing::default());
         };
-        let mailboxes = mailboxes(context, uuid).unwrap_or_else(|error| {
-            journal::error(format_args!("the mailboxes cannot be listed: {error}"));
-            Vec::new()
-        });
-        let mut entries = entries(&context.store)?;
+        let all = question.tasks.is_none();
+        let names = match question.tasks {
+            Some(tasks) => tasks
+                .iter()
+                .filter_map(|task| task.find(&context.store).ok())
+                .collect(),
+            None => context.store.names()?,
+        };
+        let mut entries = entries(&context.store, &names);
         let unknown = ErrorKey::LocalUserUnknown.to_string();
         let paused = settings::schedules_paused(&environment);
+        let is_unknown = |entry: &Entry| entry.last_sync_error.as_ref() == Some(&unknown);
+        // For a few tasks another module is asked only where its answer counts.
+        let mailboxes = match all || entries.iter().any(is_unknown) {
+            true => mailboxes(context, uuid).unwrap_or_else(|error| {
+                journal::error(format_args!("the mailboxes cannot be listed: {error}"));
+                Vec::new()
+            }),
+            false => Vec::new(),
+        };
         for entry in &mut entries {
             entry.next_run = entry.next_run.filter(|_| !paused);
             // The run could not tell one from the other.
-            if entry.last_sync_error.as_ref() == Some(&unknown) && mailboxes.contains(&entry.localuser) {
+            if is_unknown(entry) && mailboxes.contains(&entry.localuser) {
                 entry.last_sync_error = Some(ErrorKey::MasterCredentialsRefused.to_string());
             }
         }
@@ -117,7 +142,10 @@ impl Action for ListTasks {
             value: user,
         };
         Ok(Listing {
-            enabled_mailboxes: mailboxes.into_iter().map(mailbox).collect(),
+            enabled_mailboxes: match all {
+                true => mailboxes.into_iter().map(mailbox).collect(),
+                false => Vec::new(),
+            },
             user_properties: entries,
         })
     }
@@ -131,10 +159,9 @@ fn mailboxes(context: &Context, uuid: &str) -> Result<Vec<String>> {
 }
 
 /// Whatever cannot be read is reported, and the others are listed.
-fn entries(store: &Store) -> Result<Vec<Entry>> {
+fn entries(store: &Store, names: &[TaskName]) -> Vec<Entry> {
     let now = now();
-    let names = store.names()?;
-    let entries = parallel::map(&names, |name| match store.load(name) {
+    let entries = parallel::map(names, |name| match store.load(name) {
         Ok(task) => task.map(|task| entry(store, name, &task, now)),
         Err(error) => {
             journal::error(format_args!("{name} cannot be listed: {error}"));
@@ -142,7 +169,7 @@ fn entries(store: &Store) -> Result<Vec<Entry>> {
         }
     });
     // A task may be deleted meanwhile.
-    Ok(entries.into_iter().flatten().collect())
+    entries.into_iter().flatten().collect()
 }
 
 fn entry(store: &Store, name: &TaskName, task: &Task, now: i64) -> Entry {
@@ -188,6 +215,9 @@ fn entry(store: &Store, name: &TaskName, task: &Task, now: i64) -> Entry {
             .as_ref()
             .map(|report| (report.ended - report.started).max(0)),
         last_sync_messages: report.as_ref().map(|report| report.messages.copied),
+        mailbox_messages: report
+            .as_ref()
+            .map(|report| report.messages.copied + report.messages.skipped),
         last_sync_error: report.and_then(|report| report.error),
         source: options.source.map(|link| link.id.to_string()),
         certificate: options.trust.fingerprint().map(str::to_owned),

@@ -203,24 +203,44 @@ fn known(store: &Store, name: &TaskName) -> Result<(), Failure> {
 }
 
 fn preview(store: &Store, name: &TaskName) -> Done {
-    print_json(&run::preview(store, name, destination().as_ref())?)
+    answer(run::preview(store, name, destination().as_ref()), |_| {
+        ExitCode::SUCCESS
+    })
 }
 
 /// Exit code 0 only when both sides agree.
 fn compare(store: &Store, name: &TaskName, deep: bool) -> Done {
-    let task = assembly::load(store, name)?;
-    let job = assembly::job(store, name, &task, destination().as_ref())?;
-    let known = run::known_folders(store, &task, &job);
-    let verdict = runtime::ask(verify::verify(
-        &job.remote,
-        &job.local,
-        &job.selection,
-        &known,
-        deep,
-    ))
-    .map_err(failed)??;
-    print_json(&verdict)?;
-    Ok(ExitCode::from(u8::from(!verdict.agree)))
+    let compared = (|| {
+        let task = assembly::load(store, name)?;
+        let job = assembly::job(store, name, &task, destination().as_ref())?;
+        let known = run::known_folders(store, &task, &job);
+        runtime::ask(verify::verify(
+            &job.remote,
+            &job.local,
+            &job.selection,
+            &known,
+            deep,
+        ))
+        .map_err(failed)?
+    })();
+    answer(compared, |report| ExitCode::from(u8::from(!report.agree)))
+}
+
+/// Prints an answer, or why there is none: as JSON for the page, as a sentence for people.
+fn answer<T: serde::Serialize>(answer: Result<T, Failure>, code: impl Fn(&T) -> ExitCode) -> Done {
+    match answer {
+        Ok(answer) => {
+            print_json(&answer)?;
+            Ok(code(&answer))
+        }
+        Err(failure) => {
+            let status = failure
+                .key
+                .map_or_else(|| "failed".to_owned(), |key| key.to_string());
+            print_json(&json!({"status": status, "message": failure.message}))?;
+            Err(failure)
+        }
+    }
 }
 
 fn halt(store: &Store, name: &TaskName) -> Done {

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::common::action::Action;
+use crate::common::answer::Answer;
 use crate::common::context::Context;
 use crate::common::selection::TaskReference;
 
@@ -30,9 +31,9 @@ impl Action for VerifyTask {
     const NAME: &'static str = "verify-task";
     const ABOUT: &'static str = "Compares both sides of a task message by message";
     type Input = Question;
-    type Output = VerifyReport;
+    type Output = Answer<VerifyReport>;
 
-    fn run(context: &Context, question: Question) -> Result<VerifyReport> {
+    fn run(context: &Context, question: Question) -> Result<Answer<VerifyReport>> {
         let Question {
             localuser,
             task_id,

@@ -6,6 +6,7 @@
 //! tasks as CSV · [`table`]: CSV itself
 
 pub mod action;
+pub mod answer;
 pub mod applet;
 pub mod context;
 pub mod fields;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hickory_resolver::Resolver;
 use hickory_resolver::config::LookupIpStrategy;
+use hickory_resolver::net::NetError;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -66,12 +67,22 @@ async fn resolve(host: &str) -> Result<Vec<IpAddr>> {
     let found = timeout(RESOLVE_LIMIT, resolver.lookup_ip(host.as_str()))
         .await
         .map_err(|_| unresolved("the name server does not answer".to_owned()))?
-        .map_err(|error| unresolved(error.to_string()))?;
+        .map_err(|error| unresolved(in_words(&error)))?;
     let addresses = interleave(found.iter());
     if addresses.is_empty() {
         Err(unresolved("it has no address".to_owned()))
     } else {
         Ok(addresses)
+    }
+}
+
+/// What the resolver's error means to people.
+fn in_words(error: &NetError) -> String {
+    match error {
+        error if error.is_nx_domain() => "there is no such name".to_owned(),
+        error if error.is_no_records_found() => "it has no address".to_owned(),
+        NetError::Timeout => "the name server does not answer".to_owned(),
+        error => error.to_string(),
     }
 }
 

@@ -54,7 +54,7 @@ describe('checkTask', () => {
   it('does not look at patterns that do not count', () => expect(keys({ exclude: '(' })).toEqual([]))
   it('never sends a stored password to another account', () => {
     expect(keys({ remotepassword: '' }, stored)).toEqual([])
-    for (const change of [{ remotehostname: 'other.com' }, { remoteport: '993' }, { remoteusername: 'v' }]) {
+    for (const change of [{ remotehostname: 'other.com' }, { remoteport: '1993' }, { remoteusername: 'v' }]) {
       expect(keys({ remotepassword: '', ...change }, stored)).toEqual(['remotepassword password_required'])
     }
   })
