@@ -30,7 +30,7 @@ it('knows ports, days and login names', () => {
 
 describe('checkTask', () => {
   const good: TaskForm = { ...emptyForm(), localuser: 'john', remotehostname: 'imap.foo.com', remoteusername: 'u', remotepassword: ' p ' }
-  const stored = { ...good, task_id: 'x', remoteport: '143' } as unknown as Task
+  const stored = { ...good, task_id: 'x', remoteport: '993' } as unknown as Task
   const keys = (changes: Partial<TaskForm>, original: Task | null = null) =>
     checkTask({ ...good, ...changes }, { original }).map(({ parameter, error }) => `${parameter} ${error}`)
 
