@@ -167,7 +167,7 @@ export class StandIn extends Platform {
     const remote = () => {
       if (!reachable) return side('Check_hostname_or_tcp_port', 'the name cannot be resolved: no records found for Query { name: Name("nowhere.example.com.") }')
       // The handshake ends before anybody logs in.
-      if (selfSigned && pin && pin !== FINGERPRINT) return side('certificate_changed', 'the certificate is not the accepted one', { tls: { version: '', certificate } })
+      if (selfSigned && pin !== FINGERPRINT && (pin || data.confirm_certificate)) return side(pin ? 'certificate_changed' : 'certificate_unknown', 'nobody vouches for the certificate', { tls: { version: '', certificate } })
       this.passwords.push(data.remotepassword)
       const welcome = { tls: { version: 'TLSv1.3', certificate }, greeting: '* OK Dovecot ready.', server: 'Dovecot', capabilities: ['UIDPLUS', 'CONDSTORE', 'SPECIAL-USE', 'LITERAL+'] }
       return good ? side('ok', '', welcome) : side('bad_user_credentials', 'NO [AUTHENTICATIONFAILED] Authentication failed.', welcome)
@@ -179,14 +179,14 @@ export class StandIn extends Platform {
     const { remote, local } = this['validate-task'](data)
     if (local.status !== 'ok') refuse('localuser', local.status)
     if (remote.status === 'bad_user_credentials') refuse('remotepassword', remote.status)
-    if (remote.status === 'certificate_changed') refuse('certificate', remote.status)
+    if (remote.status.startsWith('certificate_')) refuse('certificate', remote.status)
     if (remote.status !== 'ok') refuse('remotehostname', remote.status)
   }
 
   'create-task'(data) {
     if (data.localuser === 'crash') throw new Error('the agent was stopped')
     this.check(data)
-    const { remotepassword, start, certificate, ...fields } = data
+    const { remotepassword, start, certificate, confirm_certificate, ...fields } = data
     const former = this.tasks.get(key(data))
     const task = {
       last_sync_timestamp: null, last_sync_exit_code: null, last_sync_error: null, last_sync_duration: null, last_sync_messages: null, has_log: false,

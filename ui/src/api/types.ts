@@ -65,7 +65,10 @@ export interface TaskInput extends TaskRef {
   cron: string
   foldersynchronization: FolderMode
   start?: boolean
+  /** The fingerprint that the administrator accepts. */
   certificate?: string
+  /** Nobody logs in before a certificate that no authority vouches for is accepted. */
+  confirm_certificate?: boolean
 }
 
 export interface Certificate {

@@ -2,33 +2,29 @@
 // A password goes to a server only after an authority, or the administrator, has vouched for it.
 import { ref, shallowRef } from 'vue'
 import { validateTask } from '../api/index.ts'
-import type { Certificate, ConnectionReport, Task, TaskInput } from '../api/types.ts'
+import type { Certificate, ConnectionReport, TaskInput } from '../api/types.ts'
 import { t } from '../i18n/index.ts'
 
-/** The fingerprint of no certificate: whoever is trusted by nobody is told apart before the login. */
-const NONE = '0'.repeat(64)
+/** The refusals that are a question: nobody vouches for the server, or it shows another certificate than before. */
+const QUESTIONS = new Set(['certificate_unknown', 'certificate_changed'])
+export const isQuestion = (status: string): boolean => QUESTIONS.has(status)
 
 /** The question about a server's certificate, and the one that was accepted. */
-export function useCertificate(original: () => Task | null) {
+export function useCertificate() {
   const accepted = ref('')
   const asked = shallowRef<{ certificate: Certificate; host: string; changed: boolean } | null>(null)
   let answer: (yes: boolean) => void = () => {}
 
-  const storedFor = (input: TaskInput) => {
-    const task = original()
-    const same = task && task.remotehostname === input.remotehostname && String(task.remoteport) === String(input.remoteport)
-    return same ? (task.certificate ?? '') : ''
-  }
-
-  /** The input with what vouches for the server. What is sent without encryption is nobody's secret anyway. */
-  function guarded(input: TaskInput): TaskInput {
-    if (accepted.value) return { ...input, certificate: accepted.value }
-    return input.security === '' || storedFor(input) ? input : { ...input, certificate: NONE }
-  }
+  /** The input with what vouches for the server; nobody logs in where the answer is yet to be given. */
+  const guarded = (input: TaskInput): TaskInput => ({
+    ...input,
+    confirm_certificate: true,
+    ...(accepted.value ? { certificate: accepted.value } : {}),
+  })
 
   /** Asks about the certificate that the server shows; resolves to whether it was accepted. */
-  function ask(certificate: Certificate, input: TaskInput): Promise<boolean> {
-    asked.value = { certificate, host: input.remotehostname, changed: storedFor(input) !== '' }
+  function ask(certificate: Certificate, host: string, changed: boolean): Promise<boolean> {
+    asked.value = { certificate, host, changed }
     return new Promise((resolve) => (answer = resolve))
   }
   function decide(yes: boolean) {
@@ -41,8 +37,9 @@ export function useCertificate(original: () => Task | null) {
   async function test(input: TaskInput): Promise<ConnectionReport> {
     const report = await validateTask(t('action.validate-task'), guarded(input))
     const shown = report.remote.tls?.certificate
-    if (report.remote.status !== 'certificate_changed' || !shown) return report
-    return (await ask(shown, input)) ? test(input) : report
+    const { status } = report.remote
+    if (!isQuestion(status) || !shown || shown.sha256 === accepted.value) return report
+    return (await ask(shown, input.remotehostname, status === 'certificate_changed')) ? test(input) : report
   }
 
   return { accepted, asked, decide, guarded, test }
