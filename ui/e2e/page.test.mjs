@@ -3,10 +3,9 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
-import { checkAccessibility, checkWidth, DESKTOP, launch, open, PHONE, screenshot } from './browser.mjs'
+import { checkAccessibility, DESKTOP, launch, open, PHONE, screenshot } from './browser.mjs'
 import { button, count, fillTask, withHost } from './stage.mjs'
 
-const TASK = 'user=anna.rossi&task=t00000'
 let browser
 
 before(async () => {
@@ -15,64 +14,6 @@ before(async () => {
 after(() => browser.close())
 
 describe('every screen', () => {
-  const SCREENS = {
-    status: ['page=status'],
-    tasks: ['page=tasks'],
-    'tasks-selected': ['page=tasks', (app) => app.locator('tbody input[type=checkbox]').first().check()],
-    'tasks-none-found': ['page=tasks&q=nobody'],
-    menu: ['page=tasks', (app) => app.getByRole('button', { name: /^Actions for/ }).first().click()],
-    'panel-new': ['page=tasks&panel=new'],
-    'panel-errors': ['page=tasks&panel=new', (app) => button(app, 'Save and start').click()],
-    'panel-certificate': ['page=tasks&panel=new', async (app) => {
-      await fillTask(app, { 'Source server': 'selfsigned.example.com' })
-      await button(app, 'Test the connection').click()
-      await button(app, 'Trust this certificate').waitFor()
-    }],
-    'panel-folders': ['page=tasks&panel=edit&user=carla.meier&task=t00002', async (app) => {
-      await button(app, 'Show the source folders').click()
-      await app.getByText('9 of 11 folders').scrollIntoViewIfNeeded()
-    }],
-    'panel-deletion': ['page=tasks&panel=edit&user=anna.rossi&task=t00000', async (app) => {
-      await app.getByLabel('Delete messages at the source once they are copied').check()
-      await app.getByLabel(/^Type .* to confirm/).scrollIntoViewIfNeeded()
-    }],
-    'bulk-delete': ['page=tasks', async (app) => {
-      // On a phone the head of the table, and with it the box for a whole page, gives way to cards.
-      const box = app.getByLabel('Select all tasks of this page')
-      if (await box.isVisible()) await box.check()
-      else await button(app, 'Select all tasks of this page').click()
-      await button(app, 'Delete').click()
-    }],
-    import: ['page=import'],
-    'import-rows': ['page=import', async (app) => {
-      await app.getByLabel('Or paste the rows here').fill('localuser;login;password;host;port;security\nanna.rossi;a@x.it;secret;imap.x.it;993;ssl\nnobody;b@x.it;secret;imap.x.it;99999;ssl\n')
-      await button(app, 'Use these rows').click()
-    }],
-    log: [`page=log&${TASK}`],
-    'log-empty': ['page=log&user=jonas.bianchi&task=t00009'],
-    compare: [`page=compare&${TASK}`, (app) => button(app, 'Compare folder by folder').click()],
-    preview: [`page=preview&${TASK}`, (app) => button(app, 'Calculate').click()],
-    verify: [`page=verify&${TASK}`, (app) => button(app, 'Verify').click()],
-    settings: ['page=settings'],
-    about: ['page=about'],
-  }
-
-  for (const [size, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
-    it(`is accessible and fits, on a ${size}`, () =>
-      withHost({ tasks: 60 }, async (host) => {
-        for (const [name, [place, act]] of Object.entries(SCREENS)) {
-          const view = await open(browser, host, place, { viewport })
-          await view.settled()
-          await act?.(view.app)
-          await view.settled()
-          await screenshot(view, `${name}-${size}`)
-          await checkAccessibility(view, `${name} on a ${size}`)
-          await checkWidth(view, `${name} on a ${size}`)
-          await view.close()
-        }
-      }))
-  }
-
   it('leads on while there is nothing yet', () =>
     withHost({ tasks: 0, configured: false }, async (host) => {
       const view = await open(browser, host, 'page=status')
@@ -194,6 +135,10 @@ describe('the list of tasks', () => {
       await view.app.getByLabel('Select all tasks of this page').check()
       await view.app.getByRole('group', { name: 'Actions on the selected tasks' }).getByRole('button', { name: 'Schedule' }).click()
       const dialog = view.app.getByRole('dialog')
+      assert.equal(await dialog.getByLabel('Schedule').inputValue(), '')
+      await button(dialog, 'Save').click()
+      await dialog.getByText('Choose a schedule.').waitFor()
+      assert.equal(count(platform, 'update-tasks'), 0)
       await dialog.getByLabel('Schedule').selectOption('h')
       await dialog.getByLabel(/^Hours/).fill('25')
       await button(dialog, 'Save').click()
@@ -204,7 +149,13 @@ describe('the list of tasks', () => {
       assert.equal([...platform.tasks.values()].filter((task) => task.cron === '6h').length, [...platform.tasks.values()].filter((task) => task.localuser.includes('rossi')).length)
       await view.app.getByLabel('Select all tasks of this page').check()
       await button(view.app, 'Delete').click()
-      await button(view.app.getByRole('dialog'), 'Delete').click()
+      const sure = view.app.getByRole('dialog')
+      await button(sure, 'Delete').click()
+      await sure.getByText(/^Type exactly: \d+$/).waitFor()
+      assert.equal(count(platform, 'delete-task'), 0)
+      await sure.getByLabel(/^Type \d+ to confirm$/).fill(/\d+/.exec(await sure.getByRole('heading').innerText())[0])
+      await sure.getByText(/stored passwords go with them/).waitFor()
+      await button(sure, 'Delete').click()
       await view.app.getByText('No task matches').waitFor()
       assert.ok(![...platform.tasks.values()].some((task) => task.localuser.includes('rossi')))
       await view.close()

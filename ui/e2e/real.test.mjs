@@ -213,6 +213,10 @@ it('says in words why a run failed, and lets a changed certificate be accepted',
   await view.app.getByText('The server shows another certificate than the accepted one', { exact: true }).waitFor()
   await screenshot(view, 'real-certificate-changed')
   await button(view.app, 'Trust this certificate').click()
+  // The stored password was for the former server.
+  await view.app.getByText(/^The account, its certificate or its encryption changed/).waitFor()
+  await view.app.getByLabel('Password', { exact: true }).fill(PASSWORD)
+  await button(view.app, 'Test the connection').click()
   // The other server is trusted now, and has no such user.
   await view.app.getByText('The source server refuses this user name and password.').waitFor()
   gate.target = node.info.remote
@@ -286,6 +290,7 @@ it('stops many that run in one call, and deletes them', async () => {
   assert.deepEqual(tasks.filter((task) => task.state !== 'idle'), [])
   await view.app.getByLabel('Select all tasks of this page').check()
   await button(view.app, 'Delete').click()
+  await view.app.getByRole('dialog').getByLabel(/to confirm$/).fill(String(selected))
   await button(view.app.getByRole('dialog'), 'Delete').click()
   await view.app.getByText('No tasks yet').waitFor({ timeout: 60_000 })
   assert.ok(selected > 40)

@@ -4,7 +4,7 @@ import App from './App.vue'
 import { connect } from './bridge/core.ts'
 import { followRoute } from './bridge/route.ts'
 import { followLocale, i18n } from './i18n/index.ts'
-import './styles.css'
+import './styles/index.css'
 
 connect()
 followRoute()
