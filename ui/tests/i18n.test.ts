@@ -63,7 +63,7 @@ it('knows a word for every refusal that the form or the import makes', () => {
 
 it('knows a word for every refusal of the module', () => {
   const text = (name: string) => readFileSync(fileURLToPath(new URL(`../../${name}`, import.meta.url)), 'utf8')
-  const keys = [...text('src/error.rs').matchAll(/^ +[A-Z]\w+ = "(\w+)", \d+;$/gm), ...text('actions/common/import.rs').matchAll(/refused\("[^"]+", "(\w+)"\)/g)].map((match) => match[1]!)
+  const keys = [...text('src/error.rs').matchAll(/^ +[A-Z]\w+ = "(\w+)", \d+;$/gm), ...text('actions/common/planner.rs').matchAll(/refused\("[^"]+", "(\w+)"\)/g)].map((match) => match[1]!)
   expect(keys.length).toBeGreaterThan(15)
   expect(keys.filter((key) => !english.has(`error.${key}`))).toEqual([])
 })
