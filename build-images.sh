@@ -117,6 +117,7 @@ build_module_image() {
         --label org.nethserver.authorizations=mail@any:mailadm \
         --label org.nethserver.rootfull=0 \
         --label org.nethserver.min-core=3.3.0 \
+        --label org.nethserver.tcp-ports-demand=1 \
         --label "org.nethserver.images=$repobase/imapsync-binary:$tag" \
         "${describe[@]}" "$container"
     buildah commit --quiet --rm "$container" "$image" > /dev/null

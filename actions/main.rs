@@ -30,6 +30,7 @@ mod list_tasks;
 mod mail_settings_changed;
 mod module_state;
 mod preview_task;
+mod publish_metrics;
 mod restore_module;
 mod resume_schedules;
 mod reveal_master_secret;
@@ -122,6 +123,12 @@ static APPLETS: &[Applet] = &[
         "Removes the copies for a backup",
         module_state::arguments,
         module_state::clean_up,
+    ),
+    Applet::helper(
+        "publish-metrics",
+        "Tells the cluster where the metrics of the instance are",
+        publish_metrics::arguments,
+        publish_metrics::run,
     ),
     Applet::helper(
         "expand-cron",

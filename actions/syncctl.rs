@@ -2,15 +2,18 @@
 //! `syncctl`, the program of the container: start, stop, status, validation, list-informations, list-folders, verify.
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
 
 use clap::{ArgMatches, Args, Command, FromArgMatches as _, Subcommand};
+use ns8_imapsync::control::metrics;
 use ns8_imapsync::imap::{self, Credentials};
 use ns8_imapsync::secret::{ROOM, SecretText, Zeroizing};
 use ns8_imapsync::sync::Engine;
 use ns8_imapsync::sync::account::{Account, Failure, RemoteServer, accepted};
+use ns8_imapsync::sync::exit_code::Exit;
 use ns8_imapsync::sync::folder_mapping::Selection;
 use ns8_imapsync::sync::inspect::count;
 use ns8_imapsync::sync::inspect::login_test::{self, LoginTest};
@@ -32,6 +35,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::common::applet::usage;
+use crate::common::metrics_server;
 
 #[derive(Args)]
 struct Arguments {
@@ -85,6 +89,12 @@ enum Verb {
     },
     /// Tells which engine runs use, and its version, as JSON
     Engine,
+    /// Prints the metrics of the instance for Prometheus, or serves them over HTTP
+    Metrics {
+        /// Where to serve them, such as 0.0.0.0:9187
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        listen: Option<SocketAddr>,
+    },
 }
 
 /// The verbs and what they act on.
@@ -115,6 +125,14 @@ pub fn run(matches: &ArgMatches) -> ExitCode {
         Verb::ListInformations { name } => named(&name).and_then(|name| informations(&store, &name)),
         Verb::ListFolders { name } => list_folders(&store, &name),
         Verb::Engine => engine(),
+        Verb::Metrics { listen: None } => metrics::exposition(&store)
+            .map_err(failed)
+            .and_then(|text| print(text.trim_end())),
+        Verb::Metrics {
+            listen: Some(address),
+        } => metrics_server::serve(store, address)
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(|error| failed(format!("cannot serve metrics at {address}: {error}"))),
     };
     done.unwrap_or_else(|failure| {
         tell(&format!("syncctl: {}", failure.message), Stream::Errors);
@@ -157,7 +175,12 @@ fn start(store: &Store, name: &TaskName) -> Done {
             "{name}: the schedule pauses, since the login was refused again and again; edit the task, or start it by hand"
         )),
         Outcome::Ended { exit, report } => {
-            tell(&finish::summary(name, &report), Stream::Output);
+            // The journal takes what comes by the second stream for errors, which administrators look for.
+            let journal = match exit {
+                Exit::Ok | Exit::Stopped => Stream::Output,
+                _ => Stream::Errors,
+            };
+            tell_both(&finish::summary(name, &report), Stream::Output, journal);
             Ok(ExitCode::from(exit.code()))
         }
     }
@@ -447,10 +470,19 @@ enum Stream {
 /// Says something to whoever called and, where that is no terminal, to the output of the container's main process,
 /// which is the journal (contract section 5).
 fn tell(text: &str, stream: Stream) {
+    tell_both(text, stream, stream);
+}
+
+/// The same with another stream of the journal.
+fn tell_both(text: &str, stream: Stream, journal: Stream) {
     let text = printable(text);
-    let (watched, journal) = match stream {
-        Stream::Output => (std::io::stdout().is_terminal(), "/proc/1/fd/1"),
-        Stream::Errors => (std::io::stderr().is_terminal(), "/proc/1/fd/2"),
+    let watched = match stream {
+        Stream::Output => std::io::stdout().is_terminal(),
+        Stream::Errors => std::io::stderr().is_terminal(),
+    };
+    let journal = match journal {
+        Stream::Output => "/proc/1/fd/1",
+        Stream::Errors => "/proc/1/fd/2",
     };
     // Whoever has closed either does not want to know.
     if !watched

@@ -15,6 +15,7 @@ pub mod import;
 pub mod input;
 pub mod instance;
 pub mod mail_server;
+pub mod metrics_server;
 pub mod nothing;
 pub mod now;
 pub mod outcome;

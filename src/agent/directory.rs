@@ -112,6 +112,48 @@ pub fn has_another(agent: &Agent, uuid: &str) -> Result<bool> {
         .any(|(module, theirs)| module != own && theirs == uuid))
 }
 
+/// The address of our node in the cluster's private network.
+///
+/// # Errors
+/// When Redis does not answer, or does not know our node.
+pub fn node_address(agent: &Agent) -> Result<String> {
+    let node = agent.node.as_deref().context("NODE_ID is not set")?;
+    let mut connection = connect(agent, Access::Read)?;
+    let address: Option<String> = redis::cmd("HGET")
+        .arg(format!("node/{node}/vpn"))
+        .arg("ip_address")
+        .query(&mut connection)
+        .context("cannot read the address of the node from Redis")?;
+    Ok(address.with_context(|| format!("the cluster knows no address of node {node}"))?)
+}
+
+/// Sets a field of one of our hashes and has others told by an event, if that changes anything.
+///
+/// # Errors
+/// When Redis does not let us.
+pub fn publish(agent: &Agent, key: &str, field: &str, text: &str, event: &str) -> Result<()> {
+    let id = agent.id()?;
+    let hash = format!("{id}/{key}");
+    let mut connection = connect(agent, Access::Write)?;
+    let published = (|| {
+        let former: Option<String> = redis::cmd("HGET").arg(&hash).arg(field).query(&mut connection)?;
+        if former.as_deref() == Some(text) {
+            return Ok(());
+        }
+        redis::cmd("HSET")
+            .arg(&hash)
+            .arg(field)
+            .arg(text)
+            .exec(&mut connection)?;
+        let told = serde_json::json!({"module_id": id.trim_start_matches("module/"), "name": field});
+        redis::cmd("PUBLISH")
+            .arg(format!("{id}/event/{event}"))
+            .arg(told.to_string())
+            .exec(&mut connection)
+    })();
+    Ok(published.with_context(|| format!("cannot change {hash} in Redis"))?)
+}
+
 /// Lets a role run some of our actions.
 ///
 /// # Errors

@@ -291,6 +291,19 @@ impl Store {
         Status::parse(std::str::from_utf8(&text).ok()?)
     }
 
+    /// When the last complete run started, as far as it is known: a stop forgets it.
+    pub fn last_success(&self, name: &TaskName, last: Status) -> Option<i64> {
+        if last.exit_code == 0 {
+            return Some(last.started);
+        }
+        let changed = fs::symlink_metadata(self.path(name, "timestamp"))
+            .ok()?
+            .modified()
+            .ok()?;
+        let since = changed.duration_since(std::time::UNIX_EPOCH).ok()?;
+        i64::try_from(since.as_secs()).ok()
+    }
+
     /// Stores how a run ended.
     ///
     /// # Errors

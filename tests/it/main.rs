@@ -8,6 +8,8 @@
 //! - [`one_gate`]: mail is deleted in one place of the code only
 //! - [`invalid_input`]: every field of every action with what must never be in it
 //! - [`golden`]: recordings of the Python module, replayed
+//! - [`copies`]: an instance that is cloned, moved or restored
+//! - [`metrics`]: what Prometheus scrapes, and what the cluster is told about it
 //! - [`syncctl`]: the program in the container
 //! - [`imapsync`]: runs by the other engine, with a stand-in for it
 
@@ -25,6 +27,7 @@ mod errors;
 mod golden;
 mod imapsync;
 mod invalid_input;
+mod metrics;
 mod one_gate;
 mod support;
 mod syncctl;
