@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What a server says it can do.
 
+/// The longest lists of capabilities have some sixty; what comes after so many is not looked at.
+const MOST: usize = 300;
+
 /// The capabilities of a server, upper-cased.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities(Vec<String>);
@@ -10,6 +13,7 @@ impl Capabilities {
     pub fn parse(text: &str) -> Self {
         Self(
             text.split_ascii_whitespace()
+                .take(MOST)
                 .map(str::to_ascii_uppercase)
                 .collect(),
         )

@@ -36,6 +36,10 @@ pub enum Error {
     Protocol(String),
     /// The server's answers contradict each other or come in an impossible order.
     Inconsistent(String),
+    /// The server sends more than any honest answer has.
+    Limit(String),
+    /// The server does not bear the way it was asked; it is to be asked again, in another way, on a new connection.
+    Fallback(String),
     /// A command was answered with `NO` or `BAD`.
     Command {
         /// The command's name, without arguments.
@@ -110,6 +114,16 @@ impl Error {
                 | Self::Unreachable(_)
                 | Self::Protocol(_)
                 | Self::Inconsistent(_)
+                | Self::Limit(_)
+                | Self::Fallback(_)
+        )
+    }
+
+    /// Whether what the server was at can be to blame: the connection broke, or what it said made no sense.
+    pub fn is_loss(&self) -> bool {
+        matches!(
+            self,
+            Self::Lost(_) | Self::Timeout(_) | Self::Protocol(_) | Self::Limit(_)
         )
     }
 
@@ -149,6 +163,8 @@ impl fmt::Display for Error {
             Self::Timeout(text) => write!(f, "the server did not answer in time: {text}"),
             Self::Protocol(text) => write!(f, "invalid IMAP response: {text}"),
             Self::Inconsistent(text) => write!(f, "inconsistent IMAP responses: {text}"),
+            Self::Limit(text) => write!(f, "the server sends too much: {text}"),
+            Self::Fallback(text) => f.write_str(text),
             Self::Command { command, answer } => write!(f, "{command} was refused: {answer}"),
             Self::Spool(error) => write!(f, "a large message could not be spooled to disk: {error}"),
         }

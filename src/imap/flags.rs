@@ -7,6 +7,10 @@ use std::fmt;
 /// The five system flags that travel; `\Recent` belongs to the server (RFC 3501, 2.3.2).
 const SYSTEM: [&str; 5] = ["\\Answered", "\\Deleted", "\\Draft", "\\Flagged", "\\Seen"];
 
+/// Keywords of one message, and the octets of one. Servers of this world stop at far less.
+const MOST: usize = 128;
+const LONGEST: usize = 128;
+
 /// The flags of a message that can be stored on another server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Flags(BTreeSet<String>);
@@ -16,7 +20,10 @@ impl Flags {
     pub fn insert(&mut self, flag: &str) {
         if let Some(system) = SYSTEM.iter().find(|s| s.eq_ignore_ascii_case(flag)) {
             self.0.insert((*system).to_owned());
-        } else if !flag.is_empty() && flag.bytes().all(is_keyword_byte) {
+        } else if (1..=LONGEST).contains(&flag.len())
+            && self.0.len() < MOST
+            && flag.bytes().all(is_keyword_byte)
+        {
             self.0.insert(flag.to_owned());
         }
     }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Literals: small ones in memory, large ones in an unnamed temporary file, so that memory stays
-//! bounded whatever a message weighs.
+//! Literals: small ones in memory, large ones in the spool, so that memory stays bounded whatever a message weighs.
 
-use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::FileExt as _;
 
-/// Literals up to this size are held in memory.
+use super::spool::{Spool, Spooled};
+
+/// The literals of one response are held in memory up to this size, all together.
 pub const IN_MEMORY: u64 = 256 * 1024;
 
 /// The octets of one literal.
@@ -20,7 +20,7 @@ pub struct Literal {
 #[derive(Debug)]
 enum Data {
     Memory(Vec<u8>),
-    File(File),
+    File(Spooled),
 }
 
 /// Finds line feeds that no carriage return precedes, across chunk borders.
@@ -100,7 +100,7 @@ impl Literal {
     pub fn head(&self, max: usize) -> io::Result<Vec<u8>> {
         match &self.data {
             Data::Memory(data) => Ok(data[..data.len().min(max)].to_vec()),
-            Data::File(file) => {
+            Data::File(Spooled { file, .. }) => {
                 let mut head = vec![0; max.min(usize::try_from(self.len).unwrap_or(max))];
                 file.read_exact_at(&mut head, 0)?;
                 Ok(head)
@@ -118,7 +118,7 @@ impl Literal {
 
     /// The octets as they must be stored, in pieces.
     pub fn reader(&self) -> io::Result<CanonicalReader<'_>> {
-        if let Data::File(file) = &self.data {
+        if let Data::File(Spooled { file, .. }) = &self.data {
             let mut file = file;
             file.seek(SeekFrom::Start(0))?;
         }
@@ -161,7 +161,7 @@ impl CanonicalReader<'_> {
                 self.out.clear();
                 self.line_ends.complete(chunk, &mut self.out);
             }
-            Data::File(file) => {
+            Data::File(Spooled { file, .. }) => {
                 let mut file = file;
                 self.chunk.resize(Self::CHUNK, 0);
                 let n = file.read(&mut self.chunk)?;
@@ -187,12 +187,13 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Prepares for a literal of the announced size.
-    pub fn new(size: u64) -> io::Result<Self> {
-        let data = if size <= IN_MEMORY {
+    /// Prepares for a literal of the announced size, of which so much may be held in memory. What is larger waits for
+    /// room in the spool.
+    pub async fn new(size: u64, in_memory: u64, spool: &Spool) -> io::Result<Self> {
+        let data = if size <= in_memory {
             Data::Memory(Vec::with_capacity(usize::try_from(size).unwrap_or(0)))
         } else {
-            Data::File(tempfile::tempfile()?)
+            Data::File(spool.take(size).await?)
         };
         Ok(Self {
             data,
@@ -207,7 +208,7 @@ impl Collector {
         self.len += chunk.len() as u64;
         match &mut self.data {
             Data::Memory(data) => data.extend_from_slice(chunk),
-            Data::File(file) => file.write_all(chunk)?,
+            Data::File(spooled) => spooled.file.write_all(chunk)?,
         }
         Ok(())
     }
@@ -236,6 +237,14 @@ mod tests {
         out
     }
 
+    fn collector(size: usize) -> Collector {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let spool = Spool::default();
+        runtime
+            .block_on(Collector::new(size as u64, IN_MEMORY, &spool))
+            .unwrap()
+    }
+
     fn model(data: &[u8]) -> Vec<u8> {
         let mut out = vec![];
         for (i, &b) in data.iter().enumerate() {
@@ -252,7 +261,7 @@ mod tests {
         let data: Vec<u8> = (0..700_000u32)
             .map(|i| if i % 61 == 0 { b'\n' } else { b'x' })
             .collect();
-        let mut collector = Collector::new(data.len() as u64).unwrap();
+        let mut collector = collector(data.len());
         for chunk in data.chunks(997) {
             collector.push(chunk).unwrap();
         }
@@ -272,7 +281,7 @@ mod tests {
             data in proptest::collection::vec(prop_oneof![Just(b'\r'), Just(b'\n'), Just(b'x')], 0..60),
             cut in 1usize..9,
         ) {
-            let mut collector = Collector::new(data.len() as u64).unwrap();
+            let mut collector = collector(data.len());
             for chunk in data.chunks(cut) {
                 collector.push(chunk).unwrap();
             }

@@ -4,11 +4,11 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::command::Command;
-use super::error::Result;
+use super::error::{Error, Result};
 use super::mailbox::Mailbox;
 use super::namespace::Namespaces;
-use super::response::{Code, Listed, MailboxStatus, Response, Untagged};
-use super::session::{Session, WINDOW, accepted};
+use super::response::{Code, Listed, MailboxStatus, Response, StatusLine, Untagged};
+use super::session::{Session, Tag, WINDOW, accepted};
 
 /// What SELECT or EXAMINE told.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,6 +73,28 @@ impl From<Selected> for MailboxStatus {
     }
 }
 
+/// What LIST and its like told.
+#[derive(Default)]
+struct Listing {
+    listed: Vec<Listed>,
+    statuses: Vec<(Mailbox, MailboxStatus)>,
+    overview: Overview,
+}
+
+impl Listing {
+    fn note(&mut self, data: Untagged) {
+        match data {
+            Untagged::List(item) => self.listed.push(item),
+            Untagged::MailboxStatus(mailbox, status) => self.statuses.push((mailbox, status)),
+            Untagged::Namespace(told) if !told.is_empty() => self.overview.namespaces = Some(told),
+            Untagged::Subscribed(item) if !item.has("\\Noselect") => {
+                self.overview.subscribed.push(item.mailbox);
+            }
+            _ => {}
+        }
+    }
+}
+
 fn selectable(listed: &[Listed]) -> impl Iterator<Item = &Mailbox> {
     listed
         .iter()
@@ -122,39 +144,27 @@ impl Session {
         if besides == Besides::Sizes && self.has_status_size() {
             items.push_str(" SIZE");
         }
-        let special = self.capabilities().has("SPECIAL-USE");
-        let extended = self.capabilities().has("LIST-STATUS") && self.capabilities().has("LIST-EXTENDED");
-        let list = if extended {
-            let special = if special { "SPECIAL-USE " } else { "" };
-            Command::new("LIST").text(&format!("\"\" \"*\" RETURN ({special}STATUS ({items}))"))
-        } else {
-            Command::new("LIST").text("\"\" \"*\"")
-        };
-        let mut overview = Overview::default();
-        let mut listed: Vec<Listed> = vec![];
-        let mut statuses = vec![];
-        let mut tags = vec![self.send(list).await?];
-        if self.capabilities().has("NAMESPACE") {
-            tags.push(self.send(Command::new("NAMESPACE")).await?);
+        let offered = self.capabilities().has("LIST-STATUS") && self.capabilities().has("LIST-EXTENDED");
+        let mut extended = offered && !self.workarounds().lists_plainly();
+        let (mut listing, mut answers) = self.listing(extended, &items, besides).await?;
+        if extended
+            && answers
+                .first()
+                .is_some_and(|answer| !answer.is_ok() && !answer.is_temporary())
+            && self.workarounds().list_plainly()
+        {
+            extended = false;
+            (listing, answers) = self.listing(extended, &items, besides).await?;
         }
-        if besides == Besides::Subscriptions {
-            tags.push(self.send(Command::new("LSUB").text("\"\" \"*\"")).await?);
-        }
-        let answers = self
-            .finish_all(&tags, |data| match data {
-                Untagged::List(item) => listed.push(item),
-                Untagged::MailboxStatus(mailbox, status) => statuses.push((mailbox, status)),
-                Untagged::Namespace(told) if !told.is_empty() => overview.namespaces = Some(told),
-                Untagged::Subscribed(item) if !item.has("\\Noselect") => {
-                    overview.subscribed.push(item.mailbox);
-                }
-                _ => {}
-            })
-            .await?;
         // Without namespace or subscriptions there is less comfort; without a list there is nothing.
         if let Some(answer) = answers.into_iter().next() {
             accepted("LIST", answer)?;
         }
+        let Listing {
+            mut listed,
+            statuses,
+            mut overview,
+        } = listing;
         listed.retain(|item| !item.has("\\NonExistent"));
         let listed = each_once(listed);
         let mut found: HashMap<Mailbox, MailboxStatus> = statuses.into_iter().collect();
@@ -177,6 +187,33 @@ impl Session {
         Ok(overview)
     }
 
+    /// LIST and what goes along with it.
+    async fn listing(
+        &mut self,
+        extended: bool,
+        items: &str,
+        besides: Besides,
+    ) -> Result<(Listing, Vec<StatusLine>)> {
+        let mut commands = vec![if extended {
+            let special = match self.capabilities().has("SPECIAL-USE") {
+                true => "SPECIAL-USE ",
+                false => "",
+            };
+            Command::new("LIST").text(&format!("\"\" \"*\" RETURN ({special}STATUS ({items}))"))
+        } else {
+            Command::new("LIST").text("\"\" \"*\"")
+        }];
+        if self.capabilities().has("NAMESPACE") {
+            commands.push(Command::new("NAMESPACE"));
+        }
+        if besides == Besides::Subscriptions {
+            commands.push(Command::new("LSUB").text("\"\" \"*\""));
+        }
+        let mut listing = Listing::default();
+        let answers = self.call_all(commands, |data| listing.note(data)).await?;
+        Ok((listing, answers))
+    }
+
     /// STATUS of each, asked together.
     async fn statuses(
         &mut self,
@@ -184,20 +221,24 @@ impl Session {
         items: &str,
     ) -> Result<Vec<(Mailbox, MailboxStatus)>> {
         let mut found = vec![];
-        for group in mailboxes.chunks(WINDOW) {
-            let mut tags = vec![];
-            for mailbox in group {
+        for group in self.groups(mailboxes) {
+            let mut waiting = VecDeque::new();
+            for &mailbox in &group {
                 let command = Command::new("STATUS")
                     .mailbox(mailbox)
                     .text(&format!("({items})"));
-                tags.push(self.send(command).await?);
+                waiting.push_back((self.send(command).await?, mailbox));
             }
-            self.finish_all(&tags, |data| {
-                if let Untagged::MailboxStatus(mailbox, status) = data {
-                    found.push((mailbox, status));
+            while !waiting.is_empty() {
+                match self.next().await.map_err(|error| self.blame(error, &waiting))? {
+                    Response::Untagged(Untagged::MailboxStatus(mailbox, status)) => {
+                        found.push((mailbox, status));
+                    }
+                    Response::Tagged { tag: other, .. } => waiting.retain(|&(tag, _)| !Self::is(tag, &other)),
+                    Response::Untagged(_) | Response::Continue(_) => {}
                 }
-            })
-            .await?;
+            }
+            self.praise(&group);
         }
         Ok(found)
     }
@@ -205,16 +246,16 @@ impl Session {
     /// The state of mailboxes as opening them shows it, asked together. Those that cannot be opened are left out.
     pub async fn examine_all(&mut self, mailboxes: &[&Mailbox]) -> Result<Vec<(Mailbox, MailboxStatus)>> {
         let mut found = vec![];
-        for group in mailboxes.chunks(WINDOW) {
+        for group in self.groups(mailboxes) {
             let mut waiting = VecDeque::new();
-            for &mailbox in group {
+            for &mailbox in &group {
                 let tag = self.send(Self::open_command(mailbox, false)).await?;
                 waiting.push_back((tag, mailbox));
             }
             // No server opens two mailboxes at once: what it says belongs to the oldest command.
             let mut selected = Selected::default();
             while let Some(&(tag, mailbox)) = waiting.front() {
-                match self.next().await? {
+                match self.next().await.map_err(|error| self.blame(error, &waiting))? {
                     Response::Untagged(data) => selected.note(&data),
                     Response::Tagged { tag: other, status } if Self::is(tag, &other) => {
                         let opened = std::mem::take(&mut selected);
@@ -226,8 +267,41 @@ impl Session {
                     Response::Tagged { .. } | Response::Continue(_) => {}
                 }
             }
+            self.praise(&group);
         }
         Ok(found)
+    }
+
+    /// Mailboxes to be asked for together: each at which a connection broke alone, as the first of all; none at which
+    /// that happens every time.
+    fn groups<'a>(&self, mailboxes: &[&'a Mailbox]) -> Vec<Vec<&'a Mailbox>> {
+        let known = self.workarounds();
+        let hopeful = mailboxes
+            .iter()
+            .copied()
+            .filter(|mailbox| !known.is_hopeless(mailbox));
+        let (suspects, others): (Vec<_>, Vec<_>) = hopeful.partition(|mailbox| known.is_suspect(mailbox));
+        let alone = suspects.into_iter().map(|mailbox| vec![mailbox]);
+        let together = others.chunks(self.window()).map(<[_]>::to_vec);
+        alone.chain(together).collect()
+    }
+
+    /// Notes at which mailbox a connection broke: the one that the server was at.
+    fn blame(&self, error: Error, waiting: &VecDeque<(Tag, &Mailbox)>) -> Error {
+        if let (true, Some((_, mailbox))) = (error.is_loss(), waiting.front()) {
+            match waiting.len() {
+                1 => self.workarounds().lost_at(mailbox),
+                _ => self.workarounds().suspect(mailbox),
+            };
+        }
+        error
+    }
+
+    /// Clears a mailbox that was asked for alone of suspicion.
+    fn praise(&self, group: &[&Mailbox]) {
+        if let [mailbox] = group {
+            self.workarounds().answered(mailbox);
+        }
     }
 
     /// Whether STATUS tells sizes.
@@ -252,6 +326,11 @@ impl Session {
         questions: impl IntoIterator<Item = Command>,
         mut take: impl FnMut(Untagged),
     ) -> Result<Selected> {
+        if self.workarounds().is_sequential() {
+            let selected = self.open(mailbox, write).await?;
+            self.run_all(questions, take).await?;
+            return Ok(selected);
+        }
         let mut questions = questions.into_iter();
         let open = Self::open_command(mailbox, write);
         let (mut names, mut tags) = (vec![], vec![]);

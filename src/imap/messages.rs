@@ -5,6 +5,7 @@ use super::command::Command;
 use super::date::InternalDate;
 use super::error::{Error, Result};
 use super::flags::Flags;
+use super::limits;
 use super::literal::Literal;
 use super::mailbox::Mailbox;
 use super::mailboxes::Selected;
@@ -30,7 +31,7 @@ impl Session {
 
     /// Those of `uids` that exist.
     pub async fn search_among(&mut self, uids: &UidSet) -> Result<UidSet> {
-        self.search_all(among(uids)).await
+        Ok(self.search_all(among(uids)).await?.intersection(uids))
     }
 
     /// The UIDs that match one of these, asked together.
@@ -39,8 +40,7 @@ impl Session {
         let mut found = UidSet::default();
         self.run_all(searches, |data| note_found(data, &mut found))
             .await?;
-        self.check_found(&found)?;
-        Ok(found)
+        self.uids_of(found).await
     }
 
     /// Opens a mailbox and finds the UIDs that match one of these, in one round trip.
@@ -55,8 +55,62 @@ impl Session {
         let selected = self
             .open_and_ask(mailbox, write, searches, |data| note_found(data, &mut found))
             .await?;
+        Ok((selected, self.uids_of(found).await?))
+    }
+
+    /// What a search found, as UIDs. Some servers answer UID SEARCH with the numbers of the messages.
+    async fn uids_of(&mut self, found: UidSet) -> Result<UidSet> {
         self.check_found(&found)?;
-        Ok((selected, found))
+        if found.is_empty() || !self.finds_numbers().await? {
+            return Ok(found);
+        }
+        let mut uids = vec![];
+        let questions = found
+            .chunks(usize::MAX)
+            .map(|numbers| Command::new("FETCH").text(&format!("{numbers} (UID)")));
+        self.run_all(questions, |data| {
+            if let Untagged::Fetch(fetch) = data
+                && uids.len() as u64 <= limits::MESSAGES
+            {
+                uids.extend(fetch.uid);
+            }
+        })
+        .await?;
+        let uids = uids.into_iter().collect();
+        self.check_found(&uids)?;
+        Ok(uids)
+    }
+
+    /// Whether the server answers UID SEARCH with the numbers of the messages. It is asked once, in the first folder where
+    /// the two differ, about the last message.
+    async fn finds_numbers(&mut self) -> Result<bool> {
+        if self.searches_extended() {
+            return Ok(false);
+        }
+        if let Some(known) = self.workarounds().finds_numbers() {
+            return Ok(known);
+        }
+        let (messages, next) = self.extent();
+        if messages == 0 || next.is_none_or(|next| next <= messages.saturating_add(1)) {
+            return Ok(false);
+        }
+        let mut last = None;
+        let fetch = Command::new("UID FETCH").text("* (UID)");
+        self.call(fetch, |data| {
+            if let Untagged::Fetch(fetch) = data {
+                last = fetch.uid;
+            }
+        })
+        .await?;
+        let Some(last) = last.filter(|&uid| uid > messages) else {
+            return Ok(false);
+        };
+        let mut found = UidSet::default();
+        let search = self.search_command(&format!("UID {last}"));
+        self.run(search, |data| note_found(data, &mut found)).await?;
+        let numbers = !found.is_empty() && !found.contains(last);
+        self.workarounds().set_finds_numbers(numbers);
+        Ok(numbers)
     }
 
     fn search_commands<T: AsRef<str>>(&self, criteria: impl IntoIterator<Item = T>) -> Vec<Command> {
@@ -68,7 +122,7 @@ impl Session {
     pub fn search_command(&self, criteria: &str) -> Command {
         let command = Command::new("UID SEARCH");
         // RFC 4731: ranges instead of every single number.
-        let command = if self.capabilities().has("ESEARCH") {
+        let command = if self.searches_extended() {
             command.text("RETURN (ALL)")
         } else {
             command
@@ -103,8 +157,7 @@ impl Session {
                 }
             }
         }
-        self.wire_mut().queue(b"\r\n");
-        self.wire_mut().flush().await?;
+        self.end().await?;
         Ok(tag)
     }
 
@@ -136,11 +189,85 @@ impl Session {
 /// What to search for to learn which of `uids` exist.
 pub fn among(uids: &UidSet) -> Vec<String> {
     let chunks = uids.chunks(usize::MAX);
-    chunks.iter().map(|chunk| format!("UID {chunk}")).collect()
+    chunks.map(|chunk| format!("UID {chunk}")).collect()
 }
 
 fn note_found(data: Untagged, found: &mut UidSet) {
-    if let Untagged::Search(set) = data {
+    // Beyond what any folder holds it is an error anyway, see `Session::check_found`.
+    if let Untagged::Search(set) = data
+        && found.len() <= limits::MESSAGES
+    {
         *found = found.union(&set);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::script::converse;
+    use crate::imap::spool::Spool;
+
+    #[test]
+    fn a_server_that_finds_numbers_is_asked_for_their_uids() {
+        let script = [
+            (
+                "EXAMINE \"INBOX\"",
+                "* 3 EXISTS\n* OK [UIDVALIDITY 7] ok\n* OK [UIDNEXT 51] ok\n% OK [READ-ONLY] done",
+            ),
+            ("UID SEARCH UNSEEN", "* SEARCH 2 3\n% OK done"),
+            ("UID FETCH * (UID)", "* 3 FETCH (UID 50)\n% OK done"),
+            ("UID SEARCH UID 50", "* SEARCH 3\n% OK done"),
+            (
+                "FETCH 2:3 (UID)",
+                "* 2 FETCH (UID 40)\n* 3 FETCH (UID 50)\n% OK done",
+            ),
+            ("UID SEARCH UID 40,60", "* SEARCH 2\n% OK done"),
+            ("FETCH 2 (UID)", "* 2 FETCH (UID 40)\n% OK done"),
+        ];
+        converse("", &script, async |session| {
+            let (_, found) = session
+                .open_and_search(&Mailbox::inbox(), false, ["UNSEEN"])
+                .await
+                .unwrap();
+            assert_eq!(found.to_string(), "40,50");
+            let among: UidSet = [40, 60].into_iter().collect();
+            assert_eq!(session.search_among(&among).await.unwrap().to_string(), "40");
+        });
+    }
+
+    #[test]
+    fn a_server_that_finds_uids_is_believed_from_then_on() {
+        let script = [
+            (
+                "EXAMINE \"INBOX\"",
+                "* 3 EXISTS\n* OK [UIDNEXT 51] ok\n% OK [READ-ONLY] done",
+            ),
+            ("UID SEARCH UNSEEN", "* SEARCH 2 3\n% OK done"),
+            ("UID FETCH * (UID)", "* 3 FETCH (UID 50)\n% OK done"),
+            ("UID SEARCH UID 50", "* SEARCH 50\n% OK done"),
+            ("UID SEARCH ALL", "* SEARCH 2 3 50\n% OK done"),
+        ];
+        converse("", &script, async |session| {
+            let (_, found) = session
+                .open_and_search(&Mailbox::inbox(), false, ["UNSEEN"])
+                .await
+                .unwrap();
+            assert_eq!(found.to_string(), "2:3");
+            assert_eq!(session.search("ALL").await.unwrap().to_string(), "2:3,50");
+        });
+    }
+
+    #[test]
+    fn a_server_that_refuses_esearch_is_asked_without_it() {
+        let refused = [("UID SEARCH RETURN (ALL) ALL", "% BAD extra arguments")];
+        let known = converse("ESEARCH", &refused, async |session| {
+            assert!(matches!(session.search("ALL").await, Err(Error::Fallback(_))));
+            session.workarounds().clone()
+        });
+        let plain = [("UID SEARCH ALL", "* SEARCH 4\n% OK done")];
+        converse("ESEARCH", &plain, async |session| {
+            session.equip(known, Spool::default());
+            assert_eq!(session.search("ALL").await.unwrap().to_string(), "4");
+        });
     }
 }

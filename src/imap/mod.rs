@@ -5,9 +5,10 @@
 //! - [`mod@login`]: connect, protect, authenticate; gives a [`Session`].
 //! - [`session`]: commands, several in flight, on a logged-in connection; [`mailboxes`] and [`messages`]: what they do.
 //! - [`command`], [`response`], [`status`]: what goes out and what comes back, as types; [`scan`] reads the words.
-//! - [`wire`]: lines and literals; [`literal`] keeps large ones out of memory.
+//! - [`wire`]: lines and literals; [`literal`] keeps large ones out of memory, in the [`spool`].
+//! - [`limits`]: what a server may cost.
 //! - [`mask`], [`notices`]: what a server says to people, without the secrets that it was told.
-//! - [`quirks`]: servers that go their own way.
+//! - [`quirks`]: servers that go their own way. [`workarounds`]: what one of them turned out not to bear.
 //! - [`dial`], [`tls`] ([`certificate`]): the way to the server.
 //! - [`mailbox`], [`utf7`], [`uidset`], [`flags`], [`date`], [`capability`]: the nouns.
 
@@ -18,6 +19,7 @@ pub mod date;
 pub mod dial;
 pub mod error;
 pub mod flags;
+pub mod limits;
 pub mod literal;
 pub mod login;
 pub mod mailbox;
@@ -32,11 +34,13 @@ pub mod scan;
 #[cfg(test)]
 mod script;
 pub mod session;
+pub mod spool;
 pub mod status;
 pub mod tls;
 pub mod uidset;
 pub mod utf7;
 pub mod wire;
+pub mod workarounds;
 
 pub use capability::Capabilities;
 pub use certificate::Certificate;
@@ -54,5 +58,7 @@ pub use namespace::{Namespace, Namespaces, Owner};
 pub use notices::Alerts;
 pub use response::{Code, Fetch, Kind, Listed, MailboxStatus, Response, StatusLine, Untagged};
 pub use session::{Session, Tag};
+pub use spool::Spool;
 pub use tls::{TlsInfo, Trust};
 pub use uidset::UidSet;
+pub use workarounds::Workarounds;

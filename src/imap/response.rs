@@ -52,6 +52,8 @@ pub enum Untagged {
     Exists(u32),
     /// The server's name for itself (RFC 2971).
     Id(Vec<(String, String)>),
+    /// What tells of a message and cannot be read.
+    Unreadable,
     /// Anything else.
     Other,
 }
@@ -151,7 +153,10 @@ fn untagged(mut scanner: Scanner<'_>) -> Option<Untagged> {
             return Some(Untagged::Exists(number));
         }
         if name.eq_ignore_ascii_case("FETCH") {
-            return fetch(&mut scanner).map(|f| Untagged::Fetch(Box::new(f)));
+            return Some(match fetch(&mut scanner) {
+                Some(fetch) => Untagged::Fetch(Box::new(fetch)),
+                None => Untagged::Unreadable,
+            });
         }
         return None;
     }
@@ -252,10 +257,12 @@ fn fetch(scanner: &mut Scanner<'_>) -> Option<Fetch> {
     loop {
         scanner.blanks();
         if scanner.eat(b')') {
-            return Some(fetch);
+            scanner.blanks();
+            // What follows is the rest of something that a literal of the wrong length has cut off.
+            return scanner.rest().is_empty().then_some(fetch);
         }
         let name = scanner.item_name().to_ascii_uppercase();
-        if name.is_empty() {
+        if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
             return None;
         }
         let value = scanner.value()?;
@@ -338,6 +345,25 @@ mod tests {
             };
             assert_eq!((fetch.uid, fetch.identity.as_deref()), (Some(7), Some(identity)));
         }
+    }
+
+    #[test]
+    fn what_a_literal_of_the_wrong_length_leaves_is_no_message() {
+        for rest in [
+            " \\Draft \\*)] Limited",
+            " 4 FETCH)",
+            ") OK done",
+            " OK Fetched",
+            "",
+        ] {
+            let response = parse(&format!("* 3 FETCH (UID 3 BODY[] {{5}}\r\n{rest}"), &[b"hello"]);
+            assert!(
+                matches!(response, Response::Untagged(Untagged::Unreadable)),
+                "{rest}"
+            );
+        }
+        let response = parse("* 3 FETCH (BODY[] {5}\r\n UID 3) ", &[b"hello"]);
+        assert!(matches!(response, Response::Untagged(Untagged::Fetch(_))));
     }
 
     #[test]

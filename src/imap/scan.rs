@@ -58,7 +58,11 @@ pub struct Scanner<'a> {
     text: &'a [u8],
     at: usize,
     literals: std::vec::IntoIter<Literal>,
+    values: usize,
 }
+
+/// So many values are read from one response.
+const MAX_VALUES: usize = 20_000;
 
 /// Lists nest this deep at most; a hostile server must not exhaust the stack.
 const MAX_DEPTH: u32 = 32;
@@ -70,6 +74,7 @@ impl<'a> Scanner<'a> {
             text,
             at: 0,
             literals: literals.into_iter(),
+            values: 0,
         }
     }
 
@@ -129,6 +134,10 @@ impl<'a> Scanner<'a> {
 
     fn value_at(&mut self, depth: u32) -> Option<Value> {
         self.blanks();
+        self.values += 1;
+        if self.values > MAX_VALUES {
+            return None;
+        }
         match self.peek()? {
             b'(' => {
                 if depth >= MAX_DEPTH {

@@ -170,33 +170,31 @@ impl UidSet {
         out
     }
 
-    /// The set in pieces of at most `size` UIDs, each short enough for one command line.
-    pub fn chunks(&self, size: usize) -> Vec<Self> {
+    /// The set in pieces of at most `size` UIDs, each short enough for one command line. A server may claim all the UIDs
+    /// there can be: each piece is made when it is asked for.
+    pub fn chunks(&self, size: usize) -> impl Iterator<Item = Self> + '_ {
         // Servers limit command lines (RFC 7162 section 4: 8192 octets); a range takes up to 22.
         const RANGES: usize = 300;
-        let mut out = vec![];
-        let mut current = Self::default();
-        let mut room = size as u64;
-        for &(mut low, high) in &self.0 {
-            loop {
-                if room == 0 || current.0.len() >= RANGES {
-                    out.push(std::mem::take(&mut current));
-                    room = size as u64;
-                }
+        let size = size.max(1) as u64;
+        let mut left = self.0.iter().copied();
+        let mut rest: Option<(u32, u32)> = None;
+        std::iter::from_fn(move || {
+            let mut piece = Self::default();
+            let mut room = size;
+            while room > 0 && piece.0.len() < RANGES {
+                let Some((low, high)) = rest.take().or_else(|| left.next()) else {
+                    break;
+                };
                 let take = room.min(u64::from(high - low) + 1);
                 let end = low + u32::try_from(take - 1).unwrap_or(0);
-                current.0.push((low, end));
+                piece.0.push((low, end));
                 room -= take;
-                if end == high {
-                    break;
+                if end < high {
+                    rest = Some((end + 1, high));
                 }
-                low = end + 1;
             }
-        }
-        if !current.is_empty() {
-            out.push(current);
-        }
-        out
+            Some(piece).filter(|piece| !piece.is_empty())
+        })
     }
 }
 
@@ -261,6 +259,8 @@ mod tests {
         assert_eq!(all.below(10).to_string(), "1:9");
         assert_eq!(all.from(u32::MAX).to_string(), "4294967295");
         assert_eq!(all.len(), u64::from(u32::MAX));
+        let first: Vec<String> = all.chunks(500).take(2).map(|chunk| chunk.to_string()).collect();
+        assert_eq!(first, ["1:500", "501:1000"]);
     }
 
     proptest! {
@@ -290,7 +290,7 @@ mod tests {
             let thirds: UidSet = (1..200).step_by(3).collect();
             let all: BTreeSet<u32> = model.iter().copied().chain(thirds.iter()).collect();
             prop_assert_eq!(set.union(&thirds), all.into_iter().collect::<UidSet>());
-            let chunks = set.chunks(7);
+            let chunks: Vec<UidSet> = set.chunks(7).collect();
             prop_assert!(chunks.iter().all(|c| c.len() <= 7 && !c.is_empty()));
             prop_assert_eq!(chunks.iter().flat_map(UidSet::iter).collect::<Vec<_>>(), set.iter().collect::<Vec<_>>());
         }

@@ -6,24 +6,27 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::error::{Error, Result};
-use super::literal::{Collector, Literal};
+use super::limits;
+use super::literal::{Collector, IN_MEMORY, Literal};
 use super::scan::Raw;
+use super::spool::Spool;
 
 /// What a connection runs over: TCP, TLS, or a test's pipe.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-/// Limits against servers that never stop talking.
-const MAX_TEXT: usize = 16 * 1024 * 1024;
-const MAX_LITERAL: u64 = 4 * 1024 * 1024 * 1024;
-const MAX_LITERALS: usize = 1000;
+/// So many octets have to come, or to be taken, within the time limit: a server that gives one a minute does not keep
+/// a connection for ever.
+const LEAST_PROGRESS: u64 = 1024;
 /// What is read ahead while writing.
 const READ_AHEAD: usize = 256 * 1024;
 const CHUNK: usize = 32 * 1024;
+/// A server that is silent so long although it announced more will hardly send it.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// The two directions of a connection.
 pub struct Wire {
@@ -34,12 +37,16 @@ pub struct Wire {
     out: Vec<u8>,
     ended: bool,
     sent: u64,
-    idle: Duration,
+    limit: Duration,
+    /// How long the server was waited for since it last got anywhere, and what it has done since then.
+    waited: Duration,
+    progress: u64,
+    spool: Spool,
 }
 
 impl Wire {
-    /// Starts on a fresh stream; `idle` is how long the server may keep silent while it is waited for.
-    pub fn new(stream: Box<dyn Stream>, idle: Duration) -> Self {
+    /// Starts on a fresh stream; `limit` is how long the server may be waited for without getting anywhere.
+    pub fn new(stream: Box<dyn Stream>, limit: Duration) -> Self {
         let (reader, writer) = tokio::io::split(stream);
         Self {
             reader,
@@ -49,7 +56,10 @@ impl Wire {
             out: vec![],
             ended: false,
             sent: 0,
-            idle,
+            limit,
+            waited: Duration::ZERO,
+            progress: 0,
+            spool: Spool::default(),
         }
     }
 
@@ -65,8 +75,33 @@ impl Wire {
     }
 
     /// Changes the time limit.
-    pub fn set_idle(&mut self, idle: Duration) {
-        self.idle = idle;
+    pub fn set_idle(&mut self, limit: Duration) {
+        self.limit = limit;
+        self.advance();
+    }
+
+    /// Where large literals are put.
+    pub fn set_spool(&mut self, spool: Spool) {
+        self.spool = spool;
+    }
+
+    /// The server got somewhere: the time limit begins anew.
+    pub fn advance(&mut self) {
+        self.waited = Duration::ZERO;
+        self.progress = 0;
+    }
+
+    /// Credits the server with octets that are of use.
+    pub fn credit(&mut self, octets: u64) {
+        self.progress += octets;
+        if self.progress >= LEAST_PROGRESS {
+            self.advance();
+        }
+    }
+
+    /// Whether there is something to be received without waiting for it.
+    pub fn has_received(&self) -> bool {
+        self.start < self.inbox.len()
     }
 
     /// Adds octets to what goes out with the next [`Wire::flush`].
@@ -102,14 +137,16 @@ impl Wire {
     }
 
     async fn guarded_flush(&mut self) -> Result<()> {
-        match timeout(self.idle, self.writer.flush()).await {
+        match timeout(self.limit, self.writer.flush()).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(lost(&error)),
-            Err(_) => Err(Error::Timeout(format!(
-                "the server accepted no data for {} seconds",
-                self.idle.as_secs()
-            ))),
+            Err(_) => Err(self.not_taken()),
         }
+    }
+
+    fn not_taken(&self) -> Error {
+        let seconds = self.limit.as_secs();
+        Error::Timeout(format!("the server accepted no data for {seconds} seconds"))
     }
 
     async fn write(&mut self, bytes: &[u8]) -> Result<()> {
@@ -117,32 +154,31 @@ impl Wire {
         while sent < bytes.len() {
             let room = !self.ended && self.inbox.len() - self.start < READ_AHEAD;
             self.inbox.reserve(CHUNK);
-            let step = timeout(self.idle, async {
+            let begun = Instant::now();
+            let step = timeout(self.limit.saturating_sub(self.waited), async {
                 tokio::select! {
                     biased;
                     written = self.writer.write(&bytes[sent..]) => Step::Written(written),
                     read = self.reader.read_buf(&mut self.inbox), if room => Step::Read(read),
                 }
             });
-            match step.await {
+            let step = step.await;
+            self.waited += begun.elapsed();
+            match step {
                 Ok(Step::Written(Ok(0))) => {
                     return Err(Error::Lost("the server closed the connection".to_owned()));
                 }
                 Ok(Step::Written(Ok(n))) => {
                     sent += n;
                     self.sent += n as u64;
+                    self.credit(n as u64);
                 }
                 Ok(Step::Written(Err(error)) | Step::Read(Err(error))) => {
                     return Err(lost(&error));
                 }
                 Ok(Step::Read(Ok(0))) => self.ended = true,
                 Ok(Step::Read(Ok(_))) => {}
-                Err(_) => {
-                    let seconds = self.idle.as_secs();
-                    return Err(Error::Timeout(format!(
-                        "the server accepted no data for {seconds} seconds"
-                    )));
-                }
+                Err(_) => return Err(self.not_taken()),
             }
         }
         Ok(())
@@ -151,55 +187,82 @@ impl Wire {
     /// The next complete response.
     pub async fn receive(&mut self) -> Result<Raw> {
         let mut raw = Raw::default();
+        let mut in_memory = IN_MEMORY;
         loop {
             let before = raw.text.len();
             self.line(&mut raw.text).await?;
+            // A literal of the wrong length leaves the middle of something behind.
+            if !raw.literals.is_empty() && !matches!(raw.text.get(before), None | Some(b' ' | b')')) {
+                return Err(Error::protocol("the length of a literal is wrong"));
+            }
             let Some(size) = literal_mark(&raw.text[before..]) else {
                 return Ok(raw);
             };
             raw.text.extend_from_slice(b"\r\n");
-            if size > MAX_LITERAL || raw.literals.len() >= MAX_LITERALS {
-                return Err(Error::protocol(
-                    "the server announced a literal that is larger than any message can be",
-                ));
-            }
-            raw.literals.push(self.literal(size).await?);
+            let said = said_size(&raw.text);
+            check_literal(&raw, size, said)?;
+            let literal = self.literal(size, in_memory, said).await?;
+            in_memory = in_memory.saturating_sub(size);
+            raw.literals.push(literal);
         }
     }
 
     /// Appends the next line to `text`, without its end.
     async fn line(&mut self, text: &mut Vec<u8>) -> Result<()> {
-        let mut seen = 0;
+        let from = text.len();
         loop {
             let unread = &self.inbox[self.start..];
-            if let Some(at) = memchr::memchr(b'\n', &unread[seen..]) {
-                let line = &unread[..seen + at];
-                text.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
-                self.consume(seen + at + 1);
+            let end = memchr::memchr(b'\n', unread);
+            let taken = end.unwrap_or(unread.len());
+            if text.len() + taken > limits::RESPONSE_OCTETS && !is_longer(text, taken) {
+                return Err(Error::Limit("a line that does not end".to_owned()));
+            }
+            text.extend_from_slice(&unread[..taken]);
+            if end.is_some() {
+                self.consume(taken + 1);
+                if text.len() > from && text.ends_with(b"\r") {
+                    text.pop();
+                }
                 return Ok(());
             }
-            seen = unread.len();
-            if seen + text.len() > MAX_TEXT {
-                return Err(Error::protocol("the server sent a line that is too long"));
+            self.consume(taken);
+            if text.len() - from > CHUNK {
+                // What is this long holds data.
+                self.credit(taken as u64);
             }
             self.fill().await?;
         }
     }
 
-    async fn literal(&mut self, size: u64) -> Result<Literal> {
-        let mut collector = Collector::new(size).map_err(Error::Spool)?;
+    async fn literal(&mut self, size: u64, in_memory: u64, said: Option<u64>) -> Result<Literal> {
+        let collector = Collector::new(size, in_memory, &self.spool).await;
+        let mut collector = collector.map_err(Error::Spool)?;
         let mut left = size;
         while left > 0 {
             if self.start == self.inbox.len() {
-                self.fill().await?;
+                self.more_of_literal(size, left, said).await?;
             }
             let unread = &self.inbox[self.start..];
             let take = usize::try_from(left).unwrap_or(usize::MAX).min(unread.len());
             collector.push(&unread[..take]).map_err(Error::Spool)?;
             self.consume(take);
+            self.credit(take as u64);
             left -= take as u64;
         }
         Ok(collector.finish())
+    }
+
+    /// Reads more of a literal. A server that has sent all of the message and keeps silent will send no more.
+    async fn more_of_literal(&mut self, size: u64, left: u64, said: Option<u64>) -> Result<()> {
+        let Some(said) = said.filter(|&said| said < size && size - left >= said) else {
+            return self.fill().await;
+        };
+        match timeout(SILENCE, self.fill()).await {
+            Ok(filled) => filled,
+            Err(_) => Err(Error::protocol(format!(
+                "a literal of {size} octets was announced for a message of {said}, and does not come"
+            ))),
+        }
     }
 
     fn consume(&mut self, count: usize) {
@@ -213,6 +276,14 @@ impl Wire {
         }
     }
 
+    /// Waits until there is something to be received. Dropping the future loses nothing once all is flushed.
+    pub async fn wait(&mut self) -> Result<()> {
+        match self.has_received() {
+            true => Ok(()),
+            false => self.fill().await,
+        }
+    }
+
     /// Reads at least one octet.
     async fn fill(&mut self) -> Result<()> {
         if self.has_queued() {
@@ -222,19 +293,84 @@ impl Wire {
             return Err(Error::Lost("the server closed the connection".to_owned()));
         }
         self.inbox.reserve(CHUNK);
-        match timeout(self.idle, self.reader.read_buf(&mut self.inbox)).await {
+        let waiting = Waiting::new(&mut self.waited);
+        let left = self.limit.saturating_sub(waiting.before);
+        let read = timeout(left, self.reader.read_buf(&mut self.inbox)).await;
+        drop(waiting);
+        match read {
             Ok(Ok(0)) => {
                 self.ended = true;
                 Err(Error::Lost("the server closed the connection".to_owned()))
             }
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(lost(&error)),
-            Err(_) => Err(Error::Timeout(format!(
-                "no data received for {} seconds",
-                self.idle.as_secs()
-            ))),
+            Err(_) => {
+                let seconds = self.limit.as_secs();
+                Err(Error::Timeout(match self.progress {
+                    0 => format!("no data received for {seconds} seconds"),
+                    octets => format!("only {octets} octets of data received in {seconds} seconds"),
+                }))
+            }
         }
     }
+}
+
+/// Adds to a sum of waiting times, also when the wait is broken off.
+struct Waiting<'a> {
+    sum: &'a mut Duration,
+    before: Duration,
+    begun: Instant,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(sum: &'a mut Duration) -> Self {
+        Self {
+            before: *sum,
+            begun: Instant::now(),
+            sum,
+        }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        *self.sum = self.before + self.begun.elapsed();
+    }
+}
+
+/// Whether a response may be as long as this: one that lists UIDs.
+fn is_longer(text: &[u8], more: usize) -> bool {
+    let lists = |name: &[u8]| {
+        text.get(..name.len())
+            .is_some_and(|head| head.eq_ignore_ascii_case(name))
+    };
+    (lists(b"* SEARCH") || lists(b"* ESEARCH")) && text.len() + more <= limits::SEARCH_OCTETS
+}
+
+/// Holds a literal that is announced against what the response says and what any may say.
+fn check_literal(raw: &Raw, size: u64, said: Option<u64>) -> Result<()> {
+    if raw.literals.len() >= limits::LITERALS {
+        return Err(Error::Limit(format!(
+            "more than {} literals in one response",
+            limits::LITERALS
+        )));
+    }
+    if size <= limits::literal_octets(said) {
+        return Ok(());
+    }
+    Err(Error::Limit(match said {
+        Some(said) => format!("a literal of {size} octets in a message of {said}"),
+        None => format!("a literal of {size} octets"),
+    }))
+}
+
+/// The size of the message as this response tells it, where it does so before the literal.
+fn said_size(text: &[u8]) -> Option<u64> {
+    const NAME: &[u8] = b"RFC822.SIZE ";
+    let at = memchr::memmem::find(text, NAME)?;
+    let digits = text.get(at + NAME.len()..)?;
+    let end = digits.iter().position(|b| !b.is_ascii_digit())?;
+    std::str::from_utf8(&digits[..end]).ok()?.parse().ok()
 }
 
 fn lost(error: &std::io::Error) -> Error {
@@ -328,8 +464,136 @@ mod tests {
                 .write_all(b"* 1 FETCH (BODY[] {99999999999999999999}\r\n")
                 .await
                 .unwrap();
-            assert!(matches!(wire.receive().await, Err(Error::Protocol(_))));
+            assert!(matches!(wire.receive().await, Err(Error::Limit(_))));
         });
+    }
+
+    /// What comes of this being sent, over and over.
+    async fn flood(start: &[u8], piece: &[u8]) -> Result<Raw> {
+        let (mut wire, mut server) = pair();
+        server.write_all(start).await.unwrap();
+        let flood = async {
+            while server.write_all(piece).await.is_ok() {}
+            // Never reached while the reader holds on.
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            received = wire.receive() => received,
+            () = flood => unreachable!(),
+        }
+    }
+
+    #[test]
+    fn floods_are_refused() {
+        run(async {
+            for (start, piece) in [
+                (&b"* LIST () \"/\" "[..], &b"endless"[..]),
+                (b"* SEARCH", b" 123456"),
+                (b"* 1 FETCH (", b"BODY[1] {3}\r\nabc "),
+                (b"* 1 FETCH (UID 1 RFC822.SIZE 100 BODY[] {4187593113}\r\n", b"y"),
+                (b"* 1 FETCH (UID 1 BODY[] {99999999999}\r\n", b"y"),
+            ] {
+                let received = flood(start, piece).await;
+                assert!(matches!(received, Err(Error::Limit(_))), "{received:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn long_lists_of_uids_are_taken() {
+        run(async {
+            let (ours, mut theirs) = tokio::io::duplex(1 << 20);
+            let mut wire = Wire::new(Box::new(ours), Duration::from_secs(5));
+            let line = format!("* SEARCH{}\r\n", " 1234567".repeat(500_000));
+            let (_, received) = tokio::join!(theirs.write_all(line.as_bytes()), wire.receive());
+            assert_eq!(received.unwrap().text.len(), line.len() - 2);
+        });
+    }
+
+    #[test]
+    fn literals_of_one_response_share_the_memory() {
+        run(async {
+            let (ours, mut theirs) = tokio::io::duplex(1 << 20);
+            let mut wire = Wire::new(Box::new(ours), Duration::from_secs(5));
+            let part = format!("BODY[] {{200000}}\r\n{}", "x".repeat(200_000));
+            let line = format!("* 1 FETCH ({part} {part})\r\n");
+            let (_, received) = tokio::join!(theirs.write_all(line.as_bytes()), wire.receive());
+            let literals = received.unwrap().literals;
+            assert!(literals[0].as_memory().is_some() && literals[1].as_memory().is_none());
+        });
+    }
+
+    fn run_paused<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap()
+            .block_on(future)
+    }
+
+    /// How long a server lasts that sends a piece every so often.
+    fn lasts(start: &[u8], piece: &'static [u8], every: Duration) -> Duration {
+        run_paused(async {
+            let (ours, mut theirs) = tokio::io::duplex(1 << 16);
+            let mut wire = Wire::new(Box::new(ours), Duration::from_secs(150));
+            theirs.write_all(start).await.unwrap();
+            let drip = async {
+                loop {
+                    tokio::time::sleep(every).await;
+                    if theirs.write_all(piece).await.is_err() {
+                        std::future::pending::<()>().await;
+                    }
+                }
+            };
+            let begun = Instant::now();
+            let receive = async {
+                loop {
+                    match wire.receive().await {
+                        Ok(_) if begun.elapsed() < Duration::from_secs(3600) => {}
+                        Ok(_) => return,
+                        Err(error) => {
+                            assert!(matches!(error, Error::Timeout(_)), "{error}");
+                            return;
+                        }
+                    }
+                }
+            };
+            tokio::select! {
+                () = drip => {}
+                () = receive => {}
+            }
+            begun.elapsed()
+        })
+    }
+
+    #[test]
+    fn a_server_that_drips_is_given_up() {
+        let minute = Duration::from_secs(60);
+        let limit = Duration::from_secs(151);
+        assert!(lasts(b"", b"* OK still working\r\n", minute) < limit);
+        assert!(lasts(b"* 1 FETCH (BODY[] {9000}\r\n", b"y", minute) < limit);
+        assert!(lasts(b"* LIST () \"/\" ", b"y", Duration::from_secs(1)) < limit);
+        // A slow one that sends its message is not.
+        assert!(lasts(b"* 1 FETCH (BODY[] {900000}\r\n", &[b'y'; 600], minute) > 10 * limit);
+    }
+
+    #[test]
+    fn literals_of_a_wrong_length_are_noticed() {
+        let receive = |text: &'static [u8]| {
+            run_paused(async {
+                let (ours, mut theirs) = tokio::io::duplex(1 << 16);
+                let mut wire = Wire::new(Box::new(ours), Duration::from_secs(150));
+                theirs.write_all(text).await.unwrap();
+                let begun = Instant::now();
+                let received = wire.receive().await;
+                assert!(matches!(received, Err(Error::Protocol(_))), "{received:?}");
+                assert!(begun.elapsed() < Duration::from_secs(11));
+            });
+        };
+        receive(b"* 5 FETCH (UID 5 BODY[] {8}\r\nabc)\r\n* 6 FETCH (UID 6)\r\n");
+        receive(b"* 5 FETCH (UID 5 BODY[] {2}\r\nabc)\r\n");
+        receive(b"* 5 FETCH (UID 5 RFC822.SIZE 3 BODY[] {500}\r\nabc)\r\nA7 OK done\r\n");
     }
 
     #[test]

@@ -8,7 +8,8 @@ use secrecy::SecretString;
 use crate::error::ErrorKey;
 use crate::imap::error::Accepted;
 use crate::imap::{
-    self, Alerts, Certificate, ConnectionInfo, Credentials, Encryption, Endpoint, Session, Trust,
+    self, Alerts, Certificate, ConnectionInfo, Credentials, Encryption, Endpoint, Session, Spool, Trust,
+    Workarounds,
 };
 use crate::sync::exit_code::Exit;
 use crate::sync::state::LedgerError;
@@ -50,6 +51,10 @@ pub struct Account {
     refused: OnceCell<imap::Error>,
     /// Whether a login worked.
     welcome: Cell<bool>,
+    /// What the server turned out not to bear, on any connection of this account.
+    pub workarounds: Workarounds,
+    /// Where its large messages wait on their way.
+    pub spool: Spool,
 }
 
 /// How an account stands with its server.
@@ -147,6 +152,8 @@ impl Failure {
                 Exit::AuthenticationUser2
             }
             (imap::Error::Spool(_), _) => Exit::CatchAll,
+            // It can be reached; what it says is of no use.
+            (imap::Error::Limit(_), _) => Exit::WithErrors,
             (_, Side::Remote) => Exit::ConnectionHost1,
             (_, Side::Local) => Exit::ConnectionHost2,
         };
@@ -216,6 +223,8 @@ impl Account {
             learnt: OnceCell::new(),
             refused: OnceCell::new(),
             welcome: Cell::new(false),
+            workarounds: Workarounds::default(),
+            spool: Spool::default(),
             credentials,
         }
     }
@@ -243,6 +252,8 @@ impl Account {
             learnt: OnceCell::new(),
             refused: OnceCell::new(),
             welcome: Cell::new(false),
+            workarounds: Workarounds::default(),
+            spool: Spool::default(),
         }
     }
 
@@ -293,7 +304,8 @@ impl Account {
             // Whoever was first has told it; each further try brings the account closer to being locked.
             let _ = self.refused.set(error.repeated());
         }
-        let session = session?;
+        let mut session = session?;
+        session.equip(self.workarounds.clone(), self.spool.clone());
         self.welcome.set(true);
         let shown = info.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
         let news = match (&endpoint.trust, shown) {

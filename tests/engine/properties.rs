@@ -244,7 +244,7 @@ proptest! {
         let union: UidSet = a.iter().chain(b.iter()).collect();
         prop_assert_eq!(union.iter().collect::<Vec<_>>(), ma.union(&mb).copied().collect::<Vec<_>>());
         prop_assert_eq!(a.minus(&b).iter().collect::<Vec<_>>(), ma.difference(&mb).copied().collect::<Vec<_>>());
-        let pieces = a.chunks(9);
+        let pieces = a.chunks(9).collect::<Vec<_>>();
         prop_assert_eq!(pieces.iter().flat_map(UidSet::iter).collect::<Vec<_>>(), a.iter().collect::<Vec<_>>());
         prop_assert!(pieces.iter().all(|piece| (1..=9).contains(&piece.len())));
     }

@@ -168,7 +168,6 @@ async fn sizes(
     let wanted = UidSet::union_of(&comparison.wanted);
     let chunks = wanted.chunks(usize::MAX);
     let questions = chunks
-        .iter()
         .map(|chunk| Command::new("UID FETCH").text(&format!("{chunk} (UID RFC822.SIZE INTERNALDATE)")));
     let mut found = vec![];
     let asked = connections

@@ -2,11 +2,14 @@
 //! From the files of a task to its job, with both accounts.
 
 use crate::error::ErrorKey;
-use crate::imap::Credentials;
+use crate::imap::{Credentials, Spool};
 use crate::sync::account::{Account, Failure, LocalServer, RemoteServer};
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Job;
 use crate::task::{LocalPin, LocalUser, Store, Task, TaskName};
+
+/// The folder of large messages on their way.
+const SPOOL: &str = ".spool";
 
 /// Where the local mail server is.
 pub struct Destination {
@@ -47,7 +50,7 @@ pub fn job(
     task: &Task,
     destination: Option<&Destination>,
 ) -> Result<Job, Failure> {
-    let local = Account::local(&task.local_user, local_server(store, destination)?);
+    let mut local = Account::local(&task.local_user, local_server(store, destination)?);
     let password = store
         .password(task)
         .map_err(|error| Failure::local(error.to_string()))?;
@@ -64,7 +67,10 @@ pub fn job(
         password,
     };
     let options = store.options(name);
-    let remote = Account::remote(&RemoteServer::of(task, &options), credentials);
+    let mut remote = Account::remote(&RemoteServer::of(task, &options), credentials);
+    // On the volume of the state: what is temporary elsewhere is memory.
+    let spool = Spool::in_folder(store.folder().join(SPOOL));
+    (local.spool, remote.spool) = (spool.clone(), spool);
     Job::new(task, options.folders, remote, local)
 }
 

@@ -121,6 +121,10 @@ pub struct Shared {
     pub local_prefix: Rc<RefCell<String>>,
     /// What the folders before another one hold, where each message is copied once.
     pub elsewhere: Rc<Elsewhere>,
+    /// How many folders broke connections.
+    pub unusable: Rc<Cell<u32>>,
+    /// How many of them came one after the other.
+    pub broken_in_a_row: Rc<Cell<u32>>,
 }
 
 impl Shared {
@@ -135,6 +139,8 @@ impl Shared {
             different_mailboxes: Rc::default(),
             local_prefix: Rc::default(),
             elsewhere: Rc::default(),
+            unusable: Rc::default(),
+            broken_in_a_row: Rc::default(),
         }
     }
 }

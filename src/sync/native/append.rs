@@ -14,8 +14,8 @@ use crate::sync::native::pipeline::message::{self, FetchedMessage};
 use crate::sync::native::pipeline::{MAX_TEMPORARY_REFUSALS, Pipeline};
 use crate::sync::reconcile::compare;
 use crate::sync::reconcile::connections::backoff::Backoff;
-use crate::sync::reconcile::connections::settle;
-use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::reconcile::connections::{self, settle};
+use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::headers::{self, Detail};
 use crate::sync::reconcile::poison;
@@ -97,7 +97,7 @@ impl Appender {
             }
             if std::mem::take(&mut self.fresh)
                 && let Some((_, batch)) = self.flight.front_mut()
-                && poison::is_loss(&error)
+                && error.is_loss()
             {
                 batch.losses = batch.losses.saturating_add(1);
                 if poison::leads_further(batch.losses) {
@@ -138,6 +138,9 @@ impl Appender {
                 *backoff = Backoff::default();
             }
             if let Some(batch) = self.todo.pop_front() {
+                if self.is_left_out(&batch.place) {
+                    continue;
+                }
                 if let Some(batch) = self.fitting(batch) {
                     self.send(session, batch).await?;
                 }
@@ -170,6 +173,9 @@ impl Appender {
 
     fn queue(&mut self, batch: Batch, together: bool) {
         let Batch { place, messages } = batch;
+        if self.is_left_out(&place) {
+            return;
+        }
         if let Err(error) = self.plan(&place, &messages) {
             self.pipeline.fail(error);
             return;
@@ -331,7 +337,11 @@ impl Appender {
         } else {
             Exit::AppendErrors
         };
-        self.refused(&batch, kind, &format!("refused by host2: {status}"));
+        if batch.messages.iter().all(|message| message.body.is_empty()) {
+            self.skip_empty(&batch, &status);
+        } else {
+            self.refused(&batch, kind, &format!("refused by host2: {status}"));
+        }
         Ok(())
     }
 
@@ -406,6 +416,23 @@ impl Appender {
         }
     }
 
+    /// A message without a single octet is nothing that could be missed, and most servers do not take one.
+    fn skip_empty(&self, batch: &AppendBatch, status: &StatusLine) {
+        let folder = batch.place.pair.remote.name();
+        for message in &batch.messages {
+            let line = format!(
+                "Warning: message {folder}/{} has no content (0 octets) and is skipped; host2 does not take it: {status}",
+                message.uid
+            );
+            self.shared.reporter.borrow_mut().line(&line);
+        }
+        let entries: Vec<_> = batch.messages.iter().map(FetchedMessage::entry).collect();
+        let mut state = self.shared.state.borrow_mut();
+        if let Err(error) = state.fail(batch.place.folder.id, &entries) {
+            self.pipeline.fail(error.into());
+        }
+    }
+
     fn report(&self, batch: &AppendBatch, kind: Exit, reason: &str) {
         let mut reporter = self.shared.reporter.borrow_mut();
         for message in &batch.messages {
@@ -421,9 +448,18 @@ impl Appender {
         while let Some((_, first)) = self.flight.front() {
             let place = first.place.clone();
             self.selected = None;
+            if self.is_left_out(&place) {
+                self.flight.retain(|(_, batch)| !Rc::ptr_eq(&batch.place, &place));
+                continue;
+            }
             let mut claimed = match self.arrived(&place, session).await {
                 Ok(claimed) => claimed,
-                Err(FolderError::Imap { error, .. }) => return Err(error),
+                Err(FolderError::Imap { error, .. }) => {
+                    if error.is_loss() {
+                        self.shared.job.local.workarounds.lost_at(&place.pair.local);
+                    }
+                    return Err(error);
+                }
                 Err(trouble) => return self.abandon(trouble.into()),
             };
             // Another connection that broke may have claimed the same copy for a twin meanwhile.
@@ -459,6 +495,21 @@ impl Appender {
             }
         }
         Ok(())
+    }
+
+    /// Whether connections break whenever a local folder is opened. What was sent there is looked for by the next run.
+    fn is_left_out(&self, place: &FolderSync) -> bool {
+        if !self.shared.job.local.workarounds.is_hopeless(&place.pair.local) {
+            return false;
+        }
+        if !place.broken.replace(true) {
+            let error =
+                FolderError::unusable(Side::Local, Exit::SelectErrors, connections::CLOSES.to_owned());
+            if let Err(failure) = contain::<()>(&self.shared, place.pair.remote.name(), Err(error)) {
+                self.pipeline.fail(failure);
+            }
+        }
+        true
     }
 
     /// Stops everything. Nobody will answer what was in flight on a connection that broke.

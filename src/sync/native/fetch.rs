@@ -10,11 +10,13 @@ use crate::imap::{
 use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
+use crate::sync::native::MAX_MISSING;
 use crate::sync::native::pipeline::packer::Packer;
 use crate::sync::native::pipeline::{MAX_TEMPORARY_REFUSALS, Pipeline};
 use crate::sync::native::plan::{self, Item, Order};
 use crate::sync::reconcile::compare;
-use crate::sync::reconcile::connections::backoff::Backoff;
+use crate::sync::reconcile::connections::{self, backoff::Backoff};
+use crate::sync::reconcile::error::{FolderError, contain};
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::poison;
 
@@ -61,6 +63,8 @@ enum Flight {
         item: Item,
         received: UidSet,
         open: bool,
+        /// Something came that could not be read.
+        garbled: bool,
     },
 }
 
@@ -118,11 +122,17 @@ impl Fetcher {
 
     /// Puts back what was not received. What the server was at when the connection broke is looked at more closely.
     fn requeue(&mut self, error: &Error) {
+        let alone = self.flight.len() == 1;
         let first = self.flight.len().min(1);
         while let Some(flight) = self.flight.pop_back() {
-            let at_work = self.flight.len() < first && poison::is_loss(error);
+            let at_work = self.flight.len() < first && error.is_loss();
             let item = match flight {
-                Flight::Open { .. } => continue,
+                Flight::Open { place, .. } => {
+                    if at_work {
+                        self.blame(&place, alone);
+                    }
+                    continue;
+                }
                 Flight::Search { item, .. } => item,
                 Flight::Fetch {
                     mut item,
@@ -143,6 +153,33 @@ impl Fetcher {
             if !item.uids.is_empty() {
                 self.pipeline.items.borrow_mut().push_front(item);
             }
+        }
+    }
+
+    /// A connection broke while a folder was being opened. Whether that is the reason is told when nothing else is asked
+    /// along with it.
+    fn blame(&mut self, place: &FolderSync, alone: bool) {
+        let server = &self.shared.job.remote.workarounds;
+        let mailbox = &place.pair.remote;
+        self.progress |= match alone {
+            true => server.lost_at(mailbox),
+            false => server.suspect(mailbox),
+        };
+        if server.is_hopeless(mailbox) {
+            let error =
+                FolderError::unusable(Side::Remote, Exit::SelectErrors, connections::CLOSES.to_owned());
+            self.leave_out(place, error);
+        }
+    }
+
+    /// Works no more on a folder.
+    fn leave_out(&self, place: &FolderSync, error: FolderError) {
+        if place.broken.replace(true) {
+            return;
+        }
+        let name = place.pair.remote.name();
+        if let Err(failure) = contain::<()>(&self.shared, name, Err(error)) {
+            self.pipeline.fail(failure);
         }
     }
 
@@ -170,7 +207,7 @@ impl Fetcher {
             if self.pipeline.halted() {
                 return Err(Error::Lost("the run is ending".to_owned()));
             }
-            while self.has_room() {
+            while self.has_room(session) {
                 let Some(order) = self.next_order() else { break };
                 self.issue(session, order, &mut opened).await?;
             }
@@ -186,7 +223,15 @@ impl Fetcher {
     }
 
     /// Whether more is to be asked for already.
-    fn has_room(&self) -> bool {
+    fn has_room(&self, session: &Session) -> bool {
+        let server = session.workarounds();
+        let opens_alone = |flight: &Flight| match flight {
+            Flight::Open { place, .. } => server.is_suspect(&place.pair.remote),
+            Flight::Search { .. } | Flight::Fetch { .. } => false,
+        };
+        if self.flight.iter().any(opens_alone) || (server.is_sequential() && !self.flight.is_empty()) {
+            return false;
+        }
         let (mut commands, mut messages) = (0, 0);
         for flight in &self.flight {
             match flight {
@@ -246,9 +291,13 @@ impl Fetcher {
             *opened = Some(place.clone());
             self.flight.push_back(Flight::Open {
                 tag,
-                place,
+                place: place.clone(),
                 selected: Selected::default(),
             });
+            if session.workarounds().is_suspect(&place.pair.remote) {
+                self.pipeline.items.borrow_mut().push_front(item);
+                return Ok(());
+            }
         }
         let flight = match command {
             Some(command) => Flight::Search {
@@ -265,6 +314,7 @@ impl Fetcher {
                     item,
                     received: UidSet::default(),
                     open: true,
+                    garbled: false,
                 }
             }
         };
@@ -308,6 +358,7 @@ impl Fetcher {
                 };
                 received.insert(uid);
                 let place = item.place.clone();
+                place.received.set(place.received.get() + 1);
                 self.progress = true;
                 if fetch.body.is_none() {
                     self.refuse(&place, uid, "the server has no content for it");
@@ -320,6 +371,13 @@ impl Fetcher {
                 } else {
                     self.note_short(&place, uid, &fetch);
                     self.packer.add(place, uid, *fetch).await.map_err(Error::Spool)?;
+                }
+            }
+            Untagged::Unreadable => {
+                for flight in open_now {
+                    if let Flight::Fetch { garbled, .. } = flight {
+                        *garbled = true;
+                    }
                 }
             }
             _ => {}
@@ -398,8 +456,12 @@ impl Fetcher {
                 ..
             }) if open => self.searched(item, &found, limit, &status)?,
             Some(Flight::Fetch {
-                item, received, open, ..
-            }) if open => self.fetched(item, &received, status)?,
+                item,
+                received,
+                open,
+                garbled,
+                ..
+            }) if open => self.fetched(item, &received, garbled, status)?,
             _ => {}
         }
         Ok(())
@@ -414,6 +476,7 @@ impl Fetcher {
         } else if other {
             "was replaced during the run; the next run compares it anew".to_owned()
         } else {
+            self.shared.job.remote.workarounds.answered(&place.pair.remote);
             return;
         };
         if !place.broken.replace(true) {
@@ -466,6 +529,7 @@ impl Fetcher {
         };
         self.withhold(&item.place, found);
         item.place.left.set(item.place.left.get() + found.len());
+        item.place.received.set(item.place.received.get() + found.len());
         let uids = item.uids.minus(found);
         if limit > 0 {
             self.ask_again(Item {
@@ -484,6 +548,13 @@ impl Fetcher {
         if item.exact {
             let mut missing = item.place.missing.borrow_mut();
             *missing = missing.union(left);
+            if missing.len() > MAX_MISSING {
+                let reason = format!("{} messages that it lists are not handed out", missing.len());
+                self.leave_out(
+                    &item.place,
+                    FolderError::unusable(Side::Remote, Exit::FetchErrors, reason),
+                );
+            }
         } else if !left.is_empty() && item.place.folder.remote_next > 1 {
             item.place.gaps.set(true);
         }
@@ -511,9 +582,9 @@ impl Fetcher {
     }
 
     /// The end of a FETCH. When the server refused, what it did not give is asked for one by one.
-    fn fetched(&mut self, item: Item, received: &UidSet, status: StatusLine) -> Result<()> {
+    fn fetched(&mut self, item: Item, received: &UidSet, garbled: bool, status: StatusLine) -> Result<()> {
         let left = item.uids.minus(received);
-        if status.is_ok() {
+        if status.is_ok() && (item.alone || !garbled) {
             self.miss(&item, &left);
             return Ok(());
         }

@@ -13,13 +13,13 @@ pub mod transfer;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::sync::account::Failure;
+use crate::sync::account::{Failure, Side};
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::native::plan::Item;
 use crate::sync::reconcile::connections::{self, Connections, settle};
 use crate::sync::reconcile::deletions::{self, LocalPlan, gate};
-use crate::sync::reconcile::error::{FolderResult, contain};
+use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::listing;
 use crate::sync::reconcile::prepare::{prepare, sync_fingerprint};
@@ -48,7 +48,7 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
     for (index, pair) in pairs.iter().enumerate() {
         shared.reporter.borrow_mut().enter(index);
         let started = shared.reporter.borrow().elapsed();
-        let outcome = connections::with_reconnect(shared, &mut connections, async |connections| {
+        let outcome = connections::at_folder(shared, &mut connections, pair, async |connections| {
             prepare(shared, index, pair.clone(), connections, &mut subscribe).await
         })
         .await;
@@ -63,6 +63,7 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
                 messages.saturating_sub(comparison.count)
             };
             shared.reporter.borrow_mut().skipped(index, present);
+            place.expected.set(comparison.count);
             let place = Rc::new(place);
             for uids in comparison.wanted {
                 items.push_back(Item::new(place.clone(), uids, comparison.exact));
@@ -84,10 +85,14 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
         contain(shared, place.pair.remote.name(), narrow::settle(shared, place))?;
     }
     for place in &folders {
-        let outcome = connections::with_reconnect(shared, &mut connections, async |connections| {
-            finish(shared, place, connections, &mut plan).await
-        })
-        .await;
+        let outcome = if place.broken.get() {
+            finish(shared, place, &mut connections, &mut plan).await
+        } else {
+            connections::at_folder(shared, &mut connections, &place.pair, async |connections| {
+                finish(shared, place, connections, &mut plan).await
+            })
+            .await
+        };
         complete &= contain(shared, place.pair.remote.name(), outcome)?.is_some() && !place.broken.get();
     }
     deletions::carry_out(shared, plan, &listing, complete, &mut connections).await?;
@@ -99,6 +104,9 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
     connections::close(connections).await;
     Ok(())
 }
+
+/// A folder of which more messages do not come than this is left to another run as a whole.
+const MAX_MISSING: u64 = 10_000;
 
 /// What follows the copying of a folder.
 async fn finish(
@@ -113,6 +121,12 @@ async fn finish(
         let reason = format!("{left} messages wait for another run: the local mailbox has no room for them");
         let mut reporter = shared.reporter.borrow_mut();
         reporter.problem(place.pair.remote.name(), Exit::OverQuota, &reason);
+    }
+    let (expected, received) = (place.expected.get(), place.received.get());
+    if !place.broken.get() && expected > received + MAX_MISSING {
+        place.broken.set(true);
+        let reason = format!("it has {expected} messages to copy, it says, and handed out {received}");
+        return Err(FolderError::unusable(Side::Remote, Exit::FetchErrors, reason));
     }
     if !place.broken.get() {
         let known = place.folder.clone();

@@ -9,7 +9,10 @@ use crate::sync::state::LedgerError;
 
 const REPLACED: &str = "the folder was replaced during the run; the next run compares it anew";
 
-/// FolderError with one folder, or with everything.
+/// So many folders may break connections in one run; with more, it is the server that is broken.
+const MAX_UNUSABLE: u32 = 20;
+
+/// What goes wrong with one folder, or with everything.
 pub enum FolderError {
     /// A command or a connection.
     Imap {
@@ -19,6 +22,15 @@ pub enum FolderError {
         kind: Exit,
         /// What.
         error: Error,
+    },
+    /// Connections break at this folder, while the server is there for others.
+    Unusable {
+        /// Where.
+        side: Side,
+        /// How it counts.
+        kind: Exit,
+        /// What happens.
+        reason: String,
     },
     /// A folder has another UIDVALIDITY than at the start: nothing that is known of its UIDs holds.
     Replaced(Side),
@@ -37,6 +49,11 @@ impl FolderError {
             kind: Exit::SelectErrors,
             error,
         }
+    }
+
+    /// A folder that cannot be worked on, while others can.
+    pub fn unusable(side: Side, kind: Exit, reason: String) -> Self {
+        Self::Unusable { side, kind, reason }
     }
 
     /// Something that cannot be read, or the folder in which it was to be opened at once.
@@ -77,6 +94,7 @@ impl From<FolderError> for Failure {
     fn from(trouble: FolderError) -> Self {
         match trouble {
             FolderError::Imap { side, error, .. } => Self::from_imap(side, &error),
+            FolderError::Unusable { side, reason, .. } => Self::from_imap(side, &Error::Unstable(reason)),
             FolderError::Replaced(side) => Self::local(format!("{}: {REPLACED}", side.host())),
             FolderError::Failure(failure) => failure,
         }
@@ -94,6 +112,17 @@ pub fn contain<T>(shared: &Shared, folder: &str, outcome: FolderResult<T>) -> Re
         }) => {
             let reason = format!("{}: {error}", side.host());
             shared.reporter.borrow_mut().problem(folder, kind, &reason);
+            Ok(None)
+        }
+        Err(FolderError::Unusable { side, kind, reason }) => {
+            let left_out = shared.unusable.get() + 1;
+            shared.unusable.set(left_out);
+            let text = format!("{}: {reason}; the folder is left out", side.host());
+            shared.reporter.borrow_mut().problem(folder, kind, &text);
+            if left_out > MAX_UNUSABLE {
+                let text = "at one folder after another".to_owned();
+                return Err(Failure::from_imap(side, &Error::Unstable(text)));
+            }
             Ok(None)
         }
         Err(FolderError::Replaced(side)) => {

@@ -81,7 +81,7 @@ pub async fn read_each(
     mut refused: impl FnMut(u32, Option<&str>),
 ) -> Result<Vec<Seen>> {
     let doubtful = poison.among(folder, uids);
-    let mut left: VecDeque<UidSet> = doubtful.chunks(1).into();
+    let mut left: VecDeque<UidSet> = doubtful.chunks(1).collect();
     left.push_back(uids.minus(&doubtful));
     let mut messages = vec![];
     while let Some(uids) = left.pop_front() {
@@ -99,12 +99,13 @@ pub async fn read_each(
             }
             (Err(Error::Command { .. }), None) => {
                 let size = if uids.len() > GROUP as u64 { GROUP } else { 1 };
-                for part in uids.chunks(size).into_iter().rev() {
+                let parts: Vec<UidSet> = uids.chunks(size).collect();
+                for part in parts.into_iter().rev() {
                     left.push_front(part);
                 }
             }
             (Err(error), _) => {
-                if poison::is_loss(&error) {
+                if error.is_loss() {
                     poison.note(folder, &reading.asked, &reading.received);
                 }
                 return Err(error);
@@ -132,7 +133,7 @@ pub async fn open_and_read(
             command: "UID FETCH", ..
         }) => Ok(None),
         Err(error) => {
-            if poison::is_loss(&error) {
+            if error.is_loss() {
                 poison.note(folder, &reading.asked, &reading.received);
             }
             Err(error)
@@ -169,9 +170,7 @@ pub async fn digests(session: &mut Session, uids: &UidSet) -> Result<HashMap<u32
 /// The Message-Ids of some messages of the open folder, where they have one.
 pub async fn message_ids(session: &mut Session, uids: &UidSet) -> Result<HashMap<u32, String>> {
     let chunks = uids.chunks(usize::MAX);
-    let commands = chunks
-        .iter()
-        .map(|chunk| fetch_command(chunk, "(UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])"));
+    let commands = chunks.map(|chunk| fetch_command(&chunk, "(UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])"));
     let mut found = HashMap::new();
     session
         .run_all(commands, |data| {
@@ -218,7 +217,7 @@ impl Reading {
         let mut bare = HashMap::new();
         self.asked = uids.clone();
         let chunks = uids.chunks(usize::MAX);
-        let commands = chunks.iter().map(|chunk| fetch_command(chunk, &items));
+        let commands = chunks.map(|chunk| fetch_command(&chunk, &items));
         session
             .run_all(commands, |data| self.note(data, uids, &mut bare))
             .await?;
@@ -251,9 +250,7 @@ impl Reading {
     async fn read_bare(&mut self, session: &mut Session, mut bare: HashMap<u32, Seen>) -> Result<()> {
         let uids: UidSet = bare.keys().copied().collect();
         let chunks = uids.chunks(usize::MAX);
-        let commands = chunks
-            .iter()
-            .map(|chunk| fetch_command(chunk, "(UID BODY.PEEK[])"));
+        let commands = chunks.map(|chunk| fetch_command(&chunk, "(UID BODY.PEEK[])"));
         self.asked = uids.clone();
         self.received = UidSet::default();
         session

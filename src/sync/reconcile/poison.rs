@@ -87,11 +87,6 @@ pub fn leads_further(losses: u8) -> bool {
     losses == 1 || losses == MAX_LOSSES + 1
 }
 
-/// Whether a message can be to blame for an error.
-pub fn is_loss(error: &Error) -> bool {
-    matches!(error, Error::Lost(_) | Error::Timeout(_) | Error::Protocol(_))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

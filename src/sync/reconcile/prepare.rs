@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use crate::imap::{Command, Error, Mailbox, MailboxStatus, Session, Untagged};
+use crate::imap::{Command, Error, Mailbox, MailboxStatus, Session, Untagged, limits};
 use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
@@ -174,23 +174,39 @@ pub fn sync_fingerprint(
 /// What is remembered of a folder is not given up because the server does not tell its state just now.
 async fn known_sides(pair: &mut Pair, connections: &mut Connections) -> FolderResult<()> {
     if pair.source.uid_validity.is_none() {
-        let opened = connections.remote.open(&pair.remote, false).await;
-        pair.source = opened
-            .map_err(|error| FolderError::select(Side::Remote, error))?
-            .into();
+        pair.source = look(&mut connections.remote, Side::Remote, &pair.remote).await?;
     }
-    if pair
-        .destination
-        .is_some_and(|status| status.uid_validity.is_none())
+    if let Some(status) = pair.destination
+        && status.uid_validity.is_none()
     {
-        let opened = connections.local.open(&pair.local, false).await;
-        pair.destination = Some(
-            opened
-                .map_err(|error| FolderError::select(Side::Local, error))?
-                .into(),
-        );
+        pair.destination = Some(look(&mut connections.local, Side::Local, &pair.local).await?);
     }
-    Ok(())
+    check_extent(Side::Remote, pair.source)?;
+    check_extent(Side::Local, pair.destination.unwrap_or_default())
+}
+
+/// The state of a folder as opening it shows.
+async fn look(session: &mut Session, side: Side, mailbox: &Mailbox) -> FolderResult<MailboxStatus> {
+    let opened = session.open(mailbox, false).await;
+    if matches!(&opened, Err(error) if error.is_loss()) {
+        session.workarounds().lost_at(mailbox);
+    }
+    Ok(opened.map_err(|error| FolderError::select(side, error))?.into())
+}
+
+/// A folder of more messages than there can be is not gone through.
+fn check_extent(side: Side, status: MailboxStatus) -> FolderResult<()> {
+    match status.messages {
+        Some(messages) if messages > limits::MESSAGES => Err(FolderError::unusable(
+            side,
+            Exit::SelectErrors,
+            format!(
+                "the server claims {messages} messages, more than {}",
+                limits::MESSAGES
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 async fn create(

@@ -64,6 +64,7 @@ impl Batches {
     /// Nothing more is moved.
     pub fn end(&self) {
         self.ended.set(true);
+        self.waiting.borrow_mut().clear();
         self.changed.notify_waiters();
     }
 

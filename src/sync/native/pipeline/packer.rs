@@ -69,6 +69,10 @@ impl Packer {
             batch.messages.push(message);
             self.octets += size;
         }
+        // What fills a batch is not kept back: it may hold what the next message needs of the spool.
+        if self.octets >= BATCH_OCTETS {
+            self.pass_on().await;
+        }
         Ok(())
     }
 

@@ -104,7 +104,7 @@ pub async fn compare(
     Ok(Comparison {
         count: new.len(),
         exact: true,
-        wanted: new.chunks(usize::try_from(BATCH).unwrap_or(usize::MAX)),
+        wanted: new.chunks(usize::try_from(BATCH).unwrap_or(usize::MAX)).collect(),
         present: found.len() as u64,
     })
 }

@@ -10,6 +10,9 @@ use crate::imap::{Error, quirks};
 pub struct Backoff {
     attempts: u32,
     limit: u32,
+    /// Those that took all the time, or all the data, that a server gets.
+    in_vain: u32,
+    fallbacks: u32,
 }
 
 impl Default for Backoff {
@@ -17,6 +20,8 @@ impl Default for Backoff {
         Self {
             attempts: 0,
             limit: Self::ATTEMPTS,
+            in_vain: 0,
+            fallbacks: 0,
         }
     }
 }
@@ -25,18 +30,33 @@ impl Backoff {
     /// After so many attempts without progress it is left to the next run.
     const ATTEMPTS: u32 = 5;
 
+    const IN_VAIN: u32 = 3;
+
+    /// There are not so many other ways to ask; a server that wants more of them is left alone.
+    const FALLBACKS: u32 = 10;
+
     /// For the first connection of a run, where somebody may be waiting for the answer.
     pub fn brief() -> Self {
         Self {
-            attempts: 0,
             limit: 3,
+            ..Self::default()
         }
     }
 
-    /// Waits before the next attempt as long as the server asks for, where it does.
+    /// Waits before the next attempt as long as the server asks for, where it does. A server that leads nowhere, or floods,
+    /// gets fewer attempts; one that is to be asked in another way is asked at once.
     pub async fn pause_after(&mut self, error: &Error) -> bool {
-        let Error::Unavailable(text) = error else {
-            return self.pause().await;
+        let text = match error {
+            Error::Unavailable(text) => text,
+            Error::Fallback(_) => {
+                self.fallbacks += 1;
+                return self.fallbacks <= Self::FALLBACKS;
+            }
+            Error::Timeout(_) | Error::Limit(_) => {
+                self.in_vain += 1;
+                return self.in_vain < Self::IN_VAIN && self.pause().await;
+            }
+            _ => return self.pause().await,
         };
         if self.attempts >= self.limit {
             return false;

@@ -6,6 +6,8 @@ pub mod settle;
 
 use crate::imap::{Error, Session};
 use crate::sync::account::{Failure, Side};
+use crate::sync::exit_code::Exit;
+use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::backoff::Backoff;
 use crate::sync::reconcile::error::{FolderError, FolderResult};
@@ -68,30 +70,120 @@ pub async fn with_reconnect<T>(
 ) -> FolderResult<T> {
     let mut backoff = Backoff::default();
     loop {
-        let (side, kind, error) = match work(connections).await {
-            Err(FolderError::Imap { side, kind, error }) if error.is_transient() => (side, kind, error),
+        let broken = match work(connections).await {
+            Err(FolderError::Imap { side, kind, error }) if error.is_transient() => {
+                Broken { side, kind, error }
+            }
             outcome => return outcome,
         };
-        if shared.poison.take_progress() {
+        if leads_further(shared, broken.side) {
             backoff = Backoff::default();
         }
-        let line = format!("{}: {error}; reconnecting", side.host());
-        shared.reporter.borrow_mut().line(&line);
-        let fresh = loop {
-            if !backoff.pause_after(&error).await {
-                return Err(FolderError::Imap { side, kind, error });
-            }
-            match account(shared, side).login().await {
-                Ok(session) => break session,
-                Err(again) if again.is_transient() => {}
-                Err(again) => return Err(Failure::from_imap(side, &again).into()),
-            }
-        };
-        match side {
-            Side::Remote => connections.remote = fresh,
-            Side::Local => connections.local = fresh,
+        reconnect(shared, connections, broken, &mut backoff).await?;
+    }
+}
+
+/// So often work on one folder may break a connection, and so often it may take all the time or data that a server gets.
+const MAX_FOLDER_LOSSES: u32 = 3;
+const MAX_IN_VAIN: u32 = 1;
+
+/// With more folders in succession at which connections break, it is not the folders.
+const MAX_IN_A_ROW: u32 = 2;
+
+/// Like [`with_reconnect`], for work on one folder: when the server is there but connections break at this work, it is the
+/// folder that is left out, and not the rest of the run.
+pub async fn at_folder<T>(
+    shared: &Shared,
+    connections: &mut Connections,
+    pair: &Pair,
+    mut work: impl AsyncFnMut(&mut Connections) -> FolderResult<T>,
+) -> FolderResult<T> {
+    for (side, mailbox) in [(Side::Remote, &pair.remote), (Side::Local, &pair.local)] {
+        if account(shared, side).workarounds.is_hopeless(mailbox) {
+            return Err(FolderError::unusable(side, Exit::SelectErrors, CLOSES.to_owned()));
         }
     }
+    let mut backoff = Backoff::default();
+    let (mut losses, mut in_vain) = (0, 0);
+    loop {
+        let broken = match work(connections).await {
+            Err(FolderError::Imap { side, kind, error }) if error.is_transient() => {
+                Broken { side, kind, error }
+            }
+            outcome => {
+                shared.broken_in_a_row.set(0);
+                return outcome;
+            }
+        };
+        if leads_further(shared, broken.side) {
+            backoff = Backoff::default();
+            (losses, in_vain) = (0, 0);
+        }
+        match &broken.error {
+            Error::Fallback(_) | Error::Unavailable(_) => {}
+            Error::Timeout(_) | Error::Limit(_) => in_vain += 1,
+            _ => losses += 1,
+        }
+        let (side, kind) = (broken.side, broken.kind);
+        if (losses > MAX_FOLDER_LOSSES || in_vain > MAX_IN_VAIN)
+            && shared.broken_in_a_row.replace(shared.broken_in_a_row.get() + 1) >= MAX_IN_A_ROW
+        {
+            let error = broken.error;
+            return Err(FolderError::Failure(Failure::from_imap(side, &error)));
+        }
+        let given_up =
+            (losses > MAX_FOLDER_LOSSES || in_vain > MAX_IN_VAIN).then(|| broken.error.to_string());
+        if given_up.is_some() {
+            backoff = Backoff::default();
+        }
+        // Only a server that is there can be said to break off at this folder.
+        reconnect(shared, connections, broken, &mut backoff).await?;
+        if let Some(reason) = given_up {
+            return Err(FolderError::unusable(side, kind, reason));
+        }
+    }
+}
+
+/// What is said of a folder at which connections break.
+pub const CLOSES: &str = "the server closes the connection whenever this folder is opened";
+
+/// A connection that broke at some work.
+struct Broken {
+    side: Side,
+    kind: Exit,
+    error: Error,
+}
+
+/// Whether the break told something that the next attempt makes use of.
+fn leads_further(shared: &Shared, side: Side) -> bool {
+    shared.poison.take_progress() | account(shared, side).workarounds.take_news()
+}
+
+/// Makes a connection anew that broke.
+async fn reconnect(
+    shared: &Shared,
+    connections: &mut Connections,
+    broken: Broken,
+    backoff: &mut Backoff,
+) -> FolderResult<()> {
+    let Broken { side, kind, error } = broken;
+    let line = format!("{}: {error}; reconnecting", side.host());
+    shared.reporter.borrow_mut().line(&line);
+    let fresh = loop {
+        if !backoff.pause_after(&error).await {
+            return Err(FolderError::Imap { side, kind, error });
+        }
+        match account(shared, side).login().await {
+            Ok(session) => break session,
+            Err(again) if again.is_transient() => {}
+            Err(again) => return Err(Failure::from_imap(side, &again).into()),
+        }
+    };
+    match side {
+        Side::Remote => connections.remote = fresh,
+        Side::Local => connections.local = fresh,
+    }
+    Ok(())
 }
 
 /// Says goodbye on both sides.

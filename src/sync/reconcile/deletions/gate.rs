@@ -276,7 +276,7 @@ fn marked(side: Side) -> MarkedSide {
 
 fn expunge_commands(uids: &UidSet) -> Vec<Command> {
     let chunks = uids.chunks(usize::MAX);
-    let texts = chunks.iter().map(ToString::to_string);
+    let texts = chunks.map(|chunk| chunk.to_string());
     texts
         .map(|text| Command::new("UID EXPUNGE").text(&text))
         .collect()

@@ -21,6 +21,10 @@ pub struct FolderSync {
     pub broken: Cell<bool>,
     /// Messages that this run copied and the local server confirmed.
     pub copied: RefCell<UidSet>,
+    /// How many messages are to be fetched, as the server's numbers tell.
+    pub expected: Cell<u64>,
+    /// How many of them came, or were not asked for because they are too large.
+    pub received: Cell<u64>,
     /// Messages that were asked for and did not come.
     pub missing: RefCell<UidSet>,
     /// Of a range not all UIDs came: messages that are no more, or some that the server kept to itself.
@@ -42,6 +46,8 @@ impl FolderSync {
             folder,
             broken: Cell::new(false),
             copied: RefCell::default(),
+            expected: Cell::new(0),
+            received: Cell::new(0),
             missing: RefCell::default(),
             gaps: Cell::new(false),
             left: Cell::new(0),

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use crate::imap::{Mailbox, MailboxStatus};
+use crate::imap::{Mailbox, MailboxStatus, limits};
 use crate::sync::account::Side;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
@@ -89,6 +89,9 @@ fn is_doubtful(told: MailboxStatus, known: Option<Known>) -> bool {
     if !told.is_valid() {
         // It was opened already, or cannot be.
         return false;
+    }
+    if told.messages.is_some_and(|messages| messages > limits::MESSAGES) {
+        return true;
     }
     let Some(known) = known.filter(|known| known.validity != 0) else {
         return told.messages == Some(0);

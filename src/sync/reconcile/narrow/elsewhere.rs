@@ -219,9 +219,7 @@ async fn identities(session: &mut Session, uids: &UidSet) -> crate::imap::Result
         }
     };
     let chunks = uids.chunks(usize::MAX);
-    let questions = chunks
-        .iter()
-        .map(|chunk| Command::new("UID FETCH").text(&format!("{chunk} (UID {item})")));
+    let questions = chunks.map(|chunk| Command::new("UID FETCH").text(&format!("{chunk} (UID {item})")));
     session
         .run_all(questions, |data| {
             if let Untagged::Fetch(fetch) = data

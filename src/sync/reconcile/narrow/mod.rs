@@ -82,7 +82,9 @@ pub async fn narrow(
     Ok(Comparison {
         count: wanted.len(),
         exact: true,
-        wanted: wanted.chunks(usize::try_from(BATCH).unwrap_or(usize::MAX)),
+        wanted: wanted
+            .chunks(usize::try_from(BATCH).unwrap_or(usize::MAX))
+            .collect(),
         present: comparison.present,
     })
 }
