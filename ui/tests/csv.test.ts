@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest'
-import { decode, detectDelimiter, parse, serialize } from '../src/model/csv.ts'
+import { decode, detectDelimiter, natural, parse, serialize } from '../src/model/csv.ts'
 
 const cells = (text: string, delimiter = ',') => parse(text, delimiter).rows.map((row) => row.cells)
 
@@ -20,24 +20,26 @@ describe('parse', () => {
   it('reads any line ending and skips blank lines', () => {
     expect(cells('a,b\r\nc,d\re,f\n\ng,h')).toEqual([['a', 'b'], ['c', 'd'], ['e', 'f'], ['g', 'h']])
   })
-  it('keeps delimiters, quotes and line breaks inside quotes', () => {
-    expect(cells('"a,b","say ""hi""","two\nlines"\nx')).toEqual([['a,b', 'say "hi"', 'two\nlines'], ['x']])
+  it('keeps delimiters and quotes inside quotes', () => {
+    expect(cells('"a,b","say ""hi"""\nx')).toEqual([['a,b', 'say "hi"'], ['x']])
   })
-  it('takes a quote in the middle of a cell for itself', () => {
-    expect(cells('pa"ss,"a"b"')).toEqual([['pa"ss', 'ab"']])
-  })
+  it.each([['u1,"pw,h', '"pw'], ['u1,"p"w,h', '"p"w'], ['u1,pa"ss,h', 'pa"ss'], ['u1,"p,w""",h', 'p,w"'], ['u1,",h', '"'], ['u1,"""pw",h', '"pw'], ['u1,"",h', '']])(
+    'reads the password of %j, and the next row', (line, meant) => {
+      for (const next of ['u2,"pw,h', 'u2,pw",h', '"u2",pw,"h"']) {
+        const rows = cells(`${line}\n${next}`)
+        expect(rows).toHaveLength(2)
+        expect(rows[0]).toEqual(['u1', meant, 'h'])
+      }
+    })
   it('keeps blanks, which may belong to a password', () => {
     expect(cells(' a , b ')).toEqual([[' a ', ' b ']])
   })
-  it('tells where each row starts', () => {
-    expect(parse('"a\nb",c\n\nd,e', ',').rows.map((row) => row.line)).toEqual([1, 4])
+  it('numbers rows by their lines, and leaves out what says nothing', () => {
+    expect(parse('a,b\n\n,,\n , \nd,e', ',').rows.map((row) => row.line)).toEqual([1, 5])
   })
-  it('tells of a quote that is never closed', () => {
-    expect(parse('a,b\nc,"d\ne', ',').unclosedQuote).toBe(2)
-    expect(parse('a,"b"', ',').unclosedQuote).toBeNull()
-  })
-  it('has an empty cell for an empty quote', () => {
-    expect(cells('""\n"",""')).toEqual([[''], ['', '']])
+  it('takes a line that announces the delimiter for no row', () => {
+    expect(detectDelimiter('sep=;\r\na,b;c')).toBe(';')
+    expect(parse('sep=;\r\na;b', ';').rows).toEqual([{ line: 2, cells: ['a', 'b'] }])
   })
 })
 
@@ -54,8 +56,21 @@ describe('detectDelimiter', () => {
 
 describe('serialize', () => {
   it('writes what parse reads back', () => {
-    const rows = [['plain', 'a,b', 'say "hi"', ' blank ', 'two\r\nlines', ''], ['x', '', '', '', '', 'y']]
+    const rows = [['plain', 'a,b', 'say "hi"', ' blank ', 'it is', ''], ['x', '', '', '', '', 'y']]
     expect(cells(serialize(rows))).toEqual(rows)
     expect(cells(serialize(rows, ';'), ';')).toEqual(rows)
   })
+})
+
+it('makes formulas harmless, and takes that back', () => {
+  for (const cell of ['=1+1', '+39', '-x', '@sum', "'=x", '\tx', 'plain', "'quoted'"]) {
+    const written = cells(serialize([[cell, 'x']]))[0]![0]!
+    expect(written).not.toMatch(/^[=+\-@\t]/)
+    expect(natural(written)).toBe(cell)
+  }
+})
+
+it('reads UTF-16 without a mark', () => {
+  expect(decode(new Uint8Array([0x61, 0, 0x2c, 0])).text).toBe('a,')
+  expect(decode(new Uint8Array([0, 0x61, 0, 0x2c])).text).toBe('a,')
 })

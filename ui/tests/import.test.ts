@@ -4,6 +4,7 @@ import type { Task } from '../src/api/types.ts'
 import { parse } from '../src/model/csv.ts'
 import * as csv from '../src/model/import.ts'
 
+const NO_SERVER = { remotehostname: '', remoteport: '993', security: 'ssl' } as const
 const HEADER = 'localusername,remoteusername,remotepassword,remotehostname,remoteport,security'
 const known = { mailboxes: ['john', 'mary'].map((name) => ({ name, label: name, value: name })), tasks: [] as Task[] }
 
@@ -19,7 +20,7 @@ describe('guessMapping', () => {
     const { header, mapping } = csv.guessMapping(parse('Password;Remote host name;E-Mail;Local user;port;x\n', ';'))
     expect(header).toBe(true)
     expect(mapping).toEqual(['remotepassword', 'remotehostname', 'remoteusername', 'localuser', 'remoteport', null])
-    expect(csv.missingColumns(mapping)).toEqual(['security'])
+    expect(csv.missingColumns(mapping, NO_SERVER)).toEqual([])
   })
   it('takes the usual order when nothing names the columns', () => {
     const { header, mapping } = csv.guessMapping(parse('john,j@x,pw,imap.x,993,ssl', ','))
@@ -89,6 +90,36 @@ it('exports every setting and no password', () => {
 it('offers a template that its own reader takes', () => {
   const table = parse(csv.template(), ',')
   const { header, mapping } = csv.guessMapping(table)
-  expect(header && csv.missingColumns(mapping).length === 0).toBe(true)
+  expect(header && csv.missingColumns(mapping, NO_SERVER).length === 0).toBe(true)
   expect(csv.readCandidates(table, true, mapping, known).every((row) => row.errors.length === 0)).toBe(true)
+})
+
+describe('an address and a password', () => {
+  const server = { remotehostname: 'imap.old.org', remoteport: '993', security: 'ssl' } as const
+  const people = { mailboxes: ['john', 'mary@new.org'].map((name) => ({ name, label: name, value: name })), tasks: [] }
+  const readWith = (text: string) => {
+    const table = parse(text, ',')
+    const { header, mapping } = csv.guessMapping(table)
+    return csv.readCandidates(table, header, mapping, people, server)
+  }
+  it.each(['E-Mail-Adresse,Passwort', 'Adresse e-mail,Mot de passe', 'Correo electrónico,Contraseña', 'Indirizzo email,Password', 'UserPrincipalName,Password', 'Email Address [Required],Password [Required],,'])(
+    'are enough under %j', (head) => {
+      const [john, mary] = readWith(`${head}\njohn@old.org,pw\nmary@new.org,pw,,`)
+      expect(john!.errors).toEqual([])
+      expect(john!.data).toMatchObject({ localuser: 'john', remoteusername: 'john@old.org', remotehostname: 'imap.old.org', remoteport: 993, security: 'ssl' })
+      expect(mary!.form.localuser).toBe('mary@new.org')
+    })
+  it('are mended by line', () => {
+    const table = parse('Benutzer,Passwort\n\nnobody,pw', ',')
+    const { header, mapping } = csv.guessMapping(table)
+    const readMended = (mended: Map<number, object>) => csv.readCandidates(table, header, mapping, people, server, mended)[0]!
+    expect(readMended(new Map()).errors.map((error) => error.error)).toEqual(['local_user_unknown'])
+    expect(readMended(new Map([[3, { localuser: 'john' }]])).errors).toEqual([])
+  })
+})
+
+it('understands how vendors and languages say yes and SSL', () => {
+  const [row] = read(`${HEADER},delete_remote\njohn,j@x,pw,imap.x,993,SSL/TLS,WAHR`)
+  expect(row!.form).toMatchObject({ security: 'ssl', delete_remote: true })
+  expect(csv.deletes(row!)).toBe(true)
 })

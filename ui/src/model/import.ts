@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // From a table of any make to the rows of import-tasks.
-import type { ImportRow, ImportSummary, Mailbox, ParameterError, Task } from '../api/types.ts'
-import { serialize, type Row, type Table } from './csv.ts'
-import { checkTask, type TaskForm } from './rules.ts'
+import type { ImportRow, Mailbox, ParameterError, Security, Task } from '../api/types.ts'
+import { natural, serialize, type Row, type Table } from './csv.ts'
+import { checkTask, usualPort, type TaskForm } from './rules.ts'
 
 /** The columns, as the actions call them; the first six are those of the shell's import. */
 export const COLUMNS = [
@@ -27,37 +27,66 @@ const REQUIRED: Column[] = ['localuser', 'remoteusername', 'remotepassword', 're
 export const OPTIONAL: Column[] = COLUMNS.filter((column) => !REQUIRED.includes(column))
 const BOOLEANS: Column[] = ['delete_local', 'delete_remote', 'sieve_enabled']
 
-/** Headings met in the wild, reduced to letters. */
-const HEADINGS: Record<string, Column> = {
-  localusername: 'localuser', localuser: 'localuser', user: 'localuser', mailbox: 'localuser', destination: 'localuser',
-  remoteusername: 'remoteusername', remoteuser: 'remoteusername', login: 'remoteusername', username: 'remoteusername', email: 'remoteusername',
-  remotepassword: 'remotepassword', password: 'remotepassword', pass: 'remotepassword', pwd: 'remotepassword',
-  remotehostname: 'remotehostname', remotehost: 'remotehostname', host: 'remotehostname', hostname: 'remotehostname', server: 'remotehostname', imapserver: 'remotehostname',
-  remoteport: 'remoteport', port: 'remoteport',
-  security: 'security', encryption: 'security',
-  foldersynchronization: 'foldersynchronization', folders: 'foldersynchronization',
-  exclude: 'exclude', cron: 'cron', schedule: 'cron',
-  deletelocal: 'delete_local', deleteremote: 'delete_remote', deleteremoteolder: 'delete_remote_older',
-  sieveenabled: 'sieve_enabled', sieve: 'sieve_enabled',
+/** The server of all rows that name none. */
+export interface Defaults {
+  remotehostname: string
+  remoteport: string
+  security: Security
 }
+
+/** Headings met in the wild, reduced to letters: in five languages, and as mail programs and providers export them. */
+const HEADINGS: Record<Column, string> = {
+  localuser:
+    'localusername localuser user mailbox destination destinationuser targetuser target utente utentelocale utentedidestinazione casella destinazione benutzer lokalerbenutzer zielbenutzer ziel postfach utilisateur utilisateurlocal utilisateurdedestination boite usuario usuariolocal usuariodedestino destino buzon samaccountname',
+  remoteusername:
+    'remoteusername remoteuser login loginname username email emailaddress mail mailaddress address source sourceuser sourceusername account userprincipalname upn primarysmtpaddress primaryemail emailaddressrequired indirizzo indirizzoemail posta nomeutente utenteremoto account origine benutzername anmeldename emailadresse mailadresse adresse quelle quellbenutzer konto courriel adresseemail adressemail nomdutilisateur identifiant compte correo correoelectronico direccion nombredeusuario cuenta origen',
+  remotepassword:
+    'remotepassword password pass pwd passwd passwordrequired initialpassword parola parolachiave passwort kennwort motdepasse mdp contrasena clave',
+  remotehostname:
+    'remotehostname remotehost host hostname server servername imapserver imaphost imap incomingserver incomingmailserver sourceserver serverdiorigine serverimap serverinentrata posteingangsserver quellserver mailserver serveur serveurimap serveurentrant serveursource servidor servidorimap servidorentrante servidordeorigen',
+  remoteport: 'remoteport port imapport incomingport porta portaimap imapanschluss portimap puerto puertoimap',
+  security:
+    'security encryption ssl tls ssltls connectionsecurity connectiontype sockettype sicurezza crittografia cifratura sicherheit verschlusselung verbindungssicherheit securite chiffrement seguridad cifrado',
+  foldersynchronization: 'foldersynchronization folders cartelle ordner dossiers carpetas',
+  exclude: 'exclude escludi ausschliessen exclure excluir',
+  cron: 'cron schedule pianificazione zeitplan planification programacion',
+  delete_local: 'deletelocal',
+  delete_remote: 'deleteremote',
+  delete_remote_older: 'deleteremoteolder',
+  sieve_enabled: 'sieveenabled sieve',
+}
+const COLUMN_OF = new Map(COLUMNS.flatMap((column) => HEADINGS[column].split(' ').map((name) => [name, column] as const)))
 
 /** Which column each cell of a row belongs to; null cells are left out. */
 export type Mapping = (Column | null)[]
 
-const letters = (text: string) => text.toLowerCase().replace(/[^a-z]/g, '')
+const letters = (text: string) =>
+  text
+    .replaceAll('ß', 'ss')
+    .normalize('NFD')
+    .toLowerCase()
+    .replace(/[^a-z]/g, '')
 
 /** Whether the first row names the columns, and which they are; without names, the usual order. */
 export function guessMapping(table: Table): { header: boolean; mapping: Mapping } {
   const first = table.rows[0]?.cells ?? []
-  const named = first.map((cell) => HEADINGS[letters(cell)] ?? null)
+  const named = first.map((cell) => COLUMN_OF.get(letters(cell)) ?? null)
   const header = named.filter(Boolean).length >= 2
-  const width = header ? first.length : Math.max(0, ...table.rows.slice(0, 50).map((row) => row.cells.length))
+  // Spreadsheets end rows with separators of empty columns.
+  const filled = first.reduce((last, cell, at) => (cell.trim() === '' ? last : at + 1), 0)
+  const width = header ? filled : Math.max(0, ...table.rows.slice(0, 50).map((row) => row.cells.length))
   const mapping: Mapping = Array.from({ length: width }, (_, at) => (header ? (named[at] ?? null) : (COLUMNS[at] ?? null)))
   return { header, mapping: mapping.map((column, at) => (mapping.indexOf(column) === at ? column : null)) }
 }
 
-/** Required columns that no cell is mapped to. */
-export const missingColumns = (mapping: Mapping): Column[] => REQUIRED.filter((column) => !mapping.includes(column))
+/** What neither a column nor the server of all rows tells. An address is enough to know the user on both sides. */
+export function missingColumns(mapping: Mapping, defaults: Defaults): Column[] {
+  const missing: Column[] = []
+  if (!mapping.includes('remoteusername') && !mapping.includes('localuser')) missing.push('remoteusername')
+  if (!mapping.includes('remotepassword')) missing.push('remotepassword')
+  if (!mapping.includes('remotehostname') && defaults.remotehostname.trim() === '') missing.push('remotehostname')
+  return missing
+}
 
 /** A row of the file on its way to becoming a task. */
 export interface Candidate {
@@ -71,24 +100,40 @@ export interface Candidate {
   warnings: string[]
 }
 
-const SECURITY: Record<string, string> = { starttls: 'tls', imaps: 'ssl', none: '', no: '' }
-const isTrue = (text: string) => /^(1|true|yes|y|on|x)$/i.test(text)
+const SECURITY: Record<string, Security> = {
+  ssl: 'ssl', imaps: 'ssl', ssltls: 'ssl', sslimaps: 'ssl', tlsssl: 'ssl', implicit: 'ssl', ssltlsimplicit: 'ssl',
+  tls: 'tls', starttls: 'tls', tlsstarttls: 'tls',
+  none: '', no: '', plain: '', nessuna: '', nessuno: '', keine: '', aucun: '', aucune: '', ninguna: '', ninguno: '',
+}
+const isTrue = (text: string) => /^(1|true|yes|y|on|x|ja|wahr|j|si|sì|sí|s|vero|verdadero|oui|o|vrai)$/i.test(text.trim())
 
-function readForm(cells: string[], mapping: Mapping): { form: TaskForm; present: Set<Column> } {
+/** The destination user of an address: the whole of it or the part before the at sign, as the mail server has it. */
+function userOf(address: string, users: Map<string, string>): string {
+  const [name = ''] = address.split('@')
+  return users.get(address.toLowerCase()) ?? users.get(name.toLowerCase()) ?? (users.size > 0 ? address : name)
+}
+
+function readForm(cells: string[], mapping: Mapping, defaults: Defaults, users: Map<string, string>, ours: boolean): { form: TaskForm; present: Set<Column> } {
   const values: Partial<Record<Column, string>> = {}
   for (const [at, column] of mapping.entries()) {
-    const cell = cells[at]
+    const cell = cells[at] === undefined || !ours ? cells[at] : natural(cells[at])
     // Only the names are trimmed: blanks may belong to a password.
     if (column && cell !== undefined) values[column] = column === 'remotepassword' ? cell : cell.trim()
   }
-  const security = (values.security ?? '').toLowerCase()
+  values.remoteusername ||= values.localuser ?? ''
+  if (!values.localuser || !mapping.includes('remoteusername')) values.localuser = userOf(values.localuser || values.remoteusername, users)
+  values.remotehostname ||= defaults.remotehostname.trim()
+  const own = Boolean(mapping.includes('security') && values.security)
+  const told = own ? (values.security ?? '') : ''
+  const security = own ? (SECURITY[letters(told)] ?? told.toLowerCase()) : values.remoteport === '143' ? 'tls' : values.remoteport === '993' ? 'ssl' : mapping.includes('security') ? '' : defaults.security
+  values.remoteport ||= own || mapping.includes('security') ? usualPort(security as Security) : defaults.remoteport
   const form = {
     localuser: values.localuser ?? '',
     remoteusername: values.remoteusername ?? '',
     remotepassword: values.remotepassword ?? '',
     remotehostname: values.remotehostname ?? '',
     remoteport: values.remoteport ?? '',
-    security: (SECURITY[security] ?? security) as TaskForm['security'],
+    security: security as TaskForm['security'],
     foldersynchronization: (values.foldersynchronization || 'all') as TaskForm['foldersynchronization'],
     exclude: values.exclude ?? '',
     cron: values.cron ?? '',
@@ -98,7 +143,7 @@ function readForm(cells: string[], mapping: Mapping): { form: TaskForm; present:
     sieve_enabled: isTrue(values.sieve_enabled ?? ''),
   }
   // An empty optional cell asks for nothing.
-  const present = new Set(COLUMNS.filter((column) => values[column] || (values[column] === '' && REQUIRED.includes(column))))
+  const present = new Set(COLUMNS.filter((column) => values[column] || REQUIRED.includes(column)))
   return { form, present }
 }
 
@@ -116,7 +161,7 @@ function checkRow(row: Row, mapping: Mapping, form: TaskForm, original: Task | n
   const errors: ParameterError[] = []
   const wanted = Math.max(...REQUIRED.map((column) => mapping.indexOf(column))) + 1
   if (row.cells.length < wanted) return [{ parameter: '', error: 'row_too_short' }]
-  if (row.cells.length > mapping.length) errors.push({ parameter: '', error: 'row_too_long' })
+  if (row.cells.slice(mapping.length).some((cell) => cell.trim() !== '')) errors.push({ parameter: '', error: 'row_too_long' })
   if (!['', 'tls', 'ssl'].includes(form.security)) errors.push({ parameter: 'security', error: 'security_invalid' })
   if (!['all', 'inbox', 'exclusion'].includes(form.foldersynchronization)) {
     errors.push({ parameter: 'foldersynchronization', error: 'foldersynchronization_invalid' })
@@ -124,8 +169,14 @@ function checkRow(row: Row, mapping: Mapping, form: TaskForm, original: Task | n
   return [...errors, ...checkTask(form, { original })]
 }
 
+/** The headings that this page writes. */
+const OWN_HEADINGS = new Set([...COLUMNS.map((column) => (column === 'localuser' ? 'localusername' : column)), 'problem', 'task_id'])
+
 const identity = (task: { localuser: string; remoteusername: string; remotehostname: string }) =>
   JSON.stringify([task.localuser, task.remoteusername, task.remotehostname.toLowerCase()])
+
+/** Rows that switch a deletion on. */
+export const deletes = ({ form }: Candidate): boolean => form.delete_local || form.delete_remote
 
 /** Reads every row, with what speaks against it. */
 export function readCandidates(
@@ -133,19 +184,24 @@ export function readCandidates(
   header: boolean,
   mapping: Mapping,
   known: { mailboxes: Mailbox[]; tasks: Task[] },
+  defaults: Defaults = { remotehostname: '', remoteport: '993', security: 'ssl' },
+  mended: Map<number, Partial<TaskForm>> = new Map(),
 ): Candidate[] {
-  const users = new Set(known.mailboxes.map((mailbox) => mailbox.value))
+  const users = new Map(known.mailboxes.map(({ value }) => [value.toLowerCase(), value]))
+  // Only what this page wrote is known to have been made harmless for spreadsheets.
+  const ours = header && (table.rows[0]?.cells ?? []).every((cell) => OWN_HEADINGS.has(cell))
   const existing = new Map(known.tasks.map((task) => [identity(task), task]))
   const seen = new Map<string, number>()
   return table.rows.slice(header ? 1 : 0).map((source, at) => {
-    const { form, present } = readForm(source.cells, mapping)
+    const { form: read, present } = readForm(source.cells, mapping, defaults, users, ours)
+    const form = { ...read, ...mended.get(source.line) }
     const errors = checkRow(source, mapping, form, existing.get(identity(form)) ?? null)
     const warnings: string[] = []
     const twin = seen.get(identity(form))
     if (twin !== undefined) errors.push({ parameter: '', error: 'row_duplicate' })
     else seen.set(identity(form), at + 1)
     const namesUser = !errors.some((error) => error.parameter === 'localuser')
-    if (namesUser && users.size > 0 && form.localuser !== '' && !users.has(form.localuser)) {
+    if (namesUser && users.size > 0 && form.localuser !== '' && ![...users.values()].includes(form.localuser)) {
       errors.push({ parameter: 'localuser', error: 'local_user_unknown' })
     }
     if (existing.has(identity(form))) warnings.push('row_exists')
@@ -168,15 +224,15 @@ export function failuresAsCsv(candidates: Candidate[], refused: Map<number, stri
 /** The heading that the shell's import knows. */
 const heading = (column: Column) => (column === 'localuser' ? 'localusername' : column)
 
-export const template = (): string =>
+export const template = (delimiter = ','): string =>
   serialize([
     REQUIRED.map(heading),
     ['john', 'john@example.com', 'his password', 'imap.example.com', '993', 'ssl'],
     ['mary', 'mary@example.com', 'her password', 'imap.example.com', '143', 'tls'],
-  ])
+  ], delimiter)
 
 /** The tasks as a table; passwords are known to the module alone. */
-export function exportTasks(tasks: Task[]): string {
+export function exportTasks(tasks: Task[], delimiter = ','): string {
   const rows = tasks.map((task) =>
     COLUMNS.map((column) => {
       if (column === 'remotepassword') return ''
@@ -184,11 +240,5 @@ export function exportTasks(tasks: Task[]): string {
       return BOOLEANS.includes(column) ? String(Boolean(task[column])) : String(task[column] ?? '')
     }),
   )
-  return serialize([COLUMNS.map(heading), ...rows])
-}
-
-/** The answer's rows that were refused, with the words for it. */
-export function refusedRows(summary: ImportSummary, words: (error: ParameterError) => string): Map<number, string> {
-  const refused = summary.results.filter((result) => result.result === 'refused')
-  return new Map(refused.map((result) => [result.row, (result.errors ?? []).map(words).join('; ')]))
+  return serialize([COLUMNS.map(heading), ...rows], delimiter)
 }
