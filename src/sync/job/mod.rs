@@ -6,6 +6,7 @@ pub mod assembly;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use crate::imap::{Mailbox, MailboxStatus};
 use crate::sync::account::{Account, Failure};
 use crate::sync::folder_mapping::Selection;
 use crate::sync::reconcile::deletions::different_mailboxes::Verdict;
@@ -117,6 +118,8 @@ pub struct Shared {
     pub mailbox_replaced: Rc<Cell<bool>>,
     /// Whether both sides were seen to be two different mailboxes, once it was looked at.
     pub different_mailboxes: Rc<Cell<Option<Verdict>>>,
+    /// The folders of the local side at the start.
+    pub local_folders: Rc<RefCell<Vec<(Mailbox, MailboxStatus)>>>,
     /// The prefix of the user's own folders on the local side.
     pub local_prefix: Rc<RefCell<String>>,
     /// What the folders before another one hold, where each message is copied once.
@@ -137,6 +140,7 @@ impl Shared {
             poison: Rc::default(),
             mailbox_replaced: Rc::default(),
             different_mailboxes: Rc::default(),
+            local_folders: Rc::default(),
             local_prefix: Rc::default(),
             elsewhere: Rc::default(),
             unusable: Rc::default(),

@@ -145,6 +145,9 @@ async fn finish(
         } else {
             flags::carry_over(shared, place, &mut connections.remote, &mut connections.local).await?;
         }
+        if place.broken.get() {
+            return Ok(());
+        }
         let complete = deletions::reconcile(shared, place, connections, plan).await?;
         deletions::remote(shared, place, connections).await?;
         if !place.broken.get() {

@@ -8,9 +8,13 @@ use crate::imap::{Command, Error, Flags, Session, UidSet, Untagged};
 use crate::sync::account::Side;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::error::{FolderError, FolderResult};
-use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::folder::open;
+use crate::sync::reconcile::folder::{self, FolderSync};
+use crate::sync::reconcile::headers;
 use crate::sync::state::{Ledger, LedgerError, Row};
+
+/// Messages whose keys are looked at along with the flags.
+const SAMPLE: u32 = 8;
 
 /// Applies a folder's remote changes.
 pub async fn carry_over(
@@ -30,10 +34,22 @@ pub async fn carry_over(
     if folder.remote_modseq != 0 && modseq > folder.remote_modseq && remote.capabilities().has("CONDSTORE") {
         items.push_str(&format!(" (CHANGEDSINCE {})", folder.remote_modseq));
     }
-    let question = Command::new("UID FETCH").text(&items);
+    let mut questions = vec![Command::new("UID FETCH").text(&items)];
+    // Numbers alone do not show that a server was restored and gave a UID for a second time.
+    let youngest = shared.state.borrow().youngest(folder.id, SAMPLE)?;
+    let sample: UidSet = youngest.keys().copied().collect();
+    if !sample.is_empty() {
+        questions.push(headers::key_question(&sample));
+    }
+    let mut renumbered = false;
     let mut found = Ok(Found::default());
     let selected = remote
-        .open_and_ask(&place.pair.remote, false, [question], |data| {
+        .open_and_ask(&place.pair.remote, false, questions, |data| {
+            if let Untagged::Fetch(fetch) = &data
+                && let Some((uid, key)) = headers::answered_key(fetch)
+            {
+                renumbered |= youngest.get(&uid).is_some_and(|known| *known != key);
+            }
             if let Untagged::Fetch(fetch) = data
                 && let (Some(uid), Some(flags)) = (fetch.uid, fetch.flags)
                 && let Ok(found_so_far) = &mut found
@@ -45,6 +61,9 @@ pub async fn carry_over(
         .await
         .map_err(|error| FolderError::fetch(Side::Remote, error))?;
     open::check(Side::Remote, selected, folder)?;
+    if renumbered && !shared.job.dry {
+        return folder::renumbered(shared, place, Side::Remote);
+    }
     let (changes, remembered) = found?.changes();
     if remembered.is_empty() {
         return Ok(());

@@ -309,6 +309,17 @@ impl Reading {
     }
 }
 
+/// Asks for what keys are made of, for use in a pipeline.
+pub fn key_question(uids: &UidSet) -> Command {
+    fetch_command(uids, &format!("(UID {})", message_key::FIELDS))
+}
+
+/// The UID and the key that a message answers [`key_question`] with, where its header has what identifies it.
+pub fn answered_key(fetch: &Fetch) -> Option<(u32, MessageKey)> {
+    let (uid, body) = (fetch.uid?, fetch.body.as_ref()?);
+    Some((uid, MessageKey::of_fields(&message_key::head_of(body))?))
+}
+
 fn fetch_command(uids: &UidSet, items: &str) -> Command {
     Command::new("UID FETCH").text(&format!("{uids} {items}"))
 }

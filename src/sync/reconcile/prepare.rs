@@ -33,7 +33,10 @@ pub async fn prepare(
         (Some(folder), Some(status)) => {
             let (same_local, same_remote) =
                 (folder.is_same_local(status), folder.is_same_remote(pair.source));
-            if !same_local || !same_remote {
+            if !same_local && same_remote && was_renamed(shared, folder) {
+                // Its owner gave it another name and made a new one: what was delivered is there.
+                shared.state.borrow().forget_local_uids(folder.id)?;
+            } else if !same_local || !same_remote {
                 forget_generation(shared, &pair, folder, same_local)?;
             } else if is_settled(shared, &pair, folder)? {
                 shared
@@ -117,6 +120,16 @@ pub fn is_settled(shared: &Shared, pair: &Pair, folder: &FolderState) -> Result<
     let is_same = !folder.fingerprint.is_empty()
         && folder.fingerprint == sync_fingerprint(shared, pair, pair.source, pair.destination);
     Ok(is_same && !shared.state.borrow().awaits_late_copies(folder.id)?)
+}
+
+/// Whether the local folder that was filled is there under another name.
+fn was_renamed(shared: &Shared, folder: &FolderState) -> bool {
+    let others = shared.local_folders.borrow();
+    let mut same = others
+        .iter()
+        .filter(|(mailbox, status)| *mailbox != folder.local && folder.is_same_local(*status));
+    // Where all folders have one UIDVALIDITY it tells nothing.
+    folder.local_validity != 0 && same.next().is_some() && same.next().is_none()
 }
 
 /// What is known of a folder's UIDs does not hold on a side that shows another generation.

@@ -55,8 +55,12 @@ pub fn is_same_generation(validity: u32, highest_next: u32, now: MailboxStatus) 
     now.uid_validity == Some(validity) && now.uid_next.is_none_or(|next| next >= highest_next)
 }
 
-const COLUMNS: &str = "id, local, remote_validity, local_validity, remote_next, remote_high, remote_messages,
-    remote_modseq, local_next, local_high, fingerprint, replaced, baseline";
+/// A UID that is on record was below UIDNEXT, whatever the last run saw at its start.
+const COLUMNS: &str = "id, local, remote_validity, local_validity, remote_next,
+    max(remote_high, (SELECT ifnull(max(uid), 0) + 1 FROM message WHERE folder = folder.id)), remote_messages,
+    remote_modseq, local_next,
+    max(local_high, (SELECT ifnull(max(local_uid), 0) + 1 FROM message WHERE folder = folder.id)), fingerprint,
+    replaced, baseline";
 
 fn state(row: &Row<'_>) -> rusqlite::Result<FolderState> {
     Ok(FolderState {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use rusqlite::params;
 
-use super::{Ledger, Result, stored};
+use super::{Digest, Ledger, Result, stored};
 use crate::sync::message_key::MessageKey;
 
 impl Ledger {
@@ -23,6 +23,19 @@ impl Ledger {
             "SELECT EXISTS (SELECT 1 FROM history WHERE folder = ?1 AND key = ?2 AND size IN (0, ?3))",
         )?;
         Ok(statement.query_row(params![id, key.as_bytes(), stored(size)], |row| row.get(0))?)
+    }
+
+    /// The digests of what was delivered from the folder under a key and is no longer there.
+    pub fn delivered_digests(&self, id: i64, key: &MessageKey) -> Result<Vec<Digest>> {
+        let mut statement = self
+            .db
+            .prepare_cached("SELECT digest FROM history WHERE folder = ?1 AND key = ?2")?;
+        let rows = statement.query_map(params![id, key.as_bytes()], |row| row.get::<_, Vec<u8>>(0))?;
+        let mut found = vec![];
+        for digest in rows {
+            found.extend(Digest::from_bytes(&digest?));
+        }
+        Ok(found)
     }
 
     /// Those of the keys of which any task of this user ever delivered a message, to whatever folder: its owner may have

@@ -328,6 +328,23 @@ impl Ledger {
         })
     }
 
+    /// The youngest messages on record, so many: remote UIDs and keys.
+    pub fn youngest(&self, id: i64, count: u32) -> Result<HashMap<u32, MessageKey>> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT uid, key FROM message WHERE folder = ?1 AND step IN (1, 2, 4) AND length(key) = 16
+             ORDER BY uid DESC LIMIT ?2",
+        )?;
+        let rows = statement.query_map(params![id, count], |row| {
+            Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?))
+        })?;
+        let mut found = HashMap::new();
+        for row in rows {
+            let (uid, key) = row?;
+            found.extend(MessageKey::from_bytes(&key).map(|key| (uid, key)));
+        }
+        Ok(found)
+    }
+
     /// Recorded messages and their local copies.
     pub fn copies(&self, id: i64, uids: &UidSet) -> Result<Vec<Copy>> {
         let mut statement = self.db.prepare_cached(

@@ -14,7 +14,7 @@ use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::folder::open;
 use crate::sync::reconcile::headers::{self, Detail, Seen};
-use crate::sync::state::{FolderState, LocalOnly, Origin};
+use crate::sync::state::{Entry, FolderState, LocalOnly, Origin};
 
 /// What a comparison found.
 #[derive(Debug, Default)]
@@ -54,11 +54,14 @@ pub async fn compare(
     let fresh = settle_unlocated(shared, folder, unknown)?;
     let (stored, pending, first, history) = {
         let state = shared.state.borrow();
+        let pending = state.pending_uids(folder.id)?;
+        // Messages of a former generation, or such as came back under the UIDs that they had.
+        let returned = folder.remote_next <= 1 || !pending.is_empty();
         (
             state.local_only(folder.id)?,
-            state.pending_uids(folder.id)?,
+            pending,
             !state.knows_from(folder.id, folder.remote_next)?,
-            folder.remote_next <= 1 && state.has_history(folder.id)?,
+            returned && state.has_history(folder.id)?,
         )
     };
     if let Some(next) = pair.source.uid_next
@@ -99,7 +102,7 @@ pub async fn compare(
     pool.remove(&late_copies::remove(shared, pair, folder, &unclaimed, local).await?);
     record(shared, folder, &messages, &found, &stored_uids, &pool)?;
     if history {
-        new = new.minus(&removed_by_owner(shared, folder, &messages, &matched)?);
+        new = new.minus(&removed_by_owner(shared, pair, folder, &messages, &matched, remote).await?);
     }
     Ok(Comparison {
         count: new.len(),
@@ -111,20 +114,43 @@ pub async fn compare(
 
 /// Messages that were delivered from a former generation of the remote folder and are not in the local folder any more,
 /// whose own generation is intact: their owner moved or deleted them.
-fn removed_by_owner(
+async fn removed_by_owner(
     shared: &Shared,
+    pair: &Pair,
     folder: &FolderState,
     messages: &[Seen],
     matched: &UidSet,
+    remote: &mut Session,
 ) -> FolderResult<UidSet> {
-    let mut state = shared.state.borrow_mut();
-    let mut removed = vec![];
-    for message in messages.iter().filter(|message| !matched.contains(message.uid)) {
-        if message.has_trace && state.was_delivered(folder.id, &message.key, message.size)? {
-            removed.push(message.entry());
+    let (mut removed, mut in_doubt) = (vec![], vec![]);
+    {
+        let state = shared.state.borrow();
+        for message in messages.iter().filter(|message| !matched.contains(message.uid)) {
+            if message.has_trace && state.was_delivered(folder.id, &message.key, message.size)? {
+                removed.push(message.entry());
+            } else if !state.delivered_digests(folder.id, &message.key)?.is_empty() {
+                in_doubt.push(message);
+            }
         }
     }
-    state.removed_by_owner(folder.id, &removed)?;
+    if !in_doubt.is_empty() {
+        open::remote(remote, &pair.remote, folder, false).await?;
+        let uids = in_doubt.iter().map(|message| message.uid).collect();
+        let digests = headers::digests(remote, &uids).await;
+        let digests = digests.map_err(|error| FolderError::fetch(Side::Remote, error))?;
+        for message in in_doubt {
+            let known = shared.state.borrow().delivered_digests(folder.id, &message.key)?;
+            if let Some(&digest) = digests.get(&message.uid)
+                && known.contains(&digest)
+            {
+                removed.push(Entry {
+                    digest: Some(digest),
+                    ..message.entry()
+                });
+            }
+        }
+    }
+    shared.state.borrow_mut().removed_by_owner(folder.id, &removed)?;
     Ok(removed.iter().map(|entry| entry.uid).collect())
 }
 

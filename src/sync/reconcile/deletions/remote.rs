@@ -14,7 +14,7 @@ use crate::sync::message_key::Digest;
 use crate::sync::reconcile::compare;
 use crate::sync::reconcile::connections::Connections;
 use crate::sync::reconcile::error::{FolderError, FolderResult};
-use crate::sync::reconcile::folder::FolderSync;
+use crate::sync::reconcile::folder::{self, FolderSync};
 use crate::sync::reconcile::headers::{self, Detail, Seen};
 use crate::sync::state::Copy;
 use crate::task::{LocalUser, RemoteDeletion};
@@ -201,16 +201,11 @@ impl Candidates {
             .filter(|&uid| !just_copied.contains(uid))
             .collect();
         let Some(locally) = Local::look(place, &mut connections.local, &copies, &just_copied).await? else {
-            let side = "Host2";
-            renumbered(shared, place, side, || {
-                shared.state.borrow_mut().forget_local_generation(id)
-            })?;
+            folder::renumbered(shared, place, Side::Local)?;
             return Ok(None);
         };
         let Some(changed) = changed_since(place, connections, &copies, &earlier, &locally).await? else {
-            renumbered(shared, place, "Host1", || {
-                shared.state.borrow_mut().forget_remote_generation(id)
-            })?;
+            folder::renumbered(shared, place, Side::Remote)?;
             return Ok(None);
         };
         if !changed.other.is_empty() {
@@ -232,22 +227,6 @@ impl Candidates {
             has_earlier: !earlier.is_empty(),
         }))
     }
-}
-
-/// The UIDs of a side turned out to mean other messages than those on record.
-fn renumbered(
-    shared: &Shared,
-    place: &FolderSync,
-    side: &str,
-    forget: impl FnOnce() -> crate::sync::state::Result<()>,
-) -> FolderResult<()> {
-    let reason = format!(
-        "{side}: the numbers of the messages mean other messages than before, as after a restored backup: nothing is deleted, the next run compares both sides"
-    );
-    let mut reporter = shared.reporter.borrow_mut();
-    reporter.problem(place.pair.remote.name(), Exit::WithErrors, &reason);
-    place.broken.set(true);
-    Ok(forget()?)
 }
 
 /// What the local side has of the copies.

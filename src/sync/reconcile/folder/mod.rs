@@ -6,7 +6,11 @@ pub mod open;
 use std::cell::{Cell, RefCell};
 
 use crate::imap::UidSet;
+use crate::sync::account::Side;
+use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
+use crate::sync::job::Shared;
+use crate::sync::reconcile::error::FolderResult;
 use crate::sync::state::FolderState;
 
 /// A folder at work.
@@ -55,4 +59,25 @@ impl FolderSync {
             writer: Cell::new(None),
         }
     }
+}
+
+/// The UIDs of a side turned out to mean other messages than those on record: nothing that is known of them holds.
+pub fn renumbered(shared: &Shared, place: &FolderSync, side: Side) -> FolderResult<()> {
+    let reason = format!(
+        "{}: the numbers of the messages mean other messages than before, as after a restored backup: nothing is \
+         deleted, the next run compares both sides",
+        side.host()
+    );
+    let name = place.pair.remote.name();
+    shared
+        .reporter
+        .borrow_mut()
+        .problem(name, Exit::WithErrors, &reason);
+    place.broken.set(true);
+    let mut state = shared.state.borrow_mut();
+    match side {
+        Side::Remote => state.forget_remote_generation(place.folder.id)?,
+        Side::Local => state.forget_local_generation(place.folder.id)?,
+    }
+    Ok(())
 }

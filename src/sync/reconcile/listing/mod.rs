@@ -68,6 +68,9 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
     shared.elsewhere.set_order(&pairs);
     note_replaced_mailbox(shared, &local)?;
     *shared.local_prefix.borrow_mut() = local.prefix();
+    let statuses = local.folders.iter();
+    let statuses = statuses.filter_map(|(listed, status)| Some((listed.mailbox.clone(), (*status)?)));
+    *shared.local_folders.borrow_mut() = statuses.collect();
     confirm::confirm(shared, &mut pairs, connections).await?;
     {
         let mut reporter = shared.reporter.borrow_mut();
