@@ -237,7 +237,8 @@ impl Ledger {
     /// Records messages that were delivered from a former generation of the remote folder and that their owner has
     /// moved or deleted since: they are not brought again.
     pub fn removed_by_owner(&mut self, id: i64, entries: &[Entry]) -> Result<()> {
-        self.record(id, entries, Step::Delivered)
+        // Not as delivered: a twin of what was delivered must not be deleted on the remote side.
+        self.record(id, entries, Step::Present)
     }
 
     /// Fills in local UIDs that the server did not tell at delivery.

@@ -31,6 +31,14 @@ impl Ledger {
         )
     }
 
+    /// Remote UIDs that were once there without a record of them.
+    pub fn unexplained_uids(&self, id: i64) -> Result<UidSet> {
+        self.uids(
+            "SELECT uid FROM message WHERE folder = ?1 AND step = 3 AND length(key) = 0 ORDER BY uid",
+            id,
+        )
+    }
+
     /// Whether the outcome of any delivery is unknown.
     pub fn is_anything_planned(&self) -> Result<bool> {
         let sql = "SELECT EXISTS (SELECT 1 FROM message WHERE step = 0)";

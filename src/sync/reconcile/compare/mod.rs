@@ -55,8 +55,8 @@ pub async fn compare(
     let (stored, pending, first, history) = {
         let state = shared.state.borrow();
         let pending = state.pending_uids(folder.id)?;
-        // Messages of a former generation, or such as came back under the UIDs that they had.
-        let returned = folder.remote_next <= 1 || !pending.is_empty();
+        // Messages of a former generation, or such as came back under UIDs that nothing is on record of.
+        let returned = folder.remote_next <= 1 || !state.unexplained_uids(folder.id)?.is_empty();
         (
             state.local_only(folder.id)?,
             pending,
@@ -125,7 +125,11 @@ async fn removed_by_owner(
     let (mut removed, mut in_doubt) = (vec![], vec![]);
     {
         let state = shared.state.borrow();
-        for message in messages.iter().filter(|message| !matched.contains(message.uid)) {
+        let unexplained = state.unexplained_uids(folder.id)?;
+        let may_be_back = |message: &&Seen| {
+            !matched.contains(message.uid) && (folder.remote_next <= 1 || unexplained.contains(message.uid))
+        };
+        for message in messages.iter().filter(may_be_back) {
             if message.has_trace && state.was_delivered(folder.id, &message.key, message.size)? {
                 removed.push(message.entry());
             } else if !state.delivered_digests(folder.id, &message.key)?.is_empty() {

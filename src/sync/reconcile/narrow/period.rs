@@ -7,6 +7,9 @@ use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 
 use crate::task::Period;
 
+/// Days beyond which there is no mail, and soon no calendar.
+const LONGEST: u32 = 500_000;
+
 /// What to search for, behind other criteria; empty without a limit. Servers compare days of arrival (RFC 3501, 6.4.4).
 pub fn criteria(period: Period) -> String {
     at(period, Timestamp::now())
@@ -15,7 +18,7 @@ pub fn criteria(period: Period) -> String {
 fn at(period: Period, now: Timestamp) -> String {
     let today = now.to_zoned(TimeZone::UTC).date();
     let before = |days: NonZeroU32| {
-        let date = today.saturating_sub(i64::from(days.get()).days());
+        let date = today.saturating_sub(i64::from(days.get().min(LONGEST)).days());
         date.strftime("%-d-%b-%Y").to_string()
     };
     let since = period
