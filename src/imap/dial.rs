@@ -48,7 +48,11 @@ pub async fn connect(host: &str, port: u16) -> Result<TcpStream> {
     }
 }
 
-async fn resolve(host: &str) -> Result<Vec<IpAddr>> {
+/// The addresses of a host.
+///
+/// # Errors
+/// When it has none, or none that can be found out.
+pub async fn resolve(host: &str) -> Result<Vec<IpAddr>> {
     let host = ascii_host(host)?;
     if let Ok(address) = host.parse() {
         return Ok(vec![address]);
