@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 use ns8_imapsync::error::Result;
-use ns8_imapsync::source::oauth::flow::Begun;
+use ns8_imapsync::source::oauth::flow::{self, Begun};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::common::action::Action;
 use crate::common::context::Context;
-use crate::common::fields::source_id;
+use crate::common::fields::{mailbox, source_id};
+use crate::common::provider;
 
 /// Begins the sign-in of a mailbox's owner at the provider.
 pub struct BeginSignIn;
@@ -34,7 +35,15 @@ impl Action for BeginSignIn {
 
     fn run(context: &Context, question: Question) -> Result<Begun> {
         let source = context.sources.load(&source_id(&question.source_id)?)?;
-        let _ = (question.mailbox, question.redirect_uri);
-        Err(anyhow::anyhow!("nobody can sign in with the source {} yet", source.id).into())
+        let mailbox = mailbox(&question.mailbox)?;
+        let redirect = question.redirect_uri.as_deref();
+        flow::begin(
+            &context.sources,
+            &source,
+            &mailbox,
+            redirect,
+            &provider::network(),
+        )
+        .map_err(provider::flow_error)
     }
 }

@@ -2,12 +2,13 @@
 
 use ns8_imapsync::error::Result;
 use ns8_imapsync::secret::SecretText;
-use ns8_imapsync::source::oauth::flow::Standing;
+use ns8_imapsync::source::oauth::flow::{self, Return, Standing};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::common::action::Action;
 use crate::common::context::Context;
+use crate::common::provider;
 
 /// Asks whether a sign-in is done, or completes it with what the provider gave the browser.
 pub struct CompleteSignIn;
@@ -32,8 +33,16 @@ impl Action for CompleteSignIn {
     type Input = Question;
     type Output = Standing;
 
-    fn run(_: &Context, question: Question) -> Result<Standing> {
-        let _ = (question.state, question.code, question.address);
-        Err(anyhow::anyhow!("no sign-in was begun").into())
+    fn run(context: &Context, question: Question) -> Result<Standing> {
+        let secret = |text: Option<SecretText>| {
+            text.filter(|text| !text.expose().is_empty())
+                .map(SecretText::into_secret)
+        };
+        let came_back = Return {
+            code: secret(question.code),
+            address: secret(question.address),
+        };
+        flow::complete(&context.sources, &question.state, came_back, &provider::network())
+            .map_err(provider::flow_error)
     }
 }

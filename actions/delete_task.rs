@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-use ns8_imapsync::control::runs;
+use ns8_imapsync::control::{runs, sources};
 use ns8_imapsync::error::Result;
 
 use crate::common::action::Action;
@@ -19,7 +19,11 @@ impl Action for DeleteTask {
     fn run(context: &Context, selection: Selection) -> Result<Option<Results>> {
         let results = selection.apply(&context.store, |name| {
             let lock = runs::take(&context.store, name)?;
+            let link = context.store.options(name).source;
             context.store.remove(lock, name)?;
+            if let Some(link) = link {
+                sources::forget_sign_in(&context.sources, &link)?;
+            }
             Ok("deleted")
         });
         context.store.remove_idle_ledgers()?;

@@ -13,7 +13,7 @@ use crate::common::action::Action;
 use crate::common::context::Context;
 use crate::common::outcome;
 use crate::common::selection::TaskReference;
-use crate::common::state::{self, State};
+use crate::common::state::{self, SignIns, State};
 
 /// Tells where the runs stand; small and fast, for pages that ask every other second.
 pub struct GetProgress;
@@ -55,7 +55,7 @@ impl Counts {
         let mut counts = Self::default();
         for state in states {
             match state {
-                State::Idle => {}
+                State::Idle | State::SignInNeeded => {}
                 State::Queued => counts.queued += 1,
                 State::Running => counts.running += 1,
                 State::Stopping => counts.stopping += 1,
@@ -97,25 +97,26 @@ impl Action for GetProgress {
 
     fn run(context: &Context, question: Question) -> Result<Answer> {
         let store = &context.store;
-        let wanted = |name: &TaskName| !question.active || state::of(store, name) != State::Idle;
+        let sign_ins = SignIns::new(&context.sources)?;
+        let wanted = |name: &TaskName| !question.active || state::of(store, name, &sign_ins).is_running();
         let tasks = match &question.tasks {
             // One that was deleted meanwhile has no progress, which is no error.
             Some(tasks) => tasks
                 .iter()
                 .filter_map(|task| Some((task.find(store).ok()?, task)))
                 .filter(|(name, _)| wanted(name))
-                .map(|(name, task)| standing(store, &name, task.clone()))
+                .map(|(name, task)| standing(store, &name, task.clone(), &sign_ins))
                 .collect(),
             None => store
                 .names()?
                 .iter()
                 .filter(|name| wanted(name))
-                .filter_map(|name| Some(standing(store, name, reference(store, name)?)))
+                .filter_map(|name| Some(standing(store, name, reference(store, name)?, &sign_ins)))
                 .collect(),
         };
         let counts = match question.active {
             true => Some(Counts::of(
-                store.names()?.iter().map(|name| state::of(store, name)),
+                store.names()?.iter().map(|name| state::of(store, name, &sign_ins)),
             )),
             false => None,
         };
@@ -137,10 +138,10 @@ fn reference(store: &Store, name: &TaskName) -> Option<TaskReference> {
     }
 }
 
-fn standing(store: &Store, name: &TaskName, task: TaskReference) -> Standing {
-    let state = state::of(store, name);
+fn standing(store: &Store, name: &TaskName, task: TaskReference, sign_ins: &SignIns<'_>) -> Standing {
+    let state = state::of(store, name, sign_ins);
     let progress = match state {
-        State::Idle => Progress::default(),
+        state if !state.is_running() => Progress::default(),
         _ => store.progress(name).unwrap_or_default(),
     };
     let rate = rate(&progress);

@@ -18,7 +18,7 @@ use crate::common::outcome;
 use crate::common::parallel;
 use crate::common::selection::TaskReference;
 use crate::common::settings;
-use crate::common::state::{self, State};
+use crate::common::state::{self, SignIns, State};
 
 /// Somebody looks at an empty page meanwhile.
 const MAILBOXES: Duration = Duration::from_secs(15);
@@ -117,7 +117,7 @@ impl Action for ListTasks {
                 .collect(),
             None => context.store.names()?,
         };
-        let mut entries = entries(&context.store, &names);
+        let mut entries = entries(context, &names)?;
         let unknown = ErrorKey::LocalUserUnknown.to_string();
         let paused = settings::schedules_paused(&environment);
         let is_unknown = |entry: &Entry| entry.last_sync_error.as_ref() == Some(&unknown);
@@ -159,21 +159,23 @@ fn mailboxes(context: &Context, uuid: &str) -> Result<Vec<String>> {
 }
 
 /// Whatever cannot be read is reported, and the others are listed.
-fn entries(store: &Store, names: &[TaskName]) -> Vec<Entry> {
+fn entries(context: &Context, names: &[TaskName]) -> Result<Vec<Entry>> {
+    let store = &context.store;
+    let sign_ins = SignIns::new(&context.sources)?;
     let now = now();
     let entries = parallel::map(names, |name| match store.load(name) {
-        Ok(task) => task.map(|task| entry(store, name, &task, now)),
+        Ok(task) => task.map(|task| entry(store, name, &task, now, &sign_ins)),
         Err(error) => {
             journal::error(format_args!("{name} cannot be listed: {error}"));
             None
         }
     });
     // A task may be deleted meanwhile.
-    entries.into_iter().flatten().collect()
+    Ok(entries.into_iter().flatten().collect())
 }
 
-fn entry(store: &Store, name: &TaskName, task: &Task, now: i64) -> Entry {
-    let state = state::of(store, name);
+fn entry(store: &Store, name: &TaskName, task: &Task, now: i64, sign_ins: &SignIns<'_>) -> Entry {
+    let state = state::of(store, name, sign_ins);
     let status = store.status(name);
     let report = outcome::report(store, name, status);
     let options = store.options(name);
@@ -201,7 +203,7 @@ fn entry(store: &Store, name: &TaskName, task: &Task, now: i64) -> Entry {
         foldersynchronization: task.folders.as_str(),
         delete_remote_older: task.delete_remote.days(),
         remotepassword: "",
-        service_running: state != State::Idle,
+        service_running: state.is_running(),
         last_sync_timestamp: status.map(|status| status.started),
         last_sync_exit_code: status.map(|status| status.exit_code),
         has_log: files::is_plain(&store.path(name, "log")),

@@ -2,6 +2,7 @@
 
 use ns8_imapsync::control::sources;
 use ns8_imapsync::error::{Error, Refusal, Result};
+use ns8_imapsync::source::oauth::discovery;
 use ns8_imapsync::source::{Source, SourceFields};
 use ns8_imapsync::task::SourceId;
 use schemars::JsonSchema;
@@ -10,6 +11,7 @@ use serde::Serialize;
 use crate::common::action::Action;
 use crate::common::context::Context;
 use crate::common::fields::Gather;
+use crate::common::provider;
 
 /// Creates a source, or edits the one with that id together with all its tasks.
 pub struct SaveSource;
@@ -28,7 +30,7 @@ impl Action for SaveSource {
     type Input = SourceFields;
     type Output = Saved;
 
-    fn run(context: &Context, fields: SourceFields) -> Result<Saved> {
+    fn run(context: &Context, mut fields: SourceFields) -> Result<Saved> {
         let mut gather = Gather::default();
         let given = fields.source_id.as_deref().filter(|id| !id.is_empty());
         let id = match given {
@@ -41,6 +43,7 @@ impl Action for SaveSource {
         };
         gather.end()?;
         let id = id.ok_or_else(|| Error::from(Refusal::required("source_id")))?;
+        discovery::complete(&mut fields, &provider::network()).map_err(provider::discovery_error)?;
         // A damaged source is mended by an edit that brings everything.
         let former = context.sources.read(&id).ok().flatten();
         context.store.create_folders()?;

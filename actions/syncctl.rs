@@ -9,14 +9,17 @@ use std::process::{ExitCode, Stdio};
 
 use clap::{ArgMatches, Args, Command, FromArgMatches as _, Subcommand};
 use ns8_imapsync::control::metrics;
-use ns8_imapsync::imap::{self, Credentials};
+use ns8_imapsync::imap;
 use ns8_imapsync::secret::{ROOM, SecretText, Zeroizing};
+use ns8_imapsync::source::Sources;
 use ns8_imapsync::sync::Engine;
+use ns8_imapsync::sync::access::Access;
 use ns8_imapsync::sync::account::{Account, Failure, RemoteServer, accepted};
 use ns8_imapsync::sync::exit_code::Exit;
 use ns8_imapsync::sync::folder_mapping::Selection;
 use ns8_imapsync::sync::inspect::count;
 use ns8_imapsync::sync::inspect::login_test::{self, LoginTest};
+use ns8_imapsync::sync::inspect::source_test;
 use ns8_imapsync::sync::inspect::verify;
 use ns8_imapsync::sync::instance::{in_container, setting};
 use ns8_imapsync::sync::job::assembly;
@@ -27,11 +30,12 @@ use ns8_imapsync::sync::run::stop;
 use ns8_imapsync::sync::run::{self, Outcome, Settings};
 use ns8_imapsync::sync::runtime;
 use ns8_imapsync::task::{
-    Exclusions, FolderMode, FolderOptions, Layout, LocalUser, Port, RemoteHost, Security, Store, TaskName,
-    Trust, parse_password,
+    Exclusions, FolderMode, FolderOptions, Layout, LocalUser, Port, RemoteHost, RemoteUser, Security, SourceId,
+    Store, TaskName, Trust, parse_password,
 };
 use ns8_imapsync::text::printable;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::common::applet::usage;
@@ -87,6 +91,8 @@ enum Verb {
         /// The task, <localuser>_<task_id>, or - for stdin
         name: String,
     },
+    /// Tests a source with one mailbox, both given as JSON on stdin
+    TestSource,
     /// Tells which engine runs use, and its version, as JSON
     Engine,
     /// Prints the metrics of the instance for Prometheus, or serves them over HTTP
@@ -124,6 +130,7 @@ pub fn run(matches: &ArgMatches) -> ExitCode {
         Verb::Validation { name } => validation(&store, &name),
         Verb::ListInformations { name } => named(&name).and_then(|name| informations(&store, &name)),
         Verb::ListFolders { name } => list_folders(&store, &name),
+        Verb::TestSource => test_source(&store),
         Verb::Engine => engine(),
         Verb::Metrics { listen: None } => metrics::exposition(&store)
             .map_err(failed)
@@ -285,8 +292,8 @@ fn engine() -> Done {
 
 fn validation(store: &Store, name: &str) -> Done {
     let (remote, local) = if name == "-" {
-        let candidate = Candidate::read()?;
-        let remote = candidate.remote.account()?;
+        let candidate = read_json::<Candidate>("a candidate task")?;
+        let remote = candidate.remote.account(store)?;
         let local = candidate
             .local
             .ok_or_else(|| failed("the field local is missing"))?;
@@ -331,8 +338,8 @@ fn informations(store: &Store, name: &TaskName) -> Done {
 fn list_folders(store: &Store, name: &str) -> Done {
     let listed = (|| {
         let (remote, selection) = if name == "-" {
-            let candidate = Candidate::read()?;
-            (candidate.remote.account()?, candidate.selection()?)
+            let candidate = read_json::<Candidate>("a candidate task")?;
+            (candidate.remote.account(store)?, candidate.selection()?)
         } else {
             let name = named(name)?;
             let task = assembly::load(store, &name)?;
@@ -358,17 +365,54 @@ fn list_folders(store: &Store, name: &str) -> Done {
     }
 }
 
+fn test_source(store: &Store) -> Done {
+    let question: SourceQuestion = read_json("a question about a source")?;
+    let id = SourceId::parse(&question.source).map_err(failed)?;
+    let mailbox = RemoteUser::parse(&question.mailbox).map_err(failed)?;
+    let source = Sources::of(store).load(&id).map_err(failed)?;
+    let user = source.login(&mailbox).map_err(failed)?;
+    let password = parse_password(question.password.expose()).map_err(failed)?;
+    let server = RemoteServer {
+        host: &source.host,
+        port: source.port,
+        security: source.security,
+        // What opens many mailboxes is shown to nobody that nothing is known of.
+        trust: match &source.certificate {
+            Some(pin) => accepted(&Trust::Pinned(pin.clone())),
+            None => imap::Trust::Ask,
+        },
+    };
+    let access = Access::of_source(store, &id, &user, password)?;
+    let account = Account::remote(&server, &user, access);
+    print_json(&runtime::ask(source_test::test(&source, &account)).map_err(failed)?)
+}
+
 fn remote_of(store: &Store, name: &TaskName) -> Result<Account, Failure> {
     let task = assembly::load(store, name)?;
-    let password = store.password(&task).map_err(failed)?;
-    let password =
-        password.ok_or_else(|| failed(format!("the password file {} is missing", name.file("pwd"))))?;
-    let credentials = Credentials::Password {
-        user: task.remote_user.as_str().to_owned(),
-        password,
-    };
     let server = RemoteServer::of(&task, &store.options(name));
-    Ok(Account::remote(&server, credentials))
+    Ok(Account::remote(&server, &task.remote_user, Access::of_task(store, &task)?))
+}
+
+/// Reads JSON from stdin that may hold a secret.
+fn read_json<T: DeserializeOwned>(what: &str) -> Result<T, Failure> {
+    let mut text = Zeroizing::new(String::with_capacity(ROOM));
+    std::io::stdin()
+        .take(1024 * 1024)
+        .read_to_string(&mut text)
+        .map_err(failed)?;
+    // What serde says may repeat a value, which may be the secret.
+    serde_json::from_str(&text).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        failed(format!("stdin is not {what} (line {line}, column {column})"))
+    })
+}
+
+/// Which source is to be tested, with which mailbox. It holds a password, hence no `Debug`.
+#[derive(Deserialize)]
+struct SourceQuestion {
+    source: String,
+    mailbox: String,
+    password: SecretText,
 }
 
 /// A task that is not written yet. It holds a password, hence no `Debug`.
@@ -393,6 +437,7 @@ struct RemoteFields {
     /// A server that nothing is known of is shown before it gets the password.
     #[serde(default)]
     confirm_certificate: bool,
+    source: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -401,22 +446,6 @@ struct LocalFields {
 }
 
 impl Candidate {
-    fn read() -> Result<Self, Failure> {
-        let mut text = Zeroizing::new(String::with_capacity(ROOM));
-        std::io::stdin()
-            .take(1024 * 1024)
-            .read_to_string(&mut text)
-            .map_err(failed)?;
-        // What serde says may repeat a value, which may be the password.
-        serde_json::from_str(&text).map_err(|error| {
-            failed(format!(
-                "stdin is not a candidate task (line {}, column {})",
-                error.line(),
-                error.column()
-            ))
-        })
-    }
-
     fn selection(&self) -> Result<Selection, Failure> {
         let mode =
             FolderMode::parse(self.foldersynchronization.as_deref().unwrap_or("all")).map_err(failed)?;
@@ -430,9 +459,9 @@ impl Candidate {
 }
 
 impl RemoteFields {
-    fn account(&self) -> Result<Account, Failure> {
+    fn account(&self, store: &Store) -> Result<Account, Failure> {
         let host = RemoteHost::parse(&self.host).map_err(failed)?;
-        let user = ns8_imapsync::task::RemoteUser::parse(&self.user).map_err(failed)?;
+        let user = RemoteUser::parse(&self.user).map_err(failed)?;
         let security = Security::parse(&self.security).map_err(failed)?;
         let password = parse_password(self.password.expose()).map_err(failed)?;
         let server = RemoteServer {
@@ -444,11 +473,14 @@ impl RemoteFields {
                 (known, _) => accepted(known),
             },
         };
-        let credentials = Credentials::Password {
-            user: user.as_str().to_owned(),
-            password,
+        let access = match &self.source {
+            Some(id) => {
+                let id = SourceId::parse(id).map_err(failed)?;
+                Access::of_source(store, &id, &user, password)?
+            }
+            None => Access::password(&user, password),
         };
-        Ok(Account::remote(&server, credentials))
+        Ok(Account::remote(&server, &user, access))
     }
 }
 

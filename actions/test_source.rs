@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+use ns8_imapsync::container::Container;
 use ns8_imapsync::error::Result;
 use ns8_imapsync::secret::SecretText;
 use ns8_imapsync::sync::inspect::source_test::Report;
@@ -8,7 +9,7 @@ use serde::Deserialize;
 
 use crate::common::action::Action;
 use crate::common::context::Context;
-use crate::common::fields::source_id;
+use crate::common::fields::{mailbox, source_id};
 
 /// Tests a source with one mailbox: a token, the login, the list of folders, the inbox.
 pub struct TestSource;
@@ -35,7 +36,8 @@ impl Action for TestSource {
 
     fn run(context: &Context, question: Question) -> Result<Report> {
         let source = context.sources.load(&source_id(&question.source_id)?)?;
-        let _ = (question.mailbox, question.password);
-        Err(anyhow::anyhow!("the source {} cannot be tested yet", source.id).into())
+        let mailbox = mailbox(&question.mailbox)?;
+        let password = question.password.map(SecretText::into_secret).unwrap_or_default();
+        Container::find()?.test_source(&source.id, &mailbox, &password)
     }
 }

@@ -20,7 +20,8 @@ use crate::agent::journal;
 use crate::error::{Error, ErrorKey, Refusal, Result};
 use crate::secret::ROOM;
 use crate::sync::inspect::login_test::LoginTestReport;
-use crate::task::{ExposeSecret as _, Port, SecretString, SourceId, Task, TaskName, Trust};
+use crate::sync::inspect::source_test;
+use crate::task::{ExposeSecret as _, Port, RemoteUser, SecretString, SourceId, Task, TaskName, Trust};
 
 const NAME: &str = "imapsync";
 const SYNCCTL: &str = "/usr/local/bin/syncctl";
@@ -80,6 +81,29 @@ impl Container {
             true => Err(anyhow!("syncctl {word} gave no answer: {}", last_words(&output)).into()),
             false => Ok(parse(&output, word)?),
         }
+    }
+
+    /// Tests a source with one mailbox; `password` is the mailbox's own, where it has one.
+    ///
+    /// # Errors
+    /// `service_not_running`, or no answer.
+    pub fn test_source(
+        &self,
+        source: &SourceId,
+        mailbox: &RemoteUser,
+        password: &SecretString,
+    ) -> Result<source_test::Report> {
+        let mut question = serde_json::json!({
+            "source": source.as_str(),
+            "mailbox": mailbox.as_str(),
+            "password": password.expose_secret(),
+        });
+        let mut input = Input::new(Vec::with_capacity(ROOM));
+        let written = serde_json::to_writer(&mut *input, &question);
+        crate::secret::wipe(&mut question);
+        written.context("cannot write the question")?;
+        let output = self.ask(&["test-source"], Some(input), ANSWER)?;
+        Ok(parse(&output, "test-source")?)
     }
 
     /// Which engine runs use, and its version.

@@ -196,6 +196,18 @@ pub fn source_id(text: &str) -> Result<SourceId> {
     source_id_of("source_id", text)
 }
 
+/// Reads the field `mailbox`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn mailbox(text: &str) -> Result<RemoteUser> {
+    RemoteUser::parse(text).map_err(|invalid| {
+        Refusal::new("mailbox", ErrorKey::Invalid("mailbox"), invalid.to_string())
+            .with_value(repeated(text))
+            .into()
+    })
+}
+
 fn source_id_of(name: &'static str, text: &str) -> Result<SourceId> {
     SourceId::parse(text).map_err(|invalid| {
         Refusal::new(name, ErrorKey::Invalid(name), invalid.to_string())

@@ -22,6 +22,7 @@ pub mod outcome;
 pub mod parallel;
 pub mod planner;
 pub mod platform;
+pub mod provider;
 pub mod rows;
 pub mod schema;
 pub mod selection;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+use ns8_imapsync::error::Result;
+use ns8_imapsync::source::oauth::{Network, Tokens};
+use ns8_imapsync::source::{OAuth, Source, Sources};
 use ns8_imapsync::task::progress;
 use ns8_imapsync::task::{Store, TaskName};
 use schemars::JsonSchema;
@@ -17,16 +20,68 @@ pub enum State {
     Running,
     /// Ending on request.
     Stopping,
+    /// Nothing, until somebody signs in at the provider for the remote mailbox.
+    #[serde(rename = "sign_in_needed")]
+    SignInNeeded,
+}
+
+impl State {
+    /// Whether there is a run, be it one that waits.
+    pub fn is_running(self) -> bool {
+        !matches!(self, Self::Idle | Self::SignInNeeded)
+    }
+}
+
+/// What is known of the sign-ins of people, without asking anybody.
+pub struct SignIns<'a> {
+    sources: &'a Sources,
+    /// The sources where somebody signs in for each mailbox.
+    personal: Vec<Source>,
+}
+
+impl<'a> SignIns<'a> {
+    /// Reads the sources.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    pub fn new(sources: &'a Sources) -> Result<Self> {
+        let ids = sources.ids()?;
+        let readable = ids.iter().filter_map(|id| sources.load(id).ok());
+        Ok(Self {
+            sources,
+            personal: readable
+                .filter(|source| source.oauth().is_some_and(OAuth::needs_person))
+                .collect(),
+        })
+    }
+
+    /// Whether somebody has to sign in before a run of the task can do anything.
+    fn is_needed(&self, store: &Store, name: &TaskName) -> bool {
+        // Most instances have no such source, and this is asked for thousands of tasks.
+        if self.personal.is_empty() {
+            return false;
+        }
+        let Some(link) = store.options(name).source else {
+            return false;
+        };
+        let source = self.personal.iter().find(|source| source.id == link.id);
+        let network = Network::default();
+        source
+            .and_then(|source| Tokens::of(self.sources, source, &link.mailbox, &network))
+            .and_then(|tokens| tokens.known_denial())
+            .is_some_and(|denial| denial.sign_in_needed)
+    }
 }
 
 /// The state of a task: it does something if, and only if, its lock is held.
-pub fn of(store: &Store, name: &TaskName) -> State {
+pub fn of(store: &Store, name: &TaskName, sign_ins: &SignIns<'_>) -> State {
     match store.is_busy(name) {
         Ok(true) => match store.progress(name).map(|progress| progress.state) {
             Some(progress::State::Queued) => State::Queued,
             Some(progress::State::Stopping) => State::Stopping,
             Some(progress::State::Running) | None => State::Running,
         },
+        Ok(false) | Err(_) if sign_ins.is_needed(store, name) => State::SignInNeeded,
         Ok(false) | Err(_) => State::Idle,
     }
 }

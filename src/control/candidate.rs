@@ -8,7 +8,7 @@ use crate::agent::journal;
 use crate::container::{self, Container};
 use crate::error::{Error, ErrorKey, Refusal, Result};
 use crate::imap::Certificate;
-use crate::source::{Access, Source, Sources};
+use crate::source::{Access, Kind, Source, Sources};
 use crate::sync::account::learnt;
 use crate::sync::inspect::login_test::{LoginTest, LoginTestReport};
 use crate::task::options::Options;
@@ -145,7 +145,12 @@ impl Candidate {
             task: &self.task,
             password: &self.password,
             trust: &self.trust,
-            confirm_certificate: self.confirm_certificate,
+            // What opens many mailboxes is shown to nobody that nothing is known of.
+            confirm_certificate: self.confirm_certificate
+                || self
+                    .source
+                    .as_ref()
+                    .is_some_and(|(source, _)| source.kind() != Kind::Password),
             source: self.source.as_ref().map(|(source, _)| &source.id),
         }
     }

@@ -7,10 +7,11 @@ use super::runs;
 use crate::agent::journal;
 use crate::container::Container;
 use crate::error::{ErrorKey, Refusal, Result};
+use crate::source::oauth::{Network, Tokens};
 use crate::source::{Access, Source, Sources};
 use crate::task::batch::Rewrite;
 use crate::task::options::Options;
-use crate::task::{SecretString, SourceId, Task, TaskName, Trust};
+use crate::task::{RemoteUser, SecretString, SourceId, SourceLink, Task, TaskName, Trust};
 
 /// A task that follows a source.
 struct Follower {
@@ -146,4 +147,28 @@ pub fn delete(sources: &Sources, id: &SourceId) -> Result<()> {
         .into());
     }
     sources.remove(&lock, id)
+}
+
+/// Forgets the sign-in for a mailbox that no task pulls any more, after one that did was deleted.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn forget_sign_in(sources: &Sources, link: &SourceLink) -> Result<()> {
+    let _lock = sources.lock()?;
+    let store = sources.tasks();
+    let same = |mailbox: &RemoteUser| mailbox.as_str().to_lowercase() == link.mailbox.as_str().to_lowercase();
+    let still_used = store.names()?.iter().any(|name| {
+        let other = store.options(name).source;
+        other.is_some_and(|other| other.id == link.id && same(&other.mailbox))
+    });
+    // A source that cannot be read keeps its tokens until it is mended or deleted.
+    match sources.read(&link.id) {
+        Ok(Some(source)) if !still_used => {
+            match Tokens::of(sources, &source, &link.mailbox, &Network::default()) {
+                Some(tokens) => Ok(tokens.forget()?),
+                None => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
 }

@@ -6,6 +6,7 @@ use std::io;
 
 use super::certificate::Certificate;
 use super::response::StatusLine;
+use crate::error::ErrorKey;
 
 /// A failure of one connection or one command.
 #[derive(Debug)]
@@ -22,6 +23,13 @@ pub enum Error {
     Credentials(String),
     /// The server refused the token: it has expired, or is not good for this mailbox.
     Token(String),
+    /// There is nothing to log in with, such as a token that the provider does not issue.
+    NoCredentials {
+        /// The key that the web page translates.
+        key: ErrorKey,
+        /// The same as a sentence.
+        message: String,
+    },
     /// The server has no way to log in with what there is; what it offers is told.
     NoWayIn(String),
     /// The server is there but does not serve this client now: `BYE`, throttled, too many connections.
@@ -116,6 +124,10 @@ impl Error {
                 | Self::Inconsistent(_)
                 | Self::Limit(_)
                 | Self::Fallback(_)
+                | Self::NoCredentials {
+                    key: ErrorKey::TokenServerUnreachable,
+                    ..
+                }
         )
     }
 
@@ -129,7 +141,10 @@ impl Error {
 
     /// Whether the server has judged the credentials, or has no use for them: another connection changes nothing.
     pub fn is_about_credentials(&self) -> bool {
-        matches!(self, Self::Credentials(_) | Self::Token(_) | Self::NoWayIn(_))
+        matches!(
+            self,
+            Self::Credentials(_) | Self::Token(_) | Self::NoWayIn(_)
+        ) || matches!(self, Self::NoCredentials { key, .. } if *key != ErrorKey::TokenServerUnreachable)
     }
 
     /// The same error once more; of one that is not about credentials, its text.
@@ -138,6 +153,10 @@ impl Error {
             Self::Token(text) => Self::Token(text.clone()),
             Self::NoWayIn(text) => Self::NoWayIn(text.clone()),
             Self::Credentials(text) => Self::Credentials(text.clone()),
+            Self::NoCredentials { key, message } => Self::NoCredentials {
+                key: *key,
+                message: message.clone(),
+            },
             other => Self::Unstable(other.to_string()),
         }
     }
@@ -155,6 +174,7 @@ impl fmt::Display for Error {
             | Self::StartTlsNotOffered(text)
             | Self::NoWayIn(text) => f.write_str(text),
             Self::CertificateRefused(refused) => refused.fmt(f),
+            Self::NoCredentials { message, .. } => f.write_str(message),
             Self::Credentials(text) => write!(f, "the server refused the login: {text}"),
             Self::Token(text) => write!(f, "the server refused the sign-in: {text}"),
             Self::Unavailable(text) => write!(f, "the server is unavailable: {text}"),

@@ -46,8 +46,13 @@ impl Source {
         let security = reader.parse("security", security, Security::parse);
         let certificate = reader.certificate();
         let connections = reader.connections();
-        let former_here = former
-            .filter(|former| host.as_ref() == Some(&former.host) && port.as_ref() == Some(&former.port));
+        // A stored secret goes to where it went before, and no less protected.
+        let former_here = former.filter(|former| {
+            host.as_ref() == Some(&former.host)
+                && port.as_ref() == Some(&former.port)
+                && security.is_some_and(|security| !security.is_weaker_than(former.security))
+                && certificate.as_ref() == Some(&former.certificate)
+        });
         let sign_in = match kind {
             Kind::Password => Some(SignIn::OwnPassword),
             Kind::Administrator => reader.administrator(former_here).map(SignIn::Administrator),

@@ -11,6 +11,7 @@ use crate::imap::{
     self, Alerts, Certificate, ConnectionInfo, Credentials, Encryption, Endpoint, Session, Spool, Trust,
     Workarounds,
 };
+use crate::sync::access::Access;
 use crate::sync::exit_code::Exit;
 use crate::sync::state::LedgerError;
 use crate::task::options::Options;
@@ -41,8 +42,8 @@ pub struct Account {
     pub side: Side,
     /// Where to connect.
     pub endpoint: Endpoint,
-    /// How to log in.
-    pub credentials: Credentials,
+    /// What to log in with.
+    pub access: Access,
     /// The login name, for logs.
     pub user: String,
     /// The certificate met first, where any is accepted; later connections accept no other.
@@ -151,6 +152,11 @@ impl Failure {
             (imap::Error::Credentials(_) | imap::Error::Token(_) | imap::Error::NoWayIn(_), Side::Local) => {
                 Exit::AuthenticationUser2
             }
+            (imap::Error::NoCredentials { key, .. }, Side::Remote)
+                if *key != ErrorKey::TokenServerUnreachable =>
+            {
+                Exit::AuthenticationUser1
+            }
             (imap::Error::Spool(_), _) => Exit::CatchAll,
             // It can be reached; what it says is of no use.
             (imap::Error::Limit(_), _) => Exit::WithErrors,
@@ -180,6 +186,7 @@ fn remote_key(error: &imap::Error) -> ErrorKey {
     match error {
         imap::Error::Credentials(_) => ErrorKey::BadUserCredentials,
         imap::Error::Token(_) => ErrorKey::TokenRefused,
+        imap::Error::NoCredentials { key, .. } => *key,
         imap::Error::NoWayIn(_) => ErrorKey::LoginMethodNotOffered,
         imap::Error::Unreachable(_) => ErrorKey::CheckHostnameOrPort,
         imap::Error::Tls(_) => ErrorKey::SslEncryptionError,
@@ -202,7 +209,7 @@ fn local_key(error: &imap::Error) -> ErrorKey {
 
 impl Account {
     /// A remote account.
-    pub fn remote(server: &RemoteServer<'_>, credentials: Credentials) -> Self {
+    pub fn remote(server: &RemoteServer<'_>, user: &RemoteUser, access: Access) -> Self {
         let RemoteServer {
             host, port, security, ..
         } = server;
@@ -219,13 +226,13 @@ impl Account {
                 trust: server.trust.clone(),
                 alerts: Alerts::default(),
             },
-            user: credentials.user().to_owned(),
+            user: user.to_string(),
             learnt: OnceCell::new(),
             refused: OnceCell::new(),
             welcome: Cell::new(false),
             workarounds: Workarounds::default(),
             spool: Spool::default(),
-            credentials,
+            access,
         }
     }
 
@@ -244,10 +251,10 @@ impl Account {
                 }),
                 alerts: Alerts::default(),
             },
-            credentials: Credentials::Password {
+            access: Access::Fixed(Credentials::Password {
                 user: user.clone(),
                 password: server.password,
-            },
+            }),
             user,
             learnt: OnceCell::new(),
             refused: OnceCell::new(),
@@ -297,7 +304,7 @@ impl Account {
                 Side::Local => Trust::Pinned(certificate.sha256.clone()),
             };
         }
-        let session = imap::login(&endpoint, &self.credentials, info).await;
+        let session = self.enter(&endpoint, info).await;
         if let Err(error) = &session
             && error.is_about_credentials()
         {
@@ -318,6 +325,18 @@ impl Account {
             let _ = self.learnt.set(certificate.clone());
         }
         Ok(session)
+    }
+
+    async fn enter(&self, endpoint: &Endpoint, info: &mut ConnectionInfo) -> Result<Session, imap::Error> {
+        let offer = self.access.offer(None).await?;
+        match (imap::login(endpoint, &offer.credentials, info).await, offer.aged) {
+            // Tokens end, and may be taken back before: that is no failure as long as there is another one.
+            (Err(imap::Error::Token(_)), Some(aged)) => {
+                let offer = self.access.offer(Some(&aged)).await?;
+                imap::login(endpoint, &offer.credentials, info).await
+            }
+            (outcome, _) => outcome,
+        }
     }
 }
 

@@ -171,9 +171,16 @@ fn by_browser(
     mailbox: &RemoteUser,
     redirect: Option<&str>,
 ) -> Result<(Begun, Kept), FlowError> {
-    let redirect = redirect.map(str::trim).filter(|text| !text.is_empty()).unwrap_or(NOWHERE);
+    let redirect = redirect
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+        .unwrap_or(NOWHERE);
     check_redirect(redirect).map_err(FlowError::Redirect)?;
-    let endpoint = oauth.endpoints.authorization.as_ref().ok_or(FlowError::NobodySignsIn)?;
+    let endpoint = oauth
+        .endpoints
+        .authorization
+        .as_ref()
+        .ok_or(FlowError::NobodySignsIn)?;
     let client = oauth.client().ok_or(FlowError::NobodySignsIn)?;
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
     let mut url = endpoint.url().clone();
@@ -250,7 +257,11 @@ pub fn complete(
         pending::remove(sources, state);
         return Ok(Standing::expired(pending.mailbox));
     }
-    let gone = |_| FlowError::Token(TokenError::Failed("the source was changed or deleted meanwhile; begin again".to_owned()));
+    let gone = |_| {
+        FlowError::Token(TokenError::Failed(
+            "the source was changed or deleted meanwhile; begin again".to_owned(),
+        ))
+    };
     let id = SourceId::parse(&pending.source).map_err(gone)?;
     let source = sources.load(&id).map_err(|_| gone(Invalid(String::new())))?;
     let mailbox = RemoteUser::parse(&pending.mailbox).map_err(gone)?;
@@ -321,14 +332,27 @@ fn given(came_back: Return, redirect: &str, state: &str) -> Result<Given, FlowEr
         return Ok(Given::Nothing);
     };
     let wrong = |advice: &str| FlowError::Return(Invalid(advice.into()));
-    let url = Url::parse(address.expose_secret().trim())
-        .map_err(|_| wrong("it is no address; copy the whole address of the page that the browser ended at"))?;
+    let url = Url::parse(address.expose_secret().trim()).map_err(|_| {
+        wrong("it is no address; copy the whole address of the page that the browser ended at")
+    })?;
     let expected = Url::parse(redirect).map_err(|_| wrong("the sign-in is damaged; begin again"))?;
-    let place = |url: &Url| (url.scheme().to_owned(), url.host_str().map(str::to_owned), url.path().to_owned());
+    let place = |url: &Url| {
+        (
+            url.scheme().to_owned(),
+            url.host_str().map(str::to_owned),
+            url.path().to_owned(),
+        )
+    };
     if place(&url) != place(&expected) {
-        return Err(wrong("it is not the address that the provider sends the browser to at the end"));
+        return Err(wrong(
+            "it is not the address that the provider sends the browser to at the end",
+        ));
     }
-    let value = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+    let value = |name: &str| {
+        url.query_pairs()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+    };
     if value("state").as_deref() != Some(state) {
         return Err(wrong("it belongs to another sign-in; begin again"));
     }
@@ -357,7 +381,11 @@ impl Standing {
     fn pending(pending: &Pending) -> Self {
         Self {
             interval: Some(pending.interval.max(1)),
-            ..Self::new(Status::Pending, pending.mailbox.clone(), "nobody has signed in yet")
+            ..Self::new(
+                Status::Pending,
+                pending.mailbox.clone(),
+                "nobody has signed in yet",
+            )
         }
     }
 
@@ -376,7 +404,11 @@ impl Standing {
     fn expired(mailbox: String) -> Self {
         Self {
             advice: "begin again".to_owned(),
-            ..Self::new(Status::Expired, mailbox, "the sign-in took too long, or was completed before")
+            ..Self::new(
+                Status::Expired,
+                mailbox,
+                "the sign-in took too long, or was completed before",
+            )
         }
     }
 }

@@ -52,14 +52,18 @@ impl Network {
 
     fn proxy_to(&self, host: &str) -> Result<Option<Proxy>, TokenError> {
         let host = host.to_ascii_lowercase();
-        let excepted = self.direct.iter().any(|direct| {
-            direct == "*" || host == *direct || host.ends_with(&format!(".{direct}"))
-        });
+        let excepted = self
+            .direct
+            .iter()
+            .any(|direct| direct == "*" || host == *direct || host.ends_with(&format!(".{direct}")));
         match &self.proxy {
             Some(proxy) if !excepted => {
                 // The address may hold a password: it is not repeated.
                 let proxy = Proxy::new(proxy).map_err(|_| {
-                    TokenError::Failed("the setting HTTPS_PROXY is no address such as http://proxy.example.com:3128".to_owned())
+                    TokenError::Failed(
+                        "the setting HTTPS_PROXY is no address such as http://proxy.example.com:3128"
+                            .to_owned(),
+                    )
                 })?;
                 Ok(Some(proxy))
             }
@@ -149,7 +153,12 @@ impl Http {
     /// # Errors
     /// [`TokenError::Unreachable`].
     pub fn get(&self, url: &HttpsUrl) -> Result<Answer, TokenError> {
-        self.ask(|| self.agent.get(url.as_str()).header("Accept", "application/json").call())
+        self.ask(|| {
+            self.agent
+                .get(url.as_str())
+                .header("Accept", "application/json")
+                .call()
+        })
     }
 
     /// Asks again, with longer pauses, where no harm can be done: a connection that did not come about, a provider
@@ -172,11 +181,12 @@ impl Http {
                     }
                     (format!("{} answers with HTTP status {status}", self.host), wanted)
                 }
-                Err(error) if is_harmless(&error) => {
-                    (format!("cannot reach {}: {error}", self.host), None)
-                }
+                Err(error) if is_harmless(&error) => (format!("cannot reach {}: {error}", self.host), None),
                 Err(error) => {
-                    return Err(TokenError::Unreachable(format!("{} gave no answer: {error}", self.host)));
+                    return Err(TokenError::Unreachable(format!(
+                        "{} gave no answer: {error}",
+                        self.host
+                    )));
                 }
             };
             let wait = wanted.unwrap_or(pause);
@@ -195,7 +205,11 @@ impl Http {
         };
         let kind = header("content-type").unwrap_or_default();
         let date = header("date").and_then(|date| rfc2822::parse(&date).ok());
-        let body = response.body_mut().with_config().limit(LARGEST_ANSWER).read_to_vec();
+        let body = response
+            .body_mut()
+            .with_config()
+            .limit(LARGEST_ANSWER)
+            .read_to_vec();
         let body = body.map_err(|error| {
             TokenError::Unreachable(format!("{} gave no whole answer: {error}", self.host))
         })?;
@@ -224,7 +238,10 @@ impl Answer {
 fn basic_header(user: &str, password: &SecretString) -> String {
     let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     let both = Zeroizing::new(format!("{}:{}", encoded(user), encoded(password.expose_secret())));
-    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(both.as_bytes()))
+    format!(
+        "Basic {}",
+        base64::engine::general_purpose::STANDARD.encode(both.as_bytes())
+    )
 }
 
 fn retry_after(response: &ureq::http::Response<ureq::Body>) -> Option<Duration> {
@@ -245,7 +262,10 @@ fn is_harmless(error: &ureq::Error) -> bool {
 fn roots(authorities: &str) -> Result<RootCerts, TokenError> {
     let certificates: Vec<Certificate<'static>> = if authorities.is_empty() {
         let system = rustls_native_certs::load_native_certs().certs;
-        system.iter().map(|der| Certificate::from_der(der).to_owned()).collect()
+        system
+            .iter()
+            .map(|der| Certificate::from_der(der).to_owned())
+            .collect()
     } else {
         let mut certificates = vec![];
         for item in parse_pem(authorities.as_bytes()) {
@@ -271,16 +291,17 @@ fn roots(authorities: &str) -> Result<RootCerts, TokenError> {
 struct Names;
 
 impl Resolver for Names {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        _: &Config,
-        _: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+    fn resolve(&self, uri: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let host = uri.host().ok_or(ureq::Error::HostNotFound)?;
-        let default = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+        let default = if uri.scheme_str() == Some("https") {
+            443
+        } else {
+            80
+        };
         let port = uri.port_u16().unwrap_or(default);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let found = runtime.block_on(dial::resolve(host));
         runtime.shutdown_background();
         let found: Vec<IpAddr> = found.map_err(|_| ureq::Error::HostNotFound)?;

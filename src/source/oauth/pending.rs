@@ -61,7 +61,9 @@ fn folder(sources: &Sources) -> PathBuf {
 /// A state becomes part of a file name.
 fn path(sources: &Sources, state: &str) -> Option<PathBuf> {
     let sound = (16..=64).contains(&state.len())
-        && state.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        && state
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
     sound.then(|| folder(sources).join(format!("{state}.json")))
 }
 

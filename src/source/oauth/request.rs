@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What is asked at the token endpoint, on each grant.
 
-use oauth2::basic::{BasicErrorResponse, BasicTokenResponse};
 use oauth2::TokenResponse as _;
+use oauth2::basic::{BasicErrorResponse, BasicTokenResponse};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::http::{Answer, Field, Http};
@@ -65,7 +65,11 @@ pub struct Refusal {
 ///
 /// # Errors
 /// The provider's refusal, or that it cannot be asked.
-pub fn ask(oauth: &OAuth, voucher: &Voucher<'_>, network: &Network) -> Result<Result<Issued, Refusal>, TokenError> {
+pub fn ask(
+    oauth: &OAuth,
+    voucher: &Voucher<'_>,
+    network: &Network,
+) -> Result<Result<Issued, Refusal>, TokenError> {
     let http = Http::new(&oauth.endpoints.token, &oauth.authorities, network)?;
     let asked_at = now();
     let form = form(oauth, voucher, asked_at)?;
@@ -97,7 +101,9 @@ fn is_signed(oauth: &OAuth) -> bool {
 /// [`TokenError::Unreachable`].
 pub fn post(http: &Http, url: &HttpsUrl, oauth: &OAuth, form: &[Field]) -> Result<Answer, TokenError> {
     let basic = oauth.client().and_then(|client| match &client.authentication {
-        ClientAuthentication::Secret { secret, basic: true, .. } => Some((client.id.as_str(), secret)),
+        ClientAuthentication::Secret {
+            secret, basic: true, ..
+        } => Some((client.id.as_str(), secret)),
         _ => None,
     });
     http.post(url, form, basic)
@@ -143,16 +149,29 @@ fn form(oauth: &OAuth, voucher: &Voucher<'_>, now: i64) -> Result<Vec<Field>, To
             }
         }
         (Voucher::Refresh(token), _) => {
-            form.extend([("grant_type", "refresh_token".into()), ("refresh_token", (*token).clone())]);
+            form.extend([
+                ("grant_type", "refresh_token".into()),
+                ("refresh_token", (*token).clone()),
+            ]);
         }
-        (Voucher::Code { code, verifier, redirect }, _) => form.extend([
+        (
+            Voucher::Code {
+                code,
+                verifier,
+                redirect,
+            },
+            _,
+        ) => form.extend([
             ("grant_type", "authorization_code".into()),
             ("code", (*code).clone()),
             ("code_verifier", (*verifier).clone()),
             ("redirect_uri", (*redirect).into()),
         ]),
         (Voucher::Device(code), _) => {
-            form.extend([("grant_type", DEVICE_CODE.into()), ("device_code", (*code).clone())]);
+            form.extend([
+                ("grant_type", DEVICE_CODE.into()),
+                ("device_code", (*code).clone()),
+            ]);
         }
     }
     Ok(form)
@@ -160,7 +179,13 @@ fn form(oauth: &OAuth, voucher: &Voucher<'_>, now: i64) -> Result<Vec<Field>, To
 
 /// Hides everything secret that was sent, in case the provider repeats it.
 pub fn mask(oauth: &OAuth, form: &[Field]) -> Mask {
-    let open = ["grant_type", "scope", "client_id", "redirect_uri", "client_assertion_type"];
+    let open = [
+        "grant_type",
+        "scope",
+        "client_id",
+        "redirect_uri",
+        "client_assertion_type",
+    ];
     let sent = form
         .iter()
         .filter(|(name, _)| !open.contains(name))
@@ -208,7 +233,12 @@ impl Refusal {
     /// As the reason why there is no token.
     pub fn denial(self, oauth: &OAuth) -> Denial {
         // Whatever is wrong with a person's grant, the person can mend it; what is wrong with the application not.
-        let lost = ["invalid_grant", "interaction_required", "login_required", "consent_required"];
+        let lost = [
+            "invalid_grant",
+            "interaction_required",
+            "login_required",
+            "consent_required",
+        ];
         Denial {
             sign_in_needed: oauth.needs_person() && lost.contains(&self.error.as_str()),
             explained: self.explained,

@@ -53,6 +53,8 @@ const AGE: i64 = 30;
 #[derive(Debug, Clone)]
 pub struct Tokens {
     oauth: OAuth,
+    /// Where the tokens are shown.
+    server: String,
     folder: PathBuf,
     key: String,
     mailbox: RemoteUser,
@@ -102,6 +104,7 @@ impl Tokens {
         };
         Some(Self {
             folder: sources.tokens(&source.id),
+            server: source.host.to_string(),
             oauth,
             key,
             mailbox: mailbox.clone(),
@@ -144,6 +147,17 @@ impl Tokens {
     pub fn sign_in(&self, issued: &Issued) -> Result<(), TokenError> {
         let _lock = self.lock()?;
         self.keep(issued, None).map(|_| ())
+    }
+
+    /// Forgets the sign-in of a mailbox; the tokens of an application are for all mailboxes, and stay.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn forget(&self) -> std::io::Result<()> {
+        match self.oauth.grant {
+            Grant::Application(_) => Ok(()),
+            _ => files::remove(&self.path()),
+        }
     }
 
     /// Why the mailbox cannot be opened, as far as is known without asking anybody.
@@ -194,14 +208,20 @@ impl Tokens {
     fn note(&self, stored: &Stored, refusal: Refusal) -> Result<Denial, TokenError> {
         let denial = refusal.denial(&self.oauth);
         let text = |secret: &'_ Option<SecretText>| secret.as_ref().map(|text| text.expose().to_owned());
-        let (access, refresh) = (text(&stored.access).map(Zeroizing::new), text(&stored.refresh).map(Zeroizing::new));
+        let (access, refresh) = (
+            text(&stored.access).map(Zeroizing::new),
+            text(&stored.refresh).map(Zeroizing::new),
+        );
         self.write(&Written {
             issued_for: &self.issued_for(),
             access: access.as_ref().map(|text| text.as_str()),
             obtained_at: stored.obtained_at,
             expires_at: stored.expires_at,
             // What was refused for good is not handed in again.
-            refresh: refresh.as_ref().filter(|_| !denial.sign_in_needed).map(|text| text.as_str()),
+            refresh: refresh
+                .as_ref()
+                .filter(|_| !denial.sign_in_needed)
+                .map(|text| text.as_str()),
             denied: Some(&Denied {
                 at: now(),
                 denial: denial.clone(),
@@ -233,7 +253,8 @@ impl Tokens {
         (denied.denial.sign_in_needed || (0..REFUSAL_STANDS).contains(&age)).then_some(denied)
     }
 
-    /// Tokens belong to who asked, where, and for what. A person's sign-in outlives the application's secret.
+    /// Tokens belong to who asked, where, for what, and to the server they are shown. A person's sign-in outlives the
+    /// application's secret.
     fn issued_for(&self) -> String {
         let mut digest = Sha256::new();
         let mut add = |text: &str| {
@@ -242,6 +263,7 @@ impl Tokens {
         };
         add(self.oauth.endpoints.token.as_str());
         add(&self.oauth.scope);
+        add(&self.server);
         match &self.oauth.grant {
             Grant::ServiceAccount(account) => add(account.file.expose_secret()),
             Grant::DeviceCode(client) | Grant::AuthorizationCode(client) => add(&client.id),
@@ -299,7 +321,9 @@ impl Tokens {
 
 fn failed(path: &Path, error: &std::io::Error) -> TokenError {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    TokenError::Failed(format!("cannot read or write the tokens of the source ({name}): {error}"))
+    TokenError::Failed(format!(
+        "cannot read or write the tokens of the source ({name}): {error}"
+    ))
 }
 
 fn never_signed_in() -> Denial {
@@ -318,7 +342,9 @@ fn no_refresh_token() -> Denial {
         explained: Explained {
             provider_code: String::new(),
             message: "the access has expired, and the provider gave nothing to renew it with".to_owned(),
-            advice: "add offline_access to the scope of the source if the provider knows it, then sign in again".to_owned(),
+            advice:
+                "add offline_access to the scope of the source if the provider knows it, then sign in again"
+                    .to_owned(),
         },
         sign_in_needed: true,
     }

@@ -2,7 +2,8 @@
 //! From the files of a task to its job, with both accounts.
 
 use crate::error::ErrorKey;
-use crate::imap::{Credentials, Spool};
+use crate::imap::Spool;
+use crate::sync::access::Access;
 use crate::sync::account::{Account, Failure, LocalServer, RemoteServer};
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Job;
@@ -51,23 +52,9 @@ pub fn job(
     destination: Option<&Destination>,
 ) -> Result<Job, Failure> {
     let mut local = Account::local(&task.local_user, local_server(store, destination)?);
-    let password = store
-        .password(task)
-        .map_err(|error| Failure::local(error.to_string()))?;
-    let password = password.ok_or_else(|| Failure {
-        exit: Exit::AuthenticationUser1,
-        key: Some(ErrorKey::PasswordRequired),
-        message: format!(
-            "the password file {} is missing: edit the task and enter the password",
-            name.file("pwd")
-        ),
-    })?;
-    let credentials = Credentials::Password {
-        user: task.remote_user.as_str().to_owned(),
-        password,
-    };
     let options = store.options(name);
-    let mut remote = Account::remote(&RemoteServer::of(task, &options), credentials);
+    let server = RemoteServer::of(task, &options);
+    let mut remote = Account::remote(&server, &task.remote_user, Access::of_task(store, task)?);
     // On the volume of the state: what is temporary elsewhere is memory.
     let spool = Spool::in_folder(store.folder().join(SPOOL));
     (local.spool, remote.spool) = (spool.clone(), spool);
