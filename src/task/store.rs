@@ -34,9 +34,10 @@ const EDIT_ATTEMPTS: u32 = 10;
 
 /// The endings of a task's files beside the lock, in the order in which a deletion removes them: without
 /// `env` there is no task any more.
-const ENDINGS: [&str; 15] = [
+const ENDINGS: [&str; 16] = [
     "env",
     "pwd",
+    "token",
     "json",
     "timestamp",
     "status",

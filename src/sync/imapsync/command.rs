@@ -45,8 +45,24 @@ pub struct RunContext<'a> {
     pub known: bool,
     /// The SHA-256 of the certificate that the local server has to show.
     pub local_certificate: Option<&'a str>,
+    /// What it logs in with on the remote side.
+    pub login: RemoteLogin<'a>,
     /// How many days back messages are looked at; `None` is all of them.
     pub days: Option<u32>,
+}
+
+/// What imapsync logs in with on the remote side; secrets are named by file.
+#[derive(Debug, Clone, Copy)]
+pub enum RemoteLogin<'a> {
+    /// The task's password file.
+    Password,
+    /// The task's password file, which holds the password of an administrator who acts for the user.
+    OnBehalf {
+        /// The administrator.
+        admin: &'a str,
+    },
+    /// The access token in the task's token file.
+    Token,
 }
 
 /// The arguments of imapsync, without its own name.
@@ -57,7 +73,15 @@ pub fn arguments(task: &Task, around: &RunContext<'_>) -> Vec<OsString> {
     add("--pidfile", file("pid"));
     add("--host1", target(&task.remote_host).into());
     add("--user1", task.remote_user.as_str().into());
-    add("--passfile1", file("pwd"));
+    match around.login {
+        RemoteLogin::Password => add("--passfile1", file("pwd")),
+        RemoteLogin::OnBehalf { admin } => {
+            add("--authuser1", admin.into());
+            add("--authmech1", "PLAIN".into());
+            add("--passfile1", file("pwd"));
+        }
+        RemoteLogin::Token => add("--oauthaccesstoken1", file("token")),
+    }
     add("--port1", task.remote_port.to_string().into());
     add("--host2", around.local_host.into());
     add("--user2", format!("{}*vmail", task.local_user).into());
@@ -212,6 +236,7 @@ mod tests {
             certificate,
             known: false,
             local_certificate: None,
+            login: RemoteLogin::Password,
             days,
         }
     }
@@ -287,16 +312,25 @@ mod tests {
 
     #[test]
     fn every_shape_has_its_reviewed_command_line() {
-        let whole = |task: &Task, around| line(&text(arguments(task, around)));
+        let whole = |task: &Task, around: &RunContext<'_>| line(&text(arguments(task, around)));
         let pinned = Task {
             remote_host: RemoteHost::parse("[2001:db8::1]").unwrap(),
             ..task("imap.foo.com")
         };
+        let by = |login| {
+            let around = RunContext {
+                login,
+                ..around(None, None)
+            };
+            whole(&task("outlook.office365.com"), &around)
+        };
         let written = format!(
             "# UPDATE_SNAPSHOTS=1 cargo test writes this file anew; read the difference before committing it.\n\
-             # Two whole lines, then what depends on the shape of the task.\n{}\n{}\n{}",
+             # Four whole lines, then what depends on the shape of the task.\n{}\n{}\n{}\n{}\n{}",
             whole(&task("bücher.example"), &around(None, None)),
             whole(&pinned, &around(Some(PIN), Some(1))),
+            by(RemoteLogin::OnBehalf { admin: "root" }),
+            by(RemoteLogin::Token),
             product()
         );
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sync/imapsync/snapshots/command.txt");

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Stock imapsync as an engine.
 //!
-//! [`command`]: its command line · [`child`]: its process · [`log`]: what its log says · [`post_process`]: what is done
-//! natively around it.
+//! [`command`]: its command line · `token_file`: the access token it reads · [`child`]: its process · [`log`]: what
+//! its log says · [`post_process`]: what is done natively around it.
 
 pub mod child;
 pub mod command;
 pub mod log;
 pub mod post_process;
+mod token_file;
 
 use std::fs::File;
 use std::io;
@@ -18,12 +19,14 @@ use std::process::ExitStatus;
 use std::time::{Duration, SystemTime};
 
 use crate::error::ErrorKey;
-use crate::imap::{Mailbox, Trust};
+use crate::imap::{Credentials, Mailbox, Trust};
+use crate::sync::access::Access;
 use crate::sync::account::Failure;
 use crate::sync::exit_code::Exit;
 use crate::sync::imapsync::child::Running;
-use crate::sync::imapsync::command::RunContext;
+use crate::sync::imapsync::command::{RemoteLogin, RunContext};
 use crate::sync::imapsync::log::{Copied, LogSummary, Reader};
+use crate::sync::imapsync::token_file::TokenFile;
 use crate::sync::job::Shared;
 use crate::task::Task;
 use crate::task::report::{Folder, Messages};
@@ -108,6 +111,15 @@ async fn run(shared: &Shared, order: Order<'_>) -> Result<(LogSummary, ExitStatu
         Trust::Authorities => None,
         Trust::Learn | Trust::Ask | Trust::Any => met.map(|certificate| certificate.sha256.as_str()),
     };
+    let mut token = match job.remote.access.tokens() {
+        Some(tokens) => Some(TokenFile::write(tokens, folder, &task.name()).await?),
+        None => None,
+    };
+    let login = match &job.remote.access {
+        Access::Token { .. } => RemoteLogin::Token,
+        Access::Fixed(Credentials::Delegated { admin, .. }) => RemoteLogin::OnBehalf { admin },
+        Access::Fixed(_) => RemoteLogin::Password,
+    };
     let local_met = job
         .local
         .first_met()
@@ -117,6 +129,7 @@ async fn run(shared: &Shared, order: Order<'_>) -> Result<(LogSummary, ExitStatu
         _ => None,
     };
     let around = RunContext {
+        login,
         folder,
         local_host: &job.local.endpoint.host,
         local_port: job.local.endpoint.port,
@@ -148,6 +161,9 @@ async fn run(shared: &Shared, order: Order<'_>) -> Result<(LogSummary, ExitStatu
         progress(shared, reader.story());
         if let Some(status) = status {
             return Ok((reader.finish(), status));
+        }
+        if let Some(token) = &mut token {
+            token.keep_fresh().await?;
         }
         tokio::time::sleep(PACE).await;
     }
