@@ -11,6 +11,7 @@
 //! - [`copies`]: an instance that is cloned, moved or restored
 //! - [`metrics`]: what Prometheus scrapes, and what the cluster is told about it
 //! - [`syncctl`]: the program in the container
+//! - [`sources`]: servers described once, and signing in there with a real authorization server
 //! - [`imapsync`]: runs by the other engine, with a stand-in for it
 
 #![allow(
@@ -29,5 +30,6 @@ mod imapsync;
 mod invalid_input;
 mod metrics;
 mod one_gate;
+mod sources;
 mod support;
 mod syncctl;

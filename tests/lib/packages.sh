@@ -68,23 +68,26 @@ need_sandbox_packages() {
 }
 
 # What the web page is built and tested with: Node 20.19 or later, which Debian 12 does not have; the npm registry
-# ships it as a package. Puts node and npm on PATH.
+# ships it as a package. Puts node and npm on PATH. need_node MAJOR asks for a later one.
 need_node() {
     export IBM_TELEMETRY_DISABLED=true
-    recent_node && return 0
+    local major=${1:-20}
+    recent_node "$major" && return 0
     PATH=$PWD/target/node/node_modules/.bin:$PATH
-    recent_node && return 0
+    recent_node "$major" && return 0
     need_packages npm=npm
     echo "Installing Node 22"
     npm install --silent --no-fund --no-audit --prefix target/node node@22 npm@10
-    recent_node || {
-        echo "The web page needs Node 20.19 or later: https://nodejs.org" >&2
+    recent_node "$major" || {
+        echo "Node 22 is needed: https://nodejs.org" >&2
         return 1
     }
 }
 
 recent_node() {
-    command -v npm > /dev/null && node -e '
+    command -v npm > /dev/null && WANTED=$1 node -e '
         const [major, minor] = process.versions.node.split(".").map(Number)
-        process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' 2> /dev/null
+        const wanted = Number(process.env.WANTED)
+        const recent = major > 20 || (major === 20 && minor >= 19)
+        process.exit(recent && major >= wanted ? 0 : 1)' 2> /dev/null
 }

@@ -168,6 +168,27 @@ impl MailServer {
         self.restart()
     }
 
+    /// Takes OAuth 2.0 tokens too, about which it asks at that address: those of a person for the person's own mailbox,
+    /// those of the application for any.
+    pub fn accept_tokens(&self, introspection: &str) -> anyhow::Result<()> {
+        let mut passdbs = "auth_mechanisms = plain login oauthbearer xoauth2\n".to_owned();
+        for (name, user) in [("personal", "%u"), ("application", "application")] {
+            let path = self.dir().join(format!("tokens-{name}"));
+            let text = format!(
+                "introspection_mode = post\nintrospection_url = {introspection}\nactive_attribute = active\n\
+                 active_value = true\nscope = imap\nusername_attribute = username\nusername_format = {user}\n"
+            );
+            std::fs::write(&path, text)?;
+            self.own(&path)?;
+            writeln!(
+                passdbs,
+                "passdb {{\n  driver = oauth2\n  mechanisms = oauthbearer xoauth2\n  args = {}\n}}",
+                path.display()
+            )?;
+        }
+        self.reconfigure(&passdbs)
+    }
+
     /// Stops the server.
     pub fn stop(&self) {
         locked(&self.state).server.take();

@@ -7,6 +7,7 @@
 //! - [`agent`]: runs actions, events and helpers as NS8's agent does
 //! - [`redis`], [`cluster`]: the cluster's Redis and HTTP API, with faults to order
 //! - [`dovecot`]: two real Dovecots, the remote one and the mail module
+//! - [`issuer`]: a real authorization server, whose tokens the remote Dovecot takes
 //! - [`mail`]: generated mail, and the reader that judges what arrived
 //! - `container`, [`cron`]: the stand-in of the container and its crond
 //! - [`proxy`]: a connection that is slow, or breaks
@@ -34,6 +35,7 @@ pub mod cron;
 pub mod demo;
 pub mod dovecot;
 mod install;
+pub mod issuer;
 mod keeper;
 pub mod mail;
 mod node;
@@ -47,7 +49,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub use agent::{Agent, HelperOutcome, Outcome, Running};
 pub use case::Case;
 pub use cluster::ApiFault;
+pub use dovecot::MailServer;
 pub use install::{imageroot, project};
+pub use issuer::Issuer;
 pub use mail::{Imap, Mailbox, Message, NewMail, Plan, Side};
 pub use node::{MARK, Node};
 pub use proxy::Proxy;

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Sources as such: fields, secrets that never come back, the tasks that follow.
+
+use anyhow::ensure;
+use sandbox::{NewMail, Sandbox, Side};
+use serde_json::{Value, json};
+
+use super::keys;
+use crate::support::{TASK, USER, action_output};
+
+fn plain(sandbox: &Sandbox) -> Value {
+    json!({
+        "source_id": "old",
+        "label": "The old server",
+        "preset": "imap",
+        "hostname": sandbox.remote().address().to_string(),
+        "port": sandbox.remote().port(),
+        "security": "tls",
+        "sign_in": "password",
+    })
+}
+
+fn follower(sandbox: &Sandbox, mailbox: &str) -> Value {
+    let mut task = sandbox.task_with(json!({"source": "old", "remoteusername": mailbox, "start": false}));
+    for name in ["remotehostname", "remoteport", "security"] {
+        task.as_object_mut().unwrap().remove(name);
+    }
+    task
+}
+
+fn env(sandbox: &Sandbox) -> anyhow::Result<String> {
+    Ok(std::fs::read_to_string(sandbox.task_file(TASK, "env"))?)
+}
+
+#[test]
+fn a_task_takes_its_server_from_its_source_and_follows_it() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    action_output(&sandbox, "save-source", plain(&sandbox))?;
+    let created = sandbox.action("create-task", follower(&sandbox, USER))?;
+    ensure!(created.is_ok(), "{created:?}");
+    let port = sandbox.remote().port();
+    ensure!(env(&sandbox)?.contains(&format!("REMOTEPORT={port}\nSECURITY=--tls1\n")));
+
+    let mut moved = plain(&sandbox);
+    moved["port"] = sandbox.remote().tls_port().into();
+    moved["security"] = "ssl".into();
+    action_output(&sandbox, "save-source", moved)?;
+    let tls_port = sandbox.remote().tls_port();
+    ensure!(env(&sandbox)?.contains(&format!("REMOTEPORT={tls_port}\nSECURITY=--ssl1\n")));
+    let run = sandbox.syncctl(&["start", TASK])?;
+    ensure!(run.exit_code == 0, "{}", sandbox.log(TASK));
+
+    let refused = sandbox.action("delete-source", json!({"source_id": "old"}))?;
+    ensure!(keys(&refused) == ["source_in_use"], "{refused:?}");
+    ensure!(refused.output[0]["value"] == json!([TASK]), "{refused:?}");
+    action_output(&sandbox, "delete-task", json!({"localuser": "u1"}))?;
+    action_output(&sandbox, "delete-source", json!({"source_id": "old"}))?;
+    let listing = action_output(&sandbox, "list-sources", json!({}))?;
+    ensure!(listing["sources"] == json!([]), "{listing}");
+    let gone = sandbox.action("delete-source", json!({"source_id": "old"}))?;
+    ensure!(keys(&gone) == ["source_not_found"], "{gone:?}");
+    Ok(())
+}
+
+#[test]
+fn an_administrator_opens_mailboxes_and_the_password_is_changed_once() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    let remote = sandbox.remote();
+    remote.set_user("root", "Admin-1")?;
+    // The remote server takes any login of this form for the mailbox before the star.
+    remote.set_user("r1@example.com*root", "Admin-1")?;
+    let mut source = plain(&sandbox);
+    source["preset"] = "dovecot".into();
+    source["sign_in"] = "administrator".into();
+    source["admin_user"] = "root".into();
+    source["admin_password"] = "Admin-1".into();
+    action_output(&sandbox, "save-source", source.clone())?;
+    let mut task = follower(&sandbox, USER);
+    let refused = sandbox.action("create-task", task.clone())?;
+    ensure!(keys(&refused) == ["remotepassword_invalid"], "{refused:?}");
+    task.as_object_mut().unwrap().remove("remotepassword");
+    let created = sandbox.action("create-task", task)?;
+    ensure!(created.is_ok(), "{created:?}");
+    ensure!(env(&sandbox)?.contains("REMOTEUSERNAME=r1@example.com*root\n"));
+    let password = || std::fs::read_to_string(sandbox.task_file(TASK, "pwd"));
+    ensure!(password()? == "Admin-1");
+
+    // An edit without the password keeps it; one with another server has to bring it.
+    source["label"] = "Renamed".into();
+    source.as_object_mut().unwrap().remove("admin_password");
+    action_output(&sandbox, "save-source", source.clone())?;
+    let mut elsewhere = source.clone();
+    elsewhere["hostname"] = "127.0.0.9".into();
+    let refused = sandbox.action("save-source", elsewhere)?;
+    ensure!(keys(&refused) == ["password_required"], "{refused:?}");
+    source["admin_password"] = "Admin-2".into();
+    action_output(&sandbox, "save-source", source)?;
+    ensure!(password()? == "Admin-2");
+    let listed = action_output(&sandbox, "list-tasks", json!({}))?;
+    ensure!(listed["user_properties"][0]["remoteusername"] == USER, "{listed}");
+    ensure!(listed["user_properties"][0]["source"] == "old", "{listed}");
+    Ok(())
+}
+
+#[test]
+fn what_is_wrong_with_a_source_is_told_field_by_field_and_changes_nothing() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    for (changes, expected) in [
+        (json!({"hostname": "a b"}), "hostname_invalid"),
+        (json!({"port": 0}), "port_invalid"),
+        (json!({"sign_in": "magic"}), "sign_in_invalid"),
+        (json!({"preset": "nobody"}), "preset_invalid"),
+        (json!({"source_id": "../x"}), "source_id_invalid"),
+        (json!({"sign_in": "administrator", "admin_user": "a", "admin_password": "b", "login_template": "{admin}"}), "login_template_invalid"),
+        (json!({"sign_in": "application", "client_id": "a", "token_endpoint": "https://x.example/t"}), "password_required"),
+        (
+            json!({"sign_in": "application", "client_id": "a", "client_secret_password": "b", "token_endpoint": "http://x.example/t"}),
+            "token_endpoint_invalid",
+        ),
+        (json!({"sign_in": "service-account", "service_account_password": "{}"}), "service_account_password_invalid"),
+        (json!({"colour": "red"}), "(root)_additional_property_not_allowed"),
+    ] {
+        let mut fields = plain(&sandbox);
+        fields.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        let refused = sandbox.action("save-source", fields)?;
+        ensure!(keys(&refused).contains(&expected.to_owned()), "{expected}: {refused:?}");
+    }
+    let listing = action_output(&sandbox, "list-sources", json!({}))?;
+    ensure!(listing["sources"] == json!([]), "{listing}");
+    ensure!(listing["presets"].as_array().is_some_and(|presets| presets.len() >= 8));
+    let missing = sandbox.action("create-task", sandbox.task_with(json!({"source": "nobody"})))?;
+    ensure!(keys(&missing) == ["source_not_found"], "{missing:?}");
+    Ok(())
+}
+
+#[test]
+fn rows_of_an_import_need_no_more_than_users_and_a_source() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    sandbox.add_mail(Side::Remote, USER, &[NewMail::new("one@example.com")])?;
+    action_output(&sandbox, "save-source", plain(&sandbox))?;
+    let file = format!("localusername,remoteusername,remotepassword,source\nu1,{USER},Pw-r1!,old\n");
+    let imported = sandbox.helper_with_input("import-csv-tasks", &[], &file)?;
+    ensure!(imported.exit_code == 0 && imported.stdout.contains("created"), "{imported:?}");
+    let again = sandbox.helper_with_input("import-csv-tasks", &["-u"], &file)?;
+    ensure!(again.exit_code == 0 && again.stdout.contains("updated"), "{again:?}");
+    Ok(())
+}
+
+#[test]
+fn the_former_name_of_browse_folders_signs_in_nowhere() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    let refused = sandbox.action("list-folders", sandbox.task_input())?;
+    ensure!(keys(&refused) == ["use_browse_folders"], "{refused:?}");
+    let browsed = action_output(&sandbox, "browse-folders", sandbox.task_input())?;
+    ensure!(browsed["folders"].is_array(), "{browsed}");
+    Ok(())
+}
