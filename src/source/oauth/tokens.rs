@@ -207,11 +207,12 @@ impl Tokens {
     /// Remembers a refusal, so that nobody runs into it again and again.
     fn note(&self, stored: &Stored, refusal: Refusal) -> Result<Denial, TokenError> {
         let denial = refusal.denial(&self.oauth);
-        let text = |secret: &'_ Option<SecretText>| secret.as_ref().map(|text| text.expose().to_owned());
-        let (access, refresh) = (
-            text(&stored.access).map(Zeroizing::new),
-            text(&stored.refresh).map(Zeroizing::new),
-        );
+        let ours = self.is_ours(stored);
+        let text = |secret: &Option<SecretText>| {
+            let secret = secret.as_ref().filter(|_| ours)?;
+            Some(Zeroizing::new(secret.expose().to_owned()))
+        };
+        let (access, refresh) = (text(&stored.access), text(&stored.refresh));
         self.write(&Written {
             issued_for: &self.issued_for(),
             access: access.as_ref().map(|text| text.as_str()),

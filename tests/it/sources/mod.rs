@@ -64,7 +64,8 @@ impl World {
     }
 
     fn create(&self, source: &str, localuser: &str, mailbox: &str) -> anyhow::Result<Outcome> {
-        self.sandbox.action("create-task", self.task(source, localuser, mailbox))
+        self.sandbox
+            .action("create-task", self.task(source, localuser, mailbox))
     }
 
     /// Runs a task to its end; exit code and report.
@@ -97,11 +98,15 @@ impl World {
     /// A person signs in with a device code.
     fn sign_in_by_device(&self, mailbox: &str) -> anyhow::Result<()> {
         let begun = self.begin("device-code", mailbox)?;
-        let address = begun["verification_uri_complete"].as_str().context("no address")?;
+        let address = begun["verification_uri_complete"]
+            .as_str()
+            .context("no address")?;
         self.issuer.browse(address, mailbox, false)?;
         let mut standing = json!({"status": "pending"});
         sandbox::wait_until("the sign-in", || {
-            standing = self.complete(json!({"state": begun["state"]})).unwrap_or_default();
+            standing = self
+                .complete(json!({"state": begun["state"]}))
+                .unwrap_or_default();
             standing["status"] != "pending"
         })?;
         ensure!(standing["status"] == "signed-in", "{standing}");
@@ -124,7 +129,10 @@ impl World {
                 texts.push((name, file.text));
             }
         }
-        texts.extend(said.iter().map(|outcome| ("output".to_owned(), format!("{outcome:?}"))));
+        texts.extend(
+            said.iter()
+                .map(|outcome| ("output".to_owned(), format!("{outcome:?}"))),
+        );
         for (name, text) in &texts {
             for secret in secrets {
                 ensure!(!text.contains(secret), "a secret is in {name}");

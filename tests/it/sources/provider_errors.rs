@@ -24,27 +24,65 @@ fn errors_of_the_large_providers_say_what_to_do() -> anyhow::Result<()> {
             "error_uri": format!("https://login.microsoftonline.com/error?code={number}"),
         }})
     };
-    let google = |status: u16, error: &str, text: &str| {
-        json!({"status": status, "body": {"error": error, "error_description": text}})
-    };
+    let google = |status: u16, error: &str, text: &str| json!({"status": status, "body": {"error": error, "error_description": text}});
     for (mode, code, word) in [
-        (microsoft(7_000_215, "Invalid client secret provided."), "AADSTS7000215", "Value"),
-        (microsoft(7_000_222, "The provided client secret keys are expired."), "AADSTS7000222", "new secret"),
-        (microsoft(700_016, "Application with identifier 'x' was not found."), "AADSTS700016", "tenant"),
-        (microsoft(90_002, "Tenant 'x' not found."), "AADSTS90002", "tenant"),
-        (microsoft(65_001, "The user or administrator has not consented."), "AADSTS65001", "admin consent"),
-        (microsoft(53_003, "Access has been blocked by Conditional Access policies."), "AADSTS53003", "exception"),
         (
-            google(401, "unauthorized_client", "Client is unauthorized to retrieve access tokens using this method."),
+            microsoft(7_000_215, "Invalid client secret provided."),
+            "AADSTS7000215",
+            "Value",
+        ),
+        (
+            microsoft(7_000_222, "The provided client secret keys are expired."),
+            "AADSTS7000222",
+            "new secret",
+        ),
+        (
+            microsoft(700_016, "Application with identifier 'x' was not found."),
+            "AADSTS700016",
+            "tenant",
+        ),
+        (
+            microsoft(90_002, "Tenant 'x' not found."),
+            "AADSTS90002",
+            "tenant",
+        ),
+        (
+            microsoft(65_001, "The user or administrator has not consented."),
+            "AADSTS65001",
+            "admin consent",
+        ),
+        (
+            microsoft(53_003, "Access has been blocked by Conditional Access policies."),
+            "AADSTS53003",
+            "exception",
+        ),
+        (
+            google(
+                401,
+                "unauthorized_client",
+                "Client is unauthorized to retrieve access tokens using this method.",
+            ),
             "unauthorized_client",
             "Domain-wide delegation",
         ),
-        (google(400, "invalid_grant", "Invalid email or User ID"), "invalid_grant", "primary address"),
+        (
+            google(400, "invalid_grant", "Invalid email or User ID"),
+            "invalid_grant",
+            "primary address",
+        ),
     ] {
         world.issuer.set_mode(mode)?;
         let step = token_step(&world, "application")?;
-        ensure!(step["status"] == "token_not_issued" && step["provider_code"] == code, "{step}");
-        ensure!(step["advice"].as_str().is_some_and(|advice| advice.contains(word)), "{step}");
+        ensure!(
+            step["status"] == "token_not_issued" && step["provider_code"] == code,
+            "{step}"
+        );
+        ensure!(
+            step["advice"]
+                .as_str()
+                .is_some_and(|advice| advice.contains(word)),
+            "{step}"
+        );
     }
     Ok(())
 }
@@ -55,7 +93,12 @@ fn a_provider_in_trouble_is_told_from_one_that_refuses() -> anyhow::Result<()> {
     world.issuer.set_mode("html")?;
     let step = token_step(&world, "application")?;
     ensure!(step["status"] == "token_server_unreachable", "{step}");
-    ensure!(step["message"].as_str().is_some_and(|text| text.contains("text/html")), "{step}");
+    ensure!(
+        step["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("text/html")),
+        "{step}"
+    );
     world.issuer.set_mode("busy")?;
     let step = token_step(&world, "application")?;
     ensure!(step["status"] == "ok", "{step}");
@@ -76,11 +119,22 @@ fn a_secret_that_is_refused_is_not_tried_with_every_run() -> anyhow::Result<()> 
     let mut wrong = world.issuer.source("application")?;
     wrong["client_secret_password"] = "Not-the-one".into();
     world.save(wrong)?;
+    eprintln!(
+        "{:?}",
+        world
+            .sandbox
+            .state_files()?
+            .get("imapsync/.sources/application.json")
+    );
     for _ in 0..3 {
         let (code, report) = world.run("u1")?;
         ensure!(code == 161 && report["error"] == "token_not_issued", "{report}");
     }
-    ensure!(world.issuer.requests()?.len() == 2, "{:?}", world.issuer.requests()?);
+    ensure!(
+        world.issuer.requests()?.len() == 2,
+        "{:?}",
+        world.issuer.requests()?
+    );
     // The right one counts at once.
     world.save(world.issuer.source("application")?)?;
     world.run_copies("u1", 1)

@@ -44,7 +44,10 @@ fn a_person_enters_a_code_at_another_device() -> anyhow::Result<()> {
     let refused = world.create("device-code", "u1", ANN)?;
     ensure!(keys(&refused) == ["sign_in_needed"], "{refused:?}");
     let begun = world.begin("device-code", ANN)?;
-    ensure!(begun["user_code"].is_string() && begun.get("device_code").is_none(), "{begun}");
+    ensure!(
+        begun["user_code"].is_string() && begun.get("device_code").is_none(),
+        "{begun}"
+    );
     let early = world.complete(json!({"state": begun["state"]}))?;
     ensure!(early["status"] == "pending", "{early}");
     world.sign_in_by_device(ANN)?;
@@ -59,7 +62,10 @@ fn a_person_signs_in_with_a_browser() -> anyhow::Result<()> {
     let world = World::with("authorization-code")?;
     world.deliver(ANN, 2)?;
     let begun = world.begin("authorization-code", ANN)?;
-    let (state, address) = (&begun["state"], begun["authorization_url"].as_str().context("no address")?);
+    let (state, address) = (
+        &begun["state"],
+        begun["authorization_url"].as_str().context("no address")?,
+    );
     let ended = world.issuer.browse(address, ANN, false)?;
     ensure!(ended.starts_with("http://localhost/?code="), "{ended}");
 
@@ -101,14 +107,25 @@ fn a_test_of_a_source_tells_every_step() -> anyhow::Result<()> {
     let steps: Vec<_> = report["steps"].as_array().into_iter().flatten().collect();
     let names: Vec<_> = steps.iter().filter_map(|step| step["step"].as_str()).collect();
     ensure!(names == ["token", "login", "list", "inbox"], "{report}");
-    ensure!(steps[3]["message"].as_str().is_some_and(|text| text.contains("4 messages")), "{report}");
+    ensure!(
+        steps[3]["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("4 messages")),
+        "{report}"
+    );
 
     let mut wrong = world.issuer.source("application")?;
     wrong["client_secret_password"] = "Not-the-one".into();
     world.save(wrong)?;
     let report = action_output(&world.sandbox, "test-source", question)?;
-    ensure!(report["ok"] == false && report["steps"][0]["status"] == "token_not_issued", "{report}");
-    ensure!(report["steps"][0]["provider_code"] == "invalid_client", "{report}");
+    ensure!(
+        report["ok"] == false && report["steps"][0]["status"] == "token_not_issued",
+        "{report}"
+    );
+    ensure!(
+        report["steps"][0]["provider_code"] == "invalid_client",
+        "{report}"
+    );
     ensure!(report["steps"].as_array().map(Vec::len) == Some(1), "{report}");
     Ok(())
 }

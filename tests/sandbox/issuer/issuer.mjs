@@ -182,8 +182,11 @@ secure.on('request', async (request, response) => {
 
 /** The switches of the tests. */
 const control = async (order) => {
-  const { browse: page, revoke, ...switches } = order
+  const { browse: page, revoke, forget, ...switches } = order
   Object.assign(state, switches)
+  if (forget)
+    for (const { kind, value } of issued.filter((token) => token.kind !== 'RefreshToken'))
+      await (await provider[kind].find(value))?.destroy()
   if (revoke) {
     // Whatever the person has agreed to is void, with all tokens.
     for (const kind of ['RefreshToken', 'AccessToken'])
@@ -194,7 +197,7 @@ const control = async (order) => {
   return { requests: state.requests }
 }
 const issued = []
-for (const kind of ['access_token', 'refresh_token'])
+for (const kind of ['access_token', 'client_credentials', 'refresh_token'])
   provider.on(`${kind}.saved`, (token) =>
     issued.push({ kind: token.kind, accountId: token.accountId, value: token.jti }),
   )

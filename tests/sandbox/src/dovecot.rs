@@ -186,7 +186,19 @@ impl MailServer {
                 path.display()
             )?;
         }
-        self.reconfigure(&passdbs)
+        // Without a restart, during which somebody else could take the ports.
+        locked(&self.state).extra = passdbs;
+        std::fs::write(self.dir().join("dovecot.conf"), self.configuration()?)?;
+        self.doveadm_run(&["reload"])?;
+        wait_until("the server to take tokens", || {
+            let greeting = TcpStream::connect((self.address(), self.port())).and_then(|mut stream| {
+                stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+                let mut text = [0; 512];
+                let length = stream.read(&mut text)?;
+                Ok(String::from_utf8_lossy(&text[..length]).into_owned())
+            });
+            greeting.is_ok_and(|greeting| greeting.contains("AUTH=OAUTHBEARER"))
+        })
     }
 
     /// Stops the server.

@@ -47,7 +47,10 @@ impl Issuer {
     fn start_for(node: &Node, remote: &MailServer) -> anyhow::Result<Self> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("issuer/start.sh");
         let installed = Command::new(&script).arg("--install").status()?;
-        ensure!(installed.success(), "the issuer cannot be installed; see target/issuer/install.log");
+        ensure!(
+            installed.success(),
+            "the issuer cannot be installed; see target/issuer/install.log"
+        );
         let dir = node.base().join("issuer");
         std::fs::create_dir_all(&dir)?;
         let file = |name: &str| -> PathBuf { dir.join(name) };
@@ -103,7 +106,8 @@ impl Issuer {
             }),
             "certified" => {
                 let key = rcgen::KeyPair::from_pem(&self.facts.application_key)?;
-                let certificate = rcgen::CertificateParams::new(vec!["application".to_owned()])?.self_signed(&key)?;
+                let certificate =
+                    rcgen::CertificateParams::new(vec!["application".to_owned()])?.self_signed(&key)?;
                 json!({
                     "sign_in": "application",
                     "client_id": "certified",
@@ -151,6 +155,11 @@ impl Issuer {
         self.control(json!({"revoke": login})).map(|_| ())
     }
 
+    /// Forgets all access tokens, but not what new ones are got with.
+    pub fn forget_access_tokens(&self) -> anyhow::Result<()> {
+        self.control(json!({"forget": true})).map(|_| ())
+    }
+
     /// The grants that tokens were asked for on so far.
     pub fn requests(&self) -> anyhow::Result<Vec<String>> {
         let answer = self.control(json!({}))?;
@@ -161,7 +170,10 @@ impl Issuer {
     /// outside of the issuer, or the last page.
     pub fn browse(&self, url: &str, login: &str, decline: bool) -> anyhow::Result<String> {
         let answer = self.control(json!({"browse": {"url": url, "login": login, "decline": decline}}))?;
-        Ok(answer["ended"].as_str().context("the browser ended nowhere")?.to_owned())
+        Ok(answer["ended"]
+            .as_str()
+            .context("the browser ended nowhere")?
+            .to_owned())
     }
 
     fn control(&self, order: Value) -> anyhow::Result<Value> {
