@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Shows a real synchronization on this machine: ./demo.sh [--messages N]
+# Shows 20 mailboxes pulled by one sign-in:       ./demo.sh --oauth [--messages N]
 # Shows the web page with tasks in every state:   ./demo.sh --ui [--port N]
 #
 # Installs what is missing (Debian 12 with Rust), builds the module, starts a node in a box, pulls a mailbox of
@@ -14,7 +15,7 @@ cd "$(dirname "$0")"
 
 case "${1:-}" in
     -h | --help)
-        sed -n 's/^# \{0,1\}//; 3,9p' "$0"
+        sed -n 's/^# \{0,1\}//; 3,10p' "$0"
         exit 0
         ;;
 esac

@@ -390,7 +390,11 @@ fn test_source(store: &Store) -> Done {
 fn remote_of(store: &Store, name: &TaskName) -> Result<Account, Failure> {
     let task = assembly::load(store, name)?;
     let server = RemoteServer::of(&task, &store.options(name));
-    Ok(Account::remote(&server, &task.remote_user, Access::of_task(store, &task)?))
+    Ok(Account::remote(
+        &server,
+        &task.remote_user,
+        Access::of_task(store, &task)?,
+    ))
 }
 
 /// Reads JSON from stdin that may hold a secret.

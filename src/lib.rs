@@ -9,11 +9,12 @@
 //! 3. [`agent`]: what the platform gives: environment, command descriptor, Redis, other modules.
 //! 4. [`container`]: the container the runs live in, and its service.
 //! 5. [`imap`]: one connection to one mail server.
-//! 6. [`sync`]: moving mail from host1 (remote) to host2 (local): plan, copy, engines, the run.
-//! 7. [`control`]: what the host does with tasks and their runs.
+//! 6. [`source`]: a remote server and how to sign in there; OAuth 2.0.
+//! 7. [`sync`]: moving mail from host1 (remote) to host2 (local): plan, copy, engines, the run.
+//! 8. [`control`]: what the host does with tasks and their runs.
 //!
-//! Layers point one way: `control` uses `container`, which knows the answers of `sync`; `sync` uses `imap` and
-//! `task`; nothing points back.
+//! Layers point one way: `control` uses `container`, which knows the answers of `sync`; `sync` uses `source`,
+//! `imap` and `task`; nothing points back.
 
 pub mod agent;
 pub mod container;

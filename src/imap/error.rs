@@ -141,10 +141,8 @@ impl Error {
 
     /// Whether the server has judged the credentials, or has no use for them: another connection changes nothing.
     pub fn is_about_credentials(&self) -> bool {
-        matches!(
-            self,
-            Self::Credentials(_) | Self::Token(_) | Self::NoWayIn(_)
-        ) || matches!(self, Self::NoCredentials { key, .. } if *key != ErrorKey::TokenServerUnreachable)
+        matches!(self, Self::Credentials(_) | Self::Token(_) | Self::NoWayIn(_))
+            || matches!(self, Self::NoCredentials { key, .. } if *key != ErrorKey::TokenServerUnreachable)
     }
 
     /// The same error once more; of one that is not about credentials, its text.

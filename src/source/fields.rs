@@ -28,7 +28,8 @@ pub struct SourceFields {
     pub security: Option<String>,
     /// Fingerprint (SHA-256, hex) of the IMAP server's certificate that the administrator accepts.
     pub certificate: Option<String>,
-    /// How many connections a run may have to the IMAP server at once; missing or 0 leaves it to the module.
+    /// How many connections a run may have to the IMAP server at once, no more than the module has anyway; missing or 0
+    /// leaves it to the module.
     #[schemars(range(min = 0, max = 16))]
     pub connections: Option<i64>,
     /// How tasks of this source sign in.

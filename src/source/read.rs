@@ -57,7 +57,7 @@ impl Source {
             Kind::Password => Some(SignIn::OwnPassword),
             Kind::Administrator => reader.administrator(former_here).map(SignIn::Administrator),
             _ => reader
-                .oauth(kind, former)
+                .oauth(kind, former_here)
                 .map(|oauth| SignIn::OAuth(Box::new(oauth))),
         };
         match (label, host, port, security, certificate, connections, sign_in) {

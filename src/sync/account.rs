@@ -2,6 +2,7 @@
 //! The two accounts of a task: where they are, how to get in, what a refusal means.
 
 use std::cell::{Cell, OnceCell};
+use std::num::NonZeroU8;
 
 use secrecy::SecretString;
 
@@ -15,7 +16,7 @@ use crate::sync::access::Access;
 use crate::sync::exit_code::Exit;
 use crate::sync::state::LedgerError;
 use crate::task::options::Options;
-use crate::task::{self, LocalPin, LocalUser, Port, RemoteHost, Security, Task};
+use crate::task::{self, LocalPin, LocalUser, Port, RemoteHost, RemoteUser, Security, Task};
 
 /// One of the two sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct Account {
     pub endpoint: Endpoint,
     /// What to log in with.
     pub access: Access,
+    /// How many connections there may be at once, where somebody has limited them.
+    pub connections: Option<NonZeroU8>,
     /// The login name, for logs.
     pub user: String,
     /// The certificate met first, where any is accepted; later connections accept no other.
@@ -233,6 +236,7 @@ impl Account {
             workarounds: Workarounds::default(),
             spool: Spool::default(),
             access,
+            connections: None,
         }
     }
 
@@ -255,6 +259,7 @@ impl Account {
                 user: user.clone(),
                 password: server.password,
             }),
+            connections: None,
             user,
             learnt: OnceCell::new(),
             refused: OnceCell::new(),

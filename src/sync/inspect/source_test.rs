@@ -70,7 +70,7 @@ async fn steps(source: &Source, account: &Account, report: &mut Report) -> Optio
     let mut info = ConnectionInfo::default();
     let entered = account.login_telling(&mut info).await;
     report.tls = info.tls;
-    if let Err(imap::Error::CertificateChanged(changed)) = &entered {
+    if let Err(imap::Error::CertificateRefused(changed)) = &entered {
         report.tls = Some(TlsInfo {
             version: String::new(),
             certificate: Some(changed.shown.clone()),

@@ -3,6 +3,7 @@
 
 use crate::error::ErrorKey;
 use crate::imap::Spool;
+use crate::source::Sources;
 use crate::sync::access::Access;
 use crate::sync::account::{Account, Failure, LocalServer, RemoteServer};
 use crate::sync::exit_code::Exit;
@@ -58,6 +59,10 @@ pub fn job(
     // On the volume of the state: what is temporary elsewhere is memory.
     let spool = Spool::in_folder(store.folder().join(SPOOL));
     (local.spool, remote.spool) = (spool.clone(), spool);
+    // A source that cannot be read was told of above.
+    let link = options.source.as_ref();
+    let source = link.and_then(|link| Sources::of(store).read(&link.id).ok().flatten());
+    remote.connections = source.and_then(|source| source.connections);
     Job::new(task, options.folders, remote, local)
 }
 

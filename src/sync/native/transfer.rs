@@ -34,7 +34,12 @@ pub async fn copy(
     let told = ["UIDPLUS", "IMAP4REV2"]
         .iter()
         .any(|name| connections.local.capabilities().has(name));
-    let fetchers = if many { FETCHERS } else { 1 };
+    let most = shared
+        .job
+        .remote
+        .connections
+        .map_or(FETCHERS, |most| FETCHERS.min(most.get().into()));
+    let fetchers = if many { most } else { 1 };
     let appenders = if many && told { APPENDERS } else { 1 };
     let pipeline = Rc::new(Pipeline::new(items, fetchers));
     let (mut remote, mut local) = (Some(connections.remote), Some(connections.local));

@@ -63,21 +63,26 @@ const NO_NAMES: [&str; 42] = [
 ];
 const LONG: usize = 5000;
 
-/// The actions with input, each of which a test below is about.
-const WITH_INPUT: [&str; 16] = [
+/// The actions with input, each of which a test below is about, or one of `sources::describing`.
+const WITH_INPUT: [&str; 21] = [
+    "begin-sign-in",
+    "browse-folders",
     "clone-module",
+    "complete-sign-in",
     "configure-module",
     "create-task",
+    "delete-source",
     "delete-task",
     "get-log",
     "get-progress",
     "import-tasks",
-    "browse-folders",
     "list-informations",
     "preview-task",
     "restore-module",
+    "save-source",
     "start-task",
     "stop-task",
+    "test-source",
     "update-tasks",
     "validate-task",
     "verify-task",

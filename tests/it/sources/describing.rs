@@ -71,6 +71,7 @@ fn an_administrator_opens_mailboxes_and_the_password_is_changed_once() -> anyhow
     let mut source = plain(&sandbox);
     source["preset"] = "dovecot".into();
     source["sign_in"] = "administrator".into();
+    source["certificate"] = sandbox.remote().certificate()?.into();
     source["admin_user"] = "root".into();
     source["admin_password"] = "Admin-1".into();
     action_output(&sandbox, "save-source", source.clone())?;
@@ -148,6 +149,34 @@ fn what_is_wrong_with_a_source_is_told_field_by_field_and_changes_nothing() -> a
     );
     let missing = sandbox.action("create-task", sandbox.task_with(json!({"source": "nobody"})))?;
     ensure!(keys(&missing) == ["source_not_found"], "{missing:?}");
+    Ok(())
+}
+
+#[test]
+fn names_that_are_none_reach_no_file() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    action_output(&sandbox, "save-source", plain(&sandbox))?;
+    let before = sandbox.state_files()?;
+    for text in ["", "../../x", "a/b", "a\nb", "a\u{0}b", ".hidden"] {
+        for action in ["delete-source", "test-source", "begin-sign-in"] {
+            let input = json!({"source_id": text, "mailbox": "ann"});
+            let input = if action == "delete-source" {
+                json!({"source_id": text})
+            } else {
+                input
+            };
+            let refused = sandbox.action(action, input)?;
+            ensure!(
+                keys(&refused) == ["source_id_invalid"],
+                "{action} {text:?}: {refused:?}"
+            );
+        }
+        let standing = action_output(&sandbox, "complete-sign-in", json!({"state": text}))?;
+        ensure!(standing["status"] == "expired", "{standing}");
+    }
+    let refused = sandbox.action("test-source", json!({"source_id": "old", "mailbox": "a\nb"}))?;
+    ensure!(keys(&refused) == ["mailbox_invalid"], "{refused:?}");
+    ensure!(sandbox.state_files()? == before, "a file appeared");
     Ok(())
 }
 

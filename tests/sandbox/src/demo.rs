@@ -2,6 +2,7 @@
 //! The demonstration: a whole mailbox is pulled, watched, and compared message by message.
 
 mod compare;
+pub mod oauth;
 mod table;
 
 use std::io::{IsTerminal, Write, stdout};

@@ -23,6 +23,7 @@ pub struct Issuer {
     facts: Facts,
     authority: String,
     imap: (String, u16),
+    certificate: String,
 }
 
 /// What the server tells of itself.
@@ -75,6 +76,7 @@ impl Issuer {
             facts,
             authority,
             imap: (remote.address().to_string(), remote.port()),
+            certificate: remote.certificate()?,
         })
     }
 
@@ -93,6 +95,7 @@ impl Issuer {
             "hostname": self.imap.0,
             "port": self.imap.1,
             "security": "tls",
+            "certificate": self.certificate,
             "sign_in": kind,
             "issuer": self.url(),
             "authority_certificates": self.authority,

@@ -50,9 +50,12 @@ enum Verb {
         /// The image root to install; without it one is made from the checkout.
         #[arg(long)]
         imageroot: Option<PathBuf>,
-        /// How many messages.
-        #[arg(long, default_value_t = 2400)]
-        messages: usize,
+        /// How many messages; 2400, and 60 in each mailbox with --oauth.
+        #[arg(long)]
+        messages: Option<usize>,
+        /// Pull the mailboxes of an organisation with one sign-in instead, and no password.
+        #[arg(long)]
+        oauth: bool,
     },
     /// Run an action; its input is the JSON on standard input, its output goes to standard output.
     Action {
@@ -154,8 +157,15 @@ fn run(options: Options) -> anyhow::Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
-        Verb::Demo { imageroot, messages } => {
-            let agree = sandbox::demo::run(imageroot.as_deref(), messages)?;
+        Verb::Demo {
+            imageroot,
+            messages,
+            oauth,
+        } => {
+            let agree = match oauth {
+                true => sandbox::demo::oauth::run(imageroot.as_deref(), messages.unwrap_or(60))?,
+                false => sandbox::demo::run(imageroot.as_deref(), messages.unwrap_or(2400))?,
+            };
             Ok(if agree {
                 ExitCode::SUCCESS
             } else {
