@@ -116,7 +116,10 @@ impl Action for GetProgress {
         };
         let counts = match question.active {
             true => Some(Counts::of(
-                store.names()?.iter().map(|name| state::of(store, name, &sign_ins)),
+                store
+                    .names()?
+                    .iter()
+                    .map(|name| state::of(store, name, &sign_ins)),
             )),
             false => None,
         };

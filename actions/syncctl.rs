@@ -30,8 +30,8 @@ use ns8_imapsync::sync::run::stop;
 use ns8_imapsync::sync::run::{self, Outcome, Settings};
 use ns8_imapsync::sync::runtime;
 use ns8_imapsync::task::{
-    Exclusions, FolderMode, FolderOptions, Layout, LocalUser, Port, RemoteHost, RemoteUser, Security, SourceId,
-    Store, TaskName, Trust, parse_password,
+    Exclusions, FolderMode, FolderOptions, Layout, LocalUser, Port, RemoteHost, RemoteUser, Security,
+    SourceId, Store, TaskName, Trust, parse_password,
 };
 use ns8_imapsync::text::printable;
 use serde::Deserialize;

@@ -7,7 +7,7 @@ use super::account::Failure;
 use super::exit_code::Exit;
 use super::instance;
 use crate::error::ErrorKey;
-use crate::imap::{self, Credentials};
+use crate::imap::{self, Credentials, Mask};
 use crate::source::oauth::{Network, Token, TokenError, Tokens};
 use crate::source::{self, Sources};
 use crate::task::{RemoteUser, SourceId, Store, Task};
@@ -115,6 +115,14 @@ impl Access {
                     },
                 })
             }
+        }
+    }
+
+    /// Hides what stays the same for a whole run. A token is hidden by the connection that it opened.
+    pub fn mask(&self) -> Mask {
+        match self {
+            Self::Fixed(credentials) => credentials.mask(),
+            Self::Token { .. } => Mask::default(),
         }
     }
 

@@ -341,7 +341,7 @@ impl Run<'_> {
         }
         let engine = Engine::choose(self.settings.engine.as_deref())?;
         for account in [&job.remote, &job.local] {
-            reporter.borrow_mut().hide(account.credentials.mask());
+            reporter.borrow_mut().hide(account.access.mask());
         }
         introduce(&mut reporter.borrow_mut(), self.name, &job);
         let state = Ledger::open(
