@@ -64,7 +64,7 @@ const NO_NAMES: [&str; 42] = [
 const LONG: usize = 5000;
 
 /// The actions with input, each of which a test below is about, or one of `sources::describing`.
-const WITH_INPUT: [&str; 21] = [
+const WITH_INPUT: [&str; 22] = [
     "begin-sign-in",
     "browse-folders",
     "compare-again",
@@ -78,6 +78,7 @@ const WITH_INPUT: [&str; 21] = [
     "get-progress",
     "import-tasks",
     "list-informations",
+    "list-tasks",
     "preview-task",
     "save-source",
     "start-task",
