@@ -252,12 +252,16 @@ impl<'a> Case<'a> {
         Ok(())
     }
 
-    /// A state file's folder is left alone; only the record of what was delivered goes.
+    /// Only the record of what was delivered into the local mailbox goes.
     pub fn forget(&self) -> anyhow::Result<()> {
-        let state = self.sandbox.task_file(&self.task(), "state");
-        std::fs::remove_file(&state)?;
-        for extension in ["state-wal", "state-shm"] {
-            let _ = std::fs::remove_file(state.with_extension(extension));
+        let ledger = self
+            .sandbox
+            .node()
+            .state()
+            .join(format!("imapsync/.ledger/{}.db", self.name));
+        std::fs::remove_file(&ledger).with_context(|| format!("no {}", ledger.display()))?;
+        for extension in ["db-wal", "db-shm"] {
+            let _ = std::fs::remove_file(ledger.with_extension(extension));
         }
         Ok(())
     }
