@@ -31,6 +31,7 @@ impl Store {
         let _schedules = self.lock_schedules()?;
         let mail_host = mail_host()?;
         let mut kept: HashSet<OsString> = HashSet::new();
+        let mut unscheduled: HashSet<OsString> = HashSet::new();
         for stem in self.stems()? {
             // What is hidden is on its way to becoming a file, or was.
             if stem.as_encoded_bytes().starts_with(b".") {
@@ -49,7 +50,9 @@ impl Store {
                         report(format!("cannot write {file}: {error:#}"));
                     }
                 }
-                Ok(None) => {}
+                Ok(None) => {
+                    unscheduled.insert(file.into());
+                }
                 Err(error) => {
                     kept.insert(file.into());
                     report(format!("{name} keeps the schedule it has: {error:#}"));
@@ -61,7 +64,7 @@ impl Store {
                 .context("cannot read the folder of the schedules")?
                 .file_name();
             let path = folder.join(&name);
-            if !kept.contains(&name) && is_of_a_task(&path) {
+            if !kept.contains(&name) && (unscheduled.contains(&name) || is_of_a_task(&path)) {
                 files::remove(&path).with_context(|| format!("cannot remove {}", path.display()))?;
             }
         }

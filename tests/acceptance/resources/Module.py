@@ -124,7 +124,9 @@ class Module:
     def state_files(self):
         """{path: content} of the tasks' settings and schedules, of which an edit changes all or nothing."""
         names = self.run_helper("find", "imapsync", "cron", "-type", "f").splitlines()
-        names = sorted(name for name in names if name.endswith((".env", ".pwd", ".cron", ".json")))
+        # What is known of the local mail server belongs to no task.
+        known = "imapsync/.local-server.json"
+        names = sorted(name for name in names if name.endswith((".env", ".pwd", ".cron", ".json")) and name != known)
         return {name: self.run_helper("cat", name) for name in names}
 
     def file_mode(self, path):

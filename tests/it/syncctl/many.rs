@@ -23,12 +23,15 @@ fn hundreds_of_tasks_are_started_at_once_and_wait_for_each_other() -> anyhow::Re
     fs::write(&running, format!("{environment}MAX_CONCURRENT_SYNCS={AT_ONCE}\n"))?;
     let (env, password) = (world.hanging()?, fs::read(world.file("pwd"))?);
     let names: Vec<String> = (0..TASKS).map(|n| format!("t{n:03}")).collect();
+    // Runs of one user wait for each other in any case.
+    let task_of = |id: &str| format!("user{id}_{id}");
     for id in &names {
-        let task = format!("u1_{id}");
+        let task = task_of(id);
         fs::write(sandbox.task_file(&task, "pwd"), &password)?;
         fs::write(
             sandbox.task_file(&task, "env"),
-            env.replace("TASK_ID=abc123", &format!("TASK_ID={id}")),
+            env.replace("TASK_ID=abc123", &format!("TASK_ID={id}"))
+                .replace("LOCALUSER=u1\n", &format!("LOCALUSER=user{id}\n")),
         )?;
     }
     let outcome = sandbox.action("delete-task", World::reference())?;
@@ -59,7 +62,7 @@ fn hundreds_of_tasks_are_started_at_once_and_wait_for_each_other() -> anyhow::Re
     let again = sandbox.action("start-all-tasks", json!({}))?;
     ensure!(again.is_ok(), "{again:?}");
     for id in names.iter().step_by(60) {
-        let tick = world.syncctl(&["start", &format!("u1_{id}")])?;
+        let tick = world.syncctl(&["start", &task_of(id)])?;
         ensure!(
             tick.exit_code == 0 && tick.stdout.contains("already running"),
             "{tick:?}"
@@ -68,7 +71,7 @@ fn hundreds_of_tasks_are_started_at_once_and_wait_for_each_other() -> anyhow::Re
     ensure!(tickets()? == line && states()? == expected);
 
     // One that ends makes room for one.
-    let first = names.iter().map(|id| format!("u1_{id}")).find(|task| {
+    let first = names.iter().map(|id| task_of(id)).find(|task| {
         fs::read_to_string(sandbox.task_file(task, "progress")).is_ok_and(|text| text.contains("running"))
     });
     let stopped = world.syncctl(&["stop", first.as_deref().unwrap_or(TASK)])?;
