@@ -67,9 +67,9 @@ fn a_message_of_no_octets_is_told_of_and_stops_nothing() -> anyhow::Result<()> {
     case.create(json!({"delete_remote": true}))?;
     for copied in [5, 0] {
         // Dovecot takes no empty message.
-        let run = case.run()?.ended(114)?;
+        let run = case.run()?.ended(0)?;
         ensure!(run.copied() == copied, "{}", run.log);
-        ensure!(run.report["problems"][0]["folder"] == "INBOX", "{}", run.report);
+        ensure!(copied == 0 || run.log.contains("has no content"), "{}", run.log);
         ensure!(case.ids(Side::Local, "INBOX")? == ["m1@x", "m2@x", "m3@x"]);
         ensure!(case.ids(Side::Local, "Work")? == ["w1@x", "w2@x"]);
         ensure!(
