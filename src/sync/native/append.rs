@@ -370,6 +370,8 @@ impl Appender {
 
     fn delivered(&self, batch: &AppendBatch, status: &StatusLine) {
         let place = &batch.place;
+        // Whoever broke the connection before, it was not the folder.
+        self.shared.job.local.workarounds.answered(&place.pair.local);
         let mut local = vec![None; batch.messages.len()];
         if let Some(Code::AppendUid { validity, uids }) = &status.code
             && *validity == place.folder.local_validity
