@@ -129,11 +129,11 @@ impl fmt::Display for Refusal {
 }
 
 macro_rules! keys {
-    ($($(#[$doc:meta])* $name:ident = $text:literal, $code:literal;)*) => {
+    ($(#[doc = $meaning:literal] $name:ident = $text:literal, $code:literal;)*) => {
         /// The keys of refusals; each knows its exit code (contract section 3).
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum ErrorKey {
-            $($(#[$doc])* $name,)*
+            $(#[doc = $meaning] $name,)*
             /// A field is missing: `<field>_required`.
             Required(&'static str),
             /// A field is of the wrong JSON type: `<field>_invalid_type`.
@@ -145,6 +145,20 @@ macro_rules! keys {
         }
 
         impl ErrorKey {
+            /// All without a field's name in them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// What it means, as a sentence.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$name => $meaning.trim_ascii(),)*
+                    Self::Required(_) => "A field is missing.",
+                    Self::InvalidType(_) => "A field is of the wrong JSON type.",
+                    Self::Invalid(_) => "A field's value is out of its range or form.",
+                    Self::Unexpected => "A field that is not known here.",
+                }
+            }
+
             /// The exit code that goes with the key.
             pub fn exit_code(self) -> u8 {
                 match self {
@@ -270,11 +284,7 @@ mod tests {
 
     #[test]
     fn every_key_can_be_read_back() {
-        for key in [
-            ErrorKey::CheckHostnameOrPort,
-            ErrorKey::LocalUserUnknown,
-            ErrorKey::CertificateChanged,
-        ] {
+        for &key in ErrorKey::ALL {
             assert_eq!(ErrorKey::from_text(&key.to_string()), Some(key));
         }
         assert_eq!(ErrorKey::from_text("no such key"), None);

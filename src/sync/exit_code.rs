@@ -1,103 +1,73 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! How a run ends: the exit codes that people know from imapsync.
 
-/// The outcome of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Exit {
-    /// Everything was done.
-    Ok,
-    /// Something that has no code of its own.
-    CatchAll,
-    /// A server cannot be reached.
-    Connection,
-    /// TLS could not be agreed on.
-    TlsFailure,
-    /// A server refused the login.
-    Authentication,
-    /// No such task, or it cannot be read.
-    NoInput,
-    /// The remote server cannot be reached.
-    ConnectionHost1,
-    /// The local server cannot be reached.
-    ConnectionHost2,
-    /// Errors of several kinds.
-    WithErrors,
-    /// So many errors that the rest was given up.
-    TooManyErrors,
-    /// The local mailbox is full.
-    OverQuota,
-    /// Messages were refused by the local server.
-    AppendErrors,
-    /// Messages could not be read from the remote server.
-    FetchErrors,
-    /// Folders could not be created.
-    CreateErrors,
-    /// Folders could not be opened.
-    SelectErrors,
-    /// A limit of bytes was reached.
-    TransferExceeded,
-    /// The local server took a message for a virus.
-    AppendVirus,
-    /// Stopped by a signal.
-    Stopped,
-    /// The remote server refused the login.
-    AuthenticationUser1,
-    /// The local server refused the login.
-    AuthenticationUser2,
+/// The exit code of imapsync itself when a signal ended it; ours is that of [`Exit::Stopped`].
+pub const IMAPSYNC_BY_SIGNAL: u8 = 6;
+
+macro_rules! exits {
+    ($($variant:ident = $code:literal, $name:literal, $key:literal, $meaning:literal;)*) => {
+        /// The outcome of a run.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Exit {
+            $(#[doc = $meaning] $variant,)*
+        }
+
+        impl Exit {
+            /// All of them, by code.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The exit code of the process.
+            pub fn code(self) -> u8 {
+                match self {
+                    $(Self::$variant => $code,)*
+                }
+            }
+
+            /// The name that imapsync gives it.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            /// The key that the web page translates.
+            pub fn key(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $key,)*
+                }
+            }
+
+            /// What it means, as a sentence.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $meaning,)*
+                }
+            }
+        }
+    };
 }
 
-impl Exit {
-    /// The exit code of the process.
-    pub fn code(self) -> u8 {
-        match self {
-            Self::Ok => 0,
-            Self::CatchAll => 1,
-            Self::Connection => 10,
-            Self::TlsFailure => 12,
-            Self::Authentication => 16,
-            Self::NoInput => 66,
-            Self::ConnectionHost1 => 101,
-            Self::ConnectionHost2 => 102,
-            Self::WithErrors => 111,
-            Self::TooManyErrors => 112,
-            Self::OverQuota => 113,
-            Self::AppendErrors => 114,
-            Self::FetchErrors => 115,
-            Self::CreateErrors => 116,
-            Self::SelectErrors => 117,
-            Self::TransferExceeded => 118,
-            Self::AppendVirus => 119,
-            Self::Stopped => 143,
-            Self::AuthenticationUser1 => 161,
-            Self::AuthenticationUser2 => 162,
-        }
-    }
-
-    /// The name that imapsync gives it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ok => "EX_OK",
-            Self::CatchAll => "EXIT_CATCH_ALL",
-            Self::Connection => "EXIT_CONNECTION_FAILURE",
-            Self::TlsFailure => "EXIT_TLS_FAILURE",
-            Self::Authentication => "EXIT_AUTHENTICATION_FAILURE",
-            Self::NoInput => "EX_NOINPUT",
-            Self::ConnectionHost1 => "EXIT_CONNECTION_FAILURE_HOST1",
-            Self::ConnectionHost2 => "EXIT_CONNECTION_FAILURE_HOST2",
-            Self::WithErrors => "EXIT_WITH_ERRORS",
-            Self::TooManyErrors => "EXIT_WITH_ERRORS_MAX",
-            Self::OverQuota => "EXIT_OVERQUOTA",
-            Self::AppendErrors => "EXIT_ERR_APPEND",
-            Self::FetchErrors => "EXIT_ERR_FETCH",
-            Self::CreateErrors => "EXIT_ERR_CREATE",
-            Self::SelectErrors => "EXIT_ERR_SELECT",
-            Self::TransferExceeded => "EXIT_TRANSFER_EXCEEDED",
-            Self::AppendVirus => "EXIT_ERR_APPEND_VIRUS",
-            Self::Stopped => "EXIT_BY_SIGNAL",
-            Self::AuthenticationUser1 => "EXIT_AUTHENTICATION_FAILURE_USER1",
-            Self::AuthenticationUser2 => "EXIT_AUTHENTICATION_FAILURE_USER2",
-        }
-    }
+exits! {
+    Ok = 0, "EX_OK", "ok", "Everything was done.";
+    CatchAll = 1, "EXIT_CATCH_ALL", "run_failed", "Something that has no code of its own; the log says what.";
+    Connection = 10, "EXIT_CONNECTION_FAILURE", "remote_unreachable", "A server cannot be reached.";
+    TlsFailure = 12, "EXIT_TLS_FAILURE", "SSL_encryption_error", "TLS could not be agreed on, or a certificate is not accepted.";
+    Authentication = 16, "EXIT_AUTHENTICATION_FAILURE", "bad_user_credentials", "A server refused the login.";
+    NoInput = 66, "EX_NOINPUT", "task_not_found", "There is no such task, or its files cannot be read.";
+    ConnectionHost1 = 101, "EXIT_CONNECTION_FAILURE_HOST1", "remote_unreachable", "The remote server cannot be reached.";
+    ConnectionHost2 = 102, "EXIT_CONNECTION_FAILURE_HOST2", "local_server_unreachable", "The local server cannot be reached.";
+    WithErrors = 111, "EXIT_WITH_ERRORS", "run_with_errors", "Errors of several kinds, or deletions that were withheld; the log names each.";
+    TooManyErrors = 112, "EXIT_WITH_ERRORS_MAX", "run_with_errors", "So many errors that the rest was given up.";
+    OverQuota = 113, "EXIT_OVERQUOTA", "over_quota", "The local mailbox is full.";
+    AppendErrors = 114, "EXIT_ERR_APPEND", "append_failed", "The local server refused messages.";
+    FetchErrors = 115, "EXIT_ERR_FETCH", "fetch_failed", "Messages could not be read from the remote server.";
+    CreateErrors = 116, "EXIT_ERR_CREATE", "create_folder_failed", "Folders could not be created on the local server.";
+    SelectErrors = 117, "EXIT_ERR_SELECT", "select_folder_failed", "Folders could not be opened.";
+    TransferExceeded = 118, "EXIT_TRANSFER_EXCEEDED", "transfer_limit", "A limit of bytes was reached.";
+    AppendVirus = 119, "EXIT_ERR_APPEND_VIRUS", "virus_found", "The local server took a message for a virus.";
+    Stopped = 143, "EXIT_BY_SIGNAL", "stopped", "Somebody stopped the run; what was copied stays.";
+    AuthenticationUser1 = 161, "EXIT_AUTHENTICATION_FAILURE_USER1", "bad_user_credentials", "The remote server refused the login.";
+    AuthenticationUser2 = 162, "EXIT_AUTHENTICATION_FAILURE_USER2", "local_login_refused", "The local server refused the login.";
 }
 
 #[cfg(test)]
@@ -118,5 +88,10 @@ mod tests {
         for (exit, code) in known {
             assert_eq!(exit.code(), code);
         }
+    }
+
+    #[test]
+    fn each_code_stands_once_and_in_order() {
+        assert!(Exit::ALL.windows(2).all(|pair| pair[0].code() < pair[1].code()));
     }
 }

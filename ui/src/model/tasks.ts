@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the list of tasks shows: states, search, filters, order, pages.
+import { FAILURES, STOPPED } from '../api/facts.ts'
 import type { Progress, Task, TaskRef } from '../api/types.ts'
 import { nextRun } from './schedule.ts'
 
@@ -8,9 +9,6 @@ export type State = (typeof STATES)[number]
 
 export const SORT_KEYS = ['localuser', 'remote', 'state', 'last', 'next', 'messages'] as const
 export type SortKey = (typeof SORT_KEYS)[number]
-
-/** Exit codes of a run that an administrator stopped. */
-const STOPPED = new Set([6, 143])
 
 export const keyOf = (task: TaskRef): string => `${task.localuser}/${task.task_id}`
 
@@ -26,30 +24,9 @@ export function stateOf(task: Task, progress?: Progress): State {
   return STOPPED.has(task.last_sync_exit_code) ? 'stopped' : 'failed'
 }
 
-/** Exit codes that name a cause; the actions' own key is preferred when there is one. */
-const CAUSES: Record<number, string> = {
-  10: 'remote_unreachable',
-  101: 'remote_unreachable',
-  102: 'local_server_unreachable',
-  12: 'SSL_encryption_error',
-  16: 'bad_user_credentials',
-  161: 'bad_user_credentials',
-  162: 'local_login_refused',
-  66: 'task_not_found',
-  111: 'run_with_errors',
-  112: 'run_with_errors',
-  113: 'over_quota',
-  114: 'append_failed',
-  115: 'fetch_failed',
-  116: 'create_folder_failed',
-  117: 'select_folder_failed',
-  118: 'transfer_limit',
-  119: 'virus_found',
-}
-
 /** The key of the reason why the last run failed. */
 export const failureOf = (task: Task): string =>
-  task.last_sync_error || CAUSES[task.last_sync_exit_code ?? 0] || 'run_failed'
+  task.last_sync_error || FAILURES[task.last_sync_exit_code ?? 0] || 'run_failed'
 
 /** The share that is done, 0 to 100, or null while nobody knows. */
 export function percentOf(progress: Progress | undefined): number | null {
