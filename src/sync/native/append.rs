@@ -2,6 +2,7 @@
 //! Writes messages to the local side: several at once where the server can, the next ones sent before the former
 //! are confirmed. What is refused together is tried one by one; what is refused alone is reported.
 
+use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
@@ -454,10 +455,12 @@ impl Appender {
                 self.flight.retain(|(_, batch)| !Rc::ptr_eq(&batch.place, &place));
                 continue;
             }
-            let mut claimed = match self.arrived(&place, session).await {
+            let opened = Cell::new(false);
+            let mut claimed = match self.arrived(&place, session, &opened).await {
                 Ok(claimed) => claimed,
                 Err(FolderError::Imap { error, .. }) => {
-                    if error.is_loss() {
+                    // What breaks later, broke for another reason than the folder.
+                    if error.is_loss() && !opened.get() {
                         self.shared.job.local.workarounds.lost_at(&place.pair.local);
                     }
                     return Err(error);
@@ -544,7 +547,12 @@ impl Appender {
     }
 
     /// What of the messages in flight to a folder is there: local UIDs by remote ones.
-    async fn arrived(&self, place: &FolderSync, session: &mut Session) -> FolderResult<HashMap<u32, u32>> {
+    async fn arrived(
+        &self,
+        place: &FolderSync,
+        session: &mut Session,
+        opened: &Cell<bool>,
+    ) -> FolderResult<HashMap<u32, u32>> {
         let messages = || {
             let batches = self.flight.iter().map(|(_, batch)| batch);
             let here = batches.filter(|batch| std::ptr::eq(batch.place.as_ref(), place));
@@ -554,6 +562,8 @@ impl Appender {
             // What is known to be delivered is not this message, however alike.
             compare::locate(&self.shared, place, session).await?;
             let unknown = compare::unknown_local(&self.shared, &place.pair, &place.folder, session).await?;
+            opened.set(true);
+            self.shared.job.local.workarounds.answered(&place.pair.local);
             let found = headers::read(session, &unknown, Detail::Key)
                 .await
                 .map_err(|error| FolderError::fetch(Side::Local, error))?;
