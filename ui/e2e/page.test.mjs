@@ -448,7 +448,7 @@ describe('import', () => {
 })
 
 describe('the parent', () => {
-  it('keeps no listener and no task of an hour of polling', { skip: 'the polling and the certificate question changed; to be adapted' }, () =>
+  it('keeps no listener and no task of an hour of polling', () =>
     withHost({ tasks: 12, delay: 1 }, async (host, platform) => {
       for (const run of platform.runs.values()) run.pace = 1e9
       const view = await open(browser, host, 'page=tasks', { before: (page) => page.clock.install() })
@@ -457,14 +457,15 @@ describe('the parent', () => {
       while (count(platform, 'get-progress') < wanted) {
         const before = count(platform, 'get-progress')
         await view.page.clock.runFor(4_000)
-        const deadline = Date.now() + 5_000
-        while (count(platform, 'get-progress') === before && Date.now() < deadline) await view.page.clock.runFor(1_000)
-        assert.ok(count(platform, 'get-progress') > before, 'the polling stopped')
+        const deadline = Date.now() + 30_000
+        while (count(platform, 'get-progress') === before) {
+          assert.ok(Date.now() < deadline, 'the polling stopped')
+          await view.page.clock.runFor(1_000)
+        }
         // The answer has to be back before the clock goes on.
         await view.page.waitForFunction('window.host.listeners().length === 0')
       }
       await view.page.clock.runFor(2_000)
-      await view.page.waitForFunction('window.host.tasks().length === 0', null, { timeout: 5_000 }).catch(() => {})
       assert.deepEqual(await view.host('tasks().map((task) => task.context.action)'), [])
       assert.deepEqual(await view.host('listeners()'), [])
       await view.close()

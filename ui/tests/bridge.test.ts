@@ -99,20 +99,6 @@ describe('runAction', () => {
     expect(await answer).toBe('found')
   })
 
-  it('has a task forgotten whose event came after its answer', async () => {
-    const answer = runAction('get-log', {}, { title: 'T', quiet: true })
-    await submitted()
-    host.status.result = { output: 'found', error: '', exit_code: 0 }
-    await vi.advanceTimersByTimeAsync(15_000)
-    await answer
-    await vi.advanceTimersByTimeAsync(5_000)
-    const before = forgotten().length
-    await vi.advanceTimersByTimeAsync(30_000)
-    expect(before).toBe(1)
-    expect(forgotten()).toHaveLength(2)
-    expect(vi.getTimerCount()).toBe(0)
-  })
-
   it('tells a lost connection from an expired session', async () => {
     host.status.post = 0
     expect(await failure(runAction('get-log', {}, { title: 'T' }))).toMatchObject({ kind: 'offline' })
@@ -142,6 +128,31 @@ describe('runAction', () => {
     leave()
     expect(host.listeners.size).toBe(0)
     expect(await failed).toMatchObject({ kind: 'left' })
+  })
+
+  it('has a task forgotten whose event comes long after its answer', async () => {
+    const answer = runAction('get-progress', {}, { title: 'T', quiet: true })
+    await submitted()
+    host.status.result = { output: {}, exit_code: 0 }
+    await vi.advanceTimersByTimeAsync(16_000)
+    await answer
+    await vi.advanceTimersByTimeAsync(60_000)
+    const before = forgotten().length
+    host.answer('completed', {}, { output: {}, exit_code: 0 })
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(forgotten().length).toBe(before + 1)
+    expect(host.listeners.size).toBe(0)
+  })
+
+  it('has a task forgotten whose event comes after it was given up', async () => {
+    const failed = failure(runAction('get-progress', {}, { title: 'T', quiet: true, timeout: 5_000 }))
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(await failed).toMatchObject({ kind: 'timeout' })
+    const before = forgotten().length
+    host.answer('completed', {}, { output: {}, exit_code: 0 })
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(forgotten().length).toBe(before + 1)
+    expect(host.listeners.size).toBe(0)
   })
 
   it('leaves no listener and no task behind after an hour of polling', async () => {

@@ -45,8 +45,8 @@ interface TaskResult {
 
 /** The parent stores a task right after its events; only then can it be made to forget it. */
 const FORGET_AFTER = 500
-/** After an answer that was asked for, its event may still arrive. */
-const FORGET_LATE = 20_000
+/** After an answer that was asked for, or none, the event may still arrive, and with it the parent's entry. */
+const LATE_AT_MOST = 600_000
 /** An event lost with the connection is made up for by asking. */
 const ASK_EVERY = 15_000
 const WAIT_AT_MOST = 120_000
@@ -83,7 +83,8 @@ export async function runAction<T>(action: string, data: unknown, options: RunOp
   const bus = core().$root
   let taskId = ''
   let settled = false
-  let asked = false
+  /** Whether the event that ends the task has come. */
+  let heard = false
 
   const forget = () => {
     if (options.quiet && taskId) bus.$emit('deleteNotificationForApp', taskId)
@@ -97,7 +98,20 @@ export async function runAction<T>(action: string, data: unknown, options: RunOp
       finish()
       if (!stored) return
       forgetIn(FORGET_AFTER)
-      if (asked) forgetIn(FORGET_LATE)
+      if (!heard && options.quiet) forgetLate()
+    }
+    /** The parent stores the task again when the event arrives that nobody waited for. */
+    const forgetLate = () => {
+      const done = onLeave(() => {
+        clearTimeout(timer)
+        for (const event of endings) bus.$off(event, late)
+      })
+      const late = () => {
+        done()
+        forgetIn(FORGET_AFTER)
+      }
+      const timer = setTimeout(done, LATE_AT_MOST)
+      for (const event of endings) bus.$on(event, late)
     }
     const forgetIn = (delay: number) => {
       const now = onLeave(() => {
@@ -107,19 +121,23 @@ export async function runAction<T>(action: string, data: unknown, options: RunOp
       const timer = setTimeout(now, delay)
     }
     const fail = (failure: ActionFailure, stored = true) => settle(() => reject(failure), stored)
-    const finished = (result: TaskResult) => {
+    const finished = (result: TaskResult, told: boolean) => {
+      heard = told
       if (result.exit_code === 0) settle(() => resolve(result.output as T), true)
       else if (Array.isArray(result.output)) fail(new ActionFailure('refused', result.output))
       else fail(new ActionFailure('aborted', [], result.error))
     }
 
     const listeners: Record<string, Listener> = {
-      [`${action}-completed-${eventId}`]: (_context: never, result: never) => finished(result),
+      [`${action}-completed-${eventId}`]: (_context: never, result: never) => finished(result, true),
       [`${action}-aborted-${eventId}`]: (result: never) =>
-        finished({ exit_code: 1, output: null, error: '', ...(result as object) }),
-      [`${action}-validation-failed-${eventId}`]: (errors: never) =>
-        fail(new ActionFailure('refused', errors)),
+        finished({ exit_code: 1, output: null, error: '', ...(result as object) }, true),
+      [`${action}-validation-failed-${eventId}`]: (errors: never) => {
+        heard = true
+        fail(new ActionFailure('refused', errors))
+      },
     }
+    const endings = Object.keys(listeners)
     if (options.onProgress) {
       listeners[`${action}-progress-${eventId}`] = (percent: never) => options.onProgress?.(percent)
     }
@@ -133,8 +151,7 @@ export async function runAction<T>(action: string, data: unknown, options: RunOp
       const response = await request(`${owner}/task/${taskId}/status`).catch(() => null)
       if (!response?.ok) return
       const { data } = (await response.json()) as { data: TaskResult }
-      asked = !settled
-      finished(data)
+      finished(data, false)
     }
     const left = onLeave(() => fail(new ActionFailure('left'), false))
     const stop = onLeave(() => {
