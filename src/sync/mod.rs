@@ -7,12 +7,14 @@
 //! - [`inspect`]: login test, count, preview, verify.
 //! - [`state`]: what is remembered between runs. [`message_key`]: by what messages are the same.
 //! - [`folder_mapping`]: which remote folders are selected and what they are called locally.
-//! - [`account`]: the login on each side; [`access`]: what it logs in with. [`reporter`]: log, progress and report. [`exit_code`]: how a run ends.
+//! - [`account`]: the login on each side; [`access`]: what it logs in with. [`event`]: what a run tells, and its words;
+//!   [`reporter`]: log, progress and report. [`exit_code`]: how a run ends.
 //! - [`instance`]: the container and its settings. [`runtime`]: the thread that waits for servers and signals.
 
 pub mod access;
 pub mod account;
 pub mod engine;
+pub mod event;
 pub mod exit_code;
 pub mod folder_mapping;
 pub mod imapsync;

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use crate::files;
 use crate::imap::Mask;
+use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::task::progress::Progress;
 use crate::task::report::{Folder, Problem, Report, Withheld};
@@ -80,8 +81,18 @@ impl Reporter {
             .fold(text.to_owned(), |text, mask| mask.apply(&text).into_owned())
     }
 
+    /// Tells something.
+    pub fn tell(&mut self, event: &Event<'_>) {
+        let text = event.to_string();
+        match event {
+            // Only numbers of our own are in these lines.
+            Event::Ended { .. } => text.lines().for_each(|line| self.line(line)),
+            _ => self.line(&text),
+        }
+    }
+
     /// Writes a line of the log, whatever foreign words are in it.
-    pub fn line(&mut self, line: &str) {
+    fn line(&mut self, line: &str) {
         let line = self.masked(&printable(line));
         let written = self
             .log
@@ -163,8 +174,12 @@ impl Reporter {
             folder.failed += 1;
             name.clone_from(&folder.remote);
         }
-        let id = message_id.as_deref().unwrap_or("without Message-Id");
-        self.line(&format!("Error: message {name}/{uid} {id}: {reason}"));
+        self.tell(&Event::MessageFailed {
+            folder: &name,
+            uid,
+            message_id: message_id.as_deref(),
+            reason,
+        });
         self.note(
             kind,
             Problem {
@@ -178,12 +193,7 @@ impl Reporter {
 
     /// Notes a problem with a folder or the run.
     pub fn problem(&mut self, folder: &str, kind: Exit, reason: &str) {
-        let place = if folder.is_empty() {
-            String::new()
-        } else {
-            format!("folder [{folder}]: ")
-        };
-        self.line(&format!("Error: {place}{reason}"));
+        self.tell(&Event::Problem { folder, reason });
         self.note(
             kind,
             Problem {
@@ -197,7 +207,11 @@ impl Reporter {
 
     /// Notes messages that are kept because nothing proves that they may be deleted.
     pub fn withheld(&mut self, folder: &str, messages: u64, reason: &str) {
-        self.line(&format!("Kept: folder [{folder}]: {messages} messages: {reason}"));
+        self.tell(&Event::Withheld {
+            folder,
+            messages,
+            reason,
+        });
         if self.report.withheld.len() < LISTED_PROBLEMS {
             self.report.withheld.push(Withheld {
                 folder: folder.to_owned(),

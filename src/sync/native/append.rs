@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use crate::imap::{Code, Error, Flags, Message, Response, Result, Session, StatusLine, Tag};
 use crate::sync::account::{Failure, Side};
+use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::native::pipeline::batches::Batch;
@@ -349,11 +350,11 @@ impl Appender {
     fn note_lost_keywords(&self, batch: &AppendBatch) {
         for message in &batch.messages {
             let lost = message.flags.minus(&message.flags.system_only());
-            let line = format!(
-                "Host2: folder [{}]: message {} was copied without its keywords {lost}, which host2 does not take",
-                batch.place.pair.local, message.uid
-            );
-            self.shared.reporter.borrow_mut().line(&line);
+            self.shared.reporter.borrow_mut().tell(&Event::KeywordsDropped {
+                folder: &batch.place.pair.local,
+                uid: message.uid,
+                keywords: &lost,
+            });
         }
     }
 
@@ -423,11 +424,14 @@ impl Appender {
     fn skip_empty(&self, batch: &AppendBatch, status: &StatusLine) {
         let folder = batch.place.pair.remote.name();
         for message in &batch.messages {
-            let line = format!(
-                "Warning: message {folder}/{} has no content (0 octets) and is skipped; host2 does not take it: {status}",
-                message.uid
-            );
-            self.shared.reporter.borrow_mut().line(&line);
+            self.shared
+                .reporter
+                .borrow_mut()
+                .tell(&Event::EmptyMessageSkipped {
+                    folder,
+                    uid: message.uid,
+                    answer: status,
+                });
         }
         let entries: Vec<_> = batch.messages.iter().map(FetchedMessage::entry).collect();
         let mut state = self.shared.state.borrow_mut();

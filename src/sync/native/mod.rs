@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::sync::account::{Failure, Side};
+use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::native::plan::Item;
@@ -133,11 +134,10 @@ async fn finish(
         if !shared.job.sieve {
             let owed = shared.state.borrow_mut().cancel_sieve(place.folder.id)?;
             if owed > 0 {
-                let line = format!(
-                    "Host2: folder [{}]: {owed} messages stay unfiltered: the task no longer asks for Sieve filters",
-                    place.pair.local
-                );
-                shared.reporter.borrow_mut().line(&line);
+                shared.reporter.borrow_mut().tell(&Event::FiltersCancelled {
+                    folder: &place.pair.local,
+                    messages: owed,
+                });
             }
         }
         if shared.job.inbox_only() {
@@ -165,21 +165,9 @@ async fn finish(
 /// The line of the log that sums up a folder.
 fn tell(shared: &Shared, place: &FolderSync) {
     let mut reporter = shared.reporter.borrow_mut();
-    let Some(folder) = reporter.folder(place.index) else {
-        return;
-    };
-    let line = format!(
-        "Folder [{}] -> [{}]: {} copied, {} already there, {} failed, {} flags, {} deleted locally, {} deleted remotely",
-        folder.remote,
-        folder.local,
-        folder.copied,
-        folder.skipped,
-        folder.failed,
-        folder.flags,
-        folder.deleted_local,
-        folder.deleted_remote,
-    );
-    reporter.line(&line);
+    if let Some(folder) = reporter.folder(place.index).cloned() {
+        reporter.tell(&Event::FolderDone(&folder));
+    }
 }
 
 /// Records how far the folder is known now.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::imap::{Command, Error, Flags, Session, UidSet, Untagged};
 use crate::sync::account::Side;
+use crate::sync::event::Event;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::open;
@@ -110,12 +111,12 @@ async fn store(
         match local.store(uids, sign, flag).await {
             Ok(()) => {}
             Err(Error::Command { answer, .. }) => {
-                let line = format!(
-                    "Host2: folder [{}]: the flag {flag} of {} messages is not taken: {answer}",
-                    place.pair.local,
-                    uids.len()
-                );
-                shared.reporter.borrow_mut().line(&line);
+                shared.reporter.borrow_mut().tell(&Event::FlagRefused {
+                    folder: &place.pair.local,
+                    flag: &flag,
+                    messages: uids.len(),
+                    answer: &answer,
+                });
             }
             Err(error) => return Err(FolderError::change(Side::Local, error)),
         }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use crate::imap::{Command, Error, Mailbox, MailboxStatus, Session, Untagged, limits};
 use crate::sync::account::Side;
+use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
@@ -140,10 +141,10 @@ fn forget_generation(
     same_local: bool,
 ) -> Result<(), LedgerError> {
     if folder.remote_validity != 0 {
-        let side = if same_local { "Host1" } else { "Host2" };
-        let name = pair.remote.name();
-        let line = format!("{side}: folder [{name}] was replaced or restored; both sides are compared again");
-        shared.reporter.borrow_mut().line(&line);
+        let side = if same_local { Side::Remote } else { Side::Local };
+        let folder = pair.remote.name();
+        let event = Event::FolderReplaced { side, folder };
+        shared.reporter.borrow_mut().tell(&event);
     }
     let mut state = shared.state.borrow_mut();
     if same_local {
@@ -240,7 +241,7 @@ async fn create(
     shared
         .reporter
         .borrow_mut()
-        .line(&format!("Host2: created folder [{}]", pair.local));
+        .tell(&Event::FolderCreated { folder: &pair.local });
     if subscribe.remove(&pair.remote) {
         let outcome = connections
             .local

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::files;
 use crate::sync::account::Failure;
+use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::reporter::Reporter;
 use crate::task::report::Report;
@@ -37,9 +38,13 @@ pub fn conclude(
     reporter.report.ended = jiff::Timestamp::now().as_second();
     reporter.report.exit_code = i32::from(exit.code());
     reporter.report.exit_name = exit.name().to_owned();
-    let elapsed = reporter.elapsed();
-    statistics(reporter, elapsed, exit);
     let report = reporter.report.clone();
+    reporter.tell(&Event::Ended {
+        report: &report,
+        seconds: reporter.elapsed().as_secs_f64(),
+        problems: reporter.problems(),
+        exit,
+    });
     let mut failures = vec![];
     let mut keep = |what: &str, written: crate::error::Result<()>| {
         failures.extend(
@@ -95,52 +100,6 @@ fn complete(store: &Store, name: &TaskName, task: &Task, started: i64) -> crate:
         0o644,
         moment,
     )?)
-}
-
-fn statistics(reporter: &mut Reporter, elapsed: Duration, exit: Exit) {
-    let report = reporter.report.clone();
-    let seconds = elapsed.as_secs_f64().max(0.001);
-    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-    let (rate, octets) = (
-        report.messages.copied as f64 / seconds,
-        report.bytes as f64 / seconds / 1024.0,
-    );
-    for line in [
-        "++++ Statistics".to_owned(),
-        format!("Transfer time                           : {seconds:.1} sec"),
-        format!(
-            "Folders synced                          : {}",
-            report.folders.len()
-        ),
-        format!(
-            "Messages transferred                    : {}",
-            report.messages.copied
-        ),
-        format!(
-            "Messages skipped                        : {}",
-            report.messages.skipped
-        ),
-        format!(
-            "Messages failed                         : {}",
-            report.messages.failed
-        ),
-        format!(
-            "Messages deleted on host1               : {}",
-            report.deleted_remote
-        ),
-        format!(
-            "Messages deleted on host2               : {}",
-            report.deleted_local
-        ),
-        format!("Flags changed on host2                  : {}", report.flags),
-        format!("Total bytes transferred                 : {}", report.bytes),
-        format!("Message rate                            : {rate:.1} messages/s"),
-        format!("Average bandwidth rate                  : {octets:.1} KiB/s"),
-        format!("Detected {} errors", reporter.problems()),
-        format!("Exiting with return value {} ({})", exit.code(), exit.name()),
-    ] {
-        reporter.line(&line);
-    }
 }
 
 /// The line that sums up a run.

@@ -17,6 +17,7 @@ use crate::error::ErrorKey;
 use crate::files;
 use crate::sync::account::{self, Failure, Standing};
 use crate::sync::engine::Engine;
+use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Known;
 use crate::sync::imapsync::{self, log::Copied};
@@ -225,8 +226,9 @@ impl Run<'_> {
             .is_err_and(|failure| failure.key == Some(ErrorKey::LedgerDamaged))
         {
             // Whatever it was at: the comparison finds what has arrived.
-            let line = "The ledger of the local mailbox is damaged; it is rebuilt by comparing both sides.";
-            reporter.borrow_mut().line(line);
+            let message =
+                "The ledger of the local mailbox is damaged; it is rebuilt by comparing both sides.";
+            reporter.borrow_mut().tell(&Event::Ledger { message });
             moved = Ledger::discard(self.store.folder(), &self.task.local_user)
                 .map_err(Failure::from)
                 .and_then(|()| self.drive(&reporter, &files, driver));
@@ -258,16 +260,16 @@ impl Run<'_> {
         }
         let mut reporter = reporter.borrow_mut();
         for account in [&job.remote, &job.local] {
-            let host = account.side.host();
+            let side = account.side;
             if let Some(certificate) = account.first_met() {
-                reporter.line(&format!(
-                    "{host}: accepted the certificate with SHA-256 {} ({}); from now on nothing less is accepted",
-                    certificate.sha256,
-                    certificate.complaint()
-                ));
+                reporter.tell(&Event::CertificateAccepted {
+                    side,
+                    sha256: &certificate.sha256,
+                    complaint: &certificate.complaint(),
+                });
             }
             for alert in account.endpoint.alerts.texts() {
-                reporter.line(&format!("{host}: the server says: {alert}"));
+                reporter.tell(&Event::Alert { side, text: &alert });
             }
         }
         let former = self.store.refusals(self.name);
@@ -278,11 +280,7 @@ impl Run<'_> {
         };
         self.store.save_refusals(self.name, refusals).map_err(local)?;
         if refusals.pause() {
-            reporter.line(&format!(
-                "Host1: the login was refused in {} runs in a row: the schedule pauses until the task is edited or a run \
-                 by hand gets in",
-                refusals.runs
-            ));
+            reporter.tell(&Event::SchedulePaused { runs: refusals.runs });
         }
         Ok(())
     }
@@ -349,7 +347,7 @@ impl Run<'_> {
             self.name,
             &self.task.local_user,
             &account_name(&job),
-            |line| reporter.borrow_mut().line(line),
+            |message| reporter.borrow_mut().tell(&Event::Ledger { message }),
         )?;
         self.take_confirmation(&state)?;
         let shared = Shared::new(job, state, reporter.clone());
@@ -371,8 +369,7 @@ impl Run<'_> {
         match engine {
             Engine::Native => native::sync(shared).await,
             Engine::Imapsync(_) if !shared.job.selection.options.is_default() => {
-                let line = "The folder options of this task are unknown to imapsync; the native engine does the run.";
-                shared.reporter.borrow_mut().line(line);
+                shared.reporter.borrow_mut().tell(&Event::OtherEngine);
                 native::sync(shared).await
             }
             Engine::Imapsync(program) => {
@@ -420,14 +417,14 @@ pub fn clear(store: &Store, name: &TaskName) -> std::io::Result<()> {
 
 /// The first lines of a log.
 fn introduce(reporter: &mut Reporter, name: &TaskName, job: &Job) {
-    let version = env!("CARGO_PKG_VERSION");
-    reporter.line(&format!("Here is ns8-imapsync {version}, task {name}"));
+    reporter.tell(&Event::Begun { task: name });
     for account in [&job.remote, &job.local] {
-        let (host, endpoint) = (account.side.host(), &account.endpoint);
-        reporter.line(&format!(
-            "{host}: IMAP server [{}] port [{}] user [{}]",
-            endpoint.host, endpoint.port, account.user
-        ));
+        reporter.tell(&Event::Account {
+            side: account.side,
+            host: &account.endpoint.host,
+            port: account.endpoint.port,
+            user: &account.user,
+        });
     }
 }
 

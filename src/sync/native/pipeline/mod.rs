@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 
 use crate::imap::Error;
 use crate::sync::account::{Failure, Side};
+use crate::sync::event::Event;
 use crate::sync::job::Shared;
 use crate::sync::native::pipeline::batches::Batches;
 use crate::sync::native::plan::Item;
@@ -50,8 +51,8 @@ impl Pipeline {
     /// Waits before a broken connection is made anew; `false` when it is time to give up, which stops everything.
     pub async fn recovers(&self, shared: &Shared, side: Side, error: &Error, backoff: &mut Backoff) -> bool {
         if error.is_transient() {
-            let line = format!("{}: {error}; reconnecting", side.host());
-            shared.reporter.borrow_mut().line(&line);
+            let event = Event::Reconnecting { side, reason: error };
+            shared.reporter.borrow_mut().tell(&event);
         }
         let goes_on = error.is_transient() && backoff.pause_after(error).await;
         if !goes_on {

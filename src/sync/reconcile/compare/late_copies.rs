@@ -3,6 +3,7 @@
 
 use crate::imap::{Session, UidSet};
 use crate::sync::account::Side;
+use crate::sync::event::Event;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::deletions::gate::{self, LateCopies};
@@ -41,12 +42,10 @@ pub async fn remove(
         .late_copy_came(folder.id, late.originals())?;
     let removed = gate::remove_late_copies(shared, &pair.local, selected, local, &late).await?;
     if !removed.is_empty() {
-        let line = format!(
-            "Host2: folder [{}]: removed {} messages that arrived a second time after a connection had broken",
-            pair.local,
-            removed.len()
-        );
-        shared.reporter.borrow_mut().line(&line);
+        shared.reporter.borrow_mut().tell(&Event::LateCopiesRemoved {
+            folder: &pair.local,
+            messages: removed.len(),
+        });
     }
     Ok(removed)
 }

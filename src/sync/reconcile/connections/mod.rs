@@ -6,6 +6,7 @@ pub mod settle;
 
 use crate::imap::{Error, Session};
 use crate::sync::account::{Failure, Side};
+use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
@@ -31,7 +32,8 @@ pub async fn connect(shared: &Shared) -> Result<Connections, Failure> {
     match (remote, local) {
         (Ok(remote), Ok(local)) => Ok(Connections { remote, local }),
         (Err(failure), Err(other)) => {
-            shared.reporter.borrow_mut().line(&other.message);
+            let message = &other.message;
+            shared.reporter.borrow_mut().tell(&Event::LoginFailed { message });
             Err(failure)
         }
         (Err(failure), _) | (_, Err(failure)) => Err(failure),
@@ -44,8 +46,8 @@ async fn log_in_with_retry(shared: &Shared, side: Side) -> crate::imap::Result<S
     loop {
         match account(shared, side).login().await {
             Err(error @ Error::Unavailable(_)) => {
-                let line = format!("{}: {error}; trying again", side.host());
-                shared.reporter.borrow_mut().line(&line);
+                let event = Event::LoginRetried { side, reason: &error };
+                shared.reporter.borrow_mut().tell(&event);
                 if !backoff.pause_after(&error).await {
                     return Err(error);
                 }
@@ -167,8 +169,8 @@ async fn reconnect(
     backoff: &mut Backoff,
 ) -> FolderResult<()> {
     let Broken { side, kind, error } = broken;
-    let line = format!("{}: {error}; reconnecting", side.host());
-    shared.reporter.borrow_mut().line(&line);
+    let event = Event::Reconnecting { side, reason: &error };
+    shared.reporter.borrow_mut().tell(&event);
     let fresh = loop {
         if !backoff.pause_after(&error).await {
             return Err(FolderError::Imap { side, kind, error });

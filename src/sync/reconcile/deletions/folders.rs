@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use super::gate::{self, EmptyFolder, LocalDeletable};
 use crate::imap::{Listed, Mailbox, Session, UidSet};
 use crate::sync::account::{Failure, Side};
+use crate::sync::event::Event;
 use crate::sync::folder_mapping;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::{self, Connections};
@@ -159,12 +160,10 @@ async fn look(shared: &Shared, folder: &FolderState, local: &mut Session) -> Fol
     if foreign.is_empty() {
         return Ok(Some(all));
     }
-    let line = format!(
-        "Host2: folder [{}] is gone on the remote side and stays here: {} of its messages were not brought by this task",
-        folder.local,
-        foreign.len()
-    );
-    shared.reporter.borrow_mut().line(&line);
+    shared.reporter.borrow_mut().tell(&Event::FolderStays {
+        folder: &folder.local,
+        messages: foreign.len(),
+    });
     Ok(None)
 }
 
@@ -187,8 +186,8 @@ pub(super) async fn remove(
     }
     let opened = open::local(local, mailbox, &folder.state, false).await?;
     let Some(proof) = EmptyFolder::new(mailbox, opened) else {
-        let line = format!("Host2: folder [{mailbox}] is in use; it is not deleted by this run");
-        shared.reporter.borrow_mut().line(&line);
+        let event = Event::FolderInUse { folder: mailbox };
+        shared.reporter.borrow_mut().tell(&event);
         return Ok(false);
     };
     gate::delete_folder(local, proof).await?;

@@ -10,6 +10,7 @@ use super::gate::{self, LocalDeletable};
 use super::report_kept;
 use crate::imap::{UidSet, among};
 use crate::sync::account::{Failure, Side};
+use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::{self, Connections};
@@ -455,9 +456,10 @@ async fn delete_folder(
         return Ok(());
     }
     let mut reporter = shared.reporter.borrow_mut();
-    reporter.line(&format!(
-        "Host2: deleted folder [{local}] with {messages} messages"
-    ));
+    reporter.tell(&Event::FolderDeleted {
+        folder: &local,
+        messages,
+    });
     reporter.report.deleted_local += messages;
     Ok(())
 }

@@ -7,13 +7,13 @@ use std::collections::HashSet;
 
 use crate::imap::{Besides, Mailbox, MailboxStatus, Session};
 use crate::sync::account::{Account, Failure, Side};
+use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::{self, Known, LeftOut, Pair, PatternHits, Provider};
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::{self, Connections};
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::state::{Ledger, is_same_generation};
-use crate::text;
 
 /// Remembered while the local mailbox counts as replaced.
 const REPLACED: &str = "mailbox_replaced";
@@ -74,8 +74,12 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
     confirm::confirm(shared, &mut pairs, connections).await?;
     {
         let mut reporter = shared.reporter.borrow_mut();
-        reporter.line(&format!("Host1: found {} folders.", remote.folders.len()));
-        reporter.line(&format!("Host2: found {} folders.", local.folders.len()));
+        for (side, count) in [
+            (Side::Remote, remote.folders.len()),
+            (Side::Local, local.folders.len()),
+        ] {
+            reporter.tell(&Event::FoldersFound { side, count });
+        }
     }
     tell_left_out(shared, &remote);
     let local_names = folder_mapping::local_names(&remote, &local, selection, &known);
@@ -127,8 +131,10 @@ fn tell_left_out(shared: &Shared, remote: &folder_mapping::Side) {
                 reporter.problem(name, Exit::WithErrors, &format!("left out: {reason}"));
             }
             Some(reason) => {
-                let name = text::printable(name);
-                reporter.line(&format!("Host1: folder [{name}] is left out: {reason}"));
+                reporter.tell(&Event::FolderLeftOut {
+                    folder: name,
+                    reason: &reason,
+                });
             }
         }
     }
@@ -165,8 +171,7 @@ fn note_replaced_mailbox(shared: &Shared, local: &folder_mapping::Side) -> Resul
         Some((validity.parse().ok()?, next.parse().ok()?))
     });
     if known.is_some_and(|(validity, next)| !is_same_generation(validity, next, inbox)) {
-        let line = "Host2: the inbox was replaced or restored; folders that are missing are copied again";
-        shared.reporter.borrow_mut().line(line);
+        shared.reporter.borrow_mut().tell(&Event::InboxReplaced);
         state.set_meta(REPLACED, "1")?;
     }
     state.set_mailbox_meta(INBOX, &format!("{validity} {next}"))?;

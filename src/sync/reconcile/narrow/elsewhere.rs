@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::imap::{Command, Error, Mailbox, Session, UidSet, Untagged};
 use crate::sync::account::Side;
+use crate::sync::event::Event;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::error::{FolderError, FolderResult};
@@ -105,12 +106,10 @@ impl Elsewhere {
             }
         }
         if !found.is_empty() {
-            let line = format!(
-                "Host1: folder [{}]: {} messages come with other folders",
-                pair.remote,
-                found.len()
-            );
-            shared.reporter.borrow_mut().line(&line);
+            shared.reporter.borrow_mut().tell(&Event::WithOtherFolders {
+                folder: &pair.remote,
+                messages: found.len() as u64,
+            });
         }
         Ok(found)
     }
