@@ -13,6 +13,7 @@
 # Variables and their defaults:
 #   REPOBASE        ghcr.io/nethserver    where the images belong
 #   IMAGETAG        latest
+#   REVISION        git's                 the commit that is built
 #   ARCH            this machine's        x86_64 or aarch64
 #   PROGRAM         built                 a static program to take instead of building one
 #   PAGE            built                 a folder with the web page to take instead of building it
@@ -95,12 +96,17 @@ build_page() {
         return
     fi
     need_node >&2
-    (cd ui && npm install --no-save --no-audit --no-fund && npm run build) >&2
+    (cd ui && npm ci --no-audit --no-fund && npm run build) >&2
     echo ui/dist
 }
 
+# One version for all, see tests/it/release.rs.
+version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"$/\1/p' Cargo.toml)
+
 # What both images say about themselves.
 describe=(
+    --label "org.opencontainers.image.version=$version"
+    --label "org.opencontainers.image.revision=${REVISION:-$(git rev-parse HEAD 2> /dev/null || true)}"
     --label org.opencontainers.image.source=https://github.com/NethServer/ns8-imapsync
     --label org.opencontainers.image.licenses=GPL-3.0-or-later
 )
@@ -116,7 +122,7 @@ build_module_image() {
     buildah config --entrypoint '["/"]' \
         --label org.nethserver.authorizations=mail@any:mailadm \
         --label org.nethserver.rootfull=0 \
-        --label org.nethserver.min-core=3.3.0 \
+        --label org.nethserver.min-core=3.20.1 \
         --label org.nethserver.tcp-ports-demand=1 \
         --label "org.nethserver.images=$repobase/imapsync-binary:$tag" \
         "${describe[@]}" "$container"

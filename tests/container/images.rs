@@ -60,6 +60,10 @@ fn the_binary_image(engine: &Engine) -> anyhow::Result<()> {
         described["Labels"]["org.opencontainers.image.licenses"] == "GPL-3.0-or-later",
         "{described}"
     );
+    ensure!(
+        described["Labels"]["org.opencontainers.image.version"] == env!("CARGO_PKG_VERSION"),
+        "{described}"
+    );
     let health = call(
         engine,
         "podman",
@@ -131,6 +135,8 @@ fn the_module_image(engine: &Engine) -> anyhow::Result<()> {
     for (name, value) in [
         ("org.nethserver.authorizations", "mail@any:mailadm"),
         ("org.nethserver.rootfull", "0"),
+        ("org.nethserver.tcp-ports-demand", "1"),
+        ("org.opencontainers.image.version", env!("CARGO_PKG_VERSION")),
         ("org.nethserver.images", "ghcr.io/nethserver/imapsync-binary:test"),
     ] {
         ensure!(labels[name] == value, "{name} in {labels}");

@@ -12,6 +12,7 @@
 //! - [`metrics`]: what Prometheus scrapes, and what the cluster is told about it
 //! - [`syncctl`]: the program in the container
 //! - [`sources`]: servers described once, and signing in there with a real authorization server
+//! - [`release`]: one version, and what the list of applications asks for
 //! - [`imapsync`]: runs by the other engine, with a stand-in for it
 
 #![allow(
@@ -30,6 +31,7 @@ mod imapsync;
 mod invalid_input;
 mod metrics;
 mod one_gate;
+mod release;
 mod sources;
 mod support;
 mod syncctl;

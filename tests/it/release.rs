@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What is released together says the same: one version, and what the platform's list of applications asks for.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, ensure};
+use sandbox::Sandbox;
+use serde_json::Value;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The last version of the module in Python: an update must be newer.
+const PYTHON: [u64; 3] = [1, 3, 2];
+/// What the core's Software Center can show; the mail server is there too.
+const CATEGORY: &str = "collaboration";
+
+fn read(path: &str) -> anyhow::Result<String> {
+    fs::read_to_string(path_of(path)).with_context(|| path.to_owned())
+}
+
+fn path_of(path: &str) -> PathBuf {
+    sandbox::project().join(path)
+}
+
+fn json(path: &str) -> anyhow::Result<Value> {
+    serde_json::from_str(&read(path)?).with_context(|| path.to_owned())
+}
+
+fn numbers(version: &str) -> Vec<u64> {
+    version.split('.').filter_map(|part| part.parse().ok()).collect()
+}
+
+#[test]
+fn everything_has_one_version() -> anyhow::Result<()> {
+    ensure!(numbers(VERSION).as_slice() > PYTHON.as_slice(), "{VERSION}");
+    ensure!(json("ui/package.json")?["version"] == VERSION);
+    let lock = json("ui/package-lock.json")?;
+    ensure!(lock["version"] == VERSION && lock["packages"][""]["version"] == VERSION);
+    let said = Sandbox::start()?.syncctl(&["--version"])?;
+    ensure!(said.stdout == format!("syncctl {VERSION}\n"), "{said:?}");
+    for lock in ["Cargo.lock", "tests/fuzz/Cargo.lock"] {
+        let ours = format!("name = \"ns8-imapsync\"\nversion = \"{VERSION}\"\n");
+        ensure!(read(lock)?.contains(&ours), "{lock}");
+    }
+    let changes = read("CHANGELOG.md")?;
+    let told = [format!("## [{VERSION}]"), format!("To be released as {VERSION}")];
+    ensure!(told.iter().any(|words| changes.contains(words)), "CHANGELOG.md");
+    Ok(())
+}
+
+#[test]
+fn the_list_of_applications_gets_what_it_asks_for() -> anyhow::Result<()> {
+    let metadata = json("ui/public/metadata.json")?;
+    ensure!(metadata["categories"] == serde_json::json!([CATEGORY]));
+    for language in ["en", "it"] {
+        ensure!(metadata["description"][language].is_string(), "{language}");
+    }
+    ensure!(metadata["authors"][0]["email"].is_string());
+    let here = "https://github.com/NethServer/ns8-imapsync/blob/main/";
+    for address in [
+        "documentation_url",
+        "bug_url",
+        "code_url",
+        "terms_url",
+        "relnotes_url",
+    ] {
+        let address = metadata["docs"][address].as_str().context(address)?;
+        ensure!(address.starts_with("https://"), "{address}");
+        if let Some(file) = address.strip_prefix(here) {
+            ensure!(path_of(file).is_file(), "{address}");
+        }
+    }
+    let (width, height) = png_size("ui/src/assets/module_default_logo.png")?;
+    ensure!(width == height && width >= 128, "{width} x {height}");
+    for screen in ["status-desktop", "tasks-selected-desktop"] {
+        let (width, _) = png_size(&format!("docs/screens/{screen}.png"))?;
+        ensure!(width >= 1024, "{screen}: {width}");
+    }
+    Ok(())
+}
+
+/// Links from one page to another, or to a part of it, lead there.
+#[test]
+fn the_documentation_leads_somewhere() -> anyhow::Result<()> {
+    let mut pages: Vec<PathBuf> = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "CHANGELOG.md",
+        "ui/README.md",
+    ]
+    .map(path_of)
+    .to_vec();
+    for folder in ["docs", "docs/manual"] {
+        for entry in fs::read_dir(path_of(folder))? {
+            pages.extend(Some(entry?.path()).filter(|path| path.extension().is_some_and(|end| end == "md")));
+        }
+    }
+    ensure!(pages.len() > 15, "{pages:?}");
+    for page in &pages {
+        let text = fs::read_to_string(page)?;
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.contains("://")) {
+            let (file, part) = link.split_once('#').unwrap_or((link, ""));
+            let target = match file {
+                "" => page.clone(),
+                file => page.with_file_name(file),
+            };
+            ensure!(target.exists(), "{link} in {}", page.display());
+            let there = part.is_empty()
+                || fs::read_to_string(&target)?
+                    .lines()
+                    .any(|line| line.starts_with('#') && anchor(line) == part);
+            ensure!(there, "{link} in {}", page.display());
+        }
+    }
+    Ok(())
+}
+
+/// What a heading is called in addresses.
+fn anchor(heading: &str) -> String {
+    let words = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = words
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// Width and height, by the first chunk of the file (PNG, 11.2.1).
+fn png_size(path: &str) -> anyhow::Result<(u32, u32)> {
+    let octets = fs::read(path_of(path)).with_context(|| path.to_owned())?;
+    ensure!(
+        octets.starts_with(b"\x89PNG\r\n\x1a\n") && octets.get(12..16) == Some(b"IHDR"),
+        "{path}"
+    );
+    let number = |at: usize| -> anyhow::Result<u32> {
+        let octets = octets.get(at..at + 4).context("short")?;
+        Ok(u32::from_be_bytes(octets.try_into()?))
+    };
+    Ok((number(16)?, number(20)?))
+}
