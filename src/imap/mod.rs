@@ -37,6 +37,7 @@ pub mod session;
 pub mod spool;
 pub mod status;
 pub mod tls;
+mod trace;
 pub mod uidset;
 pub mod utf7;
 pub mod wire;
@@ -60,5 +61,6 @@ pub use response::{Code, Fetch, Kind, Listed, MailboxStatus, Response, StatusLin
 pub use session::{Session, Tag};
 pub use spool::Spool;
 pub use tls::{TlsInfo, Trust};
+pub use trace::TARGET as TRACE_TARGET;
 pub use uidset::UidSet;
 pub use workarounds::Workarounds;

@@ -13,6 +13,7 @@ use super::limits::{self, Budget};
 use super::notices::Notices;
 use super::response::{Code, Kind, Response, StatusLine, Untagged};
 use super::spool::Spool;
+use super::trace::Trace;
 use super::uidset::UidSet;
 use super::wire::Wire;
 use super::workarounds::Workarounds;
@@ -65,6 +66,7 @@ pub struct Session {
     server: Option<String>,
     greeting: String,
     notices: Notices,
+    trace: Trace,
 }
 
 /// Commands in flight at most where there may be thousands; some servers stop reading before they have answered.
@@ -102,6 +104,7 @@ impl Session {
             introduction: None,
             server: None,
             greeting: String::new(),
+            trace: Trace::default(),
         }
     }
 
@@ -120,6 +123,7 @@ impl Session {
 
     /// Has it heed what was learnt of the server on other connections, and put large messages into this spool.
     pub fn equip(&mut self, workarounds: Workarounds, spool: Spool) {
+        self.trace.start(&self.greeting);
         self.workarounds = workarounds;
         self.wire.set_spool(spool);
     }
@@ -185,7 +189,10 @@ impl Session {
         self.wire.queue(format!("A{} ", tag.0).as_bytes());
         for part in command.into_parts() {
             match part {
-                Part::Text(text) => self.wire.queue(&text),
+                Part::Text(text) => {
+                    self.trace.sent(&text);
+                    self.wire.queue(&text);
+                }
                 Part::Literal(data) => {
                     if !self.literal_mark(data.len() as u64, tag).await? {
                         return Ok((tag, false));
@@ -284,6 +291,7 @@ impl Session {
             Ok(raw) => raw,
             Err(error) => return Err(self.broken(error)),
         };
+        self.trace.received(&raw.text);
         let octets = raw.text.len();
         let total = octets as u64 + raw.literals.iter().map(|literal| literal.len()).sum::<u64>();
         let mut response = Response::parse(raw);

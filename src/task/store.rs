@@ -34,7 +34,7 @@ const EDIT_ATTEMPTS: u32 = 10;
 
 /// The endings of a task's files beside the lock, in the order in which a deletion removes them: without
 /// `env` there is no task any more.
-const ENDINGS: [&str; 16] = [
+const ENDINGS: [&str; 17] = [
     "env",
     "pwd",
     "token",
@@ -46,6 +46,7 @@ const ENDINGS: [&str; 16] = [
     "progress",
     "progress.tmp",
     "report",
+    "trace",
     "refused",
     "confirm",
     "state",

@@ -6,6 +6,7 @@ pub mod mailbox_lock;
 pub mod progress_bar;
 pub mod queue;
 pub mod stop;
+pub mod trace;
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -62,6 +63,8 @@ pub struct Settings {
     pub at_once: Option<String>,
     /// Whether the schedule started the run.
     pub scheduled: bool,
+    /// `SYNC_DEBUG`: whether `NAME.trace` is written.
+    pub debug: bool,
 }
 
 impl Settings {
@@ -71,6 +74,8 @@ impl Settings {
             engine: instance::setting("SYNC_ENGINE"),
             at_once: instance::setting("MAX_CONCURRENT_SYNCS"),
             scheduled: instance::started_by_cron(),
+            debug: instance::setting("SYNC_DEBUG")
+                .is_some_and(|value| !matches!(value.trim(), "0" | "false" | "no")),
         }
     }
 }
@@ -340,6 +345,12 @@ impl Run<'_> {
         let engine = Engine::choose(self.settings.engine.as_deref())?;
         for account in [&job.remote, &job.local] {
             reporter.borrow_mut().hide(account.access.mask());
+        }
+        if self.settings.debug {
+            let masks = vec![job.remote.access.mask(), job.local.access.mask()];
+            trace::start(&self.store.path(self.name, "trace"), masks).map_err(|error| {
+                Failure::local(format!("cannot write {}: {error}", self.name.file("trace")))
+            })?;
         }
         introduce(&mut reporter.borrow_mut(), self.name, &job);
         let state = Ledger::open(

@@ -7,15 +7,16 @@ mod many;
 mod world;
 
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Child;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process};
-use sandbox::wait_until;
+use sandbox::{MASTER_PASSWORD, NewMail, wait_until};
 
-use crate::support::TASK;
+use crate::support::{TASK, USER};
 use world::World;
 
 fn tell(child: &Child, signal: Signal) -> anyhow::Result<()> {
@@ -177,5 +178,31 @@ fn an_edit_under_way_is_waited_for_even_while_the_container_is_down() -> anyhow:
     drop(lock);
     let outcome = deletion.wait()?;
     ensure!(outcome.is_ok() && !world.file("env").exists(), "{outcome:?}");
+    Ok(())
+}
+
+#[test]
+fn a_trace_shows_the_commands_and_neither_mail_nor_secrets() -> anyhow::Result<()> {
+    let world = World::start()?;
+    ensure!(!world.file("trace").exists(), "nobody asked for a trace");
+    world
+        .sandbox
+        .remote()
+        .deliver(USER, &[NewMail::new("traced@x")])?;
+    let run = world
+        .program()?
+        .args(["start", TASK])
+        .env("SYNC_DEBUG", "1")
+        .output()?;
+    ensure!(run.status.success(), "{run:?}");
+    let mode = fs::metadata(world.file("trace"))?.permissions().mode();
+    ensure!(mode & 0o777 == 0o600, "{mode:o}");
+    let trace = fs::read_to_string(world.file("trace"))?;
+    for told in ["> LIST", "FETCH", "> APPEND", "< A"] {
+        ensure!(trace.contains(told), "{told} is not in {trace}");
+    }
+    for secret in ["Pw-r1!", MASTER_PASSWORD, "AUTHENTICATE", "Body of", "traced@x"] {
+        ensure!(!trace.contains(secret), "{secret} is in {trace}");
+    }
     Ok(())
 }
