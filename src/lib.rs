@@ -4,7 +4,7 @@
 //! Read in this order:
 //!
 //! 1. [`error`]: the one error type; its exit codes and its JSON.
-//!    [`text`]: foreign words in lines for people.
+//!    [`text`]: foreign words in lines for people. [`names`]: from host names to addresses.
 //! 2. [`task`]: a task, its typed fields, its files, the store of all tasks.
 //! 3. [`agent`]: what the platform gives: environment, command descriptor, Redis, other modules.
 //! 4. [`container`]: the container the runs live in, and its service.
@@ -22,6 +22,7 @@ pub mod control;
 pub mod error;
 pub mod files;
 pub mod imap;
+pub mod names;
 pub mod secret;
 pub mod source;
 pub mod sync;

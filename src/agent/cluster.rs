@@ -9,9 +9,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use ureq::Agent as Http;
+use ureq::unversioned::transport::DefaultConnector;
 
 use super::Agent;
 use crate::error::Result;
+use crate::names::Names;
 use crate::secret::SecretText;
 
 const USUAL_PLACE: &str = "http://cluster-leader:9311";
@@ -57,7 +59,7 @@ impl Cluster {
             .build();
         let base = agent.cluster_api.as_deref().unwrap_or(USUAL_PLACE);
         Self {
-            http: config.into(),
+            http: Http::with_parts(config, DefaultConnector::default(), Names),
             base: base.trim_end_matches('/').to_owned(),
             parent: agent.task.clone().unwrap_or_default(),
             user: agent.redis_user.clone(),

@@ -10,6 +10,7 @@ use secrecy::ExposeSecret as _;
 
 use super::Agent;
 use crate::error::Result;
+use crate::names;
 
 /// Redis is on this node: whatever takes longer is broken.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -203,12 +204,22 @@ fn connect(agent: &Agent, access: Access) -> anyhow::Result<Connection> {
             login.set_username(user).set_password(password.expose_secret())
         }
     };
-    let target = ConnectionAddr::Tcp(host.trim_matches(['[', ']']).to_owned(), port)
-        .into_connection_info()?
-        .set_redis_settings(login);
-    let connection = redis::Client::open(target)?
-        .get_connection_with_timeout(CONNECT)
-        .with_context(|| format!("cannot reach Redis at {address}"))?;
+    let unreachable = || format!("cannot reach Redis at {address}");
+    let mut tries = names::resolve_now(host).with_context(unreachable)?.into_iter();
+    let connection = loop {
+        let address = tries
+            .next()
+            .context("it has no address")
+            .with_context(unreachable)?;
+        let target = ConnectionAddr::Tcp(address.to_string(), port)
+            .into_connection_info()?
+            .set_redis_settings(login.clone());
+        match redis::Client::open(target)?.get_connection_with_timeout(CONNECT) {
+            Ok(connection) => break connection,
+            Err(_) if tries.len() > 0 => {}
+            Err(error) => return Err(error).with_context(unreachable),
+        }
+    };
     connection.set_read_timeout(Some(ANSWER))?;
     connection.set_write_timeout(Some(ANSWER))?;
     Ok(connection)

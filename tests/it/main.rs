@@ -5,6 +5,7 @@
 //! - [`errors`]: what goes wrong around the module, and the key that says so
 //! - [`bulk`]: many tasks at once, and questions about tasks
 //! - [`agent_protocol`]: what the agent sees and does
+//! - [`name_service`]: no library of the host resolves names
 //! - [`one_gate`]: mail is deleted in one place of the code only
 //! - [`invalid_input`]: every field of every action with what must never be in it
 //! - [`golden`]: recordings of the Python module, replayed
@@ -30,6 +31,7 @@ mod golden;
 mod imapsync;
 mod invalid_input;
 mod metrics;
+mod name_service;
 mod one_gate;
 mod release;
 mod sources;

@@ -64,7 +64,8 @@ need_sandbox_packages() {
         /usr/lib/dovecot/modules/lib95_imap_filter_sieve_plugin.so=dovecot-sieve \
         redis-server=redis-server \
         redis-cli=redis-tools \
-        setpriv=util-linux
+        setpriv=util-linux \
+        strace=strace
 }
 
 # What the web page is built and tested with: Node 20.19 or later, which Debian 12 does not have; the npm registry

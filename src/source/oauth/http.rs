@@ -2,21 +2,17 @@
 //! The way to a provider: HTTPS with verified certificates, bounded in size and time.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use jiff::fmt::rfc2822;
 use secrecy::{ExposeSecret as _, SecretString};
-use ureq::config::Config;
-use ureq::http::Uri;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Proxy};
 
 use super::TokenError;
-use crate::imap::dial;
+use crate::names::Names;
 use crate::secret::Zeroizing;
 use crate::source::HttpsUrl;
 
@@ -284,33 +280,6 @@ fn roots(authorities: &str) -> Result<RootCerts, TokenError> {
         true => RootCerts::WebPki,
         false => RootCerts::new_with_certs(&certificates),
     })
-}
-
-/// Names to addresses as everywhere else here: a static program cannot ask the C library.
-#[derive(Debug)]
-struct Names;
-
-impl Resolver for Names {
-    fn resolve(&self, uri: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let host = uri.host().ok_or(ureq::Error::HostNotFound)?;
-        let default = if uri.scheme_str() == Some("https") {
-            443
-        } else {
-            80
-        };
-        let port = uri.port_u16().unwrap_or(default);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let found = runtime.block_on(dial::resolve(host));
-        runtime.shutdown_background();
-        let found: Vec<IpAddr> = found.map_err(|_| ureq::Error::HostNotFound)?;
-        let mut addresses = self.empty();
-        for address in found.into_iter().take(16) {
-            addresses.push(SocketAddr::new(address, port));
-        }
-        Ok(addresses)
-    }
 }
 
 #[cfg(test)]
