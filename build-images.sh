@@ -26,7 +26,7 @@ cd "$(dirname "$0")"
 
 repobase=${REPOBASE:-ghcr.io/nethserver}
 tag=${IMAGETAG:-latest}
-binary_base=${BINARY_BASE:-docker.io/library/alpine:3.22.1}
+binary_base=${BINARY_BASE:-docker.io/library/alpine:3.22.5@sha256:14358309a308569c32bdc37e2e0e9694be33a9d99e68afb0f5ff33cc1f695dce}
 # apk has done its work then; what it knows about the packages stays, for those who look for known weaknesses.
 binary_install=${BINARY_INSTALL-apk add --no-cache imapsync cronie ca-certificates tzdata && rm -f /sbin/apk}
 
@@ -111,6 +111,14 @@ describe=(
     --label org.opencontainers.image.licenses=GPL-3.0-or-later
 )
 
+# The licences of everything in an image, and the licence of ours, where people look for them.
+add_licences() {
+    local notices=target/image/THIRD-PARTY-NOTICES
+    mkdir -p target/image
+    packaging/third-party-notices.sh > "$notices"
+    buildah add --quiet --chmod 644 "$1" LICENSE "$notices" /usr/share/licenses/imapsync/ > /dev/null
+}
+
 # What add-module unpacks on a node. Prints the image's name.
 build_module_image() {
     local image=$repobase/imapsync:$tag container page
@@ -119,6 +127,7 @@ build_module_image() {
     container=$(buildah from --platform "$platform" scratch)
     buildah add --quiet "$container" target/image/imageroot /imageroot > /dev/null
     buildah add --quiet "$container" "$page" /ui > /dev/null
+    add_licences "$container"
     buildah config --entrypoint '["/"]' \
         --label org.nethserver.authorizations=mail@any:mailadm \
         --label org.nethserver.rootfull=0 \
@@ -141,6 +150,7 @@ build_binary_image() {
         buildah run "$container" -- sh -c "$binary_install" >&2
     fi
     buildah add --quiet --chmod 755 "$container" "$program" /usr/local/bin/syncctl > /dev/null
+    add_licences "$container"
     BUILDAH_FORMAT=docker buildah config \
         --cmd '["crond","-f","-m","off"]' \
         --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \

@@ -12,6 +12,11 @@ use serde_json::{Value, json};
 use crate::engine::{Engine, tell};
 
 const BASE: &str = "localhost/debian-cronie:trixie";
+/// Our licence, and those of what is in the images.
+const LICENCES: [&str; 2] = [
+    "/usr/share/licenses/imapsync/LICENSE",
+    "/usr/share/licenses/imapsync/THIRD-PARTY-NOTICES",
+];
 const REPOSITORY: &str = "ghcr.io/nethserver";
 
 #[test]
@@ -78,8 +83,19 @@ fn the_binary_image(engine: &Engine) -> anyhow::Result<()> {
     ensure!(health.contains("/usr/local/bin/syncctl engine"), "{health:?}");
 
     let added = added(engine, engine.image())?;
-    ensure!(added == ["/usr/local/bin/syncctl"], "{added:?}");
+    let files: BTreeSet<&str> = added
+        .iter()
+        .map(String::as_str)
+        .filter(|path| !is_folder(path))
+        .collect();
+    let expected = [&LICENCES[..], &["/usr/local/bin/syncctl"]].concat();
+    ensure!(files == BTreeSet::from_iter(expected), "{added:?}");
     Ok(())
+}
+
+/// The folders that what is added needs.
+fn is_folder(path: &str) -> bool {
+    LICENCES.iter().any(|file| file.starts_with(&format!("{path}/")))
 }
 
 /// What an image has and its base has not.
@@ -169,6 +185,17 @@ fn the_module_image(engine: &Engine) -> anyhow::Result<()> {
         .map(|path| Path::new("imageroot").join(path))
         .collect();
     expected.extend(["imageroot/bin/ns8-imapsync", "ui/index.html"].map(PathBuf::from));
+    expected.extend(LICENCES.map(|path| PathBuf::from(path.trim_start_matches('/'))));
+    let notices = fs::read_to_string(unpacked.join("usr/share/licenses/imapsync/THIRD-PARTY-NOTICES"))?;
+    for part in [
+        "rustls ",
+        "rusqlite ",
+        "tokio ",
+        "Apache License",
+        "Permission is hereby granted",
+    ] {
+        ensure!(notices.contains(part), "{part} is not in the notices");
+    }
     let mut found = listed(&unpacked)?;
     // The engine mounts these into every container and leaves their places in what it exports.
     found.retain(|path| {
