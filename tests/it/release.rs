@@ -79,6 +79,53 @@ fn the_list_of_applications_gets_what_it_asks_for() -> anyhow::Result<()> {
     Ok(())
 }
 
+#[test]
+fn every_dependency_says_why_it_is_there() -> anyhow::Result<()> {
+    let manifest = read("Cargo.toml")?;
+    let (_, listed) = manifest
+        .split_once("[workspace.dependencies]\n")
+        .context("none")?;
+    let (listed, _) = listed.split_once("\n[").context("no end")?;
+    let mut before = "";
+    let mut seen = 0;
+    for line in listed.lines().filter(|line| !line.is_empty()) {
+        if !line.starts_with('#') {
+            let is_ours = line.contains("{ path = ");
+            ensure!(before.starts_with('#') || is_ours, "{line}");
+            seen += 1;
+        }
+        before = line;
+    }
+    ensure!(seen > 40, "{seen}");
+    Ok(())
+}
+
+/// A tag can be moved by whoever takes over an action; a commit cannot. The platform's own workflow is followed.
+#[test]
+fn actions_of_the_workflows_are_pinned_by_commit() -> anyhow::Result<()> {
+    let mut pinned = 0;
+    for workflow in ["test", "publish"] {
+        let text = read(&format!(".github/workflows/{workflow}.yml"))?;
+        for line in text
+            .lines()
+            .filter_map(|line| line.split_once("uses: ").map(|(_, used)| used))
+        {
+            if line.starts_with("./") || line.starts_with("NethServer/") {
+                continue;
+            }
+            let (_, version) = line.split_once('@').context(line.to_owned())?;
+            let (commit, comment) = version.split_once(" # v").context(line.to_owned())?;
+            let is_commit = commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+            ensure!(is_commit && !comment.is_empty(), "{line}");
+            pinned += 1;
+        }
+    }
+    ensure!(pinned > 10, "{pinned}");
+    let base = read("build-images.sh")?;
+    ensure!(base.contains("BINARY_BASE:-docker.io/library/alpine:") && base.contains("@sha256:"));
+    Ok(())
+}
+
 /// Links from one page to another, or to a part of it, lead there.
 #[test]
 fn the_documentation_leads_somewhere() -> anyhow::Result<()> {
