@@ -7,12 +7,13 @@
 #   --small N       the second mailbox, of messages of 2 KB in ten folders (100000)
 #   --far N         messages for all programs behind a slow line, where some take a second for each sixteen (1000)
 #   --quick         a tenth of the mailboxes
+#   --memory        the servers' mail in /dev/shm, so that the programs are measured and not the disk
 #
 # Measures the first copy, a run without news, one with 50 new messages, one without its state, counting and logging
 # in; with the source 0, 20 and 50 ms of round-trip time away. Everything runs in a sandbox on this machine: two real
-# Dovecots, and a proxy that delays. mbsync is installed from Debian's isync; imapsync takes part where it is installed.
-# SANDBOX_IMAGEROOT is a module to measure instead of building a release. The servers' mail is in /dev/shm where there is
-# room, so that the programs are measured and not the disk; TMPDIR is another place for it.
+# Dovecots, of which the destination is configured as NS8's mail module does it, and a proxy that delays. mbsync is
+# installed from Debian's isync; imapsync takes part where it is installed. SANDBOX_IMAGEROOT is a module to measure
+# instead of building a release. The servers' mail is on the disk, below TMPDIR.
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -20,7 +21,7 @@ cd "$(dirname "$0")/../.."
 
 case ${1:-} in
     -h | --help)
-        sed -n 's/^# \{0,1\}//; 3,16p' "$0"
+        sed -n 's/^# \{0,1\}//; 3,17p' "$0"
         exit
         ;;
 esac
@@ -31,8 +32,11 @@ if [ -z "${SANDBOX_IMAGEROOT:-}" ]; then
     export SANDBOX_IMAGEROOT=$PWD/target/bench-imageroot
 fi
 cargo build --quiet --locked --package sandbox --example bench-sync
-room=$(df --output=avail --block-size=G /dev/shm 2> /dev/null | tr -dc '0-9' || true)
-if [ -z "${TMPDIR:-}" ] && [ "${room:-0}" -ge 8 ]; then
-    export TMPDIR=/dev/shm
-fi
-exec target/debug/examples/bench-sync "$@"
+options=()
+for option; do
+    case $option in
+        --memory) export TMPDIR=/dev/shm ;;
+        *) options+=("$option") ;;
+    esac
+done
+exec target/debug/examples/bench-sync "${options[@]}"

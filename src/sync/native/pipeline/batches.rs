@@ -12,8 +12,9 @@ use tokio::sync::Notify;
 use crate::sync::native::pipeline::message::FetchedMessage;
 use crate::sync::reconcile::folder::FolderSync;
 
-/// Batches that wait at most.
-const WAITING: usize = 4;
+/// Batches that wait at most for one folder, so that none keeps the place of the others, and octets that wait in all.
+const WAITING_OF_FOLDER: usize = 4;
+const WAITING_OCTETS: u64 = 8 * 1024 * 1024;
 
 /// Messages of one folder that are appended together.
 pub struct Batch {
@@ -21,6 +22,12 @@ pub struct Batch {
     pub place: Rc<FolderSync>,
     /// The messages.
     pub messages: Vec<FetchedMessage>,
+}
+
+impl Batch {
+    fn octets(&self) -> u64 {
+        self.messages.iter().map(|message| message.body.len()).sum()
+    }
 }
 
 /// A short queue.
@@ -48,11 +55,18 @@ impl Batches {
 
     /// Puts on a batch once there is space; after the end there is no need to wait.
     pub async fn put(&self, batch: Batch) {
-        while self.waiting.borrow().len() >= WAITING && !self.ended.get() {
+        while !self.has_space(&batch.place) && !self.ended.get() {
             self.changed.notified().await;
         }
         self.waiting.borrow_mut().push_back(batch);
         self.changed.notify_waiters();
+    }
+
+    fn has_space(&self, place: &Rc<FolderSync>) -> bool {
+        let waiting = self.waiting.borrow();
+        let of_folder = waiting.iter().filter(|batch| Rc::ptr_eq(&batch.place, place));
+        of_folder.count() < WAITING_OF_FOLDER
+            && waiting.iter().map(Batch::octets).sum::<u64>() < WAITING_OCTETS
     }
 
     /// A fetcher has nothing more.
@@ -165,6 +179,18 @@ mod tests {
         assert_eq!(taken(&batches, 7), Some(1));
         put(&batches, &a);
         assert_eq!(taken(&batches, 8), Some(0));
+    }
+
+    #[test]
+    fn a_folder_whose_appender_is_slow_keeps_nobody_waiting() {
+        let batches = Batches::new(2);
+        let (slow, other) = (Rc::new(place(0)), Rc::new(place(1)));
+        for _ in 0..WAITING_OF_FOLDER {
+            assert!(batches.has_space(&slow));
+            put(&batches, &slow);
+        }
+        assert!(!batches.has_space(&slow));
+        assert!(batches.has_space(&other));
     }
 
     #[test]
