@@ -25,7 +25,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     // What several views share comes in few files, each request costing more than its size.
-    rollupOptions: { output: { experimentalMinChunkSize: 12_000 } },
+    rollupOptions: { input: ['index.html', 'oauth.html'], output: { experimentalMinChunkSize: 12_000 } },
   },
   test: { include: ['tests/**/*.test.ts'] },
 })

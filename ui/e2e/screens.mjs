@@ -4,6 +4,13 @@ import { button, fillTask } from './stage.mjs'
 
 const TASK = 'user=anna.rossi&task=t00000'
 
+/** Opens the dialog in which the owner of a mailbox signs in. */
+async function signIn(app, user) {
+  await app.getByLabel('Search').fill(user)
+  await app.getByRole('button', { name: /^Sign in for/ }).click()
+  await app.getByText(/min.* left/).waitFor()
+}
+
 export const SCREENS = {
   status: ['page=status'],
   tasks: ['page=tasks'],
@@ -31,6 +38,29 @@ export const SCREENS = {
     if (await box.isVisible()) await box.check()
     else await button(app, 'Select all tasks of this page').click()
     await button(app, 'Delete').click()
+  }],
+  sources: ['page=sources', (app) => button(app, 'Create a source').waitFor()],
+  'source-new': ['page=sources&panel=new', (app) => app.getByText('API permissions', { exact: false }).scrollIntoViewIfNeeded()],
+  'source-special': ['page=sources&panel=new', async (app) => {
+    await app.getByLabel('Provider', { exact: true }).selectOption('oauth')
+    await app.getByText('For special cases').click()
+    await app.getByLabel("Certificates of the provider's own authority (PEM)").scrollIntoViewIfNeeded()
+  }],
+  'source-test': ['page=sources', async (app) => {
+    await app.getByRole('button', { name: 'Test: Microsoft 365' }).click()
+    await app.getByLabel('Mailbox at the source').fill('ann@example.com')
+    await button(app.getByRole('dialog'), 'Test').click()
+    await app.getByText('The source works for this mailbox.').waitFor()
+  }],
+  'sign-in-code': ['page=tasks', (app) => signIn(app, 'karin.smith')],
+  'sign-in-browser': ['page=tasks', async (app) => {
+    await signIn(app, 'luca.keller')
+    await app.getByText('The window does not come back?').click()
+  }],
+  'confirm-deletions': ['page=tasks', async (app) => {
+    await app.getByRole('button', { name: 'Actions for anna.garcia', exact: true }).click()
+    await app.getByRole('menuitem', { name: 'Confirm deletions that were held back' }).click()
+    await app.getByText('57 messages', { exact: true }).waitFor()
   }],
   import: ['page=import'],
   'import-rows': ['page=import', async (app) => {

@@ -84,7 +84,7 @@ it('exports every setting and no password', () => {
   const text = csv.exportTasks([{ localuser: 'john', remoteusername: 'j@x', remotehostname: 'imap.x', remoteport: '993', security: 'ssl', remotepassword: 'secret', exclude: ',a,b', cron: '5m', foldersynchronization: 'exclusion', delete_local: false, delete_remote: true, delete_remote_older: 30 } as unknown as Task])
   expect(text).not.toContain('secret')
   const [, row] = parse(text, ',').rows
-  expect(row!.cells).toEqual(['john', 'j@x', '', 'imap.x', '993', 'ssl', 'exclusion', 'a,b', '5m', 'false', 'true', '30', 'false'])
+  expect(row!.cells).toEqual(['john', 'j@x', '', 'imap.x', '993', 'ssl', 'exclusion', 'a,b', '5m', 'false', 'true', '30', 'false', ''])
 })
 
 it('offers a template that its own reader takes', () => {

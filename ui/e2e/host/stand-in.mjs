@@ -14,6 +14,29 @@ const FAULTS = [[161, 'bad_user_credentials'], [101, 'Check_hostname_or_tcp_port
 const FINGERPRINT = 'ab54d28693dcdb1b4bc1b91c11bb8f2ac09e7a4d5c3f0f3e6a2ce8bb04f19c77'
 const PASSWORD = 'secret'
 
+const DELEGATED = 'https://outlook.office.com/IMAP.AccessAsUser.All offline_access'
+const preset = (id, label, hostname, ways, more = {}) => ({
+  id, label, hostname, port: 993, security: 'ssl', sign_ins: ways.map(([sign_in, scope = '']) => ({ sign_in, scope })), tenant: '', authority: '',
+  token_endpoint: '', authorization_endpoint: '', device_endpoint: '', login_template: '', admin_method: 'template', ...more,
+})
+/** Some of what list-sources offers. */
+const PRESETS = [
+  preset('microsoft-organisation', 'Microsoft 365 (organisation)', 'outlook.office365.com', [['application', 'https://outlook.office365.com/.default'], ['device-code', DELEGATED], ['authorization-code', DELEGATED]], { authority: 'https://login.microsoftonline.com' }),
+  preset('microsoft-personal', 'Outlook.com', 'outlook.office365.com', [['device-code', DELEGATED], ['authorization-code', DELEGATED]], { tenant: 'consumers' }),
+  preset('google-workspace', 'Google Workspace', 'imap.gmail.com', [['service-account', 'https://mail.google.com/'], ['authorization-code', 'https://mail.google.com/']]),
+  preset('google-account', 'Gmail', 'imap.gmail.com', [['authorization-code', 'https://mail.google.com/'], ['password']]),
+  preset('yahoo', 'Yahoo', 'imap.mail.yahoo.com', [['authorization-code', 'mail-r'], ['password']]),
+  preset('oauth', 'Another provider', '', [['authorization-code', 'openid offline_access'], ['device-code', 'openid offline_access'], ['application'], ['service-account']]),
+  preset('imap', 'IMAP server', '', [['password'], ['administrator']]),
+  preset('dovecot', 'Dovecot', '', [['administrator']], { login_template: '{user}*{admin}' }),
+  preset('cyrus', 'Cyrus', '', [['administrator']], { admin_method: 'authzid' }),
+  preset('zimbra', 'Zimbra', '', [['administrator']], { admin_method: 'authzid' }),
+]
+const EMPTY_SOURCE = {
+  preset: '', certificate: null, connections: 0, admin_user: '', admin_method: '', login_template: '', tenant: '', authority: '', issuer: '', token_endpoint: '',
+  authorization_endpoint: '', device_endpoint: '', scope: '', client_id: '', client_authentication: '', client_secret_expires: null, client_certificate: null, service_account: '', authority_certificates: '',
+}
+
 const key = ({ localuser, task_id }) => `${localuser}/${task_id}`
 const seconds = () => Math.floor(Date.now() / 1000)
 
@@ -22,13 +45,17 @@ const refuse = (parameter, error) => {
 }
 
 export class StandIn extends Platform {
-  constructor({ tasks = 0, configured = true, delay = 20 } = {}) {
+  constructor({ tasks = 0, configured = true, delay = 20, sources = false } = {}) {
     super()
     this.delay = delay
     this.tasks = new Map()
     this.runs = new Map()
     /** What the source servers were told. */
     this.passwords = []
+    this.sources = new Map()
+    this.signIns = new Map()
+    /** Mailboxes whose owners signed in. */
+    this.signedIn = new Set()
     this.users = Array.from({ length: Math.max(60, tasks) }, (_, at) => `${FIRST[at % FIRST.length]}.${LAST[at % LAST.length]}${at >= 24 ? at : ''}`)
     this.configuration = {
       mail_server: configured ? 'e5ff8c3f-aaf6-4d93-9a33-dcb7ed094fdc' : '',
@@ -40,6 +67,7 @@ export class StandIn extends Platform {
       max_concurrent_syncs: 4,
     }
     for (let at = 0; at < tasks; at++) this.seed(at)
+    if (sources) this.seedSources()
     this.ticker = setInterval(() => this.tick(), 500)
   }
 
@@ -88,6 +116,26 @@ export class StandIn extends Platform {
     if (kind === 8) this.runs.set(key(task), { state: 'queued' })
   }
 
+  /** Sources of three kinds; the secret of one is about to expire. */
+  seedSources() {
+    const day = (days) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10)
+    this['save-source']({ label: 'Microsoft 365', preset: 'microsoft-organisation', sign_in: 'application', hostname: 'outlook.office365.com', port: 993, security: 'ssl', tenant: 'example.com', client_id: '1111', client_secret_password: 'secret', client_secret_expires: day(12) })
+    this['save-source']({ label: 'Hotmail', preset: 'microsoft-personal', sign_in: 'device-code', hostname: 'outlook.office365.com', port: 993, security: 'ssl', client_id: '2222' })
+    this['save-source']({ label: 'Gmail', preset: 'google-account', sign_in: 'authorization-code', hostname: 'imap.gmail.com', port: 993, security: 'ssl', client_id: '3333', client_secret_password: 'secret' })
+    const all = [...this.tasks.values()]
+    for (const [user, source] of [['karin.smith', 's2'], ['luca.keller', 's3']]) {
+      const task = all.find((one) => one.localuser === user)
+      if (!task) continue
+      this.runs.delete(key(task))
+      task.source = source
+    }
+    const held = all.find((one) => one.localuser === 'anna.garcia')
+    if (held) {
+      Object.assign(held, { delete_local: true, delete_remote: false, has_log: true, last_sync_timestamp: seconds() - 600, last_sync_exit_code: 111 })
+      this.held = new Set([key(held)])
+    }
+  }
+
   start(task) {
     const total = 400 + (this.runs.size * 911) % 3000
     this.runs.set(key(task), { state: 'running', done: 0, total, started: seconds() })
@@ -128,7 +176,8 @@ export class StandIn extends Platform {
     const wanted = tasks ? tasks.map((task) => this.tasks.get(key(task))).filter(Boolean) : [...this.tasks.values()]
     const user_properties = wanted.map((task) => {
       const state = this.runs.get(key(task))?.state ?? 'idle'
-      return { ...task, state, service_running: state === 'running' }
+      const needed = state === 'idle' && this.needsSignIn(task)
+      return { ...task, state: needed ? 'sign_in_needed' : state, service_running: state === 'running' }
     })
     return { enabled_mailboxes: tasks ? [] : this.users.map((name) => ({ name, label: name, value: name })), user_properties }
   }
@@ -175,7 +224,17 @@ export class StandIn extends Platform {
     return { remote: remote(), local: side(this.users.includes(data.localuser) ? 'ok' : 'local_user_unknown', '') }
   }
 
+  needsSignIn({ source, remoteusername }) {
+    return Boolean(this.sources.get(source)?.needs_person) && !this.signedIn.has(`${source} ${remoteusername}`)
+  }
+
   check(data) {
+    if (data.source) {
+      if (!this.sources.has(data.source)) refuse('source', 'source_not_found')
+      if (!this.users.includes(data.localuser)) refuse('localuser', 'local_user_unknown')
+      if (this.needsSignIn(data)) refuse('source', 'sign_in_needed')
+      return
+    }
     const { remote, local } = this['validate-task'](data)
     if (local.status !== 'ok') refuse('localuser', local.status)
     if (remote.status === 'bad_user_credentials') refuse('remotepassword', remote.status)
@@ -188,9 +247,11 @@ export class StandIn extends Platform {
     this.check(data)
     const { remotepassword, start, certificate, confirm_certificate, ...fields } = data
     const former = this.tasks.get(key(data))
+    const source = this.sources.get(data.source)
+    if (source) Object.assign(fields, { remotehostname: source.hostname, security: source.security })
     const task = {
       last_sync_timestamp: null, last_sync_exit_code: null, last_sync_error: null, last_sync_duration: null, last_sync_messages: null, has_log: false,
-      ...former, ...fields, remoteport: String(data.remoteport), remotepassword: '', exclude: data.exclude && `,${data.exclude}`, certificate: certificate ?? former?.certificate ?? null,
+      ...former, ...fields, remoteport: String(source?.port ?? data.remoteport), remotepassword: '', exclude: data.exclude && `,${data.exclude}`, certificate: certificate ?? former?.certificate ?? null,
     }
     this.tasks.set(key(task), task)
     if (start !== false) {
@@ -281,6 +342,7 @@ export class StandIn extends Platform {
     const lines = ['Native engine 1.0.0', 'Host1: imap.example.com, TLSv1.3, Dovecot', 'Host2: 10.5.4.1, STARTTLS']
     for (const [at, folder] of FOLDERS.entries()) {
       const failed = at === 4 ? wrong : 0
+      if (at === 4 && this.held?.has(key(data))) lines.push(`Error: folder [${folder}]: 57 messages were not deleted locally: more than half of the folder would go; confirm these deletions if they are meant`)
       if (failed) lines.push(`Error: message ${folder}/17 <20240102.1234@old.example.com>: NO [LIMIT] Message too large`)
       lines.push(`Folder [${folder}] -> [${folder}]: ${(at * 37) % 211} copied, ${(at * 517) % 2300} already there, ${failed} failed, 0 flags, 0 deleted locally, 0 deleted remotely`)
     }
@@ -301,6 +363,82 @@ export class StandIn extends Platform {
     const differences = [{ folder: 'Drafts', uid: 17, message_id: '<20240102.1234@old.example.com>', kind: 'missing', remote: 41_200_113, local: null }]
     if (deep) differences.push({ folder: 'Archive/2023', uid: 4, message_id: '<a@b>', kind: 'flags', remote: '\\Seen', local: '' })
     return { agree: false, folders, differences, truncated: false }
+  }
+
+  'compare-again'({ tasks }) {
+    return this.each(tasks, 'forgotten', () => {})
+  }
+
+  'confirm-deletions'({ tasks }) {
+    return this.each(tasks, 'confirmed', () => {})
+  }
+
+  'resume-schedules'() {
+    this.configuration.schedules_paused = false
+  }
+
+  'list-sources'() {
+    const sources = [...this.sources.values()].map(({ secret, ...source }) => ({
+      ...source,
+      has_secret: secret !== '',
+      tasks: [...this.tasks.values()].filter((task) => task.source === source.source_id).map(({ localuser, task_id }) => ({ localuser, task_id })),
+    }))
+    return { sources, presets: PRESETS }
+  }
+
+  'save-source'(data) {
+    const source_id = data.source_id ?? `s${this.sources.size + 1}`
+    const former = this.sources.get(source_id)
+    const given = data.admin_password || data.client_secret_password || data.client_key_password || data.service_account_password || ''
+    if (given === 'wrong') refuse('client_secret_password', 'client_secret_password_invalid')
+    const person = ['device-code', 'authorization-code'].includes(data.sign_in)
+    const { admin_password, client_secret_password, client_key_password, service_account_password, client_certificate, ...fields } = data
+    const days = data.client_secret_expires ? Math.round((Date.parse(data.client_secret_expires) - Date.now()) / 86_400_000) : null
+    this.sources.set(source_id, {
+      ...EMPTY_SOURCE, ...fields, source_id, needs_person: person, secret: given || former?.secret || '', secret_expires_in_days: days,
+    })
+    return { source_id }
+  }
+
+  'delete-source'({ source_id }) {
+    if ([...this.tasks.values()].some((task) => task.source === source_id)) refuse('source_id', 'source_in_use')
+    this.sources.delete(source_id)
+  }
+
+  'test-source'({ source_id, mailbox }) {
+    const source = this.sources.get(source_id)
+    const step = (name, status = 'ok', more = {}) => ({ step: name, status, message: '', advice: '', provider_code: '', seconds: 0.1, ...more })
+    const expired = { provider_code: 'AADSTS7000222', advice: 'The secret has expired: make a new one in Entra.', message: 'invalid_client' }
+    if (source.secret === 'expired') return { ok: false, steps: [step('token', 'token_not_issued', expired)], tls: null }
+    if (this.needsSignIn({ source: source_id, remoteusername: mailbox })) return { ok: false, steps: [step('token', 'sign_in_needed')], tls: null }
+    if (source.hostname.includes('selfsigned') && source.certificate !== FINGERPRINT) {
+      const certificate = { subject: `CN=${source.hostname}`, issuer: `CN=${source.hostname}`, not_before: '2026-06-01T00:00:00Z', not_after: '2027-06-01T00:00:00Z', sha256: FINGERPRINT, trusted: false }
+      return { ok: false, steps: [step('login', 'certificate_unknown')], tls: { version: '', certificate } }
+    }
+    return { ok: true, steps: [step('token'), step('login'), step('list'), step('inbox')], tls: null }
+  }
+
+  'begin-sign-in'({ source_id, mailbox, redirect_uri }) {
+    const { sign_in } = this.sources.get(source_id)
+    const state = randomUUID()
+    this.signIns.set(state, { key: `${source_id} ${mailbox}`, mailbox, entered: false })
+    const expires_at = seconds() + (this.patience ?? 900)
+    if (sign_in === 'device-code') return { sign_in, state, expires_at, user_code: 'WDJB-MJHT', verification_uri: 'https://provider.example/device', verification_uri_complete: null, interval: 1, authorization_url: null, redirect_uri: null }
+    // The provider's page sends the browser back at once.
+    const back = new URL(redirect_uri)
+    back.search = new URLSearchParams({ code: 'c0de', state: this.foreign ? 'another' : state })
+    return { sign_in, state, expires_at, authorization_url: back.href, redirect_uri, user_code: null, verification_uri: null, verification_uri_complete: null, interval: null }
+  }
+
+  'complete-sign-in'({ state, address }) {
+    const begun = this.signIns.get(state)
+    const answer = (status, more = {}) => ({ status, mailbox: begun?.mailbox ?? '', message: '', advice: '', provider_code: '', interval: null, ...more })
+    if (!begun) return answer('expired')
+    if (this.declined) return answer('refused', { provider_code: 'access_denied', advice: 'The owner declined: ask again.' })
+    if (!address && !begun.entered) return answer('pending', { interval: 1 })
+    if (address && !address.includes(state)) refuse('address', 'address_invalid')
+    this.signedIn.add(begun.key)
+    return answer('signed-in')
   }
 
   'get-status'() {

@@ -26,6 +26,8 @@ export const getConfiguration = (title: string) => ask<Json.Configuration>('get-
 export const configureModule = (title: string, input: Json.ConfigurationInput) =>
   act<unknown>('configure-module', title, input, { timeout: 5 * MINUTES })
 
+export const resumeSchedules = (title: string) => act<unknown>('resume-schedules', title, {})
+
 /** All tasks, or those that are named; these without the mailboxes. */
 export const listTasks = (title: string, tasks?: Json.TaskRef[]) =>
   ask<Json.TaskList>('list-tasks', title, tasks ? refs(tasks) : {})
@@ -79,6 +81,30 @@ export const previewTask = (title: string, task: Json.TaskRef) =>
 
 export const verifyTask = (title: string, task: Json.TaskRef, deep: boolean) =>
   ask<Json.Verification | Json.Failed>('verify-task', title, { ...ref(task), deep }, { timeout: 60 * MINUTES })
+
+/** The next run knows nothing of former ones, and compares both sides. */
+export const compareAgain = (title: string, tasks: Json.TaskRef[]) => act<Bulk>('compare-again', title, refs(tasks))
+
+/** The next run deletes what the last one held back. */
+export const confirmDeletions = (title: string, tasks: Json.TaskRef[]) => act<Bulk>('confirm-deletions', title, refs(tasks))
+
+export const listSources = (title: string) => ask<Json.SourceList>('list-sources', title)
+
+export const saveSource = (title: string, input: Json.SourceInput) =>
+  act<{ source_id: string }>('save-source', title, input, { timeout: 5 * MINUTES })
+
+export const deleteSource = (title: string, source_id: string) => act<unknown>('delete-source', title, { source_id })
+
+/** A token, the login, the folders and the inbox of one mailbox. */
+export const testSource = (title: string, question: { source_id: string; mailbox: string; password?: string }) =>
+  ask<Json.SourceReport>('test-source', title, question, { timeout: 3 * MINUTES })
+
+export const beginSignIn = (title: string, question: { source_id: string; mailbox: string; redirect_uri: string }) =>
+  ask<Json.SignInBegun>('begin-sign-in', title, question)
+
+/** What the browser brought back; without it, whether somebody has entered the code. */
+export const completeSignIn = (title: string, question: { state: string; code?: string; address?: string }) =>
+  ask<Json.SignInStanding>('complete-sign-in', title, question)
 
 export const getStatus = (title: string) => ask<Json.InstanceStatus>('get-status', title)
 

@@ -3,7 +3,7 @@
 
 export type Security = '' | 'tls' | 'ssl'
 export type FolderMode = 'all' | 'inbox' | 'exclusion'
-export type RunState = 'idle' | 'queued' | 'running' | 'stopping'
+export type RunState = 'idle' | 'queued' | 'running' | 'stopping' | 'sign_in_needed'
 
 /** Names one task. */
 export interface TaskRef {
@@ -37,6 +37,10 @@ export interface Task extends TaskRef {
   last_sync_error?: string | null
   state?: RunState
   certificate?: string | null
+  /** The source that says where the server is and how to sign in there. */
+  source?: string | null
+  /** Whether the schedule pauses, since the login was refused again and again. */
+  paused?: boolean
 }
 
 export interface Mailbox {
@@ -53,10 +57,12 @@ export interface TaskList {
 /** The fields of create-task. */
 export interface TaskInput extends TaskRef {
   remoteusername: string
-  remotehostname: string
-  remotepassword: string
-  remoteport: number
-  security: Security
+  /** Instead of the server's fields. */
+  source?: string
+  remotehostname?: string
+  remotepassword?: string
+  remoteport?: number
+  security?: Security
   delete_local: boolean
   delete_remote: boolean
   delete_remote_older: number
@@ -65,6 +71,8 @@ export interface TaskInput extends TaskRef {
   cron: string
   foldersynchronization: FolderMode
   start?: boolean
+  /** What a new task begins with; left out, an edit keeps what there is. */
+  folder_options?: { special_folders: boolean }
   /** The fingerprint that the administrator accepts. */
   certificate?: string
   /** Nobody logs in before a certificate that no authority vouches for is accepted. */
@@ -161,7 +169,7 @@ export type ImportSummary = { results: ImportResult[] } & Record<
 >
 
 /** One row of import-tasks. */
-export type ImportRow = Record<string, string | number | boolean>
+export type ImportRow = Record<string, string | number | boolean | { special_folders: boolean }>
 
 export interface BulkResult extends TaskRef {
   result: string
@@ -220,6 +228,8 @@ export interface Configuration {
   engine_used?: string
   engine_version?: string
   max_concurrent_syncs?: number | null
+  /** Whether nothing starts by itself, since the original of this instance is alive. */
+  schedules_paused?: boolean
 }
 
 export interface ConfigurationInput {
@@ -249,4 +259,119 @@ export interface Backup {
   name: string
   enabled?: boolean
   instances?: { module_id: string; status?: { success?: boolean; end?: number } | null }[]
+}
+
+/** How the tasks of a source sign in. */
+export type SignIn = 'password' | 'administrator' | 'application' | 'service-account' | 'device-code' | 'authorization-code'
+
+/** What a source says in words, with the same names in save-source and list-sources. */
+export interface SourceTexts {
+  source_id: string
+  label: string
+  preset: string
+  hostname: string
+  security: Security
+  sign_in: SignIn
+  admin_user: string
+  admin_method: string
+  login_template: string
+  tenant: string
+  authority: string
+  issuer: string
+  token_endpoint: string
+  authorization_endpoint: string
+  device_endpoint: string
+  scope: string
+  client_id: string
+  client_authentication: string
+  authority_certificates: string
+}
+
+/** A source of list-sources; its secrets never leave the module. */
+export interface Source extends SourceTexts {
+  port: number
+  certificate?: string | null
+  connections: number
+  needs_person: boolean
+  has_secret: boolean
+  client_secret_expires?: string | null
+  secret_expires_in_days?: number | null
+  client_certificate?: { pem: string; subject: string; sha256: string; not_after: string } | null
+  service_account: string
+  tasks: TaskRef[]
+}
+
+/** The fields of save-source. */
+export interface SourceInput extends Partial<SourceTexts> {
+  port?: number
+  certificate?: string
+  connections?: number
+  admin_password?: string
+  client_secret_password?: string
+  client_secret_expires?: string
+  client_certificate?: string
+  client_key_password?: string
+  service_account_password?: string
+}
+
+/** What a kind of source starts from. */
+export interface SourcePreset {
+  id: string
+  label: string
+  hostname: string
+  port: number
+  security: Security
+  /** The usual one first. */
+  sign_ins: { sign_in: SignIn; scope: string }[]
+  tenant: string
+  authority: string
+  token_endpoint: string
+  authorization_endpoint: string
+  device_endpoint: string
+  login_template: string
+  admin_method: string
+}
+
+export interface SourceList {
+  sources: Source[]
+  presets: SourcePreset[]
+}
+
+/** One step of test-source. */
+export interface SourceStep {
+  step: 'token' | 'login' | 'list' | 'inbox'
+  status: string
+  message: string
+  advice: string
+  provider_code: string
+  seconds: number
+}
+
+export interface SourceReport {
+  ok: boolean
+  steps: SourceStep[]
+  tls?: { version: string; certificate?: Certificate | null } | null
+}
+
+/** What the owner of a mailbox has to do next. */
+export interface SignInBegun {
+  sign_in: SignIn
+  state: string
+  expires_at: number
+  user_code?: string | null
+  verification_uri?: string | null
+  verification_uri_complete?: string | null
+  interval?: number | null
+  authorization_url?: string | null
+  redirect_uri?: string | null
+}
+
+/** Where a sign-in stands. */
+export interface SignInStanding {
+  status: 'pending' | 'signed-in' | 'refused' | 'expired'
+  mailbox: string
+  message: string
+  advice: string
+  provider_code: string
+  interval?: number | null
 }

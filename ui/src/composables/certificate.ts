@@ -39,7 +39,7 @@ export function useCertificate() {
     const shown = report.remote.tls?.certificate
     const { status } = report.remote
     if (!isQuestion(status) || !shown || shown.sha256 === accepted.value) return report
-    return (await ask(shown, input.remotehostname, status === 'certificate_changed')) ? test(input) : report
+    return (await ask(shown, input.remotehostname ?? input.source ?? '', status === 'certificate_changed')) ? test(input) : report
   }
 
   return { accepted, asked, decide, guarded, test }

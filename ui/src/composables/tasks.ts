@@ -2,7 +2,7 @@
 // The module's tasks, shared by the views.
 import { computed, ref, shallowRef } from 'vue'
 import { listTasks } from '../api/index.ts'
-import type { Mailbox, Progress, Task, TaskRef } from '../api/types.ts'
+import type { Mailbox, Progress, RunState, Task, TaskRef } from '../api/types.ts'
 import { t } from '../i18n/index.ts'
 import { failureWords } from '../i18n/words.ts'
 import { entriesOf, isActive, keyOf } from '../model/tasks.ts'
@@ -27,12 +27,14 @@ export const activeTasks = computed(() => entries.value.filter((entry) => isActi
 
 const mapOf = (list: Task[]) => new Map(list.map((task) => [keyOf(task), task]))
 
+const ACTIVE = new Set<RunState>(['running', 'queued', 'stopping'])
+
 /** What is known of a run stays, unless the list, which is newer, says that there is none. */
 function keepRuns(list: Iterable<Task>): void {
   const next = new Map(runs.value)
   for (const task of list) {
     const run = next.get(keyOf(task))
-    const active = (task.state ?? 'idle') !== 'idle'
+    const active = ACTIVE.has(task.state ?? 'idle')
     if (run && (run.state === 'idle' || !active)) next.delete(keyOf(task))
   }
   runs.value = next
@@ -82,7 +84,7 @@ export function noteRuns(told: Progress[], asked: TaskRef[] | null): TaskRef[] {
   const next = new Map(runs.value)
   for (const run of told) next.set(keyOf(run), run)
   const about = asked ?? activeTasks.value.map((entry) => entry.task)
-  const names = new Set(told.filter((run) => run.state !== 'idle').map(keyOf))
+  const names = new Set(told.filter((run) => ACTIVE.has(run.state)).map(keyOf))
   const ended: TaskRef[] = []
   for (const { localuser, task_id } of about) {
     const key = keyOf({ localuser, task_id })

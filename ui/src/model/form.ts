@@ -10,6 +10,7 @@ export type Deletion = 'none' | 'local' | 'remote' | 'older'
 
 export function emptyForm(): TaskForm {
   return {
+    source: '',
     localuser: '',
     remoteusername: '',
     remotepassword: '',
@@ -29,6 +30,7 @@ export function emptyForm(): TaskForm {
 /** The form of a stored task; a copy is for another mailbox. */
 export function formOf(task: Task, copy: boolean): TaskForm {
   return {
+    source: task.source ?? '',
     localuser: copy ? '' : task.localuser,
     remoteusername: copy ? '' : task.remoteusername,
     remotepassword: '',
@@ -46,12 +48,16 @@ export function formOf(task: Task, copy: boolean): TaskForm {
 }
 
 /** The fields as create-task wants them; what does not count in the chosen mode is left empty. */
-export function inputOf(form: TaskForm, taskId: string): TaskInput {
-  const { foldersynchronization: mode, exclude, sieve_enabled, delete_remote_older, ...rest } = form
+export function inputOf(form: TaskForm, taskId: string, signsIn = false): TaskInput {
+  const { foldersynchronization: mode, exclude, sieve_enabled, delete_remote_older } = form
+  const { source, localuser, remoteusername, remotehostname, remotepassword, remoteport, security, delete_local, delete_remote, cron } = form
+  // A source knows its server, and most know how to sign in as well.
+  const server = source ? { source } : { remotehostname, remoteport: Number(remoteport), security }
   return {
-    ...rest,
+    ...server,
+    ...(source && signsIn ? {} : { remotepassword }),
+    localuser, remoteusername, delete_local, delete_remote, cron,
     task_id: taskId,
-    remoteport: Number(form.remoteport),
     foldersynchronization: mode,
     exclude: mode === 'exclusion' ? exclude : '',
     sieve_enabled: mode === 'inbox' && sieve_enabled,
@@ -60,7 +66,7 @@ export function inputOf(form: TaskForm, taskId: string): TaskInput {
 }
 
 /** The same for a question about the account only: a fault elsewhere in the form does not hinder it. */
-export function accountOf(form: TaskForm, taskId: string): TaskInput {
+export function accountOf(form: TaskForm, taskId: string, signsIn = false): TaskInput {
   return inputOf(
     {
       ...form,
@@ -70,6 +76,7 @@ export function accountOf(form: TaskForm, taskId: string): TaskInput {
       delete_remote_older: isDays(form.delete_remote_older) ? form.delete_remote_older : '0',
     },
     taskId,
+    signsIn,
   )
 }
 

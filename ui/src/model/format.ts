@@ -26,6 +26,10 @@ export function formatDateTime(seconds: number, locale: string): string {
   return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' }).format(seconds * 1000)
 }
 
+/** A day that a text names as 2027-05-31. */
+export const formatDate = (day: string, locale: string): string =>
+  new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone: 'UTC' }).format(Date.parse(`${day}T00:00:00Z`))
+
 /** A time of today, to the second. */
 export const formatTime = (seconds: number, locale: string): string =>
   new Intl.DateTimeFormat(locale, { timeStyle: 'medium' }).format(seconds * 1000)

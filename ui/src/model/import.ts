@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // From a table of any make to the rows of import-tasks.
-import type { ImportRow, Mailbox, ParameterError, Security, Task } from '../api/types.ts'
+import type { ImportRow, Mailbox, ParameterError, Security, Source, Task } from '../api/types.ts'
 import { natural, serialize, type Row, type Table } from './csv.ts'
 import { checkTask, usualPort, type TaskForm } from './rules.ts'
 
@@ -19,6 +19,7 @@ export const COLUMNS = [
   'delete_remote',
   'delete_remote_older',
   'sieve_enabled',
+  'source',
 ] as const
 export type Column = (typeof COLUMNS)[number]
 
@@ -29,6 +30,8 @@ const BOOLEANS: Column[] = ['delete_local', 'delete_remote', 'sieve_enabled']
 
 /** The server of all rows that name none. */
 export interface Defaults {
+  /** Its id, instead of the server; empty for none. */
+  source?: string
   remotehostname: string
   remoteport: string
   security: Security
@@ -54,6 +57,7 @@ const HEADINGS: Record<Column, string> = {
   delete_remote: 'deleteremote',
   delete_remote_older: 'deleteremoteolder',
   sieve_enabled: 'sieveenabled sieve',
+  source: 'sourceid',
 }
 const COLUMN_OF = new Map(COLUMNS.flatMap((column) => HEADINGS[column].split(' ').map((name) => [name, column] as const)))
 
@@ -76,15 +80,20 @@ export function guessMapping(table: Table): { header: boolean; mapping: Mapping 
   const filled = first.reduce((last, cell, at) => (cell.trim() === '' ? last : at + 1), 0)
   const width = header ? filled : Math.max(0, ...table.rows.slice(0, 50).map((row) => row.cells.length))
   const mapping: Mapping = Array.from({ length: width }, (_, at) => (header ? (named[at] ?? null) : (COLUMNS[at] ?? null)))
-  return { header, mapping: mapping.map((column, at) => (mapping.indexOf(column) === at ? column : null)) }
+  return { header, mapping: mapping.map((column, at) => {
+    if (mapping.indexOf(column) === at) return column
+    // Beside an account, `source` is no other name of it.
+    return letters(first[at] ?? '') === 'source' && !mapping.includes('source') ? 'source' : null
+  }) }
 }
 
 /** What neither a column nor the server of all rows tells. An address is enough to know the user on both sides. */
-export function missingColumns(mapping: Mapping, defaults: Defaults): Column[] {
+export function missingColumns(mapping: Mapping, defaults: Defaults, signsIn = false): Column[] {
   const missing: Column[] = []
   if (!mapping.includes('remoteusername') && !mapping.includes('localuser')) missing.push('remoteusername')
-  if (!mapping.includes('remotepassword')) missing.push('remotepassword')
-  if (!mapping.includes('remotehostname') && defaults.remotehostname.trim() === '') missing.push('remotehostname')
+  const sourced = mapping.includes('source') || Boolean(defaults.source)
+  if (!mapping.includes('remotepassword') && !signsIn && !mapping.includes('source')) missing.push('remotepassword')
+  if (!sourced && !mapping.includes('remotehostname') && defaults.remotehostname.trim() === '') missing.push('remotehostname')
   return missing
 }
 
@@ -128,6 +137,7 @@ function readForm(cells: string[], mapping: Mapping, defaults: Defaults, users: 
   const security = own ? (SECURITY[letters(told)] ?? told.toLowerCase()) : values.remoteport === '143' ? 'tls' : values.remoteport === '993' ? 'ssl' : mapping.includes('security') ? '' : defaults.security
   values.remoteport ||= own || mapping.includes('security') ? usualPort(security as Security) : defaults.remoteport
   const form = {
+    source: values.source || defaults.source || '',
     localuser: values.localuser ?? '',
     remoteusername: values.remoteusername ?? '',
     remotepassword: values.remotepassword ?? '',
@@ -143,13 +153,17 @@ function readForm(cells: string[], mapping: Mapping, defaults: Defaults, users: 
     sieve_enabled: isTrue(values.sieve_enabled ?? ''),
   }
   // An empty optional cell asks for nothing.
-  const present = new Set(COLUMNS.filter((column) => values[column] || REQUIRED.includes(column)))
+  const present = new Set(COLUMNS.filter((column) => values[column] || REQUIRED.includes(column) || (column === 'source' && form.source !== '')))
   return { form, present }
 }
 
-function dataOf(form: TaskForm, present: Set<Column>): ImportRow {
+/** What a source says instead of the row. */
+const SERVER: Column[] = ['remotehostname', 'remoteport', 'security']
+
+function dataOf(form: TaskForm, present: Set<Column>, signsIn: boolean): ImportRow {
   const data: ImportRow = {}
   for (const column of present) {
+    if (form.source !== '' && (SERVER.includes(column) || (signsIn && column === 'remotepassword'))) continue
     const value = form[column]
     const numeric = column === 'remoteport' || column === 'delete_remote_older'
     data[column] = numeric && /^\d{1,9}$/.test(String(value)) ? Number(value) : value
@@ -157,7 +171,7 @@ function dataOf(form: TaskForm, present: Set<Column>): ImportRow {
   return data
 }
 
-function checkRow(row: Row, mapping: Mapping, form: TaskForm, original: Task | null): ParameterError[] {
+function checkRow(row: Row, mapping: Mapping, form: TaskForm, original: Task | null, signsIn: boolean): ParameterError[] {
   const errors: ParameterError[] = []
   const wanted = Math.max(...REQUIRED.map((column) => mapping.indexOf(column))) + 1
   if (row.cells.length < wanted) return [{ parameter: '', error: 'row_too_short' }]
@@ -166,7 +180,7 @@ function checkRow(row: Row, mapping: Mapping, form: TaskForm, original: Task | n
   if (!['all', 'inbox', 'exclusion'].includes(form.foldersynchronization)) {
     errors.push({ parameter: 'foldersynchronization', error: 'foldersynchronization_invalid' })
   }
-  return [...errors, ...checkTask(form, { original })]
+  return [...errors, ...checkTask(form, { original, signsIn })]
 }
 
 /** The headings that this page writes. */
@@ -183,10 +197,11 @@ export function readCandidates(
   table: Table,
   header: boolean,
   mapping: Mapping,
-  known: { mailboxes: Mailbox[]; tasks: Task[] },
+  known: { mailboxes: Mailbox[]; tasks: Task[]; sources?: Source[] },
   defaults: Defaults = { remotehostname: '', remoteport: '993', security: 'ssl' },
   mended: Map<number, Partial<TaskForm>> = new Map(),
 ): Candidate[] {
+  const sources = new Map((known.sources ?? []).map((one) => [one.source_id, one]))
   const users = new Map(known.mailboxes.map(({ value }) => [value.toLowerCase(), value]))
   // Only what this page wrote is known to have been made harmless for spreadsheets.
   const ours = header && (table.rows[0]?.cells ?? []).every((cell) => OWN_HEADINGS.has(cell))
@@ -195,7 +210,11 @@ export function readCandidates(
   return table.rows.slice(header ? 1 : 0).map((source, at) => {
     const { form: read, present } = readForm(source.cells, mapping, defaults, users, ours)
     const form = { ...read, ...mended.get(source.line) }
-    const errors = checkRow(source, mapping, form, existing.get(identity(form)) ?? null)
+    const described = sources.get(form.source)
+    if (described) Object.assign(form, { remotehostname: described.hostname, remoteport: String(described.port), security: described.security })
+    const signsIn = form.source !== '' && described?.sign_in !== 'password'
+    const errors = checkRow(source, mapping, form, existing.get(identity(form)) ?? null, signsIn)
+    if (form.source !== '' && known.sources && !described) errors.push({ parameter: 'source', error: 'source_not_found' })
     const warnings: string[] = []
     const twin = seen.get(identity(form))
     if (twin !== undefined) errors.push({ parameter: '', error: 'row_duplicate' })
@@ -205,7 +224,7 @@ export function readCandidates(
       errors.push({ parameter: 'localuser', error: 'local_user_unknown' })
     }
     if (existing.has(identity(form))) warnings.push('row_exists')
-    return { row: at + 1, line: source.line, cells: source.cells, form, data: dataOf(form, present), errors, warnings }
+    return { row: at + 1, line: source.line, cells: source.cells, form, data: dataOf(form, present, signsIn), errors, warnings }
   })
 }
 

@@ -49,3 +49,20 @@ export function filterLog(lines: LogLine[], search: string, problemsOnly: boolea
     (line) => (!problemsOnly || line.problem) && (wanted === '' || line.text.toLowerCase().includes(wanted)),
   )
 }
+
+/** Messages of a folder that a run held back from deletion, which an administrator may confirm. */
+export interface HeldBack {
+  folder: string
+  messages: number
+  reason: string
+}
+
+const HELD_BACK = /^Error: folder \[(.*?)\]: (\d+) messages were not deleted locally: (.*); confirm these deletions if they are meant$/
+
+/** What the run of this log held back, folder by folder. */
+export function heldBack(content: string): HeldBack[] {
+  return content.split(/\r?\n/).flatMap((line) => {
+    const found = HELD_BACK.exec(line)
+    return found ? [{ folder: found[1]!, messages: Number(found[2]), reason: found[3]! }] : []
+  })
+}

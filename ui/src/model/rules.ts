@@ -6,6 +6,8 @@ import { isSchedule } from './schedule.ts'
 
 /** The fields an administrator fills in. */
 export interface TaskForm {
+  /** The source that says where the server is and how to sign in there; empty for none. */
+  source: string
   localuser: string
   remoteusername: string
   remotepassword: string
@@ -82,6 +84,8 @@ export const isDays = (text: string): boolean => /^\d{1,9}$/.test(text)
 export interface Surroundings {
   /** The task that is edited, or null for a new one. */
   original: Task | null
+  /** Whether the chosen source signs in by itself. */
+  signsIn?: boolean
 }
 
 /** Whether a stored password may be used: it is never sent to another account. */
@@ -94,20 +98,24 @@ export function sameAccount(form: TaskForm, task: Task): boolean {
 }
 
 /** Every refusal of the form, in the order of its fields. */
-export function checkTask(form: TaskForm, { original }: Surroundings): ParameterError[] {
+export function checkTask(form: TaskForm, { original, signsIn = false }: Surroundings): ParameterError[] {
   const errors: ParameterError[] = []
   const refuse = (parameter: string, error: string) => errors.push({ parameter, error })
 
   if (form.localuser === '') refuse('localuser', 'localuser_required')
   else if (!isLocalUser(form.localuser)) refuse('localuser', 'localuser_invalid')
-  if (form.remotehostname === '') refuse('remotehostname', 'remotehostname_required')
-  else if (!isHost(form.remotehostname)) refuse('remotehostname', 'remotehostname_invalid')
-  if (!isPort(form.remoteport)) refuse('remoteport', 'remoteport_invalid')
+  if (form.source === '') {
+    if (form.remotehostname === '') refuse('remotehostname', 'remotehostname_required')
+    else if (!isHost(form.remotehostname)) refuse('remotehostname', 'remotehostname_invalid')
+    if (!isPort(form.remoteport)) refuse('remoteport', 'remoteport_invalid')
+  }
   if (form.remoteusername === '') refuse('remoteusername', 'remoteusername_required')
   else if (!isRemoteUser(form.remoteusername)) refuse('remoteusername', 'remoteusername_invalid')
-  if (!isPassword(form.remotepassword)) refuse('remotepassword', 'remotepassword_invalid')
-  else if (form.remotepassword === '' && (!original || !sameAccount(form, original))) {
-    refuse('remotepassword', original ? 'password_required' : 'remotepassword_required')
+  if (!signsIn) {
+    if (!isPassword(form.remotepassword)) refuse('remotepassword', 'remotepassword_invalid')
+    else if (form.remotepassword === '' && (!original || !sameAccount(form, original))) {
+      refuse('remotepassword', original ? 'password_required' : 'remotepassword_required')
+    }
   }
   if (form.foldersynchronization === 'exclusion') {
     const pattern = invalidPattern(form.exclude)

@@ -4,7 +4,7 @@ import { FAILURES, STOPPED } from '../api/facts.ts'
 import type { Progress, Task, TaskRef } from '../api/types.ts'
 import { nextRun } from './schedule.ts'
 
-export const STATES = ['running', 'queued', 'stopping', 'ok', 'failed', 'stopped', 'never'] as const
+export const STATES = ['running', 'queued', 'stopping', 'sign_in_needed', 'ok', 'failed', 'stopped', 'never'] as const
 export type State = (typeof STATES)[number]
 
 export const SORT_KEYS = ['localuser', 'remote', 'state', 'last', 'next', 'messages'] as const
@@ -70,6 +70,7 @@ export function entriesOf(tasks: Task[], progress: Map<string, Progress>, now: n
 
 /** What the administrator wants to see; all of it is kept in the address. */
 export interface View {
+  source: string
   search: string
   state: string
   host: string
@@ -89,6 +90,7 @@ export function viewFrom(query: Record<string, string>): View {
     state: query.state ?? '',
     host: query.host ?? '',
     schedule: query.schedule ?? '',
+    source: query.source ?? '',
     sort: SORT_KEYS.find((key) => key === query.sort) ?? 'localuser',
     descending: query.dir === 'desc',
     page: Math.max(1, Math.floor(Number(query.p)) || 1),
@@ -102,6 +104,7 @@ export function queryFrom(view: View): Record<string, string> {
     state: view.state,
     host: view.host,
     schedule: view.schedule,
+    source: view.source,
     sort: view.sort === 'localuser' ? '' : view.sort,
     dir: view.descending ? 'desc' : '',
     p: view.page === 1 ? '' : String(view.page),
@@ -110,7 +113,7 @@ export function queryFrom(view: View): Record<string, string> {
 }
 
 export const isFiltered = (view: View): boolean =>
-  [view.search, view.state, view.host, view.schedule].some((value) => value !== '')
+  [view.search, view.state, view.host, view.schedule, view.source].some((value) => value !== '')
 
 export function filterEntries(entries: Entry[], view: View): Entry[] {
   const words = view.search.toLowerCase().split(/\s+/).filter(Boolean)
@@ -118,6 +121,7 @@ export function filterEntries(entries: Entry[], view: View): Entry[] {
     ({ task, state, haystack }) =>
       (view.state === '' || view.state === state || (view.state === 'active' && isActive(state))) &&
       (view.host === '' || view.host === task.remotehostname) &&
+      (view.source === '' || view.source === (task.source ?? 'none')) &&
       (view.schedule === '' || view.schedule === (task.cron === '' ? 'manual' : task.cron)) &&
       words.every((word) => haystack.includes(word)),
   )

@@ -9,6 +9,7 @@ const later = (loader: () => Promise<{ default: Component }>) =>
 export const views: Record<string, Component> = {
   status: later(() => import('./StatusView.vue')),
   tasks: later(() => import('./TasksView.vue')),
+  sources: later(() => import('./SourcesView.vue')),
   import: later(() => import('./ImportView.vue')),
   settings: later(() => import('./SettingsView.vue')),
   about: later(() => import('./AboutView.vue')),

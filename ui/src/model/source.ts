@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A source as the form holds it, which of its fields count, and what is to be done at the provider.
+import type { ParameterError, Security, SignIn, Source, SourceInput, SourcePreset } from '../api/types.ts'
+import { isHost, isPort } from './rules.ts'
+
+/** The fields of the form; all are texts. */
+export interface SourceForm {
+  label: string
+  preset: string
+  sign_in: SignIn
+  hostname: string
+  port: string
+  security: Security
+  certificate: string
+  connections: string
+  admin_user: string
+  admin_password: string
+  admin_method: string
+  login_template: string
+  tenant: string
+  authority: string
+  issuer: string
+  token_endpoint: string
+  authorization_endpoint: string
+  device_endpoint: string
+  scope: string
+  client_id: string
+  client_secret_password: string
+  client_secret_expires: string
+  client_authentication: string
+  client_certificate: string
+  client_key_password: string
+  service_account_password: string
+  authority_certificates: string
+}
+
+export type SourceField = keyof SourceForm
+
+const scopeOf = (preset: SourcePreset, signIn: SignIn) => preset.sign_ins.find((way) => way.sign_in === signIn)?.scope ?? ''
+
+/** A new source: what is known of the provider is filled in. */
+export function sourceFrom(preset: SourcePreset, signIn: SignIn = preset.sign_ins[0]?.sign_in ?? 'password'): SourceForm {
+  return {
+    label: preset.label,
+    preset: preset.id,
+    sign_in: signIn,
+    hostname: preset.hostname,
+    port: String(preset.port),
+    security: preset.security,
+    certificate: '',
+    connections: '0',
+    admin_user: '',
+    admin_password: '',
+    admin_method: preset.admin_method || 'template',
+    login_template: preset.login_template,
+    tenant: preset.tenant,
+    authority: preset.authority,
+    issuer: '',
+    token_endpoint: preset.token_endpoint,
+    authorization_endpoint: preset.authorization_endpoint,
+    device_endpoint: preset.device_endpoint,
+    scope: scopeOf(preset, signIn),
+    client_id: '',
+    client_secret_password: '',
+    client_secret_expires: '',
+    client_authentication: 'post',
+    client_certificate: '',
+    client_key_password: '',
+    service_account_password: '',
+    authority_certificates: '',
+  }
+}
+
+/** The form of a stored source; its secrets stay where they are as long as their fields are empty. */
+export function formOfSource(source: Source): SourceForm {
+  const { label, preset, sign_in, hostname, security, admin_user, admin_method, login_template, tenant, authority } = source
+  const { issuer, token_endpoint, authorization_endpoint, device_endpoint, scope, client_id, client_authentication } = source
+  return {
+    label, preset, sign_in, hostname, security, admin_user, login_template, tenant, authority,
+    // Found out from the address of the provider, they are no settings of their own.
+    ...(issuer ? { token_endpoint: '', authorization_endpoint: '', device_endpoint: '' } : { token_endpoint, authorization_endpoint, device_endpoint }),
+    issuer, scope, client_id,
+    admin_method: admin_method || 'template',
+    client_authentication: client_authentication || 'post',
+    port: String(source.port),
+    certificate: source.certificate ?? '',
+    connections: String(source.connections),
+    admin_password: '',
+    client_secret_password: '',
+    client_secret_expires: source.client_certificate ? '' : (source.client_secret_expires ?? ''),
+    client_certificate: source.client_certificate?.pem ?? '',
+    client_key_password: '',
+    service_account_password: '',
+    authority_certificates: source.authority_certificates,
+  }
+}
+
+const isMicrosoft = (form: SourceForm) => form.preset.startsWith('microsoft')
+const OWN_PERSON: SignIn[] = ['device-code', 'authorization-code']
+/** Whether the owner of each mailbox has to sign in. */
+export const needsPerson = (signIn: SignIn): boolean => OWN_PERSON.includes(signIn)
+
+/** The fields beside server and name that count, the usual ones and those for special cases. */
+export function fieldsOf(form: SourceForm): { usual: SourceField[]; special: SourceField[] } {
+  const special: SourceField[] = ['connections']
+  switch (form.sign_in) {
+    case 'password':
+      return { usual: [], special }
+    case 'administrator':
+      return { usual: ['admin_user', 'admin_password', 'admin_method', ...(form.admin_method === 'template' ? ['login_template' as const] : [])], special }
+    case 'service-account':
+      return { usual: ['service_account_password'], special: ['scope', 'token_endpoint', 'authority_certificates', ...special] }
+    default: {
+      const endpoints: SourceField[] = ['token_endpoint']
+      if (form.sign_in === 'authorization-code') endpoints.push('authorization_endpoint')
+      if (form.sign_in === 'device-code') endpoints.push('device_endpoint')
+      const known = form.preset !== 'oauth' && form.preset !== '' && form.preset !== 'imap'
+      const usual: SourceField[] = [...(isMicrosoft(form) ? ['tenant' as const] : known ? [] : ['issuer' as const]), 'client_id', 'client_secret_password', 'client_secret_expires']
+      if (!known) usual.push('scope')
+      const certificate: SourceField[] = form.sign_in === 'application' ? ['client_certificate', 'client_key_password'] : []
+      const rest: SourceField[] = isMicrosoft(form) ? ['authority'] : ['client_authentication', ...endpoints]
+      return { usual, special: [...certificate, ...rest, ...(known ? ['scope' as const] : []), 'authority_certificates', ...special] }
+    }
+  }
+}
+
+const COMMON: SourceField[] = ['label', 'preset', 'sign_in', 'hostname', 'security', 'certificate']
+
+/** The fields as save-source takes them: those that count, and no others. */
+export function inputOfSource(form: SourceForm, id: string | null): SourceInput {
+  const { usual, special } = fieldsOf(form)
+  const names = [...COMMON, ...usual, ...special].filter((name) => name !== 'connections')
+  const texts = Object.fromEntries(names.map((name) => [name, name.endsWith('password') ? form[name] : form[name].trim()]))
+  // An optional value that is empty is none.
+  for (const name of ['client_secret_expires', 'certificate', 'client_certificate']) if (texts[name] === '') delete texts[name]
+  return { ...texts, ...(id ? { source_id: id } : {}), port: Number(form.port), connections: Number(form.connections) } as SourceInput
+}
+
+const REQUIRED: SourceField[] = ['admin_user', 'login_template', 'tenant', 'client_id']
+
+/** What the form refuses before it asks the module; `stored`: secrets may stay empty. */
+export function checkSource(form: SourceForm, stored: boolean): ParameterError[] {
+  const errors: ParameterError[] = []
+  const refuse = (parameter: SourceField, why: 'required' | 'invalid') => errors.push({ parameter, error: `${parameter}_${why}` })
+  const { usual } = fieldsOf(form)
+  if (form.label.trim() === '') refuse('label', 'required')
+  if (form.hostname.trim() === '') refuse('hostname', 'required')
+  else if (!isHost(form.hostname.trim())) refuse('hostname', 'invalid')
+  if (!isPort(form.port)) refuse('port', 'invalid')
+  for (const name of usual) if (REQUIRED.includes(name) && form[name].trim() === '') refuse(name, 'required')
+  if (usual.includes('issuer') && form.issuer.trim() === '' && form.token_endpoint.trim() === '') refuse('issuer', 'required')
+  if (!stored) {
+    for (const name of ['admin_password', 'service_account_password'] as const) {
+      if (usual.includes(name) && form[name] === '') refuse(name, 'required')
+    }
+    if (form.sign_in === 'application' && form.client_secret_password === '' && form.client_key_password === '') refuse('client_secret_password', 'required')
+  }
+  if (!/^\d{1,2}$/.test(form.connections) || Number(form.connections) > 16) refuse('connections', 'invalid')
+  return errors
+}
+
+/** How many steps there are to do at the provider, by the name of the guide. */
+const GUIDES = {
+  microsoft_application: 6,
+  microsoft_person: 4,
+  microsoft_personal: 3,
+  google_domain: 4,
+  google_person: 4,
+  yahoo_person: 3,
+  oauth_person: 3,
+  oauth_application: 2,
+  app_password: 2,
+  dovecot: 3,
+  cyrus: 2,
+  zimbra: 2,
+  administrator: 2,
+} as const
+
+/** What has to be done at the provider: the names of the sentences, in their order. */
+export function guideOf({ preset, sign_in }: Pick<SourceForm, 'preset' | 'sign_in'>): string[] {
+  const name = guideName(preset, sign_in)
+  return name ? Array.from({ length: GUIDES[name] }, (_, at) => `guide.${name}.${at + 1}`) : []
+}
+
+function guideName(preset: string, signIn: SignIn): keyof typeof GUIDES | null {
+  if (signIn === 'administrator') return preset === 'dovecot' || preset === 'cyrus' || preset === 'zimbra' ? preset : 'administrator'
+  if (signIn === 'password') return preset === 'google-account' || preset === 'yahoo' ? 'app_password' : null
+  if (preset === 'microsoft-personal') return 'microsoft_personal'
+  if (preset.startsWith('microsoft')) return signIn === 'application' ? 'microsoft_application' : 'microsoft_person'
+  if (preset.startsWith('google')) return signIn === 'service-account' ? 'google_domain' : 'google_person'
+  if (signIn === 'service-account') return 'google_domain'
+  if (preset === 'yahoo') return 'yahoo_person'
+  return signIn === 'application' ? 'oauth_application' : 'oauth_person'
+}
+
+/** So many days before its end a secret is warned of. */
+const WARNED_DAYS = 30
+
+/** Whether a secret is over, soon will be, or neither. */
+export function expiryOf(source: Source): 'over' | 'soon' | null {
+  const days = source.secret_expires_in_days
+  if (days === null || days === undefined) return null
+  return days < 0 ? 'over' : days <= WARNED_DAYS ? 'soon' : null
+}
