@@ -45,7 +45,10 @@ describe('the list of tasks', () => {
         const view = await open(browser, host, 'page=tasks', { viewport: { width, height: 800 } })
         await view.settled()
         await checkWidth(view, `the list at ${width}`)
-        const box = await view.app.getByRole('button', { name: /^Actions for/ }).first().boundingBox()
+        const box = await view.app
+          .getByRole('button', { name: /^Actions for/ })
+          .first()
+          .boundingBox()
         assert.ok(box.x >= 0 && box.x + box.width <= width, `the menu is at ${box.x}`)
         for (const label of ['Next run', 'Messages']) assert.ok(await view.app.locator(`[data-label="${label}"]`).first().isVisible(), label)
         await view.close()

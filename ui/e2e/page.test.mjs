@@ -34,10 +34,16 @@ it('says what to do when the tasks cannot be read, and reads them when asked aga
     platform['list-tasks'] = () => {
       throw new Error('killed')
     }
-    for (const [page, size] of [['status', DESKTOP], ['tasks', PHONE]]) {
+    for (const [page, size] of [
+      ['status', DESKTOP],
+      ['tasks', PHONE],
+    ]) {
       const view = await open(browser, host, `page=${page}`, { viewport: size })
       await view.app.getByText('The tasks could not be read').waitFor()
-      await view.app.getByText(/try again/).first().waitFor()
+      await view.app
+        .getByText(/try again/)
+        .first()
+        .waitFor()
       await view.settled()
       await screenshot(view, `${page}-error`)
       await checkAccessibility(view, `${page} without an answer`)
@@ -98,7 +104,10 @@ describe('the list of tasks', () => {
       await view.app.getByRole('progressbar').waitFor()
       await view.app.getByText(/folder \d+ of 11 · [\d,]+ of [\d,]+ messages · .* left/).waitFor()
       await view.app.getByRole('progressbar').waitFor({ state: 'detached' })
-      await view.app.getByRole('row', { name: /bruno.bianchi/ }).getByText('Completed').waitFor()
+      await view.app
+        .getByRole('row', { name: /bruno.bianchi/ })
+        .getByText('Completed')
+        .waitFor()
       assert.equal(count(platform, 'list-tasks'), 2)
       await view.close()
     }))
@@ -146,7 +155,10 @@ describe('the list of tasks', () => {
       await dialog.getByLabel(/^Hours/).fill('6')
       await button(dialog, 'Save').click()
       await view.app.getByText(/tasks changed/).waitFor()
-      assert.equal([...platform.tasks.values()].filter((task) => task.cron === '6h').length, [...platform.tasks.values()].filter((task) => task.localuser.includes('rossi')).length)
+      assert.equal(
+        [...platform.tasks.values()].filter((task) => task.cron === '6h').length,
+        [...platform.tasks.values()].filter((task) => task.localuser.includes('rossi')).length,
+      )
       await view.app.getByLabel('Select all tasks of this page').check()
       await button(view.app, 'Delete').click()
       const sure = view.app.getByRole('dialog')
@@ -335,7 +347,10 @@ it('can be driven by the keyboard alone, and gives the focus back', () =>
     await app.getByRole('dialog').waitFor({ state: 'detached' })
     assert.equal(await app.locator(':focus').innerText(), 'Create a task')
 
-    await app.getByRole('button', { name: /^Actions for/ }).first().focus()
+    await app
+      .getByRole('button', { name: /^Actions for/ })
+      .first()
+      .focus()
     await press('Enter')
     await app.getByRole('menuitem', { name: 'Edit' }).and(app.locator(':focus')).waitFor()
     await press('ArrowDown', 'ArrowDown', 'ArrowUp', 'ArrowUp')
@@ -358,7 +373,9 @@ describe('import', () => {
     withHost({ tasks: 0 }, async (host, platform) => {
       const { app, page, ...view } = await open(browser, host, 'page=import')
       await view.settled()
-      const rows = platform.users.slice(0, 50).map((user, at) => `${user};${user}@old.org;${at === 9 ? 'wrong' : 'secret'};imap.example.com;${at === 19 ? 0 : 993};ssl`)
+      const rows = platform.users
+        .slice(0, 50)
+        .map((user, at) => `${user};${user}@old.org;${at === 9 ? 'wrong' : 'secret'};imap.example.com;${at === 19 ? 0 : 993};ssl`)
       rows[29] = 'short;row'
       const text = `\ufeffLocal user;Login;Password;Host;Port;Security\r\n${rows.join('\r\n')}\r\n`
       await app.locator('input[type=file]').setInputFiles({ name: 'users.csv', mimeType: 'text/csv', buffer: Buffer.from(text) })
@@ -392,7 +409,10 @@ describe('import', () => {
       await app.getByText('2 rows can be imported.').waitFor()
       await button(app, 'Import 2 rows').click()
       await app.getByText('1 created, 1 refused').waitFor()
-      assert.deepEqual([...platform.tasks.keys()].map((key) => key.split('/')[0]), ['bruno.bianchi'])
+      assert.deepEqual(
+        [...platform.tasks.keys()].map((key) => key.split('/')[0]),
+        ['bruno.bianchi'],
+      )
       await view.close()
     }))
 
@@ -400,7 +420,11 @@ describe('import', () => {
     withHost({ tasks: 0 }, async (host, platform) => {
       const { app, ...view } = await open(browser, host, 'page=import')
       await view.settled()
-      await app.getByLabel('Or paste the rows here').fill('localuser;login;password;host;port;security;delete_remote\nanna.rossi;a@x;secret;imap.x.it;993;SSL/TLS;WAHR\nbruno.bianchi;b@x;secret;imap.x.it;993;ssl;\n')
+      await app
+        .getByLabel('Or paste the rows here')
+        .fill(
+          'localuser;login;password;host;port;security;delete_remote\nanna.rossi;a@x;secret;imap.x.it;993;SSL/TLS;WAHR\nbruno.bianchi;b@x;secret;imap.x.it;993;ssl;\n',
+        )
       await button(app, 'Use these rows').click()
       await app.getByText('1 row deletes mail').waitFor()
       await app.getByText('deletes mail', { exact: true }).waitFor()

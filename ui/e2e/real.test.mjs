@@ -43,7 +43,9 @@ async function goTo(place, options) {
   await view.settled()
 }
 async function choose(user, item) {
-  await row(user).getByRole('button', { name: /^Actions for/ }).click()
+  await row(user)
+    .getByRole('button', { name: /^Actions for/ })
+    .click()
   await view.app.getByRole('menuitem', { name: item, exact: true }).click()
 }
 /** Saves a task of a server that is not known yet. */
@@ -120,7 +122,10 @@ it('shows the log', async () => {
 it('compares both sides', async () => {
   await goTo('page=tasks')
   await choose('u1', 'Compare')
-  await view.app.getByRole('row', { name: /^Messages/ }).getByText('Same').waitFor()
+  await view.app
+    .getByRole('row', { name: /^Messages/ })
+    .getByText('Same')
+    .waitFor()
   await button(view.app, 'Compare folder by folder').click()
   await view.app.getByRole('columnheader', { name: 'Messages at the destination' }).waitFor()
   await screenshot(view, 'real-compare')
@@ -167,7 +172,9 @@ it('shows how far a run is, and follows its log to the end', async () => {
   await fillTask('u2', REMOTE, PASSWORD, gate)
   await saveAndStart()
   await row('u2').getByRole('progressbar').waitFor({ timeout: 30_000 })
-  await row('u2').getByText(/folder \d+ of 12 · [\d,]+ of 300 messages · .* left/).waitFor({ timeout: 30_000 })
+  await row('u2')
+    .getByText(/folder \d+ of 12 · [\d,]+ of 300 messages · .* left/)
+    .waitFor({ timeout: 30_000 })
   await screenshot(view, 'real-running')
   await choose('u2', 'Log')
   await view.app.locator('.isy-log__line').first().waitFor()
@@ -228,7 +235,9 @@ it('works on a phone, by keyboard alone too', async () => {
   await checkWidth(view, 'the real list on a phone')
   await screenshot(view, 'real-tasks-phone')
   const press = (key) => view.page.keyboard.press(key)
-  await row('u1').getByRole('button', { name: /^Actions for/ }).focus()
+  await row('u1')
+    .getByRole('button', { name: /^Actions for/ })
+    .focus()
   await press('Enter')
   await view.app.getByRole('menuitem', { name: 'Edit' }).and(view.app.locator(':focus')).waitFor()
   for (let step = 0; step < 3; step++) await press('ArrowDown')
@@ -245,7 +254,13 @@ it('imports fifty rows with three faults', async () => {
   await node.addUsers('remote', PASSWORD, ...users)
   const { host: server, port } = node.info.remote
   const rows = users.map((user, at) => `u${(at % 3) + 1},${user},${PASSWORD},${server},${port},tls`)
-  rows.splice(10, 0, `u1,r2@example.com,wrong,${server},${port},tls`, `u2,r2@example.com,${PASSWORD},${server},0,tls`, `nobody,r3@example.com,Pw-r3!,${server},${port},tls`)
+  rows.splice(
+    10,
+    0,
+    `u1,r2@example.com,wrong,${server},${port},tls`,
+    `u2,r2@example.com,${PASSWORD},${server},0,tls`,
+    `nobody,r3@example.com,Pw-r3!,${server},${port},tls`,
+  )
   await goTo('page=import')
   await view.app.getByLabel('Or paste the rows here').fill(`localusername,remoteusername,remotepassword,remotehostname,remoteport,security\n${rows.join('\n')}`)
   await button(view.app, 'Use these rows').click()
@@ -267,11 +282,19 @@ it('has no grave finding of axe on any screen, at any size', async () => {
     await goTo('page=status', { viewport })
     for (const place of places) {
       await view.page.evaluate((search) => (location.hash = `/apps/imapsync1?${search}`), place)
-      await view.frame().waitForFunction((page) => [...document.querySelectorAll('[aria-current=page]')].some((link) => link.href.includes(page)), place.split('&')[0])
+      await view
+        .frame()
+        .waitForFunction((page) => [...document.querySelectorAll('[aria-current=page]')].some((link) => link.href.includes(page)), place.split('&')[0])
       await view.settled()
       await checkAccessibility(view, `${place} on a ${size}`)
       await checkWidth(view, `${place} on a ${size}`)
-      await screenshot(view, `real-${place.replace(/^page=/, '').replace(/&user=.*/, '').replace(/&panel=/, '-')}-${size}`)
+      await screenshot(
+        view,
+        `real-${place
+          .replace(/^page=/, '')
+          .replace(/&user=.*/, '')
+          .replace(/&panel=/, '-')}-${size}`,
+      )
     }
     await view.close()
   }
@@ -287,10 +310,16 @@ it('stops many that run in one call, and deletes them', async () => {
   await button(view.app, 'Stop').click()
   await view.app.getByText(/tasks? stopped\./).waitFor({ timeout: 60_000 })
   const { tasks } = await node.perform({ action: 'get-progress' })
-  assert.deepEqual(tasks.filter((task) => task.state !== 'idle'), [])
+  assert.deepEqual(
+    tasks.filter((task) => task.state !== 'idle'),
+    [],
+  )
   await view.app.getByLabel('Select all tasks of this page').check()
   await button(view.app, 'Delete').click()
-  await view.app.getByRole('dialog').getByLabel(/to confirm$/).fill(String(selected))
+  await view.app
+    .getByRole('dialog')
+    .getByLabel(/to confirm$/)
+    .fill(String(selected))
   await button(view.app.getByRole('dialog'), 'Delete').click()
   await view.app.getByText('No tasks yet').waitFor({ timeout: 60_000 })
   assert.ok(selected > 40)

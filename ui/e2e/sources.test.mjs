@@ -13,8 +13,15 @@ before(async () => {
 after(() => browser.close())
 
 const APPLICATION = {
-  label: 'Our Microsoft 365', preset: 'microsoft-organisation', hostname: 'outlook.office365.com', port: 993, security: 'ssl', sign_in: 'application',
-  tenant: 'contoso.example', client_id: '1111', client_secret_password: 'secret',
+  label: 'Our Microsoft 365',
+  preset: 'microsoft-organisation',
+  hostname: 'outlook.office365.com',
+  port: 993,
+  security: 'ssl',
+  sign_in: 'application',
+  tenant: 'contoso.example',
+  client_id: '1111',
+  client_secret_password: 'secret',
 }
 const inDays = (days) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10)
 const sourceOf = (sign_in, more = {}) => ({ ...APPLICATION, label: `By ${sign_in}`, preset: 'oauth', sign_in, ...more })
@@ -41,7 +48,10 @@ describe('sources', () => {
       await button(panel, 'Save').click()
       await app.getByText('The source Our Microsoft 365 was saved.').waitFor()
       const { data } = requestsOf(platform, 'save-source')[0]
-      assert.deepEqual([data.preset, data.sign_in, data.hostname, data.port, data.security], ['microsoft-organisation', 'application', 'outlook.office365.com', 993, 'ssl'])
+      assert.deepEqual(
+        [data.preset, data.sign_in, data.hostname, data.port, data.security],
+        ['microsoft-organisation', 'application', 'outlook.office365.com', 993, 'ssl'],
+      )
       // An expiry that is near is warned of.
       await app.getByText(/12 more days\. Make a new one at the provider/).waitFor()
 
@@ -92,7 +102,8 @@ describe('sources', () => {
         assert.ok(await panel.getByLabel(way, { exact: true }).isChecked())
         await panel.getByLabel(field, { exact: true }).waitFor()
         if (preset !== 'imap') await panel.getByText('What to do at the provider').waitFor()
-        if (field.startsWith('Redirect')) assert.match(await panel.getByLabel(field, { exact: true }).inputValue(), /\/cluster-admin\/apps\/imapsync1\/oauth\.html$/)
+        if (field.startsWith('Redirect'))
+          assert.match(await panel.getByLabel(field, { exact: true }).inputValue(), /\/cluster-admin\/apps\/imapsync1\/oauth\.html$/)
         await view.close()
       }))
   }
@@ -112,7 +123,16 @@ describe('sources', () => {
 
   it('ask about a certificate, and for the secret again once it is accepted', () =>
     withHost({}, async (host, platform) => {
-      platform['save-source'](sourceOf('administrator', { preset: 'dovecot', hostname: 'selfsigned.example.com', admin_user: 'root', admin_method: 'template', login_template: '{user}*{admin}', admin_password: 'secret' }))
+      platform['save-source'](
+        sourceOf('administrator', {
+          preset: 'dovecot',
+          hostname: 'selfsigned.example.com',
+          admin_user: 'root',
+          admin_method: 'template',
+          login_template: '{user}*{admin}',
+          admin_password: 'secret',
+        }),
+      )
       const save = platform['save-source'].bind(platform)
       platform['save-source'] = (data) => {
         if (!data.admin_password) throw new Refusal([{ field: 'admin_password', parameter: 'admin_password', value: '', error: 'password_required' }])
@@ -149,7 +169,10 @@ describe('a task of a source', () => {
       assert.deepEqual(data.folder_options, { special_folders: true })
       for (const field of ['remotehostname', 'remoteport', 'security', 'remotepassword']) assert.ok(!(field in data), field)
       // An edit leaves the folders as they are.
-      await app.getByRole('row', { name: /anna.rossi/ }).getByRole('button', { name: 'anna.rossi', exact: true }).click()
+      await app
+        .getByRole('row', { name: /anna.rossi/ })
+        .getByRole('button', { name: 'anna.rossi', exact: true })
+        .click()
       assert.equal(await app.getByRole('dialog').getByLabel('Source', { exact: true }).inputValue(), 's1')
       await app.getByRole('dialog').getByLabel('Schedule').selectOption('h')
       await button(app, 'Save').click()
@@ -186,7 +209,19 @@ describe('a task of a source', () => {
   it('says when the time is over or the owner declines, and begins again', () =>
     withHost({}, async (host, platform) => {
       const { source_id } = platform['save-source'](sourceOf('device-code'))
-      platform['create-task']({ task_id: 'one', localuser: 'anna.rossi', remoteusername: 'anna@old.org', remotehostname: 'x', remotepassword: 'secret', remoteport: 993, security: 'ssl', exclude: '', cron: '', foldersynchronization: 'all', start: false })
+      platform['create-task']({
+        task_id: 'one',
+        localuser: 'anna.rossi',
+        remoteusername: 'anna@old.org',
+        remotehostname: 'x',
+        remotepassword: 'secret',
+        remoteport: 993,
+        security: 'ssl',
+        exclude: '',
+        cron: '',
+        foldersynchronization: 'all',
+        start: false,
+      })
       platform.tasks.get('anna.rossi/one').source = source_id
       platform.patience = 2
       const { app, ...view } = await open(browser, host, 'page=tasks')
@@ -221,12 +256,19 @@ describe('a task of a source', () => {
       await app.getByText('What came back belongs to another sign-in.', { exact: false }).waitFor()
       assert.equal(count(platform, 'complete-sign-in'), 0)
       platform.foreign = false
-      await app.getByRole('dialog', { name: /^Sign in for/ }).getByRole('button', { name: 'Cancel' }).click()
+      await app
+        .getByRole('dialog', { name: /^Sign in for/ })
+        .getByRole('button', { name: 'Cancel' })
+        .click()
       await button(app, 'Save').click()
       const [popup] = await Promise.all([page.waitForEvent('popup'), button(app, "Open the provider's page").click()])
       await app.getByText('Tasks can open the mailbox now.').waitFor()
       await until(() => popup.isClosed(), 'the window to close')
-      await app.getByRole('dialog', { name: /^Sign in for/ }).getByRole('button', { name: 'Close' }).last().click()
+      await app
+        .getByRole('dialog', { name: /^Sign in for/ })
+        .getByRole('button', { name: 'Close' })
+        .last()
+        .click()
       await app.getByText('The task of anna.rossi was saved.').waitFor()
       await view.close()
     }))
@@ -247,7 +289,11 @@ describe('a task of a source', () => {
       assert.equal(count(platform, 'complete-sign-in'), 0)
       await button(app, 'Use this address').click()
       await app.getByText('Tasks can open the mailbox now.').waitFor()
-      await app.getByRole('dialog', { name: /^Sign in for/ }).getByRole('button', { name: 'Close' }).last().click()
+      await app
+        .getByRole('dialog', { name: /^Sign in for/ })
+        .getByRole('button', { name: 'Close' })
+        .last()
+        .click()
       await app.getByText('The source works for this mailbox.').waitFor()
       await view.close()
     }))
@@ -263,7 +309,13 @@ describe('a task of a source', () => {
       await button(app, 'Import 2 rows').click()
       await app.getByText('2 created').waitFor()
       const { data } = requestsOf(platform, 'import-tasks')[0]
-      assert.deepEqual(data.tasks.map(({ source, remoteusername }) => [source, remoteusername]), [['s1', 'anna@contoso.example'], ['s1', 'bruno@contoso.example']])
+      assert.deepEqual(
+        data.tasks.map(({ source, remoteusername }) => [source, remoteusername]),
+        [
+          ['s1', 'anna@contoso.example'],
+          ['s1', 'bruno@contoso.example'],
+        ],
+      )
       for (const row of data.tasks) {
         assert.deepEqual(row.folder_options, { special_folders: true })
         for (const field of ['remotehostname', 'remoteport', 'security', 'remotepassword']) assert.ok(!(field in row), field)

@@ -13,10 +13,6 @@ before(async () => {
 after(() => browser.close())
 
 const rowOf = (app, user) => app.getByRole('row', { name: new RegExp(`Select the task of ${user} `) })
-async function choose(app, user, item) {
-  await rowOf(app, user).getByRole('button', { name: /^Actions for/ }).click()
-  await app.getByRole('menuitem', { name: item, exact: true }).click()
-}
 
 it('finds no problem in the log of a perfect run, and each one in that of another', () =>
   withHost({ tasks: 8 }, async (host) => {
@@ -62,7 +58,10 @@ it('shows how many messages a mailbox holds, and how many of them are new', () =
 it('names the cause when a preview or a verification is not possible', () =>
   withHost({ tasks: 5 }, async (host, platform) => {
     Object.assign(platform.tasks.get('anna.rossi/t00000'), { last_sync_exit_code: 161, last_sync_error: 'bad_user_credentials' })
-    for (const [page, act] of [['preview', 'Calculate'], ['verify', 'Verify']]) {
+    for (const [page, act] of [
+      ['preview', 'Calculate'],
+      ['verify', 'Verify'],
+    ]) {
       const { app, ...view } = await open(browser, host, `page=${page}&user=anna.rossi&task=t00000`)
       await button(app, act).click()
       await app.getByText('The source server refuses this user name and password.').waitFor()
@@ -96,7 +95,10 @@ describe('a server that nobody vouches for', () => {
       for (const act of ['Test the connection', 'Save']) {
         await button(app, act).click()
         await button(app.getByRole('dialog', { name: /^Do you trust/ }), 'Cancel').click()
-        await app.getByText(/No known authority vouches for the server/).first().waitFor()
+        await app
+          .getByText(/No known authority vouches for the server/)
+          .first()
+          .waitFor()
       }
       assert.deepEqual(platform.passwords, [])
       assert.equal(platform.tasks.size, 0)
@@ -211,7 +213,10 @@ describe('refusals of many', () => {
   it('are grouped by their reasons, counted, and saved', () =>
     withHost({ tasks: 12 }, async (host, platform) => {
       platform['start-task'] = ({ tasks }) => ({
-        results: tasks.map((task, at) => ({ ...task, ...(at < 4 ? { result: 'refused', error: 'task_not_found' } : at < 6 ? { result: 'refused', error: 'failed' } : { result: 'started', error: null }) })),
+        results: tasks.map((task, at) => ({
+          ...task,
+          ...(at < 4 ? { result: 'refused', error: 'task_not_found' } : at < 6 ? { result: 'refused', error: 'failed' } : { result: 'started', error: null }),
+        })),
       })
       const { app, page, ...view } = await open(browser, host, 'page=tasks')
       await view.settled()
@@ -234,7 +239,12 @@ describe('refusals of many', () => {
       await app.getByText(`${failed.length} tasks: The source server refuses this user name and password.`).waitFor()
       const [download] = await Promise.all([page.waitForEvent('download'), button(app, 'Save as CSV').click()])
       assert.equal((await readFile(await download.path(), 'utf8')).trim().split('\r\n').length, 13)
-      await app.getByRole('listitem').filter({ hasText: 'refuses this user name' }).first().getByRole('button', { name: `Retry these ${failed.length}` }).click()
+      await app
+        .getByRole('listitem')
+        .filter({ hasText: 'refuses this user name' })
+        .first()
+        .getByRole('button', { name: `Retry these ${failed.length}` })
+        .click()
       await app.getByText(`${failed.length} tasks started.`).waitFor()
       assert.equal(requestsOf(platform, 'start-task')[0].data.tasks.length, failed.length)
       await view.close()

@@ -9,7 +9,9 @@ const dist = new URL('../dist/', import.meta.url)
 const read = (name) => readFileSync(new URL(name, dist))
 const size = (name) => gzipSync(read(name), { level: 9 }).length
 const total = (names) => names.reduce((sum, name) => sum + size(name), 0)
-const scripts = readdirSync(new URL('assets/', dist)).filter((name) => name.endsWith('.js')).map((name) => `assets/${name}`)
+const scripts = readdirSync(new URL('assets/', dist))
+  .filter((name) => name.endsWith('.js'))
+  .map((name) => `assets/${name}`)
 
 /** What a script loads at once: its static imports, and theirs. */
 function closure(names, found = new Set()) {
@@ -28,7 +30,9 @@ const view = scripts.filter((name) => /\/StatusView-/.test(name))
 const first = total([...closure([...entry, ...view])])
 const language = Math.max(...readdirSync(new URL('i18n/', dist)).map((locale) => size(`i18n/${locale}/translation.json`)))
 const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1)} kB`
-console.log(`JavaScript gzipped: first view ${kilobytes(first)} of ${kilobytes(BUDGET)}, all ${kilobytes(total(scripts))}; largest language ${kilobytes(language)}`)
+console.log(
+  `JavaScript gzipped: first view ${kilobytes(first)} of ${kilobytes(BUDGET)}, all ${kilobytes(total(scripts))}; largest language ${kilobytes(language)}`,
+)
 if (entry.length === 0 || first > BUDGET) {
   console.error('The first view outgrew its budget: load later what it does not need.')
   process.exitCode = 1

@@ -20,7 +20,11 @@ afterEach(() => {
 
 const submitted = () => vi.advanceTimersByTimeAsync(0)
 const forgotten = () => host.emitted.filter(([event]) => event === 'deleteNotificationForApp').map(([, [id]]) => id)
-const failure = (promise: Promise<unknown>) => promise.then(() => null, (error: ActionFailure) => error)
+const failure = (promise: Promise<unknown>) =>
+  promise.then(
+    () => null,
+    (error: ActionFailure) => error,
+  )
 
 describe('runAction', () => {
   it('submits the task and resolves with its output', async () => {

@@ -18,19 +18,31 @@ describe('decode', () => {
 
 describe('parse', () => {
   it('reads any line ending and skips blank lines', () => {
-    expect(cells('a,b\r\nc,d\re,f\n\ng,h')).toEqual([['a', 'b'], ['c', 'd'], ['e', 'f'], ['g', 'h']])
+    expect(cells('a,b\r\nc,d\re,f\n\ng,h')).toEqual([
+      ['a', 'b'],
+      ['c', 'd'],
+      ['e', 'f'],
+      ['g', 'h'],
+    ])
   })
   it('keeps delimiters and quotes inside quotes', () => {
     expect(cells('"a,b","say ""hi"""\nx')).toEqual([['a,b', 'say "hi"'], ['x']])
   })
-  it.each([['u1,"pw,h', '"pw'], ['u1,"p"w,h', '"p"w'], ['u1,pa"ss,h', 'pa"ss'], ['u1,"p,w""",h', 'p,w"'], ['u1,",h', '"'], ['u1,"""pw",h', '"pw'], ['u1,"",h', '']])(
-    'reads the password of %j, and the next row', (line, meant) => {
-      for (const next of ['u2,"pw,h', 'u2,pw",h', '"u2",pw,"h"']) {
-        const rows = cells(`${line}\n${next}`)
-        expect(rows).toHaveLength(2)
-        expect(rows[0]).toEqual(['u1', meant, 'h'])
-      }
-    })
+  it.each([
+    ['u1,"pw,h', '"pw'],
+    ['u1,"p"w,h', '"p"w'],
+    ['u1,pa"ss,h', 'pa"ss'],
+    ['u1,"p,w""",h', 'p,w"'],
+    ['u1,",h', '"'],
+    ['u1,"""pw",h', '"pw'],
+    ['u1,"",h', ''],
+  ])('reads the password of %j, and the next row', (line, meant) => {
+    for (const next of ['u2,"pw,h', 'u2,pw",h', '"u2",pw,"h"']) {
+      const rows = cells(`${line}\n${next}`)
+      expect(rows).toHaveLength(2)
+      expect(rows[0]).toEqual(['u1', meant, 'h'])
+    }
+  })
   it('keeps blanks, which may belong to a password', () => {
     expect(cells(' a , b ')).toEqual([[' a ', ' b ']])
   })
@@ -56,7 +68,10 @@ describe('detectDelimiter', () => {
 
 describe('serialize', () => {
   it('writes what parse reads back', () => {
-    const rows = [['plain', 'a,b', 'say "hi"', ' blank ', 'it is', ''], ['x', '', '', '', '', 'y']]
+    const rows = [
+      ['plain', 'a,b', 'say "hi"', ' blank ', 'it is', ''],
+      ['x', '', '', '', '', 'y'],
+    ]
     expect(cells(serialize(rows))).toEqual(rows)
     expect(cells(serialize(rows, ';'), ';')).toEqual(rows)
   })

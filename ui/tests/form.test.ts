@@ -4,12 +4,30 @@ import type { Task } from '../src/api/types.ts'
 import { accountOf, confirmationOf, deletionOf, emptyForm, formOf, inputOf } from '../src/model/form.ts'
 import { presetOf } from '../src/model/presets.ts'
 
-const stored = { localuser: 'john', task_id: 'a', remoteusername: 'j@old', remotehostname: 'imap.x', remoteport: '143', security: 'tls', exclude: ',Spam', foldersynchronization: 'exclusion', sieve_enabled: true, delete_local: true, delete_remote: false, delete_remote_older: 0, cron: '5m' } as Task
+const stored = {
+  localuser: 'john',
+  task_id: 'a',
+  remoteusername: 'j@old',
+  remotehostname: 'imap.x',
+  remoteport: '143',
+  security: 'tls',
+  exclude: ',Spam',
+  foldersynchronization: 'exclusion',
+  sieve_enabled: true,
+  delete_local: true,
+  delete_remote: false,
+  delete_remote_older: 0,
+  cron: '5m',
+} as Task
 
 it('sends what counts in the chosen mode only', () => {
   const form = { ...formOf(stored, false), delete_remote_older: '30' }
   expect(inputOf(form, 'a')).toMatchObject({ task_id: 'a', remoteport: 143, exclude: 'Spam', sieve_enabled: false, delete_remote_older: 0 })
-  expect(inputOf({ ...form, foldersynchronization: 'inbox', delete_remote: true }, 'a')).toMatchObject({ exclude: '', sieve_enabled: true, delete_remote_older: 30 })
+  expect(inputOf({ ...form, foldersynchronization: 'inbox', delete_remote: true }, 'a')).toMatchObject({
+    exclude: '',
+    sieve_enabled: true,
+    delete_remote_older: 30,
+  })
 })
 
 it('asks about an account whatever is wrong elsewhere', () => {

@@ -29,7 +29,13 @@ describe.each(others)('%s', (locale) => {
     }
   })
   it('is translated', () => {
-    const words = (text: string) => new Set(text.replace(/\{\w+\}/g, '').match(/\p{L}{4,}/gu)?.map((word) => word.replace(/s$/, '')))
+    const words = (text: string) =>
+      new Set(
+        text
+          .replace(/\{\w+\}/g, '')
+          .match(/\p{L}{4,}/gu)
+          ?.map((word) => word.replace(/s$/, '')),
+      )
     const same = [...messages].filter(([key, text]) => text === english.get(key) && words(text).size > 1)
     expect(same).toEqual([])
   })
@@ -43,7 +49,9 @@ const sources = readdirSync(fileURLToPath(new URL('../src', import.meta.url)), {
 const names = [...english.keys()]
 const literal = new Set([...sources.matchAll(/['"`]([a-z_]+(?:\.[\w-]+)+)['"`]/g)].map((match) => match[1]!))
 const asked = [...sources.matchAll(/\b(t|tn|common)\(\s*['"]([\w.-]+)['"]/g)].map((match) => (match[1] === 'common' ? `common.${match[2]}` : match[2]!))
-const begun = [...sources.matchAll(/`([a-z_]+\.[\w.-]*)\$\{[^`]*?\}([\w.-]*)`/g)].map((match) => new RegExp(`^${match[1]!.replaceAll('.', '\\.')}.+${match[2]!.replaceAll('.', '\\.')}$`))
+const begun = [...sources.matchAll(/`([a-z_]+\.[\w.-]*)\$\{[^`]*?\}([\w.-]*)`/g)].map(
+  (match) => new RegExp(`^${match[1]!.replaceAll('.', '\\.')}.+${match[2]!.replaceAll('.', '\\.')}$`),
+)
 
 it('misses no message that the page asks for', () => {
   expect(asked.filter((name) => !english.has(name))).toEqual([])
@@ -56,21 +64,26 @@ it('has no message that nobody asks for', () => {
 })
 
 it('knows a word for every refusal that the form or the import makes', () => {
-  const keys = [...sources.matchAll(/(?:error: |refuse\('\w+', |return )'(\w+_(?:required|invalid|with_\w+|too_\w+|duplicate|exists))'/g)].map((match) => match[1]!)
+  const keys = [...sources.matchAll(/(?:error: |refuse\('\w+', |return )'(\w+_(?:required|invalid|with_\w+|too_\w+|duplicate|exists))'/g)].map(
+    (match) => match[1]!,
+  )
   expect(keys.length).toBeGreaterThan(10)
   expect(keys.filter((key) => !english.has(`error.${key}`))).toEqual([])
 })
 
 it('knows a word for every refusal of the module', () => {
   const text = (name: string) => readFileSync(fileURLToPath(new URL(`../../${name}`, import.meta.url)), 'utf8')
-  const keys = [...text('src/error.rs').matchAll(/^ +[A-Z]\w+ = "(\w+)", \d+;$/gm), ...text('actions/common/planner.rs').matchAll(/refused\("[^"]+", "(\w+)"\)/g)].map((match) => match[1]!)
+  const keys = [
+    ...text('src/error.rs').matchAll(/^ +[A-Z]\w+ = "(\w+)", \d+;$/gm),
+    ...text('actions/common/planner.rs').matchAll(/refused\("[^"]+", "(\w+)"\)/g),
+  ].map((match) => match[1]!)
   expect(keys.length).toBeGreaterThan(15)
   expect(keys.filter((key) => !english.has(`error.${key}`))).toEqual([])
 })
 
 it('knows a reason for every exit code of a run', () => {
   const exits = readFileSync(fileURLToPath(new URL('../../src/sync/exit_code.rs', import.meta.url)), 'utf8')
-  const codes = [...exits.matchAll(/^    \w+ = (\d+), "/gm)].map((match) => Number(match[1]))
+  const codes = [...exits.matchAll(/^ {4}\w+ = (\d+), "/gm)].map((match) => Number(match[1]))
   expect(codes.length).toBeGreaterThan(15)
   const failures = codes.map((code) => failureOf({ last_sync_exit_code: code, last_sync_error: null } as Task))
   expect(failures.filter((key) => !english.has(`error.${key}`))).toEqual([])

@@ -39,14 +39,23 @@ describe('readCandidates', () => {
     expect(row!.data).toEqual({ localuser: 'john', remoteusername: 'j@x', remotepassword: ' p w ', remotehostname: 'imap.x', remoteport: 993, security: 'ssl' })
   })
   it('says what is wrong with each row', () => {
-    expect(errors(`${HEADER}
+    expect(
+      errors(`${HEADER}
 john,j@x,pw,imap.x,993,ssl
 john,j@x
 john,k@x,pw,imap.x,993,ssl,surplus
 john,l@x,,imap.x,99999,weird
 nobody,n@x,pw,imap.x,143,starttls
 john,j@x,pw,IMAP.x,143,
-`)).toEqual([[], ['row_too_short'], ['row_too_long'], ['security_invalid', 'remoteport_invalid', 'remotepassword_required'], ['local_user_unknown'], ['row_duplicate']])
+`),
+    ).toEqual([
+      [],
+      ['row_too_short'],
+      ['row_too_long'],
+      ['security_invalid', 'remoteport_invalid', 'remotepassword_required'],
+      ['local_user_unknown'],
+      ['row_duplicate'],
+    ])
   })
   it('knows nobody to be unknown when the users are unknown', () => {
     expect(read(`${HEADER}\nany,a@x,pw,imap.x,993,ssl`, { mailboxes: [], tasks: [] })[0]!.errors).toEqual([])
@@ -81,7 +90,22 @@ it('writes the failures as a file that reads the same again', () => {
 })
 
 it('exports every setting and no password', () => {
-  const text = csv.exportTasks([{ localuser: 'john', remoteusername: 'j@x', remotehostname: 'imap.x', remoteport: '993', security: 'ssl', remotepassword: 'secret', exclude: ',a,b', cron: '5m', foldersynchronization: 'exclusion', delete_local: false, delete_remote: true, delete_remote_older: 30 } as unknown as Task])
+  const text = csv.exportTasks([
+    {
+      localuser: 'john',
+      remoteusername: 'j@x',
+      remotehostname: 'imap.x',
+      remoteport: '993',
+      security: 'ssl',
+      remotepassword: 'secret',
+      exclude: ',a,b',
+      cron: '5m',
+      foldersynchronization: 'exclusion',
+      delete_local: false,
+      delete_remote: true,
+      delete_remote_older: 30,
+    } as unknown as Task,
+  ])
   expect(text).not.toContain('secret')
   const [, row] = parse(text, ',').rows
   expect(row!.cells).toEqual(['john', 'j@x', '', 'imap.x', '993', 'ssl', 'exclusion', 'a,b', '5m', 'false', 'true', '30', 'false', ''])
@@ -102,13 +126,19 @@ describe('an address and a password', () => {
     const { header, mapping } = csv.guessMapping(table)
     return csv.readCandidates(table, header, mapping, people, server)
   }
-  it.each(['E-Mail-Adresse,Passwort', 'Adresse e-mail,Mot de passe', 'Correo electrónico,Contraseña', 'Indirizzo email,Password', 'UserPrincipalName,Password', 'Email Address [Required],Password [Required],,'])(
-    'are enough under %j', (head) => {
-      const [john, mary] = readWith(`${head}\njohn@old.org,pw\nmary@new.org,pw,,`)
-      expect(john!.errors).toEqual([])
-      expect(john!.data).toMatchObject({ localuser: 'john', remoteusername: 'john@old.org', remotehostname: 'imap.old.org', remoteport: 993, security: 'ssl' })
-      expect(mary!.form.localuser).toBe('mary@new.org')
-    })
+  it.each([
+    'E-Mail-Adresse,Passwort',
+    'Adresse e-mail,Mot de passe',
+    'Correo electrónico,Contraseña',
+    'Indirizzo email,Password',
+    'UserPrincipalName,Password',
+    'Email Address [Required],Password [Required],,',
+  ])('are enough under %j', (head) => {
+    const [john, mary] = readWith(`${head}\njohn@old.org,pw\nmary@new.org,pw,,`)
+    expect(john!.errors).toEqual([])
+    expect(john!.data).toMatchObject({ localuser: 'john', remoteusername: 'john@old.org', remotehostname: 'imap.old.org', remoteport: 993, security: 'ssl' })
+    expect(mary!.form.localuser).toBe('mary@new.org')
+  })
   it('are mended by line', () => {
     const table = parse('Benutzer,Passwort\n\nnobody,pw', ',')
     const { header, mapping } = csv.guessMapping(table)

@@ -15,10 +15,17 @@ describe('problems', () => {
     'Error: message Drafts/17 <a@b>: NO [LIMIT] Message too large',
     'Err 1/2: Host1 failure: Error login on [imap.example.com]',
   ])('%j is one', (text) => expect(readLog(text)[0]!.problem).toBe(true))
-  it.each(['Messages transferred : 12', 'Detected 0 errors', 'Exiting with return value 0 (EX_OK)', 'Folder INBOX: copied 3, skipped 0, failed 0',
+  it.each([
+    'Messages transferred : 12',
+    'Detected 0 errors',
+    'Exiting with return value 0 (EX_OK)',
+    'Folder INBOX: copied 3, skipped 0, failed 0',
     'Folder [Errors] -> [Errors]: 3 copied, 0 already there, 0 failed, 0 flags, 0 deleted locally, 0 deleted remotely',
-    'Messages failed                         : 0', 'Host1: folder [Warnings: failed] has 4 messages', 'Host1: use --timeout to change it', 'Exiting with return value 143 (EXIT_BY_SIGNAL)'])(
-    '%j is none', (text) => expect(readLog(text)[0]!.problem).toBe(false))
+    'Messages failed                         : 0',
+    'Host1: folder [Warnings: failed] has 4 messages',
+    'Host1: use --timeout to change it',
+    'Exiting with return value 143 (EXIT_BY_SIGNAL)',
+  ])('%j is none', (text) => expect(readLog(text)[0]!.problem).toBe(false))
 })
 
 it('has no problem in a run that ended well', () => {
@@ -34,4 +41,3 @@ it('numbers the lines and keeps the numbers when filtering', () => {
 })
 
 it('reads an empty log as no line', () => expect(readLog('')).toEqual([]))
-

@@ -30,11 +30,13 @@ it('leaves to the server what the browser cannot judge', () => {
 
 describe('exactPattern', () => {
   it.each(['INBOX', 'Work/Acme, Inc.', 'a.b', '[Gmail]/All Mail', 'C++', 'x|y', '$x^', 'back\\slash', 'Förder', ' edge ', 'a-b'])(
-    'of %j hits that folder and no other', (folder) => {
+    'of %j hits that folder and no other',
+    (folder) => {
       const others = ['INBOX2', 'aXb', `${folder}/Sub`, `x${folder}`]
       expect(hits(exactPattern(folder), folder, ...others)).toEqual([folder])
       expect(invalidPattern(exactPattern(folder))).toBeNull()
-    })
+    },
+  )
 })
 
 it('toggles a folder and leaves other patterns alone', () => {

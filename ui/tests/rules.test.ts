@@ -7,16 +7,36 @@ import { checkTask, isDays, isHost, isLocalUser, isPort, isRemoteUser, newTaskId
 
 describe('isLocalUser', () => {
   it.each(['administrator', 'U1', '1st.user', 'jörg', 'o_neil-x@rig.test', 'a+b', '_x', 'ñandú', '用户'])('takes %j', (name) =>
-    expect(isLocalUser(name)).toBe(true))
+    expect(isLocalUser(name)).toBe(true),
+  )
   it.each(['', '.', '..', '../x', 'a/b', 'a*vmail', '-rf', '.hidden', 'a b', 'a\nb', 'a\u0000', 'a?', '[a]', '$(x)', 'a;b', 'a%b', 'x'.repeat(129)])(
-    'refuses %j', (name) => expect(isLocalUser(name)).toBe(false))
+    'refuses %j',
+    (name) => expect(isLocalUser(name)).toBe(false),
+  )
 })
 
 describe('isHost', () => {
   it.each(['imap.foo.com', 'bücher.example', '127.0.0.3', '2001:db8::1', '[2001:db8::1]', 'localhost', 'mail_1.lan', 'imap.foo.com.'])('takes %j', (host) =>
-    expect(isHost(host)).toBe(true))
-  it.each(['', 'a b', '-x.y', 'x-.y', 'x..y', 'a/b', 'imap.foo.com:143', '1.2.3.4.5', '256.1.1.1', 'a\nb', '[::1', '$(x)', `${'a'.repeat(64)}.com`, '.', 'a.1', 'imap.foo.com\u2028'])(
-    'refuses %j', (host) => expect(isHost(host)).toBe(false))
+    expect(isHost(host)).toBe(true),
+  )
+  it.each([
+    '',
+    'a b',
+    '-x.y',
+    'x-.y',
+    'x..y',
+    'a/b',
+    'imap.foo.com:143',
+    '1.2.3.4.5',
+    '256.1.1.1',
+    'a\nb',
+    '[::1',
+    '$(x)',
+    `${'a'.repeat(64)}.com`,
+    '.',
+    'a.1',
+    'imap.foo.com\u2028',
+  ])('refuses %j', (host) => expect(isHost(host)).toBe(false))
 })
 
 it('knows ports, days and login names', () => {

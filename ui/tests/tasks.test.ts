@@ -4,9 +4,23 @@ import type { Progress, Task } from '../src/api/types.ts'
 import * as list from '../src/model/tasks.ts'
 
 const task = (changes: Partial<Task> = {}): Task => ({
-  localuser: 'john', task_id: 'a', remoteusername: 'j@old', remotehostname: 'imap.foo.com', remoteport: '143', security: 'tls',
-  delete_local: false, delete_remote: false, delete_remote_older: 0, exclude: '', sieve_enabled: false, cron: '',
-  foldersynchronization: 'all', service_running: false, last_sync_timestamp: null, last_sync_exit_code: null, ...changes,
+  localuser: 'john',
+  task_id: 'a',
+  remoteusername: 'j@old',
+  remotehostname: 'imap.foo.com',
+  remoteport: '143',
+  security: 'tls',
+  delete_local: false,
+  delete_remote: false,
+  delete_remote_older: 0,
+  exclude: '',
+  sieve_enabled: false,
+  cron: '',
+  foldersynchronization: 'all',
+  service_running: false,
+  last_sync_timestamp: null,
+  last_sync_exit_code: null,
+  ...changes,
 })
 const entries = (...tasks: Task[]) => list.entriesOf(tasks, new Map(), 0)
 const view = (query: Record<string, string>) => list.viewFrom(query)

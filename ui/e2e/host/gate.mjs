@@ -20,7 +20,10 @@ export class Gate {
 
   #join(client) {
     const server = connect(this.target)
-    for (const [from, to] of [[client, server], [server, client]]) {
+    for (const [from, to] of [
+      [client, server],
+      [server, client],
+    ]) {
       this.sockets.add(from)
       from.on('error', () => to.destroy())
       from.on('close', () => {

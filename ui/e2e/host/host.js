@@ -118,9 +118,7 @@ let socket
 function connect() {
   socket = new WebSocket(`${base.replace(/^http/, 'ws')}/ws`)
   const opened = new Promise((resolve) => socket.addEventListener('open', resolve))
-  socket.addEventListener('open', () =>
-    socket.send(JSON.stringify({ action: 'authorize', payload: { jwt: token() } })),
-  )
+  socket.addEventListener('open', () => socket.send(JSON.stringify({ action: 'authorize', payload: { jwt: token() } })))
   socket.addEventListener('message', ({ data }) => {
     const { name, type, payload } = JSON.parse(data)
     const parts = /^progress\/(cluster|(?:node|module)\/[^/]+)\/task\/([^/]+)$/.exec(name ?? '')

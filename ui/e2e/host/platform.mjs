@@ -29,7 +29,9 @@ export class Platform {
   /** Answers a request below `api/`. */
   async handle(request, response, path) {
     const answer = (status, body) =>
-      response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify({ code: status, message: status < 300 ? 'success' : 'failure', ...body }))
+      response
+        .writeHead(status, { 'Content-Type': 'application/json' })
+        .end(JSON.stringify({ code: status, message: status < 300 ? 'success' : 'failure', ...body }))
     let body = ''
     for await (const chunk of request) body += chunk
     if (this.offline) return request.socket.destroy()

@@ -12,7 +12,9 @@ const PROGRAM = process.env.SANDBOX_PROGRAM ?? `${root}target/debug/sandbox`
 /** What the platform itself answers on a node. */
 const PLATFORM_ACTIONS = {
   'get-status': {
-    instance: 'imapsync1', node: '1', node_ui_name: '',
+    instance: 'imapsync1',
+    node: '1',
+    node_ui_name: '',
     services: [{ name: 'imapsync', active: true, failed: false, enabled: true }],
     images: [],
   },

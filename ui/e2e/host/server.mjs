@@ -69,7 +69,9 @@ export async function serve(platform, port = 0) {
 
 /** For people: `--sandbox` for the real actions, `--tasks N` for a stand-in with so many tasks, `--port N`. */
 async function main() {
-  const { values } = parseArgs({ options: { sandbox: { type: 'boolean' }, tasks: { type: 'string', default: '60' }, port: { type: 'string', default: '8080' } } })
+  const { values } = parseArgs({
+    options: { sandbox: { type: 'boolean' }, tasks: { type: 'string', default: '60' }, port: { type: 'string', default: '8080' } },
+  })
   const platform = values.sandbox ? await SandboxNode.start() : new StandIn({ tasks: Number(values.tasks) })
   let host
   let shut = () => {}

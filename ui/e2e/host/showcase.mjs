@@ -9,7 +9,20 @@ const AT_ONCE = 3
 /** Octets in a second, of all of them: slow enough for runs to be watched for a quarter of an hour. */
 const SLOW = 40_000
 
-const NAMES = ['anna.rossi', 'bruno.bianchi', 'carla.meier', 'dario.dupont', 'elena.garcia', 'franco.novak', 'greta.smith', 'hugo.keller', 'irene.conti', 'jonas.weber', 'karin.lang', 'luca.moretti']
+const NAMES = [
+  'anna.rossi',
+  'bruno.bianchi',
+  'carla.meier',
+  'dario.dupont',
+  'elena.garcia',
+  'franco.novak',
+  'greta.smith',
+  'hugo.keller',
+  'irene.conti',
+  'jonas.weber',
+  'karin.lang',
+  'luca.moretti',
+]
 const SCHEDULES = ['', '15m', '1h', '12h']
 
 /** Resolves once `ready` says so; gives up after a while. */
@@ -35,15 +48,23 @@ export async function fill(node) {
   await act('configure-module', { mail_server, mail_host, max_concurrent_syncs: AT_ONCE })
 
   const row = (user, server, more = {}) => ({
-    localuser: user, remoteusername: `${user}@${DOMAIN}`, remotepassword: PASSWORD,
-    remotehostname: server.host, remoteport: server.port, security: 'tls', start: false, ...more,
+    localuser: user,
+    remoteusername: `${user}@${DOMAIN}`,
+    remotepassword: PASSWORD,
+    remotehostname: server.host,
+    remoteport: server.port,
+    security: 'tls',
+    start: false,
+    ...more,
   })
   const completed = users.slice(0, 10).map((user, at) => row(user, plain, { cron: SCHEDULES[at % 4] }))
   const unreachable = users.slice(10, 12).map((user) => row(user, closing, { cron: '1h' }))
   const refused = users.slice(12, 15).map((user) => row(user, plain))
   const strange = users.slice(15, 16).map((user) => row(user, changing))
   const running = users.slice(16, 21).map((user) => row(user, slow))
-  const never = users.slice(21).map((user, at) => row(user, plain, { cron: SCHEDULES[at % 4 && 3], foldersynchronization: at ? 'exclusion' : 'all', exclude: at ? '^Trash$,^Junk$' : '' }))
+  const never = users
+    .slice(21)
+    .map((user, at) => row(user, plain, { cron: SCHEDULES[at % 4 && 3], foldersynchronization: at ? 'exclusion' : 'all', exclude: at ? '^Trash$,^Junk$' : '' }))
 
   for (const [at, { remoteusername }] of [...completed, ...running].entries()) {
     const messages = at < completed.length ? 12 + at * 9 : 500

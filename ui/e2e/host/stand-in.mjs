@@ -10,31 +10,93 @@ const HOSTS = ['imap.gmail.com', 'outlook.office365.com', 'imap.example.com', 'm
 const FIRST = ['anna', 'bruno', 'carla', 'dario', 'elena', 'franco', 'greta', 'hugo', 'irene', 'jonas', 'karin', 'luca']
 const LAST = ['rossi', 'bianchi', 'meier', 'dupont', 'garcia', 'novak', 'smith', 'keller']
 const FOLDERS = ['INBOX', 'Archive', 'Archive/2023', 'Archive/2024', 'Drafts', 'Sent', 'Spam', 'Trash', 'Work', 'Work/Acme, Inc.', 'Privat/Förderverein']
-const FAULTS = [[161, 'bad_user_credentials'], [101, 'Check_hostname_or_tcp_port'], [113, null], [111, null], [12, 'certificate_changed']]
+const FAULTS = [
+  [161, 'bad_user_credentials'],
+  [101, 'Check_hostname_or_tcp_port'],
+  [113, null],
+  [111, null],
+  [12, 'certificate_changed'],
+]
 const FINGERPRINT = 'ab54d28693dcdb1b4bc1b91c11bb8f2ac09e7a4d5c3f0f3e6a2ce8bb04f19c77'
 const PASSWORD = 'secret'
 
 const DELEGATED = 'https://outlook.office.com/IMAP.AccessAsUser.All offline_access'
 const preset = (id, label, hostname, ways, more = {}) => ({
-  id, label, hostname, port: 993, security: 'ssl', sign_ins: ways.map(([sign_in, scope = '']) => ({ sign_in, scope })), tenant: '', authority: '',
-  token_endpoint: '', authorization_endpoint: '', device_endpoint: '', login_template: '', admin_method: 'template', ...more,
+  id,
+  label,
+  hostname,
+  port: 993,
+  security: 'ssl',
+  sign_ins: ways.map(([sign_in, scope = '']) => ({ sign_in, scope })),
+  tenant: '',
+  authority: '',
+  token_endpoint: '',
+  authorization_endpoint: '',
+  device_endpoint: '',
+  login_template: '',
+  admin_method: 'template',
+  ...more,
 })
 /** Some of what list-sources offers. */
 const PRESETS = [
-  preset('microsoft-organisation', 'Microsoft 365 (organisation)', 'outlook.office365.com', [['application', 'https://outlook.office365.com/.default'], ['device-code', DELEGATED], ['authorization-code', DELEGATED]], { authority: 'https://login.microsoftonline.com' }),
-  preset('microsoft-personal', 'Outlook.com', 'outlook.office365.com', [['device-code', DELEGATED], ['authorization-code', DELEGATED]], { tenant: 'consumers' }),
-  preset('google-workspace', 'Google Workspace', 'imap.gmail.com', [['service-account', 'https://mail.google.com/'], ['authorization-code', 'https://mail.google.com/']]),
+  preset(
+    'microsoft-organisation',
+    'Microsoft 365 (organisation)',
+    'outlook.office365.com',
+    [
+      ['application', 'https://outlook.office365.com/.default'],
+      ['device-code', DELEGATED],
+      ['authorization-code', DELEGATED],
+    ],
+    { authority: 'https://login.microsoftonline.com' },
+  ),
+  preset(
+    'microsoft-personal',
+    'Outlook.com',
+    'outlook.office365.com',
+    [
+      ['device-code', DELEGATED],
+      ['authorization-code', DELEGATED],
+    ],
+    { tenant: 'consumers' },
+  ),
+  preset('google-workspace', 'Google Workspace', 'imap.gmail.com', [
+    ['service-account', 'https://mail.google.com/'],
+    ['authorization-code', 'https://mail.google.com/'],
+  ]),
   preset('google-account', 'Gmail', 'imap.gmail.com', [['authorization-code', 'https://mail.google.com/'], ['password']]),
   preset('yahoo', 'Yahoo', 'imap.mail.yahoo.com', [['authorization-code', 'mail-r'], ['password']]),
-  preset('oauth', 'Another provider', '', [['authorization-code', 'openid offline_access'], ['device-code', 'openid offline_access'], ['application'], ['service-account']]),
+  preset('oauth', 'Another provider', '', [
+    ['authorization-code', 'openid offline_access'],
+    ['device-code', 'openid offline_access'],
+    ['application'],
+    ['service-account'],
+  ]),
   preset('imap', 'IMAP server', '', [['password'], ['administrator']]),
   preset('dovecot', 'Dovecot', '', [['administrator']], { login_template: '{user}*{admin}' }),
   preset('cyrus', 'Cyrus', '', [['administrator']], { admin_method: 'authzid' }),
   preset('zimbra', 'Zimbra', '', [['administrator']], { admin_method: 'authzid' }),
 ]
 const EMPTY_SOURCE = {
-  preset: '', certificate: null, connections: 0, admin_user: '', admin_method: '', login_template: '', tenant: '', authority: '', issuer: '', token_endpoint: '',
-  authorization_endpoint: '', device_endpoint: '', scope: '', client_id: '', client_authentication: '', client_secret_expires: null, client_certificate: null, service_account: '', authority_certificates: '',
+  preset: '',
+  certificate: null,
+  connections: 0,
+  admin_user: '',
+  admin_method: '',
+  login_template: '',
+  tenant: '',
+  authority: '',
+  issuer: '',
+  token_endpoint: '',
+  authorization_endpoint: '',
+  device_endpoint: '',
+  scope: '',
+  client_id: '',
+  client_authentication: '',
+  client_secret_expires: null,
+  client_certificate: null,
+  service_account: '',
+  authority_certificates: '',
 }
 
 const key = ({ localuser, task_id }) => `${localuser}/${task_id}`
@@ -105,9 +167,9 @@ export class StandIn extends Platform {
       last_sync_timestamp: never ? null : ran,
       last_sync_exit_code: never ? null : code,
       last_sync_error: reason,
-      last_sync_duration: never ? null : 7 + (at * 37) % 5000,
+      last_sync_duration: never ? null : 7 + ((at * 37) % 5000),
       last_sync_messages: never ? null : at % 3 ? 0 : (at * 131) % 700,
-      mailbox_messages: never ? null : 700 + (at * 7919) % 20_000,
+      mailbox_messages: never ? null : 700 + ((at * 7919) % 20_000),
       has_log: !never,
       certificate: null,
     }
@@ -119,11 +181,42 @@ export class StandIn extends Platform {
   /** Sources of three kinds; the secret of one is about to expire. */
   seedSources() {
     const day = (days) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10)
-    this['save-source']({ label: 'Microsoft 365', preset: 'microsoft-organisation', sign_in: 'application', hostname: 'outlook.office365.com', port: 993, security: 'ssl', tenant: 'example.com', client_id: '1111', client_secret_password: 'secret', client_secret_expires: day(12) })
-    this['save-source']({ label: 'Hotmail', preset: 'microsoft-personal', sign_in: 'device-code', hostname: 'outlook.office365.com', port: 993, security: 'ssl', client_id: '2222' })
-    this['save-source']({ label: 'Gmail', preset: 'google-account', sign_in: 'authorization-code', hostname: 'imap.gmail.com', port: 993, security: 'ssl', client_id: '3333', client_secret_password: 'secret' })
+    this['save-source']({
+      label: 'Microsoft 365',
+      preset: 'microsoft-organisation',
+      sign_in: 'application',
+      hostname: 'outlook.office365.com',
+      port: 993,
+      security: 'ssl',
+      tenant: 'example.com',
+      client_id: '1111',
+      client_secret_password: 'secret',
+      client_secret_expires: day(12),
+    })
+    this['save-source']({
+      label: 'Hotmail',
+      preset: 'microsoft-personal',
+      sign_in: 'device-code',
+      hostname: 'outlook.office365.com',
+      port: 993,
+      security: 'ssl',
+      client_id: '2222',
+    })
+    this['save-source']({
+      label: 'Gmail',
+      preset: 'google-account',
+      sign_in: 'authorization-code',
+      hostname: 'imap.gmail.com',
+      port: 993,
+      security: 'ssl',
+      client_id: '3333',
+      client_secret_password: 'secret',
+    })
     const all = [...this.tasks.values()]
-    for (const [user, source] of [['karin.smith', 's2'], ['luca.keller', 's3']]) {
+    for (const [user, source] of [
+      ['karin.smith', 's2'],
+      ['luca.keller', 's3'],
+    ]) {
       const task = all.find((one) => one.localuser === user)
       if (!task) continue
       this.runs.delete(key(task))
@@ -137,7 +230,7 @@ export class StandIn extends Platform {
   }
 
   start(task) {
-    const total = 400 + (this.runs.size * 911) % 3000
+    const total = 400 + ((this.runs.size * 911) % 3000)
     this.runs.set(key(task), { state: 'running', done: 0, total, started: seconds() })
   }
 
@@ -149,7 +242,15 @@ export class StandIn extends Platform {
       this.runs.delete(id)
       const task = this.tasks.get(id)
       if (!task) continue
-      Object.assign(task, { last_sync_timestamp: run.started, last_sync_exit_code: 0, last_sync_error: null, last_sync_messages: run.total, mailbox_messages: run.total, last_sync_duration: seconds() - run.started, has_log: true })
+      Object.assign(task, {
+        last_sync_timestamp: run.started,
+        last_sync_exit_code: 0,
+        last_sync_error: null,
+        last_sync_messages: run.total,
+        mailbox_messages: run.total,
+        last_sync_duration: seconds() - run.started,
+        has_log: true,
+      })
     }
   }
 
@@ -194,9 +295,20 @@ export class StandIn extends Platform {
         if (run.state === 'queued') return { localuser, task_id, state: 'queued' }
         const share = run.done / run.total
         return {
-          localuser, task_id, state: run.state, folder: FOLDERS[Math.floor(share * 10)], folder_index: Math.floor(share * 11) + 1, folders: 11,
-          messages_done: run.done, messages_total: run.total, bytes_done: run.done * 26_500, bytes_total: run.total * 26_500,
-          rate: 2_000_000, seconds_left: Math.round((1 - share) * 60), seconds_idle: run.idle ?? 0, last_result: null,
+          localuser,
+          task_id,
+          state: run.state,
+          folder: FOLDERS[Math.floor(share * 10)],
+          folder_index: Math.floor(share * 11) + 1,
+          folders: 11,
+          messages_done: run.done,
+          messages_total: run.total,
+          bytes_done: run.done * 26_500,
+          bytes_total: run.total * 26_500,
+          rate: 2_000_000,
+          seconds_left: Math.round((1 - share) * 60),
+          seconds_idle: run.idle ?? 0,
+          last_result: null,
         }
       }),
     }
@@ -207,18 +319,29 @@ export class StandIn extends Platform {
     const reachable = !data.remotehostname.includes('nowhere')
     const selfSigned = data.remotehostname.includes('selfsigned')
     const certificate = {
-      subject: `CN=${data.remotehostname}`, issuer: selfSigned ? `CN=${data.remotehostname}` : 'CN=R11, O=Let\'s Encrypt',
-      not_before: '2026-06-01T00:00:00Z', not_after: '2027-06-01T00:00:00Z', sha256: FINGERPRINT, trusted: !selfSigned,
+      subject: `CN=${data.remotehostname}`,
+      issuer: selfSigned ? `CN=${data.remotehostname}` : "CN=R11, O=Let's Encrypt",
+      not_before: '2026-06-01T00:00:00Z',
+      not_after: '2027-06-01T00:00:00Z',
+      sha256: FINGERPRINT,
+      trusted: !selfSigned,
     }
     const former = this.tasks.get(key(data))
     const pin = data.certificate ?? (former?.remotehostname === data.remotehostname ? former.certificate : null)
     const side = (status, message, more = {}) => ({ status, message, tls: null, greeting: '', server: null, capabilities: [], seconds: 0.05, ...more })
     const remote = () => {
-      if (!reachable) return side('Check_hostname_or_tcp_port', 'the name cannot be resolved: no records found for Query { name: Name("nowhere.example.com.") }')
+      if (!reachable)
+        return side('Check_hostname_or_tcp_port', 'the name cannot be resolved: no records found for Query { name: Name("nowhere.example.com.") }')
       // The handshake ends before anybody logs in.
-      if (selfSigned && pin !== FINGERPRINT && (pin || data.confirm_certificate)) return side(pin ? 'certificate_changed' : 'certificate_unknown', 'nobody vouches for the certificate', { tls: { version: '', certificate } })
+      if (selfSigned && pin !== FINGERPRINT && (pin || data.confirm_certificate))
+        return side(pin ? 'certificate_changed' : 'certificate_unknown', 'nobody vouches for the certificate', { tls: { version: '', certificate } })
       this.passwords.push(data.remotepassword)
-      const welcome = { tls: { version: 'TLSv1.3', certificate }, greeting: '* OK Dovecot ready.', server: 'Dovecot', capabilities: ['UIDPLUS', 'CONDSTORE', 'SPECIAL-USE', 'LITERAL+'] }
+      const welcome = {
+        tls: { version: 'TLSv1.3', certificate },
+        greeting: '* OK Dovecot ready.',
+        server: 'Dovecot',
+        capabilities: ['UIDPLUS', 'CONDSTORE', 'SPECIAL-USE', 'LITERAL+'],
+      }
       return good ? side('ok', '', welcome) : side('bad_user_credentials', 'NO [AUTHENTICATIONFAILED] Authentication failed.', welcome)
     }
     return { remote: remote(), local: side(this.users.includes(data.localuser) ? 'ok' : 'local_user_unknown', '') }
@@ -250,8 +373,18 @@ export class StandIn extends Platform {
     const source = this.sources.get(data.source)
     if (source) Object.assign(fields, { remotehostname: source.hostname, security: source.security })
     const task = {
-      last_sync_timestamp: null, last_sync_exit_code: null, last_sync_error: null, last_sync_duration: null, last_sync_messages: null, has_log: false,
-      ...former, ...fields, remoteport: String(source?.port ?? data.remoteport), remotepassword: '', exclude: data.exclude && `,${data.exclude}`, certificate: certificate ?? former?.certificate ?? null,
+      last_sync_timestamp: null,
+      last_sync_exit_code: null,
+      last_sync_error: null,
+      last_sync_duration: null,
+      last_sync_messages: null,
+      has_log: false,
+      ...former,
+      ...fields,
+      remoteport: String(source?.port ?? data.remoteport),
+      remotepassword: '',
+      exclude: data.exclude && `,${data.exclude}`,
+      certificate: certificate ?? former?.certificate ?? null,
     }
     this.tasks.set(key(task), task)
     if (start !== false) {
@@ -306,7 +439,18 @@ export class StandIn extends Platform {
       try {
         this.check(row)
         if (result === 'created' || result === 'updated') {
-          this['create-task']({ task_id, cron: '', exclude: '', foldersynchronization: 'all', delete_local: false, delete_remote: false, delete_remote_older: 0, sieve_enabled: false, ...row, start: row.start ?? true })
+          this['create-task']({
+            task_id,
+            cron: '',
+            exclude: '',
+            foldersynchronization: 'all',
+            delete_local: false,
+            delete_remote: false,
+            delete_remote_older: 0,
+            sieve_enabled: false,
+            ...row,
+            start: row.start ?? true,
+          })
         }
       } catch (error) {
         result = 'refused'
@@ -324,7 +468,14 @@ export class StandIn extends Platform {
       if (remote.status !== 'ok') return { status: remote.status, message: remote.message }
     }
     const use = { Drafts: '\\Drafts', Sent: '\\Sent', Spam: '\\Junk', Trash: '\\Trash' }
-    const folders = FOLDERS.map((name, at) => ({ name, messages: (at * 517) % 2300, bytes: ((at * 517) % 2300) * 26_500, special_use: use[name] ?? null, selectable: true, excluded: false }))
+    const folders = FOLDERS.map((name, at) => ({
+      name,
+      messages: (at * 517) % 2300,
+      bytes: ((at * 517) % 2300) * 26_500,
+      special_use: use[name] ?? null,
+      selectable: true,
+      excluded: false,
+    }))
     const sum = (field) => folders.reduce((total, folder) => total + folder[field], 0)
     return { folders, messages: sum('messages'), bytes: sum('bytes') }
   }
@@ -342,24 +493,59 @@ export class StandIn extends Platform {
     const lines = ['Native engine 1.0.0', 'Host1: imap.example.com, TLSv1.3, Dovecot', 'Host2: 10.5.4.1, STARTTLS']
     for (const [at, folder] of FOLDERS.entries()) {
       const failed = at === 4 ? wrong : 0
-      if (at === 4 && this.held?.has(key(data))) lines.push(`Error: folder [${folder}]: 57 messages were not deleted locally: more than half of the folder would go; confirm these deletions if they are meant`)
+      if (at === 4 && this.held?.has(key(data)))
+        lines.push(
+          `Error: folder [${folder}]: 57 messages were not deleted locally: more than half of the folder would go; confirm these deletions if they are meant`,
+        )
       if (failed) lines.push(`Error: message ${folder}/17 <20240102.1234@old.example.com>: NO [LIMIT] Message too large`)
-      lines.push(`Folder [${folder}] -> [${folder}]: ${(at * 37) % 211} copied, ${(at * 517) % 2300} already there, ${failed} failed, 0 flags, 0 deleted locally, 0 deleted remotely`)
+      lines.push(
+        `Folder [${folder}] -> [${folder}]: ${(at * 37) % 211} copied, ${(at * 517) % 2300} already there, ${failed} failed, 0 flags, 0 deleted locally, 0 deleted remotely`,
+      )
     }
-    if (!run) lines.push('Messages transferred                    : 1117', `Messages failed                         : ${wrong}`, `Detected ${wrong} errors`, wrong ? 'Exiting with return value 111 (EXIT_WITH_ERRORS)' : 'Exiting with return value 0 (EX_OK)')
+    if (!run)
+      lines.push(
+        'Messages transferred                    : 1117',
+        `Messages failed                         : ${wrong}`,
+        `Detected ${wrong} errors`,
+        wrong ? 'Exiting with return value 111 (EXIT_WITH_ERRORS)' : 'Exiting with return value 0 (EX_OK)',
+      )
     return { log_content: `${lines.join('\n')}\n`, truncated: false }
   }
 
   'preview-task'(data) {
     if (this.tasks.get(key(data))?.last_sync_error) return { status: this.tasks.get(key(data)).last_sync_error, message: '' }
-    const folders = FOLDERS.slice(0, 5).map((name, at) => ({ remote: name, local: name, copy: at * 13, bytes: at * 344_500, flag: at, delete_local: 0, delete_remote: at === 3 ? 12 : 0 }))
+    const folders = FOLDERS.slice(0, 5).map((name, at) => ({
+      remote: name,
+      local: name,
+      copy: at * 13,
+      bytes: at * 344_500,
+      flag: at,
+      delete_local: 0,
+      delete_remote: at === 3 ? 12 : 0,
+    }))
     const sum = (field) => folders.reduce((total, folder) => total + folder[field], 0)
-    return { folders, copy: sum('copy'), bytes: sum('bytes'), flag: sum('flag'), delete_local: 0, delete_remote: 12, warnings: ['More than half of Archive would be deleted; nothing is deleted there.'] }
+    return {
+      folders,
+      copy: sum('copy'),
+      bytes: sum('bytes'),
+      flag: sum('flag'),
+      delete_local: 0,
+      delete_remote: 12,
+      warnings: ['More than half of Archive would be deleted; nothing is deleted there.'],
+    }
   }
 
   'verify-task'({ deep, ...task }) {
     if (this.tasks.get(key(task))?.last_sync_error) return { status: this.tasks.get(key(task)).last_sync_error, message: '' }
-    const folders = FOLDERS.map((name, at) => ({ remote: name, local: name, remote_messages: at * 517, local_messages: at * 517 - (at === 4 ? 1 : 0), missing: at === 4 ? 1 : 0, extra: 0, different: deep && at === 2 ? 1 : 0 }))
+    const folders = FOLDERS.map((name, at) => ({
+      remote: name,
+      local: name,
+      remote_messages: at * 517,
+      local_messages: at * 517 - (at === 4 ? 1 : 0),
+      missing: at === 4 ? 1 : 0,
+      extra: 0,
+      different: deep && at === 2 ? 1 : 0,
+    }))
     const differences = [{ folder: 'Drafts', uid: 17, message_id: '<20240102.1234@old.example.com>', kind: 'missing', remote: 41_200_113, local: null }]
     if (deep) differences.push({ folder: 'Archive/2023', uid: 4, message_id: '<a@b>', kind: 'flags', remote: '\\Seen', local: '' })
     return { agree: false, folders, differences, truncated: false }
@@ -395,7 +581,12 @@ export class StandIn extends Platform {
     const { admin_password, client_secret_password, client_key_password, service_account_password, client_certificate, ...fields } = data
     const days = data.client_secret_expires ? Math.round((Date.parse(data.client_secret_expires) - Date.now()) / 86_400_000) : null
     this.sources.set(source_id, {
-      ...EMPTY_SOURCE, ...fields, source_id, needs_person: person, secret: given || former?.secret || '', secret_expires_in_days: days,
+      ...EMPTY_SOURCE,
+      ...fields,
+      source_id,
+      needs_person: person,
+      secret: given || former?.secret || '',
+      secret_expires_in_days: days,
     })
     return { source_id }
   }
@@ -412,7 +603,14 @@ export class StandIn extends Platform {
     if (source.secret === 'expired') return { ok: false, steps: [step('token', 'token_not_issued', expired)], tls: null }
     if (this.needsSignIn({ source: source_id, remoteusername: mailbox })) return { ok: false, steps: [step('token', 'sign_in_needed')], tls: null }
     if (source.hostname.includes('selfsigned') && source.certificate !== FINGERPRINT) {
-      const certificate = { subject: `CN=${source.hostname}`, issuer: `CN=${source.hostname}`, not_before: '2026-06-01T00:00:00Z', not_after: '2027-06-01T00:00:00Z', sha256: FINGERPRINT, trusted: false }
+      const certificate = {
+        subject: `CN=${source.hostname}`,
+        issuer: `CN=${source.hostname}`,
+        not_before: '2026-06-01T00:00:00Z',
+        not_after: '2027-06-01T00:00:00Z',
+        sha256: FINGERPRINT,
+        trusted: false,
+      }
       return { ok: false, steps: [step('login', 'certificate_unknown')], tls: { version: '', certificate } }
     }
     return { ok: true, steps: [step('token'), step('login'), step('list'), step('inbox')], tls: null }
@@ -423,11 +621,32 @@ export class StandIn extends Platform {
     const state = randomUUID()
     this.signIns.set(state, { key: `${source_id} ${mailbox}`, mailbox, entered: false })
     const expires_at = seconds() + (this.patience ?? 900)
-    if (sign_in === 'device-code') return { sign_in, state, expires_at, user_code: 'WDJB-MJHT', verification_uri: 'https://provider.example/device', verification_uri_complete: null, interval: 1, authorization_url: null, redirect_uri: null }
+    if (sign_in === 'device-code')
+      return {
+        sign_in,
+        state,
+        expires_at,
+        user_code: 'WDJB-MJHT',
+        verification_uri: 'https://provider.example/device',
+        verification_uri_complete: null,
+        interval: 1,
+        authorization_url: null,
+        redirect_uri: null,
+      }
     // The provider's page sends the browser back at once.
     const back = new URL(redirect_uri)
     back.search = new URLSearchParams({ code: 'c0de', state: this.foreign ? 'another' : state })
-    return { sign_in, state, expires_at, authorization_url: back.href, redirect_uri, user_code: null, verification_uri: null, verification_uri_complete: null, interval: null }
+    return {
+      sign_in,
+      state,
+      expires_at,
+      authorization_url: back.href,
+      redirect_uri,
+      user_code: null,
+      verification_uri: null,
+      verification_uri_complete: null,
+      interval: null,
+    }
   }
 
   'complete-sign-in'({ state, address }) {
@@ -443,7 +662,9 @@ export class StandIn extends Platform {
 
   'get-status'() {
     return {
-      instance: 'imapsync1', node: '1', node_ui_name: 'Main office',
+      instance: 'imapsync1',
+      node: '1',
+      node_ui_name: 'Main office',
       services: [{ name: 'imapsync', active: true, failed: false, enabled: true }],
       images: [{ name: 'ghcr.io/nethserver/imapsync:1.0.0', size: '24 MB', created: '' }],
     }
@@ -458,6 +679,8 @@ export class StandIn extends Platform {
   }
 
   'list-backups'() {
-    return { backups: [{ id: 1, name: 'Every night', enabled: true, instances: [{ module_id: 'imapsync1', status: { success: true, end: seconds() - 30_000 } }] }] }
+    return {
+      backups: [{ id: 1, name: 'Every night', enabled: true, instances: [{ module_id: 'imapsync1', status: { success: true, end: seconds() - 30_000 } }] }],
+    }
   }
 }

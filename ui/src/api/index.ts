@@ -9,8 +9,7 @@ const MINUTES = 60_000
 const ask = <T>(action: string, title: string, data: unknown = {}, options: Partial<RunOptions> = {}) =>
   runAction<T>(action, data, { title, quiet: true, ...options })
 
-const act = <T>(action: string, title: string, data: unknown, options: Partial<RunOptions> = {}) =>
-  runAction<T>(action, data, { title, ...options })
+const act = <T>(action: string, title: string, data: unknown, options: Partial<RunOptions> = {}) => runAction<T>(action, data, { title, ...options })
 
 /** The tasks as the actions that take many expect them. */
 const refs = (tasks: Json.TaskRef[]) => ({
@@ -23,23 +22,19 @@ type Bulk = { results: Json.BulkResult[] }
 
 export const getConfiguration = (title: string) => ask<Json.Configuration>('get-configuration', title)
 
-export const configureModule = (title: string, input: Json.ConfigurationInput) =>
-  act<unknown>('configure-module', title, input, { timeout: 5 * MINUTES })
+export const configureModule = (title: string, input: Json.ConfigurationInput) => act<unknown>('configure-module', title, input, { timeout: 5 * MINUTES })
 
 export const resumeSchedules = (title: string) => act<unknown>('resume-schedules', title, {})
 
 /** All tasks, or those that are named; these without the mailboxes. */
-export const listTasks = (title: string, tasks?: Json.TaskRef[]) =>
-  ask<Json.TaskList>('list-tasks', title, tasks ? refs(tasks) : {})
+export const listTasks = (title: string, tasks?: Json.TaskRef[]) => ask<Json.TaskList>('list-tasks', title, tasks ? refs(tasks) : {})
 
 export const createTask = (title: string, input: Json.TaskInput) => act<unknown>('create-task', title, input)
 
-export const validateTask = (title: string, input: Json.TaskInput) =>
-  ask<Json.ConnectionReport>('validate-task', title, input)
+export const validateTask = (title: string, input: Json.TaskInput) => ask<Json.ConnectionReport>('validate-task', title, input)
 
 /** The remote folders of a stored task, or of one still being written. */
-export const listFolders = (title: string, task: Json.TaskRef | Json.TaskInput) =>
-  ask<Json.FolderList>('browse-folders', title, task, { timeout: 3 * MINUTES })
+export const listFolders = (title: string, task: Json.TaskRef | Json.TaskInput) => ask<Json.FolderList>('browse-folders', title, task, { timeout: 3 * MINUTES })
 
 /** Where the runs under way stand, of all tasks or of those that are named, and how many there are in all. */
 export const getProgress = (title: string, tasks: Json.TaskRef[] | null) =>
@@ -51,33 +46,26 @@ export const stopTasks = (title: string, tasks: Json.TaskRef[]) => act<Bulk>('st
 
 export const deleteTasks = (title: string, tasks: Json.TaskRef[]) => act<Bulk>('delete-task', title, refs(tasks), { timeout: 10 * MINUTES })
 
-export const updateTasks = (
-  title: string,
-  tasks: Json.TaskRef[],
-  changes: { cron?: string; remotepassword?: string },
-) => act<Bulk>('update-tasks', title, { ...refs(tasks), ...changes }, { timeout: 10 * MINUTES })
+export const updateTasks = (title: string, tasks: Json.TaskRef[], changes: { cron?: string; remotepassword?: string }) =>
+  act<Bulk>('update-tasks', title, { ...refs(tasks), ...changes }, { timeout: 10 * MINUTES })
 
-export const importTasks = (
-  title: string,
-  mode: Json.ImportMode,
-  tasks: Json.ImportRow[],
-  onProgress: (percent: number) => void,
-) =>
-  runAction<Json.ImportSummary>('import-tasks', { mode, tasks }, {
-    title,
-    quiet: mode === 'check',
-    onProgress,
-    timeout: 60 * MINUTES,
-  })
+export const importTasks = (title: string, mode: Json.ImportMode, tasks: Json.ImportRow[], onProgress: (percent: number) => void) =>
+  runAction<Json.ImportSummary>(
+    'import-tasks',
+    { mode, tasks },
+    {
+      title,
+      quiet: mode === 'check',
+      onProgress,
+      timeout: 60 * MINUTES,
+    },
+  )
 
-export const getLog = (title: string, task: Json.TaskRef) =>
-  ask<{ log_content: string; truncated: boolean }>('get-log', title, ref(task))
+export const getLog = (title: string, task: Json.TaskRef) => ask<{ log_content: string; truncated: boolean }>('get-log', title, ref(task))
 
-export const listInformations = (title: string, task: Json.TaskRef) =>
-  ask<Json.Information>('list-informations', title, ref(task), { timeout: 5 * MINUTES })
+export const listInformations = (title: string, task: Json.TaskRef) => ask<Json.Information>('list-informations', title, ref(task), { timeout: 5 * MINUTES })
 
-export const previewTask = (title: string, task: Json.TaskRef) =>
-  ask<Json.Preview | Json.Failed>('preview-task', title, ref(task), { timeout: 30 * MINUTES })
+export const previewTask = (title: string, task: Json.TaskRef) => ask<Json.Preview | Json.Failed>('preview-task', title, ref(task), { timeout: 30 * MINUTES })
 
 export const verifyTask = (title: string, task: Json.TaskRef, deep: boolean) =>
   ask<Json.Verification | Json.Failed>('verify-task', title, { ...ref(task), deep }, { timeout: 60 * MINUTES })
@@ -90,8 +78,7 @@ export const confirmDeletions = (title: string, tasks: Json.TaskRef[]) => act<Bu
 
 export const listSources = (title: string) => ask<Json.SourceList>('list-sources', title)
 
-export const saveSource = (title: string, input: Json.SourceInput) =>
-  act<{ source_id: string }>('save-source', title, input, { timeout: 5 * MINUTES })
+export const saveSource = (title: string, input: Json.SourceInput) => act<{ source_id: string }>('save-source', title, input, { timeout: 5 * MINUTES })
 
 export const deleteSource = (title: string, source_id: string) => act<unknown>('delete-source', title, { source_id })
 
@@ -110,8 +97,6 @@ export const getStatus = (title: string) => ask<Json.InstanceStatus>('get-status
 
 export const getName = (title: string) => ask<{ name: string }>('get-name', title)
 
-export const listBackups = (title: string) =>
-  ask<{ backups: Json.Backup[] }>('list-backups', title, {}, { target: 'cluster' })
+export const listBackups = (title: string) => ask<{ backups: Json.Backup[] }>('list-backups', title, {}, { target: 'cluster' })
 
-export const listBackupRepositories = (title: string) =>
-  ask<{ repositories: unknown[] }>('list-backup-repositories', title, {}, { target: 'cluster' })
+export const listBackupRepositories = (title: string) => ask<{ repositories: unknown[] }>('list-backup-repositories', title, {}, { target: 'cluster' })

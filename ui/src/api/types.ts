@@ -163,10 +163,7 @@ export interface ImportResult extends Partial<TaskRef> {
   errors?: ParameterError[]
 }
 
-export type ImportSummary = { results: ImportResult[] } & Record<
-  'created' | 'updated' | 'skipped' | 'refused' | 'valid',
-  number
->
+export type ImportSummary = { results: ImportResult[] } & Record<'created' | 'updated' | 'skipped' | 'refused' | 'valid', number>
 
 /** One row of import-tasks. */
 export type ImportRow = Record<string, string | number | boolean | { special_folders: boolean }>
@@ -240,11 +237,7 @@ export interface ConfigurationInput {
 }
 
 export type Information =
-  | { status: false }
-  | ({ status: true } & Record<
-      'host1Folders' | 'host2Folders' | 'host1Messages' | 'host2Messages' | 'host1Sizes' | 'host2Sizes',
-      number
-    >)
+  { status: false } | ({ status: true } & Record<'host1Folders' | 'host2Folders' | 'host1Messages' | 'host2Messages' | 'host1Sizes' | 'host2Sizes', number>)
 
 export interface InstanceStatus {
   instance?: string

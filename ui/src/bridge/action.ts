@@ -130,8 +130,7 @@ export async function runAction<T>(action: string, data: unknown, options: RunOp
 
     const listeners: Record<string, Listener> = {
       [`${action}-completed-${eventId}`]: (_context: never, result: never) => finished(result, true),
-      [`${action}-aborted-${eventId}`]: (result: never) =>
-        finished({ exit_code: 1, output: null, error: '', ...(result as object) }, true),
+      [`${action}-aborted-${eventId}`]: (result: never) => finished({ exit_code: 1, output: null, error: '', ...(result as object) }, true),
       [`${action}-validation-failed-${eventId}`]: (errors: never) => {
         heard = true
         fail(new ActionFailure('refused', errors))

@@ -31,8 +31,7 @@ function enter(target: Place): void {
 }
 
 const same = (one: Place, other: Place) =>
-  JSON.stringify([one.page, Object.entries(one.query).sort()]) ===
-  JSON.stringify([other.page, Object.entries(other.query).sort()])
+  JSON.stringify([one.page, Object.entries(one.query).sort()]) === JSON.stringify([other.page, Object.entries(other.query).sort()])
 
 let guard: ((next: () => void) => boolean) | null = null
 

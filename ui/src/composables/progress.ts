@@ -92,7 +92,10 @@ export function useProgress(visible: () => TaskRef[]): void {
     schedule()
   }
   // What starts to move while it is seen need not wait for the next look.
-  watch(() => awaited.value > 0 || shown().length > 0, (now) => now && schedule(SOON))
+  watch(
+    () => awaited.value > 0 || shown().length > 0,
+    (now) => now && schedule(SOON),
+  )
   const seen = () => {
     if (!document.hidden) void tick()
   }

@@ -74,9 +74,12 @@ export function useSignIn(source_id: string, mailbox: string) {
   function askIn(interval: number | null | undefined) {
     clearTimeout(timer)
     if (begun.value?.sign_in !== 'device-code') return
-    timer = setTimeout(() => {
-      if (left.value > 0) void complete()
-    }, (interval || USUAL_INTERVAL) * 1_000)
+    timer = setTimeout(
+      () => {
+        if (left.value > 0) void complete()
+      },
+      (interval || USUAL_INTERVAL) * 1_000,
+    )
   }
 
   /** Only a window of this origin counts, and only with the state of this sign-in. */

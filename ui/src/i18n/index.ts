@@ -62,7 +62,7 @@ export async function setLocale(wanted: string): Promise<void> {
   if (!composer.availableLocales.includes(next)) {
     const response = await fetch(urls[next]!)
     if (!response.ok) throw new Error(`the messages of ${next} could not be loaded`)
-    composer.setLocaleMessage(next, (await response.json()))
+    composer.setLocaleMessage(next, await response.json())
   }
   composer.locale.value = next
   document.documentElement.lang = next

@@ -14,14 +14,11 @@ export function errorWords(error: string, parameter = ''): string {
 }
 
 /** The name of a field as the form has it. */
-export const fieldWords = (parameter: string): string =>
-  has(`field.${parameter}`) ? t(`field.${parameter}`) : parameter
+export const fieldWords = (parameter: string): string => (has(`field.${parameter}`) ? t(`field.${parameter}`) : parameter)
 
 /** A refusal of a list's row, with the field's name. */
 export const rowErrorWords = ({ parameter, error }: ParameterError): string =>
-  parameter && has(`field.${parameter}`)
-    ? `${fieldWords(parameter)}: ${errorWords(error, parameter)}`
-    : errorWords(error, parameter)
+  parameter && has(`field.${parameter}`) ? `${fieldWords(parameter)}: ${errorWords(error, parameter)}` : errorWords(error, parameter)
 
 /** Why an action gave no answer, and what to do. */
 export function failureWords(failure: unknown): string {

@@ -111,7 +111,6 @@ export const natural = (cell: string): string => (cell.startsWith("'") && FORMUL
 
 /** Writes a table that `parse` reads back, once `natural` has been applied to its cells. */
 export function serialize(rows: string[][], delimiter = ','): string {
-  const quote = (cell: string) =>
-    /["\r\n]/.test(cell) || cell.includes(delimiter) || cell !== cell.trim() ? `"${cell.replaceAll('"', '""')}"` : cell
+  const quote = (cell: string) => (/["\r\n]/.test(cell) || cell.includes(delimiter) || cell !== cell.trim() ? `"${cell.replaceAll('"', '""')}"` : cell)
   return rows.map((row) => `${row.map((cell) => quote(neutral(cell))).join(delimiter)}\r\n`).join('')
 }

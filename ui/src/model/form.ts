@@ -56,7 +56,11 @@ export function inputOf(form: TaskForm, taskId: string, signsIn = false): TaskIn
   return {
     ...server,
     ...(source && signsIn ? {} : { remotepassword }),
-    localuser, remoteusername, delete_local, delete_remote, cron,
+    localuser,
+    remoteusername,
+    delete_local,
+    delete_remote,
+    cron,
     task_id: taskId,
     foldersynchronization: mode,
     exclude: mode === 'exclusion' ? exclude : '',

@@ -31,12 +31,10 @@ export const formatDate = (day: string, locale: string): string =>
   new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone: 'UTC' }).format(Date.parse(`${day}T00:00:00Z`))
 
 /** A time of today, to the second. */
-export const formatTime = (seconds: number, locale: string): string =>
-  new Intl.DateTimeFormat(locale, { timeStyle: 'medium' }).format(seconds * 1000)
+export const formatTime = (seconds: number, locale: string): string => new Intl.DateTimeFormat(locale, { timeStyle: 'medium' }).format(seconds * 1000)
 
 /** A time of day, to the minute. */
-export const formatTimeOfDay = (seconds: number, locale: string): string =>
-  new Intl.DateTimeFormat(locale, { timeStyle: 'short' }).format(seconds * 1000)
+export const formatTimeOfDay = (seconds: number, locale: string): string => new Intl.DateTimeFormat(locale, { timeStyle: 'short' }).format(seconds * 1000)
 
 /** A moment in a table: the year only where it is another one than now. */
 export function formatMoment(seconds: number, now: number, locale: string): string {
@@ -50,15 +48,19 @@ export function formatDuration(seconds: number, locale: string): string {
   const rounded = Math.max(0, Math.round(seconds))
   const parts: [number, string][] =
     rounded >= 3600
-      ? [[Math.floor(rounded / 3600), 'hour'], [Math.floor((rounded % 3600) / 60), 'minute']]
+      ? [
+          [Math.floor(rounded / 3600), 'hour'],
+          [Math.floor((rounded % 3600) / 60), 'minute'],
+        ]
       : rounded >= 60
-        ? [[Math.floor(rounded / 60), 'minute'], [rounded % 60, 'second']]
+        ? [
+            [Math.floor(rounded / 60), 'minute'],
+            [rounded % 60, 'second'],
+          ]
         : [[rounded, 'second']]
   return parts
     .filter(([value], at) => at === 0 || value > 0)
-    .map(([value, unit]) =>
-      new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'short' }).format(value),
-    )
+    .map(([value, unit]) => new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'short' }).format(value))
     .join(' ')
 }
 

@@ -80,11 +80,14 @@ export function guessMapping(table: Table): { header: boolean; mapping: Mapping 
   const filled = first.reduce((last, cell, at) => (cell.trim() === '' ? last : at + 1), 0)
   const width = header ? filled : Math.max(0, ...table.rows.slice(0, 50).map((row) => row.cells.length))
   const mapping: Mapping = Array.from({ length: width }, (_, at) => (header ? (named[at] ?? null) : (COLUMNS[at] ?? null)))
-  return { header, mapping: mapping.map((column, at) => {
-    if (mapping.indexOf(column) === at) return column
-    // Beside an account, `source` is no other name of it.
-    return letters(first[at] ?? '') === 'source' && !mapping.includes('source') ? 'source' : null
-  }) }
+  return {
+    header,
+    mapping: mapping.map((column, at) => {
+      if (mapping.indexOf(column) === at) return column
+      // Beside an account, `source` is no other name of it.
+      return letters(first[at] ?? '') === 'source' && !mapping.includes('source') ? 'source' : null
+    }),
+  }
 }
 
 /** What neither a column nor the server of all rows tells. An address is enough to know the user on both sides. */
@@ -110,9 +113,26 @@ export interface Candidate {
 }
 
 const SECURITY: Record<string, Security> = {
-  ssl: 'ssl', imaps: 'ssl', ssltls: 'ssl', sslimaps: 'ssl', tlsssl: 'ssl', implicit: 'ssl', ssltlsimplicit: 'ssl',
-  tls: 'tls', starttls: 'tls', tlsstarttls: 'tls',
-  none: '', no: '', plain: '', nessuna: '', nessuno: '', keine: '', aucun: '', aucune: '', ninguna: '', ninguno: '',
+  ssl: 'ssl',
+  imaps: 'ssl',
+  ssltls: 'ssl',
+  sslimaps: 'ssl',
+  tlsssl: 'ssl',
+  implicit: 'ssl',
+  ssltlsimplicit: 'ssl',
+  tls: 'tls',
+  starttls: 'tls',
+  tlsstarttls: 'tls',
+  none: '',
+  no: '',
+  plain: '',
+  nessuna: '',
+  nessuno: '',
+  keine: '',
+  aucun: '',
+  aucune: '',
+  ninguna: '',
+  ninguno: '',
 }
 const isTrue = (text: string) => /^(1|true|yes|y|on|x|ja|wahr|j|si|sì|sí|s|vero|verdadero|oui|o|vrai)$/i.test(text.trim())
 
@@ -134,7 +154,15 @@ function readForm(cells: string[], mapping: Mapping, defaults: Defaults, users: 
   values.remotehostname ||= defaults.remotehostname.trim()
   const own = Boolean(mapping.includes('security') && values.security)
   const told = own ? (values.security ?? '') : ''
-  const security = own ? (SECURITY[letters(told)] ?? told.toLowerCase()) : values.remoteport === '143' ? 'tls' : values.remoteport === '993' ? 'ssl' : mapping.includes('security') ? '' : defaults.security
+  const security = own
+    ? (SECURITY[letters(told)] ?? told.toLowerCase())
+    : values.remoteport === '143'
+      ? 'tls'
+      : values.remoteport === '993'
+        ? 'ssl'
+        : mapping.includes('security')
+          ? ''
+          : defaults.security
   values.remoteport ||= own || mapping.includes('security') ? usualPort(security as Security) : defaults.remoteport
   const form = {
     source: values.source || defaults.source || '',
@@ -233,10 +261,7 @@ export function failuresAsCsv(candidates: Candidate[], refused: Map<number, stri
   const columns = COLUMNS.filter((column) => candidates.some((candidate) => column in candidate.data) || REQUIRED.includes(column))
   const rows = candidates
     .filter((candidate) => refused.has(candidate.row))
-    .map((candidate) => [
-      ...columns.map((column) => String(candidate.data[column] ?? candidate.form[column] ?? '')),
-      refused.get(candidate.row) ?? '',
-    ])
+    .map((candidate) => [...columns.map((column) => String(candidate.data[column] ?? candidate.form[column] ?? '')), refused.get(candidate.row) ?? ''])
   return serialize([[...columns.map(heading), 'problem'], ...rows], delimiter)
 }
 
@@ -244,11 +269,14 @@ export function failuresAsCsv(candidates: Candidate[], refused: Map<number, stri
 const heading = (column: Column) => (column === 'localuser' ? 'localusername' : column)
 
 export const template = (delimiter = ','): string =>
-  serialize([
-    REQUIRED.map(heading),
-    ['john', 'john@example.com', 'his password', 'imap.example.com', '993', 'ssl'],
-    ['mary', 'mary@example.com', 'her password', 'imap.example.com', '143', 'tls'],
-  ], delimiter)
+  serialize(
+    [
+      REQUIRED.map(heading),
+      ['john', 'john@example.com', 'his password', 'imap.example.com', '993', 'ssl'],
+      ['mary', 'mary@example.com', 'her password', 'imap.example.com', '143', 'tls'],
+    ],
+    delimiter,
+  )
 
 /** The tasks as a table; passwords are known to the module alone. */
 export function exportTasks(tasks: Task[], delimiter = ','): string {

@@ -14,8 +14,7 @@ const COUNTED = [/^Folder \[?.*\D(\d+) failed\b/, /^Folder .*\bfailed[ :]+(\d+)$
 const ENDED = /^Exiting with return value (\d+)/
 const STOPPED = new Set([6, 143])
 /** Words of trouble, for what other programs print. */
-const TROUBLE =
-  /\b(err(or)?s?|fail(ed|ure|ures)?|could ?n[o']t|can ?not|can't|refused|denied|warning|timed? ?out|over ?quota|unreachable|aborted)\b/i
+const TROUBLE = /\b(err(or)?s?|fail(ed|ure|ures)?|could ?n[o']t|can ?not|can't|refused|denied|warning|timed? ?out|over ?quota|unreachable|aborted)\b/i
 /** Names of folders and options, and figures that count nothing, say nothing of the kind. */
 const SILENT = /\[[^\]]*\]|--?\w[\w-]*|\b(no|0|without) (errors?|warnings?|failures?|failed)\b|\b(errors?|failures?|failed|warnings?)\s*[:=]?\s*0\b/gi
 
@@ -45,9 +44,7 @@ export function readLog(content: string): LogLine[] {
 
 export function filterLog(lines: LogLine[], search: string, problemsOnly: boolean): LogLine[] {
   const wanted = search.toLowerCase()
-  return lines.filter(
-    (line) => (!problemsOnly || line.problem) && (wanted === '' || line.text.toLowerCase().includes(wanted)),
-  )
+  return lines.filter((line) => (!problemsOnly || line.problem) && (wanted === '' || line.text.toLowerCase().includes(wanted)))
 }
 
 /** Messages of a folder that a run held back from deletion, which an administrator may confirm. */

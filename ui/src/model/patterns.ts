@@ -16,9 +16,9 @@ const BEYOND_BROWSER = /\(\?[>a-z-]*[)>]|\(\?P|\\[AzZGhHRXK]|\[\[:|[*+?}]\+/
 export function compilePattern(pattern: string): RegExp | null | undefined {
   const flags = pattern.startsWith('(?i)') ? 'iu' : 'u'
   // The strict mode takes escapes of special characters only; the server takes any punctuation.
-  const source = pattern.replace(/^\(\?i\)/, '').replace(/\\([\s\S])/g, (whole, char: string) =>
-    /[\p{L}\p{N}^$\\.*+?()[\]{}|/-]/u.test(char) ? (char === '-' ? '\\x2d' : whole) : char,
-  )
+  const source = pattern
+    .replace(/^\(\?i\)/, '')
+    .replace(/\\([\s\S])/g, (whole, char: string) => (/[\p{L}\p{N}^$\\.*+?()[\]{}|/-]/u.test(char) ? (char === '-' ? '\\x2d' : whole) : char))
   try {
     return new RegExp(source, flags)
   } catch {
@@ -36,7 +36,10 @@ export function invalidPattern(exclude: string): 'exclude_invalid' | 'exclude_em
 
 /** A pattern that hits the folder of that name and no other; a comma would end it. */
 export function exactPattern(folder: string): string {
-  return `^${folder.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&').replaceAll(',', '\\x2c').replace(/^ | $/g, '\\x20')}$`
+  return `^${folder
+    .replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
+    .replaceAll(',', '\\x2c')
+    .replace(/^ | $/g, '\\x20')}$`
 }
 
 /** The names among `folders` that the patterns hit. */
@@ -52,7 +55,5 @@ export function excludedFolders(exclude: string, folders: string[]): Set<string>
 export function toggleFolder(exclude: string, folder: string): string {
   const pattern = exactPattern(folder)
   const patterns = splitPatterns(exclude).filter((other) => other !== '')
-  return joinPatterns(
-    patterns.includes(pattern) ? patterns.filter((other) => other !== pattern) : [...patterns, pattern],
-  )
+  return joinPatterns(patterns.includes(pattern) ? patterns.filter((other) => other !== pattern) : [...patterns, pattern])
 }

@@ -30,12 +30,10 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
 const bytes = (text: string) => new TextEncoder().encode(text).length
 
 /** A user of the local mail server; it becomes part of file names. */
-export const isLocalUser = (text: string): boolean =>
-  /^[\p{Alphabetic}\p{N}_@+=][\p{Alphabetic}\p{N}._\-@+=]*$/u.test(text) && bytes(text) <= LONGEST_USER
+export const isLocalUser = (text: string): boolean => /^[\p{Alphabetic}\p{N}_@+=][\p{Alphabetic}\p{N}._\-@+=]*$/u.test(text) && bytes(text) <= LONGEST_USER
 
 /** A login name on the remote server. */
-export const isRemoteUser = (text: string): boolean =>
-  text !== '' && !CONTROL.test(text) && bytes(text) <= LONGEST_REMOTE_USER
+export const isRemoteUser = (text: string): boolean => text !== '' && !CONTROL.test(text) && bytes(text) <= LONGEST_REMOTE_USER
 
 export const isPassword = (text: string): boolean => !CONTROL.test(text)
 
@@ -45,7 +43,7 @@ export function isHost(text: string): boolean {
   const bare = /^\[(.*)\]$/.exec(text)
   if (bare || text.includes(':')) return isIpv6(bare ? bare[1]! : text)
   if (/^\d+(\.\d+)*$/.test(text)) return isIpv4(text)
-  if (!/^[\p{L}\p{M}\p{N}_.\-]+$/u.test(text)) return false
+  if (!/^[\p{L}\p{M}\p{N}_.-]+$/u.test(text)) return false
   let name = text
   // The browser's own IDNA; underscores occur in real internal names.
   if (/[^\x20-\x7e]/.test(text)) {
@@ -90,11 +88,7 @@ export interface Surroundings {
 
 /** Whether a stored password may be used: it is never sent to another account. */
 export function sameAccount(form: TaskForm, task: Task): boolean {
-  return (
-    form.remoteusername === task.remoteusername &&
-    form.remotehostname === task.remotehostname &&
-    form.remoteport === String(task.remoteport)
-  )
+  return form.remoteusername === task.remoteusername && form.remotehostname === task.remotehostname && form.remoteport === String(task.remoteport)
 }
 
 /** Every refusal of the form, in the order of its fields. */

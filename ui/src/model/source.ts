@@ -76,10 +76,20 @@ export function formOfSource(source: Source): SourceForm {
   const { label, preset, sign_in, hostname, security, admin_user, admin_method, login_template, tenant, authority } = source
   const { issuer, token_endpoint, authorization_endpoint, device_endpoint, scope, client_id, client_authentication } = source
   return {
-    label, preset, sign_in, hostname, security, admin_user, login_template, tenant, authority,
+    label,
+    preset,
+    sign_in,
+    hostname,
+    security,
+    admin_user,
+    login_template,
+    tenant,
+    authority,
     // Found out from the address of the provider, they are no settings of their own.
     ...(issuer ? { token_endpoint: '', authorization_endpoint: '', device_endpoint: '' } : { token_endpoint, authorization_endpoint, device_endpoint }),
-    issuer, scope, client_id,
+    issuer,
+    scope,
+    client_id,
     admin_method: admin_method || 'template',
     client_authentication: client_authentication || 'post',
     port: String(source.port),
@@ -115,7 +125,12 @@ export function fieldsOf(form: SourceForm): { usual: SourceField[]; special: Sou
       if (form.sign_in === 'authorization-code') endpoints.push('authorization_endpoint')
       if (form.sign_in === 'device-code') endpoints.push('device_endpoint')
       const known = form.preset !== 'oauth' && form.preset !== '' && form.preset !== 'imap'
-      const usual: SourceField[] = [...(isMicrosoft(form) ? ['tenant' as const] : known ? [] : ['issuer' as const]), 'client_id', 'client_secret_password', 'client_secret_expires']
+      const usual: SourceField[] = [
+        ...(isMicrosoft(form) ? ['tenant' as const] : known ? [] : ['issuer' as const]),
+        'client_id',
+        'client_secret_password',
+        'client_secret_expires',
+      ]
       if (!known) usual.push('scope')
       const certificate: SourceField[] = form.sign_in === 'application' ? ['client_certificate', 'client_key_password'] : []
       const rest: SourceField[] = isMicrosoft(form) ? ['authority'] : ['client_authentication', ...endpoints]

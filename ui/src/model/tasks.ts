@@ -12,8 +12,7 @@ export type SortKey = (typeof SORT_KEYS)[number]
 
 export const keyOf = (task: TaskRef): string => `${task.localuser}/${task.task_id}`
 
-export const sameTask = (one: TaskRef, other: TaskRef): boolean =>
-  one.localuser === other.localuser && one.task_id === other.task_id
+export const sameTask = (one: TaskRef, other: TaskRef): boolean => one.localuser === other.localuser && one.task_id === other.task_id
 
 /** The state shown to people: what runs, else how the last run ended. */
 export function stateOf(task: Task, progress?: Progress): State {
@@ -25,8 +24,7 @@ export function stateOf(task: Task, progress?: Progress): State {
 }
 
 /** The key of the reason why the last run failed. */
-export const failureOf = (task: Task): string =>
-  task.last_sync_error || FAILURES[task.last_sync_exit_code ?? 0] || 'run_failed'
+export const failureOf = (task: Task): string => task.last_sync_error || FAILURES[task.last_sync_exit_code ?? 0] || 'run_failed'
 
 /** The share that is done, 0 to 100, or null while nobody knows. */
 export function percentOf(progress: Progress | undefined): number | null {
@@ -112,8 +110,7 @@ export function queryFrom(view: View): Record<string, string> {
   }
 }
 
-export const isFiltered = (view: View): boolean =>
-  [view.search, view.state, view.host, view.schedule, view.source].some((value) => value !== '')
+export const isFiltered = (view: View): boolean => [view.search, view.state, view.host, view.schedule, view.source].some((value) => value !== '')
 
 export function filterEntries(entries: Entry[], view: View): Entry[] {
   const words = view.search.toLowerCase().split(/\s+/).filter(Boolean)
@@ -131,10 +128,8 @@ export const isActive = (state: State): boolean => state === 'running' || state 
 
 export function sortEntries(entries: Entry[], sort: SortKey, descending: boolean, locale: string): Entry[] {
   const collator = new Intl.Collator(locale, { numeric: true })
-  const text = (pick: (entry: Entry) => string) => (one: Entry, other: Entry) =>
-    collator.compare(pick(one), pick(other))
-  const number = (pick: (entry: Entry) => number | null | undefined) => (one: Entry, other: Entry) =>
-    (pick(one) ?? -1) - (pick(other) ?? -1)
+  const text = (pick: (entry: Entry) => string) => (one: Entry, other: Entry) => collator.compare(pick(one), pick(other))
+  const number = (pick: (entry: Entry) => number | null | undefined) => (one: Entry, other: Entry) => (pick(one) ?? -1) - (pick(other) ?? -1)
   const orders: Record<SortKey, (one: Entry, other: Entry) => number> = {
     localuser: text((entry) => entry.task.localuser),
     remote: text((entry) => `${entry.task.remoteusername} ${entry.task.remotehostname}`),
@@ -154,5 +149,4 @@ export function countStates(entries: Entry[]): Record<State, number> {
 }
 
 /** The values that occur, in order. */
-export const distinct = (values: string[], locale: string): string[] =>
-  [...new Set(values)].sort(new Intl.Collator(locale, { numeric: true }).compare)
+export const distinct = (values: string[], locale: string): string[] => [...new Set(values)].sort(new Intl.Collator(locale, { numeric: true }).compare)

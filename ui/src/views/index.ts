@@ -3,8 +3,7 @@
 import { defineAsyncComponent, type Component } from 'vue'
 import LoadFailure from '../components/LoadFailure.vue'
 
-const later = (loader: () => Promise<{ default: Component }>) =>
-  defineAsyncComponent({ loader, errorComponent: LoadFailure, delay: 0 })
+const later = (loader: () => Promise<{ default: Component }>) => defineAsyncComponent({ loader, errorComponent: LoadFailure, delay: 0 })
 
 export const views: Record<string, Component> = {
   status: later(() => import('./StatusView.vue')),
