@@ -36,7 +36,31 @@ struct InFlight {
     ahead: bool,
 }
 
-/// One connection to one server.
+/// One connection to one server, logged in (RFC 9051). Commands may be sent before the former ones are answered.
+///
+/// ```no_run
+/// # async fn example() -> ns8_imapsync::imap::Result<()> {
+/// use ns8_imapsync::imap::{self, Alerts, ConnectionInfo, Credentials, Encryption, Endpoint, Mailbox, Trust};
+///
+/// let endpoint = Endpoint {
+///     host: "imap.example.com".to_owned(),
+///     port: 993,
+///     encryption: Encryption::Tls,
+///     trust: Trust::Authorities,
+///     alerts: Alerts::default(),
+/// };
+/// let credentials = Credentials::Password {
+///     user: "ann".to_owned(),
+///     password: "secret".to_owned().into(),
+/// };
+/// let mut session = imap::login(&endpoint, &credentials, &mut ConnectionInfo::default()).await?;
+/// session.open(&Mailbox::inbox(), false).await?;
+/// let unread = session.search("UNSEEN").await?;
+/// println!("{} messages are unread: {unread}", unread.len());
+/// session.logout().await;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Session {
     wire: Wire,
     pending: VecDeque<Response>,

@@ -4,7 +4,17 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-/// A sorted set of UIDs.
+/// A sorted set of UIDs, kept and written as the ranges of RFC 9051, section 9 (`sequence-set`).
+///
+/// ```
+/// use ns8_imapsync::imap::UidSet;
+///
+/// let mut uids = UidSet::parse(b"1:3,7").expect("a set");
+/// uids.insert(4);
+/// assert_eq!(uids.to_string(), "1:4,7");
+/// assert_eq!(uids.len(), 5);
+/// assert_eq!(uids.minus(&UidSet::range(2..=3)).to_string(), "1,4,7");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UidSet(Vec<(u32, u32)>);
 

@@ -33,6 +33,17 @@ pub fn head_of(message: &Literal) -> Cow<'_, [u8]> {
 
 /// Identifies a message on both sides: Message-Id and Received lines, upper-cased, as imapsync does; a message
 /// without them is known by its whole header and its size.
+///
+/// ```
+/// use ns8_imapsync::sync::message_key::MessageKey;
+///
+/// let sent = b"Message-Id: <one@example.com>\r\nSubject: Hello\r\n\r\nText";
+/// let edited = b"Subject: Hello again\r\nMESSAGE-ID: <one@example.com>\r\n\r\nAnother text";
+/// let key = |message: &[u8]| MessageKey::of_message(message, message.len() as u64);
+/// // The key finds candidates; size and digest tell whether they are equal.
+/// assert!(key(sent) == key(edited));
+/// assert!(key(sent) != key(b"Subject: Hello\r\n\r\nText"));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MessageKey([u8; 16]);
 

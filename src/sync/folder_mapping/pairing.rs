@@ -44,6 +44,25 @@ struct Target {
 
 /// Pairs every selected remote folder with its local one: the inbox first, folders that show all mail last. What is
 /// `known` of earlier runs stays as it is.
+///
+/// ```
+/// use ns8_imapsync::imap::{Listed, Mailbox};
+/// use ns8_imapsync::sync::folder_mapping::{Known, Provider, Selection, Side, pair};
+/// use ns8_imapsync::task::{FolderMode, FolderOptions};
+///
+/// let side = |separator: char, names: &[&str]| {
+///     let folders = names.iter().map(|name| {
+///         let (mailbox, separator) = (Mailbox::from_name(name), Some(separator));
+///         (Listed { mailbox, attributes: vec![], separator }, None)
+///     });
+///     Side::new(None, folders.collect(), Provider::Other)
+/// };
+/// let all = Selection { mode: FolderMode::All, excluded: vec![], options: FolderOptions::default() };
+/// let (remote, local) = (side('.', &["INBOX", "Work.2026"]), side('/', &["INBOX"]));
+/// let pairs = pair(&remote, &local, &all, &Known::default());
+/// let names: Vec<&str> = pairs.iter().map(|pair| pair.local.name()).collect();
+/// assert_eq!(names, ["INBOX", "Work/2026"]);
+/// ```
 pub fn pair(remote: &Side, local: &Side, selection: &Selection, known: &Known) -> Vec<Pair> {
     let here: HashMap<&Mailbox, _> = local.folders.iter().map(|one| (&one.0.mailbox, one)).collect();
     let chooser = selection.on(remote);
