@@ -229,15 +229,14 @@ async fn create(
     connections: &mut Connections,
     subscribe: &mut HashSet<Mailbox>,
 ) -> FolderResult<()> {
-    let created = create_one(&mut connections.local, &pair.local).await;
-    if matches!(created, Err(Error::Command { .. })) && pair.fallback != pair.local {
-        create_one(&mut connections.local, &pair.fallback)
-            .await
-            .map_err(create_trouble)?;
-        pair.local = pair.fallback.clone();
-    } else {
-        created.map_err(create_trouble)?;
-    }
+    let status = match create_one(&mut connections.local, &pair.local).await {
+        Err(Error::Command { .. }) if pair.fallback != pair.local => {
+            let created = create_one(&mut connections.local, &pair.fallback).await;
+            pair.local = pair.fallback.clone();
+            created.map_err(create_trouble)?
+        }
+        created => created.map_err(create_trouble)?,
+    };
     shared
         .reporter
         .borrow_mut()
@@ -249,14 +248,20 @@ async fn create(
             .await;
         outcome.map_err(|error| FolderError::change(Side::Local, error))?;
     }
-    let status = status(&mut connections.local, &pair.local)
-        .await
-        .map_err(|error| FolderError::select(Side::Local, error))?;
     pair.destination = Some(status);
     Ok(())
 }
 
 fn create_trouble(error: Error) -> FolderError {
+    if !matches!(
+        error,
+        Error::Command {
+            command: "CREATE",
+            ..
+        }
+    ) {
+        return FolderError::select(Side::Local, error);
+    }
     FolderError::Imap {
         side: Side::Local,
         kind: Exit::CreateErrors,
@@ -264,21 +269,19 @@ fn create_trouble(error: Error) -> FolderError {
     }
 }
 
-async fn create_one(session: &mut Session, mailbox: &Mailbox) -> crate::imap::Result<()> {
+/// Makes a mailbox, and looks whether it is there under this very name: some servers make another one of a name that they
+/// do not take, and say OK.
+async fn create_one(session: &mut Session, mailbox: &Mailbox) -> crate::imap::Result<MailboxStatus> {
     let answer = session
         .call(Command::new("CREATE").mailbox(mailbox), |_| {})
         .await?;
-    if answer.is_ok() || answer.has_code("ALREADYEXISTS") {
-        return Ok(());
-    }
     // Without RFC 5530 a refusal does not tell whether it exists: this program may have made it before the connection broke.
     match status(session, mailbox).await {
-        Ok(_) => Ok(()),
-        Err(Error::Command { .. }) => Err(Error::Command {
+        Err(Error::Command { .. }) if !answer.is_ok() => Err(Error::Command {
             command: "CREATE",
             answer,
         }),
-        Err(error) => Err(error),
+        status => status,
     }
 }
 

@@ -94,12 +94,16 @@ const SCHEMA: &str = "
 /// Makes the tables where there are none.
 pub(super) fn prepare(db: &mut Connection) -> Result<()> {
     match version(db)? {
-        VERSION => Ok(()),
-        0 => Ok(db.execute_batch(&format!(
+        VERSION => {}
+        0 => db.execute_batch(&format!(
             "BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;"
-        ))?),
-        _ => Err(LedgerError::later()),
+        ))?,
+        _ => return Err(LedgerError::later()),
     }
+    // It came later than the tables, and changes nothing that a former version reads.
+    Ok(db.execute_batch(
+        "CREATE INDEX IF NOT EXISTS message_left_out ON message (folder) WHERE step IN (6, 7)",
+    )?)
 }
 
 /// Whether a database has the form of today.

@@ -77,7 +77,7 @@ impl Elsewhere {
         }
         open::remote(remote, &pair.remote, folder, false).await?;
         let own = identities(remote, uids).await;
-        let own = own.map_err(|error| FolderError::fetch(Side::Remote, error))?;
+        let (own, by_header) = own.map_err(|error| FolderError::fetch(Side::Remote, error))?;
         let mut available: HashMap<Identity, usize> = HashMap::new();
         for mailbox in self.before(&pair.remote) {
             let there = self.messages(&mailbox, remote).await?;
@@ -89,7 +89,7 @@ impl Elsewhere {
         }
         // Messages that are alike by their headers are as many as there are.
         let mut used: HashMap<Identity, usize> = HashMap::new();
-        if mark(remote) == Mark::Header {
+        if by_header {
             for one in shared.state.borrow().left_out(folder.id)? {
                 if let Ok(identity) = Identity::try_from(one.identity) {
                     *used.entry(identity).or_default() += 1;
@@ -100,7 +100,7 @@ impl Elsewhere {
         for (identity, uid) in own {
             let count = used.entry(identity).or_default();
             let left = available.get(&identity).unwrap_or(&0);
-            if *left > 0 && (mark(remote) != Mark::Header || *count < *left) {
+            if *left > 0 && (!by_header || *count < *left) {
                 *count += 1;
                 found.push((uid, identity.to_vec()));
             }
@@ -148,7 +148,7 @@ impl Elsewhere {
             };
             identities(remote, &all).await
         };
-        let read = read
+        let (read, _) = read
             .await
             .map_err(|error| FolderError::fetch(Side::Remote, error))?;
         let mut messages = Messages::new();
@@ -203,32 +203,38 @@ fn mark(session: &Session) -> Mark {
     }
 }
 
-/// What tells the messages of the open folder. Those of which the server does not tell it are left out.
-async fn identities(session: &mut Session, uids: &UidSet) -> crate::imap::Result<Vec<(Identity, u32)>> {
+/// What tells the messages of the open folder, and whether that is their headers.
+async fn identities(
+    session: &mut Session,
+    uids: &UidSet,
+) -> crate::imap::Result<(Vec<(Identity, u32)>, bool)> {
     let mut found = vec![];
-    if uids.is_empty() {
-        return Ok(found);
-    }
     let item = match mark(session) {
-        Mark::Gmail => "X-GM-MSGID",
-        Mark::EmailId => "EMAILID",
-        Mark::Header => {
-            let seen = headers::read(session, uids, Detail::Key).await?;
-            return Ok(seen.iter().map(|one| (*one.key.as_bytes(), one.uid)).collect());
-        }
+        Mark::Gmail => Some("X-GM-MSGID"),
+        Mark::EmailId => Some("EMAILID"),
+        Mark::Header => None,
     };
-    let chunks = uids.chunks(usize::MAX);
-    let questions = chunks.map(|chunk| Command::new("UID FETCH").text(&format!("{chunk} (UID {item})")));
-    session
-        .run_all(questions, |data| {
-            if let Untagged::Fetch(fetch) = data
-                && let (Some(uid), Some(identity)) = (fetch.uid, &fetch.identity)
-            {
-                let mut short = Identity::default();
-                short.copy_from_slice(&Sha256::digest(identity.as_bytes())[..16]);
-                found.push((short, uid));
-            }
-        })
-        .await?;
-    Ok(found)
+    if let Some(item) = item.filter(|_| !uids.is_empty()) {
+        let chunks = uids.chunks(usize::MAX);
+        let questions = chunks
+            .map(|chunk| Command::new("UID FETCH").text(&format!("{chunk} (UID {item})")));
+        session
+            .run_all(questions, |data| {
+                if let Untagged::Fetch(fetch) = data
+                    && let (Some(uid), Some(identity)) = (fetch.uid, &fetch.identity)
+                {
+                    let mut short = Identity::default();
+                    short.copy_from_slice(&Sha256::digest(identity.as_bytes())[..16]);
+                    found.push((short, uid));
+                }
+            })
+            .await?;
+    }
+    // A server that does not keep its word is asked for headers.
+    if !found.is_empty() || uids.is_empty() {
+        return Ok((found, false));
+    }
+    let seen = headers::read(session, uids, Detail::Key).await?;
+    let found = seen.iter().map(|one| (*one.key.as_bytes(), one.uid));
+    Ok((found.collect(), true))
 }
