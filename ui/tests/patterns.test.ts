@@ -8,6 +8,10 @@ it('splits at commas; blanks around them and the stored leading comma do not cou
   expect(splitPatterns(' folder1 , ^folder3$ ')).toEqual(['folder1', '^folder3$'])
   expect(splitPatterns(',Work,Spam')).toEqual(['Work', 'Spam'])
   expect(splitPatterns('')).toEqual([])
+  expect(splitPatterns('Sp.{1,2}m,b')).toEqual(['Sp.{1,2}m', 'b'])
+  expect(splitPatterns('[a,b],[],],c')).toEqual(['[a,b]', '[],]', 'c'])
+  expect(splitPatterns('^(a,b|(c,d)[)],)$,e')).toEqual(['^(a,b|(c,d)[)],)$', 'e'])
+  expect(splitPatterns('a\\,b,(c,d')).toEqual(['a\\,b', '(c', 'd'])
   expect(splitPatterns(' ')).toEqual([])
 })
 
@@ -15,6 +19,13 @@ it('matches anywhere and minds the case', () => {
   expect(hits('Spam,^Work$', 'Old/Spam/2020', 'Work', 'Work/Sub', 'spam')).toEqual(['Old/Spam/2020', 'Work'])
   expect(hits('(?i)^spam$', 'SPAM')).toEqual(['SPAM'])
   expect(hits('Gelöscht', 'Gelöschte Objekte')).toEqual(['Gelöschte Objekte'])
+})
+
+it('takes a pattern for a name where a folder is called so', () => {
+  const gmail = ['[Gmail]/All Mail', '[Gmail]/Spam', 'Mail', 'Familie']
+  expect(hits('[Gmail]/All Mail', ...gmail)).toEqual(['[Gmail]/All Mail'])
+  expect(hits('[Gmail]', ...gmail)).toEqual(['[Gmail]/All Mail', '[Gmail]/Spam'])
+  expect(hits('[FM]', ...gmail)).toEqual(['[Gmail]/All Mail', 'Mail', 'Familie'])
 })
 
 describe('invalidPattern', () => {

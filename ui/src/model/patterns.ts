@@ -1,10 +1,35 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Exclusion patterns: Perl-like expressions between commas, unanchored, case-sensitive.
 
-/** The patterns of the field `exclude`; the comma that stored lists start with does not count. */
+/** The length of `[…]`, of which a `]` at the beginning is one character, and so is all of `[:alpha:]`. */
+function classLength(text: string): number | null {
+  const found = /^\[\^?\]?(?:\[:\^?[a-z]+:\]|\\[\s\S]|[^\]\\])*\]/u.exec(text)
+  return found ? found[0].length : null
+}
+
+/**
+ * The patterns of the field `exclude`; the comma that stored lists start with does not count, nor does one inside
+ * `{1,2}`, `[a,b]` or `(a,b)` or behind a backslash. What is not closed protects none.
+ */
 export function splitPatterns(exclude: string): string[] {
   const text = exclude.replace(/^,/, '')
-  return text.trim() === '' ? [] : text.split(',').map((pattern) => pattern.trim())
+  if (text.trim() === '') return []
+  let commas: number[] = []
+  const open: number[] = []
+  for (let at = 0; at < text.length; ) {
+    let length = 1
+    if (text[at] === ',') commas.push(at)
+    else if (text[at] === '(') open.push(at)
+    else if (text[at] === ')') {
+      const start = open.pop()
+      if (start !== undefined) commas = commas.filter((comma) => comma < start)
+    } else if (text[at] === '\\') length = 2
+    else if (text[at] === '[') length = classLength(text.slice(at)) ?? 1
+    else if (text[at] === '{') length = /^\{[\d,]*\}/.exec(text.slice(at))?.[0].length ?? 1
+    at += length
+  }
+  const ends = [...commas, text.length]
+  return ends.map((end, at) => text.slice(at === 0 ? 0 : ends[at - 1]! + 1, end).trim())
 }
 
 export const joinPatterns = (patterns: string[]): string => patterns.join(',')
@@ -42,13 +67,22 @@ export function exactPattern(folder: string): string {
     .replace(/^ | $/g, '\\x20')}$`
 }
 
-/** The names among `folders` that the patterns hit. */
+const METACHARACTERS = /[\\^$.*+?()[\]{}|]/
+
+const isAtOrBelow = (folder: string, name: string): boolean =>
+  folder === name || folder.startsWith(`${name}/`) || folder.startsWith(`${name}.`)
+
+/** The names among `folders` that the patterns hit. A pattern that is literally a folder's name means what is below it too. */
 export function excludedFolders(exclude: string, folders: string[]): Set<string> {
-  const expressions = splitPatterns(exclude)
+  const tests = splitPatterns(exclude)
     .filter((pattern) => pattern !== '')
-    .map(compilePattern)
-    .filter((expression) => expression instanceof RegExp)
-  return new Set(folders.filter((folder) => expressions.some((expression) => expression.test(folder))))
+    .map((pattern) => {
+      if (METACHARACTERS.test(pattern) && folders.some((folder) => isAtOrBelow(folder, pattern)))
+        return (folder: string) => isAtOrBelow(folder, pattern)
+      const expression = compilePattern(pattern)
+      return (folder: string) => expression instanceof RegExp && expression.test(folder)
+    })
+  return new Set(folders.filter((folder) => tests.some((test) => test(folder))))
 }
 
 /** Adds or removes the exact pattern of a folder. */
