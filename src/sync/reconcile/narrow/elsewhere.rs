@@ -216,8 +216,7 @@ async fn identities(
     };
     if let Some(item) = item.filter(|_| !uids.is_empty()) {
         let chunks = uids.chunks(usize::MAX);
-        let questions = chunks
-            .map(|chunk| Command::new("UID FETCH").text(&format!("{chunk} (UID {item})")));
+        let questions = chunks.map(|chunk| Command::new("UID FETCH").text(&format!("{chunk} (UID {item})")));
         session
             .run_all(questions, |data| {
                 if let Untagged::Fetch(fetch) = data
