@@ -11,6 +11,7 @@ use crate::imap::command::Command;
 use crate::imap::dial;
 use crate::imap::error::{Error, Result};
 use crate::imap::notices::Notices;
+use crate::imap::quick_ack::QuickAck;
 use crate::imap::response::{Code, Kind, Response, Untagged};
 use crate::imap::session::Session;
 use crate::imap::tls::{self, Trust};
@@ -36,7 +37,7 @@ pub(super) async fn open(
         || (endpoint.encryption == Encryption::Opportunistic && endpoint.port == 993);
     let tcp = dial::connect(&endpoint.host, endpoint.port).await?;
     if direct {
-        let stream = protect(Box::new(tcp), endpoint, info).await?;
+        let stream = protect(Box::new(QuickAck::new(tcp)), endpoint, info).await?;
         return greet(stream, endpoint, notices, info)
             .await
             .map(|(session, _)| session);
@@ -44,7 +45,7 @@ pub(super) async fn open(
     if timeout(SILENCE_LIMIT, tcp.readable()).await.is_err() {
         refuse_strangers(endpoint).await?;
     }
-    let (mut session, kind) = greet(Box::new(tcp), endpoint, notices, info).await?;
+    let (mut session, kind) = greet(Box::new(QuickAck::new(tcp)), endpoint, notices, info).await?;
     if session.capabilities().is_empty() {
         read_capabilities(&mut session).await?;
     }
