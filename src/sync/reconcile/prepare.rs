@@ -277,10 +277,12 @@ async fn create_one(session: &mut Session, mailbox: &Mailbox) -> crate::imap::Re
         .await?;
     // Without RFC 5530 a refusal does not tell whether it exists: this program may have made it before the connection broke.
     match status(session, mailbox).await {
-        Err(Error::Command { .. }) if !answer.is_ok() => Err(Error::Command {
-            command: "CREATE",
-            answer,
-        }),
+        Err(Error::Command { .. }) if !answer.is_ok() && !answer.has_code("ALREADYEXISTS") => {
+            Err(Error::Command {
+                command: "CREATE",
+                answer,
+            })
+        }
         status => status,
     }
 }
