@@ -199,6 +199,8 @@ pub enum Event<'a> {
     },
     /// A folder is done.
     FolderDone(&'a Folder),
+    /// The log has reached its largest size.
+    LogIsFull,
     /// The run ended.
     Ended {
         /// What it did.
@@ -343,6 +345,7 @@ impl fmt::Display for Event<'_> {
                 write!(f, "Kept: folder [{folder}]: {messages} messages: {reason}")
             }
             Self::FolderDone(folder) => folder_done(f, folder),
+            Self::LogIsFull => f.write_str("The log has reached its largest size; what follows is left out"),
             Self::Ended {
                 report,
                 seconds,

@@ -20,6 +20,9 @@ use crate::text::printable;
 
 /// Problems listed one by one; beyond, they are counted.
 const LISTED_PROBLEMS: usize = 1000;
+/// A log may have so many octets before what sums it up, and a line so many characters.
+const LOG_OCTETS: u64 = 16 * 1024 * 1024;
+const LINE_LENGTH: usize = 2000;
 const PROGRESS_PACE: Duration = Duration::from_millis(500);
 
 /// Is shown the progress of a run whenever it changes.
@@ -39,6 +42,8 @@ pub struct Reporter {
     kinds: BTreeMap<Exit, u64>,
     watcher: Option<Watcher>,
     masks: Vec<Mask>,
+    /// Octets of the log.
+    logged: u64,
 }
 
 impl Reporter {
@@ -62,6 +67,7 @@ impl Reporter {
             kinds: BTreeMap::new(),
             watcher: None,
             masks: vec![],
+            logged: 0,
         }
     }
 
@@ -81,19 +87,30 @@ impl Reporter {
             .fold(text.to_owned(), |text, mask| mask.apply(&text).into_owned())
     }
 
-    /// Tells something.
+    /// Tells something, as long as the log has not reached its largest size; what sums a run up in any case.
     pub fn tell(&mut self, event: &Event<'_>) {
         let text = event.to_string();
         match event {
             // Only numbers of our own are in these lines.
             Event::Ended { .. } => text.lines().for_each(|line| self.line(line)),
-            _ => self.line(&text),
+            _ if self.logged > LOG_OCTETS => {}
+            _ => {
+                self.line(&text);
+                if self.logged > LOG_OCTETS {
+                    self.line(&Event::LogIsFull.to_string());
+                }
+            }
         }
     }
 
     /// Writes a line of the log, whatever foreign words are in it.
     fn line(&mut self, line: &str) {
         let line = self.masked(&printable(line));
+        let line = match line.char_indices().nth(LINE_LENGTH) {
+            Some((end, _)) => &line[..end],
+            None => &line,
+        };
+        self.logged += line.len() as u64;
         let written = self
             .log
             .write_all(line.as_bytes())
