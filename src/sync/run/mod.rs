@@ -13,6 +13,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::error::ErrorKey;
 use crate::files;
@@ -54,6 +55,18 @@ pub enum Outcome {
     },
 }
 
+/// A run that takes longer ends, unless the administrator says otherwise.
+const DEFAULT_MINUTES: u64 = 24 * 60;
+
+/// How long a run may take: so many minutes, a day where nothing valid is set; 0 is no limit.
+fn time_limit(setting: Option<&str>) -> Option<Duration> {
+    let minutes = setting.and_then(|text| text.trim().parse().ok());
+    match minutes.unwrap_or(DEFAULT_MINUTES) {
+        0 => None,
+        minutes => Some(Duration::from_secs(minutes.saturating_mul(60))),
+    }
+}
+
 /// What a run is given beside its task.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -61,6 +74,8 @@ pub struct Settings {
     pub engine: Option<String>,
     /// `MAX_CONCURRENT_SYNCS`.
     pub at_once: Option<String>,
+    /// `MAX_SYNC_MINUTES`.
+    pub minutes: Option<String>,
     /// Whether the schedule started the run.
     pub scheduled: bool,
     /// `SYNC_DEBUG`: whether `NAME.trace` is written.
@@ -73,6 +88,7 @@ impl Settings {
         Self {
             engine: instance::setting("SYNC_ENGINE"),
             at_once: instance::setting("MAX_CONCURRENT_SYNCS"),
+            minutes: instance::setting("MAX_SYNC_MINUTES"),
             scheduled: instance::started_by_cron(),
             debug: instance::setting("SYNC_DEBUG")
                 .is_some_and(|value| !matches!(value.trim(), "0" | "false" | "no")),
@@ -298,7 +314,7 @@ impl Run<'_> {
         driver: &mut SignalRuntime,
     ) -> Result<(), Failure> {
         let (shared, engine) = self.begin(reporter, files)?;
-        let moved = driver.drive(self.attempt(&shared, &engine, files), || {
+        let moved = driver.drive(self.attempt_in_time(&shared, &engine, files), || {
             let mut reporter = reporter.borrow_mut();
             reporter.progress.state = ProgressState::Stopping;
             reporter.write_progress();
@@ -306,6 +322,31 @@ impl Run<'_> {
         // However the run ended: who was met first stays the one that is trusted.
         self.remember(&shared.job, reporter)?;
         moved
+    }
+
+    /// Moves mail until all is done or the time of a run is over; the next run goes on where this one stopped.
+    async fn attempt_in_time(
+        &self,
+        shared: &Shared,
+        engine: &Engine,
+        files: &RunFiles,
+    ) -> Result<(), Failure> {
+        let attempt = self.attempt(shared, engine, files);
+        let Some(limit) = time_limit(self.settings.minutes.as_deref()) else {
+            return attempt.await;
+        };
+        let outcome = tokio::time::timeout(limit, attempt).await;
+        outcome.unwrap_or_else(|_| {
+            let minutes = limit.as_secs() / 60;
+            Err(Failure {
+                exit: Exit::WithErrors,
+                key: None,
+                message: format!(
+                    "the run took longer than the {minutes} minutes that MAX_SYNC_MINUTES allows; the next run goes on \
+                     where it stopped"
+                ),
+            })
+        })
     }
 
     /// Waits until no other run works on the mailbox, and then until fewer runs than allowed are at work; a signal ends the
@@ -321,7 +362,8 @@ impl Run<'_> {
             &self.store.folder().join(".queue"),
             queue::runs_at_once(self.settings.at_once.as_deref()),
         );
-        let ticket = queue.draw().map_err(failed)?;
+        let source = format!("{}:{}", self.task.remote_host, self.task.remote_port);
+        let ticket = queue.draw(&source).map_err(failed)?;
         if queue.places_before(&ticket).map_err(failed)? > 0 {
             self.show_queued();
             driver.drive(async { queue.turn(&ticket).await.map_err(failed) }, || {})?;
@@ -458,5 +500,18 @@ impl Write for LineBuffered {
 
     fn flush(&mut self) -> std::io::Result<()> {
         self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_takes_a_day_at_most_unless_it_is_set() {
+        assert_eq!(time_limit(None), Some(Duration::from_secs(86_400)));
+        assert_eq!(time_limit(Some("90")), Some(Duration::from_secs(5_400)));
+        assert_eq!(time_limit(Some("0")), None);
+        assert_eq!(time_limit(Some("soon")), time_limit(None));
     }
 }

@@ -6,6 +6,7 @@
 //! gives its lock back whatever happens to it, and an unlocked ticket counts for nobody, so there is
 //! nothing that a crash could leave wrong and no process that keeps the order.
 
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::num::NonZeroUsize;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
+use sha2::{Digest as _, Sha256};
 
 /// Runs at once that one processor core carries: most of the time a run waits for a server.
 const RUNS_PER_CORE: u64 = 2;
@@ -36,9 +38,17 @@ pub struct Queue {
 /// A place in the line, then the right to work; given back when dropped or when the process ends.
 #[derive(Debug)]
 pub struct Ticket {
-    number: u64,
+    place: Place,
     path: PathBuf,
     _held: File,
+}
+
+/// What the name of a ticket's file says.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    number: u64,
+    /// Tells the server that the run pulls from.
+    source: String,
 }
 
 impl Queue {
@@ -50,11 +60,11 @@ impl Queue {
         }
     }
 
-    /// Draws the next ticket.
+    /// Draws the next ticket, for a run that pulls from this server.
     ///
     /// # Errors
     /// Whatever the file system says.
-    pub fn draw(&self) -> io::Result<Ticket> {
+    pub fn draw(&self, source: &str) -> io::Result<Ticket> {
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -68,14 +78,17 @@ impl Queue {
             .open(gate)?;
         flock(&gate, FlockOperation::LockExclusive)?;
         let mut last = 0;
-        for number in self.numbers()? {
-            last = number;
-            if !self.is_held(number)? {
-                crate::files::remove(&self.path(number))?;
+        for place in self.places()? {
+            last = place.number;
+            if !self.is_held(&place)? {
+                crate::files::remove(&self.path(&place))?;
             }
         }
-        let number = last + 1;
-        let path = self.path(number);
+        let place = Place {
+            number: last + 1,
+            source: source_tag(source),
+        };
+        let path = self.path(&place);
         let held = OpenOptions::new()
             .create_new(true)
             .write(true)
@@ -84,7 +97,7 @@ impl Queue {
         // Nobody but whoever has passed the gate later looks at this ticket.
         flock(&held, FlockOperation::LockExclusive)?;
         Ok(Ticket {
-            number,
+            place,
             path,
             _held: held,
         })
@@ -95,21 +108,37 @@ impl Queue {
     /// # Errors
     /// Whatever the file system says.
     pub fn places_before(&self, ticket: &Ticket) -> io::Result<usize> {
+        let mut before: Vec<Place> = vec![];
         let mut held = 0;
-        let mut maybe = 0;
-        for number in self
-            .numbers()?
-            .into_iter()
-            .take_while(|&number| number < ticket.number)
-        {
+        for place in self.places()? {
+            if place.number >= ticket.place.number {
+                break;
+            }
+            // Farther ahead than it takes to decide: whether these are all alive does not matter.
             if held == self.at_once.get() {
-                // Farther ahead than it takes to decide: whether these are all alive does not matter.
-                maybe += 1;
-            } else if self.is_held(number)? {
+                before.push(place);
+            } else if self.is_held(&place)? {
+                before.push(place);
                 held += 1;
             }
         }
-        Ok(if held < self.at_once.get() { 0 } else { maybe + 1 })
+        let sources: Vec<&str> = before.iter().map(|place| place.source.as_str()).collect();
+        Ok(self.place(&sources, &ticket.place.source))
+    }
+
+    /// How many runs are before one of a source, given the sources of all that came earlier. One slow server keeps no other
+    /// waiting: beside the runs that are allowed at once, half as many work that are the first of their source.
+    fn place(&self, before: &[&str], source: &str) -> usize {
+        let at_once = self.at_once.get();
+        let Some(waiting) = before.get(at_once..) else {
+            return 0;
+        };
+        let mut seen: HashSet<&str> = before[..at_once].iter().copied().collect();
+        let firsts = waiting.iter().filter(|one| seen.insert(one)).count();
+        if seen.contains(source) || firsts >= at_once / 2 {
+            return waiting.len() + 1;
+        }
+        0
     }
 
     /// Waits until the run with this ticket may work. Dropping the future ends the wait.
@@ -127,24 +156,40 @@ impl Queue {
         }
     }
 
-    fn path(&self, number: u64) -> PathBuf {
-        self.folder.join(format!("{number:020}"))
+    fn path(&self, place: &Place) -> PathBuf {
+        self.folder.join(format!("{:020}-{}", place.number, place.source))
     }
 
-    /// The numbers of all tickets, held or not, oldest first.
-    fn numbers(&self) -> io::Result<Vec<u64>> {
-        let mut numbers = Vec::new();
+    /// The places of all tickets, held or not, oldest first.
+    fn places(&self) -> io::Result<Vec<Place>> {
+        let mut places = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let name = entry?.file_name();
-            numbers.extend(name.to_str().and_then(|name| name.parse::<u64>().ok()));
+            places.extend(name.to_str().and_then(Place::parse));
         }
-        numbers.sort_unstable();
-        Ok(numbers)
+        places.sort_unstable();
+        Ok(places)
     }
 
-    fn is_held(&self, number: u64) -> io::Result<bool> {
-        crate::task::lock::is_held(&self.path(number))
+    fn is_held(&self, place: &Place) -> io::Result<bool> {
+        crate::task::lock::is_held(&self.path(place))
     }
+}
+
+impl Place {
+    fn parse(name: &str) -> Option<Self> {
+        let (number, source) = name.split_once('-')?;
+        Some(Self {
+            number: number.parse().ok()?,
+            source: source.to_owned(),
+        })
+    }
+}
+
+/// A short name of a server, fit for a file's name.
+fn source_tag(source: &str) -> String {
+    let digest = Sha256::digest(source.as_bytes());
+    digest[..8].iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 impl Drop for Ticket {
@@ -215,12 +260,29 @@ mod tests {
                 .map(|ticket| queue.places_before(ticket).unwrap())
                 .collect()
         };
-        let mut tickets: Vec<Ticket> = (0..4).map(|_| queue.draw().unwrap()).collect();
+        let mut tickets: Vec<Ticket> = (0..4).map(|_| queue.draw("").unwrap()).collect();
         assert_eq!(folders(&tickets), [0, 0, 1, 2]);
         tickets.remove(1);
         assert_eq!(folders(&tickets), [0, 0, 1]);
         tickets.remove(0);
         assert_eq!(folders(&tickets), [0, 0]);
+    }
+
+    #[test]
+    fn a_slow_source_does_not_keep_others_waiting() {
+        let queue = queue(Path::new("unused"), 4);
+        assert_eq!(queue.place(&["slow"; 3], "slow"), 0);
+        assert_eq!(queue.place(&["slow"; 4], "slow"), 1);
+        assert_eq!(queue.place(&["slow"; 9], "slow"), 6);
+        assert_eq!(queue.place(&["slow"; 9], "other"), 0);
+        let mut before = ["slow"; 9].to_vec();
+        before.push("other");
+        assert_eq!(queue.place(&before, "other"), 7, "its first one is at work");
+        assert_eq!(queue.place(&before, "third"), 0);
+        before.push("third");
+        assert_eq!(queue.place(&before, "fourth"), 8, "no more than half as many");
+        let alone = Queue::new(Path::new("unused"), NonZeroUsize::MIN);
+        assert_eq!(alone.place(&["slow"], "other"), 1);
     }
 
     #[test]
@@ -230,13 +292,13 @@ mod tests {
         let (working, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let started = Mutex::new(Vec::new());
         let together = std::sync::Barrier::new(3);
-        let tickets: Vec<Ticket> = (0..12).map(|_| queue.draw().unwrap()).collect();
+        let tickets: Vec<Ticket> = (0..12).map(|_| queue.draw("").unwrap()).collect();
         std::thread::scope(|scope| {
             for ticket in tickets.into_iter().rev() {
                 scope.spawn(|| {
                     let ticket = ticket;
                     wait(&queue, &ticket);
-                    started.lock().unwrap().push(ticket.number);
+                    started.lock().unwrap().push(ticket.place.number);
                     most.fetch_max(working.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                     // Three must be at work together before one may end.
                     together.wait();
@@ -257,7 +319,7 @@ mod tests {
     #[ignore = "run by the test below"]
     fn holder() {
         let folder = std::env::var_os("QUEUE_TEST_FOLDER").unwrap();
-        let _ticket = queue(Path::new(&folder), 1).draw().unwrap();
+        let _ticket = queue(Path::new(&folder), 1).draw("").unwrap();
         fs::write(Path::new(&folder).join("holding"), "").unwrap();
         std::thread::sleep(Duration::from_secs(600));
     }
@@ -283,14 +345,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let queue = queue(folder.path(), 1);
         let mut child = start_holder(folder.path());
-        let ticket = queue.draw().unwrap();
+        let ticket = queue.draw("").unwrap();
         assert_eq!(queue.places_before(&ticket).unwrap(), 1);
         child.kill().unwrap();
         child.wait().unwrap();
         wait(&queue, &ticket);
         // The dead ticket is still a file; the next draw sweeps it away.
-        let next = queue.draw().unwrap();
-        assert_eq!(queue.numbers().unwrap(), [ticket.number, next.number]);
+        let next = queue.draw("").unwrap();
+        let left: Vec<u64> = queue.places().unwrap().iter().map(|place| place.number).collect();
+        assert_eq!(left, [ticket.place.number, next.place.number]);
     }
 
     #[test]
