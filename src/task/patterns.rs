@@ -9,6 +9,9 @@ use super::text::{Invalid, invalid};
 /// matched in linear time.
 const BACKTRACK_LIMIT: usize = 20_000;
 
+/// Octets of a compiled expression. What is larger takes its time with every name.
+const SIZE_LIMIT: usize = 4 * 1024 * 1024;
+
 /// What makes a text more than its own letters.
 const METACHARACTERS: &str = r"\^$.*+?()[]{}|";
 
@@ -36,7 +39,10 @@ impl Pattern {
     /// # Errors
     /// When it is no valid expression.
     pub fn compile(text: &str) -> Result<Self, Invalid> {
-        let built = RegexBuilder::new(text).backtrack_limit(BACKTRACK_LIMIT).build();
+        let built = RegexBuilder::new(text)
+            .backtrack_limit(BACKTRACK_LIMIT)
+            .delegate_size_limit(SIZE_LIMIT)
+            .build();
         match built {
             Ok(expression) => Ok(Self {
                 text: text.to_owned(),
@@ -177,6 +183,8 @@ mod tests {
             let pattern = Pattern::compile(text).unwrap();
             assert_eq!(pattern.matches(&"x".repeat(200)), Match::GaveUp, "{text}");
         }
+        assert!(Pattern::compile(r"(\w{50}){50}").is_err());
+        assert!(Pattern::compile(r"^\w{60}$").is_ok());
         // Without such constructs there is nothing to give up.
         let linear = Pattern::compile("^(a+)+$").unwrap();
         assert_eq!(linear.matches(&format!("{}b", "a".repeat(5000))), Match::No);

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Which folders are pulled, and why the others are not.
 
+use std::cell::Cell;
 use std::fmt;
 
 use super::side::Side;
 use crate::imap::{Listed, Owner};
 use crate::task::{FolderMode, FolderOptions, Match, Pattern};
+
+/// Names on which a pattern may give up. Then it is not tried on further ones: an account may have thousands.
+const TRIED_IN_VAIN: u32 = 20;
 
 /// What is chosen from the remote folders.
 #[derive(Clone, Debug)]
@@ -69,6 +73,8 @@ pub struct Chooser<'a> {
     selection: &'a Selection,
     side: &'a Side,
     meanings: Vec<Meaning>,
+    /// On how many names each pattern gave up.
+    in_vain: Vec<Cell<u32>>,
 }
 
 impl Selection {
@@ -88,6 +94,7 @@ impl Selection {
         });
         Chooser {
             meanings: meanings.collect(),
+            in_vain: vec![Cell::default(); self.excluded.len()],
             selection: self,
             side,
         }
@@ -147,13 +154,20 @@ impl Chooser<'_> {
 
     /// Whether a pattern, by its position, hits a folder.
     pub fn hit(&self, pattern: usize, listed: &Listed) -> Match {
-        let (Some(meaning), Some(pattern)) =
-            (self.meanings.get(pattern), self.selection.excluded.get(pattern))
-        else {
+        let (Some(meaning), Some(in_vain), Some(pattern)) = (
+            self.meanings.get(pattern),
+            self.in_vain.get(pattern),
+            self.selection.excluded.get(pattern),
+        ) else {
             return Match::No;
         };
         match meaning {
-            Meaning::Expression => pattern.matches(listed.mailbox.name()),
+            Meaning::Expression if in_vain.get() >= TRIED_IN_VAIN => Match::GaveUp,
+            Meaning::Expression => {
+                let found = pattern.matches(listed.mailbox.name());
+                in_vain.set(in_vain.get() + u32::from(found == Match::GaveUp));
+                found
+            }
             Meaning::Folder if is_at_or_below(self.side, listed, pattern.text()) => Match::Yes,
             Meaning::Folder => Match::No,
         }
@@ -254,6 +268,18 @@ mod tests {
         let reason = chooser.reason(&remote.folders[1].0);
         assert!(matches!(reason, Some(LeftOut::PatternGaveUp(_))), "{reason:?}");
         assert_eq!(chooser.reason(&remote.folders[0].0), None);
+    }
+
+    #[test]
+    fn a_pattern_that_gives_up_again_and_again_is_not_tried_on_thousands_of_names() {
+        let long: Vec<String> = (0..TRIED_IN_VAIN)
+            .map(|n| format!("{}{n}", "x".repeat(200)))
+            .collect();
+        let mut names: Vec<&str> = long.iter().map(String::as_str).collect();
+        names.push("INBOX");
+        let remote = side("", '/', &names);
+        let selection = select(FolderMode::Exclusion, &[r"(x+x+)+\1y"]);
+        assert_eq!(left_out(&remote, &selection).len(), names.len());
     }
 
     #[test]
