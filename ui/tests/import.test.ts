@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest'
-import type { Task } from '../src/api/types.ts'
+import type { Source, Task } from '../src/api/types.ts'
 import { parse } from '../src/model/csv.ts'
 import * as csv from '../src/model/import.ts'
 
@@ -152,4 +152,16 @@ it('understands how vendors and languages say yes and SSL', () => {
   const [row] = read(`${HEADER},delete_remote\njohn,j@x,pw,imap.x,993,SSL/TLS,WAHR`)
   expect(row!.form).toMatchObject({ security: 'ssl', delete_remote: true })
   expect(csv.deletes(row!)).toBe(true)
+})
+
+it('takes a column that names sources, and asks for neither server nor password then', () => {
+  const sources = [{ source_id: 'm365', sign_in: 'application', hostname: 'imap.x', port: 993, security: 'ssl' }] as unknown as Source[]
+  const table = parse('localusername,remoteusername,source\njohn,j@x,m365\nmary,m@x,none\n', ',')
+  const { header, mapping } = csv.guessMapping(table)
+  expect(mapping).toEqual(['localuser', 'remoteusername', 'source'])
+  expect(csv.missingColumns(mapping, { remotehostname: '', remoteport: '993', security: 'ssl' })).toEqual([])
+  const [john, mary] = csv.readCandidates(table, header, mapping, { ...known, sources })
+  expect(john!.errors).toEqual([])
+  expect(john!.data).toEqual({ localuser: 'john', remoteusername: 'j@x', source: 'm365' })
+  expect(mary!.errors).toContainEqual({ parameter: 'source', error: 'source_not_found' })
 })

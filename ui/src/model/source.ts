@@ -153,8 +153,31 @@ export function inputOfSource(form: SourceForm, id: string | null): SourceInput 
 
 const REQUIRED: SourceField[] = ['admin_user', 'login_template', 'tenant', 'client_id']
 
-/** What the form refuses before it asks the module; `stored`: secrets may stay empty. */
-export function checkSource(form: SourceForm, stored: boolean): ParameterError[] {
+/** Where a stored secret goes; to another place it is never sent, and has to be given again. */
+const PLACE: SourceField[] = [
+  'hostname',
+  'port',
+  'security',
+  'certificate',
+  'tenant',
+  'authority',
+  'issuer',
+  'token_endpoint',
+  'sign_in',
+  'client_id',
+  'admin_user',
+]
+
+const secretsOf = (signIn: SignIn): SourceField[] => {
+  if (signIn === 'password') return []
+  if (signIn === 'administrator') return ['admin_password']
+  return signIn === 'service-account' ? ['service_account_password'] : ['client_secret_password', 'client_key_password']
+}
+
+/** What the form refuses before it asks the module; of a stored source the secrets may stay empty. */
+export function checkSource(form: SourceForm, former: Source | null): ParameterError[] {
+  const before = former && formOfSource(former)
+  const stored = before !== null && PLACE.every((name) => form[name] === before[name])
   const errors: ParameterError[] = []
   const refuse = (parameter: SourceField, why: 'required' | 'invalid') => errors.push({ parameter, error: `${parameter}_${why}` })
   const { usual } = fieldsOf(form)
@@ -169,6 +192,17 @@ export function checkSource(form: SourceForm, stored: boolean): ParameterError[]
       if (usual.includes(name) && form[name] === '') refuse(name, 'required')
     }
     if (form.sign_in === 'application' && form.client_secret_password === '' && form.client_key_password === '') refuse('client_secret_password', 'required')
+  }
+  const secrets = secretsOf(form.sign_in)
+  // The module would take it for a source without one.
+  if (
+    !stored &&
+    former?.has_secret &&
+    secrets.length > 0 &&
+    secrets.every((name) => form[name] === '') &&
+    !errors.some((error) => secrets.some((name) => error.parameter === name))
+  ) {
+    refuse(secrets[0]!, 'required')
   }
   if (!/^\d{1,2}$/.test(form.connections) || Number(form.connections) > 16) refuse('connections', 'invalid')
   return errors
