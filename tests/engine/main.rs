@@ -14,6 +14,8 @@
 
 mod accounts;
 mod crash;
+mod instance;
 mod properties;
 mod server_faults;
+mod state_machine;
 mod sync_behaviour;

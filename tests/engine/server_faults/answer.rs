@@ -53,7 +53,12 @@ pub fn listing(model: &Model, faults: &Faults, verb: &str, words: &[Word]) -> Op
     if verb == "STATUS" {
         let name = mailbox(&words[0]);
         let folder = model.folders.get(&name)?;
-        return Some(status(&name, folder, faults, words[1].list()));
+        return Some(status(
+            &name,
+            told(&name, folder, faults),
+            faults,
+            words[1].list(),
+        ));
     }
     let items = words
         .iter()
@@ -72,17 +77,29 @@ pub fn listing(model: &Model, faults: &Faults, verb: &str, words: &[Word]) -> Op
             .special
             .filter(|_| faults.has("SPECIAL-USE"))
             .unwrap_or_default();
-        let _ = write!(
-            connections,
-            "* {verb} (\\HasNoChildren {special}) {} {}\r\n",
-            quoted(&model.separator.to_string()),
-            quoted(name)
-        );
-        if let Some(items) = statuses {
-            connections += &status(name, folder, faults, items.list());
+        let again = if name == "INBOX" { "Inbox" } else { name };
+        for name in [name.as_str(), again]
+            .iter()
+            .take(1 + usize::from(faults.listed_twice))
+        {
+            let _ = write!(
+                connections,
+                "* {verb} (\\HasNoChildren {special}) {} {}\r\n",
+                quoted(&model.separator.to_string()),
+                quoted(name)
+            );
+            if let Some(items) = statuses {
+                connections += &status(name, told(name, folder, faults), faults, items.list());
+            }
         }
     }
     Some(connections)
+}
+
+/// The mailbox that STATUS tells of.
+fn told<'a>(name: &str, folder: &'a Folder, faults: &'a Faults) -> &'a Folder {
+    let former = faults.stale_status.as_ref();
+    former.and_then(|model| model.folders.get(name)).unwrap_or(folder)
 }
 
 fn status(name: &str, folder: &Folder, faults: &Faults, items: &[Word]) -> String {

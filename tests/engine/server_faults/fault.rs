@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::server_faults::model::Model;
+
 /// Everything that a server of this time offers, and this one too unless told otherwise.
 pub const CAPABILITIES: [&str; 16] = [
     "LITERAL+",
@@ -54,6 +56,10 @@ pub struct Faults {
     pub size: i64,
     /// So many times STATUS (of LIST or alone) claims that a mailbox is empty.
     pub empty_status: bool,
+    /// STATUS (of LIST or alone) tells of the mailboxes as they were when this was ordered.
+    pub stale_status: Option<Model>,
+    /// LIST names every mailbox twice, the second time INBOX as `Inbox`.
+    pub listed_twice: bool,
     /// STATUS and SELECT tell no UIDNEXT.
     pub no_uid_next: bool,
     /// Everything is open to read only.
@@ -89,7 +95,7 @@ pub enum After {
 /// What happens to certain commands.
 #[derive(Clone, Debug)]
 pub struct Rule {
-    /// The command's name: `APPEND`, `UID FETCH`.
+    /// The command's name: `APPEND`, `UID FETCH`; empty for any.
     pub verb: &'static str,
     /// What its arguments contain, literals included.
     pub with: &'static str,
@@ -112,6 +118,13 @@ pub enum Act {
     DoAndClose,
     /// It does it, closes without a word, and closes every connection from then on before it has said anything.
     DoAndDie,
+    /// It does it, or not, and then waits, without an answer, until [`Server::release`] lets it close.
+    ///
+    /// [`Server::release`]: crate::server_faults::server::Server::release
+    Hold { done: bool },
+    /// It closes without a word, and stores the messages only after so many more commands: a server that had the whole
+    /// APPEND when the connection broke, and was slow.
+    Late { commands: usize },
     /// The mailbox is deleted just before.
     DeleteMailbox(&'static str),
 }
@@ -170,7 +183,7 @@ impl Faults {
     /// What to do with a command, if anything is wrong with it.
     pub fn act(&mut self, verb: &str, text: &[u8]) -> Option<Act> {
         for rule in &mut self.rules {
-            let hit = rule.verb == verb
+            let hit = (rule.verb.is_empty() || rule.verb == verb)
                 && rule.times > 0
                 && (rule.with.is_empty() || memchr::memmem::find(text, rule.with.as_bytes()).is_some());
             if !hit {

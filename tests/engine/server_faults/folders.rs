@@ -247,3 +247,72 @@ fn the_second_of_two_twins_comes_later() {
         world.idle();
     }
 }
+
+/// A few messages in two folders.
+fn some(remote: &mut Model, _: &mut Model) {
+    for (folder, id) in [("INBOX", "one"), ("INBOX", "two"), ("Work", "three")] {
+        remote.add(folder, &crate::server_faults::world::message(id, 300), &[]);
+    }
+}
+
+#[test]
+fn folders_are_listed_twice() {
+    everywhere(&SIDES, &MODES, |side, mode| {
+        let world =
+            World::with(mode, Model::new('/', ""), some).titled(format!("{mode:?} {side:?} listed twice"));
+        world.server(side).behave(Faults {
+            listed_twice: true,
+            ..Faults::default()
+        });
+        world.finish();
+        world.idle();
+    });
+}
+
+#[test]
+fn a_status_tells_of_the_past() {
+    let modes = [Mode::Copy, Mode::DeleteRemote, Mode::DeleteLocal];
+    everywhere(&SIDES, &modes, |side, mode| {
+        let mut world = World::new(mode).titled(format!("{mode:?} {side:?} stale STATUS"));
+        world.complete();
+        let former = world.server(side).model().clone();
+        world.arrives("INBOX", &crate::server_faults::world::message("five", 300));
+        world.server(side).behave(Faults {
+            stale_status: Some(former),
+            ..Faults::default()
+        });
+        // New mail may be seen later, when the server tells the truth.
+        world.settle();
+    });
+}
+
+#[test]
+fn uids_are_given_again_under_the_same_uidvalidity() {
+    everywhere(&SIDES, &[Mode::Copy, Mode::DeleteLocal], |side, mode| {
+        let world = World::new(mode).titled(format!("{mode:?} {side:?} numbered again"));
+        world.complete();
+        {
+            let mut model = world.server(side).model();
+            for folder in model.folders.values_mut() {
+                folder.messages.reverse();
+            }
+            model.renumber_in_place();
+        }
+        world.run();
+        world.complete();
+    });
+}
+
+#[test]
+fn an_append_arrives_after_it_was_sent_again() {
+    for mode in MODES {
+        for commands in [0, 1, 2, 3, 5, 8] {
+            for skip in [0, 2, 4] {
+                let world = World::new(mode).titled(format!("{mode:?} late {skip} {commands}"));
+                let late = Rule::once("APPEND", "", Act::Late { commands }).after(skip);
+                world.local.behave(Faults::rule(late));
+                world.settle();
+            }
+        }
+    }
+}

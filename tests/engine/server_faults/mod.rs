@@ -20,3 +20,7 @@ mod stubborn;
 mod table;
 mod turns;
 mod world;
+
+pub use fault::{Act, Faults, Rule};
+pub use model::Model;
+pub use server::Server;

@@ -110,7 +110,26 @@ impl Model {
         uid
     }
 
-    /// Gives every mailbox another UIDVALIDITY and its messages other UIDs, as after a restored backup.
+    /// What a backup of `former` brings back: everything, with its UIDVALIDITY, UIDNEXT and MODSEQ.
+    pub fn restore(&mut self, former: &Self) {
+        let validity = self.validity;
+        self.clone_from(former);
+        // Mailboxes that are made later get a UIDVALIDITY of their own all the same.
+        self.validity = validity;
+    }
+
+    /// Numbers the messages from 1 and keeps UIDVALIDITY, as a server does that lost its list of UIDs.
+    pub fn renumber_in_place(&mut self) {
+        for folder in self.folders.values_mut() {
+            folder.uid_next = 1;
+            for message in &mut folder.messages {
+                message.uid = folder.uid_next;
+                folder.uid_next += 1;
+            }
+        }
+    }
+
+    /// Gives every mailbox another UIDVALIDITY and its messages other UIDs, as a rebuilt server does.
     pub fn renumber(&mut self) {
         for folder in self.folders.values_mut() {
             self.validity += 1;

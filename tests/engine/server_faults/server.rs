@@ -5,9 +5,11 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
+use crate::server_faults::command::Word;
 use crate::server_faults::fault::Faults;
 use crate::server_faults::model::Model;
 use crate::server_faults::session;
@@ -30,6 +32,10 @@ pub struct Shared {
     /// How often each connection had answered everything and waited for its client: round trips.
     pub turns: Mutex<Vec<usize>>,
     pub open: AtomicUsize,
+    /// Whether a connection is held.
+    pub held: AtomicBool,
+    /// APPENDs that arrive late, with the number of commands until then.
+    pub late: Mutex<Vec<(usize, Vec<Word>)>>,
     stop: AtomicBool,
 }
 
@@ -60,6 +66,8 @@ impl Server {
             commands: Mutex::default(),
             turns: Mutex::default(),
             open: AtomicUsize::new(0),
+            held: AtomicBool::new(false),
+            late: Mutex::default(),
             stop: AtomicBool::new(false),
         });
         let accepting = std::thread::spawn({
@@ -85,6 +93,20 @@ impl Server {
         lock(&self.shared.turns).clear();
     }
 
+    /// Whether a connection waits to be released.
+    pub fn holds(&self) -> bool {
+        self.shared.held.load(Ordering::SeqCst)
+    }
+
+    /// Closes the connection that is held, and waits until none is open.
+    pub fn release(&self) {
+        lock(&self.shared.faults).rules.clear();
+        self.shared.held.store(false, Ordering::SeqCst);
+        while self.shared.open.load(Ordering::SeqCst) > 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// What was heard since the last time.
     pub fn heard(&self) -> Vec<String> {
         std::mem::take(&mut lock(&self.shared.heard))
@@ -94,6 +116,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::SeqCst);
+        self.shared.held.store(false, Ordering::SeqCst);
         let _ = TcpStream::connect(self.address);
         if let Some(accepting) = self.accepting.take() {
             let _ = accepting.join();

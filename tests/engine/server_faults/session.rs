@@ -8,6 +8,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use base64::Engine as _;
 use rustls::{ServerConnection, StreamOwned};
@@ -250,6 +251,7 @@ impl Session<'_> {
             return Err(Closed);
         }
         std::thread::sleep(delay);
+        self.store_late();
         let mut silent = false;
         match act {
             None => {}
@@ -263,6 +265,20 @@ impl Session<'_> {
                     after: After::Octets(0),
                     connection: None,
                 });
+            }
+            Some(Act::Hold { done }) => {
+                if done {
+                    self.execute(tag, &verb, rest)?;
+                }
+                self.shared.held.store(true, Ordering::SeqCst);
+                while self.shared.held.load(Ordering::SeqCst) {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                return Err(Closed);
+            }
+            Some(Act::Late { commands }) => {
+                lock(&self.shared.late).push((commands, rest.to_vec()));
+                return Err(Closed);
             }
             Some(Act::DeleteMailbox(name)) => {
                 lock(&self.shared.model).folders.remove(name);

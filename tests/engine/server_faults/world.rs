@@ -2,18 +2,16 @@
 //! Two scripted servers, a task between them, and the program that runs it.
 
 use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
 use ns8_imapsync::task::options::Options;
-use ns8_imapsync::task::report::Report;
 use ns8_imapsync::task::{
-    Exclusions, FolderMode, FolderOptions, Layout, LocalUser, RemoteDeletion, RemoteHost, RemoteUser,
-    SecretString, Security, Store, Task, TaskId, TaskName,
+    Exclusions, FolderMode, FolderOptions, LocalUser, RemoteDeletion, RemoteHost, RemoteUser, Security, Task,
+    TaskId, TaskName,
 };
-use tempfile::TempDir;
 
+pub use crate::instance::Run;
+
+use crate::instance::Instance;
 use crate::server_faults::fault::Faults;
 use crate::server_faults::model::{Contents, Model};
 use crate::server_faults::server::{Server, lock};
@@ -42,23 +40,13 @@ pub enum Side {
 
 pub const SIDES: [Side; 2] = [Side::Remote, Side::Local];
 
-/// How a run ended.
-#[derive(Debug)]
-pub struct Run {
-    pub exit: Option<i32>,
-    pub log: String,
-    pub said: String,
-    pub report: Report,
-}
-
 pub struct World {
     /// What is wrong in it, for messages.
     pub title: String,
     pub remote: Server,
     pub local: Server,
     pub mode: Mode,
-    dir: TempDir,
-    store: Store,
+    instance: Instance,
     name: TaskName,
     /// What both sides had before the first run.
     remote_before: Contents,
@@ -144,9 +132,7 @@ impl World {
         }
         let remote = Server::start(remote, "me@there", REMOTE_PASSWORD, false);
         let local = Server::start(local, "u1*vmail", MASTER_PASSWORD, true);
-        let dir = tempfile::tempdir().expect("a folder");
-        let store = Store::new(Layout::in_container(dir.path()));
-        store.create_folders().expect("folders");
+        let instance = Instance::new("127.0.0.1", local.address.port(), MASTER_PASSWORD);
         let task = Task {
             id: TaskId::parse("abc123").expect("an id"),
             local_user: LocalUser::parse("u1").expect("a user"),
@@ -165,28 +151,13 @@ impl World {
             schedule: None,
             sieve: false,
         };
-        let name = task.name();
-        let taken = store
-            .acquire(&name, Duration::ZERO)
-            .expect("a lock")
-            .expect("nobody else's");
-        let password = SecretString::from(REMOTE_PASSWORD);
-        store
-            .save(&taken, &task, Some(&password), &Options::default(), &|| {
-                Ok(Some("127.0.0.1".to_owned()))
-            })
-            .expect("a saved task");
-        drop(taken);
-        store
-            .save_master_password(&SecretString::from(MASTER_PASSWORD))
-            .expect("a saved password");
+        let name = instance.save(&task, REMOTE_PASSWORD);
         Self {
             title: format!("{mode:?}"),
             remote,
             local,
             mode,
-            dir,
-            store,
+            instance,
             name,
             remote_before,
             local_before,
@@ -219,9 +190,10 @@ impl World {
     pub fn options(self, folders: FolderOptions) -> Self {
         let options = Options {
             folders,
-            ..self.store.options(&self.name)
+            ..self.instance.store.options(&self.name)
         };
-        self.store
+        self.instance
+            .store
             .save_options(&self.name, &options)
             .expect("saved options");
         self
@@ -288,36 +260,7 @@ impl World {
     /// Runs the task once. Nothing may be lost or doubled at its end, however it ended, and when it says that all is
     /// well, everything is where it belongs.
     pub fn run(&self) -> Run {
-        let mut child = Command::new(program())
-            .args(["syncctl", "start", self.name.as_str()])
-            .env_clear()
-            .env("IMAPSYNC_DIR", self.dir.path())
-            .env("MAIL_HOST", "127.0.0.1")
-            .env("MAIL_PORT", self.local.address.port().to_string())
-            .env("SYNC_ENGINE", "native")
-            .env("TMPDIR", self.dir.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let deadline = Instant::now() + Duration::from_secs(600);
-        while child.try_wait().expect("a child").is_none() {
-            if Instant::now() > deadline {
-                child.kill().expect("a child that can be killed");
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        let output = child.wait_with_output().expect("its output");
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let log = std::fs::read_to_string(self.store.path(&self.name, "log")).unwrap_or_default();
-        let report = self.store.report(&self.name).unwrap_or_default();
-        let run = Run {
-            exit: output.status.code(),
-            log,
-            said: format!("{}{}", text(&output.stdout), text(&output.stderr)),
-            report,
-        };
+        let run = self.instance.wait(&self.name, self.instance.start(&self.name));
         self.check(&run);
         if run.exit == Some(0) {
             self.agree(&run);
@@ -327,9 +270,7 @@ impl World {
 
     /// Loses what the task remembers, as a restored backup without it does.
     pub fn forget(&self) {
-        for ending in ["state", "state-wal", "state-shm"] {
-            let _ = std::fs::remove_file(self.store.path(&self.name, ending));
-        }
+        self.instance.forget();
     }
 
     /// A run by correct servers that must complete everything.
@@ -337,6 +278,14 @@ impl World {
         self.remote.behave(Faults::default());
         self.local.behave(Faults::default());
         self.finish()
+    }
+
+    /// Some runs, between which a message may be there twice, and one that completes everything.
+    pub fn settle(&self) {
+        for _ in 0..2 {
+            self.instance.wait(&self.name, self.instance.start(&self.name));
+        }
+        self.complete();
     }
 
     /// The same with the servers as they are.
@@ -530,13 +479,4 @@ fn shown(contents: &Contents) -> Vec<String> {
         .iter()
         .flat_map(|(folder, messages)| messages.iter().map(move |entry| line(folder, entry)))
         .collect()
-}
-
-fn program() -> &'static std::path::Path {
-    static PROGRAM: OnceLock<std::path::PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        sandbox::imageroot()
-            .expect("the program")
-            .join("bin/ns8-imapsync")
-    })
 }

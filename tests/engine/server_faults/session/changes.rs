@@ -69,6 +69,22 @@ impl Session<'_> {
         }
     }
 
+    /// Stores what arrives late, when its time has come.
+    pub(super) fn store_late(&self) {
+        let mut due = vec![];
+        lock(&self.shared.late).retain_mut(|(commands, words)| {
+            let is_due = *commands == 0;
+            *commands = commands.saturating_sub(1);
+            if is_due {
+                due.push(std::mem::take(words));
+            }
+            !is_due
+        });
+        for words in due {
+            self.append(&words);
+        }
+    }
+
     pub(super) fn on_messages(&mut self, verb: &str, words: &[Word], selected: &Selected) -> Step<String> {
         if !selected.write && matches!(verb, "UID STORE" | "UID EXPUNGE" | "EXPUNGE") {
             return Ok("NO [READ-ONLY] Opened to read only".to_owned());

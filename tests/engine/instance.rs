@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! A state folder with tasks in it, and the program that runs them against whatever servers a test has.
+
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use ns8_imapsync::task::options::Options;
+use ns8_imapsync::task::report::Report;
+use ns8_imapsync::task::{LEDGERS, Layout, SecretString, Store, Task, TaskName};
+use tempfile::TempDir;
+
+/// A run that takes longer hangs; no correct one comes near it.
+const HANGS: Duration = Duration::from_secs(600);
+
+/// A state folder, and where the local mail server is.
+pub struct Instance {
+    pub store: Store,
+    dir: TempDir,
+    mail_host: String,
+    mail_port: u16,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Run {
+    pub exit: Option<i32>,
+    pub log: String,
+    pub said: String,
+    pub report: Report,
+}
+
+impl Instance {
+    /// One without tasks.
+    pub fn new(mail_host: &str, mail_port: u16, master_password: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let store = Store::new(Layout::in_container(dir.path()));
+        store.create_folders().expect("folders");
+        store
+            .save_master_password(&SecretString::from(master_password))
+            .expect("a saved password");
+        Self {
+            store,
+            dir,
+            mail_host: mail_host.to_owned(),
+            mail_port,
+        }
+    }
+
+    /// Creates or edits a task.
+    pub fn save(&self, task: &Task, password: &str) -> TaskName {
+        let name = task.name();
+        let taken = self
+            .store
+            .acquire(&name, HANGS)
+            .expect("a lock")
+            .expect("no other holder");
+        let password = SecretString::from(password);
+        self.store
+            .save(&taken, task, Some(&password), &Options::default(), &|| {
+                Ok(Some(self.mail_host.clone()))
+            })
+            .expect("a saved task");
+        name
+    }
+
+    /// Starts a run.
+    pub fn start(&self, name: &TaskName) -> Child {
+        Command::new(program())
+            .args(["syncctl", "start", name.as_str()])
+            .env_clear()
+            .env("IMAPSYNC_DIR", self.dir.path())
+            .env("MAIL_HOST", &self.mail_host)
+            .env("MAIL_PORT", self.mail_port.to_string())
+            .env("SYNC_ENGINE", "native")
+            .env("TMPDIR", self.dir.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts")
+    }
+
+    /// Waits for the end of a run.
+    pub fn wait(&self, name: &TaskName, mut child: Child) -> Run {
+        let deadline = Instant::now() + HANGS;
+        while child.try_wait().expect("a child").is_none() {
+            if Instant::now() > deadline {
+                child.kill().expect("a child that can be killed");
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let output = child.wait_with_output().expect("its output");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Run {
+            exit: output.status.code(),
+            log: std::fs::read_to_string(self.store.path(name, "log")).unwrap_or_default(),
+            said: format!("{}{}", text(&output.stdout), text(&output.stderr)),
+            report: self.store.report(name).unwrap_or_default(),
+        }
+    }
+
+    /// Loses what is remembered of the local mailbox, as a restored backup without it does.
+    pub fn forget(&self) {
+        let _ = std::fs::remove_dir_all(self.store.folder().join(LEDGERS));
+    }
+}
+
+fn program() -> &'static std::path::Path {
+    static PROGRAM: OnceLock<std::path::PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        sandbox::imageroot()
+            .expect("the program")
+            .join("bin/ns8-imapsync")
+    })
+}

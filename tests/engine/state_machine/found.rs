@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Sequences that matter, each as short as it can be, between scripted and between real servers.
+
+use super::action::{Action, At, Options, Remote, Second, Sequence, Which};
+use super::dovecot::Dovecots;
+use super::machine::play;
+use super::scripted::Scripted;
+
+const COPY: Options = Options {
+    inbox: false,
+    delete_local: false,
+    remote: Remote::Keep,
+};
+const MIRROR: Options = Options {
+    delete_local: true,
+    ..COPY
+};
+const MOVE: Options = Options {
+    remote: Remote::Delete,
+    ..COPY
+};
+
+const RUN: Action = Action::Run(Which::First);
+
+fn arrives(at: At, folder: u8) -> Action {
+    Action::Deliver {
+        at,
+        folder,
+        old: false,
+    }
+}
+
+fn everywhere(first: Options, second: Second, actions: &[Action]) -> anyhow::Result<()> {
+    let sequence = Sequence {
+        first,
+        second,
+        actions: actions.to_vec(),
+    };
+    play::<Scripted>(&sequence)?;
+    play::<Dovecots>(&sequence)
+}
+
+#[test]
+fn every_version_of_a_draft_is_kept() -> anyhow::Result<()> {
+    let edit = |same_size| Action::EditDraft {
+        at: At::Remote,
+        same_size,
+    };
+    let edits = [
+        edit(false),
+        RUN,
+        edit(false),
+        RUN,
+        edit(true),
+        RUN,
+        edit(true),
+        edit(false),
+        RUN,
+    ];
+    everywhere(COPY, Second::None, &edits)?;
+    everywhere(MOVE, Second::None, &edits)
+}
+
+#[test]
+fn what_its_owner_filed_or_renamed_stays_there_once() -> anyhow::Result<()> {
+    let at = At::Local;
+    let actions = [
+        arrives(At::Remote, 0),
+        arrives(At::Remote, 1),
+        RUN,
+        Action::Move {
+            at,
+            mail: 0,
+            folder: 3,
+        },
+        RUN,
+        Action::RenameFolder { at, folder: 1, to: 4 },
+        RUN,
+    ];
+    everywhere(COPY, Second::None, &actions)?;
+    everywhere(MIRROR, Second::None, &actions)
+}
+
+#[test]
+fn another_uidvalidity_brings_nothing_a_second_time() -> anyhow::Result<()> {
+    for at in [At::Local, At::Remote] {
+        let actions = [
+            arrives(At::Remote, 0),
+            arrives(At::Remote, 1),
+            RUN,
+            Action::Revalidate { at },
+            arrives(At::Remote, 0),
+            RUN,
+        ];
+        for options in [COPY, MIRROR, MOVE] {
+            everywhere(options, Second::None, &actions)?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_local_backup_that_comes_back_is_completed() -> anyhow::Result<()> {
+    let at = At::Local;
+    let actions = [
+        Action::BackUp { at },
+        arrives(At::Local, 1),
+        arrives(At::Remote, 0),
+        RUN,
+        Action::Restore { at },
+        RUN,
+    ];
+    everywhere(COPY, Second::None, &actions)
+}
+
+#[test]
+fn two_tasks_of_one_account_at_the_same_time_bring_each_mail_once() -> anyhow::Result<()> {
+    let inbox = Options { inbox: true, ..COPY };
+    let actions = [
+        arrives(At::Remote, 0),
+        arrives(At::Remote, 1),
+        Action::RunBoth,
+        arrives(At::Remote, 0),
+        Action::RunBoth,
+    ];
+    everywhere(COPY, Second::SameSource(COPY), &actions)?;
+    everywhere(COPY, Second::SameSource(inbox), &actions)
+}
+
+#[test]
+fn a_mirror_leaves_alone_what_another_task_brought() -> anyhow::Result<()> {
+    let actions = [
+        arrives(At::Remote, 0),
+        arrives(At::Other, 0),
+        Action::RunBoth,
+        arrives(At::Remote, 0),
+        Action::RunBoth,
+    ];
+    everywhere(MIRROR, Second::OtherSource(MOVE), &actions)
+}
+
+#[test]
+fn a_run_that_is_killed_again_and_again_is_completed() -> anyhow::Result<()> {
+    let mut actions = vec![
+        arrives(At::Remote, 0),
+        arrives(At::Remote, 0),
+        arrives(At::Remote, 1),
+    ];
+    actions.extend((0..20).map(|step| Action::Kill(Which::First, step * 4 + step % 4)));
+    everywhere(COPY, Second::None, &actions)?;
+    everywhere(MOVE, Second::None, &actions)
+}

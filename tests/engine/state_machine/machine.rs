@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Plays a sequence, and has each run judged.
+
+use anyhow::{Context, ensure};
+use ns8_imapsync::task::{
+    Exclusions, FolderMode, LocalUser, RemoteDeletion, RemoteHost, RemoteUser, Security, Task, TaskId,
+    TaskName,
+};
+
+use super::action::{Action, At, Options, Remote, Second, Sequence, Which};
+use super::mails::{Found, Mails, Token};
+use super::oracle::{Oracle, Part, Snapshot};
+use super::servers::Servers;
+use crate::instance::{Instance, Run};
+
+/// Days of [`Remote::DeleteOlder`].
+const DAYS: u32 = 30;
+
+/// Where mail is delivered, and what folders are renamed to.
+const FOLDERS: [&str; 6] = ["INBOX", "Work", "Drafts", "Archive", "Later", "Old"];
+
+/// Exit codes of a run that is content with the servers: all is well, or something was withheld and told.
+const CONTENT: [i32; 2] = [0, 111];
+
+struct Pull {
+    name: TaskName,
+    source: At,
+    options: Options,
+}
+
+struct Machine<S> {
+    servers: S,
+    instance: Instance,
+    tasks: Vec<Pull>,
+    mails: Mails,
+    oracle: Oracle,
+}
+
+/// Plays a sequence; an error says what was wrong.
+pub fn play<S: Servers>(sequence: &Sequence) -> anyhow::Result<()> {
+    let servers = S::start()?;
+    let mut machine = Machine {
+        instance: servers.instance(),
+        servers,
+        tasks: vec![],
+        mails: Mails::default(),
+        oracle: Oracle::default(),
+    };
+    machine.add_task("first", At::Remote, sequence.first)?;
+    match sequence.second {
+        Second::None => {}
+        Second::SameSource(options) => machine.add_task("second", At::Remote, options)?,
+        Second::OtherSource(options) => machine.add_task("second", At::Other, options)?,
+    }
+    for (at, &action) in sequence.actions.iter().enumerate() {
+        let played = machine.act(action);
+        played.with_context(|| format!("step {at}, {action:?}"))?;
+    }
+    // Whatever happened, the tasks come to rest, and then nothing is left out.
+    for round in 0..3 {
+        for task in 0..machine.tasks.len() {
+            let run = machine
+                .run(task)
+                .with_context(|| format!("at rest, run {round}"))?;
+            let exit = run.exit.unwrap_or(-1);
+            ensure!(round == 0 || CONTENT.contains(&exit), "at rest: {run:#?}");
+            let idle = run.report.messages.copied == 0;
+            ensure!(
+                round < 2 || exit != 0 || idle,
+                "a run without news copied: {run:#?}"
+            );
+        }
+    }
+    Ok(())
+}
+
+impl<S: Servers> Machine<S> {
+    fn add_task(&mut self, id: &str, source: At, options: Options) -> anyhow::Result<()> {
+        let task = self.task(id, source, options)?;
+        let name = self.instance.save(&task, &self.servers.source(source).password);
+        self.tasks.push(Pull {
+            name,
+            source,
+            options,
+        });
+        Ok(())
+    }
+
+    fn task(&self, id: &str, source: At, options: Options) -> anyhow::Result<Task> {
+        let place = self.servers.source(source);
+        Ok(Task {
+            id: TaskId::parse(id)?,
+            local_user: LocalUser::parse(&self.servers.local_user())?,
+            remote_user: RemoteUser::parse(&place.user)?,
+            remote_host: RemoteHost::parse(&place.host)?,
+            remote_port: place.port.to_string().parse()?,
+            security: Security::Opportunistic,
+            folders: if options.inbox {
+                FolderMode::Inbox
+            } else {
+                FolderMode::All
+            },
+            exclusions: Exclusions::default(),
+            delete_local: options.delete_local,
+            delete_remote: match options.remote {
+                Remote::Keep => RemoteDeletion::from_fields(false, 0),
+                Remote::Delete => RemoteDeletion::from_fields(true, 0),
+                Remote::DeleteOlder => RemoteDeletion::from_fields(true, DAYS),
+            },
+            schedule: None,
+            sieve: false,
+        })
+    }
+
+    fn which(&self, which: Which) -> usize {
+        match which {
+            Which::Second if self.tasks.len() > 1 => 1,
+            _ => 0,
+        }
+    }
+
+    fn snapshot(&self) -> anyhow::Result<Snapshot> {
+        [At::Local, At::Remote, At::Other]
+            .into_iter()
+            .map(|at| Ok((at, self.servers.contents(at, &self.mails)?)))
+            .collect()
+    }
+
+    /// One of the mails in a mailbox.
+    fn choose(&self, at: At, mail: u8) -> anyhow::Result<Option<(String, Token)>> {
+        let contents = self.servers.contents(at, &self.mails)?;
+        let all: Vec<(String, Token)> = contents
+            .into_iter()
+            .flat_map(|(folder, found)| found.into_iter().map(move |one| (folder.clone(), one.token)))
+            .collect();
+        Ok(match all.len() {
+            0 => None,
+            count => Some(all[usize::from(mail) % count].clone()),
+        })
+    }
+
+    /// One of the folders in a mailbox, but for the inbox, with its mails.
+    fn choose_folder(&self, at: At, folder: u8) -> anyhow::Result<Option<(String, Vec<Found>)>> {
+        let mut contents = self.servers.contents(at, &self.mails)?;
+        contents.remove("INBOX");
+        Ok(match contents.len() {
+            0 => None,
+            count => contents.into_iter().nth(usize::from(folder) % count),
+        })
+    }
+
+    fn act(&mut self, action: Action) -> anyhow::Result<()> {
+        match action {
+            Action::Run(which) => {
+                self.run(self.which(which))?;
+            }
+            Action::RunBoth => self.run_all()?,
+            Action::Kill(which, part) => self.kill(self.which(which), part)?,
+            Action::Forget => {
+                self.instance.forget();
+                let now = self.snapshot()?;
+                self.oracle.forgotten(&now, &self.mails);
+            }
+            Action::Configure(which, options) => {
+                let at = self.which(which);
+                let source = self.tasks[at].source;
+                let id = ["first", "second"][at];
+                let task = self.task(id, source, options)?;
+                self.instance.save(&task, &self.servers.source(source).password);
+                self.tasks[at].options = options;
+            }
+            Action::BackUp { at } => self.servers.back_up(at)?,
+            Action::Restore { at } => {
+                let before = self.servers.contents(at, &self.mails)?;
+                self.servers.restore(at)?;
+                let after = self.servers.contents(at, &self.mails)?;
+                self.oracle.restored(at, &before, &after, &self.mails);
+            }
+            Action::Revalidate { at } => self.servers.revalidate(at)?,
+            Action::Renumber { at } => self.servers.renumber(at)?,
+            _ => self.edit(action)?,
+        }
+        Ok(())
+    }
+
+    /// What an owner does with a mail program.
+    fn edit(&mut self, action: Action) -> anyhow::Result<()> {
+        match action {
+            Action::Deliver { at, folder, old } => {
+                let token = self.mails.write(old);
+                let folder = FOLDERS[usize::from(folder)];
+                self.servers.add(at, folder, self.mails.get(token), &[])?;
+                self.oracle.born(at, token);
+            }
+            Action::Delete { at, mail } => {
+                if let Some((folder, token)) = self.choose(at, mail)? {
+                    self.delete(at, &folder, token)?;
+                }
+            }
+            Action::Move { at, mail, folder } => {
+                let to = FOLDERS[usize::from(folder)];
+                if let Some((folder, token)) = self.choose(at, mail)?
+                    && folder != to
+                {
+                    self.servers.relocate(at, &folder, token, to, &self.mails)?;
+                    self.oracle.relocated(at, token);
+                }
+            }
+            Action::RenameFolder { at, folder, to } => {
+                let to = FOLDERS[usize::from(to)];
+                let taken = self.servers.contents(at, &self.mails)?.contains_key(to);
+                if let Some((folder, found)) = self.choose_folder(at, folder)?
+                    && !taken
+                {
+                    self.servers.rename(at, &folder, to)?;
+                    for one in found {
+                        self.oracle.relocated(at, one.token);
+                    }
+                }
+            }
+            Action::DeleteFolder { at, folder } => {
+                if let Some((folder, found)) = self.choose_folder(at, folder)? {
+                    self.servers.delete_folder(at, &folder)?;
+                    for one in found {
+                        self.note_removed(at, one.token)?;
+                    }
+                }
+            }
+            Action::Flag { at, mail, flag } => {
+                let flag = ["\\Seen", "\\Flagged", "\\Deleted"][usize::from(flag)];
+                if let Some((folder, token)) = self.choose(at, mail)? {
+                    self.servers.flag(at, &folder, token, flag, &self.mails)?;
+                    if flag == "\\Deleted" {
+                        self.oracle.marked(at, token);
+                    }
+                }
+            }
+            Action::EditDraft { at, same_size } => self.edit_draft(at, same_size)?,
+            other => anyhow::bail!("{other:?} is no edit"),
+        }
+        Ok(())
+    }
+
+    fn edit_draft(&mut self, at: At, same_size: bool) -> anyhow::Result<()> {
+        let contents = self.servers.contents(at, &self.mails)?;
+        let found = contents
+            .iter()
+            .flat_map(|(folder, found)| found.iter().map(move |one| (folder.clone(), one.token)));
+        let drafts = found.filter(|&(_, token)| self.mails.get(token).draft);
+        let former = drafts.max_by_key(|&(_, token)| token);
+        let next = self
+            .mails
+            .write_draft(former.as_ref().map(|&(_, token)| token), same_size);
+        let folder = former.as_ref().map_or("Drafts", |(folder, _)| folder);
+        self.servers.add(at, folder, self.mails.get(next), &["\\Draft"])?;
+        self.oracle.born(at, next);
+        if let Some((folder, token)) = &former {
+            self.delete(at, folder, *token)?;
+        }
+        Ok(())
+    }
+
+    fn delete(&mut self, at: At, folder: &str, token: Token) -> anyhow::Result<()> {
+        self.servers.delete(at, folder, token, &self.mails)?;
+        self.note_removed(at, token)
+    }
+
+    /// A mail that is there in another folder still is not gone.
+    fn note_removed(&mut self, at: At, token: Token) -> anyhow::Result<()> {
+        let contents = self.servers.contents(at, &self.mails)?;
+        if super::mails::places(&contents, token).is_empty() {
+            self.oracle.removed(at, token);
+        }
+        Ok(())
+    }
+
+    fn part(&self, task: usize, run: Option<&Run>) -> Part {
+        Part {
+            source: self.tasks[task].source,
+            options: self.tasks[task].options,
+            well: run.is_some_and(|run| run.exit == Some(0)),
+        }
+    }
+
+    /// Runs a task to its end.
+    fn run(&mut self, task: usize) -> anyhow::Result<Run> {
+        let before = self.snapshot()?;
+        let name = &self.tasks[task].name;
+        let run = self.instance.wait(name, self.instance.start(name));
+        ensure!(run.exit.is_some() && !run.said.contains("panicked"), "{run:#?}");
+        let after = self.snapshot().with_context(|| run.log.clone())?;
+        let part = self.part(task, Some(&run));
+        self.oracle
+            .judge(&[part], &before, &after, &self.mails)
+            .with_context(|| run.log.clone())?;
+        Ok(run)
+    }
+
+    /// Runs all tasks at the same time.
+    fn run_all(&mut self) -> anyhow::Result<()> {
+        let before = self.snapshot()?;
+        let started: Vec<_> = self
+            .tasks
+            .iter()
+            .map(|task| (&task.name, self.instance.start(&task.name)))
+            .collect();
+        let runs: Vec<Run> = started
+            .into_iter()
+            .map(|(name, child)| self.instance.wait(name, child))
+            .collect();
+        let after = self.snapshot()?;
+        let parts: Vec<Part> = (0..runs.len())
+            .map(|task| self.part(task, Some(&runs[task])))
+            .collect();
+        self.oracle
+            .judge(&parts, &before, &after, &self.mails)
+            .with_context(|| format!("{runs:#?}"))
+    }
+
+    /// Kills a run on its way.
+    fn kill(&mut self, task: usize, part: u8) -> anyhow::Result<()> {
+        let before = self.snapshot()?;
+        self.servers.kill(&self.instance, &self.tasks[task].name, part)?;
+        let after = self.snapshot()?;
+        let part = self.part(task, None);
+        self.oracle.judge(&[part], &before, &after, &self.mails)
+    }
+}

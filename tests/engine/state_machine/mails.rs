@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Every mail that ever existed in a sequence, and how it is known again wherever it is.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::Context;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+/// The number of a mail.
+pub type Token = usize;
+
+/// A mail. No two have the same content; the versions of a draft have the same header.
+#[derive(Clone, Debug)]
+pub struct Mail {
+    pub content: Vec<u8>,
+    /// When it was received, in seconds since 1970.
+    pub date: i64,
+    /// Whether that is longer ago than [`Remote::DeleteOlder`] asks for.
+    ///
+    /// [`Remote::DeleteOlder`]: super::action::Remote::DeleteOlder
+    pub old: bool,
+    /// Which draft it is a version of.
+    pub draft: bool,
+}
+
+/// A mail in a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    pub token: Token,
+    pub flags: Vec<String>,
+}
+
+/// A mailbox: its folders, and the mails in each.
+pub type Contents = BTreeMap<String, Vec<Found>>;
+
+/// All mails, by their tokens.
+#[derive(Default)]
+pub struct Mails {
+    all: Vec<Mail>,
+    by_digest: HashMap<String, Token>,
+    drafts: usize,
+}
+
+const DAY: i64 = 86_400;
+
+impl Mails {
+    pub fn get(&self, token: Token) -> &Mail {
+        &self.all[token]
+    }
+
+    pub fn count(&self) -> usize {
+        self.all.len()
+    }
+
+    /// A new mail.
+    pub fn write(&mut self, old: bool) -> Token {
+        let id = format!("mail-{:05}@x", self.all.len());
+        self.add(&id, 1, old, false)
+    }
+
+    /// The next version of a draft, or the first one of a new draft.
+    pub fn write_draft(&mut self, former: Option<Token>, same_size: bool) -> Token {
+        let Some(former) = former else {
+            self.drafts += 1;
+            let id = format!("draft-{}@x", self.drafts);
+            return self.add(&id, 1, false, true);
+        };
+        let content = self.all[former].content.clone();
+        let text = String::from_utf8_lossy(&content).into_owned();
+        let id = text.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
+        let lines = text.matches("Token ").count() + usize::from(!same_size);
+        self.add(&id, lines, false, true)
+    }
+
+    fn add(&mut self, id: &str, lines: usize, old: bool, draft: bool) -> Token {
+        let token = self.all.len();
+        let date = Timestamp::now().as_second() - if old { 60 * DAY } else { 60 };
+        let content = format!(
+            "Received: from there by here; {id}\r\nMessage-Id: <{id}>\r\nFrom: a@example.net\r\nSubject: A mail\r\n\r\n{}",
+            format!("Token {token:05}\r\n").repeat(lines)
+        )
+        .into_bytes();
+        self.by_digest.insert(digest(&content), token);
+        self.all.push(Mail {
+            content,
+            date,
+            old,
+            draft,
+        });
+        token
+    }
+
+    /// The mail with this content.
+    pub fn known(&self, digest: &str) -> anyhow::Result<Token> {
+        self.by_digest
+            .get(digest)
+            .copied()
+            .context("a mail that nobody wrote: truncated, or changed on its way")
+    }
+}
+
+/// SHA-256 in hex.
+pub fn digest(content: &[u8]) -> String {
+    Sha256::digest(content)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Where a mail is: the folders, once for each time.
+pub fn places(contents: &Contents, token: Token) -> Vec<&str> {
+    let mut places = vec![];
+    for (folder, found) in contents {
+        let times = found.iter().filter(|found| found.token == token).count();
+        places.extend(std::iter::repeat_n(folder.as_str(), times));
+    }
+    places
+}

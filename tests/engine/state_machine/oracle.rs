@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What a run may do: every mail that ever existed is on some side unless its owner deleted it there or an option asked
+//! for exactly that, and none is there twice beyond what the owner did.
+//!
+//! It knows what the owner did and looks at the mailboxes before and after each run. What the program says of itself
+//! counts only where it says that all is well: then nothing may be left out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::ensure;
+
+use super::action::{At, Options, Remote};
+use super::mails::{Contents, Mails, Token, places};
+
+/// All mailboxes at one moment.
+pub type Snapshot = BTreeMap<At, Contents>;
+
+/// What happened to a mail besides runs.
+#[derive(Clone, Debug, Default)]
+struct Fate {
+    /// Its owner deleted it from its source and it has not come back.
+    removed_remotely: bool,
+    /// Its owner deleted it locally and it has not come back.
+    removed_locally: bool,
+    /// It has another place in its source since it was delivered: it may be delivered there too.
+    relocations: usize,
+    /// Its owner marked it as deleted locally.
+    marked_locally: bool,
+    /// It came into the local mailbox by itself, after a run that is remembered: a mirror takes it away.
+    younger_than_ledger: bool,
+}
+
+/// A task that took part in what is judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    pub source: At,
+    pub options: Options,
+    /// Whether it said that all is well.
+    pub well: bool,
+}
+
+#[derive(Default)]
+pub struct Oracle {
+    fates: Vec<Fate>,
+    /// Whether a run is remembered.
+    remembers: bool,
+}
+
+const SOURCES: [At; 2] = [At::Remote, At::Other];
+
+fn count(snapshot: &Snapshot, at: At, token: Token) -> usize {
+    places(&snapshot[&at], token).len()
+}
+
+/// The source that has it.
+fn source_of(snapshot: &Snapshot, token: Token) -> Option<At> {
+    SOURCES.into_iter().find(|&at| count(snapshot, at, token) > 0)
+}
+
+impl Oracle {
+    fn fate(&mut self, token: Token) -> &mut Fate {
+        if self.fates.len() <= token {
+            self.fates.resize(token + 1, Fate::default());
+        }
+        &mut self.fates[token]
+    }
+
+    /// A mail came into a mailbox.
+    pub fn born(&mut self, at: At, token: Token) {
+        self.fate(token).younger_than_ledger = at == At::Local && self.remembers;
+    }
+
+    /// The owner deleted a mail.
+    pub fn removed(&mut self, at: At, token: Token) {
+        match at {
+            At::Local => self.fate(token).removed_locally = true,
+            _ => self.fate(token).removed_remotely = true,
+        }
+    }
+
+    /// The owner marked a mail as deleted.
+    pub fn marked(&mut self, at: At, token: Token) {
+        if at == At::Local {
+            self.fate(token).marked_locally = true;
+        }
+    }
+
+    /// The owner moved a mail or renamed its folder.
+    pub fn relocated(&mut self, at: At, token: Token) {
+        if at != At::Local {
+            self.fate(token).relocations += 1;
+        }
+    }
+
+    /// A backup came back. That a mail is gone by that is nobody's wish.
+    pub fn restored(&mut self, at: At, before: &Contents, after: &Contents, mails: &Mails) {
+        for token in 0..mails.count() {
+            let (former, now) = (places(before, token), places(after, token));
+            if !now.is_empty() {
+                let fate = self.fate(token);
+                match at {
+                    At::Local => fate.removed_locally = false,
+                    _ => fate.removed_remotely = false,
+                }
+            }
+            if former != now {
+                self.relocated(at, token);
+            }
+        }
+    }
+
+    /// What was delivered is remembered no more. What its owner filed elsewhere is then not known to be the same.
+    pub fn forgotten(&mut self, now: &Snapshot, mails: &Mails) {
+        self.remembers = false;
+        for token in 0..mails.count() {
+            let here = places(&now[&At::Local], token);
+            let mut there = SOURCES.into_iter().flat_map(|at| places(&now[&at], token));
+            self.fate(token).younger_than_ledger = false;
+            if !here.is_empty() && there.any(|folder| !here.contains(&folder)) {
+                self.fate(token).relocations += 1;
+            }
+        }
+    }
+
+    /// Judges what runs did.
+    pub fn judge(
+        &mut self,
+        parts: &[Part],
+        before: &Snapshot,
+        after: &Snapshot,
+        mails: &Mails,
+    ) -> anyhow::Result<()> {
+        self.remembers = true;
+        for token in 0..mails.count() {
+            let judged = self.judge_mail(parts, before, after, mails, token);
+            judged.map_err(|error| {
+                let seen = |snapshot: &Snapshot| -> Vec<String> {
+                    let all = snapshot
+                        .iter()
+                        .map(|(at, contents)| format!("{at:?} {:?}", places(contents, token)));
+                    all.collect()
+                };
+                error.context(format!(
+                    "mail {token} {:?}\nbefore: {:?}\nafter: {:?}\n{parts:?}",
+                    self.fate(token),
+                    seen(before),
+                    seen(after)
+                ))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn judge_mail(
+        &mut self,
+        parts: &[Part],
+        before: &Snapshot,
+        after: &Snapshot,
+        mails: &Mails,
+        token: Token,
+    ) -> anyhow::Result<()> {
+        let fate = self.fate(token).clone();
+        let local = (
+            places(&before[&At::Local], token),
+            places(&after[&At::Local], token),
+        );
+        for at in SOURCES {
+            let was = places(&before[&at], token);
+            let is = places(&after[&at], token);
+            if was == is {
+                continue;
+            }
+            ensure!(is.is_empty(), "it was moved or doubled in its source");
+            let asked = parts.iter().any(|part| {
+                let old_enough = match part.options.remote {
+                    Remote::Keep => false,
+                    Remote::Delete => true,
+                    Remote::DeleteOlder => mails.get(token).old,
+                };
+                let in_scope = !part.options.inbox || was == ["INBOX"];
+                part.source == at && old_enough && in_scope
+            });
+            ensure!(asked, "it was deleted from its source, which no option asked for");
+            ensure!(
+                !local.1.is_empty() || fate.removed_locally,
+                "it is lost: deleted from its source without being delivered"
+            );
+        }
+        self.judge_local(parts, before, after, token, &fate)?;
+        if !local.1.is_empty() && local.0.is_empty() {
+            self.fate(token).removed_locally = false;
+        }
+        for part in parts.iter().filter(|part| part.well) {
+            let there = places(&after[&part.source], token);
+            let missed = !there.is_empty() && !part.options.inbox && !fate.removed_locally;
+            ensure!(
+                !missed || !local.1.is_empty(),
+                "it was left out, and the run ended with 0"
+            );
+        }
+        Ok(())
+    }
+
+    fn judge_local(
+        &mut self,
+        parts: &[Part],
+        before: &Snapshot,
+        after: &Snapshot,
+        token: Token,
+        fate: &Fate,
+    ) -> anyhow::Result<()> {
+        let (was, is) = (
+            places(&before[&At::Local], token),
+            places(&after[&At::Local], token),
+        );
+        let mirrored = |at: At| {
+            let mut parts = parts.iter();
+            parts.any(|part| part.options.delete_local && part.source == at)
+        };
+        if is.is_empty() && !was.is_empty() {
+            let asked = match source_of(after, token).or_else(|| source_of(before, token)) {
+                // Still in its source: moved there out of what the task pulls.
+                Some(at) => mirrored(at),
+                None => {
+                    SOURCES.into_iter().any(mirrored) && (fate.removed_remotely || fate.younger_than_ledger)
+                }
+            };
+            ensure!(
+                asked,
+                "it is lost: deleted locally, which neither its owner nor an option asked for"
+            );
+        }
+        let folders: BTreeSet<&str> = was.iter().chain(&is).copied().collect();
+        for folder in folders {
+            let times = |places: &[&str]| places.iter().filter(|&&place| place == folder).count();
+            let (former, now) = (times(&was), times(&is));
+            ensure!(now <= former.max(1), "it is {now} times in the local {folder}");
+            if now > former {
+                let delivered = SOURCES
+                    .into_iter()
+                    .any(|at| places(&before[&at], token).contains(&folder));
+                ensure!(
+                    delivered,
+                    "it was delivered to the local {folder}, where its source does not have it"
+                );
+            }
+            let twins = former > 1 && now > 0;
+            let copied_elsewhere = is.len() == 1 && was.len() > 1;
+            ensure!(
+                now >= former || twins || copied_elsewhere || SOURCES.into_iter().any(mirrored),
+                "it was deleted from the local {folder} without an option"
+            );
+        }
+        let surplus = is.len().saturating_sub(was.len().max(1));
+        if surplus > 0 {
+            ensure!(
+                fate.relocations >= surplus,
+                "it is doubled: delivered again although it is there"
+            );
+            self.fate(token).relocations -= surplus;
+        }
+        if parts.iter().all(|part| part.well) && !fate.marked_locally {
+            let marked = |snapshot: &Snapshot| {
+                let mut found = snapshot[&At::Local].values().flatten();
+                found.any(|found| found.token == token && found.flags.iter().any(|flag| flag == "\\Deleted"))
+            };
+            ensure!(
+                marked(before) || !marked(after),
+                "it is marked as deleted locally, which its owner did not do"
+            );
+        }
+        Ok(())
+    }
+}

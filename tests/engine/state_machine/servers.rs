@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What a sequence needs of the servers, whichever they are.
+
+use ns8_imapsync::task::TaskName;
+
+use super::action::At;
+use super::mails::{Contents, Mail, Mails, Token};
+use crate::instance::Instance;
+
+/// Where a task finds its source.
+pub struct Source {
+    pub host: String,
+    pub port: u16,
+    pub user: String,
+    pub password: String,
+}
+
+/// Three mailboxes on two servers or more. Folders are flat, and named alike everywhere.
+pub trait Servers: Sized {
+    /// Empty mailboxes.
+    fn start() -> anyhow::Result<Self>;
+
+    /// A state folder whose local mail server is this one.
+    fn instance(&self) -> Instance;
+    /// The local user.
+    fn local_user(&self) -> String;
+    fn source(&self, at: At) -> Source;
+
+    fn contents(&self, at: At, mails: &Mails) -> anyhow::Result<Contents>;
+    /// Puts a mail into a folder, which is made if need be.
+    fn add(&self, at: At, folder: &str, mail: &Mail, flags: &[&str]) -> anyhow::Result<()>;
+    fn delete(&self, at: At, folder: &str, token: Token, mails: &Mails) -> anyhow::Result<()>;
+    fn relocate(&self, at: At, folder: &str, token: Token, to: &str, mails: &Mails) -> anyhow::Result<()>;
+    fn rename(&self, at: At, folder: &str, to: &str) -> anyhow::Result<()>;
+    fn delete_folder(&self, at: At, folder: &str) -> anyhow::Result<()>;
+    fn flag(&self, at: At, folder: &str, token: Token, flag: &str, mails: &Mails) -> anyhow::Result<()>;
+
+    fn back_up(&mut self, at: At) -> anyhow::Result<()>;
+    /// Brings the last backup back, if there is one.
+    fn restore(&mut self, at: At) -> anyhow::Result<()>;
+    /// Another UIDVALIDITY for each folder.
+    fn revalidate(&self, at: At) -> anyhow::Result<()>;
+    /// UIDs from 1 under the same UIDVALIDITY.
+    fn renumber(&self, at: At) -> anyhow::Result<()>;
+
+    /// Starts a run and kills it when it has come so far, of 100 parts; back when no server works for it any more.
+    fn kill(&self, instance: &Instance, task: &TaskName, part: u8) -> anyhow::Result<()>;
+}
