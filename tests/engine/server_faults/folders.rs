@@ -316,3 +316,32 @@ fn an_append_arrives_after_it_was_sent_again() {
         }
     }
 }
+
+#[test]
+fn a_backup_of_the_source_comes_back_with_its_uids() {
+    everywhere(&[Side::Remote], &[Mode::Copy, Mode::DeleteRemote], |_, mode| {
+        let mut world =
+            World::with(mode, Model::new('/', ""), some).titled(format!("{mode:?} source restored"));
+        let former = world.remote.model().clone();
+        world.complete();
+        world.arrives("INBOX", &crate::server_faults::world::message("five", 300));
+        world.complete();
+        // What came after the backup is gone, and the next one gets its UID.
+        world.removed("INBOX", &crate::server_faults::world::message("five", 300));
+        world.remote.model().restore(&former);
+        world.arrives("INBOX", &crate::server_faults::world::message("six", 300));
+        world.run();
+        world.complete();
+    });
+}
+
+#[test]
+fn a_backup_of_the_local_mailbox_comes_back_with_its_uids() {
+    let mut world = World::new(Mode::Copy);
+    let former = world.local.model().clone();
+    world.complete();
+    world.local.model().restore(&former);
+    world.has_locally("INBOX", &crate::server_faults::world::message("own", 300));
+    world.run();
+    world.complete();
+}

@@ -244,6 +244,13 @@ impl World {
         *before.entry(body.to_vec()).or_default() += 1;
     }
 
+    /// A message comes into the local mailbox by itself.
+    pub fn has_locally(&mut self, folder: &str, body: &[u8]) {
+        self.local.model().add(folder, body, &[]);
+        let before = self.local_before.entry(folder.to_owned()).or_default();
+        *before.entry(body.to_vec()).or_default() += 1;
+    }
+
     /// The owner of the remote mailbox deletes a message that was copied.
     pub fn removed(&mut self, folder: &str, body: &[u8]) {
         let mut model = self.remote.model();

@@ -175,10 +175,25 @@ impl<S: Servers> Machine<S> {
                 self.servers.restore(at)?;
                 let after = self.servers.contents(at, &self.mails)?;
                 self.oracle.restored(at, &before, &after, &self.mails);
+                self.unsettle(at)?;
             }
-            Action::Revalidate { at } => self.servers.revalidate(at)?,
-            Action::Renumber { at } => self.servers.renumber(at)?,
+            Action::Revalidate { at } => {
+                self.servers.revalidate(at)?;
+                self.unsettle(at)?;
+            }
+            Action::Renumber { at } => {
+                self.servers.renumber(at)?;
+                self.unsettle(at)?;
+            }
             _ => self.edit(action)?,
+        }
+        Ok(())
+    }
+
+    fn unsettle(&mut self, at: At) -> anyhow::Result<()> {
+        if at == At::Local {
+            let now = self.snapshot()?;
+            self.oracle.unsettle(&now, &self.mails);
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::ensure;
 
 use super::action::{At, Options, Remote};
-use super::mails::{Contents, Mails, Token, places};
+use super::mails::{Contents, Found, Mails, Token, places};
 
 /// All mailboxes at one moment.
 pub type Snapshot = BTreeMap<At, Contents>;
@@ -26,6 +26,11 @@ struct Fate {
     relocations: usize,
     /// Its owner marked it as deleted locally.
     marked_locally: bool,
+    /// A run saw it in the local mailbox.
+    seen_locally: bool,
+    /// A restored backup took its local folder away and left no other trace: that looks as if its owner had deleted the
+    /// folder. It need not come again, but it is not to go from its source either.
+    vanished: bool,
     /// It came into the local mailbox by itself, after a run that is remembered: a mirror takes it away.
     younger_than_ledger: bool,
 }
@@ -44,6 +49,9 @@ pub struct Oracle {
     fates: Vec<Fate>,
     /// Whether a run is remembered.
     remembers: bool,
+    /// Sources whose copies are not known by their UIDs any more: what its owner files until they are compared again is
+    /// not known to be the same.
+    unsettled: BTreeSet<At>,
 }
 
 const SOURCES: [At; 2] = [At::Remote, At::Other];
@@ -87,19 +95,35 @@ impl Oracle {
 
     /// The owner moved a mail or renamed its folder.
     pub fn relocated(&mut self, at: At, token: Token) {
-        if at != At::Local {
+        if at != At::Local || !self.unsettled.is_empty() {
             self.fate(token).relocations += 1;
         }
     }
 
     /// A backup came back. That a mail is gone by that is nobody's wish.
     pub fn restored(&mut self, at: At, before: &Contents, after: &Contents, mails: &Mails) {
+        if at == At::Local {
+            // A folder that is still there and lost what a run knows of shows that a backup came back.
+            let lost = |folder: &String, found: &Vec<Found>| {
+                let now = after.get(folder);
+                now.is_some_and(|now| {
+                    let mut seen = found.iter().filter(|one| self.fates[one.token].seen_locally);
+                    seen.any(|one| now.iter().all(|left| left.token != one.token))
+                })
+            };
+            let shows = before.iter().any(|(folder, found)| lost(folder, found));
+            for (folder, found) in before {
+                for one in found {
+                    self.fate(one.token).vanished |= !after.contains_key(folder) && !shows;
+                }
+            }
+        }
         for token in 0..mails.count() {
             let (former, now) = (places(before, token), places(after, token));
             if !now.is_empty() {
                 let fate = self.fate(token);
                 match at {
-                    At::Local => fate.removed_locally = false,
+                    At::Local => (fate.removed_locally, fate.vanished) = (false, false),
                     _ => fate.removed_remotely = false,
                 }
             }
@@ -109,13 +133,21 @@ impl Oracle {
         }
     }
 
-    /// What was delivered is remembered no more. What its owner filed elsewhere is then not known to be the same.
+    /// What was delivered is remembered no more.
     pub fn forgotten(&mut self, now: &Snapshot, mails: &Mails) {
         self.remembers = false;
         for token in 0..mails.count() {
+            self.fate(token).younger_than_ledger = false;
+        }
+        self.unsettle(now, mails);
+    }
+
+    /// Local UIDs mean nothing any more. What its owner filed elsewhere is then not known to be the same.
+    pub fn unsettle(&mut self, now: &Snapshot, mails: &Mails) {
+        self.unsettled.extend(SOURCES);
+        for token in 0..mails.count() {
             let here = places(&now[&At::Local], token);
             let mut there = SOURCES.into_iter().flat_map(|at| places(&now[&at], token));
-            self.fate(token).younger_than_ledger = false;
             if !here.is_empty() && there.any(|folder| !here.contains(&folder)) {
                 self.fate(token).relocations += 1;
             }
@@ -131,6 +163,20 @@ impl Oracle {
         mails: &Mails,
     ) -> anyhow::Result<()> {
         self.remembers = true;
+        let compared = parts.iter().filter(|part| part.well && !part.options.inbox);
+        let compared: Vec<At> = compared.map(|part| part.source).collect();
+        self.judge_mails(parts, before, after, mails)?;
+        self.unsettled.retain(|source| !compared.contains(source));
+        Ok(())
+    }
+
+    fn judge_mails(
+        &mut self,
+        parts: &[Part],
+        before: &Snapshot,
+        after: &Snapshot,
+        mails: &Mails,
+    ) -> anyhow::Result<()> {
         for token in 0..mails.count() {
             let judged = self.judge_mail(parts, before, after, mails, token);
             judged.map_err(|error| {
@@ -187,12 +233,14 @@ impl Oracle {
             );
         }
         self.judge_local(parts, before, after, token, &fate)?;
-        if !local.1.is_empty() && local.0.is_empty() {
-            self.fate(token).removed_locally = false;
+        if !local.1.is_empty() {
+            let fate = self.fate(token);
+            (fate.seen_locally, fate.vanished) = (true, false);
+            fate.removed_locally &= !local.0.is_empty();
         }
         for part in parts.iter().filter(|part| part.well) {
             let there = places(&after[&part.source], token);
-            let missed = !there.is_empty() && !part.options.inbox && !fate.removed_locally;
+            let missed = !there.is_empty() && !part.options.inbox && !fate.removed_locally && !fate.vanished;
             ensure!(
                 !missed || !local.1.is_empty(),
                 "it was left out, and the run ended with 0"
@@ -260,12 +308,14 @@ impl Oracle {
             self.fate(token).relocations -= surplus;
         }
         if parts.iter().all(|part| part.well) && !fate.marked_locally {
-            let marked = |snapshot: &Snapshot| {
-                let mut found = snapshot[&At::Local].values().flatten();
+            let marked = |snapshot: &Snapshot, at: At| {
+                let mut found = snapshot[&at].values().flatten();
                 found.any(|found| found.token == token && found.flags.iter().any(|flag| flag == "\\Deleted"))
             };
+            // A mark comes with a new message, and never later.
+            let came = is.len() > was.len() && SOURCES.into_iter().any(|at| marked(before, at));
             ensure!(
-                marked(before) || !marked(after),
+                came || marked(before, At::Local) || !marked(after, At::Local),
                 "it is marked as deleted locally, which its owner did not do"
             );
         }
