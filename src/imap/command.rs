@@ -7,6 +7,8 @@ use super::mailbox::Mailbox;
 pub struct Command {
     name: &'static str,
     parts: Vec<Part>,
+    /// Nobody relies on its answer.
+    expendable: bool,
 }
 
 pub(super) enum Part {
@@ -20,6 +22,7 @@ impl Command {
         Self {
             name,
             parts: vec![Part::Text(name.as_bytes().to_vec())],
+            expendable: false,
         }
     }
 
@@ -55,6 +58,16 @@ impl Command {
     /// The name, for messages.
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// Has a refusal tell nothing of what the server bears: the mailbox that it is about may be no more.
+    pub(super) fn expendable(mut self) -> Self {
+        self.expendable = true;
+        self
+    }
+
+    pub(super) fn is_expendable(&self) -> bool {
+        self.expendable
     }
 
     pub(super) fn into_parts(self) -> Vec<Part> {

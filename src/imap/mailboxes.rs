@@ -136,6 +136,18 @@ impl Session {
     /// What there is: one round trip with LIST-STATUS (RFC 5819), else one for the lists and one for all statuses, which
     /// go out together.
     pub async fn overview(&mut self, besides: Besides) -> Result<Overview> {
+        self.overview_and_ask(besides, vec![], |_, _| {}).await
+    }
+
+    /// The same with questions about messages, each in the mailbox that goes with it, in the same round trip. `take` gets
+    /// the number of a question with each piece of data. Where the server takes one command at a time none is asked, and
+    /// what it refuses has no answer.
+    pub async fn overview_and_ask(
+        &mut self,
+        besides: Besides,
+        questions: Vec<(Mailbox, Command)>,
+        take: impl FnMut(usize, Untagged),
+    ) -> Result<Overview> {
         let mut items = "MESSAGES UIDNEXT UIDVALIDITY".to_owned();
         if self.capabilities().has("CONDSTORE") || self.capabilities().has("QRESYNC") {
             items.push_str(" HIGHESTMODSEQ");
@@ -146,7 +158,7 @@ impl Session {
         }
         let offered = self.capabilities().has("LIST-STATUS") && self.capabilities().has("LIST-EXTENDED");
         let mut extended = offered && !self.workarounds().lists_plainly();
-        let (mut listing, mut answers) = self.listing(extended, &items, besides).await?;
+        let (mut listing, mut answers) = self.listing(extended, &items, besides, questions, take).await?;
         if extended
             && answers
                 .first()
@@ -154,7 +166,7 @@ impl Session {
             && self.workarounds().list_plainly()
         {
             extended = false;
-            (listing, answers) = self.listing(extended, &items, besides).await?;
+            (listing, answers) = self.listing(extended, &items, besides, vec![], |_, _| {}).await?;
         }
         // Without namespace or subscriptions there is less comfort; without a list there is nothing.
         if let Some(answer) = answers.into_iter().next() {
@@ -193,6 +205,8 @@ impl Session {
         extended: bool,
         items: &str,
         besides: Besides,
+        questions: Vec<(Mailbox, Command)>,
+        mut take: impl FnMut(usize, Untagged),
     ) -> Result<(Listing, Vec<StatusLine>)> {
         let mut commands = vec![if extended {
             let special = match self.capabilities().has("SPECIAL-USE") {
@@ -210,7 +224,26 @@ impl Session {
             commands.push(Command::new("LSUB").text("\"\" \"*\""));
         }
         let mut listing = Listing::default();
-        let answers = self.call_all(commands, |data| listing.note(data)).await?;
+        if self.workarounds().is_sequential() || questions.is_empty() {
+            let answers = self.call_all(commands, |data| listing.note(data)).await?;
+            return Ok((listing, answers));
+        }
+        let lists = commands.len();
+        for (mailbox, question) in questions {
+            commands.push(Self::open_command(&mailbox, false).expendable());
+            commands.push(question.expendable());
+        }
+        let mut tags = vec![];
+        for command in commands {
+            tags.push(self.send(command).await?);
+        }
+        let answers = self
+            .finish_after(&tags, |data, answered| match answered.checked_sub(lists) {
+                None => listing.note(data),
+                Some(question) if question % 2 == 1 => take(question / 2, data),
+                Some(_) => {}
+            })
+            .await?;
         Ok((listing, answers))
     }
 
@@ -340,9 +373,9 @@ impl Session {
         }
         let mut selected = Selected::default();
         let answers = self
-            .finish_after(&tags, |data, open| match open {
-                false => selected.note(&data),
-                true => take(data),
+            .finish_after(&tags, |data, answered| match answered {
+                0 => selected.note(&data),
+                _ => take(data),
             })
             .await?;
         for (name, answer) in names.into_iter().zip(answers) {

@@ -34,6 +34,8 @@ struct InFlight {
     name: &'static str,
     /// It was sent before the former one had its outcome.
     ahead: bool,
+    /// Nobody relies on its answer.
+    expendable: bool,
 }
 
 /// One connection to one server, logged in (RFC 9051). Commands may be sent before the former ones are answered.
@@ -208,6 +210,7 @@ impl Session {
             tag,
             name: command.name(),
             ahead: !self.in_flight.is_empty(),
+            expendable: command.is_expendable(),
         });
         self.half_sent = true;
         self.wire.queue(format!("A{} ", tag.0).as_bytes());
@@ -395,7 +398,8 @@ impl Session {
         self.budget.renew();
         self.wire.advance();
         // Whether a message is understood is another matter than whether its command is.
-        if status.kind != Kind::Bad || status.is_throttled() || command.name == "APPEND" {
+        if status.kind != Kind::Bad || status.is_throttled() || command.name == "APPEND" || command.expendable
+        {
             if command.ahead && status.is_ok() {
                 self.workarounds.took_pipelined();
             }
@@ -468,11 +472,12 @@ impl Session {
         self.finish_after(tags, |data, _| take(data)).await
     }
 
-    /// Like [`Session::finish_all`]; `take` is told with each piece of data whether the first command has its outcome.
+    /// Like [`Session::finish_all`]; `take` is told with each piece of data how many commands, from the first one on, have
+    /// their outcomes.
     pub(super) async fn finish_after(
         &mut self,
         tags: &[Tag],
-        mut take: impl FnMut(Untagged, bool),
+        mut take: impl FnMut(Untagged, usize),
     ) -> Result<Vec<StatusLine>> {
         let mut outcomes: Vec<Option<StatusLine>> = vec![None; tags.len()];
         let mut left = tags.len();
@@ -486,7 +491,12 @@ impl Session {
                         left -= 1;
                     }
                 }
-                Response::Untagged(data) => take(data, matches!(outcomes.first(), Some(Some(_)))),
+                Response::Untagged(data) => {
+                    take(
+                        data,
+                        outcomes.iter().take_while(|outcome| outcome.is_some()).count(),
+                    );
+                }
                 Response::Continue(_) => {}
             }
         }

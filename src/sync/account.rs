@@ -19,7 +19,7 @@ use crate::task::options::Options;
 use crate::task::{self, LocalPin, LocalUser, Port, RemoteHost, RemoteUser, Security, Task};
 
 /// One of the two sides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
     /// host1, where the mail comes from.
     Remote,

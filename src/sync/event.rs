@@ -93,7 +93,7 @@ pub enum Event<'a> {
         folder: &'a str,
     },
     /// The local mailbox is of another generation than before.
-    InboxReplaced,
+    MailboxReplaced,
     /// A folder was deleted on the local side.
     FolderDeleted {
         /// Its name.
@@ -268,8 +268,8 @@ impl fmt::Display for Event<'_> {
                 "{}: folder [{folder}] was replaced or restored; both sides are compared again",
                 side.host()
             ),
-            Self::InboxReplaced => f.write_str(
-                "Host2: the inbox was replaced or restored; folders that are missing are copied again",
+            Self::MailboxReplaced => f.write_str(
+                "Host2: the mailbox was replaced or restored; folders that are missing are copied again",
             ),
             Self::FolderDeleted { folder, messages } => {
                 write!(f, "Host2: deleted folder [{folder}] with {messages} messages")

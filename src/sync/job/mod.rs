@@ -4,10 +4,11 @@
 pub mod assembly;
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use crate::imap::{Mailbox, MailboxStatus};
-use crate::sync::account::{Account, Failure};
+use crate::sync::account::{Account, Failure, Side};
 use crate::sync::folder_mapping::Selection;
 use crate::sync::reconcile::deletions::different_mailboxes::Verdict;
 use crate::sync::reconcile::narrow::elsewhere::Elsewhere;
@@ -122,6 +123,10 @@ pub struct Shared {
     pub local_folders: Rc<RefCell<Vec<(Mailbox, MailboxStatus)>>>,
     /// The prefix of the user's own folders on the local side.
     pub local_prefix: Rc<RefCell<String>>,
+    /// Mailboxes whose UIDs mean other messages than before, under the same UIDVALIDITY.
+    pub renumbered: Rc<RefCell<HashSet<(Side, Mailbox)>>>,
+    /// The youngest messages were asked for; a connection that breaks at that is not asked again.
+    pub sampled: Rc<Cell<bool>>,
     /// What the folders before another one hold, where each message is copied once.
     pub elsewhere: Rc<Elsewhere>,
     /// How many folders broke connections.
@@ -142,6 +147,8 @@ impl Shared {
             different_mailboxes: Rc::default(),
             local_folders: Rc::default(),
             local_prefix: Rc::default(),
+            renumbered: Rc::default(),
+            sampled: Rc::default(),
             elsewhere: Rc::default(),
             unusable: Rc::default(),
             broken_in_a_row: Rc::default(),

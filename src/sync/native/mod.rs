@@ -149,7 +149,9 @@ async fn finish(
             return Ok(());
         }
         let complete = deletions::reconcile(shared, place, connections, plan).await?;
-        deletions::remote(shared, place, connections).await?;
+        if !place.broken.get() {
+            deletions::remote(shared, place, connections).await?;
+        }
         if !place.broken.get() {
             record(shared, place, known, complete)?;
         }
@@ -189,8 +191,14 @@ fn record(shared: &Shared, place: &FolderSync, mut folder: FolderState, complete
     state.stop_awaiting_late_copies(folder.id)?;
     folder.replaced = false;
     let unfinished = !complete || waiting || !state.pending_uids(folder.id)?.is_empty();
+    // What was deleted there is not in what the start showed.
+    let deleted = shared
+        .reporter
+        .borrow_mut()
+        .folder(place.index)
+        .is_some_and(|folder| folder.deleted_remote > 0);
     let (deletes, left) = (shared.job.delete_remote.deletes(), state.count(folder.id)? > 0);
-    folder.fingerprint = if unfinished || (deletes && left) {
+    folder.fingerprint = if unfinished || deleted || (deletes && left) {
         String::new()
     } else {
         sync_fingerprint(shared, &place.pair, place.pair.source, place.pair.destination)

@@ -49,7 +49,7 @@ pub async fn carry_over(
             if let Untagged::Fetch(fetch) = &data
                 && let Some((uid, key)) = headers::answered_key(fetch)
             {
-                renumbered |= youngest.get(&uid).is_some_and(|known| *known != key);
+                renumbered |= youngest.get(&uid).is_some_and(|known| known.key != key);
             }
             if let Untagged::Fetch(fetch) = data
                 && let (Some(uid), Some(flags)) = (fetch.uid, fetch.flags)

@@ -314,6 +314,12 @@ pub fn key_question(uids: &UidSet) -> Command {
     fetch_command(uids, &format!("(UID {})", message_key::FIELDS))
 }
 
+/// The same with size and date of arrival.
+pub fn mark_question(uids: &UidSet) -> Command {
+    let items = message_key::FIELDS;
+    fetch_command(uids, &format!("(UID INTERNALDATE RFC822.SIZE {items})"))
+}
+
 /// The UID and the key that a message answers [`key_question`] with, where its header has what identifies it.
 pub fn answered_key(fetch: &Fetch) -> Option<(u32, MessageKey)> {
     let (uid, body) = (fetch.uid?, fetch.body.as_ref()?);

@@ -32,8 +32,9 @@ pub async fn prepare(
     let mut removed = None;
     match (&known, pair.destination) {
         (Some(folder), Some(status)) => {
-            let (same_local, same_remote) =
-                (folder.is_same_local(status), folder.is_same_remote(pair.source));
+            let same_local = folder.is_same_local(status) && means_the_same(shared, Side::Local, &pair.local);
+            let same_remote =
+                folder.is_same_remote(pair.source) && means_the_same(shared, Side::Remote, &pair.remote);
             if !same_local && same_remote && was_renamed(shared, folder) {
                 // Its owner gave it another name and made a new one: what was delivered is there.
                 shared.state.borrow().forget_local_uids(folder.id)?;
@@ -45,6 +46,8 @@ pub async fn prepare(
                     .borrow_mut()
                     .skipped(index, pair.source.messages.unwrap_or(0));
                 return Ok(None);
+            } else if has_unexplained(shared, &pair, folder)? {
+                forget_generation(shared, &pair, folder, true)?;
             }
         }
         (Some(folder), None)
@@ -56,7 +59,9 @@ pub async fn prepare(
         }
         (Some(folder), None) if folder.local_validity != 0 => {
             // Its owner removed it. It comes back only for mail that is new.
-            let same_remote = folder.is_same_remote(pair.source);
+            let same_remote = folder.is_same_remote(pair.source)
+                && means_the_same(shared, Side::Remote, &pair.remote)
+                && !has_unexplained(shared, &pair, folder)?;
             if same_remote
                 && pair
                     .source
@@ -66,7 +71,12 @@ pub async fn prepare(
                 return Ok(None);
             }
             if same_remote {
-                removed = Some((folder.id, folder.local_validity, folder.local_next));
+                removed = Some((
+                    folder.id,
+                    folder.local_validity,
+                    folder.local_next,
+                    was_renamed(shared, folder),
+                ));
             } else {
                 shared.state.borrow_mut().forget_remote_generation(folder.id)?;
             }
@@ -76,13 +86,15 @@ pub async fn prepare(
     if pair.destination.is_none() && !shared.job.dry {
         create(shared, &mut pair, connections, subscribe).await?;
     }
-    if let Some((id, validity, next)) = removed {
+    if let Some((id, validity, next, was_renamed)) = removed {
         // A server may have left a folder out of its list; then it is the same with all that is known of it.
         let is_back = pair.destination.is_some_and(|now| {
             now.uid_validity == Some(validity) && now.uid_next.is_some_and(|now| now >= next)
         });
-        if !is_back {
+        if !is_back && was_renamed {
             shared.state.borrow().forget_local_uids(id)?;
+        } else if !is_back {
+            shared.state.borrow_mut().forget_local_folder(id)?;
         }
     }
     let mut folder = shared.state.borrow_mut().folder(&pair.remote, &pair.local)?;
@@ -121,6 +133,23 @@ pub fn is_settled(shared: &Shared, pair: &Pair, folder: &FolderState) -> Result<
     let is_same = !folder.fingerprint.is_empty()
         && folder.fingerprint == sync_fingerprint(shared, pair, pair.source, pair.destination);
     Ok(is_same && !shared.state.borrow().awaits_late_copies(folder.id)?)
+}
+
+/// Whether the youngest messages of a mailbox are not known to be others than before.
+fn means_the_same(shared: &Shared, side: Side, mailbox: &Mailbox) -> bool {
+    !shared.renumbered.borrow().contains(&(side, mailbox.clone()))
+}
+
+/// Whether the remote folder has messages under UIDs that were dealt with and that nothing is on record of: it was restored
+/// from a backup, and gave UIDs for a second time.
+fn has_unexplained(shared: &Shared, pair: &Pair, folder: &FolderState) -> Result<bool, LedgerError> {
+    let (Some(messages), Some(next)) = (pair.source.messages, pair.source.uid_next) else {
+        return Ok(false);
+    };
+    Ok(!shared.job.inbox_only()
+        && folder.remote_next > 1
+        && next <= folder.remote_next
+        && messages > shared.state.borrow().count(folder.id)?)
 }
 
 /// Whether the local folder that was filled is there under another name.

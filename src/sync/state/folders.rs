@@ -151,12 +151,7 @@ impl Ledger {
     /// Forgets the UIDs of a remote folder of a former generation. What was delivered from it stays known by its key.
     pub fn forget_remote_generation(&mut self, id: i64) -> Result<()> {
         self.transaction(|db| {
-            db.execute(
-                "INSERT OR IGNORE INTO history
-                 SELECT folder, key, size, ifnull(digest, x'') FROM message
-                 WHERE folder = ?1 AND step IN (1, 2, 4, 5) AND length(key) = 16",
-                [id],
-            )?;
+            remember_delivered(db, id)?;
             forget_messages(db, id)
         })
     }
@@ -169,7 +164,21 @@ impl Ledger {
         })
     }
 
-    /// The local folder was removed by its owner: what was delivered stays delivered, wherever its owner put it.
+    /// The local folder is no more, and nothing tells whether its owner wanted that: what was delivered does not come
+    /// again, and is not deleted on the remote side either.
+    pub fn forget_local_folder(&mut self, id: i64) -> Result<()> {
+        self.transaction(|db| {
+            remember_delivered(db, id)?;
+            db.execute(
+                "UPDATE message SET step = 2 WHERE folder = ?1 AND step IN (1, 4)",
+                [id],
+            )?;
+            Ok(())
+        })?;
+        self.forget_local_uids(id)
+    }
+
+    /// The local folder was renamed by its owner: what was delivered stays delivered, wherever its owner put it.
     pub fn forget_local_uids(&self, id: i64) -> Result<()> {
         self.db
             .execute("UPDATE message SET local_uid = NULL WHERE folder = ?1", [id])?;
@@ -249,6 +258,16 @@ impl Ledger {
             Ok(())
         })
     }
+}
+
+fn remember_delivered(db: &Transaction<'_>, id: i64) -> Result<()> {
+    db.execute(
+        "INSERT OR IGNORE INTO history
+         SELECT folder, key, size, ifnull(digest, x'') FROM message
+         WHERE folder = ?1 AND step IN (1, 2, 4, 5) AND length(key) = 16",
+        [id],
+    )?;
+    Ok(())
 }
 
 fn forget_messages(db: &Transaction<'_>, id: i64) -> Result<()> {

@@ -133,18 +133,6 @@ impl Ledger {
         })
     }
 
-    /// Records that planned messages are sent for a second time: the first one may arrive late.
-    pub fn repeat(&mut self, id: i64, uids: impl Iterator<Item = u32>) -> Result<()> {
-        self.transaction(|db| {
-            let mut statement = db
-                .prepare_cached("UPDATE message SET repeated = unixepoch() WHERE folder = ?1 AND uid = ?2")?;
-            for uid in uids {
-                statement.execute(params![id, uid])?;
-            }
-            Ok(())
-        })
-    }
-
     /// Records that the local server confirmed planned messages, and what is left to do for them. A local UID that
     /// another message claimed after a lost connection is this one's: the other is tried again.
     pub fn confirm(
@@ -329,23 +317,6 @@ impl Ledger {
         })
     }
 
-    /// The youngest messages on record, so many: remote UIDs and keys.
-    pub fn youngest(&self, id: i64, count: u32) -> Result<HashMap<u32, MessageKey>> {
-        let mut statement = self.db.prepare_cached(
-            "SELECT uid, key FROM message WHERE folder = ?1 AND step IN (1, 2, 4) AND length(key) = 16
-             ORDER BY uid DESC LIMIT ?2",
-        )?;
-        let rows = statement.query_map(params![id, count], |row| {
-            Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?))
-        })?;
-        let mut found = HashMap::new();
-        for row in rows {
-            let (uid, key) = row?;
-            found.extend(MessageKey::from_bytes(&key).map(|key| (uid, key)));
-        }
-        Ok(found)
-    }
-
     /// Recorded messages and their local copies.
     pub fn copies(&self, id: i64, uids: &UidSet) -> Result<Vec<Copy>> {
         let mut statement = self.db.prepare_cached(
@@ -375,101 +346,6 @@ impl Ledger {
         Ok(copies)
     }
 
-    /// Forgets messages that are no longer on the remote side.
-    pub fn forget(&mut self, id: i64, uids: &UidSet) -> Result<()> {
-        self.transaction(|db| {
-            let mut statement = db.prepare_cached("DELETE FROM message WHERE folder = ?1 AND uid = ?2")?;
-            for uid in uids.iter() {
-                statement.execute(params![id, uid])?;
-            }
-            Ok(())
-        })
-    }
-
-    /// Like [`Ledger::forget`], for copies that stay: they are known as messages that only the local side has, so that
-    /// one that comes back is not copied again.
-    pub fn mark_local_only(&mut self, id: i64, uids: &UidSet) -> Result<()> {
-        self.transaction(|db| {
-            let mut keep = db.prepare_cached(
-                "INSERT OR IGNORE INTO local_only
-                 SELECT folder, local_uid, key, size, date, iif(step = 1, 2, 1) FROM message
-                 WHERE folder = ?1 AND uid = ?2 AND step IN (1, 2) AND local_uid IS NOT NULL",
-            )?;
-            let mut remember = db.prepare_cached(
-                "INSERT OR IGNORE INTO history
-                 SELECT folder, key, size, ifnull(digest, x'') FROM message
-                 WHERE folder = ?1 AND uid = ?2 AND step IN (1, 4) AND length(key) = 16",
-            )?;
-            for uid in uids.iter() {
-                keep.execute(params![id, uid])?;
-                remember.execute(params![id, uid])?;
-            }
-            Ok(())
-        })?;
-        self.forget(id, uids)
-    }
-
-    /// Records that messages are about to be deleted on the remote side.
-    pub fn intend_remote_deletion(&mut self, id: i64, uids: &UidSet) -> Result<()> {
-        self.set_remote_deletion(id, uids, true)
-    }
-
-    /// Records that the mark on remote messages was taken back.
-    pub fn cancel_remote_deletion(&mut self, id: i64, uids: &UidSet) -> Result<()> {
-        self.set_remote_deletion(id, uids, false)
-    }
-
-    fn set_remote_deletion(&mut self, id: i64, uids: &UidSet, intended: bool) -> Result<()> {
-        self.transaction(|db| {
-            let mut statement =
-                db.prepare_cached("UPDATE message SET remote_deletion = ?3 WHERE folder = ?1 AND uid = ?2")?;
-            for uid in uids.iter() {
-                statement.execute(params![id, uid, intended])?;
-            }
-            Ok(())
-        })
-    }
-
-    /// Remote messages that we marked `\Deleted`, or were about to, and that are not gone yet.
-    pub fn intended_remote_deletions(&self, id: i64) -> Result<UidSet> {
-        self.uids(
-            "SELECT uid FROM message WHERE folder = ?1 AND remote_deletion = 1 AND step IN (1, 2, 4) ORDER BY uid",
-            id,
-        )
-    }
-
-    /// Records messages that were deleted on the remote side because they are delivered.
-    pub fn mark_remote_deleted(&mut self, id: i64, uids: &UidSet) -> Result<()> {
-        self.transaction(|db| {
-            let mut statement =
-                db.prepare_cached("UPDATE message SET step = ?3 WHERE folder = ?1 AND uid = ?2")?;
-            for uid in uids.iter() {
-                statement.execute(params![id, uid, Step::Gone as i64])?;
-            }
-            Ok(())
-        })
-    }
-
-    /// Moves deleted messages whose local copies lie below `local_next`, where nothing is looked for any more, to the
-    /// history.
-    pub fn forget_remote_deleted(&mut self, id: i64, local_next: u32) -> Result<()> {
-        self.transaction(|db| {
-            let gone = "folder = ?1 AND step = 5 AND (local_uid IS NULL OR local_uid < ?2)";
-            db.execute(
-                &format!(
-                    "INSERT OR IGNORE INTO history SELECT folder, key, size, ifnull(digest, x'') FROM message
-                     WHERE {gone} AND length(key) = 16"
-                ),
-                params![id, local_next],
-            )?;
-            db.execute(
-                &format!("DELETE FROM message WHERE {gone}"),
-                params![id, local_next],
-            )?;
-            Ok(())
-        })
-    }
-
     /// How many messages are known that the remote side may still have.
     pub fn count(&self, id: i64) -> Result<u64> {
         let mut statement = self
@@ -493,46 +369,6 @@ impl Ledger {
              WHERE folder.source = ?1 AND message.step IN (0, 3) AND message.key = ?2)",
         )?;
         Ok(statement.query_row(params![self.source, key.as_bytes()], |row| row.get(0))?)
-    }
-
-    /// Whether messages of a folder were sent for a second time not long ago, so that the first one may still arrive.
-    pub fn awaits_late_copies(&self, id: i64) -> Result<bool> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM message WHERE folder = ?1 AND repeated <> 0)";
-        let mut statement = self.db.prepare_cached(sql)?;
-        Ok(statement.query_row([id], |row| row.get(0))?)
-    }
-
-    /// Records that the second copies of messages, by the local UIDs of the first ones, were seen.
-    pub fn late_copy_came(&mut self, id: i64, local: &UidSet) -> Result<()> {
-        self.transaction(|db| {
-            let mut statement =
-                db.prepare_cached("UPDATE message SET repeated = 0 WHERE folder = ?1 AND local_uid = ?2")?;
-            for uid in local.iter() {
-                statement.execute(params![id, uid])?;
-            }
-            Ok(())
-        })
-    }
-
-    /// No server takes a day to carry out a command.
-    pub fn stop_awaiting_late_copies(&self, id: i64) -> Result<()> {
-        let sql = "UPDATE message SET repeated = 0 WHERE folder = ?1 AND repeated <> 0 AND repeated < unixepoch() - 86400";
-        self.db.execute(sql, [id])?;
-        Ok(())
-    }
-
-    /// Messages of a folder that were sent for a second time: local UID and key of the one that is recorded.
-    pub fn repeated(&self, id: i64) -> Result<Vec<(u32, MessageKey)>> {
-        let mut statement = self.db.prepare_cached(
-            "SELECT local_uid, key FROM message WHERE folder = ?1 AND repeated <> 0 AND local_uid IS NOT NULL",
-        )?;
-        let rows = statement.query_map([id], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?)))?;
-        let mut found = vec![];
-        for row in rows {
-            let (uid, key) = row?;
-            found.extend(MessageKey::from_bytes(&key).map(|key| (uid, key)));
-        }
-        Ok(found)
     }
 
     /// Whether the local UID is the copy of a message that another account, or another folder, brought.

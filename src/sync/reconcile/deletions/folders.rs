@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::gate::{self, EmptyFolder, LocalDeletable};
-use crate::imap::{Listed, Mailbox, Session, UidSet};
+use crate::imap::{Listed, Mailbox, MailboxStatus, Session, UidSet};
 use crate::sync::account::{Failure, Side};
 use crate::sync::event::Event;
 use crate::sync::folder_mapping;
@@ -69,13 +69,20 @@ pub(super) async fn missing(
     let mut kept = staying.names;
     for (runs, folder) in gone {
         let name = folder.local.name();
-        let Some(listed) = staying
+        let Some((listed, status)) = staying
             .candidates
             .iter()
-            .find(|listed| listed.mailbox == folder.local)
+            .find(|(listed, _)| listed.mailbox == folder.local)
         else {
             continue;
         };
+        let is_another = |status: &MailboxStatus| status.is_valid() && !folder.is_same_local(*status);
+        if status.is_some_and(|status| is_another(&status)) {
+            // What was filled is no more: this one is not ours.
+            shared.state.borrow_mut().forget_folder(folder.id)?;
+            kept.insert(name.to_owned());
+            continue;
+        }
         let below = listed.separator.map(|separator| format!("{name}{separator}"));
         let has_children = below.is_some_and(|prefix| kept.iter().any(|kept| kept.starts_with(&prefix)));
         if runs < RUNS || has_children || shared.state.borrow().is_filled_by_others(folder)? {
@@ -104,7 +111,7 @@ pub(super) async fn missing(
 
 struct Staying<'a> {
     names: HashSet<String>,
-    candidates: Vec<&'a Listed>,
+    candidates: Vec<(&'a Listed, Option<MailboxStatus>)>,
 }
 
 fn staying<'a>(
@@ -117,7 +124,7 @@ fn staying<'a>(
     names.extend(listing.pairs.iter().map(|pair| pair.local.name().to_owned()));
     let chooser = shared.job.selection.on(local);
     let mut candidates = vec![];
-    for (listed, _) in &local.folders {
+    for (listed, status) in &local.folders {
         let name = listed.mailbox.name();
         let is_gone = gone.iter().any(|(_, folder)| folder.local == listed.mailbox);
         let protected = listed.mailbox.is_inbox()
@@ -127,7 +134,7 @@ fn staying<'a>(
             || chooser.protects(listed)
             || shared.state.borrow().keeps_folder(&listed.mailbox)?;
         if is_gone && !protected {
-            candidates.push(listed);
+            candidates.push((listed, *status));
         } else {
             names.insert(name.to_owned());
         }

@@ -15,7 +15,7 @@ use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::{self, Connections};
 use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
-use crate::sync::reconcile::folder::FolderSync;
+use crate::sync::reconcile::folder::{self, FolderSync};
 use crate::sync::reconcile::listing::Listing;
 use crate::sync::state::{Copy, LocalOnly, Origin};
 
@@ -94,7 +94,13 @@ pub async fn reconcile(
         && !shared.job.dry
         && let Some(next) = place.pair.source.uid_next
     {
-        for uid in there.minus(&recorded).below(next).iter() {
+        let unexplained = there.minus(&recorded).below(next);
+        if !unexplained.below(place.folder.remote_next).is_empty() {
+            // All UIDs there were dealt with: nothing appears among them but after a restored backup.
+            folder::renumbered(shared, place, Side::Remote)?;
+            return Ok(false);
+        }
+        for uid in unexplained.iter() {
             withheld(shared, place, uid)?;
         }
     }

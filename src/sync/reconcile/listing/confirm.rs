@@ -19,13 +19,10 @@ pub async fn confirm(shared: &Shared, pairs: &mut [Pair], connections: &mut Conn
     for (at, pair) in pairs.iter().enumerate() {
         let known = shared.state.borrow().known_folder(&pair.remote)?;
         let known = known.filter(|folder| folder.local == pair.local || folder.local == pair.fallback);
-        if known
+        let is_settled = known
             .as_ref()
-            .map_or(Ok(false), |folder| prepare::is_settled(shared, pair, folder))?
-        {
-            continue;
-        }
-        if is_doubtful(pair.source, known.as_ref().map(remote_side)) {
+            .map_or(Ok(false), |folder| prepare::is_settled(shared, pair, folder))?;
+        if !is_settled && is_doubtful(pair.source, known.as_ref().map(remote_side)) {
             there.push(at);
         }
         if pair

@@ -2,6 +2,7 @@
 //! What both sides have, at the start of a run.
 
 mod confirm;
+pub mod sample;
 
 use std::collections::HashSet;
 
@@ -13,6 +14,7 @@ use crate::sync::folder_mapping::{self, Known, LeftOut, Pair, PatternHits, Provi
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::{self, Connections};
 use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::reconcile::listing::sample::Sample;
 use crate::sync::state::{Ledger, is_same_generation};
 
 /// Remembered while the local mailbox counts as replaced.
@@ -56,9 +58,17 @@ pub fn known_folders(ledger: &Ledger) -> crate::sync::state::Result<Known> {
 }
 
 async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult<Listing> {
+    // Asked once in a run: where a connection breaks at it, the list counts for more.
+    let (mut there, mut here) = match shared.sampled.replace(true) {
+        true => Default::default(),
+        false => (
+            Sample::newest(shared, Side::Remote)?,
+            Sample::newest(shared, Side::Local)?,
+        ),
+    };
     let (remote, local) = tokio::join!(
-        side(&mut connections.remote, Besides::Subscriptions),
-        side(&mut connections.local, Besides::Nothing)
+        sampled_side(&mut connections.remote, Besides::Subscriptions, &mut there),
+        sampled_side(&mut connections.local, Besides::Nothing, &mut here)
     );
     let (remote, subscribe) = remote.map_err(|error| FolderError::fetch(Side::Remote, error))?;
     let (local, _) = local.map_err(|error| FolderError::fetch(Side::Local, error))?;
@@ -66,12 +76,22 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
     let selection = &shared.job.selection;
     let mut pairs = folder_mapping::pair(&remote, &local, selection, &known);
     shared.elsewhere.set_order(&pairs);
-    note_replaced_mailbox(shared, &local)?;
     *shared.local_prefix.borrow_mut() = local.prefix();
     let statuses = local.folders.iter();
     let statuses = statuses.filter_map(|(listed, status)| Some((listed.mailbox.clone(), (*status)?)));
     *shared.local_folders.borrow_mut() = statuses.collect();
     confirm::confirm(shared, &mut pairs, connections).await?;
+    note_renumbered(
+        shared,
+        &pairs,
+        &remote,
+        there,
+        Side::Remote,
+        &mut connections.remote,
+    )
+    .await?;
+    note_renumbered(shared, &pairs, &local, here, Side::Local, &mut connections.local).await?;
+    note_replaced_mailbox(shared, &pairs, &local)?;
     {
         let mut reporter = shared.reporter.borrow_mut();
         for (side, count) in [
@@ -107,7 +127,19 @@ pub async fn side(
     session: &mut Session,
     besides: Besides,
 ) -> crate::imap::Result<(folder_mapping::Side, Vec<Mailbox>)> {
-    let overview = session.overview(besides).await?;
+    sampled_side(session, besides, &mut Sample::default()).await
+}
+
+/// Lists one side and asks for the youngest messages, in one round trip.
+pub async fn sampled_side(
+    session: &mut Session,
+    besides: Besides,
+    sample: &mut Sample,
+) -> crate::imap::Result<(folder_mapping::Side, Vec<Mailbox>)> {
+    let questions = sample.questions();
+    let overview = session
+        .overview_and_ask(besides, questions, |question, data| sample.note(question, &data))
+        .await?;
     let provider = if session.is_gmail() {
         Provider::Gmail
     } else if session.is_exchange() {
@@ -154,30 +186,87 @@ pub async fn log_in_and_list(
         .map_err(|error| Failure::from_imap(account.side, &error))
 }
 
-/// An inbox of another generation may mean that the whole local mailbox is another one: then folders that are missing were
-/// not removed by its owner. It is looked at whatever the task pulls, and counts until a run has come to its end.
-fn note_replaced_mailbox(shared: &Shared, local: &folder_mapping::Side) -> Result<(), Failure> {
-    let state = shared.state.borrow();
-    let inbox = local
-        .folders
-        .iter()
-        .find(|(listed, _)| listed.mailbox.is_inbox())
-        .and_then(|(_, status)| *status)
-        .filter(MailboxStatus::is_valid);
-    let Some(inbox) = inbox else { return Ok(()) };
-    let (validity, next) = (inbox.uid_validity.unwrap_or(0), inbox.uid_next.unwrap_or(0));
-    let known = state.mailbox_meta(INBOX)?.and_then(|known| {
-        let (validity, next) = known.split_once(' ')?;
-        Some((validity.parse().ok()?, next.parse().ok()?))
-    });
-    if known.is_some_and(|(validity, next)| !is_same_generation(validity, next, inbox)) {
-        shared.reporter.borrow_mut().tell(&Event::InboxReplaced);
-        state.set_meta(REPLACED, "1")?;
+/// Where the youngest messages of one folder are others than before, all folders of the side are asked.
+async fn note_renumbered(
+    shared: &Shared,
+    pairs: &[Pair],
+    listed: &folder_mapping::Side,
+    mut sample: Sample,
+    side: Side,
+    session: &mut Session,
+) -> FolderResult<()> {
+    let status = |mailbox: &Mailbox| {
+        let mut folders = listed.folders.iter();
+        folders
+            .find(|(listed, _)| listed.mailbox == *mailbox)
+            .and_then(|(_, status)| *status)
+    };
+    sample.settle_doubts(shared, side, session).await?;
+    let mut renumbered = sample.contradicted(status);
+    if renumbered.is_empty() {
+        return Ok(());
     }
-    state.set_mailbox_meta(INBOX, &format!("{validity} {next}"))?;
-    shared
-        .mailbox_replaced
-        .set(state.meta(REPLACED)?.as_deref() == Some("1"));
+    for pair in pairs {
+        let known = shared.state.borrow().known_folder(&pair.remote)?;
+        if let Some(folder) = known {
+            let mut sample = Sample::of(shared, side, &pair.remote, &folder)?;
+            sample
+                .ask(session)
+                .await
+                .map_err(|error| FolderError::fetch(side, error))?;
+            renumbered.extend(sample.contradicted(status));
+        }
+    }
+    if side == Side::Local {
+        shared.state.borrow().set_meta(REPLACED, "1")?;
+    }
+    let mailboxes = renumbered.into_iter().map(|mailbox| (side, mailbox));
+    shared.renumbered.borrow_mut().extend(mailboxes);
+    Ok(())
+}
+
+/// An inbox of another generation may mean that the whole local mailbox is another one: then folders that are missing were
+/// not removed by its owner. It is looked at whatever the task pulls, and counts until a run has come to its end. So does a
+/// folder whose UIDs went back: nobody but a restored backup does that.
+fn note_replaced_mailbox(
+    shared: &Shared,
+    pairs: &[Pair],
+    local: &folder_mapping::Side,
+) -> Result<(), Failure> {
+    let state = shared.state.borrow();
+    let opened = pairs
+        .iter()
+        .filter_map(|pair| Some((&pair.local, pair.destination?)));
+    let mut folders: Vec<(&Mailbox, MailboxStatus)> = opened.collect();
+    if !folders.iter().any(|(mailbox, _)| mailbox.is_inbox()) {
+        let listed = local.folders.iter().find(|(listed, _)| listed.mailbox.is_inbox());
+        folders.extend(listed.and_then(|(listed, status)| Some((&listed.mailbox, (*status)?))));
+    }
+    for (mailbox, now) in folders {
+        if !now.is_valid() {
+            continue;
+        }
+        let (validity, next) = (now.uid_validity.unwrap_or(0), now.uid_next.unwrap_or(0));
+        let mut was_replaced = state
+            .local_high(mailbox)?
+            .is_some_and(|(known, high)| validity == known && next < high);
+        if mailbox.is_inbox() {
+            let known = state.mailbox_meta(INBOX)?.and_then(|known| {
+                let (validity, next) = known.split_once(' ')?;
+                Some((validity.parse().ok()?, next.parse().ok()?))
+            });
+            was_replaced |= known.is_some_and(|(validity, next)| !is_same_generation(validity, next, now));
+            state.set_mailbox_meta(INBOX, &format!("{validity} {next}"))?;
+        }
+        if was_replaced {
+            state.set_meta(REPLACED, "1")?;
+        }
+    }
+    let is_replaced = state.meta(REPLACED)?.as_deref() == Some("1");
+    if is_replaced {
+        shared.reporter.borrow_mut().tell(&Event::MailboxReplaced);
+    }
+    shared.mailbox_replaced.set(is_replaced);
     Ok(())
 }
 

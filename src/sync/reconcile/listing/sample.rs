@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Whether UIDs still mean the messages that they meant. A server that was restored from a backup gives UIDs for a second
+//! time; when as much mail has come since as was lost, none of its numbers shows it.
+//!
+//! The youngest messages on record are asked for by their keys: of a few folders with every list, in the same round
+//! trip; of all folders when one of these turned out to be another one.
+
+use std::collections::HashMap;
+
+use crate::imap::{Command, Mailbox, MailboxStatus, Session, Untagged};
+use crate::sync::account::Side;
+use crate::sync::job::Shared;
+use crate::sync::message_key::{Digest, MessageKey};
+use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::reconcile::headers;
+use crate::sync::state::{FolderState, Ledger, LedgerError, Mark};
+
+/// Folders that are looked at with every list: the inbox, and those that mail came to last.
+const FOLDERS: usize = 4;
+
+/// Messages of each.
+const MESSAGES: u32 = 4;
+
+/// What is asked of one side.
+#[derive(Default)]
+pub struct Sample {
+    folders: Vec<Asked>,
+}
+
+struct Asked {
+    mailbox: Mailbox,
+    /// The UIDVALIDITY that the UIDs belong to.
+    validity: u32,
+    known: HashMap<u32, Mark>,
+    answered: HashMap<u32, Answer>,
+    /// One of the messages was read, and is another.
+    proven: bool,
+}
+
+struct Answer {
+    key: MessageKey,
+    size: u64,
+    date: i64,
+}
+
+impl Asked {
+    /// `None` where nothing is on record that could be asked for.
+    fn of(
+        ledger: &Ledger,
+        side: Side,
+        remote: &Mailbox,
+        folder: &FolderState,
+    ) -> Result<Option<Self>, LedgerError> {
+        let (mailbox, validity, known) = match side {
+            Side::Remote => (
+                remote.clone(),
+                folder.remote_validity,
+                ledger.youngest(folder.id, MESSAGES)?,
+            ),
+            Side::Local => (
+                folder.local.clone(),
+                folder.local_validity,
+                ledger.youngest_locally(folder.id, MESSAGES)?,
+            ),
+        };
+        Ok((validity != 0 && !known.is_empty()).then(|| Self {
+            mailbox,
+            validity,
+            known,
+            answered: HashMap::new(),
+            proven: false,
+        }))
+    }
+
+    fn question(&self) -> Command {
+        headers::mark_question(&self.known.keys().copied().collect())
+    }
+
+    fn note(&mut self, data: &Untagged) {
+        if let Untagged::Fetch(fetch) = data
+            && let Some((uid, key)) = headers::answered_key(fetch)
+        {
+            let answer = Answer {
+                key,
+                size: fetch.size.unwrap_or(0),
+                date: fetch.date.as_ref().map_or(0, |date| date.unix()),
+            };
+            self.answered.insert(uid, answer);
+        }
+    }
+
+    /// A message that is gone tells nothing; one that is another does.
+    fn is_contradicted(&self) -> bool {
+        let mut answered = self.answered.iter();
+        self.proven
+            || answered.any(|(uid, answer)| self.known.get(uid).is_some_and(|known| known.key != answer.key))
+    }
+
+    /// Messages of the recorded key that may be others all the same, as drafts keep their Message-Id: those of which size
+    /// or date is not what is on record, with the digests that they should have.
+    fn suspects(&self) -> HashMap<u32, Digest> {
+        let answered = self.answered.iter();
+        let differ = |a: i64, b: i64| a != 0 && b != 0 && a != b;
+        let suspects = answered.filter_map(|(uid, answer)| {
+            let known = self.known.get(uid)?;
+            let is_suspect =
+                differ(known.date, answer.date) || (known.size != 0 && known.size != answer.size);
+            Some((*uid, known.digest?)).filter(|_| is_suspect)
+        });
+        suspects.collect()
+    }
+
+    /// Reads what is suspect; `false` when it is what is on record nevertheless.
+    async fn prove(
+        &mut self,
+        session: &mut Session,
+        suspects: &HashMap<u32, Digest>,
+    ) -> crate::imap::Result<bool> {
+        match session.open(&self.mailbox, false).await {
+            Ok(_) => {}
+            Err(crate::imap::Error::Command { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        let uids = suspects.keys().copied().collect();
+        let read = headers::digests(session, &uids).await?;
+        let mut read = read.iter();
+        self.proven = read.any(|(uid, digest)| suspects.get(uid).is_some_and(|known| known != digest));
+        Ok(self.proven)
+    }
+}
+
+impl Sample {
+    /// Of the folders that mail came to last.
+    pub fn newest(shared: &Shared, side: Side) -> Result<Self, LedgerError> {
+        let ledger = shared.state.borrow();
+        let mut folders = vec![];
+        for (remote, folder) in ledger.newest_folders(FOLDERS)? {
+            folders.extend(Asked::of(&ledger, side, &remote, &folder)?);
+        }
+        Ok(Self { folders })
+    }
+
+    /// Of one folder.
+    pub fn of(
+        shared: &Shared,
+        side: Side,
+        remote: &Mailbox,
+        folder: &FolderState,
+    ) -> Result<Self, LedgerError> {
+        let asked = Asked::of(&shared.state.borrow(), side, remote, folder)?;
+        Ok(Self {
+            folders: asked.into_iter().collect(),
+        })
+    }
+
+    /// What to ask, mailbox by mailbox.
+    pub fn questions(&self) -> Vec<(Mailbox, Command)> {
+        let folders = self.folders.iter();
+        folders
+            .map(|asked| (asked.mailbox.clone(), asked.question()))
+            .collect()
+    }
+
+    /// Takes in an answer to one of the questions.
+    pub fn note(&mut self, question: usize, data: &Untagged) {
+        if let Some(asked) = self.folders.get_mut(question) {
+            asked.note(data);
+        }
+    }
+
+    /// Asks on a connection.
+    pub async fn ask(&mut self, session: &mut Session) -> crate::imap::Result<()> {
+        for asked in &mut self.folders {
+            let question = [asked.question()];
+            let mailbox = asked.mailbox.clone();
+            match session
+                .open_and_ask(&mailbox, false, question, |data| asked.note(&data))
+                .await
+            {
+                // Whoever needs the folder will tell.
+                Ok(_) | Err(crate::imap::Error::Command { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads those messages whose keys are right and that may be others all the same. A side whose sizes or dates are not
+    /// those on record for the same octets is not suspected of it again.
+    pub async fn settle_doubts(
+        &mut self,
+        shared: &Shared,
+        side: Side,
+        session: &mut Session,
+    ) -> FolderResult<()> {
+        let varies = match side {
+            Side::Remote => "varies_remotely",
+            Side::Local => "varies_locally",
+        };
+        if shared.state.borrow().meta(varies)?.is_some() {
+            return Ok(());
+        }
+        for asked in &mut self.folders {
+            let suspects = asked.suspects();
+            if suspects.is_empty() || asked.is_contradicted() {
+                continue;
+            }
+            let proven = asked.prove(session, &suspects).await;
+            if !proven.map_err(|error| FolderError::fetch(side, error))? {
+                shared.state.borrow().set_meta(varies, "1")?;
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Mailboxes whose UIDs mean other messages than those on record, although the server says that they are the same.
+    /// `status` tells what it says.
+    pub fn contradicted(&self, status: impl Fn(&Mailbox) -> Option<MailboxStatus>) -> Vec<Mailbox> {
+        let folders = self.folders.iter().filter(|asked| asked.is_contradicted());
+        folders
+            .filter(|asked| {
+                status(&asked.mailbox).is_some_and(|now| now.uid_validity == Some(asked.validity))
+            })
+            .map(|asked| asked.mailbox.clone())
+            .collect()
+    }
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Messages that are gone from the remote side, or about to be.
+
+use rusqlite::params;
+
+use super::messages::Step;
+use super::{Ledger, Result};
+use crate::imap::UidSet;
+
+impl Ledger {
+    /// Forgets messages that are no longer on the remote side.
+    pub fn forget(&mut self, id: i64, uids: &UidSet) -> Result<()> {
+        self.transaction(|db| {
+            let mut statement = db.prepare_cached("DELETE FROM message WHERE folder = ?1 AND uid = ?2")?;
+            for uid in uids.iter() {
+                statement.execute(params![id, uid])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Like [`Ledger::forget`], for copies that stay: they are known as messages that only the local side has, so that
+    /// one that comes back is not copied again.
+    pub fn mark_local_only(&mut self, id: i64, uids: &UidSet) -> Result<()> {
+        self.transaction(|db| {
+            let mut keep = db.prepare_cached(
+                "INSERT OR IGNORE INTO local_only
+                 SELECT folder, local_uid, key, size, date, iif(step = 1, 2, 1) FROM message
+                 WHERE folder = ?1 AND uid = ?2 AND step IN (1, 2) AND local_uid IS NOT NULL",
+            )?;
+            let mut remember = db.prepare_cached(
+                "INSERT OR IGNORE INTO history
+                 SELECT folder, key, size, ifnull(digest, x'') FROM message
+                 WHERE folder = ?1 AND uid = ?2 AND step IN (1, 4) AND length(key) = 16",
+            )?;
+            for uid in uids.iter() {
+                keep.execute(params![id, uid])?;
+                remember.execute(params![id, uid])?;
+            }
+            Ok(())
+        })?;
+        self.forget(id, uids)
+    }
+
+    /// Records that messages are about to be deleted on the remote side.
+    pub fn intend_remote_deletion(&mut self, id: i64, uids: &UidSet) -> Result<()> {
+        self.set_remote_deletion(id, uids, true)
+    }
+
+    /// Records that the mark on remote messages was taken back.
+    pub fn cancel_remote_deletion(&mut self, id: i64, uids: &UidSet) -> Result<()> {
+        self.set_remote_deletion(id, uids, false)
+    }
+
+    fn set_remote_deletion(&mut self, id: i64, uids: &UidSet, intended: bool) -> Result<()> {
+        self.transaction(|db| {
+            let mut statement =
+                db.prepare_cached("UPDATE message SET remote_deletion = ?3 WHERE folder = ?1 AND uid = ?2")?;
+            for uid in uids.iter() {
+                statement.execute(params![id, uid, intended])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Remote messages that we marked `\Deleted`, or were about to, and that are not gone yet.
+    pub fn intended_remote_deletions(&self, id: i64) -> Result<UidSet> {
+        self.uids(
+            "SELECT uid FROM message WHERE folder = ?1 AND remote_deletion = 1 AND step IN (1, 2, 4) ORDER BY uid",
+            id,
+        )
+    }
+
+    /// Records messages that were deleted on the remote side because they are delivered.
+    pub fn mark_remote_deleted(&mut self, id: i64, uids: &UidSet) -> Result<()> {
+        self.transaction(|db| {
+            let mut statement =
+                db.prepare_cached("UPDATE message SET step = ?3 WHERE folder = ?1 AND uid = ?2")?;
+            for uid in uids.iter() {
+                statement.execute(params![id, uid, Step::Gone as i64])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Moves deleted messages whose local copies lie below `local_next`, where nothing is looked for any more, to the
+    /// history.
+    pub fn forget_remote_deleted(&mut self, id: i64, local_next: u32) -> Result<()> {
+        self.transaction(|db| {
+            let gone = "folder = ?1 AND step = 5 AND (local_uid IS NULL OR local_uid < ?2)";
+            db.execute(
+                &format!(
+                    "INSERT OR IGNORE INTO history SELECT folder, key, size, ifnull(digest, x'') FROM message
+                     WHERE {gone} AND length(key) = 16"
+                ),
+                params![id, local_next],
+            )?;
+            db.execute(
+                &format!("DELETE FROM message WHERE {gone}"),
+                params![id, local_next],
+            )?;
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Messages that were sent for a second time: the first copy may arrive late.
+
+use rusqlite::params;
+
+use super::{Ledger, Result};
+use crate::imap::UidSet;
+use crate::sync::message_key::MessageKey;
+
+impl Ledger {
+    /// Records that planned messages are sent for a second time: the first one may arrive late.
+    pub fn repeat(&mut self, id: i64, uids: impl Iterator<Item = u32>) -> Result<()> {
+        self.transaction(|db| {
+            let mut statement = db
+                .prepare_cached("UPDATE message SET repeated = unixepoch() WHERE folder = ?1 AND uid = ?2")?;
+            for uid in uids {
+                statement.execute(params![id, uid])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Whether messages of a folder were sent for a second time not long ago, so that the first one may still arrive.
+    pub fn awaits_late_copies(&self, id: i64) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM message WHERE folder = ?1 AND repeated <> 0)";
+        let mut statement = self.db.prepare_cached(sql)?;
+        Ok(statement.query_row([id], |row| row.get(0))?)
+    }
+
+    /// Records that the second copies of messages, by the local UIDs of the first ones, were seen.
+    pub fn late_copy_came(&mut self, id: i64, local: &UidSet) -> Result<()> {
+        self.transaction(|db| {
+            let mut statement =
+                db.prepare_cached("UPDATE message SET repeated = 0 WHERE folder = ?1 AND local_uid = ?2")?;
+            for uid in local.iter() {
+                statement.execute(params![id, uid])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// No server takes a day to carry out a command.
+    pub fn stop_awaiting_late_copies(&self, id: i64) -> Result<()> {
+        let sql = "UPDATE message SET repeated = 0 WHERE folder = ?1 AND repeated <> 0 AND repeated < unixepoch() - 86400";
+        self.db.execute(sql, [id])?;
+        Ok(())
+    }
+
+    /// Messages of a folder that were sent for a second time: local UID and key of the one that is recorded.
+    pub fn repeated(&self, id: i64) -> Result<Vec<(u32, MessageKey)>> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT local_uid, key FROM message WHERE folder = ?1 AND repeated <> 0 AND local_uid IS NOT NULL",
+        )?;
+        let rows = statement.query_map([id], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+        let mut found = vec![];
+        for row in rows {
+            let (uid, key) = row?;
+            found.extend(MessageKey::from_bytes(&key).map(|key| (uid, key)));
+        }
+        Ok(found)
+    }
+}
