@@ -180,6 +180,11 @@ pub fn schemas() -> impl Iterator<Item = (&'static str, Schemas)> {
         .filter_map(|applet| Some((applet.name(), applet.schemas()?)))
 }
 
+/// The words that a program of the table understands, and its help.
+pub fn command(name: &str) -> Option<Command> {
+    applet(name).map(Applet::command)
+}
+
 fn applet(name: &str) -> Option<&'static Applet> {
     APPLETS.iter().find(|applet| applet.name() == name)
 }

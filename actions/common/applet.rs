@@ -7,6 +7,7 @@ use clap::Command;
 
 use super::action::Action;
 use super::frame;
+use super::help;
 use super::schema::{self, Schemas};
 
 /// One row of the table: a name and what it does.
@@ -94,24 +95,35 @@ impl Applet {
         }
     }
 
-    /// Runs it with the words that follow its name.
-    pub fn run(&self, words: &[OsString]) -> ExitCode {
-        let words: Vec<OsString> = std::iter::once(OsString::from(self.name))
-            .chain(words.iter().cloned())
-            .collect();
+    /// The words it understands, and its help.
+    pub fn command(&self) -> Command {
         let command = Command::new(self.name)
             .about(self.about)
             .version(env!("CARGO_PKG_VERSION"));
-        let parsed = match self.kind {
-            Kind::Action { run, .. } | Kind::Event(run) => command
-                .after_help("Reads JSON from stdin and answers with JSON on stdout.")
-                .try_get_matches_from(words)
-                .map(|_| run()),
-            Kind::Helper { arguments, run } => arguments(command)
-                .try_get_matches_from(words)
-                .map(|matches| run(&matches)),
+        let Kind::Helper { arguments, .. } = self.kind else {
+            return command.after_help("Reads JSON from stdin and answers with JSON on stdout.");
         };
-        parsed.unwrap_or_else(|error| usage(&error))
+        let command = arguments(command);
+        let Some(more) = help::of(self.name) else {
+            return command;
+        };
+        let short = command
+            .get_after_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        command.after_long_help(short + &more)
+    }
+
+    /// Runs it with the words that follow its name.
+    pub fn run(&self, words: &[OsString]) -> ExitCode {
+        let words = std::iter::once(OsString::from(self.name)).chain(words.iter().cloned());
+        match self.command().try_get_matches_from(words) {
+            Ok(matches) => match self.kind {
+                Kind::Action { run, .. } | Kind::Event(run) => run(),
+                Kind::Helper { run, .. } => run(&matches),
+            },
+            Err(error) => usage(&error),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ pub mod applet;
 pub mod context;
 pub mod fields;
 pub mod frame;
+pub mod help;
 pub mod import;
 pub mod input;
 pub mod instance;

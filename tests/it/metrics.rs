@@ -56,6 +56,15 @@ fn the_exposition_tells_what_the_tasks_do() -> anyhow::Result<()> {
     ] {
         ensure!(text.lines().any(|found| found == line), "{line} is not in {text}");
     }
+    let facts = action_output(&sandbox, "get-facts", json!({}))?;
+    for (fact, count) in [
+        ("tasks_total_count", 3),
+        ("tasks_failing_count", 1),
+        ("tasks_login_refused_count", 1),
+        ("tasks_unreadable_count", 1),
+    ] {
+        ensure!(facts[fact] == count, "{fact} in {facts}");
+    }
     ensure!(!text.contains("wrong") && !text.contains("Pw-r1!"));
     if let Some((good, said)) = promtool(&["check", "metrics"], &text)? {
         ensure!(good && said.trim().is_empty(), "{said}");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! `cargo xtask generate` writes the files that follow from the code; `cargo xtask check` compares them.
 
+mod manual;
 mod reference;
 mod schemas;
 mod typescript;
@@ -30,15 +31,16 @@ fn project() -> PathBuf {
 }
 
 /// Everything that is generated.
-fn all() -> Files {
+fn all() -> anyhow::Result<Files> {
     let mut files = schemas::files();
+    files.extend(manual::files()?);
     files.insert("docs/reference.md".into(), reference::page());
     files.insert("ui/src/api/facts.ts".into(), typescript::facts());
-    files
+    Ok(files)
 }
 
 fn generate(project: &Path) -> anyhow::Result<()> {
-    for (path, text) in all() {
+    for (path, text) in all()? {
         let target = project.join(&path);
         let folder = target.parent().context("a file has a folder")?;
         std::fs::create_dir_all(folder)
@@ -49,7 +51,7 @@ fn generate(project: &Path) -> anyhow::Result<()> {
 }
 
 fn check(project: &Path) -> anyhow::Result<()> {
-    let now = all();
+    let now = all()?;
     for (path, text) in &now {
         let committed = std::fs::read_to_string(project.join(path)).unwrap_or_default();
         if committed != *text {
