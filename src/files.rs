@@ -350,6 +350,22 @@ mod tests {
     }
 
     #[test]
+    fn what_belongs_to_somebody_else_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("file");
+        fs::write(&target, "theirs").unwrap();
+        if std::os::unix::fs::chown(&target, Some(12_345), None).is_err() {
+            eprintln!("only root can give a file away, so this shows nothing here");
+            return;
+        }
+        let error = read(&target).unwrap_err().to_string();
+        assert!(error.contains("another user's file"), "{error}");
+        // The owner of the folder is who the module runs as, whoever looks.
+        std::os::unix::fs::chown(folder.path(), Some(12_345), None).unwrap();
+        assert_eq!(read(&target).unwrap().as_deref(), Some(&b"theirs"[..]));
+    }
+
+    #[test]
     fn a_dated_file_has_its_date() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("u1_a.timestamp");

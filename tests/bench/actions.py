@@ -153,6 +153,7 @@ class Bench:
         self.measure("list-tasks, 5,000 tasks")
         self.measure("get-facts, 5,000 tasks")
         self.measure("get-progress, 5,000 tasks")
+        self.measure("expand-cron, 5,000 tasks", helper="expand-cron")
         self.measure(
             "delete-task, 5,000 tasks",
             {"localuser": self.task["localuser"]},
