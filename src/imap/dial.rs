@@ -4,11 +4,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::error::{Error, Result};
+use super::proxy::Proxy;
 use crate::names;
 
 /// RFC 8305, section 5: the pause before the next address is tried as well.
@@ -20,8 +22,30 @@ pub fn ascii_host(host: &str) -> Result<String> {
     names::ascii_host(host).map_err(|error| Error::Unreachable(error.to_string()))
 }
 
+/// Connects to a server, directly or through a proxy.
+pub async fn connect(host: &str, port: u16, proxy: Option<&SecretString>) -> Result<TcpStream> {
+    let Some(proxy) = proxy else {
+        return reach(host, port).await;
+    };
+    let failed = |why: &str| Error::Unreachable(format!("cannot connect to {host} port {port} {why}"));
+    let proxy = Proxy::parse(proxy.expose_secret()).map_err(|form| {
+        failed(&format!(
+            "through the proxy of this instance: IMAP_PROXY is not understood, {form}"
+        ))
+    })?;
+    let stream = reach(&proxy.host, proxy.port)
+        .await
+        .map_err(|error| failed(&format!("through the proxy {proxy}: {error}")))?;
+    let target = ascii_host(host)?;
+    match timeout(CONNECT_LIMIT, proxy.reach(stream, &target, port)).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(why)) => Err(failed(&format!("through the proxy {proxy}: {why}"))),
+        Err(_) => Err(failed(&format!("through the proxy {proxy}: it does not answer"))),
+    }
+}
+
 /// Connects to the first address of `host` that answers.
-pub async fn connect(host: &str, port: u16) -> Result<TcpStream> {
+async fn reach(host: &str, port: u16) -> Result<TcpStream> {
     let addresses = names::resolve(host)
         .await
         .map_err(|error| Error::Unreachable(error.to_string()))?;

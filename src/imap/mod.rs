@@ -9,7 +9,7 @@
 //! - [`limits`]: what a server may cost.
 //! - [`mask`], [`notices`]: what a server says to people, without the secrets that it was told.
 //! - [`quirks`]: servers that go their own way. [`workarounds`]: what one of them turned out not to bear.
-//! - [`dial`] ([`quick_ack`]), [`tls`] ([`certificate`]): the way to the server.
+//! - [`dial`] ([`proxy`], [`quick_ack`]), [`tls`] ([`certificate`]): the way to the server.
 //! - [`mailbox`], [`utf7`], [`uidset`], [`flags`], [`date`], [`capability`]: the nouns.
 
 pub mod capability;
@@ -28,6 +28,7 @@ pub mod mask;
 pub mod messages;
 pub mod namespace;
 pub mod notices;
+pub mod proxy;
 pub mod quick_ack;
 pub mod quirks;
 pub mod response;

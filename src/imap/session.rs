@@ -49,6 +49,7 @@ struct InFlight {
 ///     port: 993,
 ///     encryption: Encryption::Tls,
 ///     trust: Trust::Authorities,
+///     proxy: None,
 ///     alerts: Alerts::default(),
 /// };
 /// let credentials = Credentials::Password {

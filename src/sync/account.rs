@@ -14,6 +14,7 @@ use crate::imap::{
 };
 use crate::sync::access::Access;
 use crate::sync::exit_code::Exit;
+use crate::sync::instance;
 use crate::sync::state::LedgerError;
 use crate::task::options::Options;
 use crate::task::{self, LocalPin, LocalUser, Port, RemoteHost, RemoteUser, Security, Task};
@@ -227,6 +228,7 @@ impl Account {
                 port: port.get(),
                 encryption: encryption(*security),
                 trust: server.trust.clone(),
+                proxy: instance::setting("IMAP_PROXY").map(SecretString::from),
                 alerts: Alerts::default(),
             },
             user: user.to_string(),
@@ -253,6 +255,7 @@ impl Account {
                     pin: pin.certificate,
                     names: pin.names,
                 }),
+                proxy: None,
                 alerts: Alerts::default(),
             },
             access: Access::Fixed(Credentials::Password {

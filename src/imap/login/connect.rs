@@ -35,7 +35,7 @@ pub(super) async fn open(
 ) -> Result<Session> {
     let direct = endpoint.encryption == Encryption::Tls
         || (endpoint.encryption == Encryption::Opportunistic && endpoint.port == 993);
-    let tcp = dial::connect(&endpoint.host, endpoint.port).await?;
+    let tcp = dial::connect(&endpoint.host, endpoint.port, endpoint.proxy.as_ref()).await?;
     if direct {
         let stream = protect(Box::new(QuickAck::new(tcp)), endpoint, info).await?;
         return greet(stream, endpoint, notices, info)
@@ -121,7 +121,7 @@ async fn refuse_strangers(endpoint: &Endpoint) -> Result<()> {
     let Endpoint { host, port, .. } = endpoint;
     let mut words = FirstWords::default();
     let probe = async {
-        let (stream, first) = Overheard::new(dial::connect(host, *port).await?);
+        let (stream, first) = Overheard::new(dial::connect(host, *port, endpoint.proxy.as_ref()).await?);
         words = first;
         tls::connect(Box::new(stream), &dial::ascii_host(host)?, &Trust::Any).await
     };

@@ -14,6 +14,8 @@ mod scram;
 
 use std::time::Duration;
 
+use secrecy::SecretString;
+
 pub use self::credentials::Credentials;
 
 use super::capability::Capabilities;
@@ -47,6 +49,8 @@ pub struct Endpoint {
     pub encryption: Encryption,
     /// Acceptable certificates.
     pub trust: Trust,
+    /// The proxy on the way to the server, as an address; it may hold a password.
+    pub proxy: Option<SecretString>,
     /// Where the server's alerts are collected.
     pub alerts: Alerts,
 }

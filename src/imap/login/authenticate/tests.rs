@@ -34,6 +34,7 @@ fn enter(credentials: &Credentials, capabilities: &str, script: &[(&str, &str)])
         port: 993,
         encryption: Encryption::Tls,
         trust: Trust::Learn,
+        proxy: None,
         alerts: Alerts::default(),
     };
     converse(capabilities, script, async |session| {
