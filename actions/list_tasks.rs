@@ -93,6 +93,10 @@ struct Entry {
     trust: &'static str,
     /// Whether the schedule pauses, since the login was refused in several runs in a row.
     paused: bool,
+    /// Whether the schedule waits until update-tasks says otherwise.
+    on_hold: bool,
+    /// The batch that the task belongs to; empty for none.
+    batch: String,
     /// Where mail goes and which mail that is, where that is not the usual.
     #[serde(skip_serializing_if = "Option::is_none")]
     folder_options: Option<FolderOptionsFields>,
@@ -180,6 +184,7 @@ fn entry(store: &Store, name: &TaskName, task: &Task, now: i64, sign_ins: &SignI
     let report = outcome::report(store, name, status);
     let options = store.options(name);
     let paused = task.schedule.is_some() && store.refusals(name).pause();
+    let plan = store.plan(name);
     let mailbox = options.source.as_ref().map(|link| link.mailbox.to_string());
     let when = |condition: bool, option: &'static str| if condition { option } else { "" };
     Entry {
@@ -209,9 +214,11 @@ fn entry(store: &Store, name: &TaskName, task: &Task, now: i64, sign_ins: &SignI
         has_log: files::is_plain(&store.path(name, "log")),
         state,
         paused,
+        on_hold: plan.on_hold,
+        batch: plan.batch.as_str().to_owned(),
         next_run: task
             .schedule
-            .filter(|_| !paused)
+            .filter(|_| !paused && !plan.on_hold)
             .map(|schedule| schedule.next_start(now)),
         last_sync_duration: report
             .as_ref()

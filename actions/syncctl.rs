@@ -181,6 +181,7 @@ fn start(store: &Store, name: &TaskName) -> Done {
         Outcome::Paused => print(&format!(
             "{name}: the schedule pauses, since the login was refused again and again; edit the task, or start it by hand"
         )),
+        Outcome::OnHold => print(&format!("{name}: the schedule waits until somebody resumes it")),
         Outcome::Ended { exit, report } => {
             // The journal takes what comes by the second stream for errors, which administrators look for.
             let journal = match exit {

@@ -6,7 +6,9 @@ use ns8_imapsync::control::candidate::{Candidate, Request};
 use ns8_imapsync::control::runs;
 use ns8_imapsync::error::{ErrorKey, Refusal, Result};
 use ns8_imapsync::secret::SecretText;
-use ns8_imapsync::task::{Exclusions, FolderMode, Schedule, SecretString, Task};
+use ns8_imapsync::task::{
+    BatchName, Exclusions, FolderMode, Plan, Schedule, SecretString, Store, Task, TaskName,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +19,7 @@ use crate::common::mail_server;
 use crate::common::parallel;
 use crate::common::selection::{FieldError, REFUSED, TaskReference, field_errors};
 
-/// Changes the schedule, the folders or the password of many tasks.
+/// Changes the schedule, the folders, the password, the batch or the hold of many tasks.
 pub struct UpdateTasks;
 
 /// Which tasks, and what changes; what is missing stays.
@@ -39,6 +41,12 @@ pub struct Update {
     /// The password on the remote server.
     #[serde(default)]
     remotepassword: Option<SecretText>,
+    /// Whether the schedule waits until this is false again; no run is stopped, and the task can be started by hand.
+    #[serde(default)]
+    on_hold: Option<bool>,
+    /// The name of the batch that the tasks belong to; empty for none.
+    #[serde(default)]
+    batch: Option<String>,
 }
 
 /// The answer.
@@ -63,6 +71,8 @@ struct Changes {
     folders: Option<FolderMode>,
     exclusions: Option<Exclusions>,
     password: Option<SecretString>,
+    on_hold: Option<bool>,
+    batch: Option<BatchName>,
 }
 
 impl Action for UpdateTasks {
@@ -111,12 +121,18 @@ impl Update {
             .as_ref()
             .and_then(|text| gather.password(text.expose()))
             .flatten();
+        let batch = self
+            .batch
+            .as_deref()
+            .and_then(|text| gather.text("batch", text, BatchName::parse));
         gather.end()?;
         Ok(Changes {
             schedule,
             folders,
             exclusions,
             password,
+            on_hold: self.on_hold,
+            batch,
         })
     }
 }
@@ -133,6 +149,9 @@ fn update_one(context: &Context, reference: &TaskReference, changes: &Changes) -
         .into());
     };
     let task = changes.apply(former)?;
+    if !changes.has_settings() {
+        return changes.decide(&context.store, &name);
+    }
     let running = context.store.is_busy(&name)?;
     match &changes.password {
         Some(password) => {
@@ -173,6 +192,7 @@ fn update_one(context: &Context, reference: &TaskReference, changes: &Changes) -
                 })?;
         }
     }
+    changes.decide(&context.store, &name)?;
     if running && let Err(error) = Container::find()?.start(&name) {
         journal::error(format_args!(
             "{name} is changed, but its run was not started again: {error}"
@@ -182,6 +202,25 @@ fn update_one(context: &Context, reference: &TaskReference, changes: &Changes) -
 }
 
 impl Changes {
+    /// Whether the task itself changes, and not only what was decided about it.
+    fn has_settings(&self) -> bool {
+        let plan_only = self.schedule.is_none() && self.folders.is_none() && self.exclusions.is_none();
+        !(plan_only && self.password.is_none())
+    }
+
+    /// Stores what was decided about the task.
+    fn decide(&self, store: &Store, name: &TaskName) -> Result<()> {
+        let former = store.plan(name);
+        let plan = Plan {
+            on_hold: self.on_hold.unwrap_or(former.on_hold),
+            batch: self.batch.clone().unwrap_or_else(|| former.batch.clone()),
+        };
+        match plan == former {
+            true => Ok(()),
+            false => store.save_plan(name, &plan),
+        }
+    }
+
     fn apply(&self, task: Task) -> Result<Task> {
         let task = Task {
             schedule: self.schedule.unwrap_or(task.schedule),

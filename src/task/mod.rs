@@ -3,7 +3,8 @@
 //!
 //! - fields: [`LocalUser`], [`TaskId`], [`TaskName`], [`SourceLink`] · [`RemoteHost`], [`RemoteUser`], [`Security`] ·
 //!   [`FolderMode`], [`Exclusions`], [`Pattern`], [`FolderOptions`] · [`RemoteDeletion`] · [`Schedule`]
-//! - files (contract section 4): [`mod@env`], [`cron`], [`status`], [`options`], [`progress`], [`report`], [`lock`]
+//! - files (contract section 4): [`mod@env`], [`cron`], [`status`], [`options`], [`progress`], [`report`], [`lock`],
+//!   [`Plan`]
 //! - [`Store`]: all tasks of an instance on disk
 
 pub mod batch;
@@ -20,6 +21,7 @@ mod local_pin;
 pub mod lock;
 pub mod options;
 mod patterns;
+mod plan;
 pub mod progress;
 mod refusals;
 mod remote;
@@ -39,6 +41,7 @@ pub use layout::{Layout, MailHost};
 pub use link::{SourceId, SourceLink};
 pub use local_pin::LocalPin;
 pub use patterns::{Match, Pattern};
+pub use plan::{BatchName, Plan};
 pub use refusals::Refusals;
 pub use remote::{Port, RemoteHost, RemoteUser, Security};
 pub use schedule::Schedule;

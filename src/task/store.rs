@@ -17,7 +17,7 @@ use super::options::Options;
 use super::progress::Progress;
 use super::report::Report;
 use super::status::Status;
-use super::{LocalUser, Refusals, Task, TaskId, TaskName, env};
+use super::{LocalUser, Plan, Refusals, Task, TaskId, TaskName, env};
 use crate::error::{Error, ErrorKey, Refusal, Result};
 use crate::files;
 
@@ -34,11 +34,12 @@ const EDIT_ATTEMPTS: u32 = 10;
 
 /// The endings of a task's files beside the lock, in the order in which a deletion removes them: without
 /// `env` there is no task any more.
-const ENDINGS: [&str; 17] = [
+const ENDINGS: [&str; 18] = [
     "env",
     "pwd",
     "token",
     "json",
+    "plan",
     "timestamp",
     "status",
     "log",
@@ -328,6 +329,24 @@ impl Store {
     /// What the last complete run did.
     pub fn report(&self, name: &TaskName) -> Option<Report> {
         self.json(name, "report")
+    }
+
+    /// What an administrator decided about a task beside its settings.
+    pub fn plan(&self, name: &TaskName) -> Plan {
+        self.json(name, "plan").unwrap_or_default()
+    }
+
+    /// Stores what an administrator decided about a task; no run is disturbed.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn save_plan(&self, name: &TaskName, plan: &Plan) -> Result<()> {
+        let path = self.path(name, "plan");
+        if *plan == Plan::default() {
+            return Ok(files::remove(&path)?);
+        }
+        let text = serde_json::to_vec(plan).context("cannot write the plan of the task")?;
+        Ok(files::write_atomic(&self.layout.tasks, &path, &text, PRIVATE)?)
     }
 
     /// How often in a row the remote server refused the login.

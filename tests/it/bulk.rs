@@ -278,6 +278,30 @@ fn lists_of_tasks_are_answered_task_by_task() -> anyhow::Result<()> {
     let files = sandbox.state_files()?;
     ensure!(files["imapsync/u2_b.env"].text.contains("\nEXCLUDE=,Spam\n"));
     ensure!(files["cron/u1_a.cron"].text.contains("1 */2 * * *  root"));
+    // What is decided about tasks leaves their files and their schedules alone.
+    let before = sandbox.state_files()?["imapsync/u1_a.env"].text.clone();
+    let decided = json!({"tasks": tasks["tasks"], "on_hold": true, "batch": "Week 12"});
+    assert_eq!(
+        results(&action_output(&sandbox, "update-tasks", decided)?)[2],
+        ("updated", vec![])
+    );
+    let files = sandbox.state_files()?;
+    ensure!(files["imapsync/u1_a.env"].text == before);
+    ensure!(files["cron/u1_a.cron"].text.contains("1 */2 * * *  root"));
+    let listed = action_output(&sandbox, "list-tasks", json!({}))?;
+    let listed = &listed["user_properties"][0];
+    assert_eq!(
+        (
+            &listed["on_hold"],
+            &listed["batch"],
+            &listed["next_run"],
+            &listed["cron"]
+        ),
+        (&json!(true), &json!("Week 12"), &json!(null), &json!("2h"))
+    );
+    let resumed = json!({"tasks": tasks["tasks"], "on_hold": false, "batch": ""});
+    action_output(&sandbox, "update-tasks", resumed)?;
+    ensure!(!sandbox.state_files()?.contains_key("imapsync/u1_a.plan"));
     let wrong = json!({"tasks": tasks["tasks"], "remotepassword": "Not-the-one"});
     assert_eq!(
         results(&action_output(&sandbox, "update-tasks", wrong)?)[0],

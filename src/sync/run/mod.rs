@@ -46,6 +46,8 @@ pub enum Outcome {
     AlreadyRunning,
     /// The schedule pauses: the login was refused again and again. Nothing was touched.
     Paused,
+    /// The schedule waits: an administrator said so. Nothing was touched.
+    OnHold,
     /// The run ended.
     Ended {
         /// How.
@@ -117,6 +119,9 @@ pub fn run(
     if !store.path(name, "env").exists() {
         lock.remove().map_err(local)?;
         return Err(assembly::missing(format!("there is no task {name}")));
+    }
+    if settings.scheduled && store.plan(name).on_hold {
+        return Ok(Outcome::OnHold);
     }
     if settings.scheduled && store.refusals(name).pause() {
         return Ok(Outcome::Paused);
