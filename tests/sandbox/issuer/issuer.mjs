@@ -63,7 +63,12 @@ const clients = [
     response_types: ['code'],
     token_endpoint_auth_method: 'client_secret_basic',
     application_type: 'native',
-    redirect_uris: ['http://localhost', 'https://cluster.example.com/oauth.html'],
+    // A page of the tests may be at any port.
+    redirect_uris: [
+      'http://localhost',
+      'https://cluster.example.com/oauth.html',
+      'http://127.0.0.1/cluster-admin/apps/imapsync1/oauth.html',
+    ],
     scope: SCOPE,
   },
   { client_id: 'service', grant_types: ['client_credentials'], client_secret: 'never-used', scope: 'imap' },

@@ -14,7 +14,7 @@ use control::Request;
 use rustix::fs::{FileType, fstat};
 use sandbox::dovecot::MailServer;
 use sandbox::mail::plan;
-use sandbox::{Agent, Node, Plan, Sandbox, Side};
+use sandbox::{Agent, Issuer, Node, Plan, Sandbox, Side};
 use serde_json::{Value, json};
 
 /// A NethServer 8 node in a box, on loopback: two mail servers, Redis, the cluster's API, the agent.
@@ -44,6 +44,9 @@ enum Verb {
         /// Put so many generated messages into the mailbox of r1@example.com.
         #[arg(long, default_value_t = 0)]
         messages: usize,
+        /// Start an issuer of tokens, which the remote mail server takes; the sources for it are printed as well.
+        #[arg(long)]
+        issuer: bool,
     },
     /// Show a whole synchronization, and compare both sides message by message.
     Demo {
@@ -141,6 +144,7 @@ fn run(options: Options) -> anyhow::Result<ExitCode> {
             unconfigured,
             cron_speed,
             messages,
+            issuer,
         } => {
             let mut builder = Sandbox::builder().cron_speed(cron_speed);
             if let Some(dir) = imageroot {
@@ -150,7 +154,8 @@ fn run(options: Options) -> anyhow::Result<ExitCode> {
                 builder = builder.unconfigured();
             }
             let sandbox = builder.start()?;
-            stay(&sandbox, messages)?;
+            let issuer = issuer.then(|| Issuer::start(&sandbox)).transpose()?;
+            stay(&sandbox, messages, issuer.as_ref())?;
             // Unless another one was started since.
             if std::fs::read_link(latest()).is_ok_and(|base| base == sandbox.node().base()) {
                 std::fs::remove_file(latest())?;
@@ -259,7 +264,7 @@ fn input() -> anyhow::Result<Value> {
     }
 }
 
-fn stay(sandbox: &Sandbox, messages: usize) -> anyhow::Result<()> {
+fn stay(sandbox: &Sandbox, messages: usize, issuer: Option<&Issuer>) -> anyhow::Result<()> {
     if messages > 0 {
         sandbox.add_mail(
             Side::Remote,
@@ -271,7 +276,7 @@ fn stay(sandbox: &Sandbox, messages: usize) -> anyhow::Result<()> {
         )?;
     }
     let base = sandbox.node().base();
-    let info = json!({
+    let mut info = json!({
         "sandbox": base,
         "state": sandbox.node().state(),
         "remote": {
@@ -284,6 +289,16 @@ fn stay(sandbox: &Sandbox, messages: usize) -> anyhow::Result<()> {
         "redis": sandbox.redis().address(),
         "task": sandbox.task_input(),
     });
+    if let Some(issuer) = issuer {
+        for kind in [
+            "application",
+            "service-account",
+            "device-code",
+            "authorization-code",
+        ] {
+            info["sources"][kind] = issuer.source(kind)?;
+        }
+    }
     let mut text = serde_json::to_string_pretty(&info)?;
     text.push('\n');
     std::fs::write(base.join("info.json"), &text)?;
