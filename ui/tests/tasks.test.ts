@@ -80,7 +80,7 @@ it('sorts names by number and language, and unknown times first', () => {
 })
 
 it('keeps the view in the address and forgives a wrong one', () => {
-  const query = { q: 'x', state: 'failed', host: 'h', schedule: '5m', source: 's', sort: 'last', dir: 'desc', p: '3', size: '100' }
+  const query = { q: 'x', state: 'failed', host: 'h', schedule: '5m', source: 's', batch: 'b', sort: 'last', dir: 'desc', p: '3', size: '100' }
   expect(list.queryFrom(view(query))).toEqual(query)
   expect(view({ p: '-4', size: '7', sort: 'nonsense' })).toMatchObject({ page: 1, size: 25, sort: 'localuser' })
 })

@@ -46,7 +46,7 @@ export const stopTasks = (title: string, tasks: Json.TaskRef[]) => act<Bulk>('st
 
 export const deleteTasks = (title: string, tasks: Json.TaskRef[]) => act<Bulk>('delete-task', title, refs(tasks), { timeout: 10 * MINUTES })
 
-export const updateTasks = (title: string, tasks: Json.TaskRef[], changes: { cron?: string; remotepassword?: string }) =>
+export const updateTasks = (title: string, tasks: Json.TaskRef[], changes: { cron?: string; remotepassword?: string; on_hold?: boolean; batch?: string }) =>
   act<Bulk>('update-tasks', title, { ...refs(tasks), ...changes }, { timeout: 10 * MINUTES })
 
 export const importTasks = (title: string, mode: Json.ImportMode, tasks: Json.ImportRow[], onProgress: (percent: number) => void) =>

@@ -41,6 +41,10 @@ export interface Task extends TaskRef {
   source?: string | null
   /** Whether the schedule pauses, since the login was refused again and again. */
   paused?: boolean
+  /** Whether the schedule waits until an administrator says otherwise. */
+  on_hold?: boolean
+  /** The tasks that are moved together; empty for none. */
+  batch?: string
 }
 
 export interface Mailbox {

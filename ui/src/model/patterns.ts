@@ -16,7 +16,7 @@ export function splitPatterns(exclude: string): string[] {
   if (text.trim() === '') return []
   let commas: number[] = []
   const open: number[] = []
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     let length = 1
     if (text[at] === ',') commas.push(at)
     else if (text[at] === '(') open.push(at)
@@ -69,16 +69,14 @@ export function exactPattern(folder: string): string {
 
 const METACHARACTERS = /[\\^$.*+?()[\]{}|]/
 
-const isAtOrBelow = (folder: string, name: string): boolean =>
-  folder === name || folder.startsWith(`${name}/`) || folder.startsWith(`${name}.`)
+const isAtOrBelow = (folder: string, name: string): boolean => folder === name || folder.startsWith(`${name}/`) || folder.startsWith(`${name}.`)
 
 /** The names among `folders` that the patterns hit. A pattern that is literally a folder's name means what is below it too. */
 export function excludedFolders(exclude: string, folders: string[]): Set<string> {
   const tests = splitPatterns(exclude)
     .filter((pattern) => pattern !== '')
     .map((pattern) => {
-      if (METACHARACTERS.test(pattern) && folders.some((folder) => isAtOrBelow(folder, pattern)))
-        return (folder: string) => isAtOrBelow(folder, pattern)
+      if (METACHARACTERS.test(pattern) && folders.some((folder) => isAtOrBelow(folder, pattern))) return (folder: string) => isAtOrBelow(folder, pattern)
       const expression = compilePattern(pattern)
       return (folder: string) => expression instanceof RegExp && expression.test(folder)
     })

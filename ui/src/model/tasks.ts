@@ -61,7 +61,7 @@ export function entriesOf(tasks: Task[], progress: Map<string, Progress>, now: n
       state: stateOf(task, current),
       progress: current,
       next: task.next_run !== undefined ? task.next_run : nextRun(task.cron, now),
-      haystack: `${task.localuser} ${task.remoteusername} ${task.remotehostname}`.toLowerCase(),
+      haystack: `${task.localuser} ${task.remoteusername} ${task.remotehostname} ${task.batch ?? ''}`.toLowerCase(),
     }
   })
 }
@@ -69,6 +69,7 @@ export function entriesOf(tasks: Task[], progress: Map<string, Progress>, now: n
 /** What the administrator wants to see; all of it is kept in the address. */
 export interface View {
   source: string
+  batch: string
   search: string
   state: string
   host: string
@@ -89,6 +90,7 @@ export function viewFrom(query: Record<string, string>): View {
     host: query.host ?? '',
     schedule: query.schedule ?? '',
     source: query.source ?? '',
+    batch: query.batch ?? '',
     sort: SORT_KEYS.find((key) => key === query.sort) ?? 'localuser',
     descending: query.dir === 'desc',
     page: Math.max(1, Math.floor(Number(query.p)) || 1),
@@ -103,6 +105,7 @@ export function queryFrom(view: View): Record<string, string> {
     host: view.host,
     schedule: view.schedule,
     source: view.source,
+    batch: view.batch,
     sort: view.sort === 'localuser' ? '' : view.sort,
     dir: view.descending ? 'desc' : '',
     p: view.page === 1 ? '' : String(view.page),
@@ -110,7 +113,10 @@ export function queryFrom(view: View): Record<string, string> {
   }
 }
 
-export const isFiltered = (view: View): boolean => [view.search, view.state, view.host, view.schedule, view.source].some((value) => value !== '')
+/** Stands in the address for tasks of no batch; no batch is called so, for blanks around a name are none of it. */
+export const NO_BATCH = ' '
+
+export const isFiltered = (view: View): boolean => [view.search, view.state, view.host, view.schedule, view.source, view.batch].some((value) => value !== '')
 
 export function filterEntries(entries: Entry[], view: View): Entry[] {
   const words = view.search.toLowerCase().split(/\s+/).filter(Boolean)
@@ -118,6 +124,7 @@ export function filterEntries(entries: Entry[], view: View): Entry[] {
     ({ task, state, haystack }) =>
       (view.state === '' || view.state === state || (view.state === 'active' && isActive(state))) &&
       (view.host === '' || view.host === task.remotehostname) &&
+      (view.batch === '' || view.batch === (task.batch || NO_BATCH)) &&
       (view.source === '' || view.source === (task.source ?? 'none')) &&
       (view.schedule === '' || view.schedule === (task.cron === '' ? 'manual' : task.cron)) &&
       words.every((word) => haystack.includes(word)),

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Tasks that are moved together, and schedules that pause, on a stand-in for the actions.
+import assert from 'node:assert/strict'
+import { after, before, it } from 'node:test'
+import { launch, open } from './browser.mjs'
+import { button, count, requestsOf, until, withHost } from './stage.mjs'
+
+let browser
+before(async () => {
+  browser = await launch()
+})
+after(() => browser.close())
+
+it('names a batch of selected tasks, and narrows the list to it', () =>
+  withHost({ tasks: 30 }, async (host, platform) => {
+    const { app, page, ...view } = await open(browser, host, 'page=tasks&q=rossi')
+    await view.settled()
+    await app.getByLabel('Select all tasks of this page').check()
+    const chosen = await app.locator('tbody tr').count()
+    await app.getByRole('group', { name: 'Actions on the selected tasks' }).getByRole('button', { name: 'Batch' }).click()
+    const dialog = app.getByRole('dialog')
+    await dialog.getByLabel('Batch').fill('Week 12')
+    await button(dialog, 'Save').click()
+    await app.getByText(/tasks changed/).waitFor()
+    assert.deepEqual(Object.keys(requestsOf(platform, 'update-tasks')[0].data).sort(), ['batch', 'tasks'])
+    await app.getByLabel('Search').fill('')
+    await page.waitForFunction('!location.hash.includes("q=rossi")')
+    await app.getByLabel('Batch').selectOption('Week 12')
+    await page.waitForFunction('location.hash.includes("batch=Week")')
+    assert.equal(await app.locator('tbody tr').count(), chosen)
+    await app.getByLabel('Batch').selectOption({ label: 'In no batch' })
+    await until(async () => (await app.locator('tbody tr').count()) === 25, 'the others')
+    await view.close()
+  }))
+
+it('pauses a schedule and resumes it; it stays what it is', () =>
+  withHost({ tasks: 5 }, async (host, platform) => {
+    const { app, ...view } = await open(browser, host, 'page=tasks')
+    const choose = async (item) => {
+      await app.getByRole('button', { name: 'Actions for bruno.bianchi' }).click()
+      await app.getByRole('menuitem', { name: item, exact: true }).click()
+    }
+    const task = platform.tasks.get('bruno.bianchi/t00001')
+    await choose('Pause the schedule')
+    await app.getByText('The schedule pauses.').waitFor()
+    assert.deepEqual([task.on_hold, task.cron], [true, '5m'])
+    await choose('Resume the schedule')
+    await app.getByText('The schedule pauses.').waitFor({ state: 'detached' })
+    assert.deepEqual([task.on_hold, task.cron], [false, '5m'])
+    // A task without a schedule has none to pause.
+    await app.getByRole('button', { name: 'Actions for anna.rossi' }).click()
+    await app.getByRole('menuitem', { name: 'Verify' }).waitFor()
+    assert.equal(await app.getByRole('menuitem', { name: 'Pause the schedule' }).count(), 0)
+    await view.close()
+  }))
+
+it('puts the tasks of an import into a batch', () =>
+  withHost({}, async (host, platform) => {
+    const { app, ...view } = await open(browser, host, 'page=import')
+    await app.getByLabel('Or paste the rows here').fill('localuser;login;password;host;port;security\nanna.rossi;a@x.it;secret;imap.x.it;993;ssl\n')
+    await button(app, 'Use these rows').click()
+    await app.getByLabel('Batch').fill('Pilot')
+    await button(app, 'Import 1 row').click()
+    await app.getByText('1 created').waitFor()
+    assert.equal(count(platform, 'update-tasks'), 1)
+    assert.equal([...platform.tasks.values()][0].batch, 'Pilot')
+    await view.close()
+  }))
