@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::imap::{Besides, Mailbox, Session, UidSet};
+use crate::imap::{Besides, Error, Mailbox, Session, UidSet};
 use crate::sync::account::{Account, Failure, Side};
 use crate::sync::folder_mapping::{self, Known, Pair, Selection};
 use crate::sync::message_key::{Digest, MessageKey};
@@ -18,13 +18,16 @@ use crate::task::Labels;
 /// A message that only the local side has.
 const EXTRA: &str = "extra";
 
+/// So often a folder is tried whose connection is lost.
+const ATTEMPTS: u32 = 3;
+
 /// Differences listed one by one; beyond, they are counted.
 const LISTED: usize = 1000;
 
 /// What the comparison found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct VerifyReport {
-    /// Nothing is missing, extra or different.
+    /// Nothing is missing, extra or different, and every folder could be compared.
     pub agree: bool,
     /// Folder by folder.
     pub folders: Vec<FolderComparison>,
@@ -51,6 +54,13 @@ pub struct FolderComparison {
     pub extra: u64,
     /// Messages that are on both sides and differ.
     pub different: u64,
+    /// Messages that are on both sides and the same but for what the local server changes when it stores a message: line
+    /// ends, NULs, a date in the future. They are no difference.
+    #[serde(default)]
+    pub changed_by_destination: u64,
+    /// Why the folder could not be compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
 }
 
 /// One message that differs.
@@ -78,49 +88,153 @@ pub async fn verify(
     known: &Known,
     deep: bool,
 ) -> Result<VerifyReport, Failure> {
-    let (there, here) = tokio::join!(
-        listing::log_in_and_list(remote, Besides::Nothing),
-        listing::log_in_and_list(local, Besides::Nothing)
-    );
-    let ((there, mut remote), (here, mut local)) = (there?, here?);
+    let (there, here) = tokio::join!(log_in(remote), log_in(local));
+    let ((there, remote_session), (here, local_session)) = (there?, here?);
+    let mut sessions = Sessions {
+        remote: remote_session,
+        local: local_session,
+    };
     let mut verdict = VerifyReport::default();
-    let options = &selection.options;
-    let criteria = match period::criteria(options.period) {
+    let criteria = match period::criteria(selection.options.period) {
         limits if limits.is_empty() => "ALL".to_owned(),
         limits => limits,
     };
+    let once = selection.options.labels == Labels::Once;
     // What the folders so far hold locally: another folder need not have it as well.
     let mut held: HashSet<MessageKey> = HashSet::new();
     for pair in folder_mapping::pair(&there, &here, selection, known) {
-        let (theirs, ours) = tokio::join!(
-            read(&mut remote, Some(&pair.remote), &criteria, deep),
-            read(&mut local, pair.destination.map(|_| &pair.local), &criteria, deep)
-        );
-        let theirs = theirs.map_err(|error| Failure::from_imap(Side::Remote, &error))?;
-        let ours = ours.map_err(|error| Failure::from_imap(Side::Local, &error))?;
-        let mut theirs = theirs;
-        let here: HashSet<MessageKey> = ours.iter().map(|one| one.seen.key).collect();
-        if pair.view || options.labels == Labels::Once {
-            theirs.retain(|one| here.contains(&one.seen.key) || !held.contains(&one.seen.key));
-        }
-        held.extend(here);
         let told = verdict.differences.len();
-        let folder = judge(&pair, theirs, ours, &mut verdict);
+        let mut attempts = 0;
+        let folder = loop {
+            let compared = sessions
+                .compare(&pair, &criteria, deep, once, &mut held, &mut verdict)
+                .await;
+            let (side, error) = match compared {
+                Ok(folder) => break folder,
+                Err(trouble) => trouble,
+            };
+            verdict.differences.truncate(told);
+            attempts += 1;
+            if !matches!(error, Error::Command { .. }) {
+                sessions.renew(side, remote, local).await?;
+                if attempts < ATTEMPTS {
+                    continue;
+                }
+            }
+            break FolderComparison {
+                remote: pair.remote.name().to_owned(),
+                local: pair.local.name().to_owned(),
+                unreadable: Some(Failure::from_imap(side, &error).message),
+                ..FolderComparison::default()
+            };
+        };
         verdict.folders.push(folder);
-        let differences = &mut verdict.differences[told..];
-        name(&mut remote, differences, |kind| kind != EXTRA)
-            .await
-            .map_err(|error| Failure::from_imap(Side::Remote, &error))?;
-        name(&mut local, differences, |kind| kind == EXTRA)
-            .await
-            .map_err(|error| Failure::from_imap(Side::Local, &error))?;
     }
     verdict.agree = verdict
         .folders
         .iter()
-        .all(|f| f.missing + f.extra + f.different == 0);
-    tokio::join!(remote.logout(), local.logout());
+        .all(|f| f.missing + f.extra + f.different == 0 && f.unreadable.is_none());
+    tokio::join!(sessions.remote.logout(), sessions.local.logout());
     Ok(verdict)
+}
+
+async fn log_in(account: &Account) -> Result<(folder_mapping::Side, Session), Failure> {
+    listing::log_in_and_list(account, Besides::Nothing).await
+}
+
+/// The connections to both sides.
+struct Sessions {
+    remote: Session,
+    local: Session,
+}
+
+impl Sessions {
+    /// Replaces a connection that is lost.
+    async fn renew(&mut self, side: Side, remote: &Account, local: &Account) -> Result<(), Failure> {
+        match side {
+            Side::Remote => self.remote = log_in(remote).await?.1,
+            Side::Local => self.local = log_in(local).await?.1,
+        }
+        Ok(())
+    }
+
+    /// Compares one folder.
+    async fn compare(
+        &mut self,
+        pair: &Pair,
+        criteria: &str,
+        deep: bool,
+        once: bool,
+        held: &mut HashSet<MessageKey>,
+        verdict: &mut VerifyReport,
+    ) -> Result<FolderComparison, (Side, Error)> {
+        let (theirs, ours) = tokio::join!(
+            read(&mut self.remote, Some(&pair.remote), criteria, deep),
+            read(
+                &mut self.local,
+                pair.destination.map(|_| &pair.local),
+                criteria,
+                deep
+            )
+        );
+        let mut theirs = theirs.map_err(|error| (Side::Remote, error))?;
+        let mut ours = ours.map_err(|error| (Side::Local, error))?;
+        let here: HashSet<MessageKey> = ours.iter().map(|one| one.seen.key).collect();
+        if pair.view || once {
+            theirs.retain(|one| here.contains(&one.seen.key) || !held.contains(&one.seen.key));
+        }
+        if !deep {
+            // Sizes say little: line ends and NULs are changed on the way. What they make doubtful is read.
+            let (there, here) = of_other_sizes(&theirs, &ours);
+            let (there, here) = tokio::join!(
+                headers::digests(&mut self.remote, &there),
+                headers::digests(&mut self.local, &here)
+            );
+            let there = there.map_err(|error| (Side::Remote, error))?;
+            let here = here.map_err(|error| (Side::Local, error))?;
+            take_common_digests(&mut theirs, &there, &here);
+            take_common_digests(&mut ours, &here, &there);
+        }
+        let told = verdict.differences.len();
+        let folder = judge(pair, theirs, ours, verdict);
+        let differences = &mut verdict.differences[told..];
+        name(&mut self.remote, differences, |kind| kind != EXTRA)
+            .await
+            .map_err(|error| (Side::Remote, error))?;
+        name(&mut self.local, differences, |kind| kind == EXTRA)
+            .await
+            .map_err(|error| (Side::Local, error))?;
+        held.extend(here);
+        Ok(folder)
+    }
+}
+
+/// The messages of both sides whose key the other side has in other sizes only.
+fn of_other_sizes(theirs: &[VerifiedMessage], ours: &[VerifiedMessage]) -> (UidSet, UidSet) {
+    let among = |some: &[VerifiedMessage], others: &[VerifiedMessage]| {
+        let keys: HashSet<MessageKey> = others.iter().map(|one| one.seen.key).collect();
+        let sizes: HashSet<(MessageKey, u64)> =
+            others.iter().map(|one| (one.seen.key, one.seen.size)).collect();
+        some.iter()
+            .map(|one| &one.seen)
+            .filter(|seen| keys.contains(&seen.key) && !sizes.contains(&(seen.key, seen.size)))
+            .map(|seen| seen.uid)
+            .collect::<UidSet>()
+    };
+    (among(theirs, ours), among(ours, theirs))
+}
+
+/// Takes those digests that the other side has as well.
+fn take_common_digests(
+    messages: &mut [VerifiedMessage],
+    digests: &HashMap<u32, Digest>,
+    others: &HashMap<u32, Digest>,
+) {
+    let others: HashSet<&Digest> = others.values().collect();
+    for one in messages {
+        let digest = digests.get(&one.seen.uid);
+        one.digest = digest.filter(|digest| others.contains(digest)).copied();
+    }
 }
 
 /// Fills in the Message-Ids of those differences that are messages of the open folder. Only these are asked for: a
@@ -206,7 +320,11 @@ fn judge(
         };
         let other = twins.swap_remove(at);
         let found = differences(&one, &other);
-        folder.different += u64::from(!found.is_empty());
+        if found.is_empty() {
+            folder.changed_by_destination += u64::from(is_changed_by_destination(&one, &other));
+            continue;
+        }
+        folder.different += 1;
         for (kind, remote, local) in found {
             note(verdict, pair, &one.seen, kind, Some(remote), Some(local));
         }
@@ -234,13 +352,32 @@ fn differences(one: &VerifiedMessage, other: &VerifiedMessage) -> Vec<(&'static 
             found.push((kind, remote, local));
         }
     };
-    compare("size", one.seen.size.to_string(), other.seen.size.to_string());
+    if !is_same_content(one, other) {
+        compare("size", one.seen.size.to_string(), other.seen.size.to_string());
+    }
     compare("flags", one.seen.flags.to_string(), other.seen.flags.to_string());
-    compare("date", moment(one.seen.date), moment(other.seen.date));
-    if one.digest != other.digest {
+    if !is_in_the_future(one.seen.date) {
+        compare("date", moment(one.seen.date), moment(other.seen.date));
+    }
+    if one.digest.is_some() && other.digest.is_some() {
         compare("content", hex(one.digest), hex(other.digest));
     }
     found
+}
+
+/// Whether two messages are the same octet for octet in their canonical form.
+fn is_same_content(one: &VerifiedMessage, other: &VerifiedMessage) -> bool {
+    one.digest.is_some() && one.digest == other.digest
+}
+
+/// Whether what differs is what a mail server changes when it stores a message.
+fn is_changed_by_destination(one: &VerifiedMessage, other: &VerifiedMessage) -> bool {
+    one.seen.size != other.seen.size || one.seen.date != other.seen.date
+}
+
+/// Mail servers put their own time in place of one that has not come yet.
+fn is_in_the_future(unix: i64) -> bool {
+    unix > jiff::Timestamp::now().as_second()
 }
 
 fn hex(digest: Option<Digest>) -> String {
@@ -277,4 +414,55 @@ fn note(
         remote,
         local,
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::imap::Flags;
+
+    fn message(size: u64, date: i64, digest: Option<u8>) -> VerifiedMessage {
+        VerifiedMessage {
+            digest: digest.map(|octet| Digest::from_bytes(&[octet; 16]).unwrap()),
+            seen: Seen {
+                uid: 1,
+                key: MessageKey::from_bytes(&[7; 16]).unwrap(),
+                flags: Rc::new(Flags::default()),
+                date,
+                size,
+                has_trace: false,
+                digest: None,
+            },
+        }
+    }
+
+    fn kinds(one: &VerifiedMessage, other: &VerifiedMessage) -> Vec<&'static str> {
+        differences(one, other)
+            .into_iter()
+            .map(|(kind, ..)| kind)
+            .collect()
+    }
+
+    #[test]
+    fn what_the_destination_changes_is_no_difference() {
+        let bare = message(6, 5, Some(1));
+        let stored = message(8, 5, Some(1));
+        assert!(kinds(&bare, &stored).is_empty() && is_changed_by_destination(&bare, &stored));
+        assert_eq!(kinds(&bare, &message(8, 5, None)), ["size"]);
+        assert_eq!(kinds(&bare, &message(8, 5, Some(2))), ["size", "content"]);
+        let to_come = message(6, i64::from(u32::MAX), None);
+        assert!(kinds(&to_come, &message(6, 5, None)).is_empty());
+        assert_eq!(kinds(&message(6, 5, None), &to_come), ["date"]);
+        assert!(!is_changed_by_destination(&to_come, &to_come));
+    }
+
+    #[test]
+    fn only_messages_of_other_sizes_are_read() {
+        let (one, other) = (message(6, 5, None), message(8, 5, None));
+        assert_eq!(of_other_sizes(&[one], &[other]).0.len(), 1);
+        let (one, other) = (message(6, 5, None), message(6, 9, None));
+        assert_eq!(of_other_sizes(&[one], &[other]).0.len(), 0);
+    }
 }
