@@ -3,6 +3,7 @@
 //! says to whom.
 
 mod bad_input;
+mod hostile;
 mod many;
 mod world;
 
