@@ -149,7 +149,7 @@ fn update_one(context: &Context, reference: &TaskReference, changes: &Changes) -
         .into());
     };
     let task = changes.apply(former)?;
-    if !changes.has_settings() {
+    if changes.is_decision() {
         return changes.decide(&context.store, &name);
     }
     let running = context.store.is_busy(&name)?;
@@ -202,10 +202,11 @@ fn update_one(context: &Context, reference: &TaskReference, changes: &Changes) -
 }
 
 impl Changes {
-    /// Whether the task itself changes, and not only what was decided about it.
-    fn has_settings(&self) -> bool {
-        let plan_only = self.schedule.is_none() && self.folders.is_none() && self.exclusions.is_none();
-        !(plan_only && self.password.is_none())
+    /// Whether only what was decided about the task changes. An update without any change is none: it takes the task,
+    /// which finishes what an interrupted edit left behind.
+    fn is_decision(&self) -> bool {
+        let has_settings = self.schedule.is_some() || self.folders.is_some() || self.exclusions.is_some();
+        !has_settings && self.password.is_none() && (self.on_hold.is_some() || self.batch.is_some())
     }
 
     /// Stores what was decided about the task.
