@@ -62,7 +62,7 @@ it('puts the tasks of an import into a batch', () =>
     await app.getByLabel('Batch').fill('Pilot')
     await button(app, 'Import 1 row').click()
     await app.getByText('1 created').waitFor()
+    await until(() => [...platform.tasks.values()][0].batch === 'Pilot', 'the batch')
     assert.equal(count(platform, 'update-tasks'), 1)
-    assert.equal([...platform.tasks.values()][0].batch, 'Pilot')
     await view.close()
   }))
