@@ -3,11 +3,27 @@
 
 use rusqlite::params;
 
-use super::messages::Step;
+use super::messages::{Entry, Step};
 use super::{Ledger, Result};
 use crate::imap::UidSet;
 
 impl Ledger {
+    /// A message that was known by another UID came back: it is as far as it was.
+    pub fn came_back(&self, id: i64, former: u32, entry: &Entry) -> Result<()> {
+        let mut statement = self.db.prepare_cached(
+            "UPDATE OR REPLACE message SET uid = ?3, flags = ?4, date = ?5, remote_deletion = 0
+             WHERE folder = ?1 AND uid = ?2",
+        )?;
+        statement.execute(params![
+            id,
+            former,
+            entry.uid,
+            entry.flags.to_string(),
+            entry.date
+        ])?;
+        Ok(())
+    }
+
     /// Forgets messages that are no longer on the remote side.
     pub fn forget(&mut self, id: i64, uids: &UidSet) -> Result<()> {
         self.transaction(|db| {

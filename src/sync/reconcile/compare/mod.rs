@@ -3,6 +3,7 @@
 
 mod late_copies;
 pub mod pool;
+mod returned;
 
 use crate::imap::{Session, UidSet};
 use crate::sync::account::Side;
@@ -10,6 +11,7 @@ use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::compare::pool::{Digests, Pool};
+use crate::sync::reconcile::compare::returned::Orphans;
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::folder::open;
@@ -64,8 +66,10 @@ pub async fn compare(
             returned && state.has_history(folder.id)?,
         )
     };
+    let orphans = Orphans::find(shared, pair, folder, remote).await?;
     if let Some(next) = pair.source.uid_next
         && !shared.job.inbox_only()
+        && orphans.copies.is_empty()
         && stored.is_empty()
         && fresh.is_empty()
         && pending.is_empty()
@@ -79,7 +83,8 @@ pub async fn compare(
         Some(read) => read,
         None => {
             let new = side.search(remote).await?;
-            if new.is_empty() || (stored.is_empty() && fresh.is_empty() && !history) {
+            let any_known = !stored.is_empty() || !fresh.is_empty() || !orphans.copies.is_empty();
+            if new.is_empty() || !(any_known || history) {
                 (new, vec![])
             } else {
                 side.headers(remote, new).await?
@@ -91,16 +96,29 @@ pub async fn compare(
     for message in messages.iter_mut().filter(|one| distrusted.contains(one.uid)) {
         message.has_trace = false;
     }
-    let stored_uids: UidSet = stored.iter().map(|message| message.uid).collect();
-    let mut pool = Pool::new(stored.into_iter().chain(fresh).collect());
+    let known = || stored.iter().chain(&orphans.copies).copied();
+    let known_uids: UidSet = known().map(|message| message.uid).collect();
+    let mut pool = Pool::new(known().chain(fresh).collect());
     let found = match_up(shared, pair, folder, &mut pool, &messages, remote, local).await?;
     let matched: UidSet = found.iter().map(|&(at, _)| messages[at].uid).collect();
     new = new.minus(&matched);
     // Only what is nobody's copy can have come late.
-    let unclaimed = pool.left().filter(|message| !stored_uids.contains(message.uid));
+    let unclaimed = pool.left().filter(|message| !known_uids.contains(message.uid));
     let unclaimed: Vec<LocalOnly> = unclaimed.copied().collect();
     pool.remove(&late_copies::remove(shared, pair, folder, &unclaimed, local).await?);
-    record(shared, folder, &messages, &found, &stored_uids, &pool)?;
+    let (back, other): (Vec<_>, Vec<_>) = found
+        .iter()
+        .copied()
+        .partition(|&(_, local)| orphans.former_uid(local).is_some());
+    for (at, local) in back {
+        if let Some(former) = orphans.former_uid(local) {
+            shared
+                .state
+                .borrow()
+                .came_back(folder.id, former, &messages[at].entry())?;
+        }
+    }
+    record(shared, folder, &messages, &other, &known_uids, &pool)?;
     if history {
         new = new.minus(&removed_by_owner(shared, pair, folder, &messages, &matched, remote).await?);
     }
