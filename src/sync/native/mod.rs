@@ -24,7 +24,7 @@ use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::listing;
 use crate::sync::reconcile::prepare::{prepare, sync_fingerprint};
-use crate::sync::reconcile::{flags, inbox, narrow};
+use crate::sync::reconcile::{flags, inbox, narrow, self_check};
 use crate::sync::state::FolderState;
 
 /// Moves what is to be moved.
@@ -100,6 +100,7 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
     for place in &folders {
         tell(shared, place);
     }
+    self_check::check(shared, &folders, &listing, &mut connections).await?;
     listing::accept_replaced_mailbox(shared, &listing)?;
     shared.state.borrow().set_meta("running", "0")?;
     connections::close(connections).await;

@@ -6,7 +6,7 @@
 //! - [`listing`]: the folders of both sides. [`mod@prepare`]: a folder made ready to be compared; [`folder`]: a folder
 //!   while it is worked on.
 //! - [`compare`] ([`headers`]): what is to be copied. [`narrow`]: what of it the task leaves out.
-//! - [`flags`], [`inbox`] (Sieve, `\\Seen`), [`deletions`]: what follows the copy.
+//! - [`flags`], [`inbox`] (Sieve, `\\Seen`), [`deletions`]: what follows the copy. [`self_check`]: whether it is so.
 
 pub mod compare;
 pub mod connections;
@@ -20,3 +20,4 @@ pub mod listing;
 pub mod narrow;
 pub mod poison;
 pub mod prepare;
+pub mod self_check;

@@ -214,6 +214,21 @@ impl Ledger {
         })
     }
 
+    /// Records that the local copies of messages are not there, although the server had confirmed them.
+    pub fn deny_delivery(&mut self, id: i64, local: &UidSet) -> Result<()> {
+        self.transaction(|db| {
+            let mut statement = db.prepare_cached(
+                "UPDATE message SET step = 3, local_uid = NULL, distrusted = 1
+                 WHERE folder = ?1 AND local_uid = ?2 AND step IN (1, 2, 4)",
+            )?;
+            for uid in local.iter() {
+                statement.execute(params![id, uid])?;
+            }
+            db.execute("UPDATE folder SET fingerprint = '' WHERE id = ?1", [id])?;
+            Ok(())
+        })
+    }
+
     /// Messages whose likeness of headers proved wrong.
     pub fn distrusted(&self, id: i64) -> Result<UidSet> {
         self.uids(

@@ -68,6 +68,8 @@ pub struct Faults {
     pub no_keywords: bool,
     /// It says yes to STORE of `\Deleted` and does not do it.
     pub keeps_everything: bool,
+    /// APPEND of messages with this text is confirmed, and they are not there afterwards.
+    pub loses: Option<&'static str>,
     /// More octets than this do not fit.
     pub quota: Option<usize>,
     /// A literal larger than this is refused when it is announced.

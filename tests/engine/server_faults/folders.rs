@@ -345,3 +345,38 @@ fn a_backup_of_the_local_mailbox_comes_back_with_its_uids() {
     world.run();
     world.complete();
 }
+
+#[test]
+fn a_message_is_moved_away_and_back() {
+    for mode in [Mode::Copy, Mode::DeleteLocal] {
+        for arrives in [false, true] {
+            let mut world = World::new(mode).titled(format!("{mode:?} moved back, {arrives}"));
+            world.complete();
+            {
+                let mut model = world.remote.model();
+                let messages = &mut model.folders.get_mut("INBOX").expect("the inbox").messages;
+                let moved = messages.remove(1);
+                model.append("INBOX", moved.body, moved.flags.into_iter(), &moved.date);
+            }
+            if arrives {
+                world.arrives("INBOX", &crate::server_faults::world::message("five", 300));
+            }
+            world.complete();
+            world.idle();
+        }
+    }
+}
+
+#[test]
+fn what_was_confirmed_and_is_not_there_is_told_and_comes_again() {
+    let world = World::new(Mode::Copy);
+    world.local.behave(Faults {
+        loses: Some("four@scripted"),
+        ..Faults::default()
+    });
+    let run = world.run();
+    assert_eq!(run.exit, Some(111), "{run:#?}");
+    assert!(run.log.contains("self-check: "), "{run:#?}");
+    world.complete();
+    world.idle();
+}

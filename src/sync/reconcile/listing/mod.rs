@@ -209,7 +209,7 @@ async fn note_renumbered(
     for pair in pairs {
         let known = shared.state.borrow().known_folder(&pair.remote)?;
         if let Some(folder) = known {
-            let mut sample = Sample::of(shared, side, &pair.remote, &folder)?;
+            let mut sample = Sample::of(shared, side, std::iter::once((&pair.remote, &folder)))?;
             sample
                 .ask(session)
                 .await

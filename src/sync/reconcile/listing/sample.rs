@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use crate::imap::{Command, Mailbox, MailboxStatus, Session, Untagged};
+use crate::imap::{Command, Mailbox, MailboxStatus, Session, UidSet, Untagged};
 use crate::sync::account::Side;
 use crate::sync::job::Shared;
 use crate::sync::message_key::{Digest, MessageKey};
@@ -33,6 +33,8 @@ struct Asked {
     validity: u32,
     known: HashMap<u32, Mark>,
     answered: HashMap<u32, Answer>,
+    /// What is there, with whatever header.
+    present: UidSet,
     /// One of the messages was read, and is another.
     proven: bool,
 }
@@ -68,6 +70,7 @@ impl Asked {
             validity,
             known,
             answered: HashMap::new(),
+            present: UidSet::default(),
             proven: false,
         }))
     }
@@ -77,9 +80,11 @@ impl Asked {
     }
 
     fn note(&mut self, data: &Untagged) {
-        if let Untagged::Fetch(fetch) = data
-            && let Some((uid, key)) = headers::answered_key(fetch)
-        {
+        let Untagged::Fetch(fetch) = data else { return };
+        if let Some(uid) = fetch.uid {
+            self.present.insert(uid);
+        }
+        if let Some((uid, key)) = headers::answered_key(fetch) {
             let answer = Answer {
                 key,
                 size: fetch.size.unwrap_or(0),
@@ -132,25 +137,26 @@ impl Asked {
 impl Sample {
     /// Of the folders that mail came to last.
     pub fn newest(shared: &Shared, side: Side) -> Result<Self, LedgerError> {
-        let ledger = shared.state.borrow();
-        let mut folders = vec![];
-        for (remote, folder) in ledger.newest_folders(FOLDERS)? {
-            folders.extend(Asked::of(&ledger, side, &remote, &folder)?);
-        }
-        Ok(Self { folders })
+        let newest = shared.state.borrow().newest_folders(FOLDERS)?;
+        Self::of(
+            shared,
+            side,
+            newest.iter().map(|(remote, folder)| (remote, folder)),
+        )
     }
 
-    /// Of one folder.
-    pub fn of(
+    /// Of these folders: remote names and records.
+    pub fn of<'a>(
         shared: &Shared,
         side: Side,
-        remote: &Mailbox,
-        folder: &FolderState,
+        known: impl Iterator<Item = (&'a Mailbox, &'a FolderState)>,
     ) -> Result<Self, LedgerError> {
-        let asked = Asked::of(&shared.state.borrow(), side, remote, folder)?;
-        Ok(Self {
-            folders: asked.into_iter().collect(),
-        })
+        let ledger = shared.state.borrow();
+        let mut folders = vec![];
+        for (remote, folder) in known {
+            folders.extend(Asked::of(&ledger, side, remote, folder)?);
+        }
+        Ok(Self { folders })
     }
 
     /// What to ask, mailbox by mailbox.
@@ -212,6 +218,18 @@ impl Sample {
             }
         }
         Ok(())
+    }
+
+    /// Messages that were copied to a mailbox and were not among what it answered.
+    pub fn unanswered(&self, mailbox: &Mailbox) -> UidSet {
+        let asked = self.folders.iter().filter(|asked| asked.mailbox == *mailbox);
+        let known = asked.flat_map(|asked| {
+            let copied = asked.known.iter().filter(|(_, mark)| mark.digest.is_some());
+            copied
+                .map(|(uid, _)| *uid)
+                .filter(|uid| !asked.present.contains(*uid))
+        });
+        known.collect()
     }
 
     /// Mailboxes whose UIDs mean other messages than those on record, although the server says that they are the same.

@@ -61,6 +61,13 @@ impl Session<'_> {
         for (flags, date, body) in messages {
             uids.push(model.append(&name, body.clone(), flags.into_iter(), &date));
         }
+        if let Some(text) = faults.loses {
+            let finder = memchr::memmem::Finder::new(text);
+            let folder = model.folders.get_mut(&name).expect("the mailbox");
+            folder
+                .messages
+                .retain(|message| finder.find(&message.body).is_none());
+        }
         if faults.has("UIDPLUS") {
             let validity = model.folders[&name].uid_validity;
             format!("OK [APPENDUID {validity} {}] Stored", command::set(&uids))

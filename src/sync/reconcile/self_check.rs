@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! At the end of a run with news: whether what the ledger says is so. One round trip a side: the numbers of all folders, and
+//! the youngest messages of those that mail was copied to. A contradiction is a problem, and the next run compares.
+
+use std::rc::Rc;
+
+use crate::imap::{Besides, Mailbox, MailboxStatus, Session};
+use crate::sync::account::{Failure, Side};
+use crate::sync::exit_code::Exit;
+use crate::sync::folder_mapping;
+use crate::sync::job::Shared;
+use crate::sync::reconcile::connections::{self, Connections};
+use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
+use crate::sync::reconcile::folder::FolderSync;
+use crate::sync::reconcile::listing::sample::Sample;
+use crate::sync::reconcile::listing::{self, Listing};
+use crate::sync::state::FolderState;
+
+/// Folders whose youngest messages are looked at.
+const FOLDERS: usize = 20;
+
+/// Holds both sides against the ledger, if this run copied or deleted anything.
+///
+/// # Errors
+/// When the run cannot go on.
+pub async fn check(
+    shared: &Shared,
+    folders: &[Rc<FolderSync>],
+    listing: &Listing,
+    connections: &mut Connections,
+) -> Result<(), Failure> {
+    let did_anything = {
+        let report = &shared.reporter.borrow().report;
+        report.messages.copied + report.deleted_local + report.deleted_remote > 0
+    };
+    if !did_anything || shared.job.dry {
+        return Ok(());
+    }
+    let worked = folders.iter().filter(|place| !place.broken.get());
+    let mut places: Vec<&FolderSync> = worked.map(|place| &**place).collect();
+    places.sort_by_key(|place| std::cmp::Reverse(place.copied.borrow().len()));
+    places.truncate(FOLDERS);
+    let outcome = connections::with_reconnect(shared, connections, async |connections| {
+        look(shared, &places, listing, connections).await
+    })
+    .await;
+    contain(shared, "", outcome)?;
+    Ok(())
+}
+
+async fn look(
+    shared: &Shared,
+    places: &[&FolderSync],
+    listing: &Listing,
+    connections: &mut Connections,
+) -> FolderResult<()> {
+    // As the run left them.
+    let mut records = vec![];
+    for place in places {
+        if let Some(record) = shared.state.borrow().known_folder(&place.pair.remote)? {
+            records.push((*place, record));
+        }
+    }
+    let known = || records.iter().map(|(place, record)| (&place.pair.remote, record));
+    let mut there = Sample::of(shared, Side::Remote, known())?;
+    let mut here = Sample::of(shared, Side::Local, known())?;
+    let (remote, local) = tokio::join!(
+        listing::sampled_side(&mut connections.remote, Besides::Nothing, &mut there),
+        listing::sampled_side(&mut connections.local, Besides::Nothing, &mut here)
+    );
+    let (remote, _) = remote.map_err(|error| FolderError::fetch(Side::Remote, error))?;
+    let (local, _) = local.map_err(|error| FolderError::fetch(Side::Local, error))?;
+    let messages = |side: &folder_mapping::Side| -> u64 {
+        let folders = side.folders.iter();
+        folders.filter_map(|(_, status)| status.as_ref()?.messages).sum()
+    };
+    let expected = {
+        let report = &shared.reporter.borrow().report;
+        (messages(&listing.local) + report.messages.copied).saturating_sub(report.deleted_local)
+    };
+    // What its owner files at once is still there.
+    let any_lost = messages(&local) < expected && !shared.job.sieve;
+    for (side, listed, sample, session) in [
+        (Side::Remote, &remote, &there, &mut connections.remote),
+        (Side::Local, &local, &here, &mut connections.local),
+    ] {
+        let status = |mailbox: &Mailbox| status(listed, mailbox);
+        let others = sample.contradicted(status);
+        for (place, record) in &records {
+            let mailbox = match side {
+                Side::Remote => &place.pair.remote,
+                Side::Local => &place.pair.local,
+            };
+            let is_another = others.contains(mailbox);
+            if is_another || !agrees(side, record, mailbox, status(mailbox), session).await? {
+                contradicted(shared, side, place, record)?;
+            } else if side == Side::Local && any_lost {
+                report_lost(shared, place, record, sample)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn status(listed: &folder_mapping::Side, mailbox: &Mailbox) -> Option<MailboxStatus> {
+    let mut folders = listed.folders.iter();
+    folders
+        .find(|(listed, _)| listed.mailbox == *mailbox)
+        .and_then(|(_, status)| *status)
+}
+
+/// Whether a folder is of the recorded generation. A STATUS may be out of date: what it says against it is looked at.
+async fn agrees(
+    side: Side,
+    record: &FolderState,
+    mailbox: &Mailbox,
+    told: Option<MailboxStatus>,
+    session: &mut Session,
+) -> FolderResult<bool> {
+    let is_same = |now: MailboxStatus| match side {
+        Side::Remote => record.is_same_remote(now),
+        Side::Local => record.is_same_local(now),
+    };
+    if told.is_some_and(is_same) {
+        return Ok(true);
+    }
+    match session.open(mailbox, false).await {
+        Ok(opened) => Ok(is_same(opened.into())),
+        Err(crate::imap::Error::Command { .. }) => Ok(false),
+        Err(error) => Err(FolderError::select(side, error)),
+    }
+}
+
+fn contradicted(shared: &Shared, side: Side, place: &FolderSync, record: &FolderState) -> FolderResult<()> {
+    let reason = format!(
+        "self-check: {} does not show what the ledger says of this folder, which was replaced or restored during the \
+         run: the next run compares both sides",
+        side.host()
+    );
+    let mut reporter = shared.reporter.borrow_mut();
+    reporter.problem(place.pair.remote.name(), Exit::WithErrors, &reason);
+    let mut state = shared.state.borrow_mut();
+    match side {
+        Side::Remote => state.forget_remote_generation(record.id)?,
+        Side::Local => state.forget_local_generation(record.id)?,
+    }
+    Ok(())
+}
+
+/// Messages that this run delivered and that are not there, in a mailbox that lost some.
+fn report_lost(
+    shared: &Shared,
+    place: &FolderSync,
+    record: &FolderState,
+    sample: &Sample,
+) -> FolderResult<()> {
+    let Some(first) = place.pair.destination.and_then(|status| status.uid_next) else {
+        return Ok(());
+    };
+    let lost = sample.unanswered(&place.pair.local).from(first);
+    if place.copied.borrow().is_empty() || lost.is_empty() {
+        return Ok(());
+    }
+    let reason = format!(
+        "self-check: messages {lost} of the local folder were delivered by this run and are not there: the next run copies \
+         what of them the remote side still has"
+    );
+    let mut reporter = shared.reporter.borrow_mut();
+    reporter.problem(place.pair.remote.name(), Exit::WithErrors, &reason);
+    Ok(shared.state.borrow_mut().deny_delivery(record.id, &lost)?)
+}
