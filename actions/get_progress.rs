@@ -13,7 +13,7 @@ use crate::common::action::Action;
 use crate::common::context::Context;
 use crate::common::outcome;
 use crate::common::selection::TaskReference;
-use crate::common::state::{self, SignIns, State};
+use crate::common::state::{State, States};
 
 /// Tells where the runs stand; small and fast, for pages that ask every other second.
 pub struct GetProgress;
@@ -97,30 +97,25 @@ impl Action for GetProgress {
 
     fn run(context: &Context, question: Question) -> Result<Answer> {
         let store = &context.store;
-        let sign_ins = SignIns::new(&context.sources)?;
-        let wanted = |name: &TaskName| !question.active || state::of(store, name, &sign_ins).is_running();
+        let states = States::new(store, &context.sources)?;
+        let wanted = |name: &TaskName| !question.active || states.of(name).is_running();
         let tasks = match &question.tasks {
             // One that was deleted meanwhile has no progress, which is no error.
             Some(tasks) => tasks
                 .iter()
                 .filter_map(|task| Some((task.find(store).ok()?, task)))
                 .filter(|(name, _)| wanted(name))
-                .map(|(name, task)| standing(store, &name, task.clone(), &sign_ins))
+                .map(|(name, task)| standing(store, &name, task.clone(), &states))
                 .collect(),
             None => store
                 .names()?
                 .iter()
                 .filter(|name| wanted(name))
-                .filter_map(|name| Some(standing(store, name, reference(store, name)?, &sign_ins)))
+                .filter_map(|name| Some(standing(store, name, reference(store, name)?, &states)))
                 .collect(),
         };
         let counts = match question.active {
-            true => Some(Counts::of(
-                store
-                    .names()?
-                    .iter()
-                    .map(|name| state::of(store, name, &sign_ins)),
-            )),
+            true => Some(Counts::of(store.names()?.iter().map(|name| states.of(name)))),
             false => None,
         };
         Ok(Answer { tasks, counts })
@@ -141,8 +136,8 @@ fn reference(store: &Store, name: &TaskName) -> Option<TaskReference> {
     }
 }
 
-fn standing(store: &Store, name: &TaskName, task: TaskReference, sign_ins: &SignIns<'_>) -> Standing {
-    let state = state::of(store, name, sign_ins);
+fn standing(store: &Store, name: &TaskName, task: TaskReference, states: &States<'_>) -> Standing {
+    let state = states.of(name);
     let progress = match state {
         state if !state.is_running() => Progress::default(),
         _ => store.progress(name).unwrap_or_default(),

@@ -18,7 +18,7 @@ use crate::common::outcome;
 use crate::common::parallel;
 use crate::common::selection::TaskReference;
 use crate::common::settings;
-use crate::common::state::{self, SignIns, State};
+use crate::common::state::{State, States};
 
 /// Somebody looks at an empty page meanwhile.
 const MAILBOXES: Duration = Duration::from_secs(15);
@@ -165,10 +165,10 @@ fn mailboxes(context: &Context, uuid: &str) -> Result<Vec<String>> {
 /// Whatever cannot be read is reported, and the others are listed.
 fn entries(context: &Context, names: &[TaskName]) -> Result<Vec<Entry>> {
     let store = &context.store;
-    let sign_ins = SignIns::new(&context.sources)?;
+    let states = States::new(store, &context.sources)?;
     let now = now();
     let entries = parallel::map(names, |name| match store.load(name) {
-        Ok(task) => task.map(|task| entry(store, name, &task, now, &sign_ins)),
+        Ok(task) => task.map(|task| entry(store, name, &task, now, &states)),
         Err(error) => {
             journal::error(format_args!("{name} cannot be listed: {error}"));
             None
@@ -178,8 +178,8 @@ fn entries(context: &Context, names: &[TaskName]) -> Result<Vec<Entry>> {
     Ok(entries.into_iter().flatten().collect())
 }
 
-fn entry(store: &Store, name: &TaskName, task: &Task, now: i64, sign_ins: &SignIns<'_>) -> Entry {
-    let state = state::of(store, name, sign_ins);
+fn entry(store: &Store, name: &TaskName, task: &Task, now: i64, states: &States<'_>) -> Entry {
+    let state = states.of(name);
     let status = store.status(name);
     let report = outcome::report(store, name, status);
     let options = store.options(name);

@@ -2,8 +2,8 @@
 
 use ns8_imapsync::agent::journal;
 use ns8_imapsync::container::Container;
+use ns8_imapsync::control::runs;
 use ns8_imapsync::error::Result;
-use ns8_imapsync::task::{Store, TaskName};
 
 use crate::common::action::Action;
 use crate::common::context::Context;
@@ -19,23 +19,8 @@ impl Action for StartAllTasks {
     type Output = ();
 
     fn run(context: &Context, _: Nothing) -> Result<()> {
-        let names = startable(&context.store)?;
-        if names.is_empty() {
-            return Ok(());
-        }
-        // One call for all of them, however many there are; the runs themselves wait for each other.
-        Container::find()?.start_all(&names)
-    }
-}
-
-fn startable(store: &Store) -> Result<Vec<TaskName>> {
-    let readable = |name: &TaskName| match store.load(name).and_then(|task| Ok((task, store.is_busy(name)?)))
-    {
-        Ok((task, busy)) => task.is_some() && !busy,
-        Err(error) => {
+        runs::start_all(&context.store, Container::find, &|name, error| {
             journal::error(format_args!("{name} is not started: {error}"));
-            false
-        }
-    };
-    Ok(store.names()?.into_iter().filter(readable).collect())
+        })
+    }
 }

@@ -6,8 +6,6 @@ use ns8_imapsync::error::Result;
 use crate::common::action::Action;
 use crate::common::context::Context;
 use crate::common::nothing::Nothing;
-use crate::common::parallel;
-use crate::common::selection::merged;
 
 /// Stops all tasks (contract section 3).
 pub struct StopAllTasks;
@@ -19,8 +17,6 @@ impl Action for StopAllTasks {
     type Output = ();
 
     fn run(context: &Context, _: Nothing) -> Result<()> {
-        let names = context.store.names()?;
-        let failed = parallel::map(&names, |name| runs::stop(&context.store, name).map(drop));
-        merged(failed.into_iter().filter_map(Result::err).collect()).map_or(Ok(()), Err)
+        runs::stop_all(&context.store)
     }
 }

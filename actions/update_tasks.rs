@@ -152,7 +152,7 @@ fn update_one(context: &Context, reference: &TaskReference, changes: &Changes) -
     if changes.is_decision() {
         return changes.decide(&context.store, &name);
     }
-    let running = context.store.is_busy(&name)?;
+    let running = runs::is_running(&context.store, &name)?;
     match &changes.password {
         Some(password) => {
             let link = context.store.options(&name).source;
@@ -193,7 +193,8 @@ fn update_one(context: &Context, reference: &TaskReference, changes: &Changes) -
         }
     }
     changes.decide(&context.store, &name)?;
-    if running && let Err(error) = Container::find()?.start(&name) {
+    let names = std::slice::from_ref(&name);
+    if running && let Err(error) = runs::launch(&context.store, &Container::find()?, names) {
         journal::error(format_args!(
             "{name} is changed, but its run was not started again: {error}"
         ));

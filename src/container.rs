@@ -115,22 +115,13 @@ impl Container {
         Ok(parse(&output, "engine")?)
     }
 
-    /// Starts a run that outlives us.
+    /// Starts runs that outlive us where there is no supervisor, however many; they inherit nothing of ours that anybody
+    /// waits for.
     ///
     /// # Errors
     /// `service_not_running`, or podman's reason.
-    pub fn start(&self, name: &TaskName) -> Result<()> {
-        self.start_all(std::slice::from_ref(name))
-    }
-
-    /// Starts runs that outlive us, however many; they inherit nothing of ours that anybody waits for.
-    ///
-    /// # Errors
-    /// `service_not_running`, or podman's reason.
-    pub fn start_all(&self, names: &[TaskName]) -> Result<()> {
-        let words: Vec<&str> = std::iter::once("start")
-            .chain(names.iter().map(TaskName::as_str))
-            .collect();
+    pub fn start(&self, names: &[TaskName]) -> Result<()> {
+        let words = words(&["start", "--"], names);
         // A pipe that the run keeps open would have its reader wait for the run's end; a file has nobody wait.
         let mut said = tempfile::tempfile().context("cannot make a temporary file")?;
         let child = self
@@ -153,15 +144,27 @@ impl Container {
         }
     }
 
-    /// Stops a run and comes back when its process is gone.
+    /// Hands tasks over to the supervisor, which remembers them from then on.
+    ///
+    /// # Errors
+    /// `service_not_running`, or the supervisor's reason.
+    pub fn hand_over(&self, names: &[TaskName]) -> Result<()> {
+        let output = self.run(&words(&["start", "--detach", "--"], names), None, ANSWER)?;
+        match output.status.success() {
+            true => Ok(()),
+            false => Err(anyhow!("the supervisor took no task: {}", last_words(&output)).into()),
+        }
+    }
+
+    /// Stops runs, and comes back when their processes are gone and nothing waits any more.
     ///
     /// # Errors
     /// `service_not_running`, or a run that cannot be stopped.
-    pub fn stop(&self, name: &TaskName) -> Result<()> {
-        let output = self.run(&["stop", name.as_str()], None, ANSWER)?;
+    pub fn stop(&self, names: &[TaskName]) -> Result<()> {
+        let output = self.run(&words(&["stop", "--"], names), None, ANSWER)?;
         match output.status.success() {
             true => Ok(()),
-            false => Err(anyhow!("cannot stop {name}: {}", last_words(&output)).into()),
+            false => Err(anyhow!("cannot stop what runs: {}", last_words(&output)).into()),
         }
     }
 
@@ -217,6 +220,12 @@ impl Container {
             .args(words);
         command
     }
+}
+
+/// The words of a verb, then the names of tasks.
+fn words<'a>(verb: &[&'a str], names: &'a [TaskName]) -> Vec<&'a str> {
+    let names = names.iter().map(TaskName::as_str);
+    verb.iter().copied().chain(names).collect()
 }
 
 fn not_running(output: &Output) -> Error {
@@ -354,6 +363,14 @@ impl Service {
         self.call(&["restart", UNIT])
     }
 
+    /// Whether the service is down since it failed, and not because somebody stopped it.
+    ///
+    /// # Errors
+    /// When systemctl does not end.
+    pub fn has_failed(&self) -> Result<bool> {
+        Ok(self.ask(&["is-failed", UNIT])?.status.success())
+    }
+
     /// Starts the container anew if it runs.
     ///
     /// # Errors
@@ -371,6 +388,14 @@ impl Service {
     }
 
     fn call(&self, words: &[&str]) -> Result<()> {
+        let output = self.ask(words)?;
+        match output.status.success() {
+            true => Ok(()),
+            false => Err(anyhow!("systemctl --user failed: {}", last_words(&output)).into()),
+        }
+    }
+
+    fn ask(&self, words: &[&str]) -> Result<Output> {
         let child = Command::new(&self.systemctl)
             .arg("--user")
             .args(words)
@@ -379,11 +404,7 @@ impl Service {
             .stderr(Stdio::piped())
             .spawn()
             .context("cannot run systemctl")?;
-        let output = communicate(child, None, UNIT_JOB)
-            .with_context(|| format!("systemctl --user {} did not end", words.join(" ")))?;
-        match output.status.success() {
-            true => Ok(()),
-            false => Err(anyhow!("systemctl --user failed: {}", last_words(&output)).into()),
-        }
+        Ok(communicate(child, None, UNIT_JOB)
+            .with_context(|| format!("systemctl --user {} did not end", words.join(" ")))?)
     }
 }

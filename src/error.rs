@@ -220,6 +220,8 @@ keys! {
     MasterCredentialsRefused = "master_credentials_refused", 1;
     /// It could not be proven that the source is another mailbox than the destination: nothing is deleted.
     MailboxesNotDistinct = "mailboxes_not_distinct", 1;
+    /// The service was stopped during the run, which goes on by itself after the next start.
+    Interrupted = "interrupted", 1;
     /// The ledger of the local mailbox is damaged; it is begun again.
     LedgerDamaged = "ledger_damaged", 1;
     /// The local mail server cannot be reached.

@@ -11,10 +11,11 @@
 //! 5. [`imap`]: one connection to one mail server.
 //! 6. [`source`]: a remote server and how to sign in there; OAuth 2.0.
 //! 7. [`sync`]: moving mail from host1 (remote) to host2 (local): plan, copy, engines, the run.
-//! 8. [`control`]: what the host does with tasks and their runs.
+//! 8. [`supervisor`]: whose turn it is: the container's main process, which starts the runs and forgets none.
+//! 9. [`control`]: what the host does with tasks and their runs.
 //!
-//! Layers point one way: `control` uses `container`, which knows the answers of `sync`; `sync` uses `source`,
-//! `imap` and `task`; nothing points back.
+//! Layers point one way: `control` uses `container`, which knows the answers of `sync`, and reads the queue of
+//! `supervisor`; that uses `sync`; `sync` uses `source`, `imap` and `task`; nothing points back.
 
 pub mod agent;
 pub mod container;
@@ -25,6 +26,7 @@ pub mod imap;
 pub mod names;
 pub mod secret;
 pub mod source;
+pub mod supervisor;
 pub mod sync;
 pub mod task;
 pub mod text;

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use ns8_imapsync::agent::journal;
 use ns8_imapsync::container::Container;
 use ns8_imapsync::control::candidate::Candidate;
+use ns8_imapsync::control::runs;
 use ns8_imapsync::error::Result;
 use ns8_imapsync::task::TaskName;
 use schemars::JsonSchema;
@@ -178,7 +179,7 @@ fn carry_out(context: &Context, container: &Container, mode: Mode, planned: Plan
             return Ok(RowResult::Valid);
         }
         tested.store(&context.store, &|| context.schedule_host())?;
-        if start && let Err(error) = container.start(&name) {
+        if start && let Err(error) = runs::launch(&context.store, container, std::slice::from_ref(&name)) {
             journal::error(format_args!(
                 "{name} is stored, but its run was not started: {error}"
             ));

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use ns8_imapsync::agent::{directory, journal};
 use ns8_imapsync::container::Service;
 use ns8_imapsync::error::Result;
+use ns8_imapsync::supervisor::queue_file::QueueFile;
 use ns8_imapsync::task::LocalPin;
 
 use super::context::Context;
@@ -46,6 +47,10 @@ pub fn take_over(context: &Context, origin: &Origin, beside: bool) -> Result<()>
         .collect();
     if beside {
         changes.push((settings::SCHEDULES_PAUSED, Some("1")));
+        // What waited there goes on there.
+        QueueFile::of(&context.store)
+            .forget()
+            .context("cannot forget the queue of the original instance")?;
         journal::warning(
             "the original instance is alive, so schedules are paused here; resume-schedules ends that",
         );

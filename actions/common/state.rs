@@ -3,6 +3,8 @@
 use ns8_imapsync::error::Result;
 use ns8_imapsync::source::oauth::{Network, Tokens};
 use ns8_imapsync::source::{OAuth, Source, Sources};
+use ns8_imapsync::supervisor::entry;
+use ns8_imapsync::supervisor::queue_file::Snapshot;
 use ns8_imapsync::task::progress;
 use ns8_imapsync::task::{Store, TaskName};
 use schemars::JsonSchema;
@@ -33,7 +35,7 @@ impl State {
 }
 
 /// What is known of the sign-ins of people, without asking anybody.
-pub struct SignIns<'a> {
+struct SignIns<'a> {
     sources: &'a Sources,
     /// The sources where somebody signs in for each mailbox.
     personal: Vec<Source>,
@@ -44,7 +46,7 @@ impl<'a> SignIns<'a> {
     ///
     /// # Errors
     /// When they cannot be listed.
-    pub fn new(sources: &'a Sources) -> Result<Self> {
+    fn new(sources: &'a Sources) -> Result<Self> {
         let ids = sources.ids()?;
         let readable = ids.iter().filter_map(|id| sources.load(id).ok());
         Ok(Self {
@@ -73,15 +75,40 @@ impl<'a> SignIns<'a> {
     }
 }
 
-/// The state of a task: it does something if, and only if, its lock is held.
-pub fn of(store: &Store, name: &TaskName, sign_ins: &SignIns<'_>) -> State {
-    match store.is_busy(name) {
-        Ok(true) => match store.progress(name).map(|progress| progress.state) {
-            Some(progress::State::Queued) => State::Queued,
-            Some(progress::State::Stopping) => State::Stopping,
-            Some(progress::State::Running) | None => State::Running,
-        },
-        Ok(false) | Err(_) if sign_ins.is_needed(store, name) => State::SignInNeeded,
-        Ok(false) | Err(_) => State::Idle,
+/// What all tasks are doing at one moment, without asking anybody.
+pub struct States<'a> {
+    store: &'a Store,
+    queue: Snapshot,
+    sign_ins: SignIns<'a>,
+}
+
+impl<'a> States<'a> {
+    /// Reads what there is to read for all tasks at once.
+    ///
+    /// # Errors
+    /// When the sources cannot be listed.
+    pub fn new(store: &'a Store, sources: &'a Sources) -> Result<Self> {
+        Ok(Self {
+            store,
+            queue: Snapshot::read(store),
+            sign_ins: SignIns::new(sources)?,
+        })
+    }
+
+    /// The state of a task: it does something if its lock is held, or the supervisor has it in its queue.
+    pub fn of(&self, name: &TaskName) -> State {
+        let busy = self.store.is_busy(name).unwrap_or_default();
+        match (busy, self.queue.entry(name).map(|entry| entry.state)) {
+            (true, _) => match self.store.progress(name).map(|progress| progress.state) {
+                Some(progress::State::Queued) => State::Queued,
+                Some(progress::State::Stopping) => State::Stopping,
+                Some(progress::State::Running) | None => State::Running,
+            },
+            // It has only just begun, or is about to be gone.
+            (false, Some(entry::State::Running)) => State::Running,
+            (false, Some(entry::State::Waiting | entry::State::Interrupted)) => State::Queued,
+            (false, None) if self.sign_ins.is_needed(self.store, name) => State::SignInNeeded,
+            (false, None) => State::Idle,
+        }
     }
 }

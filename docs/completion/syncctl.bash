@@ -19,6 +19,9 @@ _syncctl() {
             syncctl,engine)
                 cmd="syncctl__subcmd__engine"
                 ;;
+            syncctl,health)
+                cmd="syncctl__subcmd__health"
+                ;;
             syncctl,help)
                 cmd="syncctl__subcmd__help"
                 ;;
@@ -30,6 +33,18 @@ _syncctl() {
                 ;;
             syncctl,metrics)
                 cmd="syncctl__subcmd__metrics"
+                ;;
+            syncctl,pause)
+                cmd="syncctl__subcmd__pause"
+                ;;
+            syncctl,resume)
+                cmd="syncctl__subcmd__resume"
+                ;;
+            syncctl,run)
+                cmd="syncctl__subcmd__run"
+                ;;
+            syncctl,serve)
+                cmd="syncctl__subcmd__serve"
                 ;;
             syncctl,start)
                 cmd="syncctl__subcmd__start"
@@ -52,6 +67,9 @@ _syncctl() {
             syncctl__subcmd__help,engine)
                 cmd="syncctl__subcmd__help__subcmd__engine"
                 ;;
+            syncctl__subcmd__help,health)
+                cmd="syncctl__subcmd__help__subcmd__health"
+                ;;
             syncctl__subcmd__help,help)
                 cmd="syncctl__subcmd__help__subcmd__help"
                 ;;
@@ -63,6 +81,18 @@ _syncctl() {
                 ;;
             syncctl__subcmd__help,metrics)
                 cmd="syncctl__subcmd__help__subcmd__metrics"
+                ;;
+            syncctl__subcmd__help,pause)
+                cmd="syncctl__subcmd__help__subcmd__pause"
+                ;;
+            syncctl__subcmd__help,resume)
+                cmd="syncctl__subcmd__help__subcmd__resume"
+                ;;
+            syncctl__subcmd__help,run)
+                cmd="syncctl__subcmd__help__subcmd__run"
+                ;;
+            syncctl__subcmd__help,serve)
+                cmd="syncctl__subcmd__help__subcmd__serve"
                 ;;
             syncctl__subcmd__help,start)
                 cmd="syncctl__subcmd__help__subcmd__start"
@@ -89,7 +119,7 @@ _syncctl() {
 
     case "${cmd}" in
         syncctl)
-            opts="-h -V --help --version start stop status validation list-informations verify list-folders test-source engine metrics help"
+            opts="-h -V --help --version start run stop pause resume health serve status validation list-informations verify list-folders test-source engine metrics help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -116,8 +146,22 @@ _syncctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        syncctl__subcmd__health)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         syncctl__subcmd__help)
-            opts="start stop status validation list-informations verify list-folders test-source engine metrics help"
+            opts="start run stop pause resume health serve status validation list-informations verify list-folders test-source engine metrics help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -131,6 +175,20 @@ _syncctl() {
             return 0
             ;;
         syncctl__subcmd__help__subcmd__engine)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        syncctl__subcmd__help__subcmd__health)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -187,6 +245,62 @@ _syncctl() {
             return 0
             ;;
         syncctl__subcmd__help__subcmd__metrics)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        syncctl__subcmd__help__subcmd__pause)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        syncctl__subcmd__help__subcmd__resume)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        syncctl__subcmd__help__subcmd__run)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        syncctl__subcmd__help__subcmd__serve)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -330,8 +444,64 @@ _syncctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        syncctl__subcmd__pause)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        syncctl__subcmd__resume)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        syncctl__subcmd__run)
+            opts="-h --scheduled --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        syncctl__subcmd__serve)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         syncctl__subcmd__start)
-            opts="-h --dry-run --help"
+            opts="-h --dry-run --detach --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -13,6 +13,8 @@ use prometheus_client::registry::Registry;
 
 use crate::error::{ErrorKey, Result};
 use crate::source::Sources;
+use crate::supervisor::entry;
+use crate::supervisor::queue_file::Snapshot;
 use crate::task::progress::State;
 use crate::task::{Store, TaskName};
 
@@ -102,8 +104,9 @@ impl Collected {
         self.version
             .get_or_create(&label("version", env!("CARGO_PKG_VERSION")))
             .set(1);
+        let queue = Snapshot::read(store);
         for name in store.names()? {
-            self.task(store, &name);
+            self.task(store, &queue, &name);
         }
         let sources = Sources::of(store);
         // Sources that cannot be listed are an error of whoever edits them.
@@ -119,7 +122,7 @@ impl Collected {
         Ok(())
     }
 
-    fn task(&self, store: &Store, name: &TaskName) {
+    fn task(&self, store: &Store, queue: &Snapshot, name: &TaskName) {
         let task = match store.load(name) {
             Ok(Some(task)) => task,
             // It was deleted meanwhile.
@@ -131,17 +134,29 @@ impl Collected {
         };
         let busy = store.is_busy(name).unwrap_or_default();
         let progress = store.progress(name).filter(|_| busy);
+        let waiting = match progress
+            .as_ref()
+            .map(|progress| (progress.state, progress.started))
+        {
+            Some((State::Queued, since)) => Some(since),
+            Some(_) => None,
+            None => queue
+                .entry(name)
+                .filter(|entry| entry.state != entry::State::Running)
+                .map(|entry| entry.since),
+        };
         let state = match (busy, progress.as_ref().map(|progress| progress.state)) {
+            (false, _) if waiting.is_some() => "queued",
             (false, _) => "idle",
             (true, Some(State::Queued)) => "queued",
             (true, Some(State::Stopping)) => "stopping",
             (true, Some(State::Running) | None) => "running",
         };
         self.tasks.get_or_create(&label("state", state)).inc();
-        if let Some(progress) = progress.filter(|progress| progress.state == State::Queued) {
+        if let Some(since) = waiting {
             self.queue.get_or_create(&Labels::new()).inc();
-            let waiting = self.waiting.get_or_create(&Labels::new());
-            waiting.set(waiting.get().max((now() - progress.started).max(0)));
+            let longest = self.waiting.get_or_create(&Labels::new());
+            longest.set(longest.get().max((now() - since).max(0)));
         }
         let about = label("task", name.as_str());
         let Some(status) = store.status(name) else { return };

@@ -8,6 +8,7 @@ use anyhow::anyhow;
 use crate::container::Container;
 use crate::error::{Error, ErrorKey, Result};
 use crate::files;
+use crate::supervisor::queue_file::{QueueFile, Snapshot};
 use crate::task::lock::TaskLock;
 use crate::task::{Store, TaskName};
 
@@ -36,22 +37,66 @@ pub enum Stopped {
     Before,
 }
 
-/// Starts a run, unless there is one, and waits until it shows: whoever lists the tasks next sees it running.
+/// Starts a run, unless there is one, so that whoever lists the tasks next sees it: the supervisor has it in its queue
+/// at once; without one the run itself has to show.
 ///
 /// # Errors
 /// `service_not_running`, or a task whose file is damaged.
 pub fn start(store: &Store, container: &Container, name: &TaskName) -> Result<Started> {
-    if store.is_busy(name)? {
+    if store.is_busy(name)? || Snapshot::read(store).waits_by_hand(name) {
         return Ok(Started::Before);
     }
     store.load(name)?;
+    let names = std::slice::from_ref(name);
     let ended_before = ended(store, name);
-    container.start(name)?;
+    launch(store, container, names)?;
+    if QueueFile::of(store).is_served() {
+        return Ok(Started::Now);
+    }
     let deadline = Instant::now() + APPEARANCE;
     while Instant::now() < deadline && !store.is_busy(name)? && ended(store, name) == ended_before {
         std::thread::sleep(GLANCE);
     }
     Ok(Started::Now)
+}
+
+/// Starts all those runs that there are not yet, with one call. A task that is damaged is told to `report`, and keeps
+/// nobody from being started.
+///
+/// # Errors
+/// `service_not_running`, or what keeps the supervisor from taking them.
+pub fn start_all(
+    store: &Store,
+    find: impl FnOnce() -> Result<Container>,
+    report: &dyn Fn(&TaskName, Error),
+) -> Result<()> {
+    let queue = Snapshot::read(store);
+    let startable = |name: &TaskName| {
+        let busy = store.load(name).and_then(|task| Ok((task, store.is_busy(name)?)));
+        match busy {
+            Ok((task, busy)) => task.is_some() && !busy && !queue.waits_by_hand(name),
+            Err(error) => {
+                report(name, error);
+                false
+            }
+        }
+    };
+    let names: Vec<TaskName> = store.names()?.into_iter().filter(startable).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    launch(store, &find()?, &names)
+}
+
+/// Has runs begin, and does not wait for that.
+///
+/// # Errors
+/// `service_not_running`, or what keeps the supervisor from taking them.
+pub fn launch(store: &Store, container: &Container, names: &[TaskName]) -> Result<()> {
+    match QueueFile::of(store).is_served() {
+        true => container.hand_over(names),
+        false => container.start(names),
+    }
 }
 
 /// When the last run ended: a short one may be over before anybody looks.
@@ -62,18 +107,49 @@ fn ended(store: &Store, name: &TaskName) -> Option<SystemTime> {
         .ok()
 }
 
-/// Stops a run and waits for its end.
+/// Stops a run, or one that waits, and waits for its end.
 ///
 /// # Errors
 /// `service_not_running`, or a run that cannot be stopped.
 pub fn stop(store: &Store, name: &TaskName) -> Result<Stopped> {
-    if store.is_busy(name)? {
-        Container::find()?.stop(name)?;
+    if is_started(store, &Snapshot::read(store), name)? {
+        Container::find()?.stop(std::slice::from_ref(name))?;
         return Ok(Stopped::Now);
     }
     // After a stop the next run looks at everything, whether or not there was something to stop.
     files::remove(&store.path(name, "timestamp"))?;
     Ok(Stopped::Before)
+}
+
+/// Stops all runs there are, and what waits, with one call.
+///
+/// # Errors
+/// As [`stop`].
+pub fn stop_all(store: &Store) -> Result<()> {
+    let queue = Snapshot::read(store);
+    let mut started = vec![];
+    for name in store.names()? {
+        match is_started(store, &queue, &name)? {
+            true => started.push(name),
+            false => files::remove(&store.path(&name, "timestamp"))?,
+        }
+    }
+    match started.is_empty() {
+        true => Ok(()),
+        false => Container::find()?.stop(&started),
+    }
+}
+
+fn is_started(store: &Store, queue: &Snapshot, name: &TaskName) -> Result<bool> {
+    Ok(queue.entry(name).is_some() || store.is_busy(name)?)
+}
+
+/// Whether a task runs or waits.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn is_running(store: &Store, name: &TaskName) -> Result<bool> {
+    is_started(store, &Snapshot::read(store), name)
 }
 
 /// Takes a task for an edit or a deletion; a run in progress is stopped.
@@ -86,7 +162,7 @@ pub fn take(store: &Store, name: &TaskName) -> Result<TaskLock> {
         if let Some(lock) = store.acquire(name, Duration::ZERO)? {
             return Ok(lock);
         }
-        match Container::find()?.stop(name) {
+        match Container::find()?.stop(std::slice::from_ref(name)) {
             // Without its container there is no run: another action has it, which is over in no time.
             Err(Error::Refused(why)) if why.iter().any(|why| why.key == ErrorKey::ServiceNotRunning) => {}
             ended => ended?,

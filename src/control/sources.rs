@@ -79,7 +79,9 @@ pub fn save(sources: &Sources, source: &Source) -> Result<()> {
     sources.save_with(&lock, source, &rewrites)?;
     drop(locks);
     for name in running {
-        if let Err(error) = Container::find().and_then(|container| container.start(name)) {
+        let started = Container::find()
+            .and_then(|container| runs::launch(store, &container, std::slice::from_ref(name)));
+        if let Err(error) = started {
             journal::error(format_args!(
                 "{name} follows its source, but its run was not started again: {error}"
             ));

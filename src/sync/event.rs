@@ -42,6 +42,10 @@ pub enum Event<'a> {
         /// What.
         text: &'a str,
     },
+    /// The service was stopped during the run.
+    Interrupted,
+    /// The run came to no end of its own.
+    Crashed,
     /// The login was refused too often; the schedule pauses.
     SchedulePaused {
         /// In how many runs in a row.
@@ -250,6 +254,10 @@ impl fmt::Display for Event<'_> {
                 side.host()
             ),
             Self::Alert { side, text } => write!(f, "{}: the server says: {text}", side.host()),
+            Self::Interrupted => f.write_str(
+                "The service was stopped: the run is interrupted, and goes on by itself after the next start.",
+            ),
+            Self::Crashed => f.write_str("Error: the run was ended from outside, or by a fault of its own."),
             Self::SchedulePaused { runs } => write!(
                 f,
                 "Host1: the login was refused in {runs} runs in a row: the schedule pauses until the task is edited or a run \

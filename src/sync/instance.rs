@@ -1,10 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The instance around a run: its container, its settings.
 
-/// Whether this is the instance's container: its first process is crond (contract section 5). What container engines
-/// leave behind for programs to look at, such as `/run/.containerenv`, is hidden when the root is read-only.
+/// Whether this is the instance's container: its first process is the supervisor or, in the stock layout, crond (contract
+/// section 5). What container engines leave behind for programs to look at, such as `/run/.containerenv`, is hidden
+/// when the root is read-only.
 pub fn in_container() -> bool {
-    std::fs::read("/proc/1/comm").is_ok_and(|name| name == b"crond\n")
+    matches!(name_of(1).as_slice(), b"syncctl" | b"crond")
+}
+
+fn name_of(pid: u32) -> Vec<u8> {
+    let name = std::fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+    name.trim_ascii_end().to_vec()
+}
+
+fn is_crond(pid: u32) -> bool {
+    matches!(name_of(pid).as_slice(), b"crond" | b"cron")
 }
 
 /// A setting of the instance: from this process' environment or, since cron hands none down to what it starts, from
@@ -36,13 +46,28 @@ pub fn started_by_cron() -> bool {
         let Some(parent) = parent_of(pid).filter(|&parent| parent > 1) else {
             return false;
         };
-        let name = std::fs::read(format!("/proc/{parent}/comm")).unwrap_or_default();
-        if matches!(name.trim_ascii_end(), b"crond" | b"cron") {
+        if is_crond(parent) {
             return true;
         }
         pid = parent;
     }
     false
+}
+
+/// Whether this process is all that a line of a cron file starts, and no part of a script: then nobody waits for its
+/// end.
+pub fn is_cron_line() -> bool {
+    let Some(parent) = parent_of(std::process::id()) else {
+        return false;
+    };
+    if is_crond(parent) {
+        return true;
+    }
+    // crond has a shell run the line, which stays unless it is one that replaces itself by its last command.
+    let line = std::fs::read(format!("/proc/{parent}/cmdline")).unwrap_or_default();
+    let line = line.split(|&byte| byte == 0).rfind(|word| !word.is_empty());
+    let own = std::env::args().collect::<Vec<_>>().join(" ");
+    parent_of(parent).is_some_and(is_crond) && line.is_some_and(|line| line.trim_ascii() == own.as_bytes())
 }
 
 fn parent_of(pid: u32) -> Option<u32> {

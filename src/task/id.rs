@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::LocalUser;
 use super::text::{Invalid, fit_for_a_file_name, free_of_control_characters, invalid};
 
@@ -37,8 +39,23 @@ impl fmt::Display for TaskId {
 /// The name of a task's files: `<localuser>_<task_id>` (contract section 4).
 ///
 /// It cannot be split again: both parts may hold an underscore. Who a task belongs to stands in its file.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct TaskName(String);
+
+impl TryFrom<String> for TaskName {
+    type Error = Invalid;
+
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        Self::parse(&text)
+    }
+}
+
+impl From<TaskName> for String {
+    fn from(name: TaskName) -> Self {
+        name.0
+    }
+}
 
 impl TaskName {
     /// The name that user and id make.

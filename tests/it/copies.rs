@@ -26,7 +26,14 @@ fn copied() -> anyhow::Result<Sandbox> {
     std::fs::create_dir_all(&cron)?;
     let line = "1 */21 * * *  root /usr/local/bin/syncctl start u1_c1\n";
     std::fs::write(cron.join("u1_c1.cron"), line)?;
+    std::fs::create_dir_all(tasks.join(".queue"))?;
+    std::fs::write(queue(&sandbox), "{}")?;
     Ok(sandbox)
+}
+
+/// What waited in the instance when it was copied.
+fn queue(sandbox: &Sandbox) -> std::path::PathBuf {
+    sandbox.node().state().join("imapsync/.queue/queue.json")
 }
 
 fn origin(sandbox: &Sandbox, replace: bool) -> Value {
@@ -79,6 +86,7 @@ fn a_copy_beside_its_original_is_paused_until_somebody_resumes_it() -> anyhow::R
         let about = format!("{action}, replace {replace}, alive {alive}");
         assert_eq!(told()?, (json!(paused), !paused), "{about}");
         assert_eq!(has_schedule(&sandbox), !paused, "{about}");
+        assert_eq!(queue(&sandbox).exists(), !paused, "{about}");
         action_output(&sandbox, "resume-schedules", json!({}))?;
         assert_eq!(told()?, (json!(false), true), "{about}");
         assert!(has_schedule(&sandbox), "{about}");

@@ -16,7 +16,9 @@ pub(crate) fn files() -> anyhow::Result<Files> {
     let mut command = ns8_imapsync_actions::command(PROGRAM).context("there is no syncctl")?;
     command.build();
     let mut files = Files::new();
-    let verbs = command.get_subcommands().filter(|verb| verb.get_name() != "help");
+    let verbs = command
+        .get_subcommands()
+        .filter(|verb| verb.get_name() != "help" && !verb.is_hide_set());
     for page in std::iter::once(&command).chain(verbs) {
         let name = page.get_display_name().unwrap_or_else(|| page.get_name());
         let mut text = vec![];

@@ -78,7 +78,11 @@ pub fn conclude(
     }
 }
 
-fn save_report(store: &Store, name: &TaskName, report: &Report) -> crate::error::Result<()> {
+/// Writes `NAME.report`.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn save_report(store: &Store, name: &TaskName, report: &Report) -> crate::error::Result<()> {
     let text = serde_json::to_vec(report).map_err(anyhow::Error::from)?;
     Ok(files::write_atomic(
         store.folder(),

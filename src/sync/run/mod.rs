@@ -364,7 +364,7 @@ impl Run<'_> {
             driver.drive(async { mailbox.take().await.map_err(failed) }, || {})?;
         }
         let queue = Queue::new(
-            &self.store.folder().join(".queue"),
+            &queue::folder(self.store),
             queue::runs_at_once(self.settings.at_once.as_deref()),
         );
         let source = format!("{}:{}", self.task.remote_host, self.task.remote_port);

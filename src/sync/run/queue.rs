@@ -17,6 +17,8 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest as _, Sha256};
 
+use crate::task::Store;
+
 /// Runs at once that one processor core carries: most of the time a run waits for a server.
 const RUNS_PER_CORE: u64 = 2;
 /// What one run may need: imapsync takes 200 MiB and more.
@@ -49,6 +51,11 @@ struct Place {
     number: u64,
     /// Tells the server that the run pulls from.
     source: String,
+}
+
+/// The folder of what waits: the tickets, and beside them the supervisor's queue.
+pub fn folder(store: &Store) -> PathBuf {
+    store.folder().join(".queue")
 }
 
 impl Queue {

@@ -5,6 +5,8 @@
 mod bad_input;
 mod hostile;
 mod many;
+mod restarts;
+mod supervisor;
 mod world;
 
 use std::fs::{self, File};

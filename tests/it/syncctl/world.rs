@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, ensure};
-use sandbox::{HelperOutcome, NewMail, Sandbox, wait_until};
+use sandbox::{HelperOutcome, MAIL_MODULE_UUID, NewMail, Sandbox, wait_until};
 use serde_json::{Value, json};
 
 use crate::support::{TASK, USER};
@@ -19,7 +19,22 @@ pub struct World {
 
 impl World {
     pub fn start() -> anyhow::Result<Self> {
-        let sandbox = Sandbox::start()?;
+        Self::with(Sandbox::start()?)
+    }
+
+    /// The same with a supervisor, which runs so many tasks at once.
+    pub fn supervised(at_once: usize) -> anyhow::Result<Self> {
+        let sandbox = Sandbox::builder().supervised().unconfigured().start()?;
+        let host = sandbox.local().address().to_string();
+        let input = json!({
+            "mail_server": MAIL_MODULE_UUID, "mail_host": host, "max_concurrent_syncs": at_once,
+        });
+        let outcome = sandbox.action("configure-module", input)?;
+        ensure!(outcome.is_ok(), "{outcome:?}");
+        Self::with(sandbox)
+    }
+
+    fn with(sandbox: Sandbox) -> anyhow::Result<Self> {
         sandbox.remote().deliver(USER, &[NewMail::new("first@x")])?;
         sandbox.sync(sandbox.task_input())?;
         Ok(Self {
@@ -60,6 +75,42 @@ impl World {
     /// Lets the task hang from now on.
     pub fn hang(&self) -> anyhow::Result<()> {
         Ok(fs::write(self.file("env"), self.hanging()?)?)
+    }
+
+    /// Copies the task: another one of `user` and for that user's remote account, who has to exist where it is to get in.
+    pub fn another(&self, user: &str, env: &str) -> anyhow::Result<String> {
+        let name = format!("{user}_x");
+        let env = env
+            .replace("TASK_ID=abc123\n", "TASK_ID=x\n")
+            .replace("LOCALUSER=u1\n", &format!("LOCALUSER={user}\n"))
+            .replace(
+                &format!("REMOTEUSERNAME={USER}\n"),
+                &format!("REMOTEUSERNAME={user}@example.com\n"),
+            );
+        fs::write(self.sandbox.task_file(&name, "pwd"), format!("Pw-{user}"))?;
+        fs::copy(self.file("json"), self.sandbox.task_file(&name, "json"))?;
+        fs::write(self.sandbox.task_file(&name, "env"), env)?;
+        Ok(name)
+    }
+
+    /// What list-tasks says of a task.
+    pub fn listed(&self, task: &str) -> anyhow::Result<Value> {
+        let listing = self.sandbox.action("list-tasks", json!({}))?;
+        let mut entries = listing.output["user_properties"].as_array().into_iter().flatten();
+        let wanted = |entry: &&Value| {
+            let part = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
+            format!("{}_{}", part("localuser"), part("task_id")) == task
+        };
+        let found = entries.find(wanted).cloned();
+        found.with_context(|| format!("{task} is not listed"))
+    }
+
+    /// Calls systemctl for the service.
+    pub fn service(&self, verb: &str) -> anyhow::Result<()> {
+        let words = ["--user", verb, "imapsync.service"];
+        let outcome = self.sandbox.helper("systemctl", &words)?;
+        ensure!(outcome.exit_code == 0, "{outcome:?}");
+        Ok(())
     }
 
     /// Starts the hanging task with its action.

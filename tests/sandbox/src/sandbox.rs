@@ -72,6 +72,7 @@ impl Sandbox {
             install: true,
             configure: true,
             cron_speed: None,
+            supervised: false,
         }
     }
 

@@ -42,6 +42,7 @@ export const ERROR_KEYS = [
   'local_user_unknown',
   'master_credentials_refused',
   'mailboxes_not_distinct',
+  'interrupted',
   'ledger_damaged',
   'local_server_unreachable',
   'local_certificate_changed',

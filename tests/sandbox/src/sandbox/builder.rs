@@ -35,6 +35,7 @@ pub struct Builder {
     pub(super) install: bool,
     pub(super) configure: bool,
     pub(super) cron_speed: Option<u32>,
+    pub(super) supervised: bool,
 }
 
 impl Builder {
@@ -63,6 +64,13 @@ impl Builder {
     #[must_use]
     pub fn cron_speed(mut self, speed: u32) -> Self {
         self.cron_speed = Some(speed);
+        self
+    }
+
+    /// The container's main process is the supervisor of all runs; without it each run is on its own.
+    #[must_use]
+    pub fn supervised(mut self) -> Self {
+        self.supervised = true;
         self
     }
 
@@ -107,6 +115,9 @@ impl Builder {
 
         node.environment = environment(&node, &redis, user, &redis_password, &api);
         container::prepare(&node, local.port())?;
+        if self.supervised {
+            std::fs::write(node.container().join("supervised"), "")?;
+        }
         std::fs::create_dir_all(node.state())?;
         std::fs::set_permissions(node.state(), PermissionsExt::from_mode(0o700))?;
         let image = "ghcr.io/nethserver/imapsync:latest";

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! One run, in this process.
+
+use ns8_imapsync::supervisor::message::Verdict;
+use ns8_imapsync::sync::reporter::Watcher;
+use ns8_imapsync::sync::run::{self, Outcome, Settings};
+use ns8_imapsync::task::{Store, TaskName};
+
+use super::say::print_json;
+use super::{Done, destination};
+
+/// Runs a task for the supervisor, which tells what came of it to whom it concerns.
+pub fn run(store: &Store, name: &TaskName, scheduled: bool) -> Done {
+    let settings = Settings {
+        scheduled,
+        ..Settings::of_instance()
+    };
+    print_json(&verdict(store, name, &settings, None))
+}
+
+/// Runs a task to its end.
+pub fn verdict(store: &Store, name: &TaskName, settings: &Settings, watcher: Option<Watcher>) -> Verdict {
+    match run::run(store, name, destination().as_ref(), settings, watcher) {
+        Ok(Outcome::AlreadyRunning) => Verdict {
+            busy: true,
+            // Cron says this every few minutes of a long run: the journal need not hear it.
+            ..Verdict::nothing(format!("{name}: already running"))
+        },
+        Ok(Outcome::Paused) => Verdict::nothing(format!(
+            "{name}: the schedule pauses, since the login was refused again and again; edit the task, or start it by hand"
+        )),
+        Ok(Outcome::OnHold) => {
+            Verdict::nothing(format!("{name}: the schedule waits until somebody resumes it"))
+        }
+        Ok(Outcome::Ended { exit, report }) => Verdict::summary(name, exit, &report),
+        Err(failure) => Verdict::failure(&failure.message, failure.exit),
+    }
+}

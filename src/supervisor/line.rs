@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The order in which tasks come to run: what was started by hand before what a schedule started; among those, remote
+//! servers and then batches in turns, so that nobody waits behind hundreds of others; never two of one local user; never
+//! more at once than allowed, but for some whose servers have no other run.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::num::NonZeroUsize;
+use std::time::Instant;
+
+use super::entry::{Entry, Origin, State};
+use crate::task::TaskName;
+
+/// A task in the line.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// What is known of it.
+    pub entry: Entry,
+    /// Whose mailbox it fills.
+    pub user: String,
+    /// Where the mail comes from.
+    pub source: String,
+    /// Not before that moment.
+    pub not_before: Option<Instant>,
+    /// Who came first has the smaller number.
+    order: u64,
+}
+
+/// All tasks that wait or run.
+#[derive(Debug)]
+pub struct Line {
+    at_once: NonZeroUsize,
+    /// Whether nothing is started.
+    pub paused: bool,
+    places: BTreeMap<TaskName, Place>,
+    /// When a source, and a batch, had its last turn.
+    sources: HashMap<String, u64>,
+    batches: HashMap<u64, u64>,
+    clock: u64,
+}
+
+impl Line {
+    /// An empty line, of which so many run at once.
+    pub fn new(at_once: NonZeroUsize) -> Self {
+        Self {
+            at_once,
+            paused: false,
+            places: BTreeMap::new(),
+            sources: HashMap::new(),
+            batches: HashMap::new(),
+            clock: 0,
+        }
+    }
+
+    fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
+
+    /// A number for tasks that come together.
+    pub fn new_batch(&mut self) -> u64 {
+        let last = self.places.values().map(|place| place.entry.batch).max();
+        last.max(self.batches.keys().copied().max()).unwrap_or_default() + 1
+    }
+
+    /// Puts a task at the end, in the place of the one of that name.
+    pub fn add(&mut self, entry: Entry, user: String, source: String) {
+        let order = self.tick();
+        let place = Place {
+            user,
+            source,
+            not_before: None,
+            order,
+            entry,
+        };
+        self.places.insert(place.entry.task.clone(), place);
+    }
+
+    /// A task in the line.
+    pub fn get(&self, name: &TaskName) -> Option<&Place> {
+        self.places.get(name)
+    }
+
+    /// The same, to change it.
+    pub fn get_mut(&mut self, name: &TaskName) -> Option<&mut Place> {
+        self.places.get_mut(name)
+    }
+
+    /// Takes a task out.
+    pub fn remove(&mut self, name: &TaskName) -> Option<Place> {
+        let place = self.places.remove(name)?;
+        // Whoever comes when nobody else is there owes nobody a turn.
+        if self.places.values().all(|other| other.source != place.source) {
+            self.sources.remove(&place.source);
+        }
+        let batch = place.entry.batch;
+        if self.places.values().all(|other| other.entry.batch != batch) {
+            self.batches.remove(&batch);
+        }
+        Some(place)
+    }
+
+    /// How many wait.
+    pub fn waiting(&self) -> usize {
+        self.places.len() - self.running()
+    }
+
+    fn running(&self) -> usize {
+        let running = |place: &&Place| place.entry.state == State::Running;
+        self.places.values().filter(running).count()
+    }
+
+    /// What is to be remembered, oldest first.
+    pub fn entries(&self) -> Vec<Entry> {
+        let mut places: Vec<&Place> = self.places.values().collect();
+        places.sort_by_key(|place| place.order);
+        places.into_iter().map(|place| place.entry.clone()).collect()
+    }
+
+    /// Lets those run whose turn it is; from here on they are running.
+    pub fn take_turns(&mut self, now: Instant, seconds: i64) -> Vec<TaskName> {
+        let mut chosen = vec![];
+        while !self.paused {
+            let Some(name) = self.next(now) else { break };
+            let turn = self.tick();
+            if let Some(place) = self.places.get_mut(&name) {
+                place.entry.state = State::Running;
+                place.entry.started = Some(seconds);
+                self.sources.insert(place.source.clone(), turn);
+                self.batches.insert(place.entry.batch, turn);
+            }
+            chosen.push(name);
+        }
+        chosen
+    }
+
+    /// Whose turn it is. One slow server keeps no other waiting: beside the runs that are allowed at once, half as many
+    /// work that pull from servers of which nobody else does.
+    fn next(&self, now: Instant) -> Option<TaskName> {
+        let running = || {
+            self.places
+                .values()
+                .filter(|place| place.entry.state == State::Running)
+        };
+        let users: BTreeSet<&str> = running().map(|place| place.user.as_str()).collect();
+        let at_once = self.at_once.get();
+        let busy: BTreeSet<&str> = match running().count() {
+            count if count < at_once => BTreeSet::new(),
+            count if count < at_once + at_once / 2 => running().map(|place| place.source.as_str()).collect(),
+            _ => return None,
+        };
+        let may_run = |place: &&Place| {
+            place.entry.state != State::Running
+                && place.not_before.is_none_or(|moment| moment <= now)
+                && !users.contains(place.user.as_str())
+                && !busy.contains(place.source.as_str())
+        };
+        let rank = |place: &&Place| {
+            let by_hand = place.entry.origin == Origin::Manual;
+            let source = self.sources.get(&place.source).copied();
+            let batch = self.batches.get(&place.entry.batch).copied();
+            (Reverse(by_hand), source, batch, place.order)
+        };
+        let first = self.places.values().filter(may_run).min_by_key(rank)?;
+        Some(first.entry.task.clone())
+    }
+
+    /// When the next one may run that has to wait for a moment.
+    pub fn next_moment(&self) -> Option<Instant> {
+        let waiting = self
+            .places
+            .values()
+            .filter(|place| place.entry.state != State::Running);
+        waiting.filter_map(|place| place.not_before).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entry(name: &str, origin: Origin, batch: u64) -> Entry {
+        Entry {
+            task: TaskName::parse(name).unwrap(),
+            origin,
+            since: 0,
+            state: State::Waiting,
+            started: None,
+            batch,
+        }
+    }
+
+    fn line(at_once: usize) -> Line {
+        Line::new(NonZeroUsize::new(at_once).unwrap())
+    }
+
+    /// The order in which all come to run, one at a time.
+    fn order(line: &mut Line) -> Vec<String> {
+        let mut order = vec![];
+        while let [name] = line.take_turns(Instant::now(), 0).as_slice() {
+            order.push(name.to_string());
+            line.remove(name);
+        }
+        order
+    }
+
+    #[test]
+    fn by_hand_comes_before_the_schedule_and_sources_and_batches_take_turns() {
+        let mut line = line(1);
+        let mut add = |name: &str, origin, batch, source: &str| {
+            line.add(entry(name, origin, batch), name.to_owned(), source.to_owned());
+        };
+        add("s1", Origin::Schedule, 1, "a");
+        for name in ["a1", "a2", "a3"] {
+            add(name, Origin::Manual, 2, "a");
+        }
+        add("b1", Origin::Manual, 3, "b");
+        add("a4", Origin::Manual, 4, "a");
+        add("s2", Origin::Schedule, 5, "b");
+        assert_eq!(order(&mut line), ["a1", "b1", "a4", "a2", "a3", "s2", "s1"]);
+    }
+
+    #[test]
+    fn paused_or_told_to_wait_nothing_is_started() {
+        let mut line = line(3);
+        line.add(entry("a1", Origin::Manual, 1), "u".to_owned(), "a".to_owned());
+        line.paused = true;
+        assert!(line.take_turns(Instant::now(), 0).is_empty());
+        line.paused = false;
+        let now = Instant::now();
+        let name = TaskName::parse("a1").unwrap();
+        line.get_mut(&name).unwrap().not_before = Some(now + Duration::from_secs(9));
+        assert!(line.take_turns(now, 0).is_empty() && line.next_moment().is_some());
+        assert_eq!(line.take_turns(now + Duration::from_secs(9), 5), [name]);
+        assert_eq!(line.entries()[0].started, Some(5));
+        assert_eq!((line.waiting(), line.next_moment()), (0, None));
+    }
+
+    #[test]
+    fn a_slow_server_keeps_no_other_waiting() {
+        let mut line = line(2);
+        for (name, source) in [
+            ("a1", "a"),
+            ("a2", "a"),
+            ("a3", "a"),
+            ("b1", "b"),
+            ("b2", "b"),
+            ("c1", "c"),
+        ] {
+            line.add(entry(name, Origin::Manual, 1), name.to_owned(), source.to_owned());
+        }
+        let names = |names: Vec<TaskName>| names.iter().map(TaskName::to_string).collect::<Vec<_>>();
+        assert_eq!(names(line.take_turns(Instant::now(), 0)), ["a1", "b1", "c1"]);
+        line.remove(&TaskName::parse("b1").unwrap());
+        // Two work, which is what is allowed; one more may where nobody else pulls from.
+        assert_eq!(names(line.take_turns(Instant::now(), 0)), ["b2"]);
+    }
+
+    proptest! {
+        #[test]
+        fn never_two_of_a_user_nor_too_many_and_all_come_to_run(
+            tasks in prop::collection::vec((0_u8..6, 0_u8..3, any::<bool>(), 0_u64..4), 0..40),
+            at_once in 1_usize..5,
+        ) {
+            let mut line = line(at_once);
+            for (number, (user, source, by_hand, batch)) in tasks.iter().enumerate() {
+                let origin = if *by_hand { Origin::Manual } else { Origin::Schedule };
+                line.add(entry(&format!("t{number}"), origin, *batch), user.to_string(), source.to_string());
+            }
+            let (mut running, mut done): (Vec<TaskName>, usize) = (vec![], 0);
+            loop {
+                running.extend(line.take_turns(Instant::now(), 0));
+                prop_assert!(running.len() <= at_once + at_once / 2);
+                let mut sources: BTreeSet<_> = running.iter().map(|name| line.get(name).unwrap().source.clone()).collect();
+                sources.retain(|source| !source.is_empty());
+                prop_assert!(running.len() <= at_once || sources.len() > running.len() - at_once);
+                let users: BTreeSet<_> = running.iter().map(|name| line.get(name).unwrap().user.clone()).collect();
+                prop_assert_eq!(users.len(), running.len());
+                let Some(name) = running.pop() else { break };
+                line.remove(&name);
+                done += 1;
+            }
+            prop_assert_eq!(done, tasks.len());
+        }
+    }
+}

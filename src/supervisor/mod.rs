@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Whose turn it is. The supervisor is the container's main process: whoever wants a run hands its task over, and it
+//! goes on to wait, to run, and to be run again after a restart, whatever becomes of who asked.
+//!
+//! - [`entry`]: what is known of a task in the queue
+//! - [`queue_file`]: the queue on disk, for the next supervisor and for the host, which only reads it
+//! - [`line`]: the order
+//! - [`message`]: what goes through the socket
+//! - [`socket`], [`client`]: how the supervisor is asked
+//! - [`child`]: a run as a process, and the end of one that could not tell it itself
+//! - [`serve`]: the supervisor
+//!
+//! Nothing here moves mail. Without a supervisor a run is its own process, which waits for its turn in
+//! [`crate::sync::run::queue`].
+
+pub mod child;
+pub mod client;
+pub mod entry;
+pub mod line;
+pub mod message;
+pub mod queue_file;
+pub mod serve;
+pub mod socket;

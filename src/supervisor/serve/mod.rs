@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The supervisor: the container's main process. It starts a program, crond, and ends when that ends; it collects the
+//! children that others have left behind, which is the first process' duty; and it starts the runs.
+//!
+//! Everything happens on one thread, one event after the other: a request, the end of a child, a signal, a moment that
+//! has come. Whatever changes the queue is on disk before anybody is told.
+
+mod connection;
+mod main_program;
+mod requests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, WaitOptions, WaitStatus, wait};
+use tokio::net::UnixListener;
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::task::{JoinSet, LocalSet};
+
+use self::connection::{Reply, converse};
+use self::main_program::MainProgram;
+use super::child::{Child, Cut, Program, in_words, write_cut_off};
+use super::entry::State;
+use super::line::Line;
+use super::message::{Answer, Request, Stream, Verdict};
+use super::queue_file::{Content, QueueFile};
+use super::socket;
+use crate::sync::exit_code::Exit;
+use crate::task::{Store, TaskName};
+
+/// How long a run may take to end by itself. The unit gives the container more time than this and the next together.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long those who follow runs may take to read how they ended.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// What a process may need from the end of its work to its exit.
+const EXIT_PAUSE: Duration = Duration::from_millis(5);
+/// Before a task is tried again that somebody else has.
+const BUSY_PAUSE: Duration = Duration::from_secs(1);
+/// Before processes are started again when the system has denied it.
+const DENIED_PAUSE: Duration = Duration::from_secs(5);
+/// A queue that stands for so long is stuck.
+const STUCK: Duration = Duration::from_secs(60);
+
+/// Serves until `command` ends or this process is told to end; the exit code of the process.
+///
+/// # Errors
+/// When there is another supervisor, or the system denies what it takes.
+pub fn serve(store: &Store, command: &[OsString], at_once: NonZeroUsize) -> anyhow::Result<u8> {
+    let file = QueueFile::of(store);
+    let _serving = file.serve()?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut child_ended = signal(SignalKind::child())?;
+        let listener = UnixListener::from_std(socket::listen(file.folder())?)?;
+        let (events, mut requests) = unbounded_channel();
+        let mut supervisor = Supervisor {
+            store,
+            events: events.clone(),
+            line: Line::new(at_once),
+            program: Program::this()?,
+            main: MainProgram::start(command)?,
+            file,
+            children: HashMap::new(),
+            followers: HashMap::new(),
+            stoppers: HashMap::new(),
+            settings: HashMap::new(),
+            recovered: BTreeSet::new(),
+            ending: false,
+            denied_since: None,
+            unsaved: None,
+        };
+        supervisor.recover();
+        let mut connections = JoinSet::new();
+        while !supervisor.is_over() {
+            supervisor.start_due();
+            tokio::select! {
+                // A run that is ended together with the supervisor was not stopped by anybody.
+                biased;
+                _ = terminate.recv() => supervisor.end(),
+                _ = interrupt.recv() => supervisor.end(),
+                _ = child_ended.recv() => supervisor.collect(),
+                Some((request, reply)) = requests.recv() => supervisor.handle(request, &reply),
+                Ok((stream, _)) = listener.accept() => {
+                    connections.spawn_local(converse(stream, events.clone()));
+                }
+                Some(_) = connections.join_next() => {}
+                () = until(supervisor.next_moment()) => supervisor.force_if_due(),
+            }
+        }
+        let code = supervisor.farewell();
+        let read = async { while connections.join_next().await.is_some() {} };
+        // Whoever does not read is not waited for.
+        let _ = tokio::time::timeout(FAREWELL, read).await;
+        Ok(code)
+    })
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+struct Supervisor<'a> {
+    store: &'a Store,
+    file: QueueFile,
+    line: Line,
+    /// Where requests come from, and go again that come too early.
+    events: UnboundedSender<(Request, Reply)>,
+    program: Program,
+    main: MainProgram,
+    children: HashMap<Pid, Child>,
+    /// Who wants to know how a run ends.
+    followers: HashMap<TaskName, Vec<Reply>>,
+    /// Who waits for the end of a run.
+    stoppers: HashMap<TaskName, Vec<Reply>>,
+    /// Settings that are others for a run.
+    settings: HashMap<TaskName, BTreeMap<String, String>>,
+    /// Tasks of the former supervisor, of which a process may still be left.
+    recovered: BTreeSet<TaskName>,
+    /// Whether the supervisor was told to end, or has to.
+    ending: bool,
+    /// Since when the system denies to start processes.
+    denied_since: Option<Instant>,
+    /// Why the queue on disk is not the one that counts.
+    unsaved: Option<String>,
+}
+
+impl Supervisor<'_> {
+    /// Takes the queue of the former supervisor over.
+    fn recover(&mut self) {
+        let content = self.file.read().unwrap_or_else(|error| {
+            journal(
+                Stream::Errors,
+                &format!("syncctl: the queue cannot be read, and is begun again: {error}"),
+            );
+            Content::default()
+        });
+        self.line.paused = content.paused;
+        for mut entry in content.entries {
+            let name = entry.task.clone();
+            if !self.exists(&name) {
+                continue;
+            }
+            if entry.state == State::Running {
+                entry.state = State::Interrupted;
+                self.write_cut_off(&name, entry.started, Cut::Interrupted);
+            }
+            let (user, source) = self.describe(&name);
+            self.line.add(entry, user, source);
+            self.recovered.insert(name);
+        }
+        if !self.recovered.is_empty() {
+            let count = self.recovered.len();
+            journal(
+                Stream::Output,
+                &format!("{count} tasks go on that waited or ran when the service was stopped"),
+            );
+        }
+        self.save();
+    }
+
+    fn exists(&self, name: &TaskName) -> bool {
+        self.store.path(name, "env").exists()
+    }
+
+    /// Whose mailbox a task fills, and from where. One that is damaged is in nobody's way; its run tells what is wrong.
+    fn describe(&self, name: &TaskName) -> (String, String) {
+        match self.store.load(name) {
+            Ok(Some(task)) => {
+                let source = format!("{}:{}", task.remote_host, task.remote_port);
+                (task.local_user.to_string(), source)
+            }
+            Ok(None) | Err(_) => (name.to_string(), String::new()),
+        }
+    }
+
+    fn save(&mut self) {
+        let content = Content {
+            paused: self.line.paused,
+            entries: self.line.entries(),
+        };
+        let written = self.file.write(&content).map_err(|error| error.to_string()).err();
+        if let Some(error) = written.as_ref().filter(|_| self.unsaved.is_none()) {
+            journal(
+                Stream::Errors,
+                &format!("syncctl: the queue cannot be written: {error}"),
+            );
+        }
+        self.unsaved = written;
+    }
+
+    /// Starts the runs whose turn it is.
+    fn start_due(&mut self) {
+        while !self.ending {
+            let chosen = self.line.take_turns(Instant::now(), now());
+            if chosen.is_empty() {
+                return;
+            }
+            self.save();
+            for name in chosen {
+                self.start(&name);
+            }
+        }
+    }
+
+    fn start(&mut self, name: &TaskName) {
+        let Some(origin) = self.line.get(name).map(|place| place.entry.origin) else {
+            return;
+        };
+        if !self.exists(name) {
+            self.line.remove(name);
+            self.save();
+            // Whoever has deleted it knows.
+            let verdict = Verdict {
+                journal: None,
+                ..Verdict::failure(&format!("there is no task {name} any more"), Exit::NoInput)
+            };
+            self.tell(name, verdict);
+            return;
+        }
+        let settings = self.settings.get(name).cloned().unwrap_or_default();
+        match self.program.start(name, origin, &settings) {
+            Ok(child) => {
+                self.denied_since = None;
+                self.children.insert(child.pid, child);
+            }
+            Err(error) => {
+                if self.denied_since.is_none() {
+                    journal(
+                        Stream::Errors,
+                        &format!("syncctl: {name} cannot be started yet: {error}"),
+                    );
+                }
+                self.denied_since.get_or_insert_with(Instant::now);
+                self.put_back(name, State::Waiting, DENIED_PAUSE);
+            }
+        }
+    }
+
+    /// Has a task wait again.
+    fn put_back(&mut self, name: &TaskName, state: State, pause: Duration) {
+        if let Some(place) = self.line.get_mut(name) {
+            place.entry.state = state;
+            place.not_before = Some(Instant::now() + pause);
+        }
+    }
+
+    /// Collects the children that have ended, those of others too.
+    fn collect(&mut self) {
+        let mut told = vec![];
+        loop {
+            match wait(WaitOptions::NOHANG) {
+                Ok(Some((pid, status))) => {
+                    if let Some(child) = self.children.remove(&pid) {
+                        let name = child.name.clone();
+                        let verdict = self.conclude(child, status);
+                        told.push((name, verdict));
+                    } else if self.main.has_ended(pid, status) {
+                        self.end();
+                    }
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Ok(None) | Err(_) => break,
+            }
+        }
+        if !told.is_empty() {
+            self.save();
+        }
+        for (name, verdict) in told {
+            if let Some(verdict) = verdict {
+                self.tell(&name, verdict);
+            }
+            for reply in self.stoppers.remove(&name).unwrap_or_default() {
+                drop(reply.send(Answer::Stopped { task: name.clone() }));
+            }
+        }
+        self.end_main_if_alone();
+    }
+
+    /// What becomes of a task whose run has ended. Without a verdict it waits again.
+    fn conclude(&mut self, mut child: Child, status: WaitStatus) -> Option<Verdict> {
+        let name = &child.name.clone();
+        let verdict = child.verdict();
+        let started = self.line.get(name).and_then(|place| place.entry.started);
+        let cut_short = verdict
+            .as_ref()
+            .is_none_or(|verdict| verdict.exit_code == Exit::Stopped.code());
+        if self.ending && !child.stopped && cut_short {
+            self.write_cut_off(name, started, Cut::Interrupted);
+            self.put_back(name, State::Interrupted, Duration::ZERO);
+            return Some(Verdict::interrupted(name));
+        }
+        if verdict.as_ref().is_some_and(|verdict| verdict.busy) && self.recovered.contains(name) {
+            self.put_back(name, State::Interrupted, BUSY_PAUSE);
+            return None;
+        }
+        self.line.remove(name);
+        self.recovered.remove(name);
+        self.settings.remove(name);
+        Some(match verdict {
+            Some(verdict) => verdict,
+            None if child.stopped => Verdict::stopped(name),
+            None => {
+                self.write_cut_off(name, started, Cut::Crashed);
+                let words = format!("{name}: the run was ended by {}", in_words(status));
+                Verdict::failure(&words, Exit::CatchAll)
+            }
+        })
+    }
+
+    fn write_cut_off(&self, name: &TaskName, started: Option<i64>, cut: Cut) {
+        if let Err(error) = write_cut_off(self.store, name, started.unwrap_or_else(now), cut) {
+            journal(
+                Stream::Errors,
+                &format!("syncctl: {name}: the end of a run cannot be written: {error}"),
+            );
+        }
+    }
+
+    /// Tells how a run ended.
+    fn tell(&mut self, name: &TaskName, verdict: Verdict) {
+        if let Some(stream) = verdict.journal {
+            journal(stream, &verdict.says);
+        }
+        for reply in self.followers.remove(name).unwrap_or_default() {
+            drop(reply.send(Answer::Ended {
+                task: name.clone(),
+                verdict: verdict.clone(),
+            }));
+        }
+    }
+
+    /// Ends all runs, then the main program, then itself.
+    fn end(&mut self) {
+        self.ending = true;
+        for child in self.children.values_mut() {
+            child.end(GRACE);
+        }
+        self.end_main_if_alone();
+    }
+
+    fn end_main_if_alone(&mut self) {
+        if self.ending && self.children.is_empty() {
+            self.main.end();
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.ending && self.children.is_empty() && self.main.is_gone()
+    }
+
+    fn next_moment(&self) -> Option<Instant> {
+        let kills = self.children.values().filter_map(|child| child.kill_at);
+        let starts = self
+            .line
+            .next_moment()
+            .filter(|_| !self.ending && !self.line.paused);
+        // A moment that has come is one at which something else has to happen first, such as a run's end.
+        let starts = starts.filter(|moment| *moment > Instant::now());
+        kills.chain(self.main.kill_at()).chain(starts).min()
+    }
+
+    fn force_if_due(&mut self) {
+        let now = Instant::now();
+        for child in self.children.values_mut() {
+            child.kill_if_due(now);
+        }
+        self.main.kill_if_due(now);
+    }
+
+    /// Tells those who follow what waits that it goes on later; the exit code of the process.
+    fn farewell(self) -> u8 {
+        let waiting = self.line.waiting();
+        if waiting > 0 {
+            journal(
+                Stream::Output,
+                &format!("{waiting} tasks go on after the next start"),
+            );
+        }
+        for (name, replies) in self.followers {
+            for reply in replies {
+                drop(reply.send(Answer::Ended {
+                    task: name.clone(),
+                    verdict: Verdict::interrupted(&name),
+                }));
+            }
+        }
+        self.main.exit_code()
+    }
+}
+
+/// Says something where the journal hears it.
+fn journal(stream: Stream, text: &str) {
+    let text = crate::text::printable(text);
+    // Without a journal there is nobody to tell.
+    let _ = match stream {
+        Stream::Output => writeln!(std::io::stdout().lock(), "{text}"),
+        Stream::Errors => writeln!(std::io::stderr().lock(), "{text}"),
+    };
+}
+
+fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What the supervisor does when it is asked.
+
+use std::collections::BTreeMap;
+
+use super::connection::Reply;
+use super::{EXIT_PAUSE, GRACE, STUCK, Supervisor, now};
+use crate::supervisor::entry::{Entry, Origin, State};
+use crate::supervisor::line::Place;
+use crate::supervisor::message::{Answer, Request, SETTINGS, Verdict};
+use crate::task::TaskName;
+
+impl Supervisor<'_> {
+    /// Does what is wanted, and says so.
+    pub(super) fn handle(&mut self, request: Request, reply: &Reply) {
+        if let Request::Start { tasks, .. } = &request
+            && !self.ending
+            && self
+                .children
+                .values()
+                .any(|child| tasks.contains(&child.name) && child.is_over(self.store))
+        {
+            return self.ask_again(request, reply.clone());
+        }
+        match request {
+            Request::Start {
+                tasks,
+                origin,
+                settings,
+                follow,
+            } => self.enter(tasks, origin, &own(settings), follow, reply),
+            Request::Stop { tasks } => self.stop(tasks, reply),
+            Request::Pause => self.pause(true, reply),
+            Request::Resume => self.pause(false, reply),
+            Request::Health => drop(reply.send(self.health())),
+        }
+    }
+
+    /// Whoever sees that a run is over may want the next one before its process is gone.
+    fn ask_again(&self, request: Request, reply: Reply) {
+        let events = self.events.clone();
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(EXIT_PAUSE).await;
+            // Without a supervisor that listens, whoever asked hears that the connection is closed.
+            drop(events.send((request, reply)));
+        });
+    }
+
+    /// Puts tasks into the queue. Those that a schedule has put there already come earlier when somebody wants them by
+    /// hand.
+    fn enter(
+        &mut self,
+        tasks: Vec<TaskName>,
+        origin: Origin,
+        settings: &BTreeMap<String, String>,
+        follow: bool,
+        reply: &Reply,
+    ) {
+        let batch = self.line.new_batch();
+        let mut entered: Vec<(TaskName, Option<Entry>)> = vec![];
+        for task in tasks {
+            let former = self.line.get(&task).map(|place| place.entry.clone());
+            if former
+                .as_ref()
+                .is_some_and(|entry| entry.state == State::Running || entry.origin <= origin)
+            {
+                drop(reply.send(Answer::AlreadyRunning { task }));
+                continue;
+            }
+            if let Some(place) = self.line.get_mut(&task) {
+                place.entry.origin = origin;
+                place.entry.batch = batch;
+            } else {
+                let (user, source) = self.describe(&task);
+                let entry = Entry {
+                    task: task.clone(),
+                    origin,
+                    since: now(),
+                    state: State::Waiting,
+                    started: None,
+                    batch,
+                };
+                self.line.add(entry, user, source);
+            }
+            entered.push((task, former));
+        }
+        if entered.is_empty() {
+            return;
+        }
+        self.save();
+        if let Some(error) = &self.unsaved {
+            let why = format!("the queue cannot be written: {error}");
+            self.take_back(entered);
+            drop(reply.send(Answer::Trouble { why }));
+            return;
+        }
+        for (task, _) in entered {
+            if !settings.is_empty() {
+                self.settings.insert(task.clone(), settings.clone());
+            }
+            if follow {
+                self.followers
+                    .entry(task.clone())
+                    .or_default()
+                    .push(reply.clone());
+            }
+            let paused = self.line.paused;
+            drop(reply.send(Answer::Accepted { task, paused }));
+        }
+    }
+
+    /// Has the queue as it was: what is not on disk is not promised to anybody.
+    fn take_back(&mut self, entered: Vec<(TaskName, Option<Entry>)>) {
+        for (task, former) in entered {
+            match (former, self.line.get_mut(&task)) {
+                (Some(former), Some(place)) => place.entry = former,
+                _ => drop(self.line.remove(&task)),
+            }
+        }
+    }
+
+    /// Ends runs, and takes those that wait out of the queue. Who asked hears of each when it is gone.
+    fn stop(&mut self, tasks: Vec<TaskName>, reply: &Reply) {
+        let mut taken_out = vec![];
+        for task in tasks {
+            let running = self.children.values_mut().find(|child| child.name == task);
+            if let Some(child) = running {
+                child.stopped = true;
+                child.end(GRACE);
+                self.stoppers.entry(task).or_default().push(reply.clone());
+                continue;
+            }
+            let place: Option<Place> = self.line.remove(&task);
+            if place.is_some() {
+                self.settings.remove(&task);
+                self.recovered.remove(&task);
+                taken_out.push(task.clone());
+            }
+            drop(reply.send(Answer::Stopped { task }));
+        }
+        if !taken_out.is_empty() {
+            self.save();
+        }
+        for task in taken_out {
+            let verdict = Verdict::stopped(&task);
+            self.tell(&task, verdict);
+        }
+    }
+
+    fn pause(&mut self, paused: bool, reply: &Reply) {
+        self.line.paused = paused;
+        self.save();
+        drop(reply.send(match &self.unsaved {
+            None => Answer::Fine,
+            Some(error) => Answer::Trouble {
+                why: format!("that is not remembered, since the queue cannot be written: {error}"),
+            },
+        }));
+    }
+
+    fn health(&self) -> Answer {
+        let trouble = |why: String| Answer::Trouble { why };
+        if self.ending || self.main.is_gone() {
+            return trouble("the service is ending".to_owned());
+        }
+        if let Some(error) = &self.unsaved {
+            return trouble(format!("the queue cannot be written: {error}"));
+        }
+        match self.denied_since.map(|since| since.elapsed()) {
+            Some(standing) if standing >= STUCK && self.line.waiting() > 0 => trouble(format!(
+                "the queue is stuck: no run could be started for {} seconds",
+                standing.as_secs()
+            )),
+            _ => Answer::Fine,
+        }
+    }
+}
+
+/// Those of the settings that a run may have of its own, as far as they are others than the supervisor's.
+fn own(mut settings: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    settings
+        .retain(|name, value| SETTINGS.contains(&name.as_str()) && std::env::var(name).as_ref() != Ok(value));
+    settings
+}
