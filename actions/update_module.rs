@@ -8,6 +8,7 @@ use ns8_imapsync::container::Service;
 
 use crate::common::frame;
 use crate::common::instance;
+use crate::common::settings;
 
 /// No arguments.
 pub fn arguments(command: Command) -> Command {
@@ -19,11 +20,17 @@ pub fn grant(_: &ArgMatches) -> ExitCode {
     frame::helper(instance::grant)
 }
 
-/// Starts the new image, if the instance is configured.
+/// Starts the new image where the former one runs, and where it was down by a fault of its own: the Python module could
+/// not start with some schedules. A service that somebody stopped, or an instance that is not configured, stays as it is.
 pub fn restart(_: &ArgMatches) -> ExitCode {
-    frame::helper(|_| {
+    frame::helper(|context| {
         let service = Service::find()?;
         service.reload_units()?;
-        service.try_restart()
+        let configured = context.environment.read()?.get(settings::MAIL_SERVER).is_some();
+        match configured && service.has_failed()? {
+            // The mail module may be away: the unit tries again until it is there.
+            true => service.start_soon(),
+            false => service.try_restart(),
+        }
     })
 }

@@ -2,6 +2,7 @@
 //! What the platform and the shell ask of the module: life cycle, events, many actions at once, an end at any moment.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use anyhow::ensure;
@@ -410,4 +411,34 @@ fn a_master_password_that_is_refused_is_told_from_a_user_that_is_not_there() -> 
     std::fs::write(&file, good)?;
     assert_eq!(key("nosuchuser")?, ["local_user_unknown"]);
     Ok(())
+}
+
+#[test]
+fn an_update_starts_what_the_former_version_left_down_and_nothing_else() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    let installed = sandbox.node().install_dir();
+    let service = |verb: &str| sandbox.helper("systemctl", &["--user", verb, "imapsync.service"]);
+    let update = || -> anyhow::Result<()> {
+        let step = installed.join("update-module.d/80restart-service");
+        let done = sandbox.helper(&step.to_string_lossy(), &[])?;
+        ensure!(done.exit_code == 0, "{done:?}");
+        Ok(())
+    };
+    let active = || service("is-active").is_ok_and(|answer| answer.exit_code == 0);
+
+    // Somebody has stopped it.
+    service("stop")?;
+    update()?;
+    ensure!(!active());
+
+    // It could not start: a helper of the former version fails.
+    let (helper, aside) = (installed.join("bin/expand-cron"), installed.join("expand-cron"));
+    std::fs::rename(&helper, &aside)?;
+    std::fs::write(&helper, "#!/bin/sh\nexit 1\n")?;
+    std::fs::set_permissions(&helper, std::fs::Permissions::from_mode(0o755))?;
+    ensure!(service("start")?.exit_code != 0 && !active());
+    std::fs::remove_file(&helper)?;
+    std::fs::rename(&aside, &helper)?;
+    update()?;
+    wait_until("the service", active)
 }
