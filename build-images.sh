@@ -152,10 +152,10 @@ build_binary_image() {
     buildah add --quiet --chmod 755 "$container" "$program" /usr/local/bin/syncctl > /dev/null
     add_licences "$container"
     BUILDAH_FORMAT=docker buildah config \
-        --cmd '["crond","-f","-m","off"]' \
+        --cmd '["/usr/local/bin/syncctl","serve","--","crond","-f","-m","off"]' \
         --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         --workingdir / \
-        --healthcheck 'CMD /usr/local/bin/syncctl engine' \
+        --healthcheck 'CMD /usr/local/bin/syncctl health' \
         --healthcheck-interval 5m \
         --healthcheck-timeout 30s \
         "${describe[@]}" "$container"

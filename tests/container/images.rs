@@ -56,7 +56,16 @@ fn inspect(engine: &Engine, image: &str) -> anyhow::Result<Value> {
 fn the_binary_image(engine: &Engine) -> anyhow::Result<()> {
     let described = inspect(engine, engine.image())?;
     let config = &described["Config"];
-    ensure!(config["Cmd"] == json!(["crond", "-f", "-m", "off"]), "{config}");
+    let main = json!([
+        "/usr/local/bin/syncctl",
+        "serve",
+        "--",
+        "crond",
+        "-f",
+        "-m",
+        "off"
+    ]);
+    ensure!(config["Cmd"] == main, "{config}");
     ensure!(
         config["Entrypoint"].is_null() && config["WorkingDir"] == "/",
         "{config}"
@@ -80,7 +89,7 @@ fn the_binary_image(engine: &Engine) -> anyhow::Result<()> {
             engine.image(),
         ],
     )?;
-    ensure!(health.contains("/usr/local/bin/syncctl engine"), "{health:?}");
+    ensure!(health.contains("/usr/local/bin/syncctl health"), "{health:?}");
 
     let added = added(engine, engine.image())?;
     let files: BTreeSet<&str> = added

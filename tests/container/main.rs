@@ -121,7 +121,7 @@ fn verbs(node: &Node) -> anyhow::Result<()> {
 fn journal_and_walls(node: &Node) -> anyhow::Result<()> {
     let main = node.podman(&["exec", "imapsync", "cat", "/proc/1/cmdline"])?;
     ensure!(
-        main.stdout.replace('\0', " ").trim_end() == "crond -f -m off",
+        main.stdout.replace('\0', " ").trim_end() == "/usr/local/bin/syncctl serve -- crond -f -m off",
         "{main:?}"
     );
     let log = node.podman(&["logs", "imapsync"])?;
@@ -209,7 +209,7 @@ fn stopping(node: &Node) -> anyhow::Result<()> {
 
 /// The process that runs a task, as the host numbers it.
 fn on_the_host(task: &str) -> anyhow::Result<Pid> {
-    let wanted = format!("/usr/local/bin/syncctl\0start\0{task}\0");
+    let wanted = format!("syncctl\0run\0--\0{task}\0");
     let mut processes = fs::read_dir("/proc")?.flatten();
     let pid = processes.find_map(|entry| {
         let words = fs::read_to_string(entry.path().join("cmdline")).ok()?;
