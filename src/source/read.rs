@@ -53,6 +53,10 @@ impl Source {
                 && security.is_some_and(|security| !security.is_weaker_than(former.security))
                 && certificate.as_ref() == Some(&former.certificate)
         });
+        reader.had_secret = former.and_then(Source::oauth).and_then(|oauth| {
+            let client = oauth.client()?;
+            matches!(client.authentication, ClientAuthentication::Secret { .. }).then(|| client.id.clone())
+        });
         let sign_in = match kind {
             Kind::Password => Some(SignIn::OwnPassword),
             Kind::Administrator => reader.administrator(former_here).map(SignIn::Administrator),
@@ -88,6 +92,8 @@ impl Source {
 struct Reader<'a> {
     fields: &'a SourceFields,
     preset: Option<&'static Preset>,
+    /// The application that authenticated with a secret so far.
+    had_secret: Option<String>,
     refusals: Vec<Refusal>,
 }
 
@@ -108,6 +114,7 @@ impl<'a> Reader<'a> {
         Self {
             fields,
             preset,
+            had_secret: None,
             refusals,
         }
     }
@@ -423,7 +430,11 @@ impl<'a> Reader<'a> {
             .map(|stored| &stored.authentication);
         let authentication = match given(&fields.client_certificate) {
             Some(certificate) => self.client_certificate(certificate, stored)?,
-            None => self.client_secret(stored, must_authenticate)?,
+            // One that has a secret does not lose it without a word, because it may not go where it would go now.
+            None => {
+                let must_authenticate = must_authenticate || self.had_secret.as_ref() == Some(&id);
+                self.client_secret(stored, must_authenticate)?
+            }
         };
         Some(Client { id, authentication })
     }

@@ -153,6 +153,36 @@ fn what_is_wrong_with_a_source_is_told_field_by_field_and_changes_nothing() -> a
 }
 
 #[test]
+fn a_secret_that_may_not_go_where_the_source_points_now_is_asked_for() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    let with = |changes: Value| {
+        let mut fields = plain(&sandbox);
+        let fields_of = fields.as_object_mut().unwrap();
+        fields_of.extend(changes.as_object().unwrap().clone());
+        fields
+    };
+    let device = json!({
+        "sign_in": "device-code",
+        "client_id": "a",
+        "client_secret_password": "b",
+        "scope": "mail",
+        "token_endpoint": "https://x.example/t",
+        "device_endpoint": "https://x.example/d",
+    });
+    ensure!(sandbox.action("save-source", with(device.clone()))?.is_ok());
+    let mut elsewhere = device;
+    elsewhere["client_secret_password"] = json!("");
+    elsewhere["token_endpoint"] = json!("https://y.example/t");
+    let refused = sandbox.action("save-source", with(elsewhere.clone()))?;
+    ensure!(keys(&refused) == ["password_required"], "{refused:?}");
+    // Another application may have none.
+    elsewhere["client_id"] = json!("public");
+    let saved = sandbox.action("save-source", with(elsewhere))?;
+    ensure!(saved.is_ok(), "{saved:?}");
+    Ok(())
+}
+
+#[test]
 fn names_that_are_none_reach_no_file() -> anyhow::Result<()> {
     let sandbox = Sandbox::start()?;
     action_output(&sandbox, "save-source", plain(&sandbox))?;
