@@ -12,8 +12,10 @@ use tokio::sync::Notify;
 use crate::sync::native::pipeline::message::FetchedMessage;
 use crate::sync::reconcile::folder::FolderSync;
 
-/// Batches that wait at most for one folder, so that none keeps the place of the others, and octets that wait in all.
+/// Batches that wait at most for one folder, so that none keeps the place of the others; batches and octets that wait in
+/// all: what a full mailbox refuses shall not have been fetched before that is known.
 const WAITING_OF_FOLDER: usize = 4;
+const WAITING: usize = 12;
 const WAITING_OCTETS: u64 = 8 * 1024 * 1024;
 
 /// Messages of one folder that are appended together.
@@ -66,6 +68,7 @@ impl Batches {
         let waiting = self.waiting.borrow();
         let of_folder = waiting.iter().filter(|batch| Rc::ptr_eq(&batch.place, place));
         of_folder.count() < WAITING_OF_FOLDER
+            && waiting.len() < WAITING
             && waiting.iter().map(Batch::octets).sum::<u64>() < WAITING_OCTETS
     }
 
