@@ -167,6 +167,13 @@ pub enum Event<'a> {
         /// For how many messages.
         messages: u64,
     },
+    /// The check at the end of the run did not come to an end.
+    NotChecked {
+        /// At which side.
+        side: Side,
+        /// Why.
+        reason: &'a dyn Named,
+    },
     /// What was done about the ledger of the local mailbox.
     Ledger {
         /// As a sentence.
@@ -265,6 +272,9 @@ impl fmt::Display for Event<'_> {
             ),
             Self::LoginRetried { side, reason } => write!(f, "{}: {reason}; trying again", side.host()),
             Self::LoginFailed { message } | Self::Ledger { message } => f.write_str(message),
+            Self::NotChecked { side, reason } => {
+                write!(f, "{}: {reason}; what this run did is not checked again", side.host())
+            }
             Self::Reconnecting { side, reason } => write!(f, "{}: {reason}; reconnecting", side.host()),
             Self::FoldersFound { side, count } => write!(f, "{}: found {count} folders.", side.host()),
             Self::FolderLeftOut { folder, reason } => {

@@ -6,10 +6,11 @@ use std::rc::Rc;
 
 use crate::imap::{Besides, Mailbox, MailboxStatus, Session};
 use crate::sync::account::{Failure, Side};
+use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping;
 use crate::sync::job::Shared;
-use crate::sync::reconcile::connections::{self, Connections};
+use crate::sync::reconcile::connections::Connections;
 use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::listing::sample::Sample;
@@ -40,12 +41,15 @@ pub async fn check(
     let mut places: Vec<&FolderSync> = worked.map(|place| &**place).collect();
     places.sort_by_key(|place| std::cmp::Reverse(place.copied.borrow().len()));
     places.truncate(FOLDERS);
-    let outcome = connections::with_reconnect(shared, connections, async |connections| {
-        look(shared, &places, listing, connections).await
-    })
-    .await;
-    contain(shared, "", outcome)?;
-    Ok(())
+    match look(shared, &places, listing, connections).await {
+        // The mail is there; a server that breaks off at a look back does not make less of it.
+        Err(FolderError::Imap { side, error, .. }) => {
+            let event = Event::NotChecked { side, reason: &error };
+            shared.reporter.borrow_mut().tell(&event);
+            Ok(())
+        }
+        outcome => contain(shared, "", outcome).map(drop),
+    }
 }
 
 async fn look(
