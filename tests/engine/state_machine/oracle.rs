@@ -313,7 +313,8 @@ impl Oracle {
                 found.any(|found| found.token == token && found.flags.iter().any(|flag| flag == "\\Deleted"))
             };
             // A mark comes with a new message, and never later.
-            let came = is.len() > was.len() && SOURCES.into_iter().any(|at| marked(before, at));
+            let is_new = is.iter().any(|place| !was.contains(place)) || is.len() > was.len();
+            let came = is_new && SOURCES.into_iter().any(|at| marked(before, at));
             ensure!(
                 came || marked(before, At::Local) || !marked(after, At::Local),
                 "it is marked as deleted locally, which its owner did not do"
