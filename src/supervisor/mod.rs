@@ -4,7 +4,7 @@
 //!
 //! - [`entry`]: what is known of a task in the queue
 //! - [`queue_file`]: the queue on disk, for the next supervisor and for the host, which only reads it
-//! - [`line`]: the order
+//! - [`mod@line`]: the order
 //! - [`message`]: what goes through the socket
 //! - [`socket`], [`client`]: how the supervisor is asked
 //! - [`child`]: a run as a process, and the end of one that could not tell it itself
