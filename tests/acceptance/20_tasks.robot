@@ -131,7 +131,8 @@ Facts Count The Kinds Of Tasks
     ${facts}    Run Action    get-facts
     ${wanted}    Create Dictionary    tasks_total_count=${3}    tasks_delete_count=${2}    tasks_delete_older_count=${1}
     ...    tasks_inbox_count=${1}    tasks_inbox_and_delete_count=${1}    tasks_cron_enabled_count=${1}
-    ...    tasks_sieve_enabled_count=${1}
+    ...    tasks_sieve_enabled_count=${1}    tasks_failing_count=${0}    tasks_login_refused_count=${0}
+    ...    tasks_unreadable_count=${0}
     Dictionaries Should Be Equal    ${facts}    ${wanted}
 
 A Task Is Deleted With Its Files, And No Other
