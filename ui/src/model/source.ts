@@ -1,37 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A source as the form holds it, which of its fields count, and what is to be done at the provider.
-import type { ParameterError, Security, SignIn, Source, SourceInput, SourcePreset } from '../api/types.ts'
+import type { ParameterError, SignIn, Source, SourceInput, SourcePreset, SourceTexts } from '../api/types.ts'
 import { isHost, isPort } from './rules.ts'
 
 /** The fields of the form; all are texts. */
-export interface SourceForm {
-  label: string
-  preset: string
-  sign_in: SignIn
-  hostname: string
+export interface SourceForm extends Omit<SourceTexts, 'source_id'> {
   port: string
-  security: Security
   certificate: string
   connections: string
-  admin_user: string
   admin_password: string
-  admin_method: string
-  login_template: string
-  tenant: string
-  authority: string
-  issuer: string
-  token_endpoint: string
-  authorization_endpoint: string
-  device_endpoint: string
-  scope: string
-  client_id: string
   client_secret_password: string
   client_secret_expires: string
-  client_authentication: string
   client_certificate: string
   client_key_password: string
   service_account_password: string
-  authority_certificates: string
 }
 
 export type SourceField = keyof SourceForm
