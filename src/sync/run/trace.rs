@@ -21,6 +21,10 @@ const MAX_OCTETS: u64 = 32 * 1024 * 1024;
 /// # Errors
 /// Whatever the file system says.
 pub fn start(path: &Path, masks: Vec<Mask>) -> io::Result<()> {
+    // A run that is begun again in the same process goes on with the first file.
+    if tracing::dispatcher::has_been_set() {
+        return Ok(());
+    }
     let file = OpenOptions::new()
         .write(true)
         .create(true)
@@ -39,9 +43,7 @@ pub fn start(path: &Path, masks: Vec<Mask>) -> io::Result<()> {
         .with_writer(Mutex::new(writer));
     let wanted = Targets::new().with_target(TRACE_TARGET, LevelFilter::TRACE);
     let subscriber = tracing_subscriber::registry().with(wanted).with(lines);
-    // A run that is begun again in the same process goes on with the first file.
-    let _ = tracing::subscriber::set_global_default(subscriber);
-    Ok(())
+    tracing::subscriber::set_global_default(subscriber).map_err(io::Error::other)
 }
 
 struct TraceFile {
