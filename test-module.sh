@@ -56,6 +56,8 @@ acceptance() {
 
 here() {
     need_sandbox_packages
+    # What some tests look with.
+    need_packages promtool=prometheus strace=strace
     # The base of the container is fetched while the program is built; the tests of it wait for it and say more.
     tests/container/engine.sh --packages > /dev/null 2>&1 || true
     tests/container/engine.sh --base > /dev/null 2>&1 &

@@ -58,14 +58,12 @@ need_sandbox_packages() {
     need_packages \
         cc=build-essential \
         c++=build-essential \
-        promtool=prometheus \
         dovecot=dovecot-imapd \
         /usr/lib/dovecot/imap=dovecot-imapd \
         /usr/lib/dovecot/modules/lib95_imap_filter_sieve_plugin.so=dovecot-sieve \
         redis-server=redis-server \
         redis-cli=redis-tools \
-        setpriv=util-linux \
-        strace=strace
+        setpriv=util-linux
 }
 
 # What the web page is built and tested with: Node 20.19 or later, which Debian 12 does not have; the npm registry
