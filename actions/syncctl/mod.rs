@@ -200,6 +200,20 @@ fn known(store: &Store, name: &TaskName) -> Result<(), Failure> {
     }
 }
 
+/// Those of several tasks that there are, and whether that is all of them; what is wrong with the others is told.
+fn existing(store: &Store, names: &[String]) -> Result<(Vec<TaskName>, bool), Failure> {
+    let mut tasks = vec![];
+    for text in names {
+        match named(text).and_then(|name| known(store, &name).map(|()| name)) {
+            Ok(name) => tasks.push(name),
+            Err(failure) if names.len() == 1 => return Err(failure),
+            Err(failure) => tell(&format!("syncctl: {}", failure.message), Stream::Errors),
+        }
+    }
+    let all = tasks.len() == names.len();
+    Ok((tasks, all))
+}
+
 fn status(store: &Store, name: &TaskName) -> Done {
     known(store, name)?;
     let running = store.is_busy(name).map_err(failed)? || Snapshot::read(store).entry(name).is_some();

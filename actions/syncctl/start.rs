@@ -17,22 +17,11 @@ use ns8_imapsync::task::{Store, TaskName};
 use super::run::verdict;
 use super::say::{tell, tell_caller, tell_verdict};
 use super::stop::halt;
-use super::{Done, failed, known, named};
+use super::{Done, existing, failed};
 
 /// Starts runs. Unless told to `detach`, it follows them to their ends.
 pub fn start(store: &Store, names: &[String], detach: bool) -> Done {
-    let mut code = ExitCode::SUCCESS;
-    let mut tasks = vec![];
-    for text in names {
-        match named(text).and_then(|name| known(store, &name).map(|()| name)) {
-            Ok(name) => tasks.push(name),
-            Err(failure) if names.len() == 1 => return Err(failure),
-            Err(failure) => {
-                tell(&format!("syncctl: {}", failure.message), Stream::Errors);
-                code = ExitCode::FAILURE;
-            }
-        }
-    }
+    let (tasks, all) = existing(store, names)?;
     let started = match (Client::connect(store).map_err(failed)?, tasks.as_slice()) {
         (_, []) => ExitCode::SUCCESS,
         (Some(client), tasks) => hand_over(store, client, tasks, detach || instance::is_cron_line())?,
@@ -49,11 +38,7 @@ pub fn start(store: &Store, names: &[String], detach: bool) -> Done {
         }
         (None, tasks) => start_each(tasks)?,
     };
-    Ok(if names.len() > 1 && code != ExitCode::SUCCESS {
-        code
-    } else {
-        started
-    })
+    Ok(if all { started } else { ExitCode::FAILURE })
 }
 
 /// What has been heard of runs that were handed over.

@@ -4,31 +4,19 @@
 use std::process::ExitCode;
 
 use ns8_imapsync::supervisor::client::Client;
-use ns8_imapsync::supervisor::message::{Request, Stream};
+use ns8_imapsync::supervisor::message::Request;
 use ns8_imapsync::sync::account::Failure;
 use ns8_imapsync::sync::run::stop;
 use ns8_imapsync::task::{Store, TaskName};
 
-use super::say::tell;
-use super::{Done, failed, known, named};
+use super::{Done, existing, failed};
 use crate::common::parallel;
 
 /// Stops tasks, and comes back when nothing of them runs or waits any more.
 pub fn stop(store: &Store, names: &[String]) -> Done {
-    let mut code = ExitCode::SUCCESS;
-    let mut tasks = vec![];
-    for text in names {
-        match named(text).and_then(|name| known(store, &name).map(|()| name)) {
-            Ok(name) => tasks.push(name),
-            Err(failure) if names.len() == 1 => return Err(failure),
-            Err(failure) => {
-                tell(&format!("syncctl: {}", failure.message), Stream::Errors);
-                code = ExitCode::FAILURE;
-            }
-        }
-    }
+    let (tasks, all) = existing(store, names)?;
     halt(store, &tasks)?;
-    Ok(code)
+    Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The same for tasks that there are.

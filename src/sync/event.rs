@@ -13,7 +13,7 @@ pub enum Event<'a> {
     /// A run began.
     Begun {
         /// The task.
-        task: &'a dyn Named,
+        task: &'a dyn Printable,
     },
     /// Which account one side is.
     Account {
@@ -56,7 +56,7 @@ pub enum Event<'a> {
         /// The side.
         side: Side,
         /// Why it failed.
-        reason: &'a dyn Named,
+        reason: &'a dyn Printable,
     },
     /// A login failed while the other side's failure ends the run.
     LoginFailed {
@@ -68,7 +68,7 @@ pub enum Event<'a> {
         /// The side.
         side: Side,
         /// Why it broke.
-        reason: &'a dyn Named,
+        reason: &'a dyn Printable,
     },
     /// How many folders a side has.
     FoldersFound {
@@ -82,12 +82,12 @@ pub enum Event<'a> {
         /// Its name on the remote side.
         folder: &'a str,
         /// Why.
-        reason: &'a dyn Named,
+        reason: &'a dyn Printable,
     },
     /// A folder was created on the local side.
     FolderCreated {
         /// Its name.
-        folder: &'a dyn Named,
+        folder: &'a dyn Printable,
     },
     /// A folder is of another generation than before.
     FolderReplaced {
@@ -101,55 +101,55 @@ pub enum Event<'a> {
     /// A folder was deleted on the local side.
     FolderDeleted {
         /// Its name.
-        folder: &'a dyn Named,
+        folder: &'a dyn Printable,
         /// With how many messages.
         messages: u64,
     },
     /// A folder that is gone remotely stays, since mail of others is in it.
     FolderStays {
         /// Its name.
-        folder: &'a dyn Named,
+        folder: &'a dyn Printable,
         /// How many messages are not this task's.
         messages: u64,
     },
     /// A folder is not deleted, since it is in use.
     FolderInUse {
         /// Its name.
-        folder: &'a dyn Named,
+        folder: &'a dyn Printable,
     },
     /// Messages are copied with another folder that has them too.
     WithOtherFolders {
         /// The folder on the remote side.
-        folder: &'a dyn Named,
+        folder: &'a dyn Printable,
         /// How many messages.
         messages: u64,
     },
     /// Second copies, which arrived after a connection had broken, were removed.
     LateCopiesRemoved {
         /// The folder on the local side.
-        folder: &'a dyn Named,
+        folder: &'a dyn Printable,
         /// How many messages.
         messages: u64,
     },
     /// A flag is not taken by the local server.
     FlagRefused {
         /// The folder on the local side.
-        folder: &'a dyn Named,
+        folder: &'a dyn Printable,
         /// The flag.
-        flag: &'a dyn Named,
+        flag: &'a dyn Printable,
         /// Of how many messages.
         messages: u64,
         /// What the server said.
-        answer: &'a dyn Named,
+        answer: &'a dyn Printable,
     },
     /// A message was copied without some of its keywords.
     KeywordsDropped {
         /// The folder on the local side.
-        folder: &'a dyn Named,
+        folder: &'a dyn Printable,
         /// The message's UID on the remote side.
         uid: u32,
         /// Which.
-        keywords: &'a dyn Named,
+        keywords: &'a dyn Printable,
     },
     /// A message of no octets that the local server does not take.
     EmptyMessageSkipped {
@@ -158,12 +158,12 @@ pub enum Event<'a> {
         /// The message's UID there.
         uid: u32,
         /// What the server said.
-        answer: &'a dyn Named,
+        answer: &'a dyn Printable,
     },
     /// Filters that were owed are not run any more.
     FiltersCancelled {
         /// The folder on the local side.
-        folder: &'a dyn Named,
+        folder: &'a dyn Printable,
         /// For how many messages.
         messages: u64,
     },
@@ -172,7 +172,7 @@ pub enum Event<'a> {
         /// At which side.
         side: Side,
         /// Why.
-        reason: &'a dyn Named,
+        reason: &'a dyn Printable,
     },
     /// What was done about the ledger of the local mailbox.
     Ledger {
@@ -225,9 +225,9 @@ pub enum Event<'a> {
     },
 }
 
-/// What can be read by people.
-pub trait Named: fmt::Display + fmt::Debug {}
-impl<T: fmt::Display + fmt::Debug> Named for T {}
+/// What people can read: names, reasons, answers of servers.
+pub trait Printable: fmt::Display + fmt::Debug {}
+impl<T: fmt::Display + fmt::Debug> Printable for T {}
 
 impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
