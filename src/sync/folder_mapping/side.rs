@@ -60,6 +60,12 @@ impl Side {
         }
     }
 
+    /// What the list says of a folder's state.
+    pub fn status(&self, mailbox: &Mailbox) -> Option<MailboxStatus> {
+        let mut folders = self.folders.iter();
+        folders.find(|(listed, _)| listed.mailbox == *mailbox)?.1
+    }
+
     fn primary(&self) -> Option<&Namespace> {
         let told = self.told.as_ref().and_then(Namespaces::primary);
         told.or(self.guessed.as_ref())

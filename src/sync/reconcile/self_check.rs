@@ -88,7 +88,7 @@ async fn look(
         (Side::Remote, &remote, &there, &mut connections.remote),
         (Side::Local, &local, &here, &mut connections.local),
     ] {
-        let status = |mailbox: &Mailbox| status(listed, mailbox);
+        let status = |mailbox: &Mailbox| listed.status(mailbox);
         let others = sample.contradicted(status);
         for (place, record) in &records {
             let mailbox = match side {
@@ -104,13 +104,6 @@ async fn look(
         }
     }
     Ok(())
-}
-
-fn status(listed: &folder_mapping::Side, mailbox: &Mailbox) -> Option<MailboxStatus> {
-    let mut folders = listed.folders.iter();
-    folders
-        .find(|(listed, _)| listed.mailbox == *mailbox)
-        .and_then(|(_, status)| *status)
 }
 
 /// Whether a folder is of the recorded generation. A STATUS may be out of date: what it says against it is looked at.

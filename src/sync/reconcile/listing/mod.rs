@@ -195,12 +195,7 @@ async fn note_renumbered(
     side: Side,
     session: &mut Session,
 ) -> FolderResult<()> {
-    let status = |mailbox: &Mailbox| {
-        let mut folders = listed.folders.iter();
-        folders
-            .find(|(listed, _)| listed.mailbox == *mailbox)
-            .and_then(|(_, status)| *status)
-    };
+    let status = |mailbox: &Mailbox| listed.status(mailbox);
     sample.settle_doubts(shared, side, session).await?;
     let mut renumbered = sample.contradicted(status);
     if renumbered.is_empty() {
