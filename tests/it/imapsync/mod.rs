@@ -3,6 +3,7 @@
 //! and waits for the test in between, which puts the mail there that it claims to have copied.
 
 mod recordings;
+mod scenarios;
 mod standin;
 mod stops;
 

@@ -37,12 +37,24 @@ pub struct StandIn {
 
 /// A configured sandbox whose container has the stand-in as imapsync, and these variables.
 pub fn sandbox(variables: &[&str]) -> anyhow::Result<(Sandbox, StandIn)> {
+    let write = |dir: &Path| {
+        let program = dir.join("imapsync");
+        fs::write(&program, SCRIPT.replace("@DIR@", &dir.to_string_lossy()))?;
+        Ok(fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?)
+    };
+    let (sandbox, dir) = install_imapsync(variables, write)?;
+    Ok((sandbox, StandIn { dir }))
+}
+
+/// A configured sandbox that uses the imapsync that `install` puts into a folder of the container; and that folder.
+pub fn install_imapsync(
+    variables: &[&str],
+    install: impl FnOnce(&Path) -> anyhow::Result<()>,
+) -> anyhow::Result<(Sandbox, PathBuf)> {
     let sandbox = Sandbox::builder().unconfigured().start()?;
     let dir = sandbox.node().container().join("imapsync");
     fs::create_dir(&dir)?;
-    let program = dir.join("imapsync");
-    fs::write(&program, SCRIPT.replace("@DIR@", &dir.to_string_lossy()))?;
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    install(&dir)?;
     let path = sandbox.node().container().join("environment");
     let mut environment = fs::read_to_string(&path)?.replace("PATH=", &format!("PATH={}:", dir.display()));
     for variable in variables {
@@ -53,7 +65,7 @@ pub fn sandbox(variables: &[&str]) -> anyhow::Result<(Sandbox, StandIn)> {
     let input = json!({"mail_server": MAIL_MODULE_UUID, "mail_host": host, "sync_engine": "imapsync"});
     let outcome = sandbox.action("configure-module", input)?;
     ensure!(outcome.is_ok(), "{outcome:?}");
-    Ok((sandbox, StandIn { dir }))
+    Ok((sandbox, dir))
 }
 
 impl StandIn {
