@@ -4,6 +4,7 @@ use ns8_imapsync::agent::journal;
 use ns8_imapsync::container::Container;
 use ns8_imapsync::control::runs::{self, Started};
 use ns8_imapsync::error::Result;
+use ns8_imapsync::task::TaskName;
 
 use crate::common::action::Action;
 use crate::common::context::Context;
@@ -20,14 +21,22 @@ impl Action for StartTask {
 
     fn run(context: &Context, selection: Selection) -> Result<Option<Results>> {
         let container = Container::find()?;
-        selection.apply(&context.store, |name| {
-            Ok(match runs::start(&context.store, &container, name)? {
-                Started::Now => "started",
-                Started::Before => {
-                    journal::notice(format_args!("{name} is running already"));
-                    "already_running"
-                }
-            })
+        selection.apply_together(&context.store, |names| {
+            let started = runs::start_together(&context.store, &container, names);
+            let outcomes = names.iter().zip(started);
+            outcomes
+                .map(|(name, started)| started.map(|started| word(name, started)))
+                .collect()
         })
+    }
+}
+
+fn word(name: &TaskName, started: Started) -> &'static str {
+    match started {
+        Started::Now => "started",
+        Started::Before => {
+            journal::notice(format_args!("{name} is running already"));
+            "already_running"
+        }
     }
 }

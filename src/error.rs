@@ -28,6 +28,15 @@ impl Error {
         Self::Refused(vec![refusal])
     }
 
+    /// The same once more, for another task that it concerns.
+    #[must_use]
+    pub fn repeat(&self) -> Self {
+        match self {
+            Self::Refused(refusals) => Self::Refused(refusals.clone()),
+            Self::Failed(cause) => Self::Failed(anyhow::anyhow!("{cause:#}")),
+        }
+    }
+
     /// The code the process ends with: the first refusal's own, or 1.
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -84,8 +84,20 @@ impl Selection {
         store: &Store,
         act: impl Fn(&TaskName) -> Result<&'static str> + Sync,
     ) -> Result<Option<Results>> {
+        self.apply_together(store, |names| parallel::map(names, act))
+    }
+
+    /// The same with one call for all tasks that there are, which answers each of them.
+    ///
+    /// # Errors
+    /// As [`Selection::apply`].
+    pub fn apply_together(
+        &self,
+        store: &Store,
+        act: impl FnOnce(&[TaskName]) -> Vec<Result<&'static str>>,
+    ) -> Result<Option<Results>> {
         let Some(tasks) = &self.tasks else {
-            let failed = parallel::map(&self.names(store)?, &act)
+            let failed = act(&self.names(store)?)
                 .into_iter()
                 .filter_map(Result::err)
                 .collect();
@@ -102,9 +114,20 @@ impl Selection {
             )
             .into());
         }
-        let results = parallel::map(tasks, |task| {
-            TaskResult::new(task, task.find(store).and_then(|name| act(&name)))
-        });
+        let found: Vec<Result<TaskName>> = tasks.iter().map(|task| task.find(store)).collect();
+        let names: Vec<TaskName> = found.iter().flatten().cloned().collect();
+        let mut outcomes = act(&names).into_iter();
+        let mut outcome = |found: Result<TaskName>| match found {
+            Ok(_) => outcomes
+                .next()
+                .unwrap_or_else(|| Err(anyhow::anyhow!("nothing was done").into())),
+            Err(error) => Err(error),
+        };
+        let results = tasks
+            .iter()
+            .zip(found)
+            .map(|(task, found)| TaskResult::new(task, outcome(found)))
+            .collect();
         Ok(Some(Results { results }))
     }
 

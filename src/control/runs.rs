@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Starting and stopping runs, and taking a task away from them.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::anyhow;
@@ -37,27 +38,65 @@ pub enum Stopped {
     Before,
 }
 
-/// Starts a run, unless there is one, so that whoever lists the tasks next sees it: the supervisor has it in its queue
-/// at once; without one the run itself has to show.
+/// Starts a run, as [`start_together`] does.
 ///
 /// # Errors
 /// `service_not_running`, or a task whose file is damaged.
 pub fn start(store: &Store, container: &Container, name: &TaskName) -> Result<Started> {
-    if store.is_busy(name)? || Snapshot::read(store).waits_by_hand(name) {
-        return Ok(Started::Before);
+    let mut answers = start_together(store, container, std::slice::from_ref(name));
+    answers.pop().unwrap_or(Ok(Started::Before))
+}
+
+/// Starts those runs that there are not yet, with one call, so that whoever lists the tasks next sees them: the supervisor
+/// has them in its queue at once; without one the runs themselves have to show. The answers are in the order of the names;
+/// a task that is damaged keeps no other from being started.
+pub fn start_together(store: &Store, container: &Container, names: &[TaskName]) -> Vec<Result<Started>> {
+    let queue = Snapshot::read(store);
+    let mut seen = HashSet::new();
+    let mut decide = |name| {
+        let first = seen.insert(name);
+        store.load(name)?;
+        Ok(match first && is_free(store, &queue, name)? {
+            true => Started::Now,
+            false => Started::Before,
+        })
+    };
+    let mut answers: Vec<Result<Started>> = names.iter().map(&mut decide).collect();
+    let chosen = names.iter().zip(&answers);
+    let chosen: Vec<TaskName> = chosen
+        .filter(|(_, answer)| matches!(answer, Ok(Started::Now)))
+        .map(|(name, _)| name.clone())
+        .collect();
+    if chosen.is_empty() {
+        return answers;
     }
-    store.load(name)?;
-    let names = std::slice::from_ref(name);
-    let ended_before = ended(store, name);
-    launch(store, container, names)?;
-    if QueueFile::of(store).is_served() {
-        return Ok(Started::Now);
+    let ended_before: Vec<_> = chosen.iter().map(|name| ended(store, name)).collect();
+    match launch(store, container, &chosen) {
+        Err(error) => {
+            for answer in answers
+                .iter_mut()
+                .filter(|answer| matches!(answer, Ok(Started::Now)))
+            {
+                *answer = Err(error.repeat());
+            }
+        }
+        Ok(()) if QueueFile::of(store).is_served() => {}
+        Ok(()) => {
+            let deadline = Instant::now() + APPEARANCE;
+            for (name, before) in chosen.iter().zip(ended_before) {
+                wait_until_seen(store, name, before, deadline);
+            }
+        }
     }
-    let deadline = Instant::now() + APPEARANCE;
-    while Instant::now() < deadline && !store.is_busy(name)? && ended(store, name) == ended_before {
+    answers
+}
+
+/// Waits until a run shows itself, or has ended already.
+fn wait_until_seen(store: &Store, name: &TaskName, ended_before: Option<SystemTime>, deadline: Instant) {
+    let is_unseen = || store.is_busy(name).is_ok_and(|busy| !busy) && ended(store, name) == ended_before;
+    while Instant::now() < deadline && is_unseen() {
         std::thread::sleep(GLANCE);
     }
-    Ok(Started::Now)
 }
 
 /// Starts all those runs that there are not yet, with one call. A task that is damaged is told to `report`, and keeps
@@ -72,20 +111,23 @@ pub fn start_all(
 ) -> Result<()> {
     let queue = Snapshot::read(store);
     let startable = |name: &TaskName| {
-        let busy = store.load(name).and_then(|task| Ok((task, store.is_busy(name)?)));
-        match busy {
-            Ok((task, busy)) => task.is_some() && !busy && !queue.waits_by_hand(name),
-            Err(error) => {
-                report(name, error);
-                false
-            }
-        }
+        let task = store.load(name);
+        let startable = task.and_then(|task| Ok(task.is_some() && is_free(store, &queue, name)?));
+        startable.unwrap_or_else(|error| {
+            report(name, error);
+            false
+        })
     };
     let names: Vec<TaskName> = store.names()?.into_iter().filter(startable).collect();
     if names.is_empty() {
         return Ok(());
     }
     launch(store, &find()?, &names)
+}
+
+/// Whether a start by hand would change anything: no run is at work, and none waits that was started by hand.
+fn is_free(store: &Store, queue: &Snapshot, name: &TaskName) -> Result<bool> {
+    Ok(!store.is_busy(name)? && !queue.waits_by_hand(name))
 }
 
 /// Has runs begin, and does not wait for that.

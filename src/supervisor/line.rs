@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The order in which tasks come to run: what was started by hand before what a schedule started; among those, remote
-//! servers and then batches in turns, so that nobody waits behind hundreds of others; never two of one local user; never
+//! The order in which tasks come to run: what was started by hand, or has waited for an hour, before what a schedule
+//! started; among those, remote servers and then batches in turns, so that nobody waits behind hundreds of others; never two of one local user; never
 //! more at once than allowed, but for some whose servers have no other run.
 
 use std::cmp::Reverse;
@@ -10,6 +10,10 @@ use std::time::Instant;
 
 use super::entry::{Entry, Origin, State};
 use crate::task::TaskName;
+
+/// After so many seconds a task that a schedule started has waited long enough to come as if started by hand, so that
+/// starting again and again by hand cannot keep it waiting for ever.
+const LONG_WAIT: i64 = 60 * 60;
 
 /// A task in the line.
 #[derive(Debug, Clone)]
@@ -121,7 +125,9 @@ impl Line {
     pub fn take_turns(&mut self, now: Instant, seconds: i64) -> Vec<TaskName> {
         let mut chosen = vec![];
         while !self.paused {
-            let Some(name) = self.next(now) else { break };
+            let Some(name) = self.next(now, seconds) else {
+                break;
+            };
             let turn = self.tick();
             if let Some(place) = self.places.get_mut(&name) {
                 place.entry.state = State::Running;
@@ -136,7 +142,7 @@ impl Line {
 
     /// Whose turn it is. One slow server keeps no other waiting: beside the runs that are allowed at once, half as many
     /// work that pull from servers of which nobody else does.
-    fn next(&self, now: Instant) -> Option<TaskName> {
+    fn next(&self, now: Instant, seconds: i64) -> Option<TaskName> {
         let running = || {
             self.places
                 .values()
@@ -156,10 +162,11 @@ impl Line {
                 && !busy.contains(place.source.as_str())
         };
         let rank = |place: &&Place| {
-            let by_hand = place.entry.origin == Origin::Manual;
+            let waited = seconds.saturating_sub(place.entry.since);
+            let first = place.entry.origin == Origin::Manual || waited >= LONG_WAIT;
             let source = self.sources.get(&place.source).copied();
             let batch = self.batches.get(&place.entry.batch).copied();
-            (Reverse(by_hand), source, batch, place.order)
+            (Reverse(first), source, batch, place.order)
         };
         let first = self.places.values().filter(may_run).min_by_key(rank)?;
         Some(first.entry.task.clone())
@@ -222,6 +229,25 @@ mod tests {
         add("a4", Origin::Manual, 4, "a");
         add("s2", Origin::Schedule, 5, "b");
         assert_eq!(order(&mut line), ["a1", "b1", "a4", "a2", "a3", "s2", "s1"]);
+    }
+
+    #[test]
+    fn a_schedule_that_has_waited_for_an_hour_waits_behind_no_start_by_hand() {
+        let mut line = line(1);
+        for (name, origin) in [
+            ("s1", Origin::Schedule),
+            ("a1", Origin::Manual),
+            ("a2", Origin::Manual),
+        ] {
+            line.add(entry(name, origin, 1), name.to_owned(), "a".to_owned());
+        }
+        let mut next = |seconds| {
+            let names = line.take_turns(Instant::now(), seconds);
+            line.remove(&names[0]);
+            names[0].to_string()
+        };
+        assert_eq!(next(LONG_WAIT - 1), "a1");
+        assert_eq!(next(LONG_WAIT), "s1");
     }
 
     #[test]

@@ -97,6 +97,47 @@ fn by_hand_comes_before_the_schedule_and_what_waits_can_be_stopped() -> anyhow::
 }
 
 #[test]
+fn a_list_of_tasks_is_handed_over_at_once() -> anyhow::Result<()> {
+    let world = World::supervised(1)?;
+    let sandbox = &world.sandbox;
+    let hanging = world.hanging()?;
+    let others = ["u2", "u3"].map(|user| world.another(user, &hanging));
+    for other in others {
+        other?;
+    }
+    ensure!(world.syncctl(&["pause"])?.exit_code == 0);
+    let listed = sandbox.action("list-tasks", json!({}))?.output;
+    let tasks: Vec<_> = listed["user_properties"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|task| json!({"localuser": task["localuser"], "task_id": task["task_id"]}))
+        .collect();
+    ensure!(tasks.len() == 3, "{listed}");
+    let twice = [&tasks[..], &tasks[..1]].concat();
+    let started = sandbox.action("start-task", json!({"tasks": twice}))?;
+    let results: Vec<_> = started.output["results"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .collect();
+    let words: Vec<_> = results.iter().map(|result| &result["result"]).collect();
+    ensure!(
+        words == ["started", "started", "started", "already_running"],
+        "{started:?}"
+    );
+    // What is handed over together has one number.
+    let queue = fs::read_to_string(sandbox.node().state().join("imapsync/.queue/queue.json"))?;
+    let queue: serde_json::Value = serde_json::from_str(&queue)?;
+    let entries: Vec<_> = queue["entries"].as_array().into_iter().flatten().collect();
+    ensure!(
+        entries.len() == 3 && entries.iter().all(|entry| entry["batch"] == entries[0]["batch"]),
+        "{queue}"
+    );
+    Ok(())
+}
+
+#[test]
 fn whoever_follows_a_run_hears_how_it_ended() -> anyhow::Result<()> {
     let world = World::supervised(2)?;
     let sandbox = &world.sandbox;
