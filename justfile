@@ -45,6 +45,7 @@ fuzz:
 # Measure runs and actions
 bench:
     tests/bench/sync.sh --quick
+    tests/bench/many.sh --mailboxes 10
     tests/bench/actions.sh
 
 # Look for known weaknesses and licences that do not fit

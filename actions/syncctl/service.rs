@@ -4,18 +4,20 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use ns8_imapsync::supervisor::capacity::Capacity;
 use ns8_imapsync::supervisor::client::Client;
 use ns8_imapsync::supervisor::message::{Answer, Request};
 use ns8_imapsync::supervisor::serve;
-use ns8_imapsync::sync::run::{Settings, queue};
+use ns8_imapsync::sync::run::Settings;
 use ns8_imapsync::task::Store;
 
 use super::{Done, failed};
 
 /// Is the supervisor, until the command ends or somebody ends this process.
 pub fn serve(store: &Store, command: &[OsString]) -> Done {
-    let at_once = queue::runs_at_once(Settings::of_instance().at_once.as_deref());
-    let code = serve::serve(store, command, at_once).map_err(|error| failed(format!("{error:#}")))?;
+    let settings = Settings::of_instance();
+    let capacity = Capacity::of_instance(settings.at_once.as_deref(), settings.engine.as_deref());
+    let code = serve::serve(store, command, capacity).map_err(|error| failed(format!("{error:#}")))?;
     Ok(ExitCode::from(code))
 }
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
+use std::num::NonZeroUsize;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -45,7 +46,7 @@ impl Program {
         })
     }
 
-    /// Starts a run. What it says at its end goes to a file in memory, where nobody has to read along.
+    /// Starts a run, one of so many at once. What it says at its end goes to a file in memory, where nobody has to read along.
     ///
     /// # Errors
     /// When the system denies what it takes.
@@ -53,6 +54,7 @@ impl Program {
         &self,
         name: &TaskName,
         origin: Origin,
+        at_once: NonZeroUsize,
         settings: &BTreeMap<String, String>,
     ) -> io::Result<Child> {
         let said = File::from(memfd_create("verdict", MemfdFlags::CLOEXEC)?);
@@ -65,6 +67,8 @@ impl Program {
             .arg("run")
             .args(origin)
             .args(["--", name.as_str()])
+            // The run counts those at work itself, and would wait for a turn that it has been given.
+            .env("MAX_CONCURRENT_SYNCS", at_once.to_string())
             .envs(settings)
             .stdin(Stdio::null())
             .stdout(said.try_clone()?)

@@ -30,6 +30,9 @@ pub struct Place {
     order: u64,
 }
 
+/// After it has turned runs away, so many of a source work at once at least.
+const LEAST_OF_SOURCE: usize = 1;
+
 /// All tasks that wait or run.
 #[derive(Debug)]
 pub struct Line {
@@ -40,6 +43,8 @@ pub struct Line {
     /// When a source, and a batch, had its last turn.
     sources: HashMap<String, u64>,
     batches: HashMap<u64, u64>,
+    /// How many runs of a source may work at once, of those that have turned runs away.
+    limits: HashMap<String, usize>,
     clock: u64,
 }
 
@@ -52,7 +57,40 @@ impl Line {
             places: BTreeMap::new(),
             sources: HashMap::new(),
             batches: HashMap::new(),
+            limits: HashMap::new(),
             clock: 0,
+        }
+    }
+
+    /// Has so many run at once from now on.
+    pub fn set_at_once(&mut self, at_once: NonZeroUsize) {
+        self.at_once = at_once;
+    }
+
+    /// Whether somebody waits while as many run as may.
+    pub fn is_full(&self) -> bool {
+        self.waiting() > 0 && self.running() >= self.at_once.get()
+    }
+
+    /// A source has turned away a run of this task: half as many of its runs work at once from now on.
+    pub fn turned_away(&mut self, name: &TaskName) {
+        let Some(source) = self.places.get(name).map(|place| place.source.clone()) else {
+            return;
+        };
+        let running = self.running_of(&source);
+        self.limits.insert(source, (running / 2).max(LEAST_OF_SOURCE));
+    }
+
+    /// A run of this task has gone well: one more of its source may work at once.
+    pub fn went_well(&mut self, name: &TaskName) {
+        let Some(place) = self.places.get(name) else {
+            return;
+        };
+        if let Some(limit) = self.limits.get_mut(&place.source) {
+            *limit += 1;
+            if *limit >= self.at_once.get() {
+                self.limits.remove(&place.source);
+            }
         }
     }
 
@@ -96,6 +134,7 @@ impl Line {
         // Whoever comes when nobody else is there owes nobody a turn.
         if self.places.values().all(|other| other.source != place.source) {
             self.sources.remove(&place.source);
+            self.limits.remove(&place.source);
         }
         let batch = place.entry.batch;
         if self.places.values().all(|other| other.entry.batch != batch) {
@@ -109,9 +148,18 @@ impl Line {
         self.places.len() - self.running()
     }
 
+    fn at_work(&self) -> impl Iterator<Item = &Place> {
+        self.places
+            .values()
+            .filter(|place| place.entry.state == State::Running)
+    }
+
     fn running(&self) -> usize {
-        let running = |place: &&Place| place.entry.state == State::Running;
-        self.places.values().filter(running).count()
+        self.at_work().count()
+    }
+
+    fn running_of(&self, source: &str) -> usize {
+        self.at_work().filter(|place| place.source == source).count()
     }
 
     /// What is to be remembered, oldest first.
@@ -143,18 +191,21 @@ impl Line {
     /// Whose turn it is. One slow server keeps no other waiting: beside the runs that are allowed at once, half as many
     /// work that pull from servers of which nobody else does.
     fn next(&self, now: Instant, seconds: i64) -> Option<TaskName> {
-        let running = || {
-            self.places
-                .values()
-                .filter(|place| place.entry.state == State::Running)
-        };
-        let users: BTreeSet<&str> = running().map(|place| place.user.as_str()).collect();
+        let users: BTreeSet<&str> = self.at_work().map(|place| place.user.as_str()).collect();
         let at_once = self.at_once.get();
-        let busy: BTreeSet<&str> = match running().count() {
+        let mut busy: BTreeSet<&str> = match self.running() {
             count if count < at_once => BTreeSet::new(),
-            count if count < at_once + at_once / 2 => running().map(|place| place.source.as_str()).collect(),
+            count if count < at_once + at_once / 2 => {
+                self.at_work().map(|place| place.source.as_str()).collect()
+            }
             _ => return None,
         };
+        let limits = self.limits.iter();
+        busy.extend(
+            limits
+                .filter(|(source, limit)| self.running_of(source) >= **limit)
+                .map(|(source, _)| source.as_str()),
+        );
         let may_run = |place: &&Place| {
             place.entry.state != State::Running
                 && place.not_before.is_none_or(|moment| moment <= now)
@@ -284,6 +335,33 @@ mod tests {
         line.remove(&TaskName::parse("b1").unwrap());
         // Two work, which is what is allowed; one more may where nobody else pulls from.
         assert_eq!(names(line.take_turns(Instant::now(), 0)), ["b2"]);
+    }
+
+    #[test]
+    fn a_source_that_turns_runs_away_gets_half_as_many_and_more_as_they_go_well() {
+        type End = fn(&mut Line, &TaskName);
+        let mut line = line(4);
+        for number in 1..=12 {
+            let name = format!("a{number}");
+            line.add(entry(&name, Origin::Manual, 1), name.clone(), "a".to_owned());
+        }
+        let mut running = line.take_turns(Instant::now(), 0);
+        assert_eq!(running.len(), 4);
+        line.turned_away(&running[0]);
+        let mut next_after = |end: End| {
+            let name = running.remove(0);
+            end(&mut line, &name);
+            line.remove(&name);
+            let started = line.take_turns(Instant::now(), 0);
+            running.extend(started.iter().cloned());
+            running.len()
+        };
+        let (badly, well): (End, End) = (|_, _| {}, Line::went_well);
+        assert_eq!(
+            [next_after(badly), next_after(badly), next_after(badly)],
+            [3, 2, 2]
+        );
+        assert_eq!([next_after(well), next_after(well), next_after(badly)], [3, 4, 4]);
     }
 
     proptest! {

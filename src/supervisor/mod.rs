@@ -5,6 +5,7 @@
 //! - [`entry`]: what is known of a task in the queue
 //! - [`queue_file`]: the queue on disk, for the next supervisor and for the host, which only reads it
 //! - [`mod@line`]: the order
+//! - [`capacity`]: how many runs work at once
 //! - [`message`]: what goes through the socket
 //! - [`socket`], [`client`]: how the supervisor is asked
 //! - [`child`]: a run as a process, and the end of one that could not tell it itself
@@ -13,6 +14,7 @@
 //! Nothing here moves mail. Without a supervisor a run is its own process, which waits for its turn in
 //! [`crate::sync::run::queue`].
 
+pub mod capacity;
 pub mod child;
 pub mod client;
 pub mod entry;

@@ -120,6 +120,12 @@ impl Reporter {
         }
     }
 
+    /// The source has turned the run away for a while, which the supervisor wants to know.
+    pub fn turned_away(&mut self) {
+        self.progress.turned_away += 1;
+        self.write_progress();
+    }
+
     /// Why the log could not be written completely.
     pub fn log_failure(&mut self) -> Option<&std::io::Error> {
         if let Err(error) = self.log.flush() {

@@ -27,6 +27,8 @@ pub struct Progress {
     pub bytes_done: u64,
     /// Bytes to copy, as far as known.
     pub bytes_total: u64,
+    /// How often the source has turned the run away for a while: too many connections, or throttled.
+    pub turned_away: u64,
 }
 
 /// The state of a run.

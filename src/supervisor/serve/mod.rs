@@ -12,7 +12,6 @@ mod requests;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::io::Write as _;
-use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitOptions, WaitStatus, wait};
@@ -24,6 +23,7 @@ use tokio::task::{JoinSet, LocalSet};
 
 use self::connection::{Reply, converse};
 use self::main_program::MainProgram;
+use super::capacity::{self, Capacity};
 use super::child::{Child, Cut, Program, in_words, write_cut_off};
 use super::entry::State;
 use super::line::Line;
@@ -50,7 +50,7 @@ const STUCK: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// When there is another supervisor, or the system denies what it takes.
-pub fn serve(store: &Store, command: &[OsString], at_once: NonZeroUsize) -> anyhow::Result<u8> {
+pub fn serve(store: &Store, command: &[OsString], capacity: Capacity) -> anyhow::Result<u8> {
     let file = QueueFile::of(store);
     let _serving = file.serve()?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -63,7 +63,10 @@ pub fn serve(store: &Store, command: &[OsString], at_once: NonZeroUsize) -> anyh
         let mut supervisor = Supervisor {
             store,
             events: events.clone(),
-            line: Line::new(at_once),
+            line: Line::new(capacity.now()),
+            capacity,
+            look_at: None,
+            turned_away: HashMap::new(),
             program: Program::this()?,
             main: MainProgram::start(command)?,
             file,
@@ -80,6 +83,7 @@ pub fn serve(store: &Store, command: &[OsString], at_once: NonZeroUsize) -> anyh
         let mut connections = JoinSet::new();
         while !supervisor.is_over() {
             supervisor.start_due();
+            supervisor.plan_look();
             tokio::select! {
                 // A run that is ended together with the supervisor was not stopped by anybody.
                 biased;
@@ -91,7 +95,10 @@ pub fn serve(store: &Store, command: &[OsString], at_once: NonZeroUsize) -> anyh
                     connections.spawn_local(converse(stream, events.clone()));
                 }
                 Some(_) = connections.join_next() => {}
-                () = until(supervisor.next_moment()) => supervisor.force_if_due(),
+                () = until(supervisor.next_moment()) => {
+                    supervisor.force_if_due();
+                    supervisor.look_if_due();
+                }
             }
         }
         let code = supervisor.farewell();
@@ -113,6 +120,11 @@ struct Supervisor<'a> {
     store: &'a Store,
     file: QueueFile,
     line: Line,
+    capacity: Capacity,
+    /// When is looked next whether more or fewer runs should work, while tasks wait.
+    look_at: Option<Instant>,
+    /// How often the runs at work had been turned away by their source when they were last looked at.
+    turned_away: HashMap<TaskName, u64>,
     /// Where requests come from, and go again that come too early.
     events: UnboundedSender<(Request, Reply)>,
     program: Program,
@@ -228,7 +240,7 @@ impl Supervisor<'_> {
             return;
         }
         let settings = self.settings.get(name).cloned().unwrap_or_default();
-        match self.program.start(name, origin, &settings) {
+        match self.program.start(name, origin, self.capacity.now(), &settings) {
             Ok(child) => {
                 self.denied_since = None;
                 self.children.insert(child.pid, child);
@@ -303,9 +315,16 @@ impl Supervisor<'_> {
             self.put_back(name, State::Interrupted, BUSY_PAUSE);
             return None;
         }
+        if verdict
+            .as_ref()
+            .is_some_and(|verdict| verdict.exit_code == Exit::Ok.code())
+        {
+            self.line.went_well(name);
+        }
         self.line.remove(name);
         self.recovered.remove(name);
         self.settings.remove(name);
+        self.turned_away.remove(name);
         Some(match verdict {
             Some(verdict) => verdict,
             None if child.stopped => Verdict::stopped(name),
@@ -366,7 +385,46 @@ impl Supervisor<'_> {
             .filter(|_| !self.ending && !self.line.paused);
         // A moment that has come is one at which something else has to happen first, such as a run's end.
         let starts = starts.filter(|moment| *moment > Instant::now());
-        kills.chain(self.main.kill_at()).chain(starts).min()
+        kills
+            .chain(self.main.kill_at())
+            .chain(starts)
+            .chain(self.look_at)
+            .min()
+    }
+
+    /// Measures while tasks wait, and only then.
+    fn plan_look(&mut self) {
+        let needed =
+            !self.ending && !self.line.paused && self.line.waiting() > 0 && !self.children.is_empty();
+        match (needed, self.look_at) {
+            (true, None) => {
+                self.capacity.begin();
+                self.look_at = Some(Instant::now() + capacity::PACE);
+            }
+            (false, Some(_)) => self.look_at = None,
+            _ => {}
+        }
+    }
+
+    /// Has more or fewer runs work, after what the processors did, and fewer of a source that turns runs away.
+    fn look_if_due(&mut self) {
+        if self.look_at.is_none_or(|moment| moment > Instant::now()) {
+            return;
+        }
+        self.look_at = Some(Instant::now() + capacity::PACE);
+        if self.capacity.adapts() {
+            self.capacity.look(self.line.is_full());
+            self.line.set_at_once(self.capacity.now());
+        }
+        let running: Vec<TaskName> = self.children.values().map(|child| child.name.clone()).collect();
+        for name in running {
+            let progress = self.store.progress(&name);
+            let times = progress.map_or(0, |progress| progress.turned_away);
+            let before = self.turned_away.insert(name.clone(), times).unwrap_or_default();
+            if times > before {
+                self.line.turned_away(&name);
+            }
+        }
     }
 
     fn force_if_due(&mut self) {

@@ -282,7 +282,11 @@ fn a_pause_lasts_until_it_is_ended() -> anyhow::Result<()> {
     );
     ensure!(sandbox.mark_run(TASK) == mark);
     world.service("restart")?;
-    ensure!(world.listed(TASK)?["state"] == "queued" && sandbox.mark_run(TASK) == mark);
+    // The service is started before its supervisor has taken the queue over.
+    wait_until("it to wait again", || {
+        world.listed(TASK).is_ok_and(|task| task["state"] == "queued")
+    })?;
+    ensure!(sandbox.mark_run(TASK) == mark);
     ensure!(world.syncctl(&["health"])?.exit_code == 0);
     ensure!(world.syncctl(&["resume"])?.exit_code == 0);
     sandbox.wait_for_run(&mark)?;

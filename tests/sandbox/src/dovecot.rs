@@ -22,6 +22,7 @@ use crate::mail::{self, Imap, Mailbox, NewMail, Side, read_mailbox};
 use crate::node::Node;
 use crate::server::{Server, free_port};
 use crate::{locked, wait_until};
+pub use configuration::AS_NS8;
 use owner::Owner;
 
 /// One of the two mail servers.

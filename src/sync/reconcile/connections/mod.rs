@@ -48,6 +48,9 @@ async fn log_in_with_retry(shared: &Shared, side: Side) -> crate::imap::Result<S
             Err(error @ Error::Unavailable(_)) => {
                 let event = Event::LoginRetried { side, reason: &error };
                 shared.reporter.borrow_mut().tell(&event);
+                if side == Side::Remote {
+                    shared.reporter.borrow_mut().turned_away();
+                }
                 if !backoff.pause_after(&error).await {
                     return Err(error);
                 }
@@ -171,6 +174,9 @@ async fn reconnect(
     let Broken { side, kind, error } = broken;
     let event = Event::Reconnecting { side, reason: &error };
     shared.reporter.borrow_mut().tell(&event);
+    if side == Side::Remote && matches!(error, Error::Unavailable(_)) {
+        shared.reporter.borrow_mut().turned_away();
+    }
     let fresh = loop {
         if !backoff.pause_after(&error).await {
             return Err(FolderError::Imap { side, kind, error });

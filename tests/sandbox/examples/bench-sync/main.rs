@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::Parser;
+use sandbox::dovecot::AS_NS8;
 use sandbox::mail::plan;
 use sandbox::{NewMail, Plan, Proxy, Sandbox, Side};
 
@@ -22,26 +23,6 @@ const FAR: [u64; 2] = [20, 50];
 const NEWS: usize = 50;
 /// Local accounts; each program at each distance fills one of its own.
 const ACCOUNTS: usize = 40;
-
-/// The destination as NS8's mail module has it: what it logs, counts and checks costs time.
-const AS_NS8: &str = r"
-mail_fsync = optimized
-mail_plugins = acl listescape notify mail_log quota
-protocol imap {
-  mail_plugins = $mail_plugins imap_acl imap_sieve imap_filter_sieve imap_quota
-}
-protocol !indexer-worker {
-  mail_vsize_bg_after_count = 100
-}
-plugin {
-  mail_log_events = delete undelete expunge copy mailbox_delete mailbox_rename mailbox_create flag_change append
-  mail_log_fields = uid box msgid from subject flags
-  quota = count:Quota
-  quota_rule = *:storage=0
-  quota_vsizes = yes
-  sieve_plugins = sieve_imapsieve
-}
-";
 
 #[derive(Parser)]
 struct Options {

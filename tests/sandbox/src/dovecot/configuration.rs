@@ -9,6 +9,26 @@ use super::{MailServer, Owner};
 use crate::locked;
 use crate::mail::Side;
 
+/// Lines for [`MailServer::reconfigure`] that make the destination as NS8's mail module has it: what it logs, counts and checks costs time.
+pub const AS_NS8: &str = r"
+mail_fsync = optimized
+mail_plugins = acl listescape notify mail_log quota
+protocol imap {
+  mail_plugins = $mail_plugins imap_acl imap_sieve imap_filter_sieve imap_quota
+}
+protocol !indexer-worker {
+  mail_vsize_bg_after_count = 100
+}
+plugin {
+  mail_log_events = delete undelete expunge copy mailbox_delete mailbox_rename mailbox_create flag_change append
+  mail_log_fields = uid box msgid from subject flags
+  quota = count:Quota
+  quota_rule = *:storage=0
+  quota_vsizes = yes
+  sieve_plugins = sieve_imapsieve
+}
+";
+
 impl MailServer {
     pub(super) fn configuration(&self) -> anyhow::Result<String> {
         let (port, tls_port) = *locked(&self.ports);
