@@ -42,6 +42,8 @@ pub enum Event<'a> {
         /// What.
         text: &'a str,
     },
+    /// Mail with an old date may have come since the last run, for which imapsync has to look at everything.
+    OldMailArrived,
     /// The service was stopped during the run.
     Interrupted,
     /// The run came to no end of its own.
@@ -264,6 +266,9 @@ impl fmt::Display for Event<'_> {
             Self::Interrupted => f.write_str(
                 "The service was stopped: the run is interrupted, and goes on by itself after the next start.",
             ),
+            Self::OldMailArrived => {
+                f.write_str("Host1: mail with an old date may have come since the last run: all messages are compared")
+            }
             Self::Crashed => f.write_str("Error: the run was ended from outside, or by a fault of its own."),
             Self::SchedulePaused { runs } => write!(
                 f,

@@ -2,10 +2,11 @@
 //! Stock imapsync as an engine.
 //!
 //! [`command`]: its command line · `token_file`: the access token it reads · [`child`]: its process · [`log`]: what
-//! its log says · [`post_process`]: what is done natively around it.
+//! its log says · `late`: old mail that arrives late · [`post_process`]: what is done natively around it.
 
 pub mod child;
 pub mod command;
+mod late;
 pub mod log;
 pub mod post_process;
 mod token_file;
@@ -51,8 +52,9 @@ pub struct Order<'a> {
 
 /// Runs imapsync, and does what it cannot do.
 pub async fn sync(shared: &Shared, order: Order<'_>) -> Result<(), Failure> {
-    post_process::before(shared).await?;
-    let (story, status) = run(shared, order).await?;
+    let days = days(order.folder, order.task);
+    let (ends, late) = post_process::before(shared, days).await?;
+    let (story, status) = run(shared, order, days.filter(|_| !late)).await?;
     tell(shared, &story);
     let outcome = judge(&story, status);
     if outcome
@@ -65,7 +67,8 @@ pub async fn sync(shared: &Shared, order: Order<'_>) -> Result<(), Failure> {
     let skipped = shared.reporter.borrow().report.messages.skipped;
     let finished = post_process::after(shared, &copied_into_inbox(&story)).await;
     shared.reporter.borrow_mut().report.messages.skipped = skipped;
-    outcome.and(finished)
+    outcome.and(finished)?;
+    ends.remember(shared)
 }
 
 /// What a log says was copied from the inbox; nothing when it is not there or another program's.
@@ -96,7 +99,11 @@ fn copied_into_inbox(story: &LogSummary) -> Vec<Copied> {
     folders.flat_map(|folder| folder.copied.clone()).collect()
 }
 
-async fn run(shared: &Shared, order: Order<'_>) -> Result<(LogSummary, ExitStatus), Failure> {
+async fn run(
+    shared: &Shared,
+    order: Order<'_>,
+    days: Option<u32>,
+) -> Result<(LogSummary, ExitStatus), Failure> {
     let Order {
         program,
         task,
@@ -136,7 +143,7 @@ async fn run(shared: &Shared, order: Order<'_>) -> Result<(LogSummary, ExitStatu
         certificate,
         known: job.remote.endpoint.trust.is_known() || job.remote.first_met().is_some(),
         local_certificate: local_met.or(local_pin),
-        days: days(folder, task),
+        days,
     };
     let arguments = command::arguments(task, &around);
     let trouble = |what: &str, error: io::Error| Failure::local(format!("cannot {what}: {error}"));

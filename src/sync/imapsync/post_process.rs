@@ -11,6 +11,7 @@ use std::rc::Rc;
 use crate::imap::{Flags, UidSet};
 use crate::sync::account::{Failure, Side};
 use crate::sync::folder_mapping::Pair;
+use crate::sync::imapsync::late::{self, Ends};
 use crate::sync::imapsync::log::Copied;
 use crate::sync::job::Shared;
 use crate::sync::message_key::MessageKey;
@@ -48,14 +49,16 @@ pub fn recover(shared: &Shared, copied: &[Copied]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Tries both logins, and plans what imapsync is about to bring where something is left to do for it.
-pub async fn before(shared: &Shared) -> Result<(), Failure> {
+/// Tries both logins, looks for mail that imapsync would not see when it looks back so many days, and plans what it is about
+/// to bring where something is left to do for it.
+pub async fn before(shared: &Shared, days: Option<u32>) -> Result<(Ends, bool), Failure> {
     let mut connections = connections::connect(shared).await?;
     settle::settle_after_crash(shared, &mut connections).await?;
+    let Listing {
+        pairs, mut subscribe, ..
+    } = listing::list(shared, &mut connections).await?;
+    let found = late::look(shared, &pairs, days, &mut connections).await?;
     if any(shared) {
-        let Listing {
-            pairs, mut subscribe, ..
-        } = listing::list(shared, &mut connections).await?;
         for pair in pairs {
             let name = pair.remote.name().to_owned();
             let outcome = plan(shared, pair, &mut connections, &mut subscribe).await;
@@ -64,7 +67,7 @@ pub async fn before(shared: &Shared) -> Result<(), Failure> {
     }
     shared.state.borrow().set_meta(UNDER_WAY, "1")?;
     close(connections).await;
-    Ok(())
+    Ok(found)
 }
 
 async fn plan(

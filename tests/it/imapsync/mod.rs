@@ -164,6 +164,49 @@ fn create_again(sandbox: &Sandbox) -> anyhow::Result<Outcome> {
 }
 
 #[test]
+fn mail_with_an_old_date_that_arrives_late_is_looked_for() -> anyhow::Result<()> {
+    let (sandbox, standin) = standin::sandbox(&[])?;
+    let looks_back = || -> anyhow::Result<bool> {
+        let run = sandbox.mark_run(TASK);
+        create_again(&sandbox)?;
+        standin.wait_until_started()?;
+        standin.end(0)?;
+        sandbox.wait_for_run(&run)?;
+        ensure!(exit_code(&sandbox)? == "0", "{}", sandbox.log(TASK));
+        Ok(standin.arguments()?.iter().any(|argument| argument == "--maxage"))
+    };
+    let today = |id: &str| {
+        let now = jiff::Timestamp::now();
+        let date = jiff::fmt::rfc2822::to_string(&now.to_zoned(jiff::tz::TimeZone::UTC));
+        let content = format!(
+            "Message-Id: <{id}>\r\nDate: {}\r\n\r\ntext\r\n",
+            date.unwrap_or_default()
+        );
+        NewMail::new(id).content(content).date(now.as_second())
+    };
+    sandbox.remote().deliver(USER, &mails(2))?;
+    create(&sandbox, sandbox.task_with(json!({"start": false})))?;
+    ensure!(!looks_back()?, "the first run looks at everything");
+    ensure!(looks_back()?, "nothing has come");
+    sandbox.remote().deliver(USER, &[today("new@x")])?;
+    let log = || sandbox.log(TASK);
+    ensure!(
+        looks_back()? && !log().contains("old date"),
+        "what has come is of today"
+    );
+    sandbox
+        .remote()
+        .deliver(USER, &[NewMail::new("late@x").folder("Work/Deep")])?;
+    ensure!(!looks_back()? && log().contains("old date"), "{}", log());
+    ensure!(looks_back()?);
+    sandbox
+        .remote()
+        .deliver(USER, &[today("newer@x"), NewMail::new("later@x")])?;
+    ensure!(!looks_back()? && log().contains("old date"), "{}", log());
+    Ok(())
+}
+
+#[test]
 fn a_run_killed_between_copy_and_filters_is_finished_by_the_next() -> anyhow::Result<()> {
     let (sandbox, standin) = standin::sandbox(&[])?;
     let mails = mails(3);
