@@ -6,7 +6,7 @@ use crate::sync::account::Side;
 use crate::sync::event::Event;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
-use crate::sync::reconcile::deletions::gate::{self, LateCopies};
+use crate::sync::reconcile::deletions::gate::{self, Deletable as _, LateCopies};
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::open;
 use crate::sync::reconcile::headers;
@@ -40,7 +40,8 @@ pub async fn remove(
         .state
         .borrow_mut()
         .late_copy_came(folder.id, late.originals())?;
-    let removed = gate::remove_late_copies(shared, &pair.local, selected, local, &late).await?;
+    let kept = gate::delete(shared, &pair.local, selected, local, &late).await?;
+    let removed = late.uids().minus(&kept);
     if !removed.is_empty() {
         shared.reporter.borrow_mut().tell(&Event::LateCopiesRemoved {
             folder: &pair.local,

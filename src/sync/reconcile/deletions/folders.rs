@@ -189,7 +189,7 @@ pub(super) async fn remove(
     if !folder.uids.is_empty() {
         let opened = open::local(local, mailbox, &folder.state, true).await?;
         let proof = LocalDeletable::new(folder.uids.clone());
-        gate::delete_local(shared, mailbox, opened, local, proof).await?;
+        gate::delete(shared, mailbox, opened, local, &proof).await?;
     }
     let opened = open::local(local, mailbox, &folder.state, false).await?;
     let Some(proof) = EmptyFolder::new(mailbox, opened) else {

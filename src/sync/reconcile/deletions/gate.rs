@@ -15,6 +15,20 @@ use crate::sync::state::{LocalOnly, MarkedSide};
 
 const DELETED: &str = "\\Deleted";
 
+mod sealed {
+    /// Proofs are made in this module alone.
+    pub trait Sealed {}
+}
+
+/// A proof that messages of one side may be deleted.
+pub trait Deletable: sealed::Sealed {
+    /// The side that they are on.
+    const SIDE: Side;
+
+    /// The messages.
+    fn uids(&self) -> &UidSet;
+}
+
 /// Remote messages that are what was delivered, and whose local copies are alive, or were removed by their owner.
 pub struct RemoteDeletable(UidSet);
 
@@ -22,6 +36,16 @@ impl RemoteDeletable {
     /// Messages that passed all checks, on a side that is not the local mailbox.
     pub(super) fn new(checked: UidSet, _different: DifferentMailboxes) -> Self {
         Self(checked)
+    }
+}
+
+impl sealed::Sealed for RemoteDeletable {}
+
+impl Deletable for RemoteDeletable {
+    const SIDE: Side = Side::Remote;
+
+    fn uids(&self) -> &UidSet {
+        &self.0
     }
 }
 
@@ -33,6 +57,16 @@ impl LocalDeletable {
     /// Messages that passed all checks and guards.
     pub(super) fn new(checked: UidSet) -> Self {
         Self(checked)
+    }
+}
+
+impl sealed::Sealed for LocalDeletable {}
+
+impl Deletable for LocalDeletable {
+    const SIDE: Side = Side::Local;
+
+    fn uids(&self) -> &UidSet {
+        &self.0
     }
 }
 
@@ -85,6 +119,16 @@ impl LateCopies {
     }
 }
 
+impl sealed::Sealed for LateCopies {}
+
+impl Deletable for LateCopies {
+    const SIDE: Side = Side::Local;
+
+    fn uids(&self) -> &UidSet {
+        &self.late
+    }
+}
+
 /// Messages that went through the user's Sieve filters; what these filed elsewhere is marked by the server.
 pub struct Filtered(UidSet);
 
@@ -100,41 +144,30 @@ impl Filtered {
     }
 }
 
-/// Deletes remote messages in the open folder; gives those that the server kept.
-pub async fn delete_remote(
+/// Deletes messages in the open folder of the side that the proof is about; gives those that the server kept.
+pub async fn delete<P: Deletable>(
     shared: &Shared,
     mailbox: &Mailbox,
     opened: Selected,
-    remote: &mut Session,
-    proof: RemoteDeletable,
+    session: &mut Session,
+    proof: &P,
 ) -> FolderResult<UidSet> {
-    delete(shared, Side::Remote, mailbox, opened, remote, &proof.0).await
-}
-
-/// Deletes local messages in the open folder; gives those that the server kept.
-pub async fn delete_local(
-    shared: &Shared,
-    mailbox: &Mailbox,
-    opened: Selected,
-    local: &mut Session,
-    proof: LocalDeletable,
-) -> FolderResult<UidSet> {
-    delete(shared, Side::Local, mailbox, opened, local, &proof.0).await
-}
-
-/// Removes second copies in the open local folder; gives those that went.
-pub async fn remove_late_copies(
-    shared: &Shared,
-    mailbox: &Mailbox,
-    opened: Selected,
-    local: &mut Session,
-    proof: &LateCopies,
-) -> FolderResult<UidSet> {
-    if proof.late.is_empty() {
+    let uids = proof.uids();
+    if uids.is_empty() {
         return Ok(UidSet::default());
     }
-    let kept = delete(shared, Side::Local, mailbox, opened, local, &proof.late).await?;
-    Ok(proof.late.minus(&kept))
+    let change = |error| FolderError::change(P::SIDE, error);
+    if session.expunges_some() {
+        let mut commands = Session::store_commands(uids, '+', DELETED);
+        commands.extend(expunge_commands(uids));
+        session.run_all(commands, |_| {}).await.map_err(change)?;
+    } else {
+        session.store(uids, '+', DELETED).await.map_err(change)?;
+        expunge(shared, P::SIDE, mailbox, opened, session, uids).await?;
+    }
+    // Not along with the commands above: Dovecot 2.3 then still finds what it is about to expunge. What is read-only, or
+    // without the right to delete, a server may keep without a word ("OK Store ignored").
+    session.search_among(uids).await.map_err(change)
 }
 
 /// Removes what the Sieve filters filed elsewhere from the open local inbox.
@@ -173,28 +206,6 @@ pub(super) async fn delete_marker(local: &mut Session, marker: &Marker) -> Folde
 pub async fn take_back_marks(remote: &mut Session, uids: &UidSet) -> FolderResult<()> {
     let stored = remote.store(uids, '-', DELETED).await;
     stored.map_err(|error| FolderError::change(Side::Remote, error))
-}
-
-async fn delete(
-    shared: &Shared,
-    side: Side,
-    mailbox: &Mailbox,
-    opened: Selected,
-    session: &mut Session,
-    uids: &UidSet,
-) -> FolderResult<UidSet> {
-    let change = |error| FolderError::change(side, error);
-    if session.expunges_some() {
-        let mut commands = Session::store_commands(uids, '+', DELETED);
-        commands.extend(expunge_commands(uids));
-        session.run_all(commands, |_| {}).await.map_err(change)?;
-    } else {
-        session.store(uids, '+', DELETED).await.map_err(change)?;
-        expunge(shared, side, mailbox, opened, session, uids).await?;
-    }
-    // Not along with the commands above: Dovecot 2.3 then still finds what it is about to expunge. What is read-only, or
-    // without the right to delete, a server may keep without a word ("OK Store ignored").
-    session.search_among(uids).await.map_err(change)
 }
 
 /// Removes messages that are marked: only these where the server can (RFC 4315). Elsewhere an EXPUNGE takes whatever is

@@ -395,8 +395,7 @@ async fn delete(
     if !allowed.is_empty() && !shared.job.dry {
         let opened = place.open_local(&mut connections.local, true).await?;
         let proof = LocalDeletable::new(allowed.clone());
-        let refused =
-            gate::delete_local(shared, &place.pair.local, opened, &mut connections.local, proof).await?;
+        let refused = gate::delete(shared, &place.pair.local, opened, &mut connections.local, &proof).await?;
         report_kept(shared, place, Side::Local, &refused);
         kept = kept.union(&refused);
     }

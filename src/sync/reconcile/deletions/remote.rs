@@ -77,8 +77,14 @@ pub async fn remote(shared: &Shared, place: &FolderSync, connections: &mut Conne
     }
     let proven = candidates.proven.clone();
     let proof = RemoteDeletable::new(candidates.proven, different);
-    let kept =
-        gate::delete_remote(shared, &place.pair.remote, opened, &mut connections.remote, proof).await?;
+    let kept = gate::delete(
+        shared,
+        &place.pair.remote,
+        opened,
+        &mut connections.remote,
+        &proof,
+    )
+    .await?;
     let deleted = proven.minus(&kept);
     shared.state.borrow_mut().mark_remote_deleted(id, &deleted)?;
     report_kept(shared, place, Side::Remote, &kept);
