@@ -36,8 +36,18 @@ fn while_emptying_the_remote_side() -> anyhow::Result<()> {
 }
 
 #[test]
+fn while_emptying_the_remote_side_of_what_is_old() -> anyhow::Result<()> {
+    rounds(Mode::DeleteOlder)
+}
+
+#[test]
 fn while_filtering_and_deleting() -> anyhow::Result<()> {
     rounds(Mode::Inbox)
+}
+
+#[test]
+fn while_filtering_and_deleting_what_is_old() -> anyhow::Result<()> {
+    rounds(Mode::InboxOlder)
 }
 
 fn rounds(mode: Mode) -> anyhow::Result<()> {

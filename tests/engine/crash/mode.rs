@@ -2,6 +2,7 @@
 //! The modes of a task, and what each must have done in the end.
 
 use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::ensure;
 use sandbox::case::{Identity, identities, turned};
@@ -13,6 +14,11 @@ use crate::crash::Random;
 
 /// Messages in a round.
 const MESSAGES: usize = 300;
+
+const DAY: i64 = 86_400;
+
+/// Days of the modes that delete what is older.
+const OLD: i64 = 30;
 
 const SIEVE: &str = r#"require ["fileinto", "mailbox", "copy"];
 if header :contains "subject" "file" { fileinto :create "Filed"; }
@@ -28,8 +34,12 @@ pub enum Mode {
     DeleteLocal,
     /// What was delivered is deleted on the remote side.
     DeleteRemote,
+    /// What was delivered is deleted on the remote side when it is old.
+    DeleteOlder,
     /// Unread mail of the inbox, through Sieve, then deleted on the remote side.
     Inbox,
+    /// The same, deleted when it is old; the other is marked as read there.
+    InboxOlder,
 }
 
 /// What both sides must have in the end.
@@ -55,9 +65,18 @@ impl Mode {
             }
             Self::DeleteLocal => {
                 case.deliver(Side::Remote, &generated(random))?;
+                case.deliver(Side::Remote, &sandbox::case::mails("Project", "project", 15))?;
                 case.create(json!({"delete_local": true}))?;
                 let run = case.run()?;
                 ensure!(run.exit_code == 0, "the run before: {}", run.log);
+                // A folder goes with the second run that misses it.
+                case.imap(Side::Remote)?.run("DELETE Project")?;
+                let run = case.run()?;
+                ensure!(
+                    run.exit_code == 0 && case.mailbox(Side::Local)?.contains_key("Project"),
+                    "the run that misses a folder: {}",
+                    run.log
+                );
                 // Some goes, some comes, some was here alone: less than half of any folder.
                 case.expunge(Side::Remote, "INBOX", "UID 5:35")?;
                 case.expunge(Side::Remote, "Archive.2019", "UID 1:3")?;
@@ -82,16 +101,32 @@ impl Mode {
                 let remote = remote.into_keys().map(|name| (name, vec![])).collect();
                 Ok(Expected { remote, local })
             }
-            Self::Inbox => self.prepare_inbox(case, random),
+            Self::DeleteOlder => {
+                let mails = generated(random).into_iter();
+                let mails: Vec<NewMail> = mails.map(|mail| aged(mail, random)).collect();
+                case.deliver(Side::Remote, &mails)?;
+                case.create(json!({"delete_remote": true, "delete_remote_older": OLD}))?;
+                let mut remote = folders(&case.mailbox(Side::Remote)?);
+                let local = local_names(&remote);
+                for messages in remote.values_mut() {
+                    messages.retain(|(_, _, date)| !is_old(*date));
+                }
+                Ok(Expected { remote, local })
+            }
+            Self::Inbox | Self::InboxOlder => self.prepare_inbox(case, random),
         }
     }
 
     fn prepare_inbox(self, case: &Case, random: &mut Random) -> anyhow::Result<Expected> {
+        let is_older = matches!(self, Self::InboxOlder);
         let kinds = ["file", "both", "keep", "seen"];
         let mut mails = vec![];
         for n in 0..MESSAGES {
             let kind = kinds[usize::try_from(random.below(4))?];
-            let mail = NewMail::new(&format!("{kind}{n}@x"));
+            let mut mail = NewMail::new(&format!("{kind}{n}@x"));
+            if is_older {
+                mail = aged(mail, random);
+            }
             mails.push(if kind == "seen" {
                 mail.flags(&["\\Seen"])
             } else {
@@ -100,7 +135,10 @@ impl Mode {
         }
         case.deliver(Side::Remote, &mails)?;
         case.sandbox.local().set_sieve(&case.name, SIEVE)?;
-        case.create(json!({"foldersynchronization": "inbox", "sieve_enabled": true, "delete_remote": true}))?;
+        case.create(json!({
+            "foldersynchronization": "inbox", "sieve_enabled": true, "delete_remote": true,
+            "delete_remote_older": if is_older { OLD } else { 0 },
+        }))?;
         let all = case.mailbox(Side::Remote)?;
         let of = |kinds: &[&str]| {
             let wanted = |id: &str| kinds.iter().any(|kind| id.starts_with(&format!("<{kind}")));
@@ -116,8 +154,15 @@ impl Mode {
             ("Filed", of(&["file"])),
             ("Copies", of(&["both"])),
         ];
+        let mut left = of(&["seen"]);
+        if is_older {
+            let young = of(&["file", "both", "keep"]).into_iter();
+            let young = young.filter(|(_, _, date)| !is_old(*date));
+            left.extend(young.map(|(digest, _, date)| (digest, vec!["\\Seen".to_owned()], date)));
+            left.sort();
+        }
         Ok(Expected {
-            remote: BTreeMap::from([("INBOX".to_owned(), of(&["seen"]))]),
+            remote: BTreeMap::from([("INBOX".to_owned(), left)]),
             local: here
                 .into_iter()
                 .map(|(name, messages)| (name.to_owned(), messages))
@@ -165,6 +210,22 @@ fn generated(random: &mut Random) -> Vec<NewMail> {
         seed: random.number(),
         large_per_mille: 2,
     })
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or_default()
+}
+
+/// Gives a message a date of arrival that is clearly older than [`OLD`], or clearly younger.
+fn aged(mail: NewMail, random: &mut Random) -> NewMail {
+    let days = if random.below(2) == 0 { 2 * OLD } else { OLD / 2 };
+    let seconds = i64::try_from(random.below(86_400)).unwrap_or_default();
+    mail.date(now() - days * DAY - seconds)
+}
+
+fn is_old(date: i64) -> bool {
+    date < now() - OLD * DAY
 }
 
 fn folders(mailbox: &Mailbox) -> Folders {
