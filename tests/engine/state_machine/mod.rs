@@ -2,8 +2,8 @@
 //! Random sequences of everything that happens to mailboxes and tasks: owners deliver, delete, file, rename and edit on
 //! both sides, servers are restored and renumbered, tasks are changed, run, run together, and killed.
 //!
-//! `STATE_MACHINE_ROUNDS=1000 cargo test --test engine state_machine:: -- --nocapture` tries other sequences each time;
-//! `STATE_MACHINE_SEED=…` repeats what it printed. A sequence that fails is made as short as it can be, and becomes a
+//! Each test run tries a few other sequences; `STATE_MACHINE_ROUNDS=1000 cargo test --test engine state_machine:: --
+//! --nocapture` tries more, and `STATE_MACHINE_SEED=…` repeats what a failure printed. A sequence that fails is made as short as it can be, and becomes a
 //! test in [`found`].
 //!
 //! [`action`] says what there is to happen, [`machine`] plays it on [`servers`], which are [`scripted`] ones or real
@@ -24,6 +24,9 @@ use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunne
 
 use servers::Servers;
 
+/// Sequences of each kind of servers, unless `STATE_MACHINE_ROUNDS` says otherwise.
+const ROUNDS: u32 = 3;
+
 #[test]
 fn nothing_is_lost_or_doubled_between_scripted_servers() {
     rounds::<scripted::Scripted>();
@@ -36,10 +39,8 @@ fn nothing_is_lost_or_doubled_between_real_servers() {
 
 fn rounds<S: Servers>() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let Some(rounds) = number("STATE_MACHINE_ROUNDS").and_then(|rounds| u32::try_from(rounds).ok()) else {
-        println!("no random sequences: STATE_MACHINE_ROUNDS says how many, and is not set");
-        return;
-    };
+    let rounds = number("STATE_MACHINE_ROUNDS").and_then(|rounds| u32::try_from(rounds).ok());
+    let rounds = rounds.unwrap_or(ROUNDS);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let seed = number("STATE_MACHINE_SEED").unwrap_or(now);
     println!("STATE_MACHINE_SEED={seed}");
