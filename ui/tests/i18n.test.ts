@@ -15,7 +15,8 @@ const flatten = (tree: Tree, path = ''): [string, string][] =>
   Object.entries(tree).flatMap(([key, value]) => (typeof value === 'string' ? [[path + key, value] as [string, string]] : flatten(value, `${path}${key}.`)))
 
 const english = new Map(flatten(read('en')))
-const others = ['it', 'de', 'fr', 'es']
+const languages = readdirSync(folder)
+const others = languages.filter((language) => language !== 'en')
 const placeholders = (text: string) => [...new Set(text.match(/\{\w+\}/g) ?? [])].sort()
 const forms = (text: string) => text.split(' | ').length
 
@@ -40,6 +41,11 @@ describe.each(others)('%s', (locale) => {
     const same = [...messages].filter(([key, text]) => text === english.get(key) && words(text).size > 1)
     expect(same).toEqual([])
   })
+})
+
+it('is told of in every language before it is installed', () => {
+  const metadata = JSON.parse(readFileSync(join(folder, '../metadata.json'), 'utf8')) as { description: Record<string, string> }
+  expect(Object.keys(metadata.description).sort()).toEqual(languages.sort())
 })
 
 // The source is searched for calls with a literal, and for calls with the beginning of a name.

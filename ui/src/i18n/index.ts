@@ -51,6 +51,15 @@ export function common(key: string): string {
 /** What separates the columns of a table in this language's spreadsheets: a comma where none is in numbers. */
 export const delimiterOf = (language: string): string => (new Intl.NumberFormat(language).format(1.5).includes(',') ? ';' : ',')
 
+/** The languages that there are messages of: the folders of `public/i18n`. */
+export const LANGUAGES = Object.keys(urls)
+
+/** A language in its own words. */
+export function nameOfLanguage(language: string): string {
+  const name = new Intl.DisplayNames(language, { type: 'language' }).of(language) ?? language
+  return name.charAt(0).toLocaleUpperCase(language) + name.slice(1)
+}
+
 const supported = (wanted: string): string => {
   const [language = FALLBACK] = wanted.toLowerCase().split(/[-_]/)
   return language in urls ? language : FALLBACK
