@@ -23,6 +23,7 @@ pub enum Counts {
     /// They could not.
     Unknown {
         /// Always false.
+        #[schemars(extend("const" = false))]
         status: bool,
     },
 }

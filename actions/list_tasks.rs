@@ -61,6 +61,7 @@ struct Entry {
     remoteusername: String,
     remotehostname: String,
     remoteport: String,
+    #[schemars(extend("enum" = ["", "tls", "ssl"]))]
     security: &'static str,
     delete_local: bool,
     deletefolder: &'static str,
@@ -70,6 +71,7 @@ struct Entry {
     expunge_remote: &'static str,
     cron: String,
     folder_inbox: &'static str,
+    #[schemars(extend("enum" = ["all", "inbox", "exclusion"]))]
     foldersynchronization: &'static str,
     delete_remote_older: u32,
     /// Always empty: a password never leaves the state folder.

@@ -16,6 +16,10 @@ pub struct Schemas {
     pub input: Option<Value>,
     /// `validate-output.json`.
     pub output: Option<Value>,
+    /// What the input is, with what the agent does not check; the types of the web page follow from it.
+    pub complete_input: Value,
+    /// What the output is, also where it may be none.
+    pub complete_output: Value,
 }
 
 /// The schemas of an action.
@@ -23,9 +27,11 @@ pub fn of<A: Action>() -> Schemas {
     let input = schema::<A::Input>();
     let output = schema::<A::Output>();
     Schemas {
-        input: has_fields(&input).then(|| published(input, A::NAME, "input")),
+        input: has_fields(&input).then(|| published(input.clone(), A::NAME, "input")),
         // The agent takes no output for a violation: where there may be none, there is no schema.
-        output: (!may_be_null(&output)).then(|| published(output, A::NAME, "output")),
+        output: (!may_be_null(&output)).then(|| published(output.clone(), A::NAME, "output")),
+        complete_input: input,
+        complete_output: output,
     }
 }
 
@@ -34,6 +40,8 @@ pub fn none() -> Schemas {
     Schemas {
         input: None,
         output: None,
+        complete_input: Value::Null,
+        complete_output: Value::Null,
     }
 }
 

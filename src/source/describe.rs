@@ -20,6 +20,7 @@ pub struct Description {
     /// Its port.
     pub port: u16,
     /// How connections to it are protected.
+    #[schemars(extend("enum" = ["", "tls", "ssl"]))]
     pub security: &'static str,
     /// The fingerprint of the certificate that was accepted.
     pub certificate: Option<String>,

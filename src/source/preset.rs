@@ -19,6 +19,7 @@ pub struct Preset {
     /// Its port.
     pub port: u16,
     /// How connections to it are protected, as the field `security` has it.
+    #[schemars(extend("enum" = ["", "tls", "ssl"]))]
     pub security: &'static str,
     /// The ways to sign in, the usual one first.
     pub sign_ins: &'static [Way],

@@ -20,6 +20,16 @@ const task = (changes: Partial<Task> = {}): Task => ({
   service_running: false,
   last_sync_timestamp: null,
   last_sync_exit_code: null,
+  deletefolder: '',
+  expunge_remote: '',
+  folder_inbox: '',
+  remotepassword: '',
+  has_log: false,
+  state: 'idle',
+  trust: 'authorities',
+  paused: false,
+  on_hold: false,
+  batch: '',
   ...changes,
 })
 const entries = (...tasks: Task[]) => list.entriesOf(tasks, new Map(), 0)
@@ -31,7 +41,7 @@ describe('stateOf', () => {
     [{ last_sync_exit_code: 0 }, 'ok'],
     [{ last_sync_exit_code: 161 }, 'failed'],
     [{ last_sync_exit_code: 143 }, 'stopped'],
-    [{ last_sync_exit_code: 0, service_running: true }, 'running'],
+    [{ last_sync_exit_code: 0, state: 'running' }, 'running'],
     [{ last_sync_exit_code: 0, state: 'queued' }, 'queued'],
   ])('of %j is %s', (changes, state) => expect(list.stateOf(task(changes))).toBe(state))
   it('believes the latest progress most', () => {
@@ -63,7 +73,7 @@ it('searches every word in user, account and server', () => {
 })
 
 it('filters by state, server and schedule', () => {
-  const all = entries(task(), task({ task_id: 'b', cron: '5m', last_sync_exit_code: 0 }), task({ task_id: 'c', remotehostname: 'x.y', service_running: true }))
+  const all = entries(task(), task({ task_id: 'b', cron: '5m', last_sync_exit_code: 0 }), task({ task_id: 'c', remotehostname: 'x.y', state: 'running' }))
   const found = (query: Record<string, string>) => list.filterEntries(all, view(query)).map((entry) => entry.task.task_id)
   expect(found({ state: 'ok' })).toEqual(['b'])
   expect(found({ state: 'active' })).toEqual(['c'])

@@ -4,6 +4,7 @@
 mod manual;
 mod reference;
 mod schemas;
+mod types;
 mod typescript;
 
 use std::collections::BTreeMap;
@@ -36,6 +37,7 @@ fn all() -> anyhow::Result<Files> {
     files.extend(manual::files()?);
     files.insert("docs/reference.md".into(), reference::page());
     files.insert("ui/src/api/facts.ts".into(), typescript::facts());
+    files.insert("ui/src/api/json.ts".into(), types::module());
     Ok(files)
 }
 

@@ -13,6 +13,7 @@ use crate::sync::reconcile::listing;
 #[serde(rename_all = "camelCase")]
 pub struct Figures {
     /// Always true: it could be counted.
+    #[schemars(extend("const" = true))]
     pub status: bool,
     /// Chosen folders of the remote side.
     pub host1_folders: u64,

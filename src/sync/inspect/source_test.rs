@@ -28,6 +28,7 @@ pub struct Report {
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// `token`, `login`, `list` or `inbox`.
+    #[schemars(extend("enum" = ["token", "login", "list", "inbox"]))]
     pub step: String,
     /// `ok`, or the key of what is wrong.
     pub status: String,

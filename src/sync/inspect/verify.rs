@@ -73,6 +73,7 @@ pub struct Difference {
     /// The Message-Id.
     pub message_id: Option<String>,
     /// `missing`, `extra`, `size`, `flags`, `date` or `content`.
+    #[schemars(extend("enum" = ["missing", "extra", "size", "flags", "date", "content"]))]
     pub kind: String,
     /// What the remote side has.
     pub remote: Option<String>,

@@ -18,7 +18,7 @@ const refs = (tasks: Json.TaskRef[]) => ({
 
 const ref = ({ localuser, task_id }: Json.TaskRef) => ({ localuser, task_id })
 
-type Bulk = { results: Json.BulkResult[] }
+type Bulk = Json.BulkResults
 
 export const getConfiguration = (title: string) => ask<Json.Configuration>('get-configuration', title)
 
@@ -46,7 +46,7 @@ export const stopTasks = (title: string, tasks: Json.TaskRef[]) => act<Bulk>('st
 
 export const deleteTasks = (title: string, tasks: Json.TaskRef[]) => act<Bulk>('delete-task', title, refs(tasks), { timeout: 10 * MINUTES })
 
-export const updateTasks = (title: string, tasks: Json.TaskRef[], changes: { cron?: string; remotepassword?: string; on_hold?: boolean; batch?: string }) =>
+export const updateTasks = (title: string, tasks: Json.TaskRef[], changes: Json.TaskChanges) =>
   act<Bulk>('update-tasks', title, { ...refs(tasks), ...changes }, { timeout: 10 * MINUTES })
 
 export const importTasks = (title: string, mode: Json.ImportMode, tasks: Json.ImportRow[], onProgress: (percent: number) => void) =>

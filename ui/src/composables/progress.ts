@@ -72,7 +72,7 @@ export function useProgress(visible: () => TaskRef[]): void {
     if (late) awaited.value = 0
     if (late || ended.length > MANY || answer.tasks.some((run) => !isKnown(run))) await loadTasks()
     else await reloadTasks(ended)
-    const { running, queued, stopping } = answer.counts
+    const { running, queued, stopping } = answer.counts ?? { running: 0, queued: 0, stopping: 0 }
     changed = running + queued + stopping !== activeTasks.value.length
   }
 

@@ -36,7 +36,8 @@ export function outcomeOf(results: BulkResult[]): Outcome {
   const done = new Map<string, number>()
   const refused: [string, TaskRef][] = []
   for (const result of results) {
-    if (result.result === 'refused') refused.push([result.error ?? result.errors?.[0]?.error ?? 'failed', result])
+    const error = 'errors' in result ? result.errors[0]?.error : result.error
+    if (result.result === 'refused') refused.push([error ?? 'failed', result])
     else done.set(result.result, (done.get(result.result) ?? 0) + 1)
   }
   const order = ([result]: [string, number]) => Number(IDLE_RESULTS.has(result))

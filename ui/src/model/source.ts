@@ -1,20 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A source as the form holds it, which of its fields count, and what is to be done at the provider.
-import type { ParameterError, SignIn, Source, SourceInput, SourcePreset, SourceTexts } from '../api/types.ts'
+import type { ParameterError, SignIn, Source, SourceInput, SourcePreset } from '../api/types.ts'
 import { isHost, isPort } from './rules.ts'
 
-/** The fields of the form; all are texts. */
-export interface SourceForm extends Omit<SourceTexts, 'source_id'> {
-  port: string
-  certificate: string
-  connections: string
-  admin_password: string
-  client_secret_password: string
-  client_secret_expires: string
-  client_certificate: string
-  client_key_password: string
-  service_account_password: string
-}
+/** The fields of the form: those of save-source, as texts. */
+export type SourceForm = Record<Exclude<keyof SourceInput, 'source_id' | 'security' | 'sign_in'>, string> & Pick<Source, 'security' | 'sign_in'>
 
 export type SourceField = keyof SourceForm
 

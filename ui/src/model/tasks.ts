@@ -16,7 +16,7 @@ export const sameTask = (one: TaskRef, other: TaskRef): boolean => one.localuser
 
 /** The state shown to people: what runs, else how the last run ended. */
 export function stateOf(task: Task, progress?: Progress): State {
-  const run = progress?.state ?? task.state ?? (task.service_running ? 'running' : 'idle')
+  const run = progress?.state ?? task.state
   if (run !== 'idle') return run
   if (task.last_sync_exit_code === null || task.last_sync_exit_code === undefined) return 'never'
   if (task.last_sync_exit_code === 0) return 'ok'
