@@ -39,11 +39,13 @@ pub fn compare(store: &Store, name: &TaskName, deep: bool) -> Done {
         let task = assembly::load(store, name)?;
         let job = assembly::job(store, name, &task, destination().as_ref())?;
         let known = run::known_folders(store, &task, &job);
+        let records = run::recorded(store, &task, &job);
         runtime::ask(verify::verify(
             &job.remote,
             &job.local,
             &job.selection,
             &known,
+            &records,
             deep,
         ))
         .map_err(failed)?

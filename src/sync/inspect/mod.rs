@@ -2,8 +2,9 @@
 //! Looking at both sides without changing them.
 //!
 //! [`login_test`]: whether both logins work · [`count`]: folders, messages and octets · [`preview`]: what a run would
-//! do · [`verify`]: whether both sides hold the same mail.
+//! do · [`verify`]: whether both sides hold the same mail, and what the ledger says they do.
 
+mod against_ledger;
 pub mod count;
 pub mod login_test;
 pub mod preview;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Whether both sides hold the same mail, message by message: by key, size, flags and date; on demand by the digest of
-//! every octet. Mailboxes are only read.
+//! every octet; and whether what the ledger says of them is so. Mailboxes are only read.
 
 use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::against_ledger;
 use crate::imap::{Besides, Error, Mailbox, Session, UidSet};
 use crate::sync::account::{Account, Failure, Side};
 use crate::sync::folder_mapping::{self, Known, Pair, Selection};
@@ -13,6 +14,7 @@ use crate::sync::message_key::{Digest, MessageKey};
 use crate::sync::reconcile::headers::{self, Detail, Seen};
 use crate::sync::reconcile::listing;
 use crate::sync::reconcile::narrow::period;
+use crate::sync::state::RecordedFolder;
 use crate::task::Labels;
 
 /// A message that only the local side has.
@@ -27,7 +29,7 @@ const LISTED: usize = 1000;
 /// What the comparison found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct VerifyReport {
-    /// Nothing is missing, extra or different, and every folder could be compared.
+    /// Nothing is missing, extra, different, gone or not as recorded, and every folder could be compared.
     pub agree: bool,
     /// Folder by folder.
     pub folders: Vec<FolderComparison>,
@@ -54,6 +56,13 @@ pub struct FolderComparison {
     pub extra: u64,
     /// Messages that are on both sides and differ.
     pub different: u64,
+    /// Messages that were delivered, that the remote side has no longer, and that are nowhere in the local mailbox: deleted
+    /// by their owner, or lost.
+    #[serde(default)]
+    pub gone: u64,
+    /// Messages that are others than those that the ledger has under their numbers, as after a restored backup.
+    #[serde(default)]
+    pub not_as_recorded: u64,
     /// Messages that are on both sides and the same but for what the local server changes when it stores a message: line
     /// ends, NULs, a date in the future. They are no difference.
     #[serde(default)]
@@ -68,12 +77,14 @@ pub struct FolderComparison {
 pub struct Difference {
     /// The remote folder.
     pub folder: String,
-    /// The UID, of the local side for an extra message, else of the remote side.
+    /// The UID, of the local side for a message that was found or recorded there alone, else of the remote side.
     pub uid: u32,
     /// The Message-Id.
     pub message_id: Option<String>,
-    /// `missing`, `extra`, `size`, `flags`, `date` or `content`.
-    #[schemars(extend("enum" = ["missing", "extra", "size", "flags", "date", "content"]))]
+    /// `missing`, `extra`, `size`, `flags`, `date`, `content`, `gone` or `not_as_recorded`.
+    #[schemars(extend("enum" = [
+        "missing", "extra", "size", "flags", "date", "content", "gone", "not_as_recorded"
+    ]))]
     pub kind: String,
     /// What the remote side has.
     pub remote: Option<String>,
@@ -81,12 +92,48 @@ pub struct Difference {
     pub local: Option<String>,
 }
 
-/// Compares both sides; with `deep` every octet of every message. `known` tells where folders went so far.
+impl VerifyReport {
+    /// Lists a difference, if there is room.
+    pub(super) fn note(&mut self, difference: Difference) {
+        if self.differences.len() >= LISTED {
+            self.truncated = true;
+            return;
+        }
+        self.differences.push(difference);
+    }
+
+    /// What was found in the folder of a record.
+    pub(super) fn folder(&mut self, record: &RecordedFolder) -> Option<&mut FolderComparison> {
+        let at = self.folders.iter().position(|one| one.remote == record.remote.name());
+        if at.is_none() {
+            self.folders.push(FolderComparison {
+                remote: record.remote.name().to_owned(),
+                local: record.state.local.name().to_owned(),
+                ..FolderComparison::default()
+            });
+        }
+        match at {
+            Some(at) => self.folders.get_mut(at),
+            None => self.folders.last_mut(),
+        }
+    }
+}
+
+impl Difference {
+    /// Whether its UID is one of the local side.
+    fn is_local(&self) -> bool {
+        self.kind == EXTRA || (self.kind == against_ledger::NOT_AS_RECORDED && self.local.is_some())
+    }
+}
+
+/// Compares both sides, and both with what is on record; with `deep` every octet of every message. `known` tells where
+/// folders went so far.
 pub async fn verify(
     remote: &Account,
     local: &Account,
     selection: &Selection,
     known: &Known,
+    records: &[RecordedFolder],
     deep: bool,
 ) -> Result<VerifyReport, Failure> {
     let (there, here) = tokio::join!(log_in(remote), log_in(local));
@@ -103,12 +150,20 @@ pub async fn verify(
     let once = selection.options.labels == Labels::Once;
     // What the folders so far hold locally: another folder need not have it as well.
     let mut held: HashSet<MessageKey> = HashSet::new();
+    // What of the records is accounted for: it is on one of the two sides.
+    let mut seen: HashSet<MessageKey> = HashSet::new();
     for pair in folder_mapping::pair(&there, &here, selection, known) {
         let told = verdict.differences.len();
         let mut attempts = 0;
         let folder = loop {
+            let record = records.iter().find(|record| record.remote == pair.remote);
+            let how = How {
+                criteria: &criteria,
+                deep,
+                once,
+            };
             let compared = sessions
-                .compare(&pair, &criteria, deep, once, &mut held, &mut verdict)
+                .compare(&pair, record, how, (&mut held, &mut seen), &mut verdict)
                 .await;
             let (side, error) = match compared {
                 Ok(folder) => break folder,
@@ -131,16 +186,36 @@ pub async fn verify(
         };
         verdict.folders.push(folder);
     }
-    verdict.agree = verdict
-        .folders
-        .iter()
-        .all(|f| f.missing + f.extra + f.different == 0 && f.unreadable.is_none());
+    // What could not be read may hide what is looked for.
+    if verdict.folders.iter().all(|folder| folder.unreadable.is_none()) {
+        let mut attempts = 1;
+        while let Err(error) =
+            against_ledger::look_for(records, &here, &mut sessions.local, &seen, &mut verdict).await
+        {
+            if attempts == ATTEMPTS || matches!(error, Error::Command { .. }) {
+                return Err(Failure::from_imap(Side::Local, &error));
+            }
+            attempts += 1;
+            sessions.renew(Side::Local, remote, local).await?;
+        }
+    }
+    verdict.agree = verdict.folders.iter().all(|f| {
+        f.missing + f.extra + f.different + f.gone + f.not_as_recorded == 0 && f.unreadable.is_none()
+    });
     tokio::join!(sessions.remote.logout(), sessions.local.logout());
     Ok(verdict)
 }
 
 async fn log_in(account: &Account) -> Result<(folder_mapping::Side, Session), Failure> {
     listing::log_in_and_list(account, Besides::Nothing).await
+}
+
+/// How folders are compared.
+#[derive(Clone, Copy)]
+struct How<'a> {
+    criteria: &'a str,
+    deep: bool,
+    once: bool,
 }
 
 /// The connections to both sides.
@@ -163,10 +238,9 @@ impl Sessions {
     async fn compare(
         &mut self,
         pair: &Pair,
-        criteria: &str,
-        deep: bool,
-        once: bool,
-        held: &mut HashSet<MessageKey>,
+        record: Option<&RecordedFolder>,
+        How { criteria, deep, once }: How<'_>,
+        (held, all): (&mut HashSet<MessageKey>, &mut HashSet<MessageKey>),
         verdict: &mut VerifyReport,
     ) -> Result<FolderComparison, (Side, Error)> {
         let (theirs, ours) = tokio::join!(
@@ -180,6 +254,11 @@ impl Sessions {
         );
         let mut theirs = theirs.map_err(|error| (Side::Remote, error))?;
         let mut ours = ours.map_err(|error| (Side::Local, error))?;
+        let told = verdict.differences.len();
+        let not_as_recorded = record.map_or(0, |record| {
+            against_ledger::compare(record, pair, &theirs, &ours, verdict)
+        });
+        all.extend(theirs.iter().chain(&ours).map(|one| one.seen.key));
         let here: HashSet<MessageKey> = ours.iter().map(|one| one.seen.key).collect();
         if pair.view || once {
             theirs.retain(|one| here.contains(&one.seen.key) || !held.contains(&one.seen.key));
@@ -196,13 +275,13 @@ impl Sessions {
             take_common_digests(&mut theirs, &there, &here);
             take_common_digests(&mut ours, &here, &there);
         }
-        let told = verdict.differences.len();
-        let folder = judge(pair, theirs, ours, verdict);
+        let mut folder = judge(pair, theirs, ours, verdict);
+        folder.not_as_recorded = not_as_recorded;
         let differences = &mut verdict.differences[told..];
-        name(&mut self.remote, differences, |kind| kind != EXTRA)
+        name(&mut self.remote, differences, |one| !one.is_local())
             .await
             .map_err(|error| (Side::Remote, error))?;
-        name(&mut self.local, differences, |kind| kind == EXTRA)
+        name(&mut self.local, differences, Difference::is_local)
             .await
             .map_err(|error| (Side::Local, error))?;
         held.extend(here);
@@ -243,9 +322,9 @@ fn take_common_digests(
 async fn name(
     session: &mut Session,
     differences: &mut [Difference],
-    here: impl Fn(&str) -> bool,
+    here: impl Fn(&Difference) -> bool,
 ) -> crate::imap::Result<()> {
-    let mut named: Vec<_> = differences.iter_mut().filter(|one| here(&one.kind)).collect();
+    let mut named: Vec<_> = differences.iter_mut().filter(|one| here(one)).collect();
     let uids: UidSet = named.iter().map(|one| one.uid).collect();
     let ids = headers::message_ids(session, &uids).await?;
     for one in &mut named {
@@ -255,9 +334,9 @@ async fn name(
 }
 
 /// A message and, on demand, the digest of its octets.
-struct VerifiedMessage {
-    seen: Seen,
-    digest: Option<Digest>,
+pub(super) struct VerifiedMessage {
+    pub(super) seen: Seen,
+    pub(super) digest: Option<Digest>,
 }
 
 async fn read(
@@ -403,11 +482,7 @@ fn note(
     remote: Option<String>,
     local: Option<String>,
 ) {
-    if verdict.differences.len() >= LISTED {
-        verdict.truncated = true;
-        return;
-    }
-    verdict.differences.push(Difference {
+    verdict.note(Difference {
         folder: pair.remote.name().to_owned(),
         uid: seen.uid,
         message_id: None,

@@ -34,7 +34,7 @@ use crate::sync::run::finish::conclude;
 use crate::sync::run::mailbox_lock::MailboxLock;
 use crate::sync::run::queue::{Queue, Ticket};
 use crate::sync::runtime::{self, SignalRuntime};
-use crate::sync::state::{AccountName, Ledger};
+use crate::sync::state::{AccountName, Ledger, RecordedFolder};
 use crate::task::lock::{Holder, TaskLock};
 use crate::task::progress::State as ProgressState;
 use crate::task::report::Report;
@@ -161,6 +161,12 @@ pub fn known_folders(store: &Store, task: &Task, job: &Job) -> Known {
     let ledger = Ledger::preview(store.folder(), &task.name(), &task.local_user, &account_name(job));
     let known = ledger.and_then(|ledger| listing::known_folders(&ledger));
     known.unwrap_or_default()
+}
+
+/// What the ledger says of a task's folders. A ledger that cannot be read says nothing.
+pub fn recorded(store: &Store, task: &Task, job: &Job) -> Vec<RecordedFolder> {
+    let ledger = Ledger::preview(store.folder(), &task.name(), &task.local_user, &account_name(job));
+    ledger.and_then(|ledger| ledger.recorded()).unwrap_or_default()
 }
 
 /// A run that has the task's lock.

@@ -80,6 +80,22 @@ impl Ledger {
         })
     }
 
+    /// Local messages that this program deleted. What was once delivered of them is forgotten, so that it comes again when
+    /// the source has it again.
+    pub fn forget_deleted(&mut self, id: i64, uids: &UidSet) -> Result<()> {
+        self.transaction(|db| {
+            let mut statement = db.prepare_cached(
+                "DELETE FROM history WHERE folder = ?1 AND (key, size) IN
+                    (SELECT key, size FROM local_only WHERE folder = ?1 AND local_uid = ?2)",
+            )?;
+            for uid in uids.iter() {
+                statement.execute(params![id, uid])?;
+            }
+            Ok(())
+        })?;
+        self.remove_local_only(id, uids)
+    }
+
     /// Local messages that are no more.
     pub fn remove_local_only(&mut self, id: i64, uids: &UidSet) -> Result<()> {
         self.transaction(|db| {

@@ -5,7 +5,7 @@
 //! then permits less.
 //!
 //! [`schema`]: its form, and how former ones are taken over · [`sources`]: the accounts · [`folders`] ·
-//! [`messages`] ([`uids`], [`post_delivery`], [`left_out`], [`late_copies`], [`gone`], [`sample`]) · [`local_only`]: messages that no task brought · [`history`]: deliveries
+//! [`messages`] ([`uids`], [`post_delivery`], [`left_out`], [`late_copies`], [`gone`], [`sample`], [`recorded`]) · [`local_only`]: messages that no task brought · [`history`]: deliveries
 //! whose remote side is gone · [`withheld`]: deletions that wait for an administrator.
 
 mod error;
@@ -17,6 +17,7 @@ mod left_out;
 mod local_only;
 mod messages;
 mod post_delivery;
+mod recorded;
 mod sample;
 pub mod schema;
 mod sources;
@@ -33,6 +34,7 @@ pub use left_out::LeftOut;
 pub use local_only::{LocalOnly, Origin};
 pub use messages::{Copy, Digest, Entry, Row, Step};
 pub use post_delivery::PostDelivery;
+pub use recorded::{Recorded, RecordedFolder};
 pub use sample::Mark;
 pub use sources::AccountName;
 pub use withheld::Side as MarkedSide;

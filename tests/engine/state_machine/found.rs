@@ -114,6 +114,24 @@ fn a_local_backup_that_comes_back_is_completed() -> anyhow::Result<()> {
 }
 
 #[test]
+fn what_a_mirror_deleted_comes_again() -> anyhow::Result<()> {
+    let at = At::Remote;
+    let actions = [
+        arrives(at, 0),
+        arrives(at, 0),
+        Action::BackUp { at },
+        RUN,
+        Action::Delete { at, mail: 0 },
+        RUN,
+        Action::Configure(Which::First, MIRROR),
+        RUN,
+        Action::Restore { at },
+        RUN,
+    ];
+    everywhere(COPY, Second::None, &actions)
+}
+
+#[test]
 fn two_tasks_of_one_account_at_the_same_time_bring_each_mail_once() -> anyhow::Result<()> {
     let inbox = Options { inbox: true, ..COPY };
     let actions = [

@@ -198,3 +198,34 @@ fn verification_agrees_after_a_run() -> anyhow::Result<()> {
     );
     Ok(())
 }
+
+#[test]
+fn verification_looks_for_all_that_is_on_record() -> anyhow::Result<()> {
+    let case = case()?;
+    case.deliver(Side::Remote, &mails("INBOX", "i", 10))?;
+    case.deliver(Side::Remote, &mails("Work", "w", 5))?;
+    case.create(json!({"delete_remote": true}))?;
+    case.run_copies(15)?;
+    let gone = || -> anyhow::Result<(u64, Vec<Value>)> {
+        let (_, verdict) = verify(&case, &[])?;
+        let folders = verdict["folders"].as_array().cloned().unwrap_or_default();
+        let counts = folders.iter().filter_map(|folder| folder["gone"].as_u64());
+        let differences = verdict["differences"].as_array().cloned().unwrap_or_default();
+        let named = differences.into_iter().filter(|one| one["kind"] == "gone");
+        Ok((counts.sum(), named.collect()))
+    };
+    ensure!(gone()? == (0, vec![]), "{:?}", gone()?);
+    // What its owner filed, in a folder that no task knows, is there.
+    let mut imap = case.imap(Side::Local)?;
+    imap.run("CREATE Mine")?;
+    imap.run("SELECT INBOX")?;
+    imap.run("UID MOVE 1:3 Mine")?;
+    ensure!(gone()? == (0, vec![]), "{:?}", gone()?);
+    case.expunge(Side::Local, "Work", "UID 2")?;
+    let (count, named) = gone()?;
+    ensure!(
+        count == 1 && named.len() == 1 && named[0]["folder"] == "Work" && named[0]["uid"] == 2,
+        "{count} {named:?}"
+    );
+    Ok(())
+}

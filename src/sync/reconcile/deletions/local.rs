@@ -422,7 +422,7 @@ fn forget(shared: &Shared, doomed: &Doomed, kept: &UidSet) -> FolderResult<()> {
         .map(|copy| copy.uid)
         .collect();
     state.forget(id, &doomed.gone.minus(&staying))?;
-    Ok(state.remove_local_only(id, &doomed.local.minus(kept))?)
+    Ok(state.forget_deleted(id, &doomed.local.minus(kept))?)
 }
 
 fn hold_back(shared: &Shared, id: i64, folder: &str, held: &UidSet, why: &str) -> FolderResult<()> {

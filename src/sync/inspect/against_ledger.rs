@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Whether what the ledger says is so: a message on record is the one that its UID stands for, and what was delivered is
+//! on one of the two sides, unless its owner deleted it.
+
+use std::collections::{HashMap, HashSet};
+
+use super::verify::{Difference, FolderComparison, VerifiedMessage, VerifyReport};
+use crate::imap::{Mailbox, Session};
+use crate::sync::account::Side;
+use crate::sync::folder_mapping::{self, Pair};
+use crate::sync::message_key::MessageKey;
+use crate::sync::reconcile::headers::{self, Detail};
+use crate::sync::state::{Recorded, RecordedFolder};
+
+/// A message that is on record as delivered and is nowhere.
+const GONE: &str = "gone";
+
+/// A UID that stands for another message than the one on record.
+pub const NOT_AS_RECORDED: &str = "not_as_recorded";
+
+/// Lists and counts the UIDs of a folder that stand for other messages than those on record.
+pub fn compare(
+    record: &RecordedFolder,
+    pair: &Pair,
+    theirs: &[VerifiedMessage],
+    ours: &[VerifiedMessage],
+    verdict: &mut VerifyReport,
+) -> u64 {
+    let mut count = 0;
+    let same_remote = record.state.is_same_remote(pair.source);
+    let same_local = record.state.local == pair.local
+        && pair
+            .destination
+            .is_some_and(|status| record.state.is_same_local(status));
+    let sides = [
+        (same_remote, theirs, Side::Remote),
+        (same_local, ours, Side::Local),
+    ];
+    for (_, messages, side) in sides.into_iter().filter(|(is_same, ..)| *is_same) {
+        let by_uid: HashMap<u32, &VerifiedMessage> =
+            messages.iter().map(|one| (one.seen.uid, one)).collect();
+        for one in &record.messages {
+            let uid = match side {
+                Side::Remote => one.remote_uid,
+                Side::Local => one.local_uid,
+            };
+            let found = uid.and_then(|uid| by_uid.get(&uid));
+            let Some(found) = found.filter(|found| is_another(one, found)) else {
+                continue;
+            };
+            count += 1;
+            let what = Some(format!("{:?}", found.seen.key));
+            let (remote, local) = match side {
+                Side::Remote => (what, None),
+                Side::Local => (None, what),
+            };
+            verdict.note(Difference {
+                folder: pair.remote.name().to_owned(),
+                uid: found.seen.uid,
+                message_id: None,
+                kind: NOT_AS_RECORDED.to_owned(),
+                remote,
+                local,
+            });
+        }
+    }
+    count
+}
+
+fn is_another(recorded: &Recorded, found: &VerifiedMessage) -> bool {
+    let other_octets = match (recorded.digest, found.digest) {
+        (Some(then), Some(now)) => then != now,
+        _ => false,
+    };
+    recorded.key != found.seen.key || other_octets
+}
+
+/// Looks for what was delivered and was not `seen` when the folders were compared: its owner may have filed it elsewhere.
+///
+/// # Errors
+/// When the connection is lost.
+pub async fn look_for(
+    records: &[RecordedFolder],
+    local: &folder_mapping::Side,
+    session: &mut Session,
+    seen: &HashSet<MessageKey>,
+    verdict: &mut VerifyReport,
+) -> crate::imap::Result<()> {
+    let delivered = records.iter().flat_map(|record| &record.messages);
+    let mut sought: HashSet<MessageKey> = delivered.map(|one| one.key).collect();
+    sought.retain(|key| !seen.contains(key));
+    for (listed, _) in &local.folders {
+        if sought.is_empty() {
+            return Ok(());
+        }
+        if listed.has("\\Noselect") {
+            continue;
+        }
+        let Some(keys) = keys(session, &listed.mailbox).await? else {
+            // It may be there.
+            verdict.folders.push(FolderComparison {
+                local: listed.mailbox.name().to_owned(),
+                unreadable: Some("the local folder cannot be opened".to_owned()),
+                ..FolderComparison::default()
+            });
+            return Ok(());
+        };
+        for key in keys {
+            sought.remove(&key);
+        }
+    }
+    for record in records {
+        let gone = record.messages.iter().filter(|one| sought.contains(&one.key));
+        let gone: Vec<&Recorded> = gone.collect();
+        if gone.is_empty() {
+            continue;
+        }
+        if let Some(folder) = verdict.folder(record) {
+            folder.gone += gone.len() as u64;
+        }
+        for one in gone {
+            verdict.note(Difference {
+                folder: record.remote.name().to_owned(),
+                uid: one.local_uid.or(one.remote_uid).unwrap_or(0),
+                message_id: None,
+                kind: GONE.to_owned(),
+                remote: None,
+                local: None,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The keys of all messages of a folder; `None` of one that cannot be opened.
+async fn keys(session: &mut Session, mailbox: &Mailbox) -> crate::imap::Result<Option<Vec<MessageKey>>> {
+    match session.open(mailbox, false).await {
+        Ok(opened) if opened.messages == 0 => return Ok(Some(vec![])),
+        Ok(_) => {}
+        Err(crate::imap::Error::Command { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    let uids = session.search("ALL").await?;
+    let seen = headers::read(session, &uids, Detail::Key).await?;
+    Ok(Some(seen.into_iter().map(|one| one.key).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::Flags;
+    use crate::sync::message_key::Digest;
+    use crate::sync::reconcile::headers::Seen;
+
+    fn found(key: u8, digest: Option<u8>) -> VerifiedMessage {
+        VerifiedMessage {
+            digest: digest.and_then(|octet| Digest::from_bytes(&[octet; 16])),
+            seen: Seen {
+                uid: 1,
+                key: MessageKey::from_bytes(&[key; 16]).unwrap(),
+                flags: std::rc::Rc::new(Flags::default()),
+                date: 5,
+                size: 6,
+                has_trace: false,
+                digest: None,
+            },
+        }
+    }
+
+    #[test]
+    fn a_uid_stands_for_the_message_on_record_or_for_another() {
+        let recorded = Recorded {
+            remote_uid: Some(1),
+            local_uid: Some(1),
+            key: MessageKey::from_bytes(&[7; 16]).unwrap(),
+            digest: Digest::from_bytes(&[1; 16]),
+        };
+        assert!(!is_another(&recorded, &found(7, None)), "it was not read");
+        assert!(!is_another(&recorded, &found(7, Some(1))));
+        assert!(is_another(&recorded, &found(7, Some(2))), "other octets");
+        assert!(is_another(&recorded, &found(8, None)), "another key");
+    }
+}
