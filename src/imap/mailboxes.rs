@@ -6,6 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use super::command::Command;
 use super::error::{Error, Result};
 use super::mailbox::Mailbox;
+use super::mailbox_id::MailboxId;
 use super::namespace::Namespaces;
 use super::response::{Code, Listed, MailboxStatus, Response, StatusLine, Untagged};
 use super::session::{Session, Tag, WINDOW, accepted};
@@ -21,6 +22,8 @@ pub struct Selected {
     pub uid_next: Option<u32>,
     /// The highest modification sequence.
     pub highest_modseq: Option<u64>,
+    /// Its identity (RFC 8474), where the server tells.
+    pub id: Option<MailboxId>,
 }
 
 impl Selected {
@@ -32,6 +35,7 @@ impl Selected {
                 Some(Code::UidNext(n)) => self.uid_next = Some(n),
                 Some(Code::UidValidity(n)) => self.uid_validity = Some(n),
                 Some(Code::HighestModseq(n)) => self.highest_modseq = Some(n),
+                Some(Code::MailboxId(id)) => self.id = Some(id),
                 _ => {}
             },
             _ => {}
@@ -69,6 +73,7 @@ impl From<Selected> for MailboxStatus {
             uid_validity: selected.uid_validity,
             highest_modseq: selected.highest_modseq,
             size: None,
+            id: selected.id,
         }
     }
 }
@@ -151,6 +156,9 @@ impl Session {
         let mut items = "MESSAGES UIDNEXT UIDVALIDITY".to_owned();
         if self.capabilities().has("CONDSTORE") || self.capabilities().has("QRESYNC") {
             items.push_str(" HIGHESTMODSEQ");
+        }
+        if self.capabilities().has("OBJECTID") {
+            items.push_str(" MAILBOXID");
         }
         // RFC 8438 and IMAP4rev2; elsewhere the sizes have to be summed up.
         if besides == Besides::Sizes && self.has_status_size() {

@@ -7,6 +7,7 @@ use super::date::InternalDate;
 use super::flags::Flags;
 use super::literal::Literal;
 use super::mailbox::Mailbox;
+use super::mailbox_id::MailboxId;
 use super::namespace::Namespaces;
 use super::scan::{Raw, Scanner, Value};
 use super::status::printable;
@@ -89,6 +90,8 @@ pub struct MailboxStatus {
     pub highest_modseq: Option<u64>,
     /// Octets of all messages.
     pub size: Option<u64>,
+    /// Its identity (RFC 8474), where the server tells.
+    pub id: Option<MailboxId>,
 }
 
 impl MailboxStatus {
@@ -212,10 +215,20 @@ fn status(value: Value) -> Option<MailboxStatus> {
             "UIDVALIDITY" => status.uid_validity = value.number().filter(|&n| n > 0),
             "HIGHESTMODSEQ" => status.highest_modseq = value.number().filter(|&n| n > 0),
             "SIZE" => status.size = value.number(),
+            "MAILBOXID" => status.id = mailbox_id(value),
             _ => {}
         }
     }
     Some(status)
+}
+
+/// `MAILBOXID (F2212ea87-6097-4256-9d51-71338625)`.
+fn mailbox_id(value: &Value) -> Option<MailboxId> {
+    match value {
+        Value::List(words) => words.first().and_then(mailbox_id),
+        Value::Atom(text) => Some(MailboxId::of(text)),
+        _ => None,
+    }
 }
 
 /// `* ESEARCH (TAG "a1") UID ALL 1:5,9` (RFC 4731); nothing found has no ALL.

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::capability::Capabilities;
+use super::mailbox_id::MailboxId;
 use super::uidset::UidSet;
 use crate::text;
 
@@ -64,6 +65,8 @@ pub enum Code {
     UidValidity(u32),
     /// The mailbox's highest modification sequence (RFC 7162).
     HighestModseq(u64),
+    /// The mailbox's identity (RFC 8474).
+    MailboxId(MailboxId),
     /// Flags that can be stored for good.
     PermanentFlags(Vec<String>),
     /// A code without meaning to this program: its name upper-cased, and what follows as it is, such as the address of
@@ -142,6 +145,12 @@ impl Code {
             "UIDNEXT" => rest.trim().parse().ok().filter(|&n| n > 0).map(Self::UidNext),
             "UIDVALIDITY" => rest.trim().parse().ok().filter(|&n| n > 0).map(Self::UidValidity),
             "HIGHESTMODSEQ" => rest.trim().parse().ok().map(Self::HighestModseq),
+            "MAILBOXID" => {
+                let id = rest.trim_matches(|c| matches!(c, '(' | ')' | ' '));
+                Some(id)
+                    .filter(|id| !id.is_empty())
+                    .map(|id| Self::MailboxId(MailboxId::of(id)))
+            }
             "PERMANENTFLAGS" => {
                 let flags = rest.trim_matches(|c| matches!(c, '(' | ')' | ' '));
                 Some(Self::PermanentFlags(

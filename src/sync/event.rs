@@ -98,6 +98,15 @@ pub enum Event<'a> {
         /// Its name on the remote side.
         folder: &'a str,
     },
+    /// A remote folder has another name than before.
+    FolderRenamed {
+        /// The former name.
+        from: &'a dyn Printable,
+        /// The name that it has now.
+        to: &'a dyn Printable,
+        /// The local folder.
+        local: &'a dyn Printable,
+    },
     /// The local mailbox is of another generation than before.
     MailboxReplaced,
     /// A folder was deleted on the local side.
@@ -290,6 +299,10 @@ impl fmt::Display for Event<'_> {
                 f,
                 "{}: folder [{folder}] was replaced or restored; both sides are compared again",
                 side.host()
+            ),
+            Self::FolderRenamed { from, to, local } => write!(
+                f,
+                "Host1: folder [{from}] is called [{to}] now; its mail stays in [{local}]"
             ),
             Self::MailboxReplaced => f.write_str(
                 "Host2: the mailbox was replaced or restored; folders that are missing are copied again",

@@ -37,8 +37,7 @@ pub fn compare(
         (same_local, ours, Side::Local),
     ];
     for (_, messages, side) in sides.into_iter().filter(|(is_same, ..)| *is_same) {
-        let by_uid: HashMap<u32, &VerifiedMessage> =
-            messages.iter().map(|one| (one.seen.uid, one)).collect();
+        let by_uid: HashMap<u32, &VerifiedMessage> = messages.iter().map(|one| (one.seen.uid, one)).collect();
         for one in &record.messages {
             let uid = match side {
                 Side::Remote => one.remote_uid,

@@ -104,7 +104,10 @@ impl VerifyReport {
 
     /// What was found in the folder of a record.
     pub(super) fn folder(&mut self, record: &RecordedFolder) -> Option<&mut FolderComparison> {
-        let at = self.folders.iter().position(|one| one.remote == record.remote.name());
+        let at = self
+            .folders
+            .iter()
+            .position(|one| one.remote == record.remote.name());
         if at.is_none() {
             self.folders.push(FolderComparison {
                 remote: record.remote.name().to_owned(),

@@ -103,6 +103,8 @@ pub async fn prepare(
         .destination
         .and_then(|status| status.uid_validity)
         .unwrap_or(0);
+    folder.remote_id = pair.source.id.or(folder.remote_id);
+    folder.local_id = pair.destination.and_then(|status| status.id).or(folder.local_id);
     folder.remote_high = pair.source.uid_next.unwrap_or(1).max(folder.remote_high);
     let local_next = pair.destination.and_then(|status| status.uid_next);
     folder.local_high = local_next.unwrap_or(1).max(folder.local_high);
@@ -319,9 +321,11 @@ async fn create_one(session: &mut Session, mailbox: &Mailbox) -> crate::imap::Re
 /// The status of one mailbox.
 pub async fn status(session: &mut Session, mailbox: &Mailbox) -> crate::imap::Result<MailboxStatus> {
     let mut found = MailboxStatus::default();
-    let command = Command::new("STATUS")
-        .mailbox(mailbox)
-        .text("(MESSAGES UIDNEXT UIDVALIDITY)");
+    let items = match session.capabilities().has("OBJECTID") {
+        true => "(MESSAGES UIDNEXT UIDVALIDITY MAILBOXID)",
+        false => "(MESSAGES UIDNEXT UIDVALIDITY)",
+    };
+    let command = Command::new("STATUS").mailbox(mailbox).text(items);
     session
         .run(command, |data| {
             if let Untagged::MailboxStatus(_, status) = data {

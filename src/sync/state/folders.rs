@@ -4,7 +4,7 @@
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use super::{Ledger, Result, number, stored};
-use crate::imap::{Mailbox, MailboxStatus};
+use crate::imap::{Mailbox, MailboxId, MailboxStatus};
 
 /// A folder as the last run left it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,17 +35,23 @@ pub struct FolderState {
     pub fingerprint: String,
     /// One of the two sides replaced the folder, and no run has ended with it since: nothing is deleted locally.
     pub replaced: bool,
+    /// The identity of the remote folder (RFC 8474), where the server tells.
+    pub remote_id: Option<MailboxId>,
+    /// The identity of the local folder.
+    pub local_id: Option<MailboxId>,
 }
 
 impl FolderState {
     /// Whether the remote folder is still of the generation whose UIDs are known.
     pub fn is_same_remote(&self, now: MailboxStatus) -> bool {
         is_same_generation(self.remote_validity, self.remote_high, now)
+            && MailboxId::may_be_same(self.remote_id, now.id)
     }
 
     /// Whether the local folder is still of the generation whose UIDs are known.
     pub fn is_same_local(&self, now: MailboxStatus) -> bool {
         is_same_generation(self.local_validity, self.local_high, now)
+            && MailboxId::may_be_same(self.local_id, now.id)
     }
 }
 
@@ -60,7 +66,11 @@ const COLUMNS: &str = "id, local, remote_validity, local_validity, remote_next,
     max(remote_high, (SELECT ifnull(max(uid), 0) + 1 FROM message WHERE folder = folder.id)), remote_messages,
     remote_modseq, local_next,
     max(local_high, (SELECT ifnull(max(local_uid), 0) + 1 FROM message WHERE folder = folder.id)), fingerprint,
-    replaced, baseline";
+    replaced, baseline, remote_mailbox, local_mailbox";
+
+fn id(stored: Option<Vec<u8>>) -> Option<MailboxId> {
+    stored.as_deref().and_then(MailboxId::from_bytes)
+}
 
 fn state(row: &Row<'_>) -> rusqlite::Result<FolderState> {
     Ok(FolderState {
@@ -77,6 +87,8 @@ fn state(row: &Row<'_>) -> rusqlite::Result<FolderState> {
         fingerprint: row.get(10)?,
         replaced: row.get(11)?,
         baseline: row.get(12)?,
+        remote_id: id(row.get(13)?),
+        local_id: id(row.get(14)?),
     })
 }
 
@@ -89,7 +101,7 @@ impl Ledger {
             }
             self.forget_local_generation(found.id)?;
             self.db.execute(
-                "UPDATE folder SET local = ?2, local_validity = 0 WHERE id = ?1",
+                "UPDATE folder SET local = ?2, local_validity = 0, local_mailbox = NULL WHERE id = ?1",
                 params![found.id, local.wire()],
             )?;
         } else {
@@ -119,7 +131,7 @@ impl Ledger {
             "SELECT {COLUMNS}, remote FROM folder WHERE source = ?1 ORDER BY remote"
         ))?;
         let rows = statement.query_map([self.source], |row| {
-            Ok((Mailbox::from_wire(row.get(13)?), state(row)?))
+            Ok((Mailbox::from_wire(row.get(15)?), state(row)?))
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
@@ -129,7 +141,7 @@ impl Ledger {
         let mut statement = self.db.prepare_cached(
             "UPDATE folder SET remote_validity = ?2, local_validity = ?3, remote_next = ?4, remote_high = ?5,
                 remote_messages = ?6, remote_modseq = ?7, local_next = ?8, local_high = ?9, fingerprint = ?10,
-                replaced = ?11, baseline = ?12 WHERE id = ?1",
+                replaced = ?11, baseline = ?12, remote_mailbox = ?13, local_mailbox = ?14 WHERE id = ?1",
         )?;
         statement.execute(params![
             folder.id,
@@ -143,9 +155,27 @@ impl Ledger {
             folder.local_high,
             folder.fingerprint,
             folder.replaced,
-            folder.baseline
+            folder.baseline,
+            folder.remote_id.as_ref().map(MailboxId::as_bytes),
+            folder.local_id.as_ref().map(MailboxId::as_bytes)
         ])?;
         Ok(())
+    }
+
+    /// Remote folders have other names; their rows and the new names. None of these may be the name of a folder that keeps
+    /// its own.
+    pub fn rename_remote(&mut self, renamed: &[(i64, Mailbox)]) -> Result<()> {
+        self.transaction(|db| {
+            let mut rename = db.prepare_cached("UPDATE folder SET remote = ?2 WHERE id = ?1")?;
+            // Two may have changed names: no name of a folder begins with NUL.
+            for (id, _) in renamed {
+                rename.execute(params![id, format!("\0{id}").as_bytes()])?;
+            }
+            for (id, remote) in renamed {
+                rename.execute(params![id, remote.wire()])?;
+            }
+            Ok(())
+        })
     }
 
     /// Forgets the UIDs of a remote folder of a former generation. What was delivered from it stays known by its key.
@@ -185,7 +215,8 @@ impl Ledger {
         self.db
             .execute("DELETE FROM local_only WHERE folder = ?1", [id])?;
         self.db.execute(
-            "UPDATE folder SET local_next = 1, local_high = 1, baseline = 0, fingerprint = '' WHERE id = ?1",
+            "UPDATE folder SET local_next = 1, local_high = 1, local_mailbox = NULL, baseline = 0, fingerprint = ''
+             WHERE id = ?1",
             [id],
         )?;
         Ok(())
@@ -275,7 +306,8 @@ fn forget_messages(db: &Transaction<'_>, id: i64) -> Result<()> {
     db.execute("DELETE FROM local_only WHERE folder = ?1", [id])?;
     db.execute(
         "UPDATE folder SET remote_next = 1, remote_high = 1, remote_messages = 0, remote_modseq = 0, local_next = 1,
-            local_high = 1, baseline = 0, fingerprint = '', replaced = remote_validity <> 0 WHERE id = ?1",
+            local_high = 1, remote_mailbox = NULL, local_mailbox = NULL, baseline = 0, fingerprint = '',
+            replaced = remote_validity <> 0 WHERE id = ?1",
         [id],
     )?;
     Ok(())

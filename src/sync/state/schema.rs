@@ -100,10 +100,19 @@ pub(super) fn prepare(db: &mut Connection) -> Result<()> {
         ))?,
         _ => return Err(LedgerError::later()),
     }
-    // It came later than the tables, and changes nothing that a former version reads.
-    Ok(db.execute_batch(
-        "CREATE INDEX IF NOT EXISTS message_left_out ON message (folder) WHERE step IN (6, 7)",
-    )?)
+    // What came later than the tables, and changes nothing that a former version reads.
+    db.execute_batch("CREATE INDEX IF NOT EXISTS message_left_out ON message (folder) WHERE step IN (6, 7)")?;
+    for column in ["remote_mailbox", "local_mailbox"] {
+        let is_there: bool = db.query_row(
+            "SELECT EXISTS (SELECT 1 FROM pragma_table_info('folder') WHERE name = ?1)",
+            [column],
+            |row| row.get(0),
+        )?;
+        if !is_there {
+            db.execute_batch(&format!("ALTER TABLE folder ADD COLUMN {column} BLOB"))?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether a database has the form of today.

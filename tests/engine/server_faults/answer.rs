@@ -106,6 +106,10 @@ fn status(name: &str, folder: &Folder, faults: &Faults, items: &[Word]) -> Strin
     let mut found = vec![];
     let octets: usize = folder.messages.iter().map(|m| m.body.len()).sum();
     for item in items {
+        if item.text() == "MAILBOXID" && faults.has("OBJECTID") {
+            found.push(format!("MAILBOXID (F{})", folder.id));
+            continue;
+        }
         let value = match item.text().as_str() {
             "MESSAGES" if faults.empty_status => 0,
             "MESSAGES" => folder.messages.len() as u64,
@@ -140,6 +144,9 @@ pub fn opening(model: &Model, folder: &Folder, faults: &Faults) -> String {
     );
     if !faults.no_uid_next {
         let _ = write!(connections, "* OK [UIDNEXT {}] Next\r\n", folder.uid_next);
+    }
+    if faults.has("OBJECTID") {
+        let _ = write!(connections, "* OK [MAILBOXID (F{})] Ok\r\n", folder.id);
     }
     if faults.has("CONDSTORE") {
         let _ = write!(

@@ -4,7 +4,7 @@
 //! where it belongs in the end.
 //!
 //! [`server`] and [`session`] are the server, [`model`] its mailboxes, [`fault`] what can be wrong with it, [`world`] a
-//! task between two of them. The tests: [`cuts`], [`table`], [`folders`], [`namespaces`], [`narrowed`], [`stubborn`], [`turns`].
+//! task between two of them. The tests: [`cuts`], [`table`], [`folders`], [`namespaces`], [`narrowed`], [`renamed`], [`stubborn`], [`turns`].
 
 mod answer;
 mod command;
@@ -14,6 +14,7 @@ mod folders;
 mod model;
 mod namespaces;
 mod narrowed;
+mod renamed;
 mod server;
 mod session;
 mod stubborn;

@@ -25,6 +25,8 @@ impl Stored {
 pub struct Folder {
     pub uid_validity: u32,
     pub uid_next: u32,
+    /// Its MAILBOXID, which no change of names changes.
+    pub id: u32,
     pub messages: Vec<Stored>,
     pub special: Option<&'static str>,
     pub subscribed: bool,
@@ -76,6 +78,7 @@ impl Model {
             Folder {
                 uid_validity: self.validity,
                 uid_next: 1,
+                id: self.validity,
                 ..Folder::default()
             },
         );

@@ -267,11 +267,17 @@ impl World {
     /// Runs the task once. Nothing may be lost or doubled at its end, however it ended, and when it says that all is
     /// well, everything is where it belongs.
     pub fn run(&self) -> Run {
-        let run = self.instance.wait(&self.name, self.instance.start(&self.name));
-        self.check(&run);
+        let run = self.run_unjudged();
         if run.exit == Some(0) {
             self.agree(&run);
         }
+        run
+    }
+
+    /// Runs the task, whatever both sides have then.
+    pub fn run_unjudged(&self) -> Run {
+        let run = self.instance.wait(&self.name, self.instance.start(&self.name));
+        self.check(&run);
         run
     }
 

@@ -5,7 +5,7 @@ use crate::imap::{Mailbox, Selected, Session, UidSet};
 use crate::sync::account::Side;
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::FolderSync;
-use crate::sync::state::{FolderState, is_same_generation};
+use crate::sync::state::FolderState;
 
 /// Opens a remote folder.
 pub async fn remote(
@@ -78,14 +78,12 @@ async fn open(
 
 /// Whether what was opened is of the generation whose UIDs are known.
 pub fn check(side: Side, selected: Selected, folder: &FolderState) -> FolderResult<()> {
-    let (validity, highest_next) = match side {
-        Side::Remote => (folder.remote_validity, folder.remote_high),
-        Side::Local => (folder.local_validity, folder.local_high),
+    let (validity, is_same) = match side {
+        Side::Remote => (folder.remote_validity, folder.is_same_remote(selected.into())),
+        Side::Local => (folder.local_validity, folder.is_same_local(selected.into())),
     };
     match selected.uid_validity {
-        Some(_) if validity != 0 && !is_same_generation(validity, highest_next, selected.into()) => {
-            Err(FolderError::Replaced(side))
-        }
+        Some(_) if validity != 0 && !is_same => Err(FolderError::Replaced(side)),
         _ => Ok(()),
     }
 }

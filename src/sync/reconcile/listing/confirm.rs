@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use crate::imap::{Mailbox, MailboxStatus, limits};
+use crate::imap::{Mailbox, MailboxId, MailboxStatus, limits};
 use crate::sync::account::Side;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
@@ -63,6 +63,7 @@ struct Known {
     validity: u32,
     next: u32,
     messages: u64,
+    id: Option<MailboxId>,
 }
 
 fn remote_side(folder: &FolderState) -> Known {
@@ -70,6 +71,7 @@ fn remote_side(folder: &FolderState) -> Known {
         validity: folder.remote_validity,
         next: folder.remote_high,
         messages: folder.remote_messages,
+        id: folder.remote_id,
     }
 }
 
@@ -79,6 +81,7 @@ fn local_side(folder: &FolderState) -> Known {
         next: folder.local_high,
         // Its owner may have emptied it; what is there is told by its UIDs.
         messages: 0,
+        id: folder.local_id,
     }
 }
 
@@ -94,6 +97,7 @@ fn is_doubtful(told: MailboxStatus, known: Option<Known>) -> bool {
         return told.messages == Some(0);
     };
     told.uid_validity != Some(known.validity)
+        || !MailboxId::may_be_same(known.id, told.id)
         // Within one UIDVALIDITY it never goes back (RFC 3501, 2.3.1.1).
         || told.uid_next.is_some_and(|next| next < known.next)
         || (told.messages == Some(0) && known.messages > 0)
@@ -107,6 +111,7 @@ fn merged(opened: MailboxStatus, told: MailboxStatus) -> MailboxStatus {
         uid_validity: opened.uid_validity.or(told.uid_validity),
         highest_modseq: opened.highest_modseq,
         size: told.size.filter(|_| opened.messages == told.messages),
+        id: opened.id.or(told.id),
     }
 }
 
@@ -129,6 +134,7 @@ mod tests {
             validity: 7,
             next: 51,
             messages: 50,
+            id: None,
         });
         assert!(!is_doubtful(told(7, 51, 50), known));
         assert!(!is_doubtful(told(7, 60, 12), known));

@@ -2,6 +2,7 @@
 //! What both sides have, at the start of a run.
 
 mod confirm;
+mod renamed;
 pub mod sample;
 
 use std::collections::HashSet;
@@ -72,6 +73,7 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
     );
     let (remote, subscribe) = remote.map_err(|error| FolderError::fetch(Side::Remote, error))?;
     let (local, _) = local.map_err(|error| FolderError::fetch(Side::Local, error))?;
+    renamed::follow(shared, &remote)?;
     let known = known_folders(&shared.state.borrow())?;
     let selection = &shared.job.selection;
     let mut pairs = folder_mapping::pair(&remote, &local, selection, &known);
