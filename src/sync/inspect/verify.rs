@@ -58,10 +58,8 @@ pub struct FolderComparison {
     pub different: u64,
     /// Messages that were delivered, that the remote side has no longer, and that are nowhere in the local mailbox: deleted
     /// by their owner, or lost.
-    #[serde(default)]
     pub gone: u64,
     /// Messages that are others than those that the ledger has under their numbers, as after a restored backup.
-    #[serde(default)]
     pub not_as_recorded: u64,
     /// Messages that are on both sides and the same but for what the local server changes when it stores a message: line
     /// ends, NULs, a date in the future. They are no difference.

@@ -38,8 +38,8 @@ impl Ledger {
         Ok(found)
     }
 
-    /// Those of the keys of which any task of this user ever delivered a message, to whatever folder: its owner may have
-    /// moved it.
+    /// Those of the keys of which any task of this user ever delivered a message, to whatever folder, or found one that is
+    /// older than the ledger: its owner may have moved it.
     pub fn delivered_anywhere(&mut self, keys: &HashSet<MessageKey>) -> Result<HashSet<MessageKey>> {
         if keys.is_empty() {
             return Ok(HashSet::new());
@@ -53,7 +53,8 @@ impl Ledger {
                 add.execute([key.as_bytes()])?;
             }
             let mut find = db.prepare_cached(
-                "SELECT key FROM message WHERE key IN wanted UNION SELECT key FROM history WHERE key IN wanted",
+                "SELECT key FROM message WHERE key IN wanted UNION SELECT key FROM history WHERE key IN wanted
+                 UNION SELECT key FROM local_only WHERE key IN wanted AND origin = 1",
             )?;
             let rows = find.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
             let mut found = HashSet::new();

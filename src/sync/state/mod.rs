@@ -5,7 +5,8 @@
 //! then permits less.
 //!
 //! [`schema`]: its form, and how former ones are taken over · [`sources`]: the accounts · [`folders`] ·
-//! [`messages`] ([`uids`], [`post_delivery`], [`left_out`], [`late_copies`], [`gone`], [`sample`], [`recorded`]) · [`local_only`]: messages that no task brought · [`history`]: deliveries
+//! [`messages`] ([`uids`], [`post_delivery`], [`left_out`], [`late_copies`], [`gone`], [`sample`], [`recorded`]) · [`local_only`]: messages that no task brought · [`local_deletion`]: those that
+//! we delete · [`history`]: deliveries
 //! whose remote side is gone · [`withheld`]: deletions that wait for an administrator.
 
 mod error;
@@ -14,6 +15,7 @@ mod gone;
 mod history;
 mod late_copies;
 mod left_out;
+mod local_deletion;
 mod local_only;
 mod messages;
 mod post_delivery;

@@ -101,7 +101,13 @@ pub(super) fn prepare(db: &mut Connection) -> Result<()> {
         _ => return Err(LedgerError::later()),
     }
     // What came later than the tables, and changes nothing that a former version reads.
-    db.execute_batch("CREATE INDEX IF NOT EXISTS message_left_out ON message (folder) WHERE step IN (6, 7)")?;
+    db.execute_batch(
+        "CREATE INDEX IF NOT EXISTS message_left_out ON message (folder) WHERE step IN (6, 7);
+         CREATE TABLE IF NOT EXISTS local_deletion (
+            folder INTEGER NOT NULL,
+            local_uid INTEGER NOT NULL,
+            PRIMARY KEY (folder, local_uid)) WITHOUT ROWID;",
+    )?;
     for column in ["remote_mailbox", "local_mailbox"] {
         let is_there: bool = db.query_row(
             "SELECT EXISTS (SELECT 1 FROM pragma_table_info('folder') WHERE name = ?1)",

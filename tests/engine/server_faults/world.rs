@@ -268,6 +268,7 @@ impl World {
     /// well, everything is where it belongs.
     pub fn run(&self) -> Run {
         let run = self.run_unjudged();
+        self.check(&run);
         if run.exit == Some(0) {
             self.agree(&run);
         }
@@ -276,9 +277,7 @@ impl World {
 
     /// Runs the task, whatever both sides have then.
     pub fn run_unjudged(&self) -> Run {
-        let run = self.instance.wait(&self.name, self.instance.start(&self.name));
-        self.check(&run);
-        run
+        self.instance.wait(&self.name, self.instance.start(&self.name))
     }
 
     /// Loses what the task remembers, as a restored backup without it does.

@@ -125,8 +125,9 @@ fn options() -> impl Strategy<Value = Options> {
     (prop::bool::weighted(0.2), prop::bool::weighted(0.4), remote).prop_map(
         |(inbox, delete_local, remote)| Options {
             inbox,
-            // Deleting on both sides what is gone on the other is refused or pointless: one of them at a time.
-            delete_local: delete_local && remote == Remote::Keep,
+            // Deleting on both sides what is gone on the other is refused or pointless: one of them at a time; and the
+            // inbox alone is no mirror.
+            delete_local: delete_local && remote == Remote::Keep && !inbox,
             remote,
         },
     )

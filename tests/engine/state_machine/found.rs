@@ -132,6 +132,49 @@ fn what_a_mirror_deleted_comes_again() -> anyhow::Result<()> {
 }
 
 #[test]
+fn what_a_mirror_deleted_from_another_generation_comes_again() -> anyhow::Result<()> {
+    let at = At::Remote;
+    let actions = [
+        arrives(at, 0),
+        arrives(at, 0),
+        RUN,
+        Action::BackUp { at },
+        Action::Revalidate { at },
+        RUN,
+        Action::Delete { at, mail: 0 },
+        RUN,
+        Action::Restore { at },
+        RUN,
+    ];
+    everywhere(MIRROR, Second::None, &actions)
+}
+
+#[test]
+fn what_a_killed_mirror_deleted_comes_again() -> anyhow::Result<()> {
+    let at = At::Remote;
+    for part in 0..25 {
+        let actions = [
+            arrives(at, 0),
+            arrives(at, 0),
+            arrives(at, 1),
+            Action::BackUp { at },
+            RUN,
+            Action::Delete { at, mail: 0 },
+            // Even parts are commands of the local server, before or after they are done.
+            Action::Kill(Which::First, part * 4 + part % 2 * 2),
+            Action::Restore { at },
+            RUN,
+        ];
+        play::<Scripted>(&Sequence {
+            first: MIRROR,
+            second: Second::None,
+            actions: actions.to_vec(),
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
 fn two_tasks_of_one_account_at_the_same_time_bring_each_mail_once() -> anyhow::Result<()> {
     let inbox = Options { inbox: true, ..COPY };
     let actions = [

@@ -65,6 +65,13 @@ fn source_of(snapshot: &Snapshot, token: Token) -> Option<At> {
     SOURCES.into_iter().find(|&at| count(snapshot, at, token) > 0)
 }
 
+/// Whether it is in the inbox of a source, and unread.
+fn is_unread(snapshot: &Snapshot, at: At, token: Token) -> bool {
+    let inbox = snapshot[&at].get("INBOX").into_iter().flatten();
+    let mut found = inbox.filter(|found| found.token == token);
+    found.any(|found| !found.flags.iter().any(|flag| flag == "\\Seen"))
+}
+
 impl Oracle {
     fn fate(&mut self, token: Token) -> &mut Fate {
         if self.fates.len() <= token {
@@ -240,7 +247,8 @@ impl Oracle {
         }
         for part in parts.iter().filter(|part| part.well) {
             let there = places(&after[&part.source], token);
-            let missed = !there.is_empty() && !part.options.inbox && !fate.removed_locally && !fate.vanished;
+            let pulled = !part.options.inbox || is_unread(before, part.source, token);
+            let missed = !there.is_empty() && pulled && !fate.removed_locally && !fate.vanished;
             ensure!(
                 !missed || !local.1.is_empty(),
                 "it was left out, and the run ended with 0"
@@ -266,13 +274,10 @@ impl Oracle {
             parts.any(|part| part.options.delete_local && part.source == at)
         };
         if is.is_empty() && !was.is_empty() {
-            let asked = match source_of(after, token).or_else(|| source_of(before, token)) {
-                // Still in its source: moved there out of what the task pulls.
-                Some(at) => mirrored(at),
-                None => {
-                    SOURCES.into_iter().any(mirrored) && (fate.removed_remotely || fate.younger_than_ledger)
-                }
-            };
+            // What its source has, wherever it was moved there, has to be here.
+            let asked = source_of(after, token).is_none()
+                && SOURCES.into_iter().any(mirrored)
+                && (fate.removed_remotely || fate.younger_than_ledger);
             ensure!(
                 asked,
                 "it is lost: deleted locally, which neither its owner nor an option asked for"
@@ -292,10 +297,8 @@ impl Oracle {
                     "it was delivered to the local {folder}, where its source does not have it"
                 );
             }
-            let twins = former > 1 && now > 0;
-            let copied_elsewhere = is.len() == 1 && was.len() > 1;
             ensure!(
-                now >= former || twins || copied_elsewhere || SOURCES.into_iter().any(mirrored),
+                now >= former || SOURCES.into_iter().any(mirrored),
                 "it was deleted from the local {folder} without an option"
             );
         }

@@ -399,6 +399,8 @@ export class StandIn extends SourcesStandIn {
       missing: at === 4 ? 1 : 0,
       extra: 0,
       different: deep && at === 2 ? 1 : 0,
+      gone: 0,
+      not_as_recorded: 0,
     }))
     const differences = [{ folder: 'Drafts', uid: 17, message_id: '<20240102.1234@old.example.com>', kind: 'missing', remote: 41_200_113, local: null }]
     if (deep) differences.push({ folder: 'Archive/2023', uid: 4, message_id: '<a@b>', kind: 'flags', remote: '\\Seen', local: '' })

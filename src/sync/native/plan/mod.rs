@@ -136,6 +136,8 @@ pub(super) mod tests {
             baseline: 1,
             fingerprint: String::new(),
             replaced: false,
+            remote_id: None,
+            local_id: None,
         };
         FolderSync::new(index, pair, folder)
     }

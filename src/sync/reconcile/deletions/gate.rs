@@ -203,9 +203,9 @@ pub(super) async fn delete_marker(local: &mut Session, marker: &Marker) -> Folde
 }
 
 /// Takes back marks that were ours and whose messages are no longer to be deleted.
-pub async fn take_back_marks(remote: &mut Session, uids: &UidSet) -> FolderResult<()> {
-    let stored = remote.store(uids, '-', DELETED).await;
-    stored.map_err(|error| FolderError::change(Side::Remote, error))
+pub async fn take_back_marks(side: Side, session: &mut Session, uids: &UidSet) -> FolderResult<()> {
+    let stored = session.store(uids, '-', DELETED).await;
+    stored.map_err(|error| FolderError::change(side, error))
 }
 
 /// Removes messages that are marked: only these where the server can (RFC 4315). Elsewhere an EXPUNGE takes whatever is

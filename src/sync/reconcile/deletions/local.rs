@@ -8,16 +8,16 @@ use std::rc::Rc;
 use super::folders::{self, DoomedFolder};
 use super::gate::{self, LocalDeletable};
 use super::report_kept;
-use crate::imap::{UidSet, among};
+use crate::imap::{Mailbox, Session, UidSet, among};
 use crate::sync::account::{Failure, Side};
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::{self, Connections};
 use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
-use crate::sync::reconcile::folder::{self, FolderSync};
+use crate::sync::reconcile::folder::{self, FolderSync, open};
 use crate::sync::reconcile::listing::Listing;
-use crate::sync::state::{Copy, LocalOnly, Origin};
+use crate::sync::state::{Copy, FolderState, LocalOnly, Origin};
 
 /// A folder, or a mailbox, of more messages than this never loses more than half of them in one run.
 pub(super) const SMALL: u64 = 20;
@@ -394,6 +394,7 @@ async fn delete(
     let mut kept = held.clone();
     if !allowed.is_empty() && !shared.job.dry {
         let opened = place.open_local(&mut connections.local, true).await?;
+        intend(shared, id, &allowed)?;
         let proof = LocalDeletable::new(allowed.clone());
         let refused = gate::delete(shared, &place.pair.local, opened, &mut connections.local, &proof).await?;
         report_kept(shared, place, Side::Local, &refused);
@@ -402,6 +403,7 @@ async fn delete(
     let deleted = doomed.local.minus(&kept).len();
     if !shared.job.dry {
         forget(shared, doomed, &kept)?;
+        shared.state.borrow().local_deletion_done(id)?;
     }
     let mut reporter = shared.reporter.borrow_mut();
     reporter.report.deleted_local += deleted;
@@ -409,6 +411,34 @@ async fn delete(
         folder.deleted_local += deleted;
     }
     Ok(())
+}
+
+/// Records what is about to be deleted locally.
+pub(super) fn intend(shared: &Shared, id: i64, uids: &UidSet) -> FolderResult<()> {
+    let mut state = shared.state.borrow_mut();
+    state.intend_local_deletion(id, uids)?;
+    Ok(state.sync()?)
+}
+
+/// What a run was about to delete locally when it was cut off: what is gone is nobody's wish, and comes again when the source
+/// has it again; what is there loses our mark, and is looked at anew.
+pub async fn settle_intended(
+    shared: &Shared,
+    mailbox: &Mailbox,
+    folder: &FolderState,
+    local: &mut Session,
+) -> FolderResult<()> {
+    let intended = shared.state.borrow().intended_local_deletions(folder.id)?;
+    if intended.is_empty() || shared.job.dry {
+        return Ok(());
+    }
+    open::local(local, mailbox, folder, true).await?;
+    let there = local.search_among(&intended).await;
+    let there = there.map_err(|error| FolderError::fetch(Side::Local, error))?;
+    gate::take_back_marks(Side::Local, local, &there).await?;
+    let mut state = shared.state.borrow_mut();
+    state.forget_copies(folder.id, &intended.minus(&there))?;
+    Ok(state.local_deletion_done(folder.id)?)
 }
 
 /// Forgets what went: it comes again when the source has it again.
@@ -421,8 +451,8 @@ fn forget(shared: &Shared, doomed: &Doomed, kept: &UidSet) -> FolderResult<()> {
         .filter(|copy| copy.local_uid.is_some_and(|uid| kept.contains(uid)))
         .map(|copy| copy.uid)
         .collect();
-    state.forget(id, &doomed.gone.minus(&staying))?;
-    Ok(state.forget_deleted(id, &doomed.local.minus(kept))?)
+    state.forget_copies(id, &doomed.local.minus(kept))?;
+    Ok(state.forget(id, &doomed.gone.minus(&staying))?)
 }
 
 fn hold_back(shared: &Shared, id: i64, folder: &str, held: &UidSet, why: &str) -> FolderResult<()> {

@@ -16,7 +16,7 @@ use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::folder::FolderSync;
 
-pub use local::{LocalPlan, carry_out, reconcile};
+pub use local::{LocalPlan, carry_out, reconcile, settle_intended};
 pub use remote::remote;
 
 fn report_kept(shared: &Shared, place: &FolderSync, side: Side, kept: &UidSet) {

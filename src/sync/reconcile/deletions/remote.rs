@@ -179,7 +179,7 @@ async fn take_back_marks(
     let (_, alive) = place
         .search_remote(&mut connections.remote, true, among(&intended))
         .await?;
-    gate::take_back_marks(&mut connections.remote, &alive).await?;
+    gate::take_back_marks(Side::Remote, &mut connections.remote, &alive).await?;
     Ok(shared.state.borrow_mut().cancel_remote_deletion(id, &intended)?)
 }
 
