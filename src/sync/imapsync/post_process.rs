@@ -112,7 +112,7 @@ pub async fn after(shared: &Shared, copied: &[Copied]) -> Result<(), Failure> {
             complete &= contain(shared, pair.remote.name(), outcome)?.is_some();
         }
         deletions::carry_out(shared, plan, &listing, complete, &mut connections).await?;
-        listing::accept_replaced_mailbox(shared, &listing)?;
+        listing::accept_local_mailbox(shared, &listing)?;
         close(connections).await;
     }
     let state = shared.state.borrow();

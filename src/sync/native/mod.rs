@@ -101,7 +101,7 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
         tell(shared, place);
     }
     self_check::check(shared, &folders, &listing, &mut connections).await?;
-    listing::accept_replaced_mailbox(shared, &listing)?;
+    listing::accept_local_mailbox(shared, &listing)?;
     shared.state.borrow().set_meta("running", "0")?;
     connections::close(connections).await;
     Ok(())

@@ -6,7 +6,7 @@
 //!
 //! [`schema`]: its form, and how former ones are taken over · [`sources`]: the accounts · [`folders`] ·
 //! [`messages`] ([`uids`], [`post_delivery`], [`left_out`], [`late_copies`], [`gone`], [`sample`], [`recorded`]) · [`local_only`]: messages that no task brought · [`local_deletion`]: those that
-//! we delete · [`history`]: deliveries
+//! we delete · [`unpaired`]: local folders that nothing is pulled to · [`history`]: deliveries
 //! whose remote side is gone · [`withheld`]: deletions that wait for an administrator.
 
 mod error;
@@ -24,6 +24,7 @@ mod sample;
 pub mod schema;
 mod sources;
 mod uids;
+mod unpaired;
 mod withheld;
 
 use std::path::{Path, PathBuf};
@@ -39,6 +40,7 @@ pub use post_delivery::PostDelivery;
 pub use recorded::{Recorded, RecordedFolder};
 pub use sample::Mark;
 pub use sources::AccountName;
+pub use unpaired::Unpaired;
 pub use withheld::Side as MarkedSide;
 
 use crate::imap::UidSet;

@@ -106,7 +106,14 @@ pub(super) fn prepare(db: &mut Connection) -> Result<()> {
          CREATE TABLE IF NOT EXISTS local_deletion (
             folder INTEGER NOT NULL,
             local_uid INTEGER NOT NULL,
-            PRIMARY KEY (folder, local_uid)) WITHOUT ROWID;",
+            PRIMARY KEY (folder, local_uid)) WITHOUT ROWID;
+         CREATE TABLE IF NOT EXISTS unpaired (
+            source INTEGER NOT NULL,
+            local BLOB NOT NULL,
+            validity INTEGER NOT NULL,
+            next INTEGER NOT NULL,
+            messages INTEGER NOT NULL,
+            PRIMARY KEY (source, local)) WITHOUT ROWID;",
     )?;
     for column in ["remote_mailbox", "local_mailbox"] {
         let is_there: bool = db.query_row(

@@ -150,6 +150,32 @@ fn what_a_mirror_deleted_from_another_generation_comes_again() -> anyhow::Result
 }
 
 #[test]
+fn own_mail_that_its_owner_files_from_elsewhere_stays() -> anyhow::Result<()> {
+    let at = At::Local;
+    let actions = [
+        arrives(at, 2),
+        arrives(at, 0),
+        arrives(At::Remote, 0),
+        arrives(At::Remote, 1),
+        RUN,
+        // From a folder that the source does not have, and from one that it has.
+        Action::Move {
+            at,
+            mail: 0,
+            folder: 0,
+        },
+        RUN,
+        Action::Move {
+            at,
+            mail: 0,
+            folder: 1,
+        },
+        RUN,
+    ];
+    everywhere(MIRROR, Second::None, &actions)
+}
+
+#[test]
 fn what_a_killed_mirror_deleted_comes_again() -> anyhow::Result<()> {
     let at = At::Remote;
     for part in 0..25 {

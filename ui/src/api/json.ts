@@ -529,7 +529,7 @@ export interface VerifyTaskInput {
 
 /** What verify-task answers. */
 export type VerifyTaskOutput = {
-  /** Nothing is missing, extra or different, and every folder could be compared. */
+  /** Nothing is missing, extra, different, gone or not as recorded, and every folder could be compared. */
   agree: boolean
   /** Folder by folder. */
   folders: {
@@ -547,6 +547,10 @@ export type VerifyTaskOutput = {
     extra: number
     /** Messages that are on both sides and differ. */
     different: number
+    /** Messages that were delivered, that the remote side has no longer, and that are nowhere in the local mailbox: deleted by their owner, or lost. */
+    gone: number
+    /** Messages that are others than those that the ledger has under their numbers, as after a restored backup. */
+    not_as_recorded: number
     /** Messages that are on both sides and the same but for what the local server changes when it stores a message: line ends, NULs, a date in the future. They are no difference. */
     changed_by_destination?: number
     /** Why the folder could not be compared. */
@@ -556,12 +560,12 @@ export type VerifyTaskOutput = {
   differences: {
     /** The remote folder. */
     folder: string
-    /** The UID, of the local side for an extra message, else of the remote side. */
+    /** The UID, of the local side for a message that was found or recorded there alone, else of the remote side. */
     uid: number
     /** The Message-Id. */
     message_id?: string | null
-    /** `missing`, `extra`, `size`, `flags`, `date` or `content`. */
-    kind: 'missing' | 'extra' | 'size' | 'flags' | 'date' | 'content'
+    /** `missing`, `extra`, `size`, `flags`, `date`, `content`, `gone` or `not_as_recorded`. */
+    kind: 'missing' | 'extra' | 'size' | 'flags' | 'date' | 'content' | 'gone' | 'not_as_recorded'
     /** What the remote side has. */
     remote?: string | null
     /** What the local side has. */

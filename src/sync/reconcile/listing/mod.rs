@@ -5,7 +5,7 @@ mod confirm;
 mod renamed;
 pub mod sample;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::imap::{Besides, Mailbox, MailboxStatus, Session};
 use crate::sync::account::{Account, Failure, Side};
@@ -16,7 +16,7 @@ use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::{self, Connections};
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::listing::sample::Sample;
-use crate::sync::state::{Ledger, is_same_generation};
+use crate::sync::state::{Ledger, LedgerError, Unpaired, is_same_generation};
 
 /// Remembered while the local mailbox counts as replaced.
 const REPLACED: &str = "mailbox_replaced";
@@ -94,6 +94,7 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
     .await?;
     note_renumbered(shared, &pairs, &local, here, Side::Local, &mut connections.local).await?;
     note_replaced_mailbox(shared, &pairs, &local)?;
+    note_filed(shared, &unpaired(&pairs, &local))?;
     {
         let mut reporter = shared.reporter.borrow_mut();
         for (side, count) in [
@@ -267,8 +268,32 @@ fn note_replaced_mailbox(
     Ok(())
 }
 
-/// Records that a run came to its end after the local mailbox was replaced.
-pub fn accept_replaced_mailbox(shared: &Shared, listing: &Listing) -> Result<(), Failure> {
+/// Local folders that nothing is pulled to.
+fn unpaired(pairs: &[Pair], local: &folder_mapping::Side) -> HashMap<Mailbox, Unpaired> {
+    let paired: HashSet<&Mailbox> = pairs.iter().map(|pair| &pair.local).collect();
+    let listed = local.folders.iter();
+    let others = listed.filter(|(listed, _)| !paired.contains(&listed.mailbox));
+    others
+        .filter_map(|(listed, status)| Some((listed.mailbox.clone(), Unpaired::of((*status)?)?)))
+        .collect()
+}
+
+/// Whether messages went from there since the last run: then what is new elsewhere may be what its owner had before.
+fn note_filed(shared: &Shared, now: &HashMap<Mailbox, Unpaired>) -> Result<(), LedgerError> {
+    let known = shared.state.borrow().unpaired()?;
+    let lost = known
+        .iter()
+        .any(|(mailbox, folder)| folder.lost_any(now.get(mailbox).copied()));
+    shared.filed_from_elsewhere.set(lost);
+    Ok(())
+}
+
+/// Records that a run came to its end: what it saw of the local mailbox counts from now on.
+pub fn accept_local_mailbox(shared: &Shared, listing: &Listing) -> Result<(), Failure> {
+    let now = unpaired(&listing.pairs, &listing.local);
+    if shared.state.borrow().unpaired()? != now {
+        shared.state.borrow_mut().set_unpaired(&now)?;
+    }
     if shared.mailbox_replaced.get() && !listing.remote_empty {
         shared.state.borrow().set_meta(REPLACED, "0")?;
     }
