@@ -272,6 +272,13 @@ const STANDARD: [Row; 16] = [
     ),
 ];
 
+/// What most providers have no code of their own for.
+const EXPIRED_SECRET: Row = (
+    "invalid_client",
+    "the application's secret has expired",
+    "make a new secret for the application at the provider, and save the source with it",
+);
+
 /// The longest text of a provider that is repeated.
 const LONGEST: usize = 400;
 
@@ -282,6 +289,7 @@ pub fn explain(error: &str, description: &str) -> Explained {
         .iter()
         .find(|(code, ..)| number.as_deref() == Some(code))
         .or_else(|| GOOGLE.iter().find(|(text, ..)| description.contains(text)))
+        .or_else(|| is_expired(error, description).then_some(&EXPIRED_SECRET))
         .or_else(|| STANDARD.iter().find(|(code, ..)| *code == error));
     let code = number.unwrap_or_else(|| tidy(error));
     match known {
@@ -299,6 +307,11 @@ pub fn explain(error: &str, description: &str) -> Explained {
             advice: String::new(),
         },
     }
+}
+
+/// Whether the application itself was refused since its secret is too old.
+fn is_expired(error: &str, description: &str) -> bool {
+    error == EXPIRED_SECRET.0 && description.contains("expired")
 }
 
 /// `AADSTS7000215` out of a description.
@@ -336,6 +349,9 @@ mod tests {
         );
         assert_eq!(google.advice, "set the clock of this node");
         assert_eq!(explain("invalid_grant", "").advice, "sign in again");
+        let expired = explain("invalid_client", "its client secret is expired");
+        assert!(expired.message.contains("expired") && expired.advice.contains("new secret"));
+        assert!(explain("invalid_client", "").message.contains("unknown"));
         for (code, ..) in MICROSOFT {
             let explained = explain("x", &format!("{code}: whatever"));
             assert_eq!(explained.provider_code, code);

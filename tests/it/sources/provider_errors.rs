@@ -119,13 +119,6 @@ fn a_secret_that_is_refused_is_not_tried_with_every_run() -> anyhow::Result<()> 
     let mut wrong = world.issuer.source("application")?;
     wrong["client_secret_password"] = "Not-the-one".into();
     world.save(wrong)?;
-    eprintln!(
-        "{:?}",
-        world
-            .sandbox
-            .state_files()?
-            .get("imapsync/.sources/application.json")
-    );
     for _ in 0..3 {
         let (code, report) = world.run("u1")?;
         ensure!(code == 161 && report["error"] == "token_not_issued", "{report}");
@@ -137,6 +130,61 @@ fn a_secret_that_is_refused_is_not_tried_with_every_run() -> anyhow::Result<()> 
     );
     // The right one counts at once.
     world.save(world.issuer.source("application")?)?;
+    world.run_copies("u1", 1)
+}
+
+#[test]
+fn a_secret_that_has_expired_is_told_as_such() -> anyhow::Result<()> {
+    let world = World::with("expired")?;
+    let step = token_step(&world, "expired")?;
+    ensure!(
+        step["status"] == "token_not_issued" && step["provider_code"] == "invalid_client",
+        "{step}"
+    );
+    let says = |field: &str, word: &str| step[field].as_str().is_some_and(|text| text.contains(word));
+    ensure!(says("message", "expired") && says("advice", "secret"), "{step}");
+    Ok(())
+}
+
+#[test]
+fn a_provider_that_is_slow_or_gone_costs_no_sign_in_and_no_schedule() -> anyhow::Result<()> {
+    let world = World::with("device-code")?;
+    world.deliver(ANN, 1)?;
+    world.sign_in_by_device(ANN)?;
+    let mut task = world.task("device-code", "u1", ANN);
+    task["cron"] = "5m".into();
+    ensure!(world.sandbox.action("create-task", task)?.is_ok());
+    let mut gone = world.issuer.source("application")?;
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    gone["source_id"] = "gone".into();
+    gone["issuer"] = "".into();
+    gone["token_endpoint"] = format!("https://{closed}/token").into();
+    world.save(gone)?;
+    world.issuer.set_mode("slow")?;
+    world.end_tokens()?;
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| token_step(&world, "gone"));
+        let (code, report) = world.run("u1")?;
+        ensure!(
+            code != 0 && report["error"] == "token_server_unreachable",
+            "{report}"
+        );
+        let step = asking.join().map_err(|_| anyhow::anyhow!("a thread failed"))??;
+        ensure!(step["status"] == "token_server_unreachable", "{step}");
+        anyhow::Ok(())
+    })?;
+    // More runs in a row than a refused login is tried.
+    world.issuer.set_mode("html")?;
+    for _ in 0..4 {
+        let (code, report) = world.run("u1")?;
+        ensure!(
+            code != 0 && report["error"] == "token_server_unreachable",
+            "{report}"
+        );
+    }
+    let listed = world.listed()?;
+    ensure!(listed["state"] == "idle" && listed["paused"] == false, "{listed}");
+    world.issuer.set_mode("ok")?;
     world.run_copies("u1", 1)
 }
 

@@ -23,6 +23,7 @@ const state = {
   mode: 'ok',
   clock: 0,
   scopes: SCOPE,
+  rotate: true,
   requests: [],
 }
 
@@ -37,6 +38,14 @@ const clients = [
   {
     client_id: 'application',
     client_secret: 'Application-s3cret',
+    grant_types: ['client_credentials'],
+    token_endpoint_auth_method: 'client_secret_post',
+    scope: 'imap',
+  },
+  {
+    client_id: 'expired',
+    client_secret: 'Application-s3cret',
+    client_secret_expires_at: 1,
     grant_types: ['client_credentials'],
     token_endpoint_auth_method: 'client_secret_post',
     scope: 'imap',
@@ -90,7 +99,7 @@ const configuration = {
   cookies: { keys: ['of the tests'] },
   jwks: { keys: [{ ...createPrivateKey(rsa().pem).export({ format: 'jwk' }), use: 'sig', kid: 'one' }] },
   pkce: { required: () => true },
-  rotateRefreshToken: true,
+  rotateRefreshToken: () => state.rotate,
   issueRefreshToken: async (_ctx, client, code) =>
     client.grantTypeAllowed('refresh_token') && code.scopes.has('offline_access'),
   features: {
@@ -180,6 +189,8 @@ secure.on('request', async (request, response) => {
   }
   if (typeof mode === 'object') return answer(response, mode.status, mode.body)
   if (params.get('grant_type') === JWT_BEARER) return answer(response, ...(await bearer(params)))
+  // What was asked for is done, and nobody hears of it.
+  if (mode === 'lost') response.end = () => response
   // oidc-provider takes a body that was read already.
   request.body = Object.fromEntries(params)
   callback(request, response)

@@ -86,7 +86,7 @@ impl Issuer {
     }
 
     /// The fields of a source that signs in here: `application`, `certified` (an application with a certificate),
-    /// `service-account`, `device-code` or `authorization-code`.
+    /// `expired` (one whose secret has expired), `service-account`, `device-code` or `authorization-code`.
     pub fn source(&self, kind: &str) -> anyhow::Result<Value> {
         let personal = "openid offline_access imap";
         let mut fields = json!({
@@ -106,6 +106,11 @@ impl Issuer {
                 "client_id": "application",
                 "client_secret_password": "Application-s3cret",
                 "client_secret_expires": "2099-12-31",
+            }),
+            "expired" => json!({
+                "sign_in": "application",
+                "client_id": "expired",
+                "client_secret_password": "Application-s3cret",
             }),
             "certified" => {
                 let key = rcgen::KeyPair::from_pem(&self.facts.application_key)?;
@@ -141,11 +146,16 @@ impl Issuer {
         self.control(json!({"life": seconds})).map(|_| ())
     }
 
-    /// What the token endpoint does from now on: `ok`, `slow`, `html`, `trouble` (503), `busy` (429, once), or an
-    /// answer `{"status", "body"}`.
+    /// What the token endpoint does from now on: `ok`, `slow` (it does nothing), `lost` (it does what it is asked for, and
+    /// does not answer), `html`, `trouble` (503), `busy` (429, once), or an answer `{"status", "body"}`.
     pub fn set_mode(&self, mode: impl Into<Value>) -> anyhow::Result<()> {
         let mode: Value = mode.into();
         self.control(json!({"mode": mode})).map(|_| ())
+    }
+
+    /// Whether a refresh token is good for one use only, or again and again.
+    pub fn set_rotation(&self, rotate: bool) -> anyhow::Result<()> {
+        self.control(json!({"rotate": rotate})).map(|_| ())
     }
 
     /// How many seconds its clock is ahead.
