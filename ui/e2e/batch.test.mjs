@@ -2,7 +2,7 @@
 // Tasks that are moved together, and schedules that pause, on a stand-in for the actions.
 import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
-import { launch, open } from './browser.mjs'
+import { checkAccessibility, launch, open } from './browser.mjs'
 import { button, count, requestsOf, until, withHost } from './stage.mjs'
 
 let browser
@@ -25,11 +25,43 @@ it('names a batch of selected tasks, and narrows the list to it', () =>
     assert.deepEqual(Object.keys(requestsOf(platform, 'update-tasks')[0].data).sort(), ['batch', 'tasks'])
     await app.getByLabel('Search').fill('')
     await page.waitForFunction('!location.hash.includes("q=rossi")')
-    await app.getByLabel('Batch').selectOption('Week 12')
+    await app.getByLabel('Batch', { exact: true }).selectOption('Week 12')
     await page.waitForFunction('location.hash.includes("batch=Week")')
     assert.equal(await app.locator('tbody tr').count(), chosen)
-    await app.getByLabel('Batch').selectOption({ label: 'In no batch' })
+    await app.getByLabel('Batch', { exact: true }).selectOption({ label: 'In no batch' })
     await until(async () => (await app.locator('tbody tr').count()) === 25, 'the others')
+    await view.close()
+  }))
+
+it('shows a batch as one thing, and starts, pauses and retries all of it', () =>
+  withHost({ tasks: 60 }, async (host, platform) => {
+    const all = [...platform.tasks.values()]
+    const ofBatch = all.slice(0, 30)
+    for (const task of ofBatch) task.batch = 'Week 12'
+    const { app, ...view } = await open(browser, host, 'page=tasks&batch=Week%2012')
+    await view.settled()
+    const summary = app.getByRole('region', { name: 'The batch Week 12' })
+    await summary.getByText(/^\d+ of 30 tasks complete/).waitFor()
+    const bar = Number(await summary.getByRole('progressbar').getAttribute('aria-valuenow'))
+    assert.ok(bar > 0 && bar < 100, `${bar} %`)
+    await checkAccessibility({ app, ...view }, 'the summary of a batch')
+
+    const retry = summary.getByRole('button', { name: /^Retry/ }).first()
+    const failed = Number((await retry.innerText()).match(/\d+/)[0])
+    await retry.click()
+    await app
+      .getByText(/started/)
+      .first()
+      .waitFor()
+    assert.equal(requestsOf(platform, 'start-task')[0].data.tasks.length, failed)
+
+    await summary.getByRole('button', { name: /^Pause/ }).click()
+    await until(() => count(platform, 'stop-task') === 1, 'the stop')
+    assert.ok(ofBatch.every((task) => task.cron === '' || task.on_hold))
+    assert.ok(all.slice(30).every((task) => !task.on_hold))
+    await until(() => ofBatch.every((task) => !platform.runs.has(`${task.localuser}/${task.task_id}`)), 'the end of the runs')
+    await summary.getByRole('button', { name: /^Resume/ }).click()
+    await until(() => ofBatch.every((task) => !task.on_hold), 'the schedules')
     await view.close()
   }))
 
