@@ -75,6 +75,17 @@ export async function checkAccessibility(view, name) {
   assert.deepEqual(grave, [], `axe on ${name}`)
 }
 
+const WALKTHROUGH = process.env.WALKTHROUGH
+/** What is looked at in the documentation is smaller. */
+export const WALKED = WALKTHROUGH ? { width: 1024, height: 720 } : DESKTOP
+
+/** A step that the documentation shows; `npm run walkthrough` makes its pictures. */
+export async function step(page, name) {
+  if (!WALKTHROUGH) return
+  mkdirSync(WALKTHROUGH, { recursive: true })
+  await page.screenshot({ path: `${WALKTHROUGH}/${name}.png`, animations: 'disabled', caret: 'hide' })
+}
+
 export async function screenshot(view, name) {
   mkdirSync(SCREENSHOTS, { recursive: true })
   await view.page.screenshot({ path: `${SCREENSHOTS}${name}.png` })

@@ -3,7 +3,7 @@
 // signs in at the issuer's own page.
 import assert from 'node:assert/strict'
 import { after, afterEach, before, it } from 'node:test'
-import { checkAccessibility, launch, open, screenshot } from './browser.mjs'
+import { checkAccessibility, launch, open, screenshot, step, WALKED } from './browser.mjs'
 import { SandboxNode } from './host/sandbox.mjs'
 import { serve } from './host/server.mjs'
 import { button } from './stage.mjs'
@@ -29,7 +29,7 @@ const row = (user) => view.app.getByRole('row', { name: new RegExp(`Select the t
 /** Fills in the panel of a source as the issuer wants it, but for the certificate of the mail server. */
 async function createSource(kind, way) {
   const facts = node.info.sources[kind]
-  view = await open(browser, host, 'page=sources&panel=new', { ignoreHTTPSErrors: true })
+  view = await open(browser, host, 'page=sources&panel=new', { ignoreHTTPSErrors: true, viewport: WALKED })
   const panel = view.app.getByRole('dialog')
   await panel.getByLabel('Provider', { exact: true }).selectOption('oauth')
   await panel.getByLabel('Name', { exact: true }).fill(facts.label)
@@ -48,16 +48,21 @@ async function createSource(kind, way) {
   // The guide above shows the scope, too.
   for (const [label, value] of Object.entries(fields)) await panel.getByLabel(label, { exact: true }).last().fill(value)
   if (facts.client_authentication) await panel.getByLabel('How the client secret is sent').selectOption(facts.client_authentication)
+  await panel.getByLabel('IMAP server', { exact: true }).last().scrollIntoViewIfNeeded()
+  await step(view.page, `${kind}-source`)
   await button(panel, 'Save').click()
   await view.app.getByText(`The source ${facts.label} was saved.`).waitFor()
   return facts
 }
 
 /** What somebody does at the issuer's pages. */
-async function signInAt(page) {
+async function signInAt(page, shown = false) {
   await page.locator('input[name=login]').fill(MAILBOX)
   await page.locator('input[name=password]').fill('anything')
+  if (shown) await step(page, 'authorization-code-provider')
   await page.getByRole('button', { name: 'Sign-in' }).click()
+  await page.getByRole('button', { name: 'Continue' }).waitFor()
+  if (shown) await step(page, 'authorization-code-consent')
   await page.getByRole('button', { name: 'Continue' }).click()
 }
 
@@ -67,12 +72,17 @@ it('lets the owner of a mailbox sign in by a window, and pulls the mail without 
   await app.getByRole('button', { name: `Test: ${facts.label}` }).click()
   await app.getByLabel('Mailbox at the source').fill(MAILBOX)
   await button(app.getByRole('dialog'), 'Test').click()
+  await button(app, 'Sign in').waitFor()
+  await step(page, 'authorization-code-needed')
   await button(app, 'Sign in').click()
   const dialog = app.getByRole('dialog', { name: /^Sign in for/ })
+  await button(dialog, "Open the provider's page").waitFor()
+  await step(page, 'authorization-code-begun')
   const [popup] = await Promise.all([page.waitForEvent('popup'), button(dialog, "Open the provider's page").click()])
-  await signInAt(popup)
+  await signInAt(popup, true)
   await dialog.getByText('Tasks can open the mailbox now.').waitFor()
   await screenshot(view, 'real-signed-in')
+  await step(page, 'authorization-code-done')
   await dialog.getByRole('button', { name: 'Close' }).last().click()
   // The mail server has no certificate of an authority: the token goes nowhere before it is accepted.
   await button(app, 'Trust this certificate').click()
@@ -86,6 +96,7 @@ it('lets the owner of a mailbox sign in by a window, and pulls the mail without 
   await button(app.getByRole('dialog'), 'Test').click()
   await app.getByText('The source works for this mailbox.').waitFor()
   await screenshot(view, 'real-source-test')
+  await step(page, 'authorization-code-tested')
   await checkAccessibility(view, 'the real test of a source')
   await app.getByRole('dialog').getByRole('button', { name: 'Close' }).last().click()
 
@@ -94,9 +105,11 @@ it('lets the owner of a mailbox sign in by a window, and pulls the mail without 
   await app.getByRole('dialog').getByLabel('Source', { exact: true }).selectOption({ label: facts.label })
   await app.getByLabel('Destination user').fill('u1')
   await app.getByLabel('Mailbox at the source').fill(MAILBOX)
+  await step(page, 'authorization-code-task')
   await button(app, 'Save and start').click()
   await app.getByText('The task of u1 was saved and started.').waitFor()
   await row('u1').getByText('Completed').waitFor({ timeout: 90_000 })
+  await step(page, 'authorization-code-pulled')
   assert.equal(messages(await node.mailbox('local', 'u1')), messages(await node.mailbox('remote', MAILBOX)))
   await view.close()
 })
@@ -111,12 +124,15 @@ it('lets the owner of a mailbox enter a code at another device', async () => {
   const dialog = app.getByRole('dialog', { name: /^Sign in for/ })
   const address = await dialog.getByRole('link').getAttribute('href')
   const code = await dialog.getByLabel('Code', { exact: true }).inputValue()
-  const device = await browser.newPage({ ignoreHTTPSErrors: true })
+  await step(view.page, 'device-code-begun')
+  const device = await browser.newPage({ ignoreHTTPSErrors: true, viewport: WALKED })
   await device.goto(address)
   if (await device.locator('input[name=user_code]').isVisible()) await device.locator('input[name=user_code]').fill(code)
+  await step(device, 'device-code-device')
   await device.getByRole('button', { name: 'Continue' }).click()
   await signInAt(device)
   await dialog.getByText('Tasks can open the mailbox now.').waitFor()
+  await step(view.page, 'device-code-done')
   await device.close()
   await view.page.close()
 })
