@@ -23,7 +23,7 @@ use crate::sync::reconcile::headers::{self, Detail, Seen};
 use crate::sync::reconcile::inbox;
 use crate::sync::reconcile::listing::{self, Listing};
 use crate::sync::reconcile::prepare::prepare;
-use crate::sync::state::Entry;
+use crate::sync::state::{Completeness, Entry};
 use crate::task::RemoteDeletion;
 
 /// In the state: an imapsync run is under way or was cut off, and its log may tell what it has brought.
@@ -203,7 +203,7 @@ fn confirm(shared: &Shared, id: i64, copied: &[Copied], known: &[Entry]) -> Resu
                 digest: None,
                 flags: Flags::default(),
                 date: 0,
-                complete: true,
+                completeness: Completeness::Whole,
             })
         })
         .collect();

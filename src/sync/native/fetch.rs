@@ -19,13 +19,14 @@ use crate::sync::reconcile::connections::{self, backoff::Backoff};
 use crate::sync::reconcile::error::{FolderError, contain};
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::poison;
+use crate::sync::state::Completeness;
 
 /// Messages asked for and not received, at least while there are more: a server that works on several commands at once
 /// ends them all at once, so the next one is sent long before.
 const MESSAGES_IN_FLIGHT: u64 = 1000;
 
-/// Octets by which an estimated size of a message may be off; or a hundredth of it.
-const ESTIMATE_SLACK: u64 = 64;
+/// Into so many parts what did not come is divided.
+const PARTS: usize = 8;
 
 /// Commands in flight at most, beside those that open folders.
 const COMMANDS_IN_FLIGHT: usize = 16;
@@ -391,8 +392,7 @@ impl Fetcher {
         let (Some(size), Some(body)) = (fetch.size, &fetch.body) else {
             return;
         };
-        let slack = (size / 100).max(ESTIMATE_SLACK);
-        if body.canonical_len() + slack < size {
+        if Completeness::of(body.canonical_len(), Some(size)) == Completeness::Cut {
             let reason = format!(
                 "message {uid}: only {} of {size} octets came; they are kept, and the message stays on the remote side",
                 body.canonical_len()
@@ -555,8 +555,12 @@ impl Fetcher {
                     FolderError::unusable(Side::Remote, Exit::FetchErrors, reason),
                 );
             }
-        } else if !left.is_empty() && item.place.folder.remote_next > 1 {
-            item.place.gaps.set(true);
+        } else if !left.is_empty() {
+            let mut unanswered = item.place.unanswered.borrow_mut();
+            *unanswered = unanswered.union(left);
+            if item.place.folder.remote_next > 1 {
+                item.place.gaps.set(true);
+            }
         }
     }
 
@@ -581,11 +585,19 @@ impl Fetcher {
         true
     }
 
-    /// The end of a FETCH. When the server refused, what it did not give is asked for one by one.
+    /// The end of a FETCH. When the server refused, what it did not give is asked for one by one; when it was silent, in
+    /// smaller and smaller groups: one message may have kept it from giving the others.
     fn fetched(&mut self, item: Item, received: &UidSet, garbled: bool, status: StatusLine) -> Result<()> {
         let left = item.uids.minus(received);
         if status.is_ok() && (item.alone || !garbled) {
-            self.miss(&item, &left);
+            if item.exact && item.uids.len() > 1 {
+                let size = usize::try_from(left.len()).unwrap_or(usize::MAX) / PARTS;
+                for uids in left.chunks(size.max(1)) {
+                    self.ask_again(Item { uids, ..item.clone() });
+                }
+            } else {
+                self.miss(&item, &left);
+            }
             return Ok(());
         }
         if self.is_put_off(&item, &left, &status) {

@@ -80,6 +80,10 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
     shared.reporter.borrow_mut().progress.messages_total = total;
     if !items.is_empty() {
         connections = transfer::copy(shared, connections, items, total).await?;
+        let (silent, count) = unanswered(&folders);
+        if !silent.is_empty() {
+            connections = transfer::copy(shared, connections, silent, count).await?;
+        }
     }
     let mut plan = LocalPlan::default();
     for place in &folders {
@@ -105,6 +109,25 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
     shared.state.borrow().set_meta("running", "0")?;
     connections::close(connections).await;
     Ok(())
+}
+
+/// What a server said nothing of, where it has more messages than it gave: it is looked for there.
+fn unanswered(folders: &[Rc<FolderSync>]) -> (VecDeque<Item>, u64) {
+    let mut items = VecDeque::new();
+    let mut count: u64 = 0;
+    for place in folders {
+        let missing = place.expected.get().saturating_sub(place.received.get());
+        let uids = place.unanswered.take();
+        if place.broken.get() || missing == 0 || missing > MAX_MISSING || uids.is_empty() {
+            continue;
+        }
+        count = count.saturating_add(missing);
+        items.push_back(Item {
+            doubtful: true,
+            ..Item::new(place.clone(), uids, false)
+        });
+    }
+    (items, count)
 }
 
 /// A folder of which more messages do not come than this is left to another run as a whole.
@@ -141,6 +164,8 @@ async fn finish(
                 });
             }
         }
+        // After a connection was lost: what is lifted is not what its owner took back.
+        gate::give_back_lifted_marks(shared, connections).await?;
         if shared.job.inbox_only() {
             inbox::inbox(shared, place, connections).await?;
         } else {
@@ -191,7 +216,10 @@ fn record(shared: &Shared, place: &FolderSync, mut folder: FolderState, complete
     state.forget_remote_deleted(folder.id, folder.local_next)?;
     state.stop_awaiting_late_copies(folder.id)?;
     folder.replaced = false;
-    let unfinished = !complete || waiting || !state.pending_uids(folder.id)?.is_empty();
+    let unfinished = !complete
+        || waiting
+        || !state.pending_uids(folder.id)?.is_empty()
+        || !state.cut(folder.id)?.is_empty();
     // What was deleted there is not in what the start showed.
     let deleted = shared
         .reporter

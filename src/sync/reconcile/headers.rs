@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::imap::{Command, Error, Fetch, Flags, Mailbox, Result, Selected, Session, UidSet, Untagged};
 use crate::sync::message_key::{self, Digest, MessageKey};
 use crate::sync::reconcile::poison::{self, PoisonMessages};
-use crate::sync::state::Entry;
+use crate::sync::state::{Completeness, Entry};
 
 /// Messages asked for together, after more were refused together.
 const GROUP: usize = 500;
@@ -41,7 +41,7 @@ impl Seen {
             digest: self.digest,
             flags: Flags::clone(&self.flags),
             date: self.date,
-            complete: true,
+            completeness: Completeness::Whole,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use rusqlite::{OptionalExtension as _, params};
 
+use super::completeness::Completeness;
 use super::post_delivery::PostDelivery;
 use super::{Ledger, Result, collect_set, number, stored};
 use crate::imap::{Flags, UidSet};
@@ -59,8 +60,8 @@ pub struct Entry {
     pub flags: Flags,
     /// Date of arrival, in seconds since 1970.
     pub date: i64,
-    /// As many octets came as the server had announced for the message.
-    pub complete: bool,
+    /// Whether as many octets came as the server had announced for the message.
+    pub completeness: Completeness,
 }
 
 /// A recorded message and its local copy.
@@ -126,7 +127,7 @@ impl Ledger {
                     entry.flags.to_string(),
                     entry.date,
                     step as i64,
-                    entry.complete
+                    entry.completeness as i64
                 ])?;
             }
             Ok(())
@@ -310,26 +311,6 @@ impl Ledger {
         )?;
         let rows = statement.query_map(params![id, before], |row| row.get(0))?;
         collect_set(rows)
-    }
-
-    /// Delivered messages that came short: they are never deleted on the remote side.
-    pub fn incomplete(&self, id: i64) -> Result<UidSet> {
-        self.uids(
-            "SELECT uid FROM message WHERE folder = ?1 AND step IN (1, 2, 4) AND complete = 0 ORDER BY uid",
-            id,
-        )
-    }
-
-    /// Records that messages turned out to be whole.
-    pub fn complete(&mut self, id: i64, uids: &UidSet) -> Result<()> {
-        self.transaction(|db| {
-            let mut statement =
-                db.prepare_cached("UPDATE message SET complete = 1 WHERE folder = ?1 AND uid = ?2")?;
-            for uid in uids.iter() {
-                statement.execute(params![id, uid])?;
-            }
-            Ok(())
-        })
     }
 
     /// Recorded messages and their local copies.

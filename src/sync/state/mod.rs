@@ -5,10 +5,11 @@
 //! then permits less.
 //!
 //! [`schema`]: its form, and how former ones are taken over · [`sources`]: the accounts · [`folders`] ·
-//! [`messages`] ([`uids`], [`post_delivery`], [`left_out`], [`late_copies`], [`gone`], [`sample`], [`recorded`]) · [`local_only`]: messages that no task brought · [`local_deletion`]: those that
+//! [`messages`] ([`uids`], [`completeness`], [`post_delivery`], [`left_out`], [`late_copies`], [`gone`], [`sample`], [`recorded`]) · [`local_only`]: messages that no task brought · [`local_deletion`]: those that
 //! we delete · [`unpaired`]: local folders that nothing is pulled to · [`history`]: deliveries
 //! whose remote side is gone · [`withheld`]: deletions that wait for an administrator.
 
+mod completeness;
 mod error;
 mod folders;
 mod gone;
@@ -31,6 +32,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
+pub use completeness::Completeness;
 pub use error::LedgerError;
 pub use folders::{FolderState, is_same_generation};
 pub use left_out::LeftOut;

@@ -45,10 +45,10 @@ impl Ledger {
         Ok(self.db.execute(sql, [id])? as u64)
     }
 
-    /// Remote messages that wait for `\Seen`.
+    /// Remote messages that wait for `\Seen`: what was cut is to come again.
     pub fn unseen(&self, id: i64) -> Result<UidSet> {
         self.uids(
-            "SELECT uid FROM message WHERE folder = ?1 AND seen = 1 AND step IN (1, 2, 4, 5) ORDER BY uid",
+            "SELECT uid FROM message WHERE folder = ?1 AND seen = 1 AND step IN (1, 2, 4, 5) AND complete <> 2 ORDER BY uid",
             id,
         )
     }

@@ -23,10 +23,11 @@ pub struct Mark {
 }
 
 impl Ledger {
-    /// The youngest messages on record, so many, by remote UID.
+    /// The youngest messages on record, so many, by remote UID. What is known of one that was cut is not what the server has.
     pub fn youngest(&self, id: i64, count: u32) -> Result<HashMap<u32, Mark>> {
         self.sample(
             "SELECT uid, key, size, date, digest FROM message WHERE folder = ?1 AND step IN (1, 2, 4) AND length(key) = 16
+                AND complete <> 2
              ORDER BY uid DESC LIMIT ?2",
             id,
             count,

@@ -14,7 +14,7 @@ fn entry(uid: u32, key: &str) -> Entry {
         digest: None,
         flags: Flags::parse("\\Seen Junk"),
         date: 77,
-        complete: true,
+        completeness: Completeness::Whole,
     }
 }
 

@@ -243,6 +243,13 @@ pub fn fetch(session: &mut Session<'_>, words: &[Word], selected: &Selected) -> 
     let items = words[1].list();
     let body = items.iter().map(Word::text).find(|item| item.starts_with("BODY"));
     let mut unreadable = 0;
+    let silenced = faults.silences.filter(|text| {
+        let of = |message: &Stored| memchr::memmem::find(&message.body, text.as_bytes()).is_some();
+        body.as_deref() == Some("BODY.PEEK[]") && messages.iter().any(of)
+    });
+    if silenced.is_some() {
+        return Ok("OK Fetched".to_owned());
+    }
     for message in messages {
         let marked = |text: Option<&str>| {
             text.is_some_and(|text| memchr::memmem::find(&message.body, text.as_bytes()).is_some())
@@ -258,6 +265,9 @@ pub fn fetch(session: &mut Session<'_>, words: &[Word], selected: &Selected) -> 
         if body.is_some() && marked(faults.forgotten) {
             continue;
         }
+        let instead = faults
+            .instead
+            .filter(|&(text, ..)| body.as_deref() == Some("BODY.PEEK[]") && marked(Some(text)));
         let mut parts = vec![];
         for item in items.iter().map(Word::text) {
             let value = match item.as_str() {
@@ -269,13 +279,19 @@ pub fn fetch(session: &mut Session<'_>, words: &[Word], selected: &Selected) -> 
                 "INTERNALDATE" => quoted(&message.date),
                 "X-GM-MSGID" if faults.has("X-GM-EXT-1") => identity(&message.body).to_string(),
                 "EMAILID" if faults.has("OBJECTID") => format!("(M{})", identity(&message.body)),
+                "RFC822.SIZE" if instead.is_some_and(|(.., claimed)| claimed) => {
+                    instead.map_or(0, |(_, given, _)| given.len()).to_string()
+                }
                 "RFC822.SIZE" => (message.body.len() as i64 + faults.size).to_string(),
                 _ => continue,
             };
             parts.push(format!("{item} {value}").into_bytes());
         }
         if let Some(item) = &body {
-            let content = section(item, &message.body);
+            let content = match instead {
+                Some((_, given, _)) => given.to_vec(),
+                None => section(item, &message.body),
+            };
             let whole = item == "BODY.PEEK[]";
             let nil = whole && marked(faults.bodiless);
             let longer = faults.literal.filter(|&(text, _)| whole && marked(Some(text)));

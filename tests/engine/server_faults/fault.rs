@@ -48,8 +48,12 @@ pub struct Faults {
     pub breaks_at_header: Option<&'static str>,
     /// Messages with this text have the body `NIL`.
     pub bodiless: Option<&'static str>,
+    /// Of messages with this text comes this instead of the whole, of a size of its own or, when `false`, of the message's.
+    pub instead: Option<(&'static str, &'static [u8], bool)>,
     /// Messages with this text are left out of what FETCH answers.
     pub forgotten: Option<&'static str>,
+    /// What is asked for along with messages with this text is not given either, and the answer is `OK`.
+    pub silences: Option<&'static str>,
     /// The literals of messages with this text are announced so much longer.
     pub literal: Option<(&'static str, i64)>,
     /// RFC822.SIZE and STATUS SIZE are off by so much.

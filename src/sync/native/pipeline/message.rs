@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::imap::{Flags, InternalDate, Literal};
 use crate::sync::message_key::{Digest, MessageKey};
-use crate::sync::state::Entry;
+use crate::sync::state::{Completeness, Entry};
 
 /// A message on its way.
 pub struct FetchedMessage {
@@ -15,8 +15,8 @@ pub struct FetchedMessage {
     pub key: MessageKey,
     /// The digest of the octets.
     pub digest: Digest,
-    /// As many octets came as the server says that the message has.
-    pub is_complete: bool,
+    /// Whether as many octets came as the server says that the message has.
+    pub completeness: Completeness,
     /// The flags.
     pub flags: Flags,
     /// The date of arrival.
@@ -38,7 +38,7 @@ impl FetchedMessage {
             digest: Some(self.digest),
             flags: self.flags.clone(),
             date,
-            complete: self.is_complete,
+            completeness: self.completeness,
         }
     }
 }

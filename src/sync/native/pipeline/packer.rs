@@ -10,6 +10,7 @@ use crate::sync::native::pipeline::Pipeline;
 use crate::sync::native::pipeline::batches::Batch;
 use crate::sync::native::pipeline::message::FetchedMessage;
 use crate::sync::reconcile::folder::FolderSync;
+use crate::sync::state::Completeness;
 
 /// Messages of a batch at most, and octets.
 const BATCH_MESSAGES: usize = 50;
@@ -48,7 +49,7 @@ impl Packer {
             // A server that does not tell when a message arrived still tells when it was written.
             date: fetch.date.or_else(|| message_key::date(&header)),
             message_id: message_key::message_id(&header),
-            is_complete: fetch.size.is_none_or(|size| body.canonical_len() >= size),
+            completeness: Completeness::of(body.canonical_len(), fetch.size),
             body,
         };
         let size = message.body.canonical_len();

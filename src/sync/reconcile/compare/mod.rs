@@ -211,8 +211,13 @@ impl RemoteSide<'_> {
             (state.done_uids(folder.id)?, state.pending_uids(folder.id)?)
         };
         let mut new = found.from(from).minus(&done);
-        if !pending.is_empty() && !inbox_only {
-            let again = remote.search_among(&pending).await.map_err(fetch)?;
+        // In inbox mode what waits is unread, unless this program marked it.
+        let again = match inbox_only {
+            true => shared.state.borrow().distrusted(folder.id)?,
+            false => pending,
+        };
+        if !again.is_empty() {
+            let again = remote.search_among(&again).await.map_err(fetch)?;
             new = new.union(&again);
         }
         Ok(new)

@@ -231,9 +231,17 @@ async fn expunge(
         state.sync()?;
     }
     session.store(&others, '-', DELETED).await.map_err(change)?;
-    let expunged = session.run(Command::new("EXPUNGE"), |_| {}).await;
+    // A server may answer OK to a STORE and ignore it.
+    let are_spared = others.is_empty() || {
+        let marked = session.search("DELETED").await.map_err(change)?;
+        marked.minus(uids).is_empty()
+    };
+    let expunged = match are_spared {
+        true => session.run(Command::new("EXPUNGE"), |_| {}).await.map(drop),
+        false => Ok(()),
+    };
     give_back(shared, side, mailbox, validity, session).await?;
-    expunged.map(drop).map_err(change)
+    expunged.map_err(change)
 }
 
 async fn give_back(

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What is deleted, on either side, and what never is.
 //!
-//! [`mod@remote`] and [`local`] ([`folders`]) check what may go; [`different_mailboxes`] is the proof that both sides are not
+//! [`mod@remote`] ([`incomplete`]) and [`local`] ([`folders`]) check what may go; [`different_mailboxes`] is the proof that both sides are not
 //! the same; [`gate`] alone sends what deletes. What has no proof is kept and reported.
 
 pub mod different_mailboxes;
 pub mod folders;
 pub mod gate;
+pub mod incomplete;
 pub mod local;
 pub mod remote;
 

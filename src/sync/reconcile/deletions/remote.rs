@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::gate::{self, RemoteDeletable};
-use super::{days_ago, different_mailboxes, report_kept};
+use super::{days_ago, different_mailboxes, incomplete, report_kept};
 use crate::imap::{Session, UidSet, among};
 use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
@@ -33,10 +33,8 @@ pub async fn remote(shared: &Shared, place: &FolderSync, connections: &mut Conne
     if !shared.job.dry {
         compare::locate(shared, place, &mut connections.local).await?;
     }
+    incomplete::report_short(shared, place, connections).await?;
     let id = place.folder.id;
-    if !shared.job.dry {
-        recheck_incomplete(shared, place, connections).await?;
-    }
     let delivered = shared.state.borrow().deletable(id, before)?;
     if delivered.is_empty() {
         return Ok(());
@@ -116,55 +114,6 @@ fn count(shared: &Shared, place: &FolderSync, messages: u64) {
     }
 }
 
-/// Messages that came short stay on the remote side, and the run says so, until the server gives as much as it announces.
-async fn recheck_incomplete(
-    shared: &Shared,
-    place: &FolderSync,
-    connections: &mut Connections,
-) -> FolderResult<()> {
-    let id = place.folder.id;
-    let incomplete = shared.state.borrow().incomplete(id)?;
-    if incomplete.is_empty() {
-        return Ok(());
-    }
-    let fetch = |error| FolderError::fetch(Side::Remote, error);
-    let (_, alive) = place
-        .search_remote(&mut connections.remote, false, among(&incomplete))
-        .await?;
-    let earlier = alive.minus(&place.copied.borrow());
-    let seen = headers::read(&mut connections.remote, &earlier, Detail::Record)
-        .await
-        .map_err(fetch)?;
-    let digests = headers::digests(&mut connections.remote, &earlier)
-        .await
-        .map_err(fetch)?;
-    let copies = shared.state.borrow().copies(id, &earlier)?;
-    let (mut whole, mut other) = (UidSet::default(), UidSet::default());
-    for copy in copies {
-        let Some(seen) = seen.iter().find(|seen| seen.uid == copy.uid) else {
-            continue;
-        };
-        match digests.get(&copy.uid) {
-            Some(digest) if copy.digest.as_ref() != Some(digest) => other.insert(copy.uid),
-            Some(_) if copy.size >= seen.size => whole.insert(copy.uid),
-            _ => {}
-        }
-    }
-    let mut state = shared.state.borrow_mut();
-    state.complete(id, &whole)?;
-    // More came than before: the message is copied by the next run.
-    state.copy_again(id, &other)?;
-    let short = alive.minus(&whole);
-    if !short.is_empty() {
-        let reason = "less came of them than the server announces";
-        let mut reporter = shared.reporter.borrow_mut();
-        reporter.withheld(place.pair.remote.name(), short.len(), reason);
-        let reason = format!("{} messages were not deleted remotely: {reason}", short.len());
-        reporter.problem(place.pair.remote.name(), Exit::WithErrors, &reason);
-    }
-    Ok(())
-}
-
 /// Marks that a former run made and could not carry through are taken back when nothing is to be deleted any more.
 async fn take_back_marks(
     shared: &Shared,
@@ -206,6 +155,8 @@ impl Candidates {
             .map(|copy| copy.uid)
             .filter(|&uid| !just_copied.contains(uid))
             .collect();
+        let new = alive.intersection(&just_copied);
+        let unlike = incomplete::unlike(shared, place, &mut connections.remote, &copies, &new).await?;
         let Some(locally) = Local::look(place, &mut connections.local, &copies, &just_copied).await? else {
             folder::renumbered(shared, place, Side::Local)?;
             return Ok(None);
@@ -226,7 +177,7 @@ impl Candidates {
         let proven = copies
             .iter()
             .filter(|copy| !changed.other.contains(copy.uid) && !changed.unproven.contains(copy.uid))
-            .filter(|copy| locally.permits(copy))
+            .filter(|copy| !unlike.contains(copy.uid) && locally.permits(copy))
             .map(|copy| copy.uid);
         Ok(Some(Self {
             proven: proven.collect(),

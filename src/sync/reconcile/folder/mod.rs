@@ -31,6 +31,8 @@ pub struct FolderSync {
     pub received: Cell<u64>,
     /// Messages that were asked for and did not come.
     pub missing: RefCell<UidSet>,
+    /// The rest of ranges of which not all UIDs came.
+    pub unanswered: RefCell<UidSet>,
     /// Of a range not all UIDs came: messages that are no more, or some that the server kept to itself.
     pub gaps: Cell<bool>,
     /// How many messages were not tried because the local mailbox has no room for them.
@@ -53,6 +55,7 @@ impl FolderSync {
             expected: Cell::new(0),
             received: Cell::new(0),
             missing: RefCell::default(),
+            unanswered: RefCell::default(),
             gaps: Cell::new(false),
             left: Cell::new(0),
             reader: Cell::new(None),

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Messages of which less came than there is, or another one: they stay on the remote side.
+
+use std::collections::HashMap;
+
+use crate::imap::{Session, UidSet, among};
+use crate::sync::account::Side;
+use crate::sync::exit_code::Exit;
+use crate::sync::folder_mapping::Pair;
+use crate::sync::job::Shared;
+use crate::sync::reconcile::connections::Connections;
+use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::reconcile::folder::{FolderSync, open};
+use crate::sync::reconcile::headers::{self, Detail, Seen};
+use crate::sync::state::{Completeness, Copy, FolderState};
+
+/// Looks again at messages of earlier runs that came short: what is given whole by now is copied again. In a task that
+/// deletes nothing remotely, only at those that were cut.
+pub async fn look_again(
+    shared: &Shared,
+    pair: &Pair,
+    folder: &FolderState,
+    remote: &mut Session,
+) -> FolderResult<()> {
+    let id = folder.id;
+    let incomplete = match shared.job.delete_remote.deletes() {
+        true => shared.state.borrow().incomplete(id)?,
+        false => shared.state.borrow().cut(id)?,
+    };
+    if incomplete.is_empty() || shared.job.dry {
+        return Ok(());
+    }
+    let fetch = |error| FolderError::fetch(Side::Remote, error);
+    let among = among(&incomplete);
+    let (_, alive) = open::search_remote(remote, &pair.remote, folder, false, among).await?;
+    let seen = by_uid(remote, &alive).await.map_err(fetch)?;
+    let digests = headers::digests(remote, &alive).await.map_err(fetch)?;
+    let copies = shared.state.borrow().copies(id, &alive)?;
+    let (mut whole, mut other) = (UidSet::default(), UidSet::default());
+    for copy in copies {
+        let Some(seen) = seen.get(&copy.uid) else {
+            continue;
+        };
+        match digests.get(&copy.uid) {
+            Some(digest) if copy.digest.as_ref() != Some(digest) => other.insert(copy.uid),
+            Some(_) if is_whole(&copy, seen) => whole.insert(copy.uid),
+            _ => {}
+        }
+    }
+    let mut state = shared.state.borrow_mut();
+    state.set_completeness(id, &whole, Completeness::Whole)?;
+    Ok(state.copy_again(id, &other)?)
+}
+
+/// Says that messages stay on the remote side until the server gives as much of them as it announces.
+pub async fn report_short(
+    shared: &Shared,
+    place: &FolderSync,
+    connections: &mut Connections,
+) -> FolderResult<()> {
+    let incomplete = shared.state.borrow().incomplete(place.folder.id)?;
+    if incomplete.is_empty() || shared.job.dry {
+        return Ok(());
+    }
+    let (_, alive) = place
+        .search_remote(&mut connections.remote, false, among(&incomplete))
+        .await?;
+    if !alive.is_empty() {
+        report(
+            shared,
+            place,
+            &alive,
+            "less came of them than the server announces",
+        );
+    }
+    Ok(())
+}
+
+/// Which of the messages that this run copied are not, by key and size, what the server shows of them: they are not whole.
+pub async fn unlike(
+    shared: &Shared,
+    place: &FolderSync,
+    remote: &mut Session,
+    copies: &[Copy],
+    new: &UidSet,
+) -> FolderResult<UidSet> {
+    if new.is_empty() {
+        return Ok(UidSet::default());
+    }
+    let seen = by_uid(remote, new).await;
+    let seen = seen.map_err(|error| FolderError::fetch(Side::Remote, error))?;
+    let copies = copies.iter().filter(|copy| new.contains(copy.uid));
+    let unlike: UidSet = copies
+        .filter(|copy| !seen.get(&copy.uid).is_some_and(|seen| is_whole(copy, seen)))
+        .map(|copy| copy.uid)
+        .collect();
+    if !unlike.is_empty() {
+        let mut state = shared.state.borrow_mut();
+        state.set_completeness(place.folder.id, &unlike, Completeness::Cut)?;
+        drop(state);
+        report(
+            shared,
+            place,
+            &unlike,
+            "what came of them is not what the server shows",
+        );
+    }
+    Ok(unlike)
+}
+
+fn is_whole(copy: &Copy, seen: &Seen) -> bool {
+    copy.key == seen.key && copy.size >= seen.size
+}
+
+async fn by_uid(remote: &mut Session, uids: &UidSet) -> crate::imap::Result<HashMap<u32, Seen>> {
+    let seen = headers::read(remote, uids, Detail::Record).await?;
+    Ok(seen.into_iter().map(|seen| (seen.uid, seen)).collect())
+}
+
+fn report(shared: &Shared, place: &FolderSync, uids: &UidSet, reason: &str) {
+    let mut reporter = shared.reporter.borrow_mut();
+    reporter.withheld(place.pair.remote.name(), uids.len(), reason);
+    let reason = format!("{} messages were not deleted remotely: {reason}", uids.len());
+    reporter.problem(place.pair.remote.name(), Exit::WithErrors, &reason);
+}

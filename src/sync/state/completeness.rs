@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Whether all of a message came.
+
+use rusqlite::params;
+
+use super::{Ledger, Result};
+use crate::imap::UidSet;
+
+/// Octets by which an estimated size of a message may be off; or a hundredth of it.
+const ESTIMATE_SLACK: u64 = 64;
+
+/// How much of a message came, of what the server says that it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Completeness {
+    /// A little less: some servers estimate sizes. It counts as copied, and is not deleted on the remote side.
+    Short = 0,
+    /// No less.
+    Whole = 1,
+    /// So much less that it was cut. It is copied again once more of it is given.
+    Cut = 2,
+}
+
+impl Completeness {
+    /// Holds the octets that came against the size that the server tells, if it does.
+    pub fn of(received: u64, announced: Option<u64>) -> Self {
+        match announced {
+            Some(size) if received + (size / 100).max(ESTIMATE_SLACK) < size => Self::Cut,
+            Some(size) if received < size => Self::Short,
+            _ => Self::Whole,
+        }
+    }
+}
+
+impl Ledger {
+    /// Delivered messages that came short: they are never deleted on the remote side.
+    pub fn incomplete(&self, id: i64) -> Result<UidSet> {
+        self.uids(
+            "SELECT uid FROM message WHERE folder = ?1 AND step IN (1, 2, 4) AND complete <> 1 ORDER BY uid",
+            id,
+        )
+    }
+
+    /// Delivered messages that were cut.
+    pub fn cut(&self, id: i64) -> Result<UidSet> {
+        self.uids(
+            "SELECT uid FROM message WHERE folder = ?1 AND step IN (1, 2, 4) AND complete = 2 ORDER BY uid",
+            id,
+        )
+    }
+
+    /// Records what turned out of messages.
+    pub fn set_completeness(&mut self, id: i64, uids: &UidSet, completeness: Completeness) -> Result<()> {
+        self.transaction(|db| {
+            let mut statement =
+                db.prepare_cached("UPDATE message SET complete = ?3 WHERE folder = ?1 AND uid = ?2")?;
+            for uid in uids.iter() {
+                statement.execute(params![id, uid, completeness as i64])?;
+            }
+            Ok(())
+        })
+    }
+}
