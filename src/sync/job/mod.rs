@@ -117,6 +117,8 @@ pub struct Shared {
     pub poison: Rc<PoisonMessages>,
     /// The local mailbox is another one than before, and no run has come to its end since.
     pub mailbox_replaced: Rc<Cell<bool>>,
+    /// The remote inbox is of another generation than at the last run: it may be another mailbox.
+    pub source_replaced: Rc<Cell<bool>>,
     /// Whether both sides were seen to be two different mailboxes, once it was looked at.
     pub different_mailboxes: Rc<Cell<Option<Verdict>>>,
     /// Messages were taken away from local folders that nothing is pulled to: their owner may have filed them in others.
@@ -146,6 +148,7 @@ impl Shared {
             reporter,
             poison: Rc::default(),
             mailbox_replaced: Rc::default(),
+            source_replaced: Rc::default(),
             different_mailboxes: Rc::default(),
             filed_from_elsewhere: Rc::default(),
             local_folders: Rc::default(),

@@ -179,6 +179,9 @@ fn forget_generation(
         let folder = pair.remote.name();
         let event = Event::FolderReplaced { side, folder };
         shared.reporter.borrow_mut().tell(&event);
+        if same_local && pair.remote.is_inbox() {
+            shared.source_replaced.set(true);
+        }
     }
     let mut state = shared.state.borrow_mut();
     if same_local {

@@ -280,6 +280,15 @@ impl Ledger {
         Ok(statement.query_row([id], |row| row.get(0))?)
     }
 
+    /// Records that a folder is not known to be this account's: what is in it locally stays.
+    pub fn disown(&self, id: i64) -> Result<()> {
+        self.db.execute(
+            "UPDATE message SET step = 2 WHERE folder = ?1 AND step IN (1, 4)",
+            [id],
+        )?;
+        Ok(())
+    }
+
     /// Forgets a folder that we deleted locally: it comes again when the source has it again.
     pub fn forget_folder(&mut self, id: i64) -> Result<()> {
         self.transaction(|db| {

@@ -4,8 +4,9 @@
 //! where it belongs in the end.
 //!
 //! [`server`] and [`session`] are the server, [`model`] its mailboxes, [`fault`] what can be wrong with it, [`world`] a
-//! task between two of them. The tests: [`cuts`], [`table`], [`folders`], [`incomplete`], [`namespaces`], [`narrowed`], [`renamed`], [`stubborn`], [`turns`].
+//! task between two of them. The tests: [`another_mailbox`], [`cuts`], [`table`], [`folders`], [`incomplete`], [`namespaces`], [`narrowed`], [`renamed`], [`stubborn`], [`turns`].
 
+mod another_mailbox;
 mod answer;
 mod command;
 mod cuts;

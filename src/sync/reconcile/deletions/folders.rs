@@ -57,7 +57,10 @@ pub(super) async fn missing(
         } else {
             shared.state.borrow().count_missing(folder.id, is_missing)?
         };
-        if is_missing {
+        if is_missing && shared.source_replaced.get() && !shared.job.dry {
+            // Not deleted there: another mailbox never had it.
+            shared.state.borrow().disown(folder.id)?;
+        } else if is_missing {
             gone.push((runs, folder));
         }
     }

@@ -359,6 +359,8 @@ fn guard(
         Some("the remote mailbox is empty".to_owned())
     } else if shared.mailbox_replaced.get() {
         Some("the local mailbox was replaced".to_owned())
+    } else if shared.source_replaced.get() {
+        Some("the remote inbox was replaced: is it another mailbox?".to_owned())
     } else if !complete {
         Some("not every folder could be read".to_owned())
     } else if before > SMALL && doomed * 2 > before {
