@@ -132,11 +132,14 @@ async fn is_late(
     Ok(false)
 }
 
+/// Nobody has mail that is so many days old.
+const AGES: u32 = 365_000;
+
 /// Messages between two UIDs that are too old in the eyes of imapsync, which goes by the date of arrival or by the Date
 /// field. One day is left for the time zones of servers.
 fn criteria(first: u32, last: u32, days: u32, now: Timestamp) -> String {
     let today = now.to_zoned(TimeZone::UTC).date();
-    let day = today.saturating_sub(i64::from(days.saturating_sub(1)).days());
+    let day = today.saturating_sub(i64::from(days.saturating_sub(1).min(AGES)).days());
     let day = day.strftime("%-d-%b-%Y");
     format!("UID {first}:{last} OR BEFORE {day} SENTBEFORE {day}")
 }
