@@ -30,7 +30,7 @@ impl Action for CreateTask {
         context.commands.progress(10);
         let container = Container::find()?;
         let user = candidate.task().local_user.clone();
-        let tested = mail_server::told_apart(context, user.as_str(), candidate.test(&container))?;
+        let tested = mail_server::told_apart(context, user.as_str(), candidate.test_if_changed(&container))?;
         context.commands.progress(70);
         tested.store(&context.store, &|| context.schedule_host())?;
         if start {

@@ -13,7 +13,8 @@ use crate::sync::account::learnt;
 use crate::sync::inspect::login_test::{LoginTest, LoginTestReport};
 use crate::task::options::Options;
 use crate::task::{
-    ExposeSecret as _, FolderOptions, MailHost, RemoteUser, SecretString, SourceLink, Store, Task, Trust,
+    ExposeSecret as _, FolderOptions, MailHost, Refusals, RemoteUser, SecretString, SourceLink, Store, Task,
+    TaskName, Trust,
 };
 
 /// What is asked for, each value sound for itself.
@@ -43,6 +44,8 @@ pub struct Candidate {
     confirm_certificate: bool,
     source: Option<(Source, RemoteUser)>,
     folder_options: Option<FolderOptions>,
+    /// Whether nothing changes that a login could fail by.
+    same_login: bool,
 }
 
 impl Candidate {
@@ -62,6 +65,7 @@ impl Candidate {
             folder_options,
         } = request;
         let name = task.name();
+        let is_given = password.is_some();
         store.refuse_taken_name(&task)?;
         let edit = store.path(&name, "env").exists();
         // A damaged file is mended by an edit that brings everything.
@@ -124,6 +128,15 @@ impl Candidate {
             };
             Refusal::new("remotepassword", ErrorKey::PasswordRequired, advice)
         })?;
+        let same_login = same_account
+            && trust == known
+            && !known.is_unknown()
+            && former
+                .as_ref()
+                .is_some_and(|former| former.security == task.security)
+            && !is_given
+            && is_linked(store, &task, source.as_ref())
+            && got_in(store, &name);
         Ok(Self {
             task,
             password,
@@ -131,6 +144,7 @@ impl Candidate {
             confirm_certificate,
             source,
             folder_options,
+            same_login,
         })
     }
 
@@ -152,6 +166,20 @@ impl Candidate {
                     .as_ref()
                     .is_some_and(|(source, _)| source.kind() != Kind::Password),
             source: self.source.as_ref().map(|(source, _)| &source.id),
+        }
+    }
+
+    /// Logs in on both sides where the edit changes something of the login: the rest can be edited while a server is down.
+    ///
+    /// # Errors
+    /// Those of [`Candidate::test`].
+    pub fn test_if_changed(self, container: &Container) -> Result<Tested> {
+        match self.same_login {
+            true => Ok(Tested {
+                candidate: self,
+                certificate: None,
+            }),
+            false => self.test(container),
         }
     }
 
@@ -177,7 +205,7 @@ impl Candidate {
 #[derive(Debug)]
 pub struct Tested {
     candidate: Candidate,
-    /// What the remote server showed.
+    /// What the remote server showed, if it was asked.
     certificate: Option<Certificate>,
 }
 
@@ -235,6 +263,37 @@ impl Tested {
             ));
         }
         Ok(())
+    }
+}
+
+/// Why a run could not log in, other than that a server was not there.
+const OF_LOGINS: [ErrorKey; 10] = [
+    ErrorKey::BadUserCredentials,
+    ErrorKey::TokenRefused,
+    ErrorKey::LoginMethodNotOffered,
+    ErrorKey::SslEncryptionError,
+    ErrorKey::StarttlsNotAllowed,
+    ErrorKey::CertificateChanged,
+    ErrorKey::CertificateUnknown,
+    ErrorKey::SignInNeeded,
+    ErrorKey::TokenNotIssued,
+    ErrorKey::LocalUserUnknown,
+];
+
+/// Whether nothing speaks against the login as it is stored: what was refused, or another certificate, is not left at
+/// that; a server that is down is no reason to think so.
+fn got_in(store: &Store, name: &TaskName) -> bool {
+    let error = store.report(name).and_then(|report| report.error);
+    let key = error.as_deref().and_then(ErrorKey::from_text);
+    store.refusals(name) == Refusals::default() && key.is_none_or(|key| !OF_LOGINS.contains(&key))
+}
+
+/// Whether the task follows that source already.
+fn is_linked(store: &Store, task: &Task, source: Option<&(Source, RemoteUser)>) -> bool {
+    match (store.options(&task.name()).source, source) {
+        (None, None) => true,
+        (Some(link), Some((source, mailbox))) => link.id == source.id && link.mailbox == *mailbox,
+        _ => false,
     }
 }
 

@@ -336,6 +336,66 @@ fn an_action_cancelled_at_any_moment_leaves_the_old_task_or_the_new_one() -> any
 }
 
 #[test]
+fn what_is_no_part_of_the_login_can_be_edited_while_the_source_is_down() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    let server = SocketAddr::from((sandbox.remote().address(), sandbox.remote().port()));
+    let proxy = Proxy::start(server, Duration::ZERO)?;
+    let host = sandbox.remote().address().to_string();
+    let task = |changes: Value| {
+        let mut input =
+            sandbox.task_with(json!({"remotehostname": host, "remoteport": proxy.port(), "start": false}));
+        if let (Value::Object(input), Value::Object(changes)) = (&mut input, changes) {
+            input.extend(changes);
+        }
+        input
+    };
+    run_action(&sandbox, "create-task", task(json!({})))?;
+    proxy.cut_after(0);
+    let asked = proxy.connections();
+    let edit =
+        json!({"remotepassword": "", "cron": "7m", "foldersynchronization": "exclusion", "exclude": "x"});
+    run_action(&sandbox, "create-task", task(edit))?;
+    ensure!(proxy.connections() == asked, "the source was asked");
+    let files = sandbox.state_files()?;
+    let env = &files["imapsync/u1_abc123.env"].text;
+    ensure!(
+        env.contains("\nCRON=7m\n") && env.contains("\nEXCLUDE=,x\n"),
+        "{env}"
+    );
+    assert_eq!(files["imapsync/u1_abc123.pwd"].text, "Pw-r1!");
+    // A run that cannot reach it changes nothing of that.
+    sandbox.sync_again("u1", "abc123")?;
+    run_action(
+        &sandbox,
+        "create-task",
+        task(json!({"remotepassword": "", "cron": "9m"})),
+    )?;
+    // Whatever a login could fail by is tested.
+    let before = sandbox.state_files()?;
+    for changes in [
+        json!({"remotepassword": "Pw-r1!"}),
+        json!({"remotepassword": "Another-0ne"}),
+        json!({"remoteusername": "r2@example.com", "remotepassword": "Pw-r2!"}),
+        json!({"security": "ssl", "remotepassword": "Pw-r1!"}),
+    ] {
+        let refused = sandbox.action("create-task", task(changes.clone()))?;
+        ensure!(!refused.is_ok(), "{changes}: {refused:#?}");
+    }
+    ensure!(
+        sandbox.state_files()? == before,
+        "a refused edit changed something"
+    );
+
+    // What was refused before is not left at that.
+    proxy.heal();
+    std::fs::write(sandbox.task_file("u1_abc123", "pwd"), "wrong")?;
+    sandbox.sync_again("u1", "abc123")?;
+    let refused = sandbox.action("create-task", task(json!({"remotepassword": "", "cron": "11m"})))?;
+    assert_eq!(refused.errors(), ["bad_user_credentials"]);
+    Ok(())
+}
+
+#[test]
 fn the_engine_and_the_limit_are_settings() -> anyhow::Result<()> {
     let sandbox = Sandbox::start()?;
     let host = sandbox.local().address().to_string();
