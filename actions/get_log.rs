@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::Context as _;
-use ns8_imapsync::error::{Error, ErrorKey, Result};
+use ns8_imapsync::error::Result;
 use ns8_imapsync::files;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -34,19 +34,11 @@ impl Action for GetLog {
     type Output = Log;
 
     fn run(context: &Context, task: TaskReference) -> Result<Log> {
-        let name = match task.find(&context.store) {
-            // A task that is gone has no log, which is no fault of whoever still looks at it.
-            Err(Error::Refused(refusals))
-                if refusals
-                    .iter()
-                    .all(|refusal| refusal.key == ErrorKey::TaskNotFound) =>
-            {
-                return Ok(Log {
-                    log_content: String::new(),
-                    truncated: false,
-                });
-            }
-            found => found?,
+        let Some(name) = task.find_if_there(&context.store)? else {
+            return Ok(Log {
+                log_content: String::new(),
+                truncated: false,
+            });
         };
         Ok(tail(&context.store.path(&name, "log"))
             .with_context(|| format!("cannot read the log of {name}"))?)

@@ -18,6 +18,7 @@ mod delete_task;
 mod expand_cron;
 mod get_configuration;
 mod get_facts;
+mod get_history;
 mod get_log;
 mod get_progress;
 mod import_csv_tasks;
@@ -82,6 +83,7 @@ static APPLETS: &[Applet] = &[
     Applet::action::<verify_task::VerifyTask>(),
     Applet::action::<get_progress::GetProgress>(),
     Applet::action::<get_log::GetLog>(),
+    Applet::action::<get_history::GetHistory>(),
     Applet::action::<get_facts::GetFacts>(),
     Applet::action::<save_source::SaveSource>(),
     Applet::action::<list_sources::ListSources>(),

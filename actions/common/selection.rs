@@ -32,6 +32,23 @@ impl TaskReference {
             .pop()
             .ok_or_else(|| anyhow::anyhow!("no task was found").into())
     }
+
+    /// The same for whoever only looks: a task that is gone is no fault of theirs.
+    ///
+    /// # Errors
+    /// Refusals of names that are none.
+    pub fn find_if_there(&self, store: &Store) -> Result<Option<TaskName>> {
+        match self.find(store) {
+            Err(Error::Refused(refusals))
+                if refusals
+                    .iter()
+                    .all(|refusal| refusal.key == ErrorKey::TaskNotFound) =>
+            {
+                Ok(None)
+            }
+            found => found.map(Some),
+        }
+    }
 }
 
 /// A user's task, or all of them, or a list of tasks.

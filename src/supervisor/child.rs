@@ -163,7 +163,7 @@ pub enum Cut {
     Crashed,
 }
 
-/// Writes for a run that was cut off what it could not write itself: log, report, status. Nothing is written while
+/// Writes for a run that was cut off what it could not write itself: log, report, history, status. Nothing is written while
 /// somebody else has the task, or when it was deleted.
 ///
 /// # Errors
@@ -198,6 +198,7 @@ pub fn write_cut_off(store: &Store, name: &TaskName, started: i64, cut: Cut) -> 
         writeln!(log, "{event}")?;
     }
     finish::save_report(store, name, &report)?;
+    store.add_to_history(name, &report)?;
     store.save_status(
         name,
         Status {

@@ -3,8 +3,8 @@
 //!
 //! - fields: [`LocalUser`], [`TaskId`], [`TaskName`], [`SourceLink`] · [`RemoteHost`], [`RemoteUser`], [`Security`] ·
 //!   [`FolderMode`], [`Exclusions`], [`Pattern`], [`FolderOptions`] · [`RemoteDeletion`] · [`Schedule`]
-//! - files (contract section 4): [`mod@env`], [`cron`], [`status`], [`options`], [`progress`], [`report`], [`lock`],
-//!   [`Plan`]
+//! - files (contract section 4): [`mod@env`], [`cron`], [`status`], [`options`], [`progress`], [`report`],
+//!   [`history`], [`lock`], [`Plan`]
 //! - [`Store`]: all tasks of an instance on disk
 
 pub mod batch;
@@ -14,6 +14,7 @@ mod deletion;
 pub mod env;
 mod folder_options;
 mod folders;
+pub mod history;
 mod id;
 mod layout;
 mod link;

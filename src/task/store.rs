@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::batch::{self, Beside, Rewrite};
 use super::commit::{self, Staged};
+use super::history::{self, PastRun};
 use super::layout::{Layout, MailHost};
 use super::lock::{self, TaskLock};
 use super::options::Options;
@@ -34,7 +35,7 @@ const EDIT_ATTEMPTS: u32 = 10;
 
 /// The endings of a task's files beside the lock, in the order in which a deletion removes them: without
 /// `env` there is no task any more.
-const ENDINGS: [&str; 18] = [
+const ENDINGS: [&str; 19] = [
     "env",
     "pwd",
     "token",
@@ -47,6 +48,7 @@ const ENDINGS: [&str; 18] = [
     "progress",
     "progress.tmp",
     "report",
+    "history",
     "trace",
     "refused",
     "confirm",
@@ -329,6 +331,26 @@ impl Store {
     /// What the last complete run did.
     pub fn report(&self, name: &TaskName) -> Option<Report> {
         self.json(name, "report")
+    }
+
+    /// What the last runs did, the latest last; a file that is damaged is begun again.
+    pub fn history(&self, name: &TaskName) -> Vec<PastRun> {
+        self.json(name, "history").unwrap_or_default()
+    }
+
+    /// Adds a run to what the last ones did; whoever does it has the task's lock.
+    ///
+    /// # Errors
+    /// Whatever the file system says; the former history is then still there.
+    pub fn add_to_history(&self, name: &TaskName, report: &Report) -> Result<()> {
+        let runs = history::with(self.history(name), PastRun::from(report));
+        let text = serde_json::to_vec(&runs).context("cannot write the history of the task")?;
+        Ok(files::write_atomic(
+            &self.layout.tasks,
+            &self.path(name, "history"),
+            &text,
+            PRIVATE,
+        )?)
     }
 
     /// What an administrator decided about a task beside its settings.

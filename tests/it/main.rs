@@ -28,6 +28,7 @@ mod bulk;
 mod copies;
 mod errors;
 mod golden;
+mod history;
 mod imapsync;
 mod invalid_input;
 mod metrics;

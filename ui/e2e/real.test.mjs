@@ -119,6 +119,20 @@ it('shows the log', async () => {
   await view.close()
 })
 
+it('shows what the last runs did', async () => {
+  const copied = messages(await node.mailbox('remote', REMOTE))
+  await goTo('page=tasks')
+  await choose('u1', 'History')
+  await view.app.getByRole('img', { name: 'New messages of the last run' }).waitFor()
+  await view.app
+    .getByRole('row', { name: /Completed/ })
+    .getByRole('cell', { name: String(copied), exact: true })
+    .waitFor()
+  await screenshot(view, 'real-history')
+  await checkAccessibility(view, 'the real history')
+  await view.close()
+})
+
 it('compares both sides', async () => {
   await goTo('page=tasks')
   await choose('u1', 'Compare')

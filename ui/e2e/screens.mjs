@@ -105,6 +105,8 @@ export const SCREENS = {
   ],
   log: [`page=log&${TASK}`],
   'log-empty': ['page=log&user=jonas.bianchi&task=t00009'],
+  history: [`page=history&${TASK}`, (app) => app.getByRole('img').waitFor()],
+  'history-empty': ['page=history&user=jonas.bianchi&task=t00009'],
   compare: [`page=compare&${TASK}`, (app) => button(app, 'Compare folder by folder').click()],
   preview: [`page=preview&${TASK}`, (app) => button(app, 'Calculate').click()],
   verify: [`page=verify&${TASK}`, (app) => button(app, 'Verify').click()],

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! What a run leaves behind: the end of its log, report, status, timestamp.
+//! What a run leaves behind: the end of its log, report, history, status, timestamp.
 
 use std::time::Duration;
 
@@ -56,6 +56,7 @@ pub fn conclude(
     if let Some(error) = reporter.log_failure() {
         keep("log", Err(anyhow::anyhow!("{error}").into()));
     }
+    keep("history", store.add_to_history(name, &report));
     if exit == Exit::Stopped {
         keep(
             "timestamp",

@@ -17,6 +17,7 @@ fn no_action_takes_a_path_or_a_pattern_for_a_task() -> anyhow::Result<()> {
         "start-task",
         "stop-task",
         "delete-task",
+        "get-history",
         "get-log",
         "browse-folders",
         "preview-task",

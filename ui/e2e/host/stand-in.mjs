@@ -339,6 +339,22 @@ export class StandIn extends SourcesStandIn {
     return { status: true, host1Folders: 11, host2Folders: 11, host1Messages: 11_374, host2Messages: 11_370, host1Sizes: 301_411_000, host2Sizes: 301_305_000 }
   }
 
+  'get-history'(data) {
+    const task = this.tasks.get(key(data))
+    if (!task?.last_sync_timestamp) return { runs: [] }
+    const runs = Array.from({ length: 42 }, (_, at) => ({
+      started: task.last_sync_timestamp - at * 3600,
+      ended: task.last_sync_timestamp - at * 3600 + 4 + (at % 9),
+      exit_code: at === 0 ? task.last_sync_exit_code : at % 11 === 5 ? 101 : 0,
+      error: at === 0 ? task.last_sync_error : null,
+      copied: at % 11 === 5 ? 0 : at === 41 ? 1400 : (at * 131) % 170,
+      failed: 0,
+      deleted: 0,
+      bytes: at % 11 === 5 ? 0 : ((at * 131) % 170) * 26_500,
+    }))
+    return { runs }
+  }
+
   'get-log'(data) {
     const run = this.runs.get(key(data))
     const task = this.tasks.get(key(data))

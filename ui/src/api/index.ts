@@ -63,6 +63,8 @@ export const importTasks = (title: string, mode: Json.ImportMode, tasks: Json.Im
 
 export const getLog = (title: string, task: Json.TaskRef) => ask<{ log_content: string; truncated: boolean }>('get-log', title, ref(task))
 
+export const getHistory = (title: string, task: Json.TaskRef) => ask<Json.History>('get-history', title, ref(task))
+
 export const listInformations = (title: string, task: Json.TaskRef) => ask<Json.Information>('list-informations', title, ref(task), { timeout: 5 * MINUTES })
 
 export const previewTask = (title: string, task: Json.TaskRef) => ask<Json.Preview | Json.Failed>('preview-task', title, ref(task), { timeout: 30 * MINUTES })

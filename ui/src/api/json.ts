@@ -633,6 +633,32 @@ export interface GetLogOutput {
   truncated: boolean
 }
 
+/** What get-history takes. */
+export type GetHistoryInput = ListInformationsInput
+
+/** What get-history answers. */
+export interface GetHistoryOutput {
+  /** At most 100, the latest first. */
+  runs: {
+    /** When it started. */
+    started: number
+    /** When it ended. */
+    ended: number
+    /** What it ended with. */
+    exit_code: number
+    /** The key of the error that ended it. */
+    error?: string | null
+    /** Messages copied. */
+    copied: number
+    /** Messages refused or unreadable. */
+    failed: number
+    /** Messages deleted, on both sides. */
+    deleted: number
+    /** Bytes copied. */
+    bytes: number
+  }[]
+}
+
 /** What get-facts answers. */
 export interface GetFactsOutput {
   tasks_total_count: number

@@ -38,6 +38,9 @@ type Told = Item<ProgressAnswer['tasks']>
 /** Where a run stands; of one that has ended no more than that is known. */
 export type Progress = Pick<Told, 'localuser' | 'task_id' | 'state'> & Partial<Told>
 
+export type History = Json.GetHistoryOutput
+export type PastRun = Item<History['runs']>
+
 export type ImportMode = Given<Json.ImportTasksInput, 'mode'>
 export type ImportSummary = Json.ImportTasksOutput
 export type ImportResult = Item<ImportSummary['results']>

@@ -19,12 +19,20 @@ export function stateOf(task: Task, progress?: Progress): State {
   const run = progress?.state ?? task.state
   if (run !== 'idle') return run
   if (task.last_sync_exit_code === null || task.last_sync_exit_code === undefined) return 'never'
-  if (task.last_sync_exit_code === 0) return 'ok'
-  return STOPPED.has(task.last_sync_exit_code) ? 'stopped' : 'failed'
+  return endOf(task.last_sync_exit_code)
+}
+
+/** How a run ended, by its exit code. */
+export function endOf(exitCode: number): 'ok' | 'stopped' | 'failed' {
+  if (exitCode === 0) return 'ok'
+  return STOPPED.has(exitCode) ? 'stopped' : 'failed'
 }
 
 /** The key of the reason why the last run failed. */
-export const failureOf = (task: Task): string => task.last_sync_error || FAILURES[task.last_sync_exit_code ?? 0] || 'run_failed'
+export const failureOf = (task: Task): string => reasonOf(task.last_sync_error, task.last_sync_exit_code)
+
+/** The key of the reason why a run failed. */
+export const reasonOf = (error: string | null | undefined, exitCode: number | null | undefined): string => error || FAILURES[exitCode ?? 0] || 'run_failed'
 
 /** The share that is done, 0 to 100, or null while nobody knows. */
 export function percentOf(progress: Progress | undefined): number | null {

@@ -13,6 +13,7 @@ export const views: Record<string, Component> = {
   settings: later(() => import('./SettingsView.vue')),
   about: later(() => import('./AboutView.vue')),
   log: later(() => import('./LogView.vue')),
+  history: later(() => import('./HistoryView.vue')),
   compare: later(() => import('./CompareView.vue')),
   preview: later(() => import('./PreviewView.vue')),
   verify: later(() => import('./VerifyView.vue')),
