@@ -57,6 +57,11 @@ impl Flags {
         Self(self.0.iter().filter(|f| f.starts_with('\\')).cloned().collect())
     }
 
+    /// How many flags are set.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether no flag is set.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

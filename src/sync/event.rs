@@ -433,6 +433,7 @@ fn statistics(
         ("Messages deleted on host1", report.deleted_remote),
         ("Messages deleted on host2", report.deleted_local),
         ("Flags changed on host2", report.flags),
+        ("Flags not taken by host2", report.flags_dropped),
         ("Total bytes transferred", report.bytes),
     ] {
         writeln!(f, "{what:<40}: {count}")?;

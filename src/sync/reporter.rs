@@ -181,6 +181,14 @@ impl Reporter {
         }
     }
 
+    /// Counts flags and keywords that the local server did not take.
+    pub fn flags_dropped(&mut self, index: usize, flags: u64) {
+        self.report.flags_dropped += flags;
+        if let Some(folder) = self.folder(index) {
+            folder.flags_dropped += flags;
+        }
+    }
+
     /// Notes a message that could not be moved.
     pub fn message_problem(
         &mut self,

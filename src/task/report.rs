@@ -23,6 +23,8 @@ pub struct Report {
     pub bytes: u64,
     /// Messages whose flags were changed locally.
     pub flags: u64,
+    /// Flags and keywords that the local server did not take, those of each message counted.
+    pub flags_dropped: u64,
     /// Messages deleted on the local side.
     pub deleted_local: u64,
     /// Messages deleted on the remote side.
@@ -63,6 +65,8 @@ pub struct Folder {
     pub failed: u64,
     /// Messages whose flags were changed locally.
     pub flags: u64,
+    /// Flags and keywords that the local server did not take, those of each message counted.
+    pub flags_dropped: u64,
     /// Messages deleted on the local side.
     pub deleted_local: u64,
     /// Messages deleted on the remote side.

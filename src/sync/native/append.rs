@@ -350,11 +350,13 @@ impl Appender {
     fn note_lost_keywords(&self, batch: &AppendBatch) {
         for message in &batch.messages {
             let lost = message.flags.minus(&message.flags.system_only());
-            self.shared.reporter.borrow_mut().tell(&Event::KeywordsDropped {
+            let mut reporter = self.shared.reporter.borrow_mut();
+            reporter.tell(&Event::KeywordsDropped {
                 folder: &batch.place.pair.local,
                 uid: message.uid,
                 keywords: &lost,
             });
+            reporter.flags_dropped(batch.place.index, lost.len() as u64);
         }
     }
 

@@ -111,12 +111,14 @@ async fn store(
         match local.store(uids, sign, flag).await {
             Ok(()) => {}
             Err(Error::Command { answer, .. }) => {
-                shared.reporter.borrow_mut().tell(&Event::FlagRefused {
+                let mut reporter = shared.reporter.borrow_mut();
+                reporter.tell(&Event::FlagRefused {
                     folder: &place.pair.local,
                     flag: &flag,
                     messages: uids.len(),
                     answer: &answer,
                 });
+                reporter.flags_dropped(place.index, uids.len());
             }
             Err(error) => return Err(FolderError::change(Side::Local, error)),
         }

@@ -4,7 +4,7 @@
 use crate::server_faults::fault::{ALWAYS, Act, CAPABILITIES, Faults, Rule};
 use crate::server_faults::model::Model;
 use crate::server_faults::table::{ALL, BOTH, Case, DESTINATION, FINE, SOURCE, lacking, play};
-use crate::server_faults::world::{MODES, Mode, SIDES, Side, World, everywhere};
+use crate::server_faults::world::{MODES, Mode, SIDES, Side, World, everywhere, message};
 
 #[test]
 fn folders_cannot_be_used() {
@@ -189,6 +189,22 @@ fn the_destination_takes_no_keywords() {
 }
 
 #[test]
+fn keywords_that_the_destination_does_not_take_are_counted() {
+    let world = World::with(Mode::Copy, Model::new('/', ""), |remote, _| {
+        remote.add("INBOX", &message("one", 300), &["\\Seen", "$Forwarded", "Junk"]);
+        remote.add("INBOX", &message("two", 300), &["\\Seen", "Junk"]);
+        remote.add("INBOX", &message("three", 300), &["\\Seen"]);
+    });
+    world.local.behave(Faults {
+        no_keywords: true,
+        ..Faults::default()
+    });
+    let report = world.finish().report;
+    assert_eq!((report.messages.copied, report.flags_dropped), (3, 3));
+    assert_eq!(report.folders[0].flags_dropped, 3);
+}
+
+#[test]
 fn mailboxes_are_restored_from_a_backup() {
     everywhere(&SIDES, &MODES, |side, mode| {
         for size in [0, -3] {
@@ -243,7 +259,7 @@ fn the_second_of_two_twins_comes_later() {
         let mut world = World::new(Mode::DeleteRemote).titled(format!("a late twin, without {without:?}"));
         world.local.behave(Faults::without(without));
         world.finish();
-        world.arrives("INBOX", &crate::server_faults::world::message("two", 300));
+        world.arrives("INBOX", &message("two", 300));
         world.finish();
         world.idle();
     }
@@ -252,7 +268,7 @@ fn the_second_of_two_twins_comes_later() {
 /// A few messages in two folders.
 fn some(remote: &mut Model, _: &mut Model) {
     for (folder, id) in [("INBOX", "one"), ("INBOX", "two"), ("Work", "three")] {
-        remote.add(folder, &crate::server_faults::world::message(id, 300), &[]);
+        remote.add(folder, &message(id, 300), &[]);
     }
 }
 
@@ -277,7 +293,7 @@ fn a_status_tells_of_the_past() {
         let mut world = World::new(mode).titled(format!("{mode:?} {side:?} stale STATUS"));
         world.complete();
         let former = world.server(side).model().clone();
-        world.arrives("INBOX", &crate::server_faults::world::message("five", 300));
+        world.arrives("INBOX", &message("five", 300));
         world.server(side).behave(Faults {
             stale_status: Some(former),
             ..Faults::default()
@@ -325,12 +341,12 @@ fn a_backup_of_the_source_comes_back_with_its_uids() {
             World::with(mode, Model::new('/', ""), some).titled(format!("{mode:?} source restored"));
         let former = world.remote.model().clone();
         world.complete();
-        world.arrives("INBOX", &crate::server_faults::world::message("five", 300));
+        world.arrives("INBOX", &message("five", 300));
         world.complete();
         // What came after the backup is gone, and the next one gets its UID.
-        world.removed("INBOX", &crate::server_faults::world::message("five", 300));
+        world.removed("INBOX", &message("five", 300));
         world.remote.model().restore(&former);
-        world.arrives("INBOX", &crate::server_faults::world::message("six", 300));
+        world.arrives("INBOX", &message("six", 300));
         world.run();
         world.complete();
     });
@@ -342,7 +358,7 @@ fn a_backup_of_the_local_mailbox_comes_back_with_its_uids() {
     let former = world.local.model().clone();
     world.complete();
     world.local.model().restore(&former);
-    world.has_locally("INBOX", &crate::server_faults::world::message("own", 300));
+    world.has_locally("INBOX", &message("own", 300));
     world.run();
     world.complete();
 }
@@ -360,7 +376,7 @@ fn a_message_is_moved_away_and_back() {
                 model.append("INBOX", moved.body, moved.flags.into_iter(), &moved.date);
             }
             if arrives {
-                world.arrives("INBOX", &crate::server_faults::world::message("five", 300));
+                world.arrives("INBOX", &message("five", 300));
             }
             world.complete();
             world.idle();
