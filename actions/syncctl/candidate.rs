@@ -5,6 +5,7 @@ use std::io::Read as _;
 
 use ns8_imapsync::imap;
 use ns8_imapsync::secret::{ROOM, SecretText, Zeroizing};
+use ns8_imapsync::source::Sources;
 use ns8_imapsync::sync::access::Access;
 use ns8_imapsync::sync::account::{Account, Failure, RemoteServer, accepted};
 use ns8_imapsync::sync::folder_mapping::Selection;
@@ -96,13 +97,13 @@ impl RemoteFields {
                 (known, _) => accepted(known),
             },
         };
-        let access = match &self.source {
-            Some(id) => {
-                let id = SourceId::parse(id).map_err(failed)?;
-                Access::of_source(store, &id, &user, password)?
-            }
-            None => Access::password(&user, password),
+        let Some(id) = &self.source else {
+            return Ok(Account::remote(&server, &user, Access::password(&user, password)));
         };
-        Ok(Account::remote(&server, &user, access))
+        let id = SourceId::parse(id).map_err(failed)?;
+        let access = Access::of_source(store, &id, &user, password)?;
+        let mut account = Account::remote(&server, &user, access);
+        account.reach_as(&Sources::of(store).load(&id).map_err(failed)?);
+        Ok(account)
     }
 }

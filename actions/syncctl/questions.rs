@@ -173,18 +173,20 @@ pub fn test_source(store: &Store) -> Done {
         },
     };
     let access = Access::of_source(store, &id, &user, password)?;
-    let account = Account::remote(&server, &user, access);
+    let mut account = Account::remote(&server, &user, access);
+    account.reach_as(&source);
     print_json(&runtime::ask(source_test::test(&source, &account)).map_err(failed)?)
 }
 
 fn remote_of(store: &Store, name: &TaskName) -> Result<Account, Failure> {
     let task = assembly::load(store, name)?;
-    let server = RemoteServer::of(&task, &store.options(name));
-    Ok(Account::remote(
-        &server,
-        &task.remote_user,
-        Access::of_task(store, &task)?,
-    ))
+    let options = store.options(name);
+    let server = RemoteServer::of(&task, &options);
+    let mut account = Account::remote(&server, &task.remote_user, Access::of_task(store, &task)?);
+    if let Some(link) = &options.source {
+        account.reach_as(&Sources::of(store).load(&link.id).map_err(failed)?);
+    }
+    Ok(account)
 }
 
 /// Which source is to be tested, with which mailbox. It holds a password, hence no `Debug`.

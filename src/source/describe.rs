@@ -26,6 +26,10 @@ pub struct Description {
     pub certificate: Option<String>,
     /// How many connections a run may have to it; 0 leaves it to the module.
     pub connections: u8,
+    /// The proxy on the way to it; `direct` for none; empty for what holds for the instance.
+    pub proxy: String,
+    /// Who logs in at the proxy.
+    pub proxy_user: String,
     /// How tasks of this source sign in.
     pub sign_in: Kind,
     /// Whether somebody has to sign in for each mailbox.
@@ -96,6 +100,8 @@ impl Source {
             security: self.security.as_str(),
             certificate: self.certificate.clone(),
             connections: self.connections.map_or(0, std::num::NonZero::get),
+            proxy: self.route.as_str().to_owned(),
+            proxy_user: self.route.user().to_owned(),
             sign_in: self.kind(),
             needs_person: self.oauth().is_some_and(OAuth::needs_person),
             has_secret: false,

@@ -32,6 +32,13 @@ pub struct SourceFields {
     /// leaves it to the module.
     #[schemars(range(min = 0, max = 16))]
     pub connections: Option<i64>,
+    /// The proxy on the way to the IMAP server, socks5://host:port or http://host:port; direct for none, whatever holds for
+    /// the instance; empty for what holds for the instance. An edit without it leaves it unchanged.
+    pub proxy: Option<String>,
+    /// Who logs in at the proxy.
+    pub proxy_user: Option<String>,
+    /// The password there; empty on an edit leaves it unchanged.
+    pub proxy_password: Option<SecretText>,
     /// How tasks of this source sign in.
     #[schemars(extend("enum" = [
         "password", "administrator", "application", "service-account", "device-code", "authorization-code", null

@@ -15,6 +15,7 @@ pub mod oauth;
 mod oauth_client;
 pub mod preset;
 mod read;
+mod route;
 mod service_account;
 mod store;
 mod template;
@@ -26,6 +27,7 @@ pub use describe::{CertificateDescription, Description};
 pub use fields::SourceFields;
 pub use https::HttpsUrl;
 pub use oauth_client::{Endpoints, Grant, OAuth};
+pub use route::Route;
 pub use service_account::ServiceAccount;
 pub use store::{SourceLock, Sources};
 pub use template::LoginTemplate;
@@ -56,6 +58,8 @@ pub struct Source {
     pub certificate: Option<String>,
     /// How many connections a run may have to it at once.
     pub connections: Option<NonZeroU8>,
+    /// How it is reached.
+    pub route: Route,
     /// How to sign in.
     pub sign_in: SignIn,
 }

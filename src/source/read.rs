@@ -9,7 +9,7 @@ use super::fields::{given, secret};
 use super::preset::{self, Preset};
 use super::{
     Administrator, Client, ClientAuthentication, Endpoints, Entry, Grant, HttpsUrl, Kind, LoginTemplate,
-    OAuth, ServiceAccount, SignIn, Source, SourceFields,
+    OAuth, Route, ServiceAccount, SignIn, Source, SourceFields,
 };
 use crate::error::{Error, ErrorKey, Refusal, Result};
 use crate::source::client::{ClientCertificate, Mismatch};
@@ -46,12 +46,14 @@ impl Source {
         let security = reader.parse("security", security, Security::parse);
         let certificate = reader.certificate();
         let connections = reader.connections();
+        let route = reader.route(former);
         // A stored secret goes to where it went before, and no less protected.
         let former_here = former.filter(|former| {
             host.as_ref() == Some(&former.host)
                 && port.as_ref() == Some(&former.port)
                 && security.is_some_and(|security| !security.is_weaker_than(former.security))
                 && certificate.as_ref() == Some(&former.certificate)
+                && route.as_ref().map(Route::as_str) == Some(former.route.as_str())
         });
         reader.had_secret = former.and_then(Source::oauth).and_then(|oauth| {
             let client = oauth.client()?;
@@ -64,7 +66,16 @@ impl Source {
                 .oauth(kind, former_here)
                 .map(|oauth| SignIn::OAuth(Box::new(oauth))),
         };
-        match (label, host, port, security, certificate, connections, sign_in) {
+        match (
+            label,
+            host,
+            port,
+            security,
+            certificate,
+            connections,
+            route,
+            sign_in,
+        ) {
             (
                 Some(label),
                 Some(host),
@@ -72,6 +83,7 @@ impl Source {
                 Some(security),
                 Some(certificate),
                 Some(connections),
+                Some(route),
                 Some(sign_in),
             ) if reader.refusals.is_empty() => Ok(Self {
                 id,
@@ -82,6 +94,7 @@ impl Source {
                 security,
                 certificate,
                 connections,
+                route,
                 sign_in,
             }),
             _ => Err(Error::Refused(reader.refusals)),
@@ -208,6 +221,31 @@ impl<'a> Reader<'a> {
                 None
             }
         }
+    }
+
+    fn route(&mut self, former: Option<&Source>) -> Option<Route> {
+        let fields = self.fields;
+        let Some(text) = &fields.proxy else {
+            return Some(former.map(|former| former.route.clone()).unwrap_or_default());
+        };
+        let route = match text.trim() {
+            "" => Route::default(),
+            text => self.parse("proxy", text, Route::parse)?,
+        };
+        let (Some(user), Route::Proxy { address, .. }) = (given(&fields.proxy_user), &route) else {
+            return Some(route);
+        };
+        let user = self.parse("proxy_user", user, plain)?;
+        let stored = former
+            .map(|former| &former.route)
+            .filter(|former| former.as_str() == address && former.user() == user)
+            .and_then(Route::password);
+        let advice = "give the password at the proxy: it is new, or its address or user changed";
+        let password = self.secret("proxy_password", secret(&fields.proxy_password), stored, advice)?;
+        Some(Route::Proxy {
+            address: address.clone(),
+            login: Some((user, password)),
+        })
     }
 
     /// A secret: the one given, or the one stored, or a refusal.

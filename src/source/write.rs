@@ -41,6 +41,9 @@ impl Source {
             "security": self.security.as_str(),
             "certificate": self.certificate,
             "connections": self.connections,
+            "proxy": self.route.as_str(),
+            "proxy_user": self.route.user(),
+            "proxy_password": self.route.password().map(|password| password.expose_secret()),
             "sign_in": self.kind(),
         }));
         match &self.sign_in {

@@ -12,6 +12,7 @@ use crate::imap::{
     self, Alerts, Certificate, ConnectionInfo, Credentials, Encryption, Endpoint, Session, Spool, Trust,
     Workarounds,
 };
+use crate::source::Source;
 use crate::sync::access::Access;
 use crate::sync::exit_code::Exit;
 use crate::sync::instance;
@@ -240,6 +241,12 @@ impl Account {
             access,
             connections: None,
         }
+    }
+
+    /// Goes to the server the way that its source says, over no more connections than that allows.
+    pub fn reach_as(&mut self, source: &Source) {
+        self.connections = source.connections;
+        self.endpoint.proxy = source.route.proxy(self.endpoint.proxy.take());
     }
 
     /// A local account, entered as the master user.

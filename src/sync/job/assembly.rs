@@ -62,7 +62,9 @@ pub fn job(
     // A source that cannot be read was told of above.
     let link = options.source.as_ref();
     let source = link.and_then(|link| Sources::of(store).read(&link.id).ok().flatten());
-    remote.connections = source.and_then(|source| source.connections);
+    if let Some(source) = source {
+        remote.reach_as(&source);
+    }
     Job::new(task, options.folders, remote, local)
 }
 

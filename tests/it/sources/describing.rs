@@ -5,6 +5,7 @@ use anyhow::ensure;
 use sandbox::{NewMail, Sandbox, Side};
 use serde_json::{Value, json};
 
+use super::connect::Connect;
 use super::keys;
 use crate::support::{TASK, USER, action_output};
 
@@ -236,5 +237,71 @@ fn the_former_name_of_browse_folders_signs_in_nowhere() -> anyhow::Result<()> {
     ensure!(keys(&refused) == ["use_browse_folders"], "{refused:?}");
     let browsed = action_output(&sandbox, "browse-folders", sandbox.task_input())?;
     ensure!(browsed["folders"].is_array(), "{browsed}");
+    Ok(())
+}
+
+#[test]
+fn a_source_is_reached_through_a_proxy_of_its_own() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    sandbox.add_mail(Side::Remote, USER, &[NewMail::new("a@b")])?;
+    let proxy = Connect::start("u@x:p:w")?;
+    let mut source = plain(&sandbox);
+    for (wrong, key) in [
+        (json!({"proxy": "ftp://h:1"}), "proxy_invalid"),
+        (json!({"proxy": "http://u:s3cret@h:1"}), "proxy_invalid"),
+        (
+            json!({"proxy": "http://h:1", "proxy_user": "u"}),
+            "password_required",
+        ),
+    ] {
+        let mut fields = source.clone();
+        fields
+            .as_object_mut()
+            .unwrap()
+            .extend(wrong.as_object().unwrap().clone());
+        let refused = sandbox.action("save-source", fields)?;
+        ensure!(keys(&refused) == [key], "{refused:?}");
+    }
+    source["proxy"] = format!("http://127.0.0.1:{}", proxy.port).into();
+    source["proxy_user"] = "u@x".into();
+    source["proxy_password"] = "p:w".into();
+    action_output(&sandbox, "save-source", source.clone())?;
+    let created = sandbox.action("create-task", follower(&sandbox, USER))?;
+    ensure!(created.is_ok(), "{created:?}");
+    let tested = proxy.count();
+    ensure!(tested > 0, "the login was not tested through the proxy");
+    let run = sandbox.syncctl(&["start", TASK])?;
+    ensure!(run.exit_code == 0, "{}", sandbox.log(TASK));
+    ensure!(proxy.count() > tested, "the run did not go through the proxy");
+
+    // It is told but for its password, which an edit without it leaves.
+    let listing = action_output(&sandbox, "list-sources", json!({}))?;
+    let listed = &listing["sources"][0];
+    ensure!(
+        listed["proxy"] == source["proxy"] && listed["proxy_user"] == "u@x",
+        "{listing}"
+    );
+    ensure!(!listing.to_string().contains("p:w"), "{listing}");
+    let before = proxy.count();
+    action_output(&sandbox, "save-source", plain(&sandbox))?;
+    ensure!(sandbox.syncctl(&["start", TASK])?.exit_code == 0);
+    ensure!(proxy.count() > before, "an edit without the proxy changed it");
+
+    // With another one the password is given again.
+    let mut elsewhere = source.clone();
+    elsewhere["proxy"] = "http://127.0.0.2:1".into();
+    elsewhere["proxy_password"] = "".into();
+    let refused = sandbox.action("save-source", elsewhere)?;
+    ensure!(keys(&refused) == ["password_required"], "{refused:?}");
+
+    source["proxy"] = "direct".into();
+    action_output(&sandbox, "save-source", source)?;
+    let before = proxy.count();
+    ensure!(
+        sandbox.syncctl(&["start", TASK])?.exit_code == 0,
+        "{}",
+        sandbox.log(TASK)
+    );
+    ensure!(proxy.count() == before, "not direct");
     Ok(())
 }

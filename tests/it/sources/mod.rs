@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Servers described once, and signing in there with a real authorization server.
 
+mod connect;
 mod describing;
 mod keeping_secrets;
 mod keeping_tokens;

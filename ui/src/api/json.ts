@@ -694,6 +694,12 @@ export interface SaveSourceInput {
   certificate?: string | null
   /** How many connections a run may have to the IMAP server at once, no more than the module has anyway; missing or 0 leaves it to the module. */
   connections?: number | null
+  /** The proxy on the way to the IMAP server, socks5://host:port or http://host:port; direct for none, whatever holds for the instance; empty for what holds for the instance. An edit without it leaves it unchanged. */
+  proxy?: string | null
+  /** Who logs in at the proxy. */
+  proxy_user?: string | null
+  /** The password there; empty on an edit leaves it unchanged. */
+  proxy_password?: string | null
   /** How tasks of this source sign in. */
   sign_in?: 'password' | 'administrator' | 'application' | 'service-account' | 'device-code' | 'authorization-code' | null
   /** administrator: whose account opens all mailboxes. */
@@ -761,6 +767,10 @@ export interface ListSourcesOutput {
     certificate?: string | null
     /** How many connections a run may have to it; 0 leaves it to the module. */
     connections: number
+    /** The proxy on the way to it; `direct` for none; empty for what holds for the instance. */
+    proxy: string
+    /** Who logs in at the proxy. */
+    proxy_user: string
     /** How tasks of this source sign in. */
     sign_in: 'password' | 'administrator' | 'application' | 'service-account' | 'device-code' | 'authorization-code'
     /** Whether somebody has to sign in for each mailbox. */
