@@ -335,6 +335,23 @@ impl MailServer {
         self.own(&home)
     }
 
+    /// Gives everything in a user's home to whom the server runs as.
+    pub fn own_tree(&self, user: &str) -> anyhow::Result<()> {
+        let mut folders = vec![self.home(user)];
+        while let Some(folder) = folders.pop() {
+            self.own(&folder)?;
+            for entry in folder.read_dir()? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    folders.push(entry.path());
+                } else {
+                    self.own(&entry.path())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn prepare(&self) -> anyhow::Result<()> {
         for dir in ["", "run", "state", "mail"] {
             let path = self.dir().join(dir);

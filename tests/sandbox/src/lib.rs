@@ -56,6 +56,7 @@ pub use mail::{Imap, Mailbox, Message, NewMail, Plan, Side};
 pub use node::{MARK, Node};
 pub use proxy::Proxy;
 pub use sandbox::{Builder, RunMark, Sandbox, StateFile, wait_until};
+pub use server::{Server, free_port};
 
 /// The UUID of the mail module `mail1`.
 pub const MAIL_MODULE_UUID: &str = "e5ff8c3f-aaf6-4d93-9a33-dcb7ed094fdc";

@@ -5,7 +5,7 @@ mod generate;
 mod imap;
 mod maildir;
 mod reader;
-mod utf7;
+pub mod utf7;
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub use generate::{Plan, plan};
 pub use imap::{Imap, Response};
 pub(crate) use maildir::create as create_folder;
 pub use maildir::deliver;
-pub(crate) use reader::read_mailbox;
+pub use reader::{raw_names, read_mailbox};
 
 /// The two mail servers of a sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

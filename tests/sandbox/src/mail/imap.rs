@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! A small IMAP client on Dovecot's own IMAP process: what people do with their mail program while tests look on.
+//! A small IMAP client, on Dovecot's own IMAP process or a server's port: what people do with their mail program while
+//! tests look on.
 
+use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, bail};
 
 /// A session of a user who is logged in.
-#[derive(Debug)]
 pub struct Imap {
-    child: Child,
-    to: Option<ChildStdin>,
-    from: BufReader<ChildStdout>,
+    child: Option<Child>,
+    to: Option<Box<dyn Write + Send>>,
+    from: BufReader<Box<dyn Read + Send>>,
 }
 
 /// One response: its text, where literals are replaced by `{}`, and the literals.
@@ -32,17 +34,50 @@ impl Imap {
             .stderr(Stdio::null())
             .spawn()
             .context("cannot start doveadm")?;
-        let to = child.stdin.take();
-        let from = BufReader::new(child.stdout.take().context("no standard output")?);
-        let mut imap = Self { child, to, from };
+        let to = child.stdin.take().context("no standard input")?;
+        let from = child.stdout.take().context("no standard output")?;
+        let mut imap = Self {
+            child: Some(child),
+            to: Some(Box::new(to)),
+            from: BufReader::new(Box::new(from)),
+        };
         imap.response()?;
+        Ok(imap)
+    }
+
+    /// Logs in at a server that takes passwords in plain text.
+    pub fn connect(host: &str, port: u16, user: &str, password: &str) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect((host, port))?;
+        stream.set_nodelay(true)?;
+        let mut imap = Self {
+            child: None,
+            to: Some(Box::new(stream.try_clone()?)),
+            from: BufReader::new(Box::new(stream)),
+        };
+        imap.response()?;
+        imap.run(&format!("LOGIN \"{user}\" \"{password}\""))?;
         Ok(imap)
     }
 
     /// Adds a message to a folder, whose name is as it goes over the wire.
     pub fn append(&mut self, folder: &str, flags: &str, content: &[u8]) -> anyhow::Result<()> {
+        self.append_with(folder, &format!("({flags})"), content)
+    }
+
+    /// Adds a message with what APPEND takes between the folder and the message: flags, and a date.
+    pub fn append_with(&mut self, folder: &str, what: &str, content: &[u8]) -> anyhow::Result<()> {
         let to = self.to.as_mut().context("the session is over")?;
-        write!(to, "x APPEND \"{folder}\" ({flags}) {{{}+}}\r\n", content.len())?;
+        write!(to, "x APPEND \"{folder}\" {what} {{{}}}\r\n", content.len())?;
+        loop {
+            let response = self.response()?;
+            if response.text.starts_with('+') {
+                break;
+            }
+            if let Some(result) = response.text.strip_prefix("x ") {
+                bail!("APPEND: {result}");
+            }
+        }
+        let to = self.to.as_mut().context("the session is over")?;
         to.write_all(content)?;
         to.write_all(b"\r\n")?;
         self.answers("APPEND").map(drop)
@@ -50,10 +85,12 @@ impl Imap {
 
     /// Runs a command and gives its untagged responses.
     pub fn run(&mut self, command: &str) -> anyhow::Result<Vec<Response>> {
-        write!(
-            self.to.as_mut().context("the session is over")?,
-            "x {command}\r\n"
-        )?;
+        // In one piece: a server may take what comes in several for several commands.
+        let line = format!("x {command}\r\n");
+        self.to
+            .as_mut()
+            .context("the session is over")?
+            .write_all(line.as_bytes())?;
         self.answers(command)
     }
 
@@ -100,6 +137,16 @@ impl Drop for Imap {
     fn drop(&mut self) {
         // The end of its input ends the session.
         drop(self.to.take());
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            let _ = child.wait();
+        }
+    }
+}
+
+impl fmt::Debug for Imap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Imap")
+            .field("child", &self.child)
+            .finish_non_exhaustive()
     }
 }

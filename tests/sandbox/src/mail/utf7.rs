@@ -8,7 +8,7 @@ use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 const ENGINE: GeneralPurpose = GeneralPurpose::new(&IMAP_MUTF7, NO_PAD);
 
 /// A name as it goes over the wire and onto the disk.
-pub(super) fn encode(name: &str) -> String {
+pub fn encode(name: &str) -> String {
     let mut out = String::new();
     let mut wide: Vec<u8> = Vec::new();
     let flush = |wide: &mut Vec<u8>, out: &mut String| {
@@ -41,7 +41,7 @@ pub(super) fn encode(name: &str) -> String {
 }
 
 /// The name that people see; what is no modified UTF-7 stays as it is.
-pub(super) fn decode(raw: &str) -> String {
+pub fn decode(raw: &str) -> String {
     let mut out = String::new();
     let mut rest = raw;
     while let Some((plain, after)) = rest.split_once('&') {
