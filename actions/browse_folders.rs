@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use ns8_imapsync::container::Container;
-use ns8_imapsync::control::candidate::Candidate;
+use ns8_imapsync::control::settings::TaskSettings;
 use ns8_imapsync::error::Result;
 use ns8_imapsync::sync::inspect::count::FolderList;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -65,7 +65,7 @@ impl Action for BrowseFolders {
             return container.answer(&["list-folders", name.as_str()], None);
         }
         let request = input::parse::<TaskFields>(fields)?.parse(&context.sources)?;
-        let candidate = Candidate::complete(&context.store, request)?;
-        container.answer(&["list-folders", "-"], Some(&candidate.wire()))
+        let settings = TaskSettings::complete(&context.store, request)?;
+        container.answer(&["list-folders", "-"], Some(&settings.candidate()))
     }
 }

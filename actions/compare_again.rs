@@ -3,6 +3,7 @@
 use ns8_imapsync::control::runs;
 use ns8_imapsync::error::Result;
 use ns8_imapsync::files;
+use ns8_imapsync::task::FileKind;
 
 use crate::common::action::Action;
 use crate::common::context::Context;
@@ -21,7 +22,7 @@ impl Action for CompareAgain {
     fn run(context: &Context, selection: Selection) -> Result<Option<Results>> {
         selection.apply(&context.store, |name| {
             let _lock = runs::take(&context.store, name)?;
-            files::remove(&context.store.path(name, "state"))?;
+            files::remove(&context.store.path(name, FileKind::State))?;
             Ok("forgotten")
         })
     }

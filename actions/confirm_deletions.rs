@@ -2,6 +2,7 @@
 
 use ns8_imapsync::error::Result;
 use ns8_imapsync::files;
+use ns8_imapsync::task::FileKind;
 
 use crate::common::action::Action;
 use crate::common::context::Context;
@@ -19,7 +20,7 @@ impl Action for ConfirmDeletions {
     fn run(context: &Context, selection: Selection) -> Result<Option<Results>> {
         selection.apply(&context.store, |name| {
             let store = &context.store;
-            files::write_atomic(store.folder(), &store.path(name, "confirm"), b"", 0o600)?;
+            files::write_atomic(store.folder(), &store.path(name, FileKind::Confirm), b"", 0o600)?;
             Ok("confirmed")
         })
     }

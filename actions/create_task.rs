@@ -2,8 +2,8 @@
 
 use anyhow::anyhow;
 use ns8_imapsync::container::Container;
-use ns8_imapsync::control::candidate::Candidate;
 use ns8_imapsync::control::runs;
+use ns8_imapsync::control::settings::TaskSettings;
 use ns8_imapsync::error::{Error, Result};
 
 use crate::common::action::Action;
@@ -25,12 +25,12 @@ impl Action for CreateTask {
         let request = fields.parse(&context.sources)?;
         // Asked again when it is written: the logins take their time.
         context.mail_host()?;
-        let candidate = Candidate::complete(&context.store, request)?;
-        let name = candidate.task().name();
+        let settings = TaskSettings::complete(&context.store, request)?;
+        let name = settings.task().name();
         context.commands.progress(10);
         let container = Container::find()?;
-        let user = candidate.task().local_user.clone();
-        let tested = mail_server::told_apart(context, user.as_str(), candidate.test_if_changed(&container))?;
+        let user = settings.task().local_user.clone();
+        let tested = mail_server::told_apart(context, user.as_str(), settings.test_if_changed(&container))?;
         context.commands.progress(70);
         tested.store(&context.store, &|| context.schedule_host())?;
         if start {

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use ns8_imapsync::error::Result;
 use ns8_imapsync::files;
+use ns8_imapsync::task::FileKind;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -40,7 +41,7 @@ impl Action for GetLog {
                 truncated: false,
             });
         };
-        Ok(tail(&context.store.path(&name, "log"))
+        Ok(tail(&context.store.path(&name, FileKind::Log))
             .with_context(|| format!("cannot read the log of {name}"))?)
     }
 }

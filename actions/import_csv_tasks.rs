@@ -10,9 +10,10 @@ use ns8_imapsync::error::{Error, Result};
 use ns8_imapsync::secret::{ROOM, Zeroizing};
 use serde_json::Value;
 
+use crate::common::fields::columns::headings;
 use crate::common::frame;
 use crate::common::import::{self, Mode, Outcome, Row, RowResult, Summary};
-use crate::common::rows::{OPTIONAL, REQUIRED, rows};
+use crate::common::rows::rows;
 
 const LARGEST_INPUT: u64 = 32 * 1024 * 1024;
 
@@ -35,8 +36,8 @@ pub fn arguments(command: Command) -> Command {
         .after_help(format!(
             "Reads CSV from stdin. Its first line names the columns, in any order: {}. Further columns are \
              possible: {}.",
-            REQUIRED.join(", "),
-            OPTIONAL.join(", ")
+            headings(true).join(", "),
+            headings(false).join(", ")
         ))
 }
 

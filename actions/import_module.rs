@@ -9,6 +9,7 @@ use ns8_imapsync::control::runs;
 use ns8_imapsync::error::Result;
 use ns8_imapsync::files;
 use ns8_imapsync::secret::{self, Zeroizing};
+use ns8_imapsync::task::FileKind;
 use ns8_imapsync::task::options::Options;
 use ns8_imapsync::task::{
     Exclusions, FolderMode, Layout, LocalUser, Port, RemoteDeletion, RemoteHost, RemoteUser, Schedule,
@@ -25,7 +26,7 @@ use crate::common::platform::Ignored;
 
 const FILE: &str = "getmail.json";
 /// The mail module may be starting, as it was moved a moment ago itself.
-const PATIENCE: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Turns the accounts of `getmail.json` into tasks (contract section 3).
 pub struct ImportModule;
@@ -67,7 +68,7 @@ impl Action for ImportModule {
 /// What an earlier attempt has written is there already, and may have been edited since.
 fn save(store: &Store, task: &Task, password: &SecretString) -> Result<()> {
     let name = task.name();
-    if store.path(&name, "env").exists() {
+    if store.path(&name, FileKind::Env).exists() {
         return Ok(());
     }
     let lock = runs::take(store, &name)?;
@@ -90,7 +91,7 @@ impl Mailboxes {
         if !accounts.iter().any(has_domain) {
             return Self::default();
         }
-        mail_server::mailboxes(context, PATIENCE)
+        mail_server::mailboxes(context, START_TIMEOUT)
             .map(Self)
             .unwrap_or_else(|error| {
                 journal::warning(format_args!(

@@ -6,6 +6,7 @@ use ns8_imapsync::agent::cluster::Cluster;
 use ns8_imapsync::agent::{directory, journal};
 use ns8_imapsync::error::{ErrorKey, Result};
 use ns8_imapsync::files;
+use ns8_imapsync::task::FileKind;
 use ns8_imapsync::task::{Store, Task, TaskName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -213,7 +214,7 @@ fn entry(store: &Store, name: &TaskName, task: &Task, now: i64, states: &States<
         service_running: state.is_running(),
         last_sync_timestamp: status.map(|status| status.started),
         last_sync_exit_code: status.map(|status| status.exit_code),
-        has_log: files::is_plain(&store.path(name, "log")),
+        has_log: files::is_plain(&store.path(name, FileKind::Log)),
         state,
         paused,
         on_hold: plan.on_hold,

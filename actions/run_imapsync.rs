@@ -9,6 +9,7 @@ use ns8_imapsync::agent::journal;
 use ns8_imapsync::container::Container;
 use ns8_imapsync::control::runs::{self, Started};
 use ns8_imapsync::error::Result;
+use ns8_imapsync::task::FileKind;
 use ns8_imapsync::task::TaskName;
 
 use crate::common::context::Context;
@@ -40,7 +41,7 @@ pub fn run(arguments: &ArgMatches) -> ExitCode {
     };
     frame::helper(|context| {
         let name = TaskName::parse(word("task")).map_err(anyhow::Error::new)?;
-        if !context.store.path(&name, "env").exists() {
+        if !context.store.path(&name, FileKind::Env).exists() {
             return Err(anyhow!("there is no task {name}; list-tasks shows those there are").into());
         }
         match word("verb") {

@@ -2,8 +2,8 @@
 
 use ns8_imapsync::agent::journal;
 use ns8_imapsync::container::Container;
-use ns8_imapsync::control::candidate::{Candidate, Request};
 use ns8_imapsync::control::runs;
+use ns8_imapsync::control::settings::{Request, TaskSettings};
 use ns8_imapsync::error::{ErrorKey, Refusal, Result};
 use ns8_imapsync::secret::SecretText;
 use ns8_imapsync::task::{
@@ -168,9 +168,9 @@ fn update_one(context: &Context, reference: &TaskReference, changes: &Changes) -
                 confirm_certificate: false,
                 folder_options: None,
             };
-            let candidate = Candidate::complete(&context.store, request)?;
-            let user = candidate.task().local_user.clone();
-            mail_server::told_apart(context, user.as_str(), candidate.test(&Container::find()?))?
+            let settings = TaskSettings::complete(&context.store, request)?;
+            let user = settings.task().local_user.clone();
+            mail_server::told_apart(context, user.as_str(), settings.test(&Container::find()?))?
                 .store(&context.store, &|| context.schedule_host())?;
         }
         None => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 use ns8_imapsync::container::Container;
-use ns8_imapsync::control::candidate::Candidate;
+use ns8_imapsync::control::settings::TaskSettings;
 use ns8_imapsync::error::{ErrorKey, Result};
 use ns8_imapsync::sync::inspect::login_test::LoginTestReport;
 
@@ -20,11 +20,11 @@ impl Action for ValidateTask {
     type Output = LoginTestReport;
 
     fn run(context: &Context, fields: TaskFields) -> Result<LoginTestReport> {
-        let candidate = Candidate::complete(&context.store, fields.parse(&context.sources)?)?;
-        let mut report = Container::find()?.validate(&candidate.wire())?;
+        let settings = TaskSettings::complete(&context.store, fields.parse(&context.sources)?)?;
+        let mut report = Container::find()?.validate(&settings.candidate())?;
         let unknown = ErrorKey::LocalUserUnknown.to_string();
         if report.local.status == unknown
-            && mail_server::is_mailbox(context, candidate.task().local_user.as_str())
+            && mail_server::is_mailbox(context, settings.task().local_user.as_str())
         {
             report.local.status = ErrorKey::MasterCredentialsRefused.to_string();
             report.local.message = mail_server::MASTER_REFUSED.to_owned();

@@ -12,16 +12,17 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use self::child::{Input, communicate, last_words};
 use crate::agent::journal;
 use crate::error::{Error, ErrorKey, Refusal, Result};
 use crate::secret::ROOM;
+use crate::sync::inspect::candidate::Candidate;
 use crate::sync::inspect::login_test::LoginTestReport;
 use crate::sync::inspect::source_test;
-use crate::task::{ExposeSecret as _, Port, RemoteUser, SecretString, SourceId, Task, TaskName, Trust};
+use crate::task::{ExposeSecret as _, RemoteUser, SecretString, SourceId, TaskName};
 
 const NAME: &str = "imapsync";
 const SYNCCTL: &str = "/usr/local/bin/syncctl";
@@ -59,8 +60,8 @@ impl Container {
     ///
     /// # Errors
     /// `service_not_running`, or no answer.
-    pub fn validate(&self, candidate: &Candidate<'_>) -> Result<LoginTestReport> {
-        let output = self.ask(&["validation", "-"], Some(candidate.wire()?), ANSWER)?;
+    pub fn validate(&self, candidate: &Candidate) -> Result<LoginTestReport> {
+        let output = self.ask(&["validation", "-"], Some(written(candidate)?), ANSWER)?;
         Ok(parse(&output, "validation")?)
     }
 
@@ -69,13 +70,9 @@ impl Container {
     ///
     /// # Errors
     /// `service_not_running`, or no answer.
-    pub fn answer<T: DeserializeOwned>(
-        &self,
-        words: &[&str],
-        candidate: Option<&Candidate<'_>>,
-    ) -> Result<T> {
+    pub fn answer<T: DeserializeOwned>(&self, words: &[&str], candidate: Option<&Candidate>) -> Result<T> {
         let word = words.first().copied().unwrap_or_default();
-        let input = candidate.map(Candidate::wire).transpose()?;
+        let input = candidate.map(written).transpose()?;
         let output = self.run(words, input, LONG_ANSWER)?;
         match output.stdout.is_empty() {
             true => Err(anyhow!("syncctl {word} gave no answer: {}", last_words(&output)).into()),
@@ -222,6 +219,13 @@ impl Container {
     }
 }
 
+/// A candidate as JSON, in a buffer that is wiped.
+fn written(candidate: &Candidate) -> anyhow::Result<Input> {
+    let mut text = Input::new(Vec::with_capacity(ROOM));
+    serde_json::to_writer(&mut *text, candidate).context("cannot write the candidate")?;
+    Ok(text)
+}
+
 /// The words of a verb, then the names of tasks.
 fn words<'a>(verb: &[&'a str], names: &'a [TaskName]) -> Vec<&'a str> {
     let names = names.iter().map(TaskName::as_str);
@@ -245,73 +249,6 @@ fn parse<T: DeserializeOwned>(output: &Output, word: &str) -> anyhow::Result<T> 
             last_words(output)
         )
     })
-}
-
-/// Settings to test before they are stored.
-#[derive(Debug, Clone, Copy)]
-pub struct Candidate<'a> {
-    /// The account on both sides.
-    pub task: &'a Task,
-    /// The remote password.
-    pub password: &'a SecretString,
-    /// The source that signs in, where that is not the password.
-    pub source: Option<&'a SourceId>,
-    /// Which certificate is accepted.
-    pub trust: &'a Trust,
-    /// A server that nothing is known of is shown before it gets the password.
-    pub confirm_certificate: bool,
-}
-
-/// The form that `syncctl validation -` and `syncctl list-folders -` read.
-#[derive(Serialize)]
-struct Wire<'a> {
-    remote: WireRemote<'a>,
-    local: WireLocal<'a>,
-    foldersynchronization: &'a str,
-    exclude: String,
-}
-
-#[derive(Serialize)]
-struct WireRemote<'a> {
-    host: &'a str,
-    port: Port,
-    security: &'a str,
-    user: &'a str,
-    password: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<&'a str>,
-    certificate: &'a Trust,
-    confirm_certificate: bool,
-}
-
-#[derive(Serialize)]
-struct WireLocal<'a> {
-    user: &'a str,
-}
-
-impl Candidate<'_> {
-    fn wire(&self) -> anyhow::Result<Input> {
-        let wire = Wire {
-            remote: WireRemote {
-                host: self.task.remote_host.as_str(),
-                port: self.task.remote_port,
-                security: self.task.security.as_str(),
-                user: self.task.remote_user.as_str(),
-                password: self.password.expose_secret(),
-                source: self.source.map(SourceId::as_str),
-                certificate: self.trust,
-                confirm_certificate: self.confirm_certificate,
-            },
-            local: WireLocal {
-                user: self.task.local_user.as_str(),
-            },
-            foldersynchronization: self.task.folders.as_str(),
-            exclude: self.task.exclusions.as_stored(),
-        };
-        let mut text = Input::new(Vec::with_capacity(ROOM));
-        serde_json::to_writer(&mut *text, &wire).context("cannot write the candidate")?;
-        Ok(text)
-    }
 }
 
 /// Which engine runs use.

@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The one error type: what went wrong, the exit code that says it, and its JSON.
+//! What an action ends with when it does not do its work: what went wrong, the exit code that says it, and its JSON.
+//!
+//! Parts of the library have errors of their own, which say more than an action passes on: a connection
+//! ([`imap::Error`](crate::imap::Error)), work on one folder
+//! ([`FolderError`](crate::sync::reconcile::error::FolderError)), a run
+//! ([`Failure`](crate::sync::account::Failure)), the ledger ([`LedgerError`](crate::sync::state::LedgerError)), a token
+//! server ([`TokenError`](crate::source::oauth::TokenError)). The key that the web page translates is an [`ErrorKey`] in all of them.
 //!
 //! A *refusal* is the administrator's to mend: it names the input field, carries a short key that the
 //! web page translates, and leaves everything as it was (contract sections 1 and 3). A *failure* is

@@ -3,7 +3,7 @@
 //!
 //! Read in this order:
 //!
-//! 1. [`error`]: the one error type; its exit codes and its JSON.
+//! 1. [`error`]: what an action ends with; exit codes, keys and their JSON.
 //!    [`text`]: foreign words in lines for people. [`names`]: from host names to addresses.
 //! 2. [`task`]: a task, its typed fields, its files, the store of all tasks.
 //! 3. [`agent`]: what the platform gives: environment, command descriptor, Redis, other modules.

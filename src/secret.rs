@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use secrecy::zeroize::Zeroize as _;
 pub use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serializer};
 use serde_json::Value;
 
 /// A buffer of this size takes most inputs as they are; one that has to grow leaves copies behind.
@@ -18,14 +18,28 @@ pub const ROOM: usize = 64 * 1024;
 pub struct SecretText(SecretString);
 
 impl SecretText {
-    /// The text; nobody keeps it longer than it takes to parse it.
+    /// The text; it is kept no longer than it takes to parse it.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
+    }
+
+    /// Writes the text in plain: for a field that is on its way to another process, into a buffer that is wiped.
+    ///
+    /// # Errors
+    /// Whatever the serializer says.
+    pub fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.expose())
     }
 
     /// The text as a secret.
     pub fn into_secret(self) -> SecretString {
         self.0
+    }
+}
+
+impl From<SecretString> for SecretText {
+    fn from(secret: SecretString) -> Self {
+        Self(secret)
     }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The fields of a task, as create-task and its relatives take them (contract section 3).
 
-use ns8_imapsync::control::candidate::Request;
+use ns8_imapsync::control::settings::Request;
 use ns8_imapsync::error::{Error, ErrorKey, Refusal, Result};
 use ns8_imapsync::secret::SecretText;
 use ns8_imapsync::source::{Source, Sources};
@@ -17,6 +17,7 @@ pub use folder_options::FolderOptionsFields;
 
 use super::input::repeated;
 
+pub mod columns;
 mod folder_options;
 
 /// The longest password, in bytes; 200 characters of any script fit in.

@@ -14,6 +14,8 @@ Examples:
       podman exec -ti imapsync syncctl start ann_a1b2c3
   See what that would do, and do nothing:
       podman exec imapsync syncctl start --dry-run ann_a1b2c3
+  Write what is said to the servers and heard, without mail and secrets, to NAME.trace:
+      podman exec imapsync syncctl start --debug ann_a1b2c3
   Stop it, and wait until it has ended:
       podman exec imapsync syncctl stop ann_a1b2c3
   Compare both sides, every byte; exit code 0 when they agree:
@@ -33,6 +35,7 @@ Files, in the folder of the tasks (NAME is the task):
   NAME.log                the last run, line by line
   NAME.status             when it started and its exit code
   NAME.report             what it did, for programs
+  NAME.trace              with --debug or SYNC_DEBUG: commands and responses
   .ledger/USER.db         what was brought into the mailbox of USER, by all tasks
   .sources/               servers and how to sign in there
 
@@ -40,6 +43,7 @@ Environment:
   IMAPSYNC_DIR            the folder of the tasks; /etc/imapsync where it is not set
   MAIL_HOST, MAIL_PORT    the local mail server; port 143 where none is set
   SYNC_ENGINE             auto, native or imapsync
+  SYNC_DEBUG              whether every run writes a trace
   MAX_CONCURRENT_SYNCS    how many runs go on at once";
 
 const IMPORT: &str = "

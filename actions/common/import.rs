@@ -6,8 +6,8 @@ use std::sync::Mutex;
 
 use ns8_imapsync::agent::journal;
 use ns8_imapsync::container::Container;
-use ns8_imapsync::control::candidate::Candidate;
 use ns8_imapsync::control::runs;
+use ns8_imapsync::control::settings::TaskSettings;
 use ns8_imapsync::error::Result;
 use ns8_imapsync::task::TaskName;
 use schemars::JsonSchema;
@@ -173,7 +173,7 @@ fn carry_out(context: &Context, container: &Container, mode: Mode, planned: Plan
     let (user, id) = (request.task.local_user.to_string(), request.task.id.to_string());
     let name = request.task.name();
     let imported = (|| {
-        let tested = Candidate::complete(&context.store, request)?.test(container);
+        let tested = TaskSettings::complete(&context.store, request)?.test(container);
         let tested = mail_server::told_apart(context, &user, tested)?;
         if !mode.stores() {
             return Ok(RowResult::Valid);

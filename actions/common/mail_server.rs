@@ -13,7 +13,7 @@ use super::context::Context;
 use super::settings;
 
 /// Somebody waits for the reason of a refusal meanwhile.
-const PATIENCE: Duration = Duration::from_secs(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The mail server chosen; before that the only one of the cluster, if there is just one.
 ///
@@ -64,7 +64,7 @@ pub const MASTER_REFUSED: &str = "the mailbox exists, but the local server refus
 
 /// Whether the mail server has a mailbox of that name; a module that does not answer knows none.
 pub fn is_mailbox(context: &Context, user: &str) -> bool {
-    match mailboxes(context, PATIENCE) {
+    match mailboxes(context, ANSWER_TIMEOUT) {
         Ok(mailboxes) => mailboxes
             .iter()
             .any(|mailbox| mailbox.to_lowercase() == user.to_lowercase()),

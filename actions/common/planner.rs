@@ -4,13 +4,15 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use ns8_imapsync::control::candidate::Request;
+use ns8_imapsync::control::settings::Request;
 use ns8_imapsync::error::{Error, Result};
+use ns8_imapsync::task::FileKind;
 use ns8_imapsync::task::{RemoteHost, RemoteUser, SourceId, SourceLink, Task, TaskId, TaskName};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::context::Context;
 use super::fields::TaskFields;
+use super::fields::columns::COLUMNS;
 use super::import::{Mode, Outcome, Row, RowResult};
 use super::input;
 use super::selection::{FieldError, field_errors};
@@ -230,7 +232,7 @@ impl<'a> Planner<'a> {
             .take(6)
             .collect();
             let free = TaskName::parse(&format!("{user}_{id}")).map_or(true, |name| {
-                !self.names.contains(&name) && !self.context.store.path(&name, "env").exists()
+                !self.names.contains(&name) && !self.context.store.path(&name, FileKind::Env).exists()
             });
             if free && TaskId::parse(&id).is_ok() {
                 return id;
@@ -247,29 +249,12 @@ fn completed(mut fields: Row, task_id: &str, existing: Option<&(Task, Option<Sou
     {
         fields.insert("source".to_owned(), source.as_str().into());
     }
-    let defaults = match existing {
-        Some((task, _)) => json!({
-            "delete_local": task.delete_local,
-            "delete_remote": task.delete_remote.deletes(),
-            "delete_remote_older": task.delete_remote.days(),
-            "exclude": task.exclusions.as_stored(),
-            "cron": task.schedule.map(|schedule| schedule.to_string()).unwrap_or_default(),
-            "foldersynchronization": task.folders.as_str(),
-            "sieve_enabled": task.sieve,
-        }),
-        None => json!({
-            "delete_local": false,
-            "delete_remote": false,
-            "exclude": "",
-            "cron": "",
-            "foldersynchronization": "all",
-        }),
-    };
-    if let Value::Object(defaults) = defaults {
-        for (name, value) in defaults {
-            if fields.get(&name).is_none_or(Value::is_null) {
-                fields.insert(name, value);
-            }
+    let task = existing.map(|(task, _)| task);
+    for column in COLUMNS {
+        if fields.get(column.name).is_none_or(Value::is_null)
+            && let Some(value) = (column.default)(task)
+        {
+            fields.insert(column.name.to_owned(), value);
         }
     }
     // What is no text is no id: it stays, to be refused.

@@ -6,60 +6,11 @@ use ns8_imapsync::error::{ErrorKey, Refusal, Result};
 use ns8_imapsync::secret::Zeroizing;
 use serde_json::{Map, Value};
 
+use super::fields::columns::{COLUMNS, Column, Kind, Need};
 use super::table;
 
 /// The fields of one row, as import-tasks takes them.
 type Row = Map<String, Value>;
-
-/// The columns that have to be there, in any order.
-pub const REQUIRED: [&str; 6] = [
-    "localusername",
-    "remoteusername",
-    "remotepassword",
-    "remotehostname",
-    "remoteport",
-    "security",
-];
-/// Those of them that a source stands for.
-const OF_SOURCE: [&str; 4] = ["remotepassword", "remotehostname", "remoteport", "security"];
-/// Those that may be there: optional fields of create-task.
-pub const OPTIONAL: [&str; 10] = [
-    "source",
-    "task_id",
-    "delete_local",
-    "delete_remote",
-    "delete_remote_older",
-    "exclude",
-    "cron",
-    "foldersynchronization",
-    "sieve_enabled",
-    "start",
-];
-
-/// What other programs call the columns, in letters and digits.
-const OTHER_HEADINGS: [(&str, &str); 21] = [
-    ("localuser", "localusername"),
-    ("user", "localusername"),
-    ("mailbox", "localusername"),
-    ("destination", "localusername"),
-    ("remoteuser", "remoteusername"),
-    ("login", "remoteusername"),
-    ("username", "remoteusername"),
-    ("email", "remoteusername"),
-    ("password", "remotepassword"),
-    ("pass", "remotepassword"),
-    ("pwd", "remotepassword"),
-    ("remotehost", "remotehostname"),
-    ("host", "remotehostname"),
-    ("hostname", "remotehostname"),
-    ("server", "remotehostname"),
-    ("imapserver", "remotehostname"),
-    ("port", "remoteport"),
-    ("encryption", "security"),
-    ("folders", "foldersynchronization"),
-    ("schedule", "cron"),
-    ("sieve", "sieve_enabled"),
-];
 
 /// One result per row; a row that is no row is that row's error. Rows of nothing but separators are no rows.
 pub fn rows(bytes: &[u8]) -> anyhow::Result<Vec<Result<Row>>> {
@@ -75,10 +26,11 @@ pub fn rows(bytes: &[u8]) -> anyhow::Result<Vec<Result<Row>>> {
 }
 
 /// The columns that the first row names; an unnamed one, such as the numbers of the rows, is `None`.
-fn columns(head: &[Zeroizing<String>]) -> anyhow::Result<Vec<Option<&'static str>>> {
-    let mut columns = Vec::new();
+fn columns(head: &[Zeroizing<String>]) -> anyhow::Result<Vec<Option<&'static Column>>> {
+    let mut columns: Vec<Option<&Column>> = Vec::new();
+    let has = |columns: &[Option<&Column>], name: &str| columns.iter().flatten().any(|one| one.name == name);
     for heading in without_end(head) {
-        let Some(name) = column(heading) else {
+        let Some(found) = column(heading) else {
             ensure!(
                 heading.trim().is_empty(),
                 "there is no column {:?}; --help tells which there are",
@@ -87,37 +39,41 @@ fn columns(head: &[Zeroizing<String>]) -> anyhow::Result<Vec<Option<&'static str
             columns.push(None);
             continue;
         };
-        ensure!(!columns.contains(&Some(name)), "the column {name} is there twice");
-        columns.push(Some(name));
+        ensure!(
+            !has(&columns, found.name),
+            "the column {} is there twice",
+            found.heading
+        );
+        columns.push(Some(found));
     }
-    let given_by_source = |name: &str| columns.contains(&Some("source")) && OF_SOURCE.contains(&name);
-    let missing = REQUIRED
-        .iter()
-        .find(|name| !columns.contains(&Some(**name)) && !given_by_source(name));
-    match missing {
-        Some(missing) => {
-            bail!("the column {missing} is missing; the first line of the file names the columns")
-        }
+    let is_needed = |column: &&Column| match column.need {
+        Need::Required => true,
+        Need::UnlessSource => !has(&columns, "source"),
+        Need::Optional => false,
+    };
+    let mut needed = COLUMNS.iter().filter(is_needed);
+    match needed.find(|column| !has(&columns, column.name)) {
+        Some(missing) => bail!(
+            "the column {} is missing; the first line of the file names the columns",
+            missing.heading
+        ),
         None => Ok(columns),
     }
 }
 
 /// The column of a heading, however it is spelled.
-fn column(heading: &str) -> Option<&'static str> {
+fn column(heading: &str) -> Option<&'static Column> {
     let letters = |text: &str| -> String {
         let letters = text.chars().filter(char::is_ascii_alphanumeric);
         letters.map(|letter| letter.to_ascii_lowercase()).collect()
     };
     let heading = letters(heading);
-    let own = REQUIRED
-        .iter()
-        .chain(&OPTIONAL)
-        .find(|name| letters(name) == heading);
+    let own = COLUMNS.iter().find(|column| letters(column.heading) == heading);
     own.or_else(|| {
-        let (_, name) = OTHER_HEADINGS.iter().find(|(other, _)| *other == heading)?;
-        Some(name)
+        COLUMNS
+            .iter()
+            .find(|column| column.others.contains(&heading.as_str()))
     })
-    .copied()
 }
 
 /// Spreadsheets end every line with the separators of columns that hold nothing.
@@ -126,7 +82,7 @@ fn without_end(cells: &[Zeroizing<String>]) -> &[Zeroizing<String>] {
     &cells[..end.map_or(0, |last| last + 1)]
 }
 
-fn row(columns: &[Option<&'static str>], cells: &[Zeroizing<String>]) -> Result<Row> {
+fn row(columns: &[Option<&'static Column>], cells: &[Zeroizing<String>]) -> Result<Row> {
     let invalid = |advice: String| Refusal::new("(root)", ErrorKey::Invalid("row"), advice);
     if without_end(cells).len() > columns.len() {
         let advice = format!("it has {} fields instead of {}", cells.len(), columns.len());
@@ -135,53 +91,54 @@ fn row(columns: &[Option<&'static str>], cells: &[Zeroizing<String>]) -> Result<
     let mut row = Row::new();
     for (index, column) in columns.iter().enumerate() {
         let Some(column) = *column else { continue };
-        let optional = OPTIONAL.contains(&column);
+        let optional = column.need == Need::Optional;
         let text = match cells.get(index) {
             Some(cell) => cell.as_str(),
             None if optional => "",
             None => {
-                let advice = format!("it has {} fields, and none for {column}", cells.len());
+                let advice = format!("it has {} fields, and none for {}", cells.len(), column.heading);
                 return Err(invalid(advice).into());
             }
         };
-        let name = match column {
-            "localusername" => "localuser",
-            other => other,
-        };
-        let value = match name {
-            // Blanks may be part of it.
-            "remotepassword" => Value::from(text),
-            _ => typed(name, text.trim()),
-        };
+        let value = typed(column.kind, text);
         // An empty cell of an optional column leaves the field out.
         if !(optional && value == "") {
-            row.insert(name.to_owned(), value);
+            row.insert(column.name.to_owned(), value);
         }
     }
     if row.contains_key("source") {
-        row.retain(|name, value| *value != "" || !OF_SOURCE.contains(&name.as_str()));
+        let of_source = COLUMNS.iter().filter(|column| column.need == Need::UnlessSource);
+        for column in of_source {
+            if row.get(column.name).is_some_and(|value| value == "") {
+                row.remove(column.name);
+            }
+        }
     }
     Ok(row)
 }
 
 /// What is no number or truth value stays a text, which the import refuses for its type.
-fn typed(name: &str, text: &str) -> Value {
+fn typed(kind: Kind, text: &str) -> Value {
+    if kind == Kind::Secret {
+        return Value::from(text);
+    }
+    let text = text.trim();
     let word = text.to_ascii_lowercase();
-    let parsed = match name {
-        "remoteport" | "delete_remote_older" => text.parse::<i64>().ok().map(Value::from),
-        "delete_local" | "delete_remote" | "sieve_enabled" | "start" => match word.as_str() {
+    let parsed = match kind {
+        Kind::Number => text.parse::<i64>().ok().map(Value::from),
+        Kind::Flag => match word.as_str() {
             "true" | "yes" | "1" | "y" | "on" | "x" => Some(Value::Bool(true)),
             "false" | "no" | "0" | "n" | "off" => Some(Value::Bool(false)),
             _ => None,
         },
-        "security" => Some(Value::from(match word.as_str() {
+        Kind::Security => Some(Value::from(match word.as_str() {
             "starttls" => "tls",
             "imaps" => "ssl",
             "none" | "no" => "",
             other => other,
         })),
-        "foldersynchronization" => Some(Value::from(word)),
-        _ => None,
+        Kind::Word => Some(Value::from(word)),
+        Kind::Text | Kind::Secret => None,
     };
     parsed.unwrap_or_else(|| Value::from(text))
 }
@@ -191,6 +148,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::common::fields::columns::headings;
 
     fn parsed(text: &str) -> Vec<Result<Row>> {
         rows(text.as_bytes()).unwrap()
@@ -204,7 +162,7 @@ mod tests {
             (row["source"].as_str(), row.get("remoteport")),
             (Some("m365"), None)
         );
-        let mixed = format!("{},source\n", REQUIRED.join(","));
+        let mixed = format!("{},source\n", headings(true).join(","));
         let rows = parsed(&format!("{mixed}u1,r1,,,,,m365\nu2,r2,pw,h,143,tls,\n"));
         assert!(!rows[0].as_ref().unwrap().contains_key("remoteport"));
         assert_eq!(rows[1].as_ref().unwrap()["remoteport"], 143);
@@ -231,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_short_row_is_that_rows_error() {
-        let header = REQUIRED.join(",");
+        let header = headings(true).join(",");
         let rows = parsed(&format!(
             "{header}\nu1,r1\nu2,r2,pw,h,143,tls\nu3,r3,pw,h,143,tls,more\n"
         ));
@@ -242,8 +200,8 @@ mod tests {
     fn a_file_without_a_column_is_no_file_of_ours() {
         for (header, word) in [
             ("localusername,remoteusername", "remotepassword"),
-            (&format!("{},colour", REQUIRED.join(",")), "colour"),
-            (&format!("{},security", REQUIRED.join(",")), "twice"),
+            (&format!("{},colour", headings(true).join(",")), "colour"),
+            (&format!("{},security", headings(true).join(",")), "twice"),
             ("", "localusername"),
         ] {
             let error = rows(header.as_bytes()).err().unwrap().to_string();
@@ -253,7 +211,7 @@ mod tests {
 
     #[test]
     fn what_spreadsheets_add_changes_nothing() {
-        let plain = format!("{}\nu1,r1,pw,h,143,tls\n", REQUIRED.join(","));
+        let plain = format!("{}\nu1,r1,pw,h,143,tls\n", headings(true).join(","));
         let meant = parsed(&plain)[0].as_ref().unwrap().clone();
         for text in [
             plain.replace(',', ";").replace('\n', ";;\r\n"),
@@ -276,7 +234,7 @@ mod tests {
 
     #[test]
     fn optional_columns_have_their_types_and_may_be_empty() {
-        let header = format!("{};delete_remote;cron", REQUIRED.join(";"));
+        let header = format!("{};delete_remote;cron", headings(true).join(";"));
         let rows = parsed(&format!("{header}\nu1;r1;pw;h;x;tls;Yes;\n"));
         let row = rows[0].as_ref().unwrap();
         assert_eq!(row["delete_remote"], true);
@@ -294,7 +252,7 @@ mod tests {
         fn any_bytes_are_rows_or_errors(text in prop_oneof![
             proptest::collection::vec(any::<u8>(), 0..200),
             proptest::collection::vec(any::<u8>(), 0..200)
-                .prop_map(|bytes| [REQUIRED.join(",").as_bytes(), b"\n", &bytes].concat()),
+                .prop_map(|bytes| [headings(true).join(",").as_bytes(), b"\n", &bytes].concat()),
         ]) {
             let _ = rows(&text);
         }
@@ -305,7 +263,7 @@ mod tests {
             semicolons in any::<bool>(),
         ) {
             let comma = if semicolons { ";" } else { "," };
-            let mut text = REQUIRED.join(comma);
+            let mut text = headings(true).join(comma);
             for (user, password, port) in &cells {
                 let line = [cell("u1"), cell(user), cell(password), cell("h"), port.to_string(), cell("tls")];
                 text += &format!("\r\n{}", line.join(comma));

@@ -4,15 +4,15 @@
 //! - [`start`], [`stop`]: by way of the supervisor, or without one
 //! - [`run`]: one run, in this process
 //! - [`service`]: the supervisor itself, pause, health
-//! - [`questions`]: what asks mail servers; [`candidate`]: about a task that is not written yet
+//! - [`questions`]: what asks mail servers; [`stdin`]: JSON, as of a task that is not written yet
 //! - [`say`]: who hears what
 
-mod candidate;
 mod questions;
 mod run;
 mod say;
 mod service;
 mod start;
+mod stdin;
 mod stop;
 
 use std::ffi::OsString;
@@ -28,9 +28,11 @@ use ns8_imapsync::sync::account::Failure;
 use ns8_imapsync::sync::instance::setting;
 use ns8_imapsync::sync::job::assembly;
 use ns8_imapsync::sync::job::assembly::Destination;
+use ns8_imapsync::task::FileKind;
 use ns8_imapsync::task::{Layout, Store, TaskName};
 
 use self::say::{print, tell};
+use self::start::Mode;
 use crate::common::applet::usage;
 use crate::common::metrics_server;
 
@@ -50,6 +52,9 @@ enum Verb {
         /// Hands the tasks over to the supervisor, and comes back
         #[arg(long, conflicts_with = "dry_run")]
         detach: bool,
+        /// Writes what the runs say to the servers and hear, without mail and secrets, to NAME.trace
+        #[arg(long, conflicts_with = "dry_run")]
+        debug: bool,
         /// The tasks, <localuser>_<task_id>
         #[arg(required = true)]
         names: Vec<String>,
@@ -142,7 +147,9 @@ pub fn run(matches: &ArgMatches) -> ExitCode {
             [name] => named(name).and_then(|name| questions::preview(&store, &name)),
             _ => Err(failed("a dry run is of one task")),
         },
-        Verb::Start { names, detach, .. } => start::start(&store, &names, detach),
+        Verb::Start {
+            names, detach, debug, ..
+        } => start::start(&store, &names, Mode { detach, debug }),
         Verb::Run { scheduled, name } => named(&name).and_then(|name| run::run(&store, &name, scheduled)),
         Verb::Pause => service::ask(&store, &Request::Pause),
         Verb::Resume => service::ask(&store, &Request::Resume),
@@ -194,7 +201,7 @@ fn destination() -> Option<Destination> {
 
 /// Refuses a name that no task has.
 fn known(store: &Store, name: &TaskName) -> Result<(), Failure> {
-    match store.path(name, "env").exists() || store.is_busy(name).map_err(failed)? {
+    match store.path(name, FileKind::Env).exists() || store.is_busy(name).map_err(failed)? {
         true => Ok(()),
         false => Err(assembly::missing(format!("there is no task {name}"))),
     }

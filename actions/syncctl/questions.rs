@@ -11,6 +11,7 @@ use ns8_imapsync::sync::Engine;
 use ns8_imapsync::sync::access::Access;
 use ns8_imapsync::sync::account::{Account, Failure, RemoteServer, accepted};
 use ns8_imapsync::sync::folder_mapping::Selection;
+use ns8_imapsync::sync::inspect::candidate::Candidate;
 use ns8_imapsync::sync::inspect::count;
 use ns8_imapsync::sync::inspect::login_test::{self, LoginTest};
 use ns8_imapsync::sync::inspect::source_test;
@@ -22,8 +23,8 @@ use ns8_imapsync::task::{LocalUser, RemoteUser, SourceId, Store, TaskName, Trust
 use serde::Deserialize;
 use serde_json::json;
 
-use super::candidate::{Candidate, read_json};
 use super::say::{print_json, tell};
+use super::stdin::read_json;
 use super::{Done, destination, failed, named};
 
 /// Prints what a run would do, and does nothing.
@@ -81,10 +82,7 @@ pub fn validation(store: &Store, name: &str) -> Done {
     let (remote, local) = if name == "-" {
         let candidate = read_json::<Candidate>("a candidate task")?;
         let remote = candidate.remote.account(store)?;
-        let local = candidate
-            .local
-            .ok_or_else(|| failed("the field local is missing"))?;
-        let user = LocalUser::parse(&local.user).map_err(failed)?;
+        let user = candidate.local_user()?;
         (
             remote,
             assembly::local_server(store, destination().as_ref()).map(|server| Account::local(&user, server)),

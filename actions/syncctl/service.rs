@@ -32,7 +32,7 @@ pub fn ask(store: &Store, request: &Request) -> Done {
         .map_err(failed)?;
     match said {
         Some(Answer::Fine) => Ok(ExitCode::SUCCESS),
-        Some(Answer::Trouble { why }) => Err(failed(why)),
+        Some(Answer::Failed { why }) => Err(failed(why)),
         _ => Err(failed("the supervisor does not answer")),
     }
 }

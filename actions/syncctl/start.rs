@@ -7,7 +7,7 @@ use std::process::{ExitCode, Stdio};
 
 use ns8_imapsync::supervisor::client::{Client, Followed};
 use ns8_imapsync::supervisor::entry::Origin;
-use ns8_imapsync::supervisor::message::{Answer, Request, SETTINGS, Stream};
+use ns8_imapsync::supervisor::message::{Answer, DEBUG, Request, SETTINGS, Stream};
 use ns8_imapsync::sync::account::Failure;
 use ns8_imapsync::sync::exit_code::Exit;
 use ns8_imapsync::sync::instance;
@@ -19,24 +19,37 @@ use super::say::{tell, tell_caller, tell_verdict};
 use super::stop::halt;
 use super::{Done, existing, failed};
 
-/// Starts runs. Unless told to `detach`, it follows them to their ends.
-pub fn start(store: &Store, names: &[String], detach: bool) -> Done {
+/// How runs are started.
+#[derive(Debug, Clone, Copy)]
+pub struct Mode {
+    /// They are not followed to their ends.
+    pub detach: bool,
+    /// Each writes `NAME.trace`.
+    pub debug: bool,
+}
+
+/// Starts runs.
+pub fn start(store: &Store, names: &[String], mode: Mode) -> Done {
     let (tasks, all) = existing(store, names)?;
     let started = match (Client::connect(store).map_err(failed)?, tasks.as_slice()) {
         (_, []) => ExitCode::SUCCESS,
-        (Some(client), tasks) => hand_over(store, client, tasks, detach || instance::is_cron_line())?,
-        (None, _) if detach => {
+        (Some(client), tasks) => {
+            let detach = mode.detach || instance::is_cron_line();
+            hand_over(store, client, tasks, Mode { detach, ..mode })?
+        }
+        (None, _) if mode.detach => {
             return Err(failed(
                 "there is no supervisor to hand a task over to; start it without --detach",
             ));
         }
         (None, [name]) => {
-            let settings = Settings::of_instance();
+            let mut settings = Settings::of_instance();
+            settings.debug |= mode.debug;
             let verdict = verdict(store, name, &settings, progress_bar::watcher());
             tell_verdict(&verdict);
             ExitCode::from(verdict.exit_code)
         }
-        (None, tasks) => start_each(tasks)?,
+        (None, tasks) => start_each(tasks, mode.debug)?,
     };
     Ok(if all { started } else { ExitCode::FAILURE })
 }
@@ -46,13 +59,15 @@ pub fn start(store: &Store, names: &[String], detach: bool) -> Done {
 struct Heard {
     accepted: usize,
     codes: Vec<u8>,
-    trouble: Option<String>,
+    failure: Option<String>,
 }
 
 /// Hands tasks over to the supervisor, which says to the journal what there is to say.
-fn hand_over(store: &Store, client: Client, tasks: &[TaskName], detach: bool) -> Done {
+fn hand_over(store: &Store, client: Client, tasks: &[TaskName], mode: Mode) -> Done {
+    let Mode { detach, debug } = mode;
     let scheduled = instance::started_by_cron();
     let own = |name: &&str| Some(((*name).to_owned(), std::env::var(name).ok()?));
+    let trace = debug.then(|| (DEBUG.to_owned(), "1".to_owned()));
     let request = Request::Start {
         tasks: tasks.to_vec(),
         origin: if scheduled {
@@ -60,7 +75,7 @@ fn hand_over(store: &Store, client: Client, tasks: &[TaskName], detach: bool) ->
         } else {
             Origin::Manual
         },
-        settings: SETTINGS.iter().filter_map(own).collect(),
+        settings: SETTINGS.iter().filter_map(own).chain(trace).collect(),
         follow: !detach,
     };
     let single = match tasks {
@@ -85,7 +100,7 @@ fn hand_over(store: &Store, client: Client, tasks: &[TaskName], detach: bool) ->
             tell_caller(&verdict.says, verdict.stream);
             heard.codes.push(verdict.exit_code);
         }
-        Answer::Trouble { why } => heard.trouble = Some(why),
+        Answer::Failed { why } => heard.failure = Some(why),
         Answer::Stopped { .. } | Answer::Fine => {}
     };
     let look = || {
@@ -111,7 +126,7 @@ fn conclude(
     followed: Followed,
     heard: Heard,
 ) -> Done {
-    if let Some(why) = heard.trouble {
+    if let Some(why) = heard.failure {
         return Err(failed(why));
     }
     let stopped = ExitCode::from(Exit::Stopped.code());
@@ -140,14 +155,16 @@ fn gone() -> Failure {
 }
 
 /// Starts many runs, each in a process of its own, and waits for their ends.
-fn start_each(names: &[TaskName]) -> Done {
+fn start_each(names: &[TaskName], debug: bool) -> Done {
     let program = std::env::current_exe().map_err(failed)?;
     let mut runs = vec![];
     let mut code = ExitCode::SUCCESS;
     for name in names {
         let run = std::process::Command::new(&program)
             .arg0("syncctl")
-            .args(["start", "--", name.as_str()])
+            .arg("start")
+            .args(debug.then_some("--debug"))
+            .args(["--", name.as_str()])
             .stdin(Stdio::null())
             .process_group(0)
             .spawn();

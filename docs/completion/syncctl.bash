@@ -501,7 +501,7 @@ _syncctl() {
             return 0
             ;;
         syncctl__subcmd__start)
-            opts="-h --dry-run --detach --help"
+            opts="-h --dry-run --detach --debug --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

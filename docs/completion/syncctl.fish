@@ -44,6 +44,7 @@ complete -c syncctl -n "__fish_syncctl_needs_command" -f -a "metrics" -d 'Prints
 complete -c syncctl -n "__fish_syncctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c syncctl -n "__fish_syncctl_using_subcommand start" -l dry-run -d 'Prints as JSON what the run of one task would do, and does nothing'
 complete -c syncctl -n "__fish_syncctl_using_subcommand start" -l detach -d 'Hands the tasks over to the supervisor, and comes back'
+complete -c syncctl -n "__fish_syncctl_using_subcommand start" -l debug -d 'Writes what the runs say to the servers and hear, without mail and secrets, to NAME.trace'
 complete -c syncctl -n "__fish_syncctl_using_subcommand start" -s h -l help -d 'Print help'
 complete -c syncctl -n "__fish_syncctl_using_subcommand run" -l scheduled -d 'Whether a schedule wants it'
 complete -c syncctl -n "__fish_syncctl_using_subcommand run" -s h -l help -d 'Print help'

@@ -203,8 +203,8 @@ impl Cluster {
                     anyhow!("the cluster's API gives HTTP status {}", answer.code)
                 }
                 Ok(answer) => return Ok(answer),
-                Err(Trouble::Lasting(error)) => return Err(error),
-                Err(Trouble::Temporary(error)) => error,
+                Err(CallError::Lasting(error)) => return Err(error),
+                Err(CallError::Temporary(error)) => error,
             };
             if wait(&mut pause, deadline).is_err() {
                 return Err(reason);
@@ -213,7 +213,7 @@ impl Cluster {
     }
 
     /// One request with the token.
-    fn authorized(&self, deadline: Instant, url: &str, body: Option<&Value>) -> Result<Answer, Trouble> {
+    fn authorized(&self, deadline: Instant, url: &str, body: Option<&Value>) -> Result<Answer, CallError> {
         let known = self.token.borrow().clone();
         let token = match known {
             Some(token) => token,
@@ -226,13 +226,13 @@ impl Cluster {
         self.request(deadline, url, Some(&token), body)
     }
 
-    fn log_in(&self, deadline: Instant) -> Result<SecretString, Trouble> {
+    fn log_in(&self, deadline: Instant) -> Result<SecretString, CallError> {
         #[derive(Deserialize)]
         struct Login {
             token: SecretText,
         }
         let (Some(user), Some(password)) = (&self.user, &self.password) else {
-            return Err(Trouble::Lasting(anyhow!(
+            return Err(CallError::Lasting(anyhow!(
                 "REDIS_USER and REDIS_PASSWORD are not set: run this through the agent or with runagent"
             )));
         };
@@ -240,13 +240,13 @@ impl Cluster {
         let answer = self.request(deadline, &format!("{}/api/login", self.base), None, Some(&body))?;
         match answer.code {
             200 | 201 => {
-                let login: Login = answer.json().map_err(Trouble::Lasting)?;
+                let login: Login = answer.json().map_err(CallError::Lasting)?;
                 Ok(login.token.into_secret())
             }
-            code if answer.is_temporary() => Err(Trouble::Temporary(anyhow!(
+            code if answer.is_temporary() => Err(CallError::Temporary(anyhow!(
                 "the cluster's API gives HTTP status {code} to a login"
             ))),
-            code => Err(Trouble::Lasting(anyhow!(
+            code => Err(CallError::Lasting(anyhow!(
                 "the cluster's API refused our login with HTTP status {code}"
             ))),
         }
@@ -258,10 +258,10 @@ impl Cluster {
         url: &str,
         token: Option<&SecretString>,
         body: Option<&Value>,
-    ) -> Result<Answer, Trouble> {
+    ) -> Result<Answer, CallError> {
         self.exchange(deadline, url, token, body)
             .with_context(|| format!("cannot reach the cluster's API at {}", self.base))
-            .map_err(Trouble::Temporary)
+            .map_err(CallError::Temporary)
     }
 
     fn exchange(
@@ -302,7 +302,7 @@ impl Cluster {
 }
 
 /// Why a request came to nothing, and whether trying again may help.
-enum Trouble {
+enum CallError {
     Temporary(anyhow::Error),
     Lasting(anyhow::Error),
 }

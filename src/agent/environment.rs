@@ -73,10 +73,10 @@ impl EnvironmentFile {
             return Ok(());
         }
         let mode = std::fs::metadata(&self.path).map_or(PRIVATE, |found| found.permissions().mode() & 0o7777);
-        let workshop = self.path.parent().unwrap_or(Path::new("."));
+        let folder = self.path.parent().unwrap_or(Path::new("."));
         let mut text = after.lines.join("\n");
         text.push('\n');
-        files::write_atomic(workshop, &self.path, text.as_bytes(), mode)
+        files::write_atomic(folder, &self.path, text.as_bytes(), mode)
             .context("cannot write the file environment")?;
         Ok(())
     }

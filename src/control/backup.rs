@@ -9,13 +9,11 @@ use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Context as _;
-use rusqlite::backup::Backup;
-use rusqlite::{Connection, OpenFlags};
 
 use crate::files;
+use crate::sync::state;
 
 /// The folder of the copies, in the state folder.
 const COPIES: &str = "backup";
@@ -23,9 +21,6 @@ const COPIES: &str = "backup";
 const MAGIC: &[u8] = b"SQLite format 3\0";
 /// How far below the folder of the tasks databases are looked for.
 const DEPTH: usize = 2;
-/// Pages copied at once; runs may write in between.
-const PAGES: i32 = 1000;
-const PAUSE: Duration = Duration::from_millis(1);
 
 /// Copies all databases below `tasks`. One that cannot be copied is told to `report`: the backup holds the rest, and
 /// a restored instance compares both sides of that mailbox again.
@@ -123,11 +118,7 @@ fn copy(path: &Path, target: &Path) -> anyhow::Result<()> {
         .create_new(true)
         .mode(0o600)
         .open(target)?;
-    let from = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    let mut to = Connection::open(target)?;
-    let copied = Backup::new(&from, &mut to).and_then(|copy| copy.run_to_completion(PAGES, PAUSE, None));
-    if let Err(error) = copied {
-        drop(to);
+    if let Err(error) = state::copy_database(path, target) {
         files::remove(target)?;
         return Err(error.into());
     }
@@ -136,6 +127,8 @@ fn copy(path: &Path, target: &Path) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::Connection;
+
     use super::*;
 
     fn count(path: &Path) -> i64 {

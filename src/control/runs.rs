@@ -10,6 +10,7 @@ use crate::container::Container;
 use crate::error::{Error, ErrorKey, Result};
 use crate::files;
 use crate::supervisor::queue_file::{QueueFile, Snapshot};
+use crate::task::FileKind;
 use crate::task::lock::TaskLock;
 use crate::task::{Store, TaskName};
 
@@ -143,7 +144,7 @@ pub fn launch(store: &Store, container: &Container, names: &[TaskName]) -> Resul
 
 /// When the last run ended: a short one may be over before anybody looks.
 fn ended(store: &Store, name: &TaskName) -> Option<SystemTime> {
-    std::fs::metadata(store.path(name, "status"))
+    std::fs::metadata(store.path(name, FileKind::Status))
         .ok()?
         .modified()
         .ok()
@@ -159,7 +160,7 @@ pub fn stop(store: &Store, name: &TaskName) -> Result<Stopped> {
         return Ok(Stopped::Now);
     }
     // After a stop the next run looks at everything, whether or not there was something to stop.
-    files::remove(&store.path(name, "timestamp"))?;
+    files::remove(&store.path(name, FileKind::Timestamp))?;
     Ok(Stopped::Before)
 }
 
@@ -173,7 +174,7 @@ pub fn stop_all(store: &Store) -> Result<()> {
     for name in store.names()? {
         match is_started(store, &queue, &name)? {
             true => started.push(name),
-            false => files::remove(&store.path(&name, "timestamp"))?,
+            false => files::remove(&store.path(&name, FileKind::Timestamp))?,
         }
     }
     match started.is_empty() {

@@ -4,6 +4,70 @@
 /// The longest lists of capabilities have some sixty; what comes after so many is not looked at.
 const MOST: usize = 300;
 
+macro_rules! capabilities {
+    ($($(#[doc = $meaning:literal])+ $name:ident = $text:literal,)*) => {
+        /// What this program makes use of where a server has it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Capability {
+            $($(#[doc = $meaning])+ $name,)*
+        }
+
+        impl Capability {
+            /// Its name on the wire.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+capabilities! {
+    /// Modification sequences (RFC 7162).
+    Condstore = "CONDSTORE",
+    /// What a client wants to be told is switched on (RFC 5161).
+    Enable = "ENABLE",
+    /// Searches answer with ranges (RFC 4731).
+    Esearch = "ESEARCH",
+    /// Sieve filters run on a message (Pigeonhole).
+    FilterSieve = "FILTER=SIEVE",
+    /// Gmail's labels and identities.
+    Gmail = "X-GM-EXT-1",
+    /// Both sides tell their names (RFC 2971).
+    Id = "ID",
+    /// IMAP4rev2 (RFC 9051).
+    Imap4Rev2 = "IMAP4REV2",
+    /// LIST with options (RFC 5258).
+    ListExtended = "LIST-EXTENDED",
+    /// LIST with the state of each mailbox (RFC 5819).
+    ListStatus = "LIST-STATUS",
+    /// Short literals without waiting (RFC 7888).
+    LiteralMinus = "LITERAL-",
+    /// Any literal without waiting (RFC 7888).
+    LiteralPlus = "LITERAL+",
+    /// LOGIN is refused, as before TLS (RFC 3501, 6.2.3).
+    LoginDisabled = "LOGINDISABLED",
+    /// Several messages in one APPEND (RFC 3502).
+    MultiAppend = "MULTIAPPEND",
+    /// Whose folders are where (RFC 2342).
+    Namespace = "NAMESPACE",
+    /// Identities of messages (RFC 8474).
+    ObjectId = "OBJECTID",
+    /// Modification sequences, and more (RFC 7162).
+    Qresync = "QRESYNC",
+    /// The first response of SASL goes with the command (RFC 4959).
+    SaslIr = "SASL-IR",
+    /// What mailboxes are for (RFC 6154).
+    SpecialUse = "SPECIAL-USE",
+    /// TLS on a connection that began without (RFC 3501, 6.2.1).
+    StartTls = "STARTTLS",
+    /// STATUS tells sizes (RFC 8438).
+    StatusSize = "STATUS=SIZE",
+    /// UIDs of appended messages, EXPUNGE of some (RFC 4315).
+    UidPlus = "UIDPLUS",
+}
+
 /// The capabilities of a server, upper-cased.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities(Vec<String>);
@@ -19,9 +83,14 @@ impl Capabilities {
         )
     }
 
-    /// Whether a capability is offered; `name` in upper case.
-    pub fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|c| c == name)
+    /// Whether a capability is offered.
+    pub fn has(&self, capability: Capability) -> bool {
+        self.0.iter().any(|name| name == capability.name())
+    }
+
+    /// Whether a SASL mechanism is offered; `name` in upper case.
+    pub fn has_sasl(&self, name: &str) -> bool {
+        self.sasl().contains(&name)
     }
 
     /// The SASL mechanisms that are offered.
@@ -44,9 +113,9 @@ impl Capabilities {
 
     /// How literals may be sent without waiting (RFC 7888).
     pub fn literals(&self) -> Literals {
-        if self.has("LITERAL+") {
+        if self.has(Capability::LiteralPlus) {
             Literals::Plus
-        } else if self.has("LITERAL-") || self.has("IMAP4REV2") {
+        } else if self.has(Capability::LiteralMinus) || self.has(Capability::Imap4Rev2) {
             Literals::Minus
         } else {
             Literals::Synchronizing

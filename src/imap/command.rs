@@ -8,7 +8,7 @@ pub struct Command {
     name: &'static str,
     parts: Vec<Part>,
     /// Nobody relies on its answer.
-    expendable: bool,
+    optional: bool,
 }
 
 pub(super) enum Part {
@@ -22,7 +22,7 @@ impl Command {
         Self {
             name,
             parts: vec![Part::Text(name.as_bytes().to_vec())],
-            expendable: false,
+            optional: false,
         }
     }
 
@@ -61,13 +61,13 @@ impl Command {
     }
 
     /// Has a refusal tell nothing of what the server bears: the mailbox that it is about may be no more.
-    pub(super) fn expendable(mut self) -> Self {
-        self.expendable = true;
+    pub(super) fn optional(mut self) -> Self {
+        self.optional = true;
         self
     }
 
-    pub(super) fn is_expendable(&self) -> bool {
-        self.expendable
+    pub(super) fn is_optional(&self) -> bool {
+        self.optional
     }
 
     pub(super) fn into_parts(self) -> Vec<Part> {

@@ -10,6 +10,7 @@ use super::mailbox_id::MailboxId;
 use super::namespace::Namespaces;
 use super::response::{Code, Listed, MailboxStatus, Response, StatusLine, Untagged};
 use super::session::{Session, Tag, WINDOW, accepted};
+use crate::imap::capability::Capability;
 
 /// What SELECT or EXAMINE told.
 #[derive(Clone, Copy, Debug, Default)]
@@ -154,17 +155,18 @@ impl Session {
         take: impl FnMut(usize, Untagged),
     ) -> Result<Overview> {
         let mut items = "MESSAGES UIDNEXT UIDVALIDITY".to_owned();
-        if self.capabilities().has("CONDSTORE") || self.capabilities().has("QRESYNC") {
+        if self.capabilities().has(Capability::Condstore) || self.capabilities().has(Capability::Qresync) {
             items.push_str(" HIGHESTMODSEQ");
         }
-        if self.capabilities().has("OBJECTID") {
+        if self.capabilities().has(Capability::ObjectId) {
             items.push_str(" MAILBOXID");
         }
         // RFC 8438 and IMAP4rev2; elsewhere the sizes have to be summed up.
         if besides == Besides::Sizes && self.has_status_size() {
             items.push_str(" SIZE");
         }
-        let offered = self.capabilities().has("LIST-STATUS") && self.capabilities().has("LIST-EXTENDED");
+        let offered = self.capabilities().has(Capability::ListStatus)
+            && self.capabilities().has(Capability::ListExtended);
         let mut extended = offered && !self.workarounds().lists_plainly();
         let (mut listing, mut answers) = self.listing(extended, &items, besides, questions, take).await?;
         if extended
@@ -217,7 +219,7 @@ impl Session {
         mut take: impl FnMut(usize, Untagged),
     ) -> Result<(Listing, Vec<StatusLine>)> {
         let mut commands = vec![if extended {
-            let special = match self.capabilities().has("SPECIAL-USE") {
+            let special = match self.capabilities().has(Capability::SpecialUse) {
                 true => "SPECIAL-USE ",
                 false => "",
             };
@@ -225,7 +227,7 @@ impl Session {
         } else {
             Command::new("LIST").text("\"\" \"*\"")
         }];
-        if self.capabilities().has("NAMESPACE") {
+        if self.capabilities().has(Capability::Namespace) {
             commands.push(Command::new("NAMESPACE"));
         }
         if besides == Besides::Subscriptions {
@@ -238,8 +240,8 @@ impl Session {
         }
         let lists = commands.len();
         for (mailbox, question) in questions {
-            commands.push(Self::open_command(&mailbox, false).expendable());
-            commands.push(question.expendable());
+            commands.push(Self::open_command(&mailbox, false).optional());
+            commands.push(question.optional());
         }
         let mut tags = vec![];
         for command in commands {
@@ -347,7 +349,7 @@ impl Session {
 
     /// Whether STATUS tells sizes.
     pub fn has_status_size(&self) -> bool {
-        self.capabilities().has("STATUS=SIZE") || self.capabilities().has("IMAP4REV2")
+        self.capabilities().has(Capability::StatusSize) || self.capabilities().has(Capability::Imap4Rev2)
     }
 
     /// Opens a mailbox, to write (`SELECT`) or only to read (`EXAMINE`).

@@ -12,6 +12,7 @@ use super::mailboxes::Selected;
 use super::response::Untagged;
 use super::session::{Session, Tag};
 use super::uidset::UidSet;
+use crate::imap::capability::Capability;
 
 /// One message for [`Session::append`].
 pub struct Message<'a> {
@@ -163,12 +164,12 @@ impl Session {
 
     /// Whether several messages may go into one APPEND.
     pub fn has_multiappend(&self) -> bool {
-        self.capabilities().has("MULTIAPPEND")
+        self.capabilities().has(Capability::MultiAppend)
     }
 
     /// Whether an EXPUNGE can be limited to some messages (RFC 4315).
     pub fn expunges_some(&self) -> bool {
-        self.capabilities().has("UIDPLUS") || self.capabilities().has("IMAP4REV2")
+        self.capabilities().has(Capability::UidPlus) || self.capabilities().has(Capability::Imap4Rev2)
     }
 
     /// Adds or removes flags; the server keeps quiet about the result.

@@ -46,7 +46,7 @@ pub mod utf7;
 pub mod wire;
 pub mod workarounds;
 
-pub use capability::Capabilities;
+pub use capability::{Capabilities, Capability};
 pub use certificate::Certificate;
 pub use command::Command;
 pub use date::InternalDate;

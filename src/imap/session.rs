@@ -1,22 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! A connection after the login: commands, several in flight, and what comes back.
 
+mod call;
+mod introduction;
+mod receive;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use tokio::time::timeout;
-
-use super::capability::{Capabilities, Literals};
+use super::capability::{Capabilities, Capability, Literals};
 use super::command::{Command, Part};
 use super::error::{Error, Result};
 use super::limits::{self, Budget};
 use super::notices::Notices;
-use super::response::{Code, Kind, Response, StatusLine, Untagged};
+use super::response::Response;
 use super::spool::Spool;
 use super::trace::Trace;
 use super::uidset::UidSet;
 use super::wire::Wire;
 use super::workarounds::Workarounds;
+
+pub(super) use call::accepted;
 
 /// Names a command in flight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -34,8 +38,8 @@ struct InFlight {
     name: &'static str,
     /// It was sent before the former one had its outcome.
     ahead: bool,
-    /// Nobody relies on its answer.
-    expendable: bool,
+    /// No one relies on its answer.
+    optional: bool,
 }
 
 /// One connection to one server, logged in (RFC 9051). Commands may be sent before the former ones are answered.
@@ -104,9 +108,6 @@ const NEWCOMERS: u64 = 1000;
 
 /// What a server gets between two commands that takes time after an answer until it listens again.
 const REST: Duration = Duration::from_millis(250);
-
-/// A server that is silent so long, with commands unanswered that were sent ahead, may have dropped them.
-const SILENCE: Duration = Duration::from_secs(10);
 
 impl Session {
     pub(super) fn new(wire: Wire, notices: Notices) -> Self {
@@ -211,7 +212,7 @@ impl Session {
             tag,
             name: command.name(),
             ahead: !self.in_flight.is_empty(),
-            expendable: command.is_expendable(),
+            optional: command.is_optional(),
         });
         self.half_sent = true;
         self.wire.queue(format!("A{} ", tag.0).as_bytes());
@@ -279,167 +280,9 @@ impl Session {
         Ok(())
     }
 
-    /// The next response.
-    pub async fn next(&mut self) -> Result<Response> {
-        let response = match self.pending.pop_front() {
-            Some(response) => {
-                if self.pending.is_empty() {
-                    self.pending_octets = 0;
-                }
-                response
-            }
-            None => self.receive().await?,
-        };
-        match &response {
-            Response::Untagged(Untagged::Status(status)) if status.kind == Kind::Bye => {
-                return Err(if status.is_temporary() {
-                    Error::Unavailable(status.to_string())
-                } else {
-                    Error::Lost(format!("the server said {status}"))
-                });
-            }
-            Response::Untagged(Untagged::Id(fields)) => self.server = name_of(fields),
-            // Whoever waits for another command may be the one to see the answer.
-            Response::Tagged { tag, .. } if self.introduction.is_some_and(|ours| ours.matches(tag)) => {
-                self.introduction = None;
-            }
-            _ => {}
-        }
-        Ok(response)
-    }
-
-    /// The next response from the wire.
-    pub(super) async fn receive(&mut self) -> Result<Response> {
-        Ok(self.receive_sized().await?.0)
-    }
-
-    /// The next response from the wire with its octets.
-    async fn receive_sized(&mut self) -> Result<(Response, u64)> {
-        let raw = match self.listen().await {
-            Ok(raw) => raw,
-            Err(error) => return Err(self.broken(error)),
-        };
-        self.trace.received(&raw.text);
-        let octets = raw.text.len();
-        let total = octets as u64 + raw.literals.iter().map(|literal| literal.len()).sum::<u64>();
-        let mut response = Response::parse(raw);
-        self.notices.hear(&mut response);
-        let messages = u64::from(self.most_messages.unwrap_or(0));
-        self.budget.spend(&response, octets, messages)?;
-        match &response {
-            Response::Untagged(data) => self.observe(data, octets as u64),
-            Response::Tagged { tag, status } => self.answered(tag, status)?,
-            Response::Continue(_) => {}
-        }
-        Ok((response, total))
-    }
-
-    /// The next response as octets. A server that keeps silent about what was sent ahead is asked whether it listens.
-    async fn listen(&mut self) -> Result<super::scan::Raw> {
-        let in_doubt = self.garbled || self.in_flight.iter().any(|command| command.ahead);
-        if in_doubt && !self.half_sent && self.probe.is_none() && !self.wire.has_received() {
-            self.wire.flush().await?;
-            match timeout(SILENCE, self.wire.wait()).await {
-                Ok(waited) => waited?,
-                Err(_) => {
-                    self.next_tag += 1;
-                    self.wire.queue(format!("A{} NOOP\r\n", self.next_tag).as_bytes());
-                    self.probe = Some(Tag(self.next_tag));
-                }
-            }
-        }
-        self.wire.receive().await
-    }
-
-    /// What an error of the wire tells of commands sent ahead.
-    fn broken(&self, error: Error) -> Error {
-        let ahead = self.in_flight.iter().any(|command| command.ahead);
-        match &error {
-            Error::Timeout(_) if ahead => self.workarounds.ignores_pipelined(),
-            Error::Lost(_) if !self.in_flight.is_empty() => self.workarounds.lost(ahead),
-            _ => {}
-        }
-        error
-    }
-
-    /// What is remembered of what the server says.
-    fn observe(&mut self, data: &Untagged, octets: u64) {
-        match data {
-            Untagged::Exists(count) => {
-                self.messages = *count;
-                self.most_messages = self.most_messages.max(Some(*count));
-            }
-            Untagged::Status(status) => {
-                if let Some(Code::UidNext(next)) = status.code {
-                    self.uid_next = Some(next);
-                }
-            }
-            Untagged::Unreadable => self.garbled = true,
-            // Words that keep a connection alive bring nothing further.
-            Untagged::Other => {}
-            _ => self.wire.credit(octets),
-        }
-    }
-
-    /// A command has its outcome.
-    fn answered(&mut self, answered: &str, status: &StatusLine) -> Result<()> {
-        if let Some(probe) = self.probe.take_if(|probe| probe.matches(answered)) {
-            self.wire.advance();
-            return self.probed(probe, status);
-        }
-        let at = self
-            .in_flight
-            .iter()
-            .position(|command| command.tag.matches(answered));
-        let Some(command) = at.and_then(|at| self.in_flight.remove(at)) else {
-            self.garbled = true;
-            return Ok(());
-        };
-        self.garbled &= !self.in_flight.is_empty();
-        self.budget.renew();
-        self.wire.advance();
-        // Whether a message is understood is another matter than whether its command is.
-        if status.kind != Kind::Bad || status.is_throttled() || command.name == "APPEND" || command.expendable
-        {
-            if command.ahead && status.is_ok() {
-                self.workarounds.took_pipelined();
-            }
-            return Ok(());
-        }
-        if self.workarounds.refused(command.name, command.ahead) {
-            return Err(Error::Fallback(format!(
-                "the server refused {}, which was sent before it had answered the previous command: {status}; sending \
-                 one at a time",
-                command.name
-            )));
-        }
-        if command.name == "UID SEARCH" && self.searches_extended() && self.workarounds.search_plainly() {
-            return Err(Error::Fallback(format!(
-                "the server offers ESEARCH and refused it: {status}; searching without it"
-            )));
-        }
-        Ok(())
-    }
-
-    /// A server that was silent has told that it still listens: what was sent before is not going to be answered.
-    fn probed(&self, probe: Tag, status: &StatusLine) -> Result<()> {
-        let mut unanswered = self.in_flight.iter().filter(|command| command.tag.0 < probe.0);
-        let Some(command) = unanswered.next().filter(|_| status.is_ok()) else {
-            return Ok(());
-        };
-        if self.garbled {
-            let text = format!("the answer to {} cannot be made out", command.name);
-            return Err(Error::protocol(text));
-        }
-        self.workarounds.ignores_pipelined();
-        let text = "the server drops commands that are sent before it has answered the previous one; \
-                    sending one at a time";
-        Err(Error::Fallback(text.to_owned()))
-    }
-
     /// Whether searches ask for ranges (RFC 4731).
     pub(super) fn searches_extended(&self) -> bool {
-        self.capabilities.has("ESEARCH") && !self.workarounds.searches_plainly()
+        self.capabilities.has(Capability::Esearch) && !self.workarounds.searches_plainly()
     }
 
     /// What the server said last of the open mailbox: its messages, its next UID.
@@ -447,178 +290,9 @@ impl Session {
         (self.messages, self.uid_next)
     }
 
-    /// Waits for one command's outcome and hands its data to `take`. No other command may be in flight
-    /// whose outcome somebody still waits for.
-    pub async fn finish(&mut self, tag: Tag, mut take: impl FnMut(Untagged)) -> Result<StatusLine> {
-        loop {
-            match self.next().await? {
-                Response::Tagged { tag: other, status } => {
-                    if tag.matches(&other) {
-                        return Ok(status);
-                    }
-                }
-                Response::Untagged(data) => take(data),
-                Response::Continue(_) => {}
-            }
-        }
-    }
-
-    /// Waits for the outcomes of several commands, in whatever order the server gives them (RFC 3501, 5.5); they come
-    /// in the order of `tags`.
-    pub async fn finish_all(
-        &mut self,
-        tags: &[Tag],
-        mut take: impl FnMut(Untagged),
-    ) -> Result<Vec<StatusLine>> {
-        self.finish_after(tags, |data, _| take(data)).await
-    }
-
-    /// Like [`Session::finish_all`]; `take` is told with each piece of data how many commands, from the first one on, have
-    /// their outcomes.
-    pub(super) async fn finish_after(
-        &mut self,
-        tags: &[Tag],
-        mut take: impl FnMut(Untagged, usize),
-    ) -> Result<Vec<StatusLine>> {
-        let mut outcomes: Vec<Option<StatusLine>> = vec![None; tags.len()];
-        let mut left = tags.len();
-        while left > 0 {
-            match self.next().await? {
-                Response::Tagged { tag: other, status } => {
-                    let at = tags.iter().position(|tag| tag.matches(&other));
-                    if let Some(outcome) = at.and_then(|at| outcomes.get_mut(at))
-                        && outcome.replace(status).is_none()
-                    {
-                        left -= 1;
-                    }
-                }
-                Response::Untagged(data) => {
-                    take(
-                        data,
-                        outcomes.iter().take_while(|outcome| outcome.is_some()).count(),
-                    );
-                }
-                Response::Continue(_) => {}
-            }
-        }
-        Ok(outcomes.into_iter().flatten().collect())
-    }
-
-    /// Sends a command and waits for its outcome.
-    pub async fn call(&mut self, command: Command, take: impl FnMut(Untagged)) -> Result<StatusLine> {
-        let tag = self.send(command).await?;
-        self.finish(tag, take).await
-    }
-
-    /// Like [`Session::call`], with a refusal as an error.
-    pub async fn run(&mut self, command: Command, take: impl FnMut(Untagged)) -> Result<StatusLine> {
-        let name = command.name();
-        let answer = self.call(command, take).await?;
-        accepted(name, answer)
-    }
-
-    /// Runs commands of which none waits for another's outcome, several in flight. All of them are done; the first
-    /// refusal is the error.
-    pub async fn run_all(
-        &mut self,
-        commands: impl IntoIterator<Item = Command>,
-        mut take: impl FnMut(Untagged),
-    ) -> Result<()> {
-        let mut commands = commands.into_iter().peekable();
-        let mut outcome = Ok(());
-        while commands.peek().is_some() {
-            let group: Vec<Command> = commands.by_ref().take(self.window()).collect();
-            let names: Vec<_> = group.iter().map(Command::name).collect();
-            let answers = self.call_all(group, &mut take).await?;
-            for (name, answer) in names.into_iter().zip(answers) {
-                outcome = outcome.and(accepted(name, answer).map(drop));
-            }
-        }
-        outcome
-    }
-
-    /// Sends some commands together, or one after the other where the server takes one at a time, and waits for their
-    /// outcomes.
-    pub(super) async fn call_all(
-        &mut self,
-        commands: Vec<Command>,
-        mut take: impl FnMut(Untagged),
-    ) -> Result<Vec<StatusLine>> {
-        let mut answers = vec![];
-        let mut tags = vec![];
-        for command in commands {
-            if !tags.is_empty() && self.workarounds.is_sequential() {
-                answers.extend(self.finish_all(&tags, &mut take).await?);
-                tags.clear();
-            }
-            tags.push(self.send(command).await?);
-        }
-        answers.extend(self.finish_all(&tags, &mut take).await?);
-        Ok(answers)
-    }
-
     /// Whether a tag that the server sent back is this one.
     pub fn is(tag: Tag, answer: &str) -> bool {
         tag.matches(answer)
-    }
-
-    /// Has the first command go out together with what tells who this is.
-    pub(super) fn introduce(&mut self) {
-        self.introduces = true;
-    }
-
-    /// What goes best in one round trip with whatever comes next: the client's name (RFC 2971), which some
-    /// providers insist on before a mailbox is opened, and modification sequences (RFC 7162). UTF8=ACCEPT is not
-    /// enabled: names travel as well in modified UTF-7, and messages with UTF-8 in their headers could not be appended
-    /// without the same extension on the other side (RFC 6855, section 4).
-    async fn introduction(&mut self) -> Result<()> {
-        let mut commands = vec![];
-        if self.capabilities.has("ID") {
-            let version = env!("CARGO_PKG_VERSION");
-            let id = format!("(\"name\" \"ns8-imapsync\" \"version\" \"{version}\")");
-            commands.push(Command::new("ID").text(&id));
-        }
-        if self.capabilities.has("ENABLE") && self.capabilities.has("CONDSTORE") {
-            commands.push(Command::new("ENABLE").text("CONDSTORE"));
-        }
-        for command in commands {
-            let is_id = command.name() == "ID";
-            let (tag, _) = self.begin(command).await?;
-            self.wire.queue(b"\r\n");
-            self.half_sent = false;
-            if is_id {
-                self.introduction = Some(tag);
-            }
-        }
-        Ok(())
-    }
-
-    /// The server's name for itself, where it tells one.
-    pub async fn server(&mut self) -> Result<Option<&str>> {
-        if std::mem::take(&mut self.introduces) {
-            self.introduction().await?;
-        }
-        if let Some(tag) = self.introduction.take() {
-            self.finish(tag, |_| {}).await?;
-        }
-        Ok(self.server.as_deref())
-    }
-
-    /// Whether this is Gmail, whose folders are labels of messages.
-    pub fn is_gmail(&self) -> bool {
-        self.capabilities.has("X-GM-EXT-1")
-    }
-
-    /// Whether this is Exchange, by its greeting or by what it has told of itself so far.
-    pub fn is_exchange(&self) -> bool {
-        [self.greeting.as_str(), self.server.as_deref().unwrap_or_default()]
-            .iter()
-            .any(|words| words.to_ascii_lowercase().contains("exchange"))
-    }
-
-    /// Keeps the words with which the server greeted.
-    pub(super) fn set_greeting(&mut self, greeting: &str) {
-        greeting.clone_into(&mut self.greeting);
     }
 
     /// A server that finds more messages than there are is not to be believed, nor are its sets to be gone through.
@@ -647,24 +321,5 @@ impl Session {
         if self.send(Command::new("LOGOUT")).await.is_ok() {
             let _ = self.flush().await;
         }
-    }
-}
-
-/// The answer to a command, with a refusal as an error.
-pub(super) fn accepted(command: &'static str, answer: StatusLine) -> Result<StatusLine> {
-    if answer.is_ok() {
-        Ok(answer)
-    } else if answer.is_throttled() {
-        Err(Error::Unavailable(answer.to_string()))
-    } else {
-        Err(Error::Command { command, answer })
-    }
-}
-
-fn name_of(fields: &[(String, String)]) -> Option<String> {
-    let field = |name: &str| fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
-    match (field("name"), field("version")) {
-        (Some(name), Some(version)) => Some(format!("{name} {version}")),
-        (name, _) => name,
     }
 }

@@ -16,7 +16,7 @@ use crate::task::batch::{self, Beside, Rewrite};
 use crate::task::{SourceId, Store};
 
 /// An edit waits for the runs of all tasks of a source to end.
-const PATIENCE: Duration = Duration::from_secs(120);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(120);
 const PRIVATE: u32 = 0o600;
 const PRIVATE_FOLDER: u32 = 0o700;
 const ENDING: &str = ".json";
@@ -57,7 +57,7 @@ impl Sources {
     /// When another process has them for too long, or whatever the file system says.
     pub fn lock(&self) -> Result<SourceLock> {
         let lock = self.open_lock()?;
-        files::lock(&lock, PATIENCE).context("another process keeps the sources locked")?;
+        files::lock(&lock, LOCK_TIMEOUT).context("another process keeps the sources locked")?;
         Ok(SourceLock(lock))
     }
 
@@ -67,7 +67,7 @@ impl Sources {
     /// As [`Sources::lock`].
     pub fn lock_shared(&self) -> Result<SourceLock> {
         let lock = self.open_lock()?;
-        files::lock_shared(&lock, PATIENCE).context("another process keeps the sources locked")?;
+        files::lock_shared(&lock, LOCK_TIMEOUT).context("another process keeps the sources locked")?;
         Ok(SourceLock(lock))
     }
 

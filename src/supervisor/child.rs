@@ -21,6 +21,7 @@ use crate::files;
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::run::{self, finish};
+use crate::task::FileKind;
 use crate::task::lock::Holder;
 use crate::task::report::Report;
 use crate::task::status::Status;
@@ -120,7 +121,7 @@ impl Child {
     /// Whether the run has given its lock back: it is over, but for its process. One that has only just begun has never
     /// had it.
     pub fn is_over(&self, store: &Store) -> bool {
-        let had = Holder::announced(&store.path(&self.name, "lock"));
+        let had = Holder::announced(&store.path(&self.name, FileKind::Lock));
         let had = had.is_some_and(|holder| holder.pid == self.pid.as_raw_nonzero().get());
         had && !store.is_busy(&self.name).unwrap_or(true)
     }
@@ -172,7 +173,7 @@ pub fn write_cut_off(store: &Store, name: &TaskName, started: i64, cut: Cut) -> 
     let Some(lock) = store.acquire(name, Duration::ZERO)? else {
         return Ok(());
     };
-    if !store.path(name, "env").exists() {
+    if !store.path(name, FileKind::Env).exists() {
         return Ok(lock.remove()?);
     }
     let (exit, error, event) = match cut {
@@ -192,7 +193,10 @@ pub fn write_cut_off(store: &Store, name: &TaskName, started: i64, cut: Cut) -> 
         ..Report::default()
     };
     run::clear(store, name)?;
-    let log = files::open_with(&store.path(name, "log"), std::fs::OpenOptions::new().append(true));
+    let log = files::open_with(
+        &store.path(name, FileKind::Log),
+        std::fs::OpenOptions::new().append(true),
+    );
     // A run that was cut off before it had a log has none to go on with.
     if let Ok(mut log) = log {
         writeln!(log, "{event}")?;

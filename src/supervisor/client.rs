@@ -15,7 +15,7 @@ use super::socket;
 use crate::task::Store;
 
 /// How long a supervisor that has only just started, or is about to end, is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(20);
 /// Between two looks at the progress of a run.
 const GLANCE: Duration = Duration::from_millis(200);
@@ -42,7 +42,7 @@ impl Client {
     /// When there is one that does not listen.
     pub fn connect(store: &Store) -> io::Result<Option<Self>> {
         let file = QueueFile::of(store);
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + CONNECT_TIMEOUT;
         while file.is_served() {
             match socket::connect(file.folder()) {
                 Ok(stream) => return Ok(Some(Self { stream })),

@@ -14,7 +14,10 @@ use crate::task::report::Report;
 
 /// The settings of the instance that a run may have of its own: where the local mail server is, which engine moves
 /// the mail, and whether a trace is written.
-pub const SETTINGS: [&str; 4] = ["MAIL_HOST", "MAIL_PORT", "SYNC_ENGINE", "SYNC_DEBUG"];
+pub const SETTINGS: [&str; 4] = ["MAIL_HOST", "MAIL_PORT", "SYNC_ENGINE", DEBUG];
+
+/// Whether a trace is written.
+pub const DEBUG: &str = "SYNC_DEBUG";
 
 /// What somebody wants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,7 +78,7 @@ pub enum Answer {
     /// It is done, or all is well.
     Fine,
     /// It is not done, or not all is well.
-    Trouble {
+    Failed {
         /// Why.
         why: String,
     },

@@ -20,7 +20,7 @@ use crate::task::lock::{self, TaskLock};
 use crate::task::{Store, TaskName};
 
 /// How long a supervisor that is ending is waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
+const END_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What the file holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +68,7 @@ impl QueueFile {
             .recursive(true)
             .mode(0o700)
             .create(&self.folder)?;
-        let taken = TaskLock::acquire(&self.lock(), PATIENCE)?;
+        let taken = TaskLock::acquire(&self.lock(), END_TIMEOUT)?;
         taken.ok_or_else(|| io::Error::other("another supervisor is at work in this state folder"))
     }
 

@@ -10,6 +10,7 @@ use crate::error::ErrorKey;
 use crate::imap::{self, Credentials, Mask};
 use crate::source::oauth::{Network, Token, TokenError, Tokens};
 use crate::source::{self, Sources};
+use crate::task::FileKind;
 use crate::task::{RemoteUser, SourceId, Store, Task};
 
 /// What an account logs in with.
@@ -89,7 +90,7 @@ impl Access {
             key: Some(ErrorKey::PasswordRequired),
             message: format!(
                 "the password file {} is missing: edit the task and enter the password",
-                name.file("pwd")
+                name.file(FileKind::Password)
             ),
         };
         match link {

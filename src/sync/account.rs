@@ -56,7 +56,7 @@ pub struct Account {
     /// What the server said when it refused the login: it is not asked again.
     refused: OnceCell<imap::Error>,
     /// Whether a login worked.
-    welcome: Cell<bool>,
+    logged_in: Cell<bool>,
     /// What the server turned out not to bear, on any connection of this account.
     pub workarounds: Workarounds,
     /// Where its large messages wait on their way.
@@ -69,7 +69,7 @@ pub enum Standing {
     /// Nobody logged in, nor was refused.
     Unknown,
     /// A login worked.
-    Welcome,
+    LoggedIn,
     /// User name or password were refused.
     Refused,
 }
@@ -235,7 +235,7 @@ impl Account {
             user: user.to_string(),
             learnt: OnceCell::new(),
             refused: OnceCell::new(),
-            welcome: Cell::new(false),
+            logged_in: Cell::new(false),
             workarounds: Workarounds::default(),
             spool: Spool::default(),
             access,
@@ -273,7 +273,7 @@ impl Account {
             user,
             learnt: OnceCell::new(),
             refused: OnceCell::new(),
-            welcome: Cell::new(false),
+            logged_in: Cell::new(false),
             workarounds: Workarounds::default(),
             spool: Spool::default(),
         }
@@ -281,8 +281,8 @@ impl Account {
 
     /// How it stands with the server, after whatever was tried. A token that was refused is renewed, and counts as nothing.
     pub fn standing(&self) -> Standing {
-        match (self.welcome.get(), self.refused.get()) {
-            (true, _) => Standing::Welcome,
+        match (self.logged_in.get(), self.refused.get()) {
+            (true, _) => Standing::LoggedIn,
             (false, Some(imap::Error::Credentials(_) | imap::Error::NoWayIn(_))) => Standing::Refused,
             (false, _) => Standing::Unknown,
         }
@@ -328,7 +328,7 @@ impl Account {
         }
         let mut session = session?;
         session.equip(self.workarounds.clone(), self.spool.clone());
-        self.welcome.set(true);
+        self.logged_in.set(true);
         let shown = info.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
         let news = match (&endpoint.trust, shown) {
             (Trust::Learn, shown) => shown,

@@ -24,7 +24,7 @@ use crate::files;
 
 const PRIVATE: u32 = 0o600;
 /// Renaming the files of thousands of tasks takes seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// New content of one task; its lock is held.
@@ -88,7 +88,7 @@ fn lock(folder: &Path) -> Result<File> {
         .mode(PRIVATE)
         .open(folder.join(".batch.lock"))
         .context("cannot open .batch.lock")?;
-    files::lock(&file, PATIENCE).context("another edit of many tasks takes too long")?;
+    files::lock(&file, LOCK_TIMEOUT).context("another edit of many tasks takes too long")?;
     Ok(file)
 }
 
@@ -157,7 +157,7 @@ fn finish(store: &Store) -> Result<()> {
         }
         _ => files::sync_folder_of(&target)?,
     }
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + LOCK_TIMEOUT;
     for name in &batch.tasks {
         let name = TaskName::parse(name).context("the file .batch is damaged")?;
         // Whoever takes the lock of a task finishes it: we, or a run that came first.

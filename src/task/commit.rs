@@ -9,17 +9,17 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{TaskName, batch};
+use super::{FileKind, TaskName, batch};
 use crate::files;
 use crate::secret::Zeroizing;
 
-/// The endings that may be staged.
-const STAGEABLE: [&str; 3] = ["pwd", "json", "env"];
+/// What may be staged.
+const STAGEABLE: [FileKind; 3] = [FileKind::Password, FileKind::Options, FileKind::Env];
 const PRIVATE: u32 = 0o600;
 
 /// The new content of one file.
 pub(super) struct Staged {
-    pub ending: &'static str,
+    pub kind: FileKind,
     pub content: Zeroizing<Vec<u8>>,
 }
 
@@ -36,7 +36,7 @@ pub(super) fn stage(folder: &Path, name: &TaskName, changes: &[Staged], batch: &
     for change in changes {
         files::write_atomic(
             folder,
-            &staged(folder, name, change.ending),
+            &staged(folder, name, change.kind),
             &change.content,
             PRIVATE,
         )?;
@@ -51,7 +51,7 @@ pub(super) fn is_pending(folder: &Path, name: &TaskName) -> bool {
 
 /// Whether there is anything of a replacement, complete or not.
 pub(super) fn is_begun(folder: &Path, name: &TaskName) -> bool {
-    let staged = STAGEABLE.map(|ending| staged(folder, name, ending));
+    let staged = STAGEABLE.map(|kind| staged(folder, name, kind));
     let mut paths = [marker(folder, name)].into_iter().chain(staged);
     paths.any(|path| path.exists() || files::is_begun(folder, &path))
 }
@@ -65,8 +65,8 @@ pub(super) fn finish(folder: &Path, name: &TaskName) -> io::Result<()> {
     if !batch.is_empty() && !batch::exists(folder, &batch)? {
         return discard(folder, name);
     }
-    for ending in STAGEABLE {
-        match fs::rename(staged(folder, name, ending), folder.join(name.file(ending))) {
+    for kind in STAGEABLE {
+        match fs::rename(staged(folder, name, kind), folder.join(name.file(kind))) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
@@ -78,7 +78,7 @@ pub(super) fn finish(folder: &Path, name: &TaskName) -> io::Result<()> {
 
 /// Drops whatever is staged. The marker goes first: without it the rest means nothing.
 pub(super) fn discard(folder: &Path, name: &TaskName) -> io::Result<()> {
-    let staged = STAGEABLE.map(|ending| staged(folder, name, ending));
+    let staged = STAGEABLE.map(|kind| staged(folder, name, kind));
     for path in [marker(folder, name)].iter().chain(&staged) {
         files::remove(path)?;
         files::forget(folder, path)?;
@@ -86,8 +86,8 @@ pub(super) fn discard(folder: &Path, name: &TaskName) -> io::Result<()> {
     Ok(())
 }
 
-fn staged(folder: &Path, name: &TaskName, ending: &str) -> PathBuf {
-    folder.join(format!(".{name}.{ending}.new"))
+fn staged(folder: &Path, name: &TaskName, kind: FileKind) -> PathBuf {
+    folder.join(format!(".{name}.{kind}.new"))
 }
 
 fn marker(folder: &Path, name: &TaskName) -> PathBuf {
@@ -106,12 +106,17 @@ mod tests {
     fn a_crash_before_the_marker_leaves_the_old_files() {
         let folder = tempfile::tempdir().unwrap();
         let (folder, name) = (folder.path(), TaskName::parse("u1_a").unwrap());
-        let change = |ending, content: &str| Staged {
-            ending,
+        let change = |kind, content: &str| Staged {
+            kind,
             content: content.as_bytes().to_vec().into(),
         };
-        replace_together(folder, &name, &[change("pwd", "old"), change("env", "OLD")]).unwrap();
-        fs::write(staged(folder, &name, "pwd"), "new").unwrap();
+        replace_together(
+            folder,
+            &name,
+            &[change(FileKind::Password, "old"), change(FileKind::Env, "OLD")],
+        )
+        .unwrap();
+        fs::write(staged(folder, &name, FileKind::Password), "new").unwrap();
         finish(folder, &name).unwrap();
         assert_eq!(
             (
@@ -130,7 +135,7 @@ mod tests {
         fs::write(folder.join("u1_a.env"), "OLD").unwrap();
         // As if the password had been renamed already when the process died.
         fs::write(folder.join("u1_a.pwd"), "new").unwrap();
-        fs::write(staged(folder, &name, "env"), "NEW").unwrap();
+        fs::write(staged(folder, &name, FileKind::Env), "NEW").unwrap();
         fs::write(marker(folder, &name), "").unwrap();
         finish(folder, &name).unwrap();
         assert_eq!(

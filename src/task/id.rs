@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::FileKind;
 use super::LocalUser;
 use super::text::{Invalid, fit_for_a_file_name, free_of_control_characters, invalid};
 
@@ -95,8 +96,8 @@ impl TaskName {
     }
 
     /// The name of one of the task's files.
-    pub fn file(&self, ending: &str) -> String {
-        format!("{}.{ending}", self.0)
+    pub fn file(&self, kind: FileKind) -> String {
+        format!("{}.{kind}", self.0)
     }
 }
 
@@ -114,7 +115,7 @@ mod tests {
     fn two_pairs_can_make_one_name() {
         let name = |user, id| TaskName::new(&LocalUser::parse(user).unwrap(), &TaskId::parse(id).unwrap());
         assert_eq!(name("a_b", "c"), name("a", "b_c"));
-        assert_eq!(name("a", "b").file("env"), "a_b.env");
+        assert_eq!(name("a", "b").file(FileKind::Env), "a_b.env");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod commit;
 pub mod cron;
 mod deletion;
 pub mod env;
+mod file_kind;
 mod folder_options;
 mod folders;
 pub mod history;
@@ -35,6 +36,7 @@ mod trust;
 mod user;
 
 pub use deletion::RemoteDeletion;
+pub use file_kind::FileKind;
 pub use folder_options::{FolderOptions, FolderPath, Labels, Period, Renaming};
 pub use folders::{Exclusions, FolderMode};
 pub use id::{TaskId, TaskName};

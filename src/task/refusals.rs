@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 /// So many refused runs in a row pause the schedule.
-const PATIENCE: u32 = 3;
+const RUNS_UNTIL_PAUSE: u32 = 3;
 
 /// Refused logins in a row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +18,7 @@ pub struct Refusals {
 impl Refusals {
     /// Whether the schedule pauses.
     pub fn pause(self) -> bool {
-        self.runs >= PATIENCE
+        self.runs >= RUNS_UNTIL_PAUSE
     }
 
     /// With one more.

@@ -10,6 +10,7 @@ use super::sasl::{self, Ended, Message, Scripted};
 use super::scram::{HASHES, Hash, Scram};
 use super::{Endpoint, read_capabilities};
 use crate::imap::capability::Capabilities;
+use crate::imap::capability::Capability;
 use crate::imap::command::Command;
 use crate::imap::error::{Error, Result};
 use crate::imap::response::{Code, Untagged};
@@ -84,7 +85,7 @@ pub(super) async fn authenticate(
         let verdict = refusal::judge(&ended.answer);
         let error = refusal::error(&ended.answer, ended.reason.as_deref(), credentials, &capabilities);
         match verdict {
-            Verdict::Welcome => {
+            Verdict::LoggedIn => {
                 if let Some(Code::Capability(capabilities)) = ended.answer.code {
                     learnt = Some(capabilities);
                 }
@@ -109,7 +110,7 @@ pub(super) async fn authenticate(
 
 /// The ways in, in the order in which they are tried: at most two that send the same octets.
 fn ways(credentials: &Credentials, capabilities: &Capabilities) -> Vec<Way> {
-    let offers = |name: &str| capabilities.has(&format!("AUTH={name}"));
+    let offers = |name: &str| capabilities.has_sasl(name);
     match credentials {
         Credentials::Token { .. } => [("OAUTHBEARER", Way::OauthBearer), ("XOAUTH2", Way::Xoauth2)]
             .into_iter()
@@ -118,7 +119,7 @@ fn ways(credentials: &Credentials, capabilities: &Capabilities) -> Vec<Way> {
         Credentials::Delegated { .. } if offers("PLAIN") => vec![Way::Plain(Charset::Utf8)],
         Credentials::Delegated { .. } => vec![],
         Credentials::Password { user, password } => {
-            let may_login = !capabilities.has("LOGINDISABLED");
+            let may_login = !capabilities.has(Capability::LoginDisabled);
             let scram = HASHES.iter().find(|hash| offers(hash.name)).map(Way::Scram);
             let command = may_login.then_some(Way::Login(Charset::Utf8));
             let asked = offers("LOGIN").then_some(Way::SaslLogin);

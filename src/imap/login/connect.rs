@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::overhear::{FirstWords, Overheard, Speaker};
+use super::first_words::{FirstWords, Overheard, Speaker};
 use super::{ConnectionInfo, Encryption, Endpoint, read_capabilities};
+use crate::imap::capability::Capability;
 use crate::imap::command::Command;
 use crate::imap::dial;
 use crate::imap::error::{Error, Result};
@@ -17,7 +18,7 @@ use crate::imap::session::Session;
 use crate::imap::tls::{self, Trust};
 use crate::imap::wire::{Stream, Wire};
 
-/// Servers that look up who calls, or that let strangers wait, take half a minute.
+/// Servers that look up who calls, or that let unknown clients wait, take half a minute.
 const GREETING_LIMIT: Duration = Duration::from_secs(75);
 /// A server that awaits TLS keeps silent; so long it may think before that is looked into.
 const SILENCE_LIMIT: Duration = Duration::from_secs(2);
@@ -50,7 +51,7 @@ pub(super) async fn open(
         read_capabilities(&mut session).await?;
     }
     // RFC 8314: a session that is authenticated before TLS cannot be protected any more.
-    if session.capabilities().has("STARTTLS") && kind != Kind::Preauth {
+    if session.capabilities().has(Capability::StartTls) && kind != Kind::Preauth {
         return start_tls(session, endpoint, notices, info).await;
     }
     let Endpoint { host, port, .. } = endpoint;
@@ -105,12 +106,12 @@ fn instead_of_tls(endpoint: &Endpoint, words: &FirstWords) -> Option<Error> {
         Speaker::Imap => Some(Error::Tls(format!(
             "{host} port {port} speaks IMAP in plain text, not TLS from the start: choose STARTTLS, or SSL/TLS on port 993"
         ))),
-        Speaker::Other(name) => Some(stranger(endpoint, name)),
+        Speaker::Other(name) => Some(no_imap(endpoint, name)),
         Speaker::Tls => None,
     }
 }
 
-fn stranger(Endpoint { host, port, .. }: &Endpoint, name: &str) -> Error {
+fn no_imap(Endpoint { host, port, .. }: &Endpoint, name: &str) -> Error {
     Error::Unreachable(format!(
         "{host} port {port} is no IMAP server, it speaks {name}: {PORTS}"
     ))
@@ -127,7 +128,7 @@ async fn refuse_strangers(endpoint: &Endpoint) -> Result<()> {
     };
     let protected = matches!(timeout(PROBE_LIMIT, probe).await, Ok(Ok(_)));
     match words.speaker() {
-        Some(Speaker::Other(name)) => Err(stranger(endpoint, name)),
+        Some(Speaker::Other(name)) => Err(no_imap(endpoint, name)),
         Some(Speaker::Tls) if protected => Err(Error::Unreachable(format!(
             "{host} port {port} expects TLS from the start: choose SSL/TLS, or port 143 for STARTTLS"
         ))),
@@ -152,7 +153,7 @@ async fn greet(
     };
     let status = match (greeting, words.speaker()) {
         (Ok(Response::Untagged(Untagged::Status(status))), _) => status,
-        (_, Some(Speaker::Other(name))) => return Err(stranger(endpoint, name)),
+        (_, Some(Speaker::Other(name))) => return Err(no_imap(endpoint, name)),
         (Ok(_), _) => return Err(Error::protocol("the server sent no IMAP greeting")),
         (Err(error), _) => return Err(error),
     };

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! From nothing to a logged-in session.
 //!
-//! [`connect`]: to a greeting over a protected connection · [`overhear`]: what else than IMAP may answer there ·
+//! [`connect`]: to a greeting over a protected connection · [`first_words`]: what else than IMAP may answer there ·
 //! [`authenticate`]: which way in, how often ([`credentials`], [`sasl`], [`scram`]) · [`refusal`]: what a refusal means.
 
 mod authenticate;
 mod connect;
 mod credentials;
-mod overhear;
+mod first_words;
 mod refusal;
 mod sasl;
 mod scram;

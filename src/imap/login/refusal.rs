@@ -10,7 +10,7 @@ use crate::imap::response::{Kind, StatusLine};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// The login works.
-    Welcome,
+    LoggedIn,
     /// The way in is not the server's; the credentials were not looked at.
     NotThisWay,
     /// The credentials were refused, or the way in: the server does not tell which.
@@ -57,7 +57,7 @@ pub(super) fn judge(answer: &StatusLine) -> Verdict {
         "AUTHORIZATIONFAILED",
     ];
     if answer.is_ok() {
-        Verdict::Welcome
+        Verdict::LoggedIn
     } else if final_codes.iter().any(|code| answer.has_code(code)) || answer.is_temporary() || says(&CLOSED) {
         Verdict::Final
     } else if answer.kind == Kind::Bad || answer.has_code("CANNOT") || says(&NO_WAY) {
@@ -108,7 +108,7 @@ fn hint(answer: &StatusLine, capabilities: &Capabilities) -> String {
 
 /// Whether the server signs in with OAuth 2.0.
 fn takes_tokens(capabilities: &Capabilities) -> bool {
-    capabilities.has("AUTH=XOAUTH2") || capabilities.has("AUTH=OAUTHBEARER")
+    capabilities.has_sasl("XOAUTH2") || capabilities.has_sasl("OAUTHBEARER")
 }
 
 /// The error where the server has no way in for these credentials.

@@ -7,6 +7,7 @@ use secrecy::zeroize::Zeroizing;
 
 use super::authenticate::note_capabilities;
 use crate::imap::capability::Capabilities;
+use crate::imap::capability::Capability;
 use crate::imap::command::Command;
 use crate::imap::error::{Error, Result};
 use crate::imap::response::{Response, StatusLine};
@@ -58,7 +59,7 @@ pub(super) async fn converse(
     let mut waiting = mechanism.initial();
     let mut command = Command::new("AUTHENTICATE").text(mechanism.name());
     // RFC 4959: the first message along with the command.
-    if session.capabilities().has("SASL-IR")
+    if session.capabilities().has(Capability::SaslIr)
         && let Some(first) = waiting.take()
     {
         let coded = Zeroizing::new(STANDARD.encode(&*first));

@@ -15,7 +15,7 @@ use crate::source::{Grant, Kind, OAuth, Source, Sources};
 use crate::task::{Invalid, RemoteUser, SourceId};
 
 /// So long somebody may take at the provider's page.
-const PATIENCE: i64 = 30 * 60;
+const SIGN_IN_SECONDS: i64 = 30 * 60;
 /// RFC 8628 section 3.2.
 const USUAL_INTERVAL: u64 = 5;
 /// RFC 8628 section 3.5.
@@ -154,7 +154,7 @@ fn by_device(oauth: &OAuth, state: &str, network: &Network) -> Result<(Begun, Ke
     let begun = Begun {
         sign_in: Kind::DeviceCode,
         state: state.to_owned(),
-        expires_at: now() + i64::try_from(codes.expires_in().as_secs()).unwrap_or(PATIENCE),
+        expires_at: now() + i64::try_from(codes.expires_in().as_secs()).unwrap_or(SIGN_IN_SECONDS),
         user_code: Some(codes.user_code().secret().clone()),
         verification_uri: Some(codes.verification_uri().to_string()),
         verification_uri_complete: complete.map(|uri| uri.secret().clone()),
@@ -204,7 +204,7 @@ fn by_browser(
     let begun = Begun {
         sign_in: Kind::AuthorizationCode,
         state: state.to_owned(),
-        expires_at: now() + PATIENCE,
+        expires_at: now() + SIGN_IN_SECONDS,
         user_code: None,
         verification_uri: None,
         verification_uri_complete: None,

@@ -24,7 +24,7 @@ use crate::task::RemoteUser;
 const PRIVATE: u32 = 0o600;
 const PRIVATE_FOLDER: u32 = 0o700;
 /// Longer than one question to the provider takes at most.
-const PATIENCE: Duration = Duration::from_secs(60);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 /// A token is renewed so many seconds before its end, but not in the first half of a short life.
 const BEFORE_END: i64 = 5 * 60;
 /// So long a refusal stands that no sign-in can change: a wrong secret is not tried again with every run.
@@ -313,7 +313,7 @@ impl Tokens {
                 .truncate(false)
                 .mode(PRIVATE)
                 .open(&path)?;
-            files::lock(&file, PATIENCE)?;
+            files::lock(&file, LOCK_TIMEOUT)?;
             Ok(file)
         };
         open().map_err(|error: std::io::Error| failed(&path, &error))

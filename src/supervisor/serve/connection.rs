@@ -14,7 +14,7 @@ use crate::supervisor::message::{Answer, Request};
 /// Names of more tasks than there can be.
 const LONGEST_REQUEST: u64 = 16 * 1024 * 1024;
 /// Whoever connects has its request ready.
-const PATIENCE: Duration = Duration::from_secs(30);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where answers go; who has gone away hears nothing.
 pub type Reply = UnboundedSender<Answer>;
@@ -24,7 +24,7 @@ pub async fn converse(stream: UnixStream, events: UnboundedSender<(Request, Repl
     let (reader, mut writer) = stream.into_split();
     let mut text = String::new();
     let mut reader = BufReader::new(reader.take(LONGEST_REQUEST));
-    let read = timeout(PATIENCE, reader.read_line(&mut text)).await;
+    let read = timeout(REQUEST_TIMEOUT, reader.read_line(&mut text)).await;
     if !matches!(read, Ok(Ok(1..))) {
         return;
     }
@@ -33,7 +33,7 @@ pub async fn converse(stream: UnixStream, events: UnboundedSender<(Request, Repl
         Ok(request) => drop(events.send((request, reply))),
         Err(error) => {
             let why = format!("that is no request: {error}");
-            drop(reply.send(Answer::Trouble { why }));
+            drop(reply.send(Answer::Failed { why }));
             drop(reply);
         }
     }

@@ -26,11 +26,12 @@ use self::main_program::MainProgram;
 use super::capacity::{self, Capacity};
 use super::child::{Child, Cut, Program, in_words, write_cut_off};
 use super::entry::State;
-use super::line::Line;
 use super::message::{Answer, Request, Stream, Verdict};
 use super::queue_file::{Content, QueueFile};
+use super::run_queue::RunQueue;
 use super::socket;
 use crate::sync::exit_code::Exit;
+use crate::task::FileKind;
 use crate::task::{Store, TaskName};
 
 /// How long a run may take to end by itself. The unit gives the container more time than this and the next together.
@@ -63,7 +64,7 @@ pub fn serve(store: &Store, command: &[OsString], capacity: Capacity) -> anyhow:
         let mut supervisor = Supervisor {
             store,
             events: events.clone(),
-            line: Line::new(capacity.now()),
+            queue: RunQueue::new(capacity.now()),
             capacity,
             look_at: None,
             turned_away: HashMap::new(),
@@ -119,7 +120,7 @@ async fn until(moment: Option<Instant>) {
 struct Supervisor<'a> {
     store: &'a Store,
     file: QueueFile,
-    line: Line,
+    queue: RunQueue,
     capacity: Capacity,
     /// When is looked next whether more or fewer runs should work, while tasks wait.
     look_at: Option<Instant>,
@@ -156,7 +157,7 @@ impl Supervisor<'_> {
             );
             Content::default()
         });
-        self.line.paused = content.paused;
+        self.queue.paused = content.paused;
         for mut entry in content.entries {
             let name = entry.task.clone();
             if !self.exists(&name) {
@@ -167,7 +168,7 @@ impl Supervisor<'_> {
                 self.write_cut_off(&name, entry.started, Cut::Interrupted);
             }
             let (user, source) = self.describe(&name);
-            self.line.add(entry, user, source);
+            self.queue.add(entry, user, source);
             self.recovered.insert(name);
         }
         if !self.recovered.is_empty() {
@@ -181,7 +182,7 @@ impl Supervisor<'_> {
     }
 
     fn exists(&self, name: &TaskName) -> bool {
-        self.store.path(name, "env").exists()
+        self.store.path(name, FileKind::Env).exists()
     }
 
     /// Whose mailbox a task fills, and from where. One that is damaged is in nobody's way; its run tells what is wrong.
@@ -197,8 +198,8 @@ impl Supervisor<'_> {
 
     fn save(&mut self) {
         let content = Content {
-            paused: self.line.paused,
-            entries: self.line.entries(),
+            paused: self.queue.paused,
+            entries: self.queue.entries(),
         };
         let written = self.file.write(&content).map_err(|error| error.to_string()).err();
         if let Some(error) = written.as_ref().filter(|_| self.unsaved.is_none()) {
@@ -213,7 +214,7 @@ impl Supervisor<'_> {
     /// Starts the runs whose turn it is.
     fn start_due(&mut self) {
         while !self.ending {
-            let chosen = self.line.take_turns(Instant::now(), now());
+            let chosen = self.queue.take_turns(Instant::now(), now());
             if chosen.is_empty() {
                 return;
             }
@@ -225,11 +226,11 @@ impl Supervisor<'_> {
     }
 
     fn start(&mut self, name: &TaskName) {
-        let Some(origin) = self.line.get(name).map(|place| place.entry.origin) else {
+        let Some(origin) = self.queue.get(name).map(|place| place.entry.origin) else {
             return;
         };
         if !self.exists(name) {
-            self.line.remove(name);
+            self.queue.remove(name);
             self.save();
             // Whoever has deleted it knows.
             let verdict = Verdict {
@@ -260,7 +261,7 @@ impl Supervisor<'_> {
 
     /// Has a task wait again.
     fn put_back(&mut self, name: &TaskName, state: State, pause: Duration) {
-        if let Some(place) = self.line.get_mut(name) {
+        if let Some(place) = self.queue.get_mut(name) {
             place.entry.state = state;
             place.not_before = Some(Instant::now() + pause);
         }
@@ -302,7 +303,7 @@ impl Supervisor<'_> {
     fn conclude(&mut self, mut child: Child, status: WaitStatus) -> Option<Verdict> {
         let name = &child.name.clone();
         let verdict = child.verdict();
-        let started = self.line.get(name).and_then(|place| place.entry.started);
+        let started = self.queue.get(name).and_then(|place| place.entry.started);
         let cut_short = verdict
             .as_ref()
             .is_none_or(|verdict| verdict.exit_code == Exit::Stopped.code());
@@ -319,9 +320,9 @@ impl Supervisor<'_> {
             .as_ref()
             .is_some_and(|verdict| verdict.exit_code == Exit::Ok.code())
         {
-            self.line.went_well(name);
+            self.queue.went_well(name);
         }
-        self.line.remove(name);
+        self.queue.remove(name);
         self.recovered.remove(name);
         self.settings.remove(name);
         self.turned_away.remove(name);
@@ -380,9 +381,9 @@ impl Supervisor<'_> {
     fn next_moment(&self) -> Option<Instant> {
         let kills = self.children.values().filter_map(|child| child.kill_at);
         let starts = self
-            .line
+            .queue
             .next_moment()
-            .filter(|_| !self.ending && !self.line.paused);
+            .filter(|_| !self.ending && !self.queue.paused);
         // A moment that has come is one at which something else has to happen first, such as a run's end.
         let starts = starts.filter(|moment| *moment > Instant::now());
         kills
@@ -395,7 +396,7 @@ impl Supervisor<'_> {
     /// Measures while tasks wait, and only then.
     fn plan_look(&mut self) {
         let needed =
-            !self.ending && !self.line.paused && self.line.waiting() > 0 && !self.children.is_empty();
+            !self.ending && !self.queue.paused && self.queue.waiting() > 0 && !self.children.is_empty();
         match (needed, self.look_at) {
             (true, None) => {
                 self.capacity.begin();
@@ -413,8 +414,8 @@ impl Supervisor<'_> {
         }
         self.look_at = Some(Instant::now() + capacity::PACE);
         if self.capacity.adapts() {
-            self.capacity.look(self.line.is_full());
-            self.line.set_at_once(self.capacity.now());
+            self.capacity.look(self.queue.is_full());
+            self.queue.set_at_once(self.capacity.now());
         }
         let running: Vec<TaskName> = self.children.values().map(|child| child.name.clone()).collect();
         for name in running {
@@ -422,7 +423,7 @@ impl Supervisor<'_> {
             let times = progress.map_or(0, |progress| progress.turned_away);
             let before = self.turned_away.insert(name.clone(), times).unwrap_or_default();
             if times > before {
-                self.line.turned_away(&name);
+                self.queue.turned_away(&name);
             }
         }
     }
@@ -437,7 +438,7 @@ impl Supervisor<'_> {
 
     /// Tells those who follow what waits that it goes on later; the exit code of the process.
     fn farewell(self) -> u8 {
-        let waiting = self.line.waiting();
+        let waiting = self.queue.waiting();
         if waiting > 0 {
             journal(
                 Stream::Output,

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use super::connection::Reply;
 use super::{EXIT_PAUSE, GRACE, STUCK, Supervisor, now};
 use crate::supervisor::entry::{Entry, Origin, State};
-use crate::supervisor::line::Place;
 use crate::supervisor::message::{Answer, Request, SETTINGS, Verdict};
+use crate::supervisor::run_queue::QueuedRun;
 use crate::task::TaskName;
 
 impl Supervisor<'_> {
@@ -56,10 +56,10 @@ impl Supervisor<'_> {
         follow: bool,
         reply: &Reply,
     ) {
-        let batch = self.line.new_batch();
+        let batch = self.queue.new_batch();
         let mut entered: Vec<(TaskName, Option<Entry>)> = vec![];
         for task in tasks {
-            let former = self.line.get(&task).map(|place| place.entry.clone());
+            let former = self.queue.get(&task).map(|place| place.entry.clone());
             if former
                 .as_ref()
                 .is_some_and(|entry| entry.state == State::Running || entry.origin <= origin)
@@ -67,7 +67,7 @@ impl Supervisor<'_> {
                 drop(reply.send(Answer::AlreadyRunning { task }));
                 continue;
             }
-            if let Some(place) = self.line.get_mut(&task) {
+            if let Some(place) = self.queue.get_mut(&task) {
                 place.entry.origin = origin;
                 place.entry.batch = batch;
             } else {
@@ -80,7 +80,7 @@ impl Supervisor<'_> {
                     started: None,
                     batch,
                 };
-                self.line.add(entry, user, source);
+                self.queue.add(entry, user, source);
             }
             entered.push((task, former));
         }
@@ -91,7 +91,7 @@ impl Supervisor<'_> {
         if let Some(error) = &self.unsaved {
             let why = format!("the queue cannot be written: {error}");
             self.take_back(entered);
-            drop(reply.send(Answer::Trouble { why }));
+            drop(reply.send(Answer::Failed { why }));
             return;
         }
         for (task, _) in entered {
@@ -104,7 +104,7 @@ impl Supervisor<'_> {
                     .or_default()
                     .push(reply.clone());
             }
-            let paused = self.line.paused;
+            let paused = self.queue.paused;
             drop(reply.send(Answer::Accepted { task, paused }));
         }
     }
@@ -112,9 +112,9 @@ impl Supervisor<'_> {
     /// Has the queue as it was: what is not on disk is not promised to anybody.
     fn take_back(&mut self, entered: Vec<(TaskName, Option<Entry>)>) {
         for (task, former) in entered {
-            match (former, self.line.get_mut(&task)) {
+            match (former, self.queue.get_mut(&task)) {
                 (Some(former), Some(place)) => place.entry = former,
-                _ => drop(self.line.remove(&task)),
+                _ => drop(self.queue.remove(&task)),
             }
         }
     }
@@ -130,7 +130,7 @@ impl Supervisor<'_> {
                 self.stoppers.entry(task).or_default().push(reply.clone());
                 continue;
             }
-            let place: Option<Place> = self.line.remove(&task);
+            let place: Option<QueuedRun> = self.queue.remove(&task);
             if place.is_some() {
                 self.settings.remove(&task);
                 self.recovered.remove(&task);
@@ -148,26 +148,26 @@ impl Supervisor<'_> {
     }
 
     fn pause(&mut self, paused: bool, reply: &Reply) {
-        self.line.paused = paused;
+        self.queue.paused = paused;
         self.save();
         drop(reply.send(match &self.unsaved {
             None => Answer::Fine,
-            Some(error) => Answer::Trouble {
+            Some(error) => Answer::Failed {
                 why: format!("that is not remembered, since the queue cannot be written: {error}"),
             },
         }));
     }
 
     fn health(&self) -> Answer {
-        let trouble = |why: String| Answer::Trouble { why };
+        let failed = |why: String| Answer::Failed { why };
         if self.ending || self.main.is_gone() {
-            return trouble("the service is ending".to_owned());
+            return failed("the service is ending".to_owned());
         }
         if let Some(error) = &self.unsaved {
-            return trouble(format!("the queue cannot be written: {error}"));
+            return failed(format!("the queue cannot be written: {error}"));
         }
         match self.denied_since.map(|since| since.elapsed()) {
-            Some(standing) if standing >= STUCK && self.line.waiting() > 0 => trouble(format!(
+            Some(standing) if standing >= STUCK && self.queue.waiting() > 0 => failed(format!(
                 "the queue is stuck: no run could be started for {} seconds",
                 standing.as_secs()
             )),

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::imap::utf7;
+use crate::task::FileKind;
 use crate::task::{Exclusions, FolderMode, RemoteDeletion, RemoteHost, Security, Task};
 
 /// The same for every run.
@@ -67,20 +68,20 @@ pub enum RemoteLogin<'a> {
 
 /// The arguments of imapsync, without its own name.
 pub fn arguments(task: &Task, around: &RunContext<'_>) -> Vec<OsString> {
-    let file = |ending: &str| around.folder.join(task.name().file(ending)).into_os_string();
+    let file = |kind: FileKind| around.folder.join(task.name().file(kind)).into_os_string();
     let mut arguments: Vec<OsString> = FIXED.map(OsString::from).into();
     let mut add = |option: &str, value: OsString| arguments.extend([option.into(), value]);
-    add("--pidfile", file("pid"));
+    add("--pidfile", file(FileKind::Pid));
     add("--host1", target(&task.remote_host).into());
     add("--user1", task.remote_user.as_str().into());
     match around.login {
-        RemoteLogin::Password => add("--passfile1", file("pwd")),
+        RemoteLogin::Password => add("--passfile1", file(FileKind::Password)),
         RemoteLogin::OnBehalf { admin } => {
             add("--authuser1", admin.into());
             add("--authmech1", "PLAIN".into());
-            add("--passfile1", file("pwd"));
+            add("--passfile1", file(FileKind::Password));
         }
-        RemoteLogin::Token => add("--oauthaccesstoken1", file("token")),
+        RemoteLogin::Token => add("--oauthaccesstoken1", file(FileKind::Token)),
     }
     add("--port1", task.remote_port.to_string().into());
     add("--host2", around.local_host.into());

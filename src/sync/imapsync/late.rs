@@ -9,7 +9,7 @@ use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use crate::imap::Error;
-use crate::sync::account::{Failure, Side};
+use crate::sync::account::Failure;
 use crate::sync::event::Event;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
@@ -118,13 +118,11 @@ async fn is_late(
             News::Unknown => return Ok(true),
             News::Between(first, last) => (first, last),
         };
-        let opened = connections.remote.open(&pair.remote, false).await;
-        opened.map_err(|error| FolderError::select(Side::Remote, error))?;
+        connections.remote.open(&pair.remote, false).await?;
         let found = connections
             .remote
             .search(&criteria(first, last, days, Timestamp::now()))
-            .await;
-        let found = found.map_err(|error| FolderError::fetch(Side::Remote, error))?;
+            .await?;
         if !found.is_empty() {
             return Ok(true);
         }

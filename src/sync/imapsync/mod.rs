@@ -29,6 +29,7 @@ use crate::sync::imapsync::command::{RemoteLogin, RunContext};
 use crate::sync::imapsync::log::{Copied, LogSummary, Reader};
 use crate::sync::imapsync::token_file::TokenFile;
 use crate::sync::job::Shared;
+use crate::task::FileKind;
 use crate::task::Task;
 use crate::task::report::{Folder, Messages};
 
@@ -146,25 +147,25 @@ async fn run(
         days,
     };
     let arguments = command::arguments(task, &around);
-    let trouble = |what: &str, error: io::Error| Failure::local(format!("cannot {what}: {error}"));
-    let pid = folder.join(task.name().file("pid"));
+    let failed = |what: &str, error: io::Error| Failure::local(format!("cannot {what}: {error}"));
+    let pid = folder.join(task.name().file(FileKind::Pid));
     // imapsync writes its own, and would take ours for that of another run.
-    crate::files::remove(&pid).map_err(|error| trouble("remove the pid file", error))?;
-    let reading = File::open(folder.join(task.name().file("log")));
-    let reading = reading.map_err(|error| trouble("read the log", error))?;
+    crate::files::remove(&pid).map_err(|error| failed("remove the pid file", error))?;
+    let reading = File::open(folder.join(task.name().file(FileKind::Log)));
+    let reading = reading.map_err(|error| failed("read the log", error))?;
     let mut read = log
         .metadata()
-        .map_err(|error| trouble("read the log", error))?
+        .map_err(|error| failed("read the log", error))?
         .len();
     let running = Running::start(program, &arguments, log, lock);
-    let mut running = running.map_err(|error| trouble(&format!("run {}", program.display()), error))?;
+    let mut running = running.map_err(|error| failed(&format!("run {}", program.display()), error))?;
     let mut reader = Reader::default();
     loop {
         // Asked before the log is read: what was said before the end is in there then.
         let status = running
             .status()
-            .map_err(|error| trouble("wait for imapsync", error))?;
-        read += follow(&reading, read, &mut reader).map_err(|error| trouble("read the log", error))?;
+            .map_err(|error| failed("wait for imapsync", error))?;
+        read += follow(&reading, read, &mut reader).map_err(|error| failed("read the log", error))?;
         progress(shared, reader.story());
         if let Some(status) = status {
             return Ok((reader.finish(), status));
@@ -178,7 +179,7 @@ async fn run(
 
 /// How many days back imapsync has to look.
 fn days(folder: &Path, task: &Task) -> Option<u32> {
-    let path = folder.join(task.name().file("timestamp"));
+    let path = folder.join(task.name().file(FileKind::Timestamp));
     let started = path.metadata().and_then(|file| file.modified()).ok()?;
     command::days_since(
         &std::fs::read_to_string(path).ok()?,

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use crate::imap::{Flags, UidSet};
-use crate::sync::account::{Failure, Side};
+use crate::sync::account::Failure;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::imapsync::late::{self, Ends};
 use crate::sync::imapsync::log::Copied;
@@ -18,7 +18,7 @@ use crate::sync::message_key::MessageKey;
 use crate::sync::reconcile::connections::settle;
 use crate::sync::reconcile::connections::{self, Connections, close};
 use crate::sync::reconcile::deletions::{self, LocalPlan};
-use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
+use crate::sync::reconcile::error::{FolderResult, contain};
 use crate::sync::reconcile::headers::{self, Detail, Seen};
 use crate::sync::reconcile::inbox;
 use crate::sync::reconcile::listing::{self, Listing};
@@ -83,10 +83,8 @@ async fn plan(
     if wanted.is_empty() {
         return Ok(());
     }
-    let opened = connections.remote.open(&place.pair.remote, false).await;
-    opened.map_err(|error| FolderError::select(Side::Remote, error))?;
-    let messages = headers::read(&mut connections.remote, &wanted, Detail::Record).await;
-    let messages = messages.map_err(|error| FolderError::fetch(Side::Remote, error))?;
+    connections.remote.open(&place.pair.remote, false).await?;
+    let messages = headers::read(&mut connections.remote, &wanted, Detail::Record).await?;
     let entries: Vec<Entry> = messages.iter().map(Seen::entry).collect();
     shared.state.borrow_mut().plan(place.folder.id, &entries)?;
     Ok(())
@@ -172,10 +170,8 @@ async fn settle(
     };
     let mut entries = vec![];
     if !unplanned.is_empty() {
-        let opened = connections.remote.open(&pair.remote, false).await;
-        opened.map_err(|error| FolderError::select(Side::Remote, error))?;
-        let messages = headers::read(&mut connections.remote, &unplanned, Detail::Record).await;
-        let messages = messages.map_err(|error| FolderError::fetch(Side::Remote, error))?;
+        connections.remote.open(&pair.remote, false).await?;
+        let messages = headers::read(&mut connections.remote, &unplanned, Detail::Record).await?;
         entries = messages.iter().map(Seen::entry).collect();
     }
     Ok(confirm(shared, folder.id, copied, &entries)?)

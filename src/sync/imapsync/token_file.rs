@@ -10,6 +10,7 @@ use crate::files;
 use crate::source::oauth::Tokens;
 use crate::sync::access;
 use crate::sync::account::{Failure, Side};
+use crate::task::FileKind;
 use crate::task::TaskName;
 
 /// Tokens are renewed some minutes before their end.
@@ -33,7 +34,7 @@ impl<'a> TokenFile<'a> {
         let mut file = Self {
             tokens,
             folder,
-            path: folder.join(name.file("token")),
+            path: folder.join(name.file(FileKind::Token)),
             written: None,
             looked: Instant::now(),
         };

@@ -5,10 +5,12 @@
 use std::collections::{HashMap, HashSet};
 
 use super::verify::{Difference, FolderComparison, VerifiedMessage, VerifyReport};
-use crate::imap::{Mailbox, Session};
+use crate::imap::Mailbox;
 use crate::sync::account::Side;
 use crate::sync::folder_mapping::{self, Pair};
 use crate::sync::message_key::MessageKey;
+use crate::sync::reconcile::connections::session::SideSession;
+use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::headers::{self, Detail};
 use crate::sync::state::{Recorded, RecordedFolder};
 
@@ -81,10 +83,10 @@ fn is_another(recorded: &Recorded, found: &VerifiedMessage) -> bool {
 pub async fn look_for(
     records: &[RecordedFolder],
     local: &folder_mapping::Side,
-    session: &mut Session,
+    session: &mut SideSession,
     seen: &HashSet<MessageKey>,
     verdict: &mut VerifyReport,
-) -> crate::imap::Result<()> {
+) -> FolderResult<()> {
     let delivered = records.iter().flat_map(|record| &record.messages);
     let mut sought: HashSet<MessageKey> = delivered.map(|one| one.key).collect();
     sought.retain(|key| !seen.contains(key));
@@ -132,12 +134,13 @@ pub async fn look_for(
 }
 
 /// The keys of all messages of a folder; `None` of one that cannot be opened.
-async fn keys(session: &mut Session, mailbox: &Mailbox) -> crate::imap::Result<Option<Vec<MessageKey>>> {
-    match session.open(mailbox, false).await {
-        Ok(opened) if opened.messages == 0 => return Ok(Some(vec![])),
-        Ok(_) => {}
+async fn keys(session: &mut SideSession, mailbox: &Mailbox) -> FolderResult<Option<Vec<MessageKey>>> {
+    let opened = match session.imap.open(mailbox, false).await {
         Err(crate::imap::Error::Command { .. }) => return Ok(None),
-        Err(error) => return Err(error),
+        opened => session.opened(opened)?,
+    };
+    if opened.messages == 0 {
+        return Ok(Some(vec![]));
     }
     let uids = session.search("ALL").await?;
     let seen = headers::read(session, &uids, Detail::Key).await?;

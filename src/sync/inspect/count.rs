@@ -3,9 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::imap::{Besides, Command, MailboxStatus, Session, Untagged};
-use crate::sync::account::{Account, Failure, Side};
+use crate::imap::{Besides, Command, MailboxStatus, Untagged};
+use crate::sync::account::{Account, Failure};
 use crate::sync::folder_mapping::{self, Known, Selection, SpecialUse};
+use crate::sync::reconcile::connections::session::SideSession;
+use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::listing;
 
 /// Folders, messages and octets of both sides; host2 counts what corresponds to the chosen folders of host1.
@@ -74,14 +76,12 @@ pub async fn count(
         ..Figures::default()
     };
     for pair in folder_mapping::pair(&remote, &local, selection, known) {
-        let source = sized(&mut remote_session, &pair.remote, pair.source).await;
-        let (messages, octets) = source.map_err(|error| Failure::from_imap(Side::Remote, &error))?;
+        let (messages, octets) = sized(&mut remote_session, &pair.remote, pair.source).await?;
         figures.host1_folders += 1;
         figures.host1_messages += messages;
         figures.host1_sizes += octets;
         if let Some(status) = pair.destination {
-            let counted = sized(&mut local_session, &pair.local, status).await;
-            let (messages, octets) = counted.map_err(|error| Failure::from_imap(Side::Local, &error))?;
+            let (messages, octets) = sized(&mut local_session, &pair.local, status).await?;
             figures.host2_folders += 1;
             figures.host2_messages += messages;
             figures.host2_sizes += octets;
@@ -100,8 +100,7 @@ pub async fn list_folders(remote: &Account, selection: &Selection) -> Result<Fol
         let selectable = !listed.has("\\Noselect");
         let mut figures = (0, 0);
         if selectable {
-            let counted = sized(&mut session, &listed.mailbox, status.unwrap_or_default()).await;
-            figures = counted.map_err(|error| Failure::from_imap(Side::Remote, &error))?;
+            figures = sized(&mut session, &listed.mailbox, status.unwrap_or_default()).await?;
         }
         let excluded = chooser.reason(listed).is_some();
         if !excluded {
@@ -123,10 +122,10 @@ pub async fn list_folders(remote: &Account, selection: &Selection) -> Result<Fol
 
 /// Messages and octets; where STATUS does not tell sizes, those of all messages are summed up.
 async fn sized(
-    session: &mut Session,
+    session: &mut SideSession,
     mailbox: &crate::imap::Mailbox,
     status: MailboxStatus,
-) -> crate::imap::Result<(u64, u64)> {
+) -> FolderResult<(u64, u64)> {
     let messages = status.messages.unwrap_or(0);
     if let Some(size) = status.size {
         return Ok((messages, size));

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Looking at both sides without changing them.
 //!
-//! [`login_test`]: whether both logins work · [`count`]: folders, messages and octets · [`preview`]: what a run would
-//! do · [`verify`]: whether both sides hold the same mail, and what the ledger says they do.
+//! [`candidate`]: a task that is not written yet · [`login_test`]: whether both logins work · [`count`]: folders,
+//! messages and octets · [`preview`]: what a run would do · [`verify`]: whether both sides hold the same mail, and what
+//! the ledger says they do.
 
 mod against_ledger;
+pub mod candidate;
 pub mod count;
 pub mod login_test;
 pub mod preview;

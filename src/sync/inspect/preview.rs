@@ -7,13 +7,13 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use crate::imap::{Command, UidSet, Untagged};
-use crate::sync::account::{Failure, Side};
+use crate::sync::account::Failure;
 use crate::sync::folder_mapping::PatternHits;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::compare::Comparison;
 use crate::sync::reconcile::connections::{self, Connections};
 use crate::sync::reconcile::deletions::{self, LocalPlan};
-use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
+use crate::sync::reconcile::error::{FolderResult, contain};
 use crate::sync::reconcile::flags;
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::listing;
@@ -179,8 +179,6 @@ async fn sizes(
                 found.push((size, fetch.date.map_or(0, |date| date.unix())));
             }
         });
-    asked
-        .await
-        .map_err(|error| FolderError::fetch(Side::Remote, error))?;
+    asked.await?;
     Ok(found)
 }

@@ -7,10 +7,12 @@ use std::collections::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::against_ledger;
-use crate::imap::{Besides, Error, Mailbox, Session, UidSet};
+use crate::imap::{Besides, Error, Mailbox, UidSet};
 use crate::sync::account::{Account, Failure, Side};
 use crate::sync::folder_mapping::{self, Known, Pair, Selection};
 use crate::sync::message_key::{Digest, MessageKey};
+use crate::sync::reconcile::connections::session::SideSession;
+use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::headers::{self, Detail, Seen};
 use crate::sync::reconcile::listing;
 use crate::sync::reconcile::narrow::period;
@@ -168,7 +170,8 @@ pub async fn verify(
                 .await;
             let (side, error) = match compared {
                 Ok(folder) => break folder,
-                Err(trouble) => trouble,
+                Err(FolderError::Imap { side, error, .. }) => (side, error),
+                Err(error) => return Err(error.into()),
             };
             verdict.differences.truncate(told);
             attempts += 1;
@@ -193,8 +196,10 @@ pub async fn verify(
         while let Err(error) =
             against_ledger::look_for(records, &here, &mut sessions.local, &seen, &mut verdict).await
         {
-            if attempts == ATTEMPTS || matches!(error, Error::Command { .. }) {
-                return Err(Failure::from_imap(Side::Local, &error));
+            let is_lost =
+                matches!(&error, FolderError::Imap { error, .. } if !matches!(error, Error::Command { .. }));
+            if attempts == ATTEMPTS || !is_lost {
+                return Err(error.into());
             }
             attempts += 1;
             sessions.renew(Side::Local, remote, local).await?;
@@ -207,7 +212,7 @@ pub async fn verify(
     Ok(verdict)
 }
 
-async fn log_in(account: &Account) -> Result<(folder_mapping::Side, Session), Failure> {
+async fn log_in(account: &Account) -> Result<(folder_mapping::Side, SideSession), Failure> {
     listing::log_in_and_list(account, Besides::Nothing).await
 }
 
@@ -221,8 +226,8 @@ struct How<'a> {
 
 /// The connections to both sides.
 struct Sessions {
-    remote: Session,
-    local: Session,
+    remote: SideSession,
+    local: SideSession,
 }
 
 impl Sessions {
@@ -243,7 +248,7 @@ impl Sessions {
         How { criteria, deep, once }: How<'_>,
         (held, all): (&mut HashSet<MessageKey>, &mut HashSet<MessageKey>),
         verdict: &mut VerifyReport,
-    ) -> Result<FolderComparison, (Side, Error)> {
+    ) -> FolderResult<FolderComparison> {
         let (theirs, ours) = tokio::join!(
             read(&mut self.remote, Some(&pair.remote), criteria, deep),
             read(
@@ -253,8 +258,7 @@ impl Sessions {
                 deep
             )
         );
-        let mut theirs = theirs.map_err(|error| (Side::Remote, error))?;
-        let mut ours = ours.map_err(|error| (Side::Local, error))?;
+        let (mut theirs, mut ours) = (theirs?, ours?);
         let told = verdict.differences.len();
         let not_as_recorded = record.map_or(0, |record| {
             against_ledger::compare(record, pair, &theirs, &ours, verdict)
@@ -271,20 +275,16 @@ impl Sessions {
                 headers::digests(&mut self.remote, &there),
                 headers::digests(&mut self.local, &here)
             );
-            let there = there.map_err(|error| (Side::Remote, error))?;
-            let here = here.map_err(|error| (Side::Local, error))?;
+            let there = there?;
+            let here = here?;
             take_common_digests(&mut theirs, &there, &here);
             take_common_digests(&mut ours, &here, &there);
         }
         let mut folder = judge(pair, theirs, ours, verdict);
         folder.not_as_recorded = not_as_recorded;
         let differences = &mut verdict.differences[told..];
-        name(&mut self.remote, differences, |one| !one.is_local())
-            .await
-            .map_err(|error| (Side::Remote, error))?;
-        name(&mut self.local, differences, Difference::is_local)
-            .await
-            .map_err(|error| (Side::Local, error))?;
+        name(&mut self.remote, differences, |one| !one.is_local()).await?;
+        name(&mut self.local, differences, Difference::is_local).await?;
         held.extend(here);
         Ok(folder)
     }
@@ -321,10 +321,10 @@ fn take_common_digests(
 /// Fills in the Message-Ids of those differences that are messages of the open folder. Only these are asked for: a
 /// folder has many messages, and most do not differ.
 async fn name(
-    session: &mut Session,
+    session: &mut SideSession,
     differences: &mut [Difference],
     here: impl Fn(&Difference) -> bool,
-) -> crate::imap::Result<()> {
+) -> FolderResult<()> {
     let mut named: Vec<_> = differences.iter_mut().filter(|one| here(one)).collect();
     let uids: UidSet = named.iter().map(|one| one.uid).collect();
     let ids = headers::message_ids(session, &uids).await?;
@@ -341,11 +341,11 @@ pub(super) struct VerifiedMessage {
 }
 
 async fn read(
-    session: &mut Session,
+    session: &mut SideSession,
     mailbox: Option<&Mailbox>,
     criteria: &str,
     deep: bool,
-) -> crate::imap::Result<Vec<VerifiedMessage>> {
+) -> FolderResult<Vec<VerifiedMessage>> {
     let Some(mailbox) = mailbox else {
         return Ok(vec![]);
     };

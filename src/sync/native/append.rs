@@ -16,6 +16,7 @@ use crate::sync::native::pipeline::message::{self, FetchedMessage};
 use crate::sync::native::pipeline::{MAX_TEMPORARY_REFUSALS, Pipeline};
 use crate::sync::reconcile::compare;
 use crate::sync::reconcile::connections::backoff::Backoff;
+use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::connections::{self, settle};
 use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
 use crate::sync::reconcile::folder::FolderSync;
@@ -30,7 +31,7 @@ pub struct Appender {
     number: usize,
     shared: Shared,
     pipeline: Rc<Pipeline>,
-    session: Option<Session>,
+    session: Option<SideSession>,
     spare: bool,
     selected: Option<Rc<FolderSync>>,
     todo: VecDeque<AppendBatch>,
@@ -64,7 +65,7 @@ enum Attempt {
 
 impl Appender {
     /// An appender on a connection, or a spare one that makes its own. Each has another number.
-    pub fn new(number: usize, shared: Shared, pipeline: Rc<Pipeline>, session: Option<Session>) -> Self {
+    pub fn new(number: usize, shared: Shared, pipeline: Rc<Pipeline>, session: Option<SideSession>) -> Self {
         let spare = session.is_none();
         Self {
             number,
@@ -80,7 +81,7 @@ impl Appender {
     }
 
     /// Works until no more batches come; gives the connection back.
-    pub async fn run(mut self) -> Option<Session> {
+    pub async fn run(mut self) -> Option<SideSession> {
         let mut backoff = Backoff::default();
         loop {
             let outcome = self.work(&mut backoff).await;
@@ -118,15 +119,17 @@ impl Appender {
     async fn work(&mut self, backoff: &mut Backoff) -> Result<()> {
         let mut session = match self.session.take() {
             Some(session) => session,
-            None => self.shared.job.local.login().await?,
+            None => SideSession::log_in(&self.shared.job.local).await?,
         };
-        let outcome = self.drive(&mut session, backoff).await;
+        let outcome = match self.look_up_lost(&mut session).await {
+            Ok(()) => self.drive(&mut session.imap, backoff).await,
+            Err(error) => Err(error),
+        };
         self.session = Some(session);
         outcome
     }
 
     async fn drive(&mut self, session: &mut Session, backoff: &mut Backoff) -> Result<()> {
-        self.look_up_lost(session).await?;
         loop {
             if self.pipeline.halted() {
                 // What is in flight is waited for, so that it is recorded; nothing more is sent.
@@ -453,7 +456,7 @@ impl Appender {
 
     /// After a lost connection: what was in flight may have arrived, or may still. It is looked up, until two looks
     /// agree, before it is sent again.
-    async fn look_up_lost(&mut self, session: &mut Session) -> Result<()> {
+    async fn look_up_lost(&mut self, session: &mut SideSession) -> Result<()> {
         while let Some((_, first)) = self.flight.front() {
             let place = first.place.clone();
             self.selected = None;
@@ -556,7 +559,7 @@ impl Appender {
     async fn arrived(
         &self,
         place: &FolderSync,
-        session: &mut Session,
+        session: &mut SideSession,
         opened: &Cell<bool>,
     ) -> FolderResult<HashMap<u32, u32>> {
         let messages = || {
@@ -570,9 +573,7 @@ impl Appender {
             let unknown = compare::unknown_local(&self.shared, &place.pair, &place.folder, session).await?;
             opened.set(true);
             self.shared.job.local.workarounds.answered(&place.pair.local);
-            let found = headers::read(session, &unknown, Detail::Key)
-                .await
-                .map_err(|error| FolderError::fetch(Side::Local, error))?;
+            let found = headers::read(session, &unknown, Detail::Key).await?;
             Ok(message::claim(messages(), headers::by_key(found)))
         })
         .await

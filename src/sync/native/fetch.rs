@@ -15,6 +15,7 @@ use crate::sync::native::pipeline::packer::Packer;
 use crate::sync::native::pipeline::{MAX_TEMPORARY_REFUSALS, Pipeline};
 use crate::sync::native::plan::{self, Item, Order};
 use crate::sync::reconcile::compare;
+use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::connections::{self, backoff::Backoff};
 use crate::sync::reconcile::error::{FolderError, contain};
 use crate::sync::reconcile::folder::FolderSync;
@@ -36,7 +37,7 @@ pub struct Fetcher {
     number: usize,
     shared: Shared,
     pipeline: Rc<Pipeline>,
-    session: Option<Session>,
+    session: Option<SideSession>,
     /// Whether this one may give up where another goes on.
     spare: bool,
     packer: Packer,
@@ -71,7 +72,7 @@ enum Flight {
 
 impl Fetcher {
     /// A fetcher on a connection, or a spare one that makes its own. Each has another number.
-    pub fn new(number: usize, shared: Shared, pipeline: Rc<Pipeline>, session: Option<Session>) -> Self {
+    pub fn new(number: usize, shared: Shared, pipeline: Rc<Pipeline>, session: Option<SideSession>) -> Self {
         let spare = session.is_none();
         Self {
             number,
@@ -86,13 +87,13 @@ impl Fetcher {
     }
 
     /// Works until nothing is left; gives the connection back.
-    pub async fn run(mut self) -> Option<Session> {
+    pub async fn run(mut self) -> Option<SideSession> {
         let session = self.with_reconnect().await;
         self.pipeline.batches.leave();
         session
     }
 
-    async fn with_reconnect(&mut self) -> Option<Session> {
+    async fn with_reconnect(&mut self) -> Option<SideSession> {
         let mut backoff = Backoff::default();
         loop {
             let outcome = self.work().await;
@@ -191,13 +192,13 @@ impl Fetcher {
         let mut session = match self.session.take() {
             Some(session) => session,
             None => {
-                let session = self.shared.job.remote.login().await?;
+                let session = SideSession::log_in(&self.shared.job.remote).await?;
                 // From here on items may be in its hands; it has to see them through.
                 self.spare = false;
                 session
             }
         };
-        let outcome = self.drive(&mut session).await;
+        let outcome = self.drive(&mut session.imap).await;
         self.session = Some(session);
         outcome
     }

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::imap::Session;
+use crate::imap::Capability;
 use crate::sync::account::Failure;
 use crate::sync::job::Shared;
 use crate::sync::native::append::Appender;
@@ -13,6 +13,7 @@ use crate::sync::native::fetch::Fetcher;
 use crate::sync::native::pipeline::Pipeline;
 use crate::sync::native::plan::Item;
 use crate::sync::reconcile::connections::Connections;
+use crate::sync::reconcile::connections::session::SideSession;
 
 /// Connections to the local server at most.
 const APPENDERS: usize = 4;
@@ -31,9 +32,9 @@ pub async fn copy(
     let many = count > WORTH_MORE;
     // A server that does not tell where a message went leaves it to be found among the others: with several
     // connections, one could take another's copy of a twin for its own.
-    let told = ["UIDPLUS", "IMAP4REV2"]
-        .iter()
-        .any(|name| connections.local.capabilities().has(name));
+    let told = [Capability::UidPlus, Capability::Imap4Rev2]
+        .into_iter()
+        .any(|capability| connections.local.capabilities().has(capability));
     let most = shared
         .job
         .remote
@@ -65,7 +66,7 @@ pub async fn copy(
 }
 
 /// Waits for all and keeps the first connection; the others say goodbye.
-async fn first(tasks: Vec<tokio::task::JoinHandle<Option<Session>>>) -> Option<Session> {
+async fn first(tasks: Vec<tokio::task::JoinHandle<Option<SideSession>>>) -> Option<SideSession> {
     let mut kept = None;
     for task in tasks {
         if let Ok(Some(session)) = task.await {

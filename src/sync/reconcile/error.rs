@@ -51,6 +51,20 @@ impl FolderError {
         }
     }
 
+    /// A folder that cannot be created.
+    pub fn create(side: Side, error: Error) -> Self {
+        match error {
+            Error::Command {
+                command: "CREATE", ..
+            } => Self::Imap {
+                side,
+                kind: Exit::CreateErrors,
+                error,
+            },
+            _ => Self::select(side, error),
+        }
+    }
+
     /// A folder that cannot be worked on, while others can.
     pub fn unusable(side: Side, kind: Exit, reason: String) -> Self {
         Self::Unusable { side, kind, reason }
@@ -91,8 +105,8 @@ impl From<Failure> for FolderError {
 }
 
 impl From<FolderError> for Failure {
-    fn from(trouble: FolderError) -> Self {
-        match trouble {
+    fn from(error: FolderError) -> Self {
+        match error {
             FolderError::Imap { side, error, .. } => Self::from_imap(side, &error),
             FolderError::Unusable { side, reason, .. } => Self::from_imap(side, &Error::Unstable(reason)),
             FolderError::Replaced(side) => Self::local(format!("{}: {REPLACED}", side.host())),
@@ -133,6 +147,6 @@ pub fn contain<T>(shared: &Shared, folder: &str, outcome: FolderResult<T>) -> Re
                 .problem(folder, Exit::SelectErrors, &reason);
             Ok(None)
         }
-        Err(trouble) => Err(trouble.into()),
+        Err(error) => Err(error.into()),
     }
 }

@@ -4,11 +4,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::imap::{Command, Error, Flags, Session, UidSet, Untagged};
+use crate::imap::{Capability, Command, Error, Flags, UidSet, Untagged};
 use crate::sync::account::Side;
 use crate::sync::event::Event;
 use crate::sync::job::Shared;
-use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::reconcile::connections::session::SideSession;
+use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::open;
 use crate::sync::reconcile::folder::{self, FolderSync};
 use crate::sync::reconcile::headers;
@@ -21,8 +22,8 @@ const SAMPLE: u32 = 8;
 pub async fn carry_over(
     shared: &Shared,
     place: &FolderSync,
-    remote: &mut Session,
-    local: &mut Session,
+    remote: &mut SideSession,
+    local: &mut SideSession,
 ) -> FolderResult<()> {
     let folder = &place.folder;
     let modseq = place.pair.source.highest_modseq.unwrap_or(0);
@@ -32,7 +33,10 @@ pub async fn carry_over(
     }
     let mut items = format!("1:{} (UID FLAGS)", folder.remote_next - 1);
     // One that went back belongs to another count, as after a server was set up again: all flags are looked at.
-    if folder.remote_modseq != 0 && modseq > folder.remote_modseq && remote.capabilities().has("CONDSTORE") {
+    if folder.remote_modseq != 0
+        && modseq > folder.remote_modseq
+        && remote.capabilities().has(Capability::Condstore)
+    {
         items.push_str(&format!(" (CHANGEDSINCE {})", folder.remote_modseq));
     }
     let mut questions = vec![Command::new("UID FETCH").text(&items)];
@@ -59,8 +63,7 @@ pub async fn carry_over(
                 found = Err(error);
             }
         })
-        .await
-        .map_err(|error| FolderError::fetch(Side::Remote, error))?;
+        .await?;
     open::check(Side::Remote, selected, folder)?;
     if renumbered && !shared.job.dry {
         return folder::renumbered(shared, place, Side::Remote);
@@ -71,7 +74,7 @@ pub async fn carry_over(
     }
     let mut count = 0;
     if !changes.is_empty() && !shared.job.dry {
-        place.open_local(local, true).await?;
+        place.open(local, true).await?;
     }
     for ((added, removed), uids) in changes {
         count += uids.len();
@@ -97,19 +100,17 @@ pub async fn carry_over(
 async fn store(
     shared: &Shared,
     place: &FolderSync,
-    local: &mut Session,
+    local: &mut SideSession,
     uids: &UidSet,
     sign: char,
     flags: &Flags,
 ) -> FolderResult<()> {
-    match local.store(uids, sign, &flags.to_string()).await {
-        Ok(()) => return Ok(()),
+    match local.imap.store(uids, sign, &flags.to_string()).await {
         Err(Error::Command { .. }) => {}
-        Err(error) => return Err(FolderError::change(Side::Local, error)),
+        stored => return local.changed(stored),
     }
     for flag in flags.iter() {
-        match local.store(uids, sign, flag).await {
-            Ok(()) => {}
+        match local.imap.store(uids, sign, flag).await {
             Err(Error::Command { answer, .. }) => {
                 let mut reporter = shared.reporter.borrow_mut();
                 reporter.tell(&Event::FlagRefused {
@@ -120,7 +121,7 @@ async fn store(
                 });
                 reporter.flags_dropped(place.index, uids.len());
             }
-            Err(error) => return Err(FolderError::change(Side::Local, error)),
+            stored => local.changed(stored)?,
         }
     }
     Ok(())

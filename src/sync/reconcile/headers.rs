@@ -6,6 +6,8 @@ use std::rc::Rc;
 
 use crate::imap::{Command, Error, Fetch, Flags, Mailbox, Result, Selected, Session, UidSet, Untagged};
 use crate::sync::message_key::{self, Digest, MessageKey};
+use crate::sync::reconcile::connections::session::SideSession;
+use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::poison::{self, PoisonMessages};
 use crate::sync::state::{Completeness, Entry};
 
@@ -65,21 +67,22 @@ impl Detail {
 }
 
 /// The messages among `uids` in the open folder, in ascending order of their UIDs.
-pub async fn read(session: &mut Session, uids: &UidSet, detail: Detail) -> Result<Vec<Seen>> {
+pub async fn read(session: &mut SideSession, uids: &UidSet, detail: Detail) -> FolderResult<Vec<Seen>> {
     let mut reading = Reading::new(detail);
-    reading.read(session, uids).await?;
+    let outcome = reading.read(session, uids).await;
+    session.fetched(outcome)?;
     Ok(sorted(reading.seen))
 }
 
 /// Like [`read`], of one folder. What the server refuses together is asked for one by one; what it refuses alone, and
 /// at what connections break, is given to `refused`, with a reason that was not told before.
 pub async fn read_each(
-    session: &mut Session,
+    session: &mut SideSession,
     uids: &UidSet,
     detail: Detail,
     (poison, folder): (&PoisonMessages, i64),
     mut refused: impl FnMut(u32, Option<&str>),
-) -> Result<Vec<Seen>> {
+) -> FolderResult<Vec<Seen>> {
     let doubtful = poison.among(folder, uids);
     let mut left: VecDeque<UidSet> = doubtful.chunks(1).collect();
     left.push_back(uids.minus(&doubtful));
@@ -87,7 +90,8 @@ pub async fn read_each(
     while let Some(uids) = left.pop_front() {
         let one = uids.first().filter(|_| uids.len() == 1);
         if let Some(uid) = one.filter(|&uid| poison.is_hopeless(folder, uid)) {
-            let new = poison.give_up(folder, uid)?;
+            let new = poison.give_up(folder, uid);
+            let new = session.fetched(new)?;
             refused(uid, Some(poison::REASON).filter(|_| new));
             continue;
         }
@@ -108,7 +112,7 @@ pub async fn read_each(
                 if error.is_loss() {
                     poison.note(folder, &reading.asked, &reading.received);
                 }
-                return Err(error);
+                return session.fetched(Err(error));
             }
         }
     }
@@ -118,11 +122,11 @@ pub async fn read_each(
 /// Opens a mailbox and reads the messages of a range, in one round trip; what is there and what is seen of it. `None` when
 /// they have to be read with more care: something of them is refused, or was the last thing before a connection broke.
 pub async fn open_and_read(
-    session: &mut Session,
+    session: &mut SideSession,
     mailbox: &Mailbox,
     range: &UidSet,
     (poison, folder): (&PoisonMessages, i64),
-) -> Result<Option<(Selected, UidSet, Vec<Seen>)>> {
+) -> FolderResult<Option<(Selected, UidSet, Vec<Seen>)>> {
     if !poison.among(folder, range).is_empty() {
         return Ok(None);
     }
@@ -136,13 +140,13 @@ pub async fn open_and_read(
             if error.is_loss() {
                 poison.note(folder, &reading.asked, &reading.received);
             }
-            Err(error)
+            session.fetched(Err(error))
         }
     }
 }
 
 /// The digests of some messages of the open folder. One that does not come has none.
-pub async fn digests(session: &mut Session, uids: &UidSet) -> Result<HashMap<u32, Digest>> {
+pub async fn digests(session: &mut SideSession, uids: &UidSet) -> FolderResult<HashMap<u32, Digest>> {
     let mut found = HashMap::new();
     let mut failed = None;
     for chunk in uids.chunks(GROUP) {
@@ -162,13 +166,13 @@ pub async fn digests(session: &mut Session, uids: &UidSet) -> Result<HashMap<u32
             .await?;
     }
     match failed {
-        Some(error) => Err(Error::Spool(error)),
+        Some(error) => session.fetched(Err(Error::Spool(error))),
         None => Ok(found),
     }
 }
 
 /// The Message-Ids of some messages of the open folder, where they have one.
-pub async fn message_ids(session: &mut Session, uids: &UidSet) -> Result<HashMap<u32, String>> {
+pub async fn message_ids(session: &mut SideSession, uids: &UidSet) -> FolderResult<HashMap<u32, String>> {
     let chunks = uids.chunks(usize::MAX);
     let commands = chunks.map(|chunk| fetch_command(&chunk, "(UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])"));
     let mut found = HashMap::new();

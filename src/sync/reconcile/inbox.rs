@@ -5,14 +5,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use crate::imap::{Command, Error, Mailbox, Response, Session, StatusLine, UidSet};
-use crate::sync::account::Side;
+use crate::imap::{Capability, Command, Error, Mailbox, Response, Session, StatusLine, UidSet};
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::compare;
 use crate::sync::reconcile::connections::Connections;
+use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::deletions::gate::{self, Filtered};
-use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::state::PostDelivery;
 
@@ -49,9 +49,8 @@ pub async fn inbox(shared: &Shared, place: &FolderSync, connections: &mut Connec
     if unseen.is_empty() {
         return Ok(());
     }
-    place.open_remote(&mut connections.remote, true).await?;
-    let stored = connections.remote.store(&unseen, '+', "\\Seen").await;
-    stored.map_err(|error| FolderError::change(Side::Remote, error))?;
+    place.open(&mut connections.remote, true).await?;
+    connections.remote.store(&unseen, '+', "\\Seen").await?;
     let uids: Vec<u32> = unseen.iter().collect();
     shared.state.borrow_mut().set_seen(place.folder.id, &uids)?;
     Ok(())
@@ -59,7 +58,7 @@ pub async fn inbox(shared: &Shared, place: &FolderSync, connections: &mut Connec
 
 /// Messages that a run which was cut off had begun to filter: those that are still there without the mark never got to
 /// it. The server may still be at work on behalf of that run; it is given the time it needs.
-async fn resume(shared: &Shared, place: &FolderSync, local: &mut Session) -> FolderResult<()> {
+async fn resume(shared: &Shared, place: &FolderSync, local: &mut SideSession) -> FolderResult<()> {
     let id = place.folder.id;
     let started = shared.state.borrow().sieve(id, PostDelivery::Started)?;
     if !started.is_empty() {
@@ -67,9 +66,8 @@ async fn resume(shared: &Shared, place: &FolderSync, local: &mut Session) -> Fol
     }
     // What that run had no time to take away, whether it was filtering or beyond.
     if shared.state.borrow().meta(MARKED)?.as_deref() == Some("1") {
-        place.open_local(local, true).await?;
-        let marked = local.search(&format!("KEYWORD {FILTERED}")).await;
-        let marked = marked.map_err(|error| FolderError::fetch(Side::Local, error))?;
+        place.open(local, true).await?;
+        let marked = local.search(&format!("KEYWORD {FILTERED}")).await?;
         tidy(shared, place, local, Filtered::new(marked)).await?;
         sweep(place, local, &HashMap::new()).await?;
         shared.state.borrow().set_meta(MARKED, "0")?;
@@ -81,7 +79,7 @@ async fn resume(shared: &Shared, place: &FolderSync, local: &mut Session) -> Fol
 async fn decide(
     shared: &Shared,
     place: &FolderSync,
-    local: &mut Session,
+    local: &mut SideSession,
     started: Vec<(u32, u32)>,
 ) -> FolderResult<()> {
     let id = place.folder.id;
@@ -106,20 +104,19 @@ async fn decide(
 /// How long nothing may change before the former run's commands count as finished.
 const SETTLE: Duration = Duration::from_secs(1);
 
-async fn untouched(place: &FolderSync, local: &mut Session, set: &UidSet) -> FolderResult<UidSet> {
-    place.open_local(local, true).await?;
+async fn untouched(place: &FolderSync, local: &mut SideSession, set: &UidSet) -> FolderResult<UidSet> {
+    place.open(local, true).await?;
     let criteria = format!("UID {set} UNKEYWORD {FILTERED} UNDELETED");
-    let found = local.search(&criteria).await;
-    found.map_err(|error| FolderError::fetch(Side::Local, error))
+    local.search(&criteria).await
 }
 
-async fn filter(shared: &Shared, place: &FolderSync, local: &mut Session) -> FolderResult<()> {
+async fn filter(shared: &Shared, place: &FolderSync, local: &mut SideSession) -> FolderResult<()> {
     let id = place.folder.id;
     let wanted = shared.state.borrow().sieve(id, PostDelivery::Wanted)?;
     if wanted.is_empty() {
         return Ok(());
     }
-    if !local.capabilities().has("FILTER=SIEVE") {
+    if !local.capabilities().has(Capability::FilterSieve) {
         let reason = "Host2 does not offer Sieve filters over IMAP: mail stays in the inbox until it does";
         shared
             .reporter
@@ -129,13 +126,13 @@ async fn filter(shared: &Shared, place: &FolderSync, local: &mut Session) -> Fol
     }
     shared.state.borrow().set_meta(MARKED, "1")?;
     let before = next_uids(local).await?;
-    place.open_local(local, true).await?;
+    place.open(local, true).await?;
     for group in wanted.chunks(GROUP) {
         if local.sent() + GROUP_OCTETS > BUFFER_OCTETS {
-            let fresh = shared.job.local.login().await;
-            let fresh = fresh.map_err(|error| FolderError::change(Side::Local, error))?;
+            let fresh = SideSession::log_in(&shared.job.local).await;
+            let fresh = local.changed(fresh)?;
             std::mem::replace(local, fresh).logout().await;
-            place.open_local(local, true).await?;
+            place.open(local, true).await?;
         }
         let uids: Vec<u32> = group.iter().map(|&(uid, _)| uid).collect();
         {
@@ -143,9 +140,8 @@ async fn filter(shared: &Shared, place: &FolderSync, local: &mut Session) -> Fol
             state.set_sieve(id, &uids, PostDelivery::Started)?;
             state.sync()?;
         }
-        let refused = filter_group(local, group)
-            .await
-            .map_err(|error| FolderError::change(Side::Local, error))?;
+        let refused = filter_group(&mut local.imap, group).await;
+        let refused = local.changed(refused)?;
         shared
             .state
             .borrow_mut()
@@ -167,9 +163,8 @@ async fn filter(shared: &Shared, place: &FolderSync, local: &mut Session) -> Fol
 }
 
 /// The next UID of every folder.
-async fn next_uids(local: &mut Session) -> FolderResult<HashMap<Mailbox, u32>> {
-    let listed = local.list_status().await;
-    let listed = listed.map_err(|error| FolderError::fetch(Side::Local, error))?;
+async fn next_uids(local: &mut SideSession) -> FolderResult<HashMap<Mailbox, u32>> {
+    let listed = local.list_status().await?;
     let next = listed.into_iter().filter_map(|(listed, status)| {
         let next = status?.uid_next?;
         Some((listed.mailbox, next))
@@ -178,22 +173,23 @@ async fn next_uids(local: &mut Session) -> FolderResult<HashMap<Mailbox, u32>> {
 }
 
 /// Takes the marks from what was filed in other folders: those that have changed since `before`.
-async fn sweep(place: &FolderSync, local: &mut Session, before: &HashMap<Mailbox, u32>) -> FolderResult<()> {
+async fn sweep(
+    place: &FolderSync,
+    local: &mut SideSession,
+    before: &HashMap<Mailbox, u32>,
+) -> FolderResult<()> {
     for (mailbox, next) in next_uids(local).await? {
         let from = before.get(&mailbox).copied().unwrap_or(1);
         if next <= from || mailbox == place.pair.local {
             continue;
         }
-        match local.open(&mailbox, true).await {
-            Ok(_) => {}
+        match local.imap.open(&mailbox, true).await {
             // A folder that this task may not write to got nothing filed by it.
             Err(Error::Command { .. }) => continue,
-            Err(error) => return Err(FolderError::select(Side::Local, error)),
-        }
-        let marked = local.search(&format!("UID {from}:* KEYWORD {FILTERED}")).await;
-        let marked = marked.map_err(|error| FolderError::fetch(Side::Local, error))?;
-        let stored = local.store(&marked, '-', FILTERED).await;
-        stored.map_err(|error| FolderError::change(Side::Local, error))?;
+            opened => local.opened(opened)?,
+        };
+        let marked = local.search(&format!("UID {from}:* KEYWORD {FILTERED}")).await?;
+        local.store(&marked, '-', FILTERED).await?;
     }
     Ok(())
 }
@@ -240,13 +236,10 @@ async fn filter_group(
 async fn tidy(
     shared: &Shared,
     place: &FolderSync,
-    local: &mut Session,
+    local: &mut SideSession,
     filtered: Filtered,
 ) -> FolderResult<()> {
-    let opened = place.open_local(local, true).await?;
+    let opened = place.open(local, true).await?;
     gate::expunge_filtered(shared, &place.pair.local, opened, local, &filtered).await?;
-    local
-        .store(filtered.uids(), '-', FILTERED)
-        .await
-        .map_err(|error| FolderError::change(Side::Local, error))
+    local.store(filtered.uids(), '-', FILTERED).await
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use crate::imap::{Command, Error, Mailbox, MailboxStatus, Session, Untagged, limits};
+use crate::imap::{Capability, Command, Error, Mailbox, MailboxStatus, Session, Untagged, limits};
 use crate::sync::account::Side;
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
@@ -11,6 +11,7 @@ use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::compare::{self, Comparison};
 use crate::sync::reconcile::connections::Connections;
+use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::deletions::{self, incomplete};
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::FolderSync;
@@ -225,24 +226,24 @@ pub fn sync_fingerprint(
 /// What is remembered of a folder is not given up because the server does not tell its state just now.
 async fn known_sides(pair: &mut Pair, connections: &mut Connections) -> FolderResult<()> {
     if pair.source.uid_validity.is_none() {
-        pair.source = look(&mut connections.remote, Side::Remote, &pair.remote).await?;
+        pair.source = look(&mut connections.remote, &pair.remote).await?;
     }
     if let Some(status) = pair.destination
         && status.uid_validity.is_none()
     {
-        pair.destination = Some(look(&mut connections.local, Side::Local, &pair.local).await?);
+        pair.destination = Some(look(&mut connections.local, &pair.local).await?);
     }
     check_extent(Side::Remote, pair.source)?;
     check_extent(Side::Local, pair.destination.unwrap_or_default())
 }
 
 /// The state of a folder as opening it shows.
-async fn look(session: &mut Session, side: Side, mailbox: &Mailbox) -> FolderResult<MailboxStatus> {
-    let opened = session.open(mailbox, false).await;
+async fn look(session: &mut SideSession, mailbox: &Mailbox) -> FolderResult<MailboxStatus> {
+    let opened = session.imap.open(mailbox, false).await;
     if matches!(&opened, Err(error) if error.is_loss()) {
         session.workarounds().lost_at(mailbox);
     }
-    Ok(opened.map_err(|error| FolderError::select(side, error))?.into())
+    Ok(session.opened(opened)?.into())
 }
 
 /// A folder of more messages than there can be is not gone through.
@@ -266,44 +267,23 @@ async fn create(
     connections: &mut Connections,
     subscribe: &mut HashSet<Mailbox>,
 ) -> FolderResult<()> {
-    let status = match create_one(&mut connections.local, &pair.local).await {
-        Err(Error::Command { .. }) if pair.fallback != pair.local => {
-            let created = create_one(&mut connections.local, &pair.fallback).await;
-            pair.local = pair.fallback.clone();
-            created.map_err(create_trouble)?
-        }
-        created => created.map_err(create_trouble)?,
-    };
+    let local = &mut connections.local;
+    let mut created = create_one(local, &pair.local).await;
+    if matches!(created, Err(Error::Command { .. })) && pair.fallback != pair.local {
+        created = create_one(local, &pair.fallback).await;
+        pair.local = pair.fallback.clone();
+    }
+    let status = local.created(created)?;
     shared
         .reporter
         .borrow_mut()
         .tell(&Event::FolderCreated { folder: &pair.local });
     if subscribe.remove(&pair.remote) {
-        let outcome = connections
-            .local
-            .call(Command::new("SUBSCRIBE").mailbox(&pair.local), |_| {})
-            .await;
-        outcome.map_err(|error| FolderError::change(Side::Local, error))?;
+        let subscribe = Command::new("SUBSCRIBE").mailbox(&pair.local);
+        connections.local.call(subscribe, |_| {}).await?;
     }
     pair.destination = Some(status);
     Ok(())
-}
-
-fn create_trouble(error: Error) -> FolderError {
-    if !matches!(
-        error,
-        Error::Command {
-            command: "CREATE",
-            ..
-        }
-    ) {
-        return FolderError::select(Side::Local, error);
-    }
-    FolderError::Imap {
-        side: Side::Local,
-        kind: Exit::CreateErrors,
-        error,
-    }
 }
 
 /// Makes a mailbox, and looks whether it is there under this very name: some servers make another one of a name that they
@@ -327,7 +307,7 @@ async fn create_one(session: &mut Session, mailbox: &Mailbox) -> crate::imap::Re
 /// The status of one mailbox.
 pub async fn status(session: &mut Session, mailbox: &Mailbox) -> crate::imap::Result<MailboxStatus> {
     let mut found = MailboxStatus::default();
-    let items = match session.capabilities().has("OBJECTID") {
+    let items = match session.capabilities().has(Capability::ObjectId) {
         true => "(MESSAGES UIDNEXT UIDVALIDITY MAILBOXID)",
         false => "(MESSAGES UIDNEXT UIDVALIDITY)",
     };

@@ -4,13 +4,14 @@
 
 use std::rc::Rc;
 
-use crate::imap::{Besides, Mailbox, MailboxStatus, Session};
+use crate::imap::{Besides, Mailbox, MailboxStatus};
 use crate::sync::account::{Failure, Side};
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::Connections;
+use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::listing::sample::Sample;
@@ -72,8 +73,7 @@ async fn look(
         listing::sampled_side(&mut connections.remote, Besides::Nothing, &mut there),
         listing::sampled_side(&mut connections.local, Besides::Nothing, &mut here)
     );
-    let (remote, _) = remote.map_err(|error| FolderError::fetch(Side::Remote, error))?;
-    let (local, _) = local.map_err(|error| FolderError::fetch(Side::Local, error))?;
+    let ((remote, _), (local, _)) = (remote?, local?);
     let messages = |side: &folder_mapping::Side| -> u64 {
         let folders = side.folders.iter();
         folders.filter_map(|(_, status)| status.as_ref()?.messages).sum()
@@ -84,19 +84,17 @@ async fn look(
     };
     // What its owner files at once is still there.
     let any_lost = messages(&local) < expected && !shared.job.sieve;
-    for (side, listed, sample, session) in [
-        (Side::Remote, &remote, &there, &mut connections.remote),
-        (Side::Local, &local, &here, &mut connections.local),
+    for (listed, sample, session) in [
+        (&remote, &there, &mut connections.remote),
+        (&local, &here, &mut connections.local),
     ] {
+        let side = session.side();
         let status = |mailbox: &Mailbox| listed.status(mailbox);
         let others = sample.contradicted(status);
         for (place, record) in &records {
-            let mailbox = match side {
-                Side::Remote => &place.pair.remote,
-                Side::Local => &place.pair.local,
-            };
+            let mailbox = place.mailbox(side);
             let is_another = others.contains(mailbox);
-            if is_another || !agrees(side, record, mailbox, status(mailbox), session).await? {
+            if is_another || !agrees(record, mailbox, status(mailbox), session).await? {
                 contradicted(shared, side, place, record)?;
             } else if side == Side::Local && any_lost {
                 report_lost(shared, place, record, sample)?;
@@ -108,12 +106,12 @@ async fn look(
 
 /// Whether a folder is of the recorded generation. A STATUS may be out of date: what it says against it is looked at.
 async fn agrees(
-    side: Side,
     record: &FolderState,
     mailbox: &Mailbox,
     told: Option<MailboxStatus>,
-    session: &mut Session,
+    session: &mut SideSession,
 ) -> FolderResult<bool> {
+    let side = session.side();
     let is_same = |now: MailboxStatus| match side {
         Side::Remote => record.is_same_remote(now),
         Side::Local => record.is_same_local(now),
@@ -121,10 +119,9 @@ async fn agrees(
     if told.is_some_and(is_same) {
         return Ok(true);
     }
-    match session.open(mailbox, false).await {
-        Ok(opened) => Ok(is_same(opened.into())),
+    match session.imap.open(mailbox, false).await {
         Err(crate::imap::Error::Command { .. }) => Ok(false),
-        Err(error) => Err(FolderError::select(side, error)),
+        opened => Ok(is_same(session.opened(opened)?.into())),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::sync::account::Failure;
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::reporter::Reporter;
+use crate::task::FileKind;
 use crate::task::report::Report;
 use crate::task::status::Status;
 use crate::task::{Store, Task, TaskName};
@@ -46,7 +47,7 @@ pub fn conclude(
         exit,
     });
     let mut failures = vec![];
-    let mut keep = |what: &str, written: crate::error::Result<()>| {
+    let mut keep = |what: FileKind, written: crate::error::Result<()>| {
         failures.extend(
             written
                 .err()
@@ -54,23 +55,23 @@ pub fn conclude(
         );
     };
     if let Some(error) = reporter.log_failure() {
-        keep("log", Err(anyhow::anyhow!("{error}").into()));
+        keep(FileKind::Log, Err(anyhow::anyhow!("{error}").into()));
     }
     keep("history", store.add_to_history(name, &report));
     if exit == Exit::Stopped {
         keep(
-            "timestamp",
-            files::remove(&store.path(name, "timestamp")).map_err(Into::into),
+            FileKind::Timestamp,
+            files::remove(&store.path(name, FileKind::Timestamp)).map_err(Into::into),
         );
     } else {
-        keep("report", save_report(store, name, &report));
+        keep(FileKind::Report, save_report(store, name, &report));
         let status = Status {
             started: report.started,
             exit_code: report.exit_code,
         };
-        keep("status", store.save_status(name, status));
+        keep(FileKind::Status, store.save_status(name, status));
         if exit == Exit::Ok {
-            keep("timestamp", complete(store, name, task, report.started));
+            keep(FileKind::Timestamp, complete(store, name, task, report.started));
         }
     }
     match failures.is_empty() {
@@ -87,7 +88,7 @@ pub fn save_report(store: &Store, name: &TaskName, report: &Report) -> crate::er
     let text = serde_json::to_vec(report).map_err(anyhow::Error::from)?;
     Ok(files::write_atomic(
         store.folder(),
-        &store.path(name, "report"),
+        &store.path(name, FileKind::Report),
         &text,
         0o600,
     )?)
@@ -95,7 +96,7 @@ pub fn save_report(store: &Store, name: &TaskName, report: &Report) -> crate::er
 
 /// `NAME.timestamp`: the folder mode of the last complete run, dated at its start, for the engine that reads it.
 fn complete(store: &Store, name: &TaskName, task: &Task, started: i64) -> crate::error::Result<()> {
-    let path = store.path(name, "timestamp");
+    let path = store.path(name, FileKind::Timestamp);
     let moment = std::time::UNIX_EPOCH + Duration::from_secs(u64::try_from(started).unwrap_or(0));
     let mode = task.folders.as_str().as_bytes();
     Ok(files::write_atomic_dated(

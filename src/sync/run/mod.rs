@@ -5,15 +5,18 @@ pub mod finish;
 pub mod mailbox_lock;
 pub mod progress_bar;
 pub mod queue;
+mod run_log;
+mod settings;
 pub mod stop;
 pub mod trace;
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::BufWriter;
 use std::rc::Rc;
-use std::time::Duration;
+
+pub use run_log::clear;
+pub use settings::Settings;
 
 use crate::error::ErrorKey;
 use crate::files;
@@ -24,7 +27,6 @@ use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Known;
 use crate::sync::imapsync::{self, log::Copied};
 use crate::sync::inspect::preview::{self, Preview};
-use crate::sync::instance;
 use crate::sync::job::assembly::{self, Destination};
 use crate::sync::job::{Job, Shared};
 use crate::sync::native;
@@ -33,8 +35,11 @@ use crate::sync::reporter::{Reporter, Watcher};
 use crate::sync::run::finish::conclude;
 use crate::sync::run::mailbox_lock::MailboxLock;
 use crate::sync::run::queue::{Queue, Ticket};
+use crate::sync::run::run_log::{LineBuffered, open_log};
+use crate::sync::run::settings::time_limit;
 use crate::sync::runtime::{self, SignalRuntime};
 use crate::sync::state::{AccountName, Ledger, RecordedFolder};
+use crate::task::FileKind;
 use crate::task::lock::{Holder, TaskLock};
 use crate::task::progress::State as ProgressState;
 use crate::task::report::Report;
@@ -57,47 +62,6 @@ pub enum Outcome {
     },
 }
 
-/// A run that takes longer ends, unless the administrator says otherwise.
-const DEFAULT_MINUTES: u64 = 24 * 60;
-
-/// How long a run may take: so many minutes, a day where nothing valid is set; 0 is no limit.
-fn time_limit(setting: Option<&str>) -> Option<Duration> {
-    let minutes = setting.and_then(|text| text.trim().parse().ok());
-    match minutes.unwrap_or(DEFAULT_MINUTES) {
-        0 => None,
-        minutes => Some(Duration::from_secs(minutes.saturating_mul(60))),
-    }
-}
-
-/// What a run is given beside its task.
-#[derive(Clone, Debug, Default)]
-pub struct Settings {
-    /// `SYNC_ENGINE`.
-    pub engine: Option<String>,
-    /// `MAX_CONCURRENT_SYNCS`.
-    pub at_once: Option<String>,
-    /// `MAX_SYNC_MINUTES`.
-    pub minutes: Option<String>,
-    /// Whether the schedule started the run.
-    pub scheduled: bool,
-    /// `SYNC_DEBUG`: whether `NAME.trace` is written.
-    pub debug: bool,
-}
-
-impl Settings {
-    /// The settings of the instance.
-    pub fn of_instance() -> Self {
-        Self {
-            engine: instance::setting("SYNC_ENGINE"),
-            at_once: instance::setting("MAX_CONCURRENT_SYNCS"),
-            minutes: instance::setting("MAX_SYNC_MINUTES"),
-            scheduled: instance::started_by_cron(),
-            debug: instance::setting("SYNC_DEBUG")
-                .is_some_and(|value| !matches!(value.trim(), "0" | "false" | "no")),
-        }
-    }
-}
-
 /// Runs a task to its end. `watcher` is shown the progress.
 ///
 /// # Errors
@@ -116,7 +80,7 @@ pub fn run(
         return Ok(Outcome::AlreadyRunning);
     };
     // The task may have been deleted while its lock was waited for: no file of it may come back.
-    if !store.path(name, "env").exists() {
+    if !store.path(name, FileKind::Env).exists() {
         lock.remove().map_err(local)?;
         return Err(assembly::missing(format!("there is no task {name}")));
     }
@@ -210,10 +174,12 @@ impl Run<'_> {
         let announced = Holder::this_process().and_then(|holder| {
             lock.announce(holder)?;
             let pid = format!("{}\n", holder.pid);
-            let path = self.store.path(self.name, "pid");
+            let path = self.store.path(self.name, FileKind::Pid);
             files::write_atomic(self.store.folder(), &path, pid.as_bytes(), 0o644)
         });
-        announced.map_err(|error| Failure::local(format!("cannot write {}: {error}", self.name.file("pid"))))
+        announced.map_err(|error| {
+            Failure::local(format!("cannot write {}: {error}", self.name.file(FileKind::Pid)))
+        })
     }
 
     fn take_turn(
@@ -236,11 +202,11 @@ impl Run<'_> {
             }
             Err(failure) => return Err(failure),
         };
-        let former = imapsync::leftover(&self.store.path(self.name, "log"));
+        let former = imapsync::leftover(&self.store.path(self.name, FileKind::Log));
         let log = open_log(self.store, self.name)?;
         let mut reporter = Reporter::new(
             Box::new(LineBuffered(BufWriter::new(log.try_clone().map_err(local)?))),
-            Some(self.store.path(self.name, "progress")),
+            Some(self.store.path(self.name, FileKind::Progress)),
         );
         if let Some(watcher) = watcher {
             reporter.watch(watcher);
@@ -307,7 +273,7 @@ impl Run<'_> {
         let former = self.store.refusals(self.name);
         let refusals = match job.remote.standing() {
             Standing::Unknown => return Ok(()),
-            Standing::Welcome => Refusals::default(),
+            Standing::LoggedIn => Refusals::default(),
             Standing::Refused => former.more(),
         };
         self.store.save_refusals(self.name, refusals).map_err(local)?;
@@ -383,7 +349,7 @@ impl Run<'_> {
     }
 
     fn show_queued(&self) {
-        let progress = Some(self.store.path(self.name, "progress"));
+        let progress = Some(self.store.path(self.name, FileKind::Progress));
         let mut waiting = Reporter::new(Box::new(std::io::sink()), progress);
         waiting.progress.state = ProgressState::Queued;
         waiting.write_progress();
@@ -401,8 +367,11 @@ impl Run<'_> {
         }
         if self.settings.debug {
             let masks = vec![job.remote.access.mask(), job.local.access.mask()];
-            trace::start(&self.store.path(self.name, "trace"), masks).map_err(|error| {
-                Failure::local(format!("cannot write {}: {error}", self.name.file("trace")))
+            trace::start(&self.store.path(self.name, FileKind::Trace), masks).map_err(|error| {
+                Failure::local(format!(
+                    "cannot write {}: {error}",
+                    self.name.file(FileKind::Trace)
+                ))
             })?;
         }
         introduce(&mut reporter.borrow_mut(), self.name, &job);
@@ -421,7 +390,7 @@ impl Run<'_> {
 
     /// What an administrator confirmed since the last run.
     fn take_confirmation(&self, state: &Ledger) -> Result<(), Failure> {
-        let path = self.store.path(self.name, "confirm");
+        let path = self.store.path(self.name, FileKind::Confirm);
         if path.exists() {
             state.confirm_withheld()?;
             files::remove(&path).map_err(local)?;
@@ -454,31 +423,6 @@ fn local(error: impl std::fmt::Display) -> Failure {
     Failure::local(error.to_string())
 }
 
-/// An empty log. imapsync writes to it too, so everybody appends.
-fn open_log(store: &Store, name: &TaskName) -> Result<File, Failure> {
-    let open = || {
-        let log = File::options()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(store.path(name, "log"))?;
-        log.set_len(0)?;
-        Ok(log)
-    };
-    open().map_err(|error: std::io::Error| {
-        Failure::local(format!("cannot write {}: {error}", name.file("log")))
-    })
-}
-
-/// Removes what is there only while a run is.
-///
-/// # Errors
-/// Whatever the file system says.
-pub fn clear(store: &Store, name: &TaskName) -> std::io::Result<()> {
-    files::remove(&store.path(name, "progress"))?;
-    files::remove(&store.path(name, "pid"))
-}
-
 /// The first lines of a log.
 fn introduce(reporter: &mut Reporter, name: &TaskName, job: &Job) {
     reporter.tell(&Event::Begun { task: name });
@@ -495,34 +439,4 @@ fn introduce(reporter: &mut Reporter, name: &TaskName, job: &Job) {
 /// The account that the ledger knows the mail by.
 fn account_name(job: &Job) -> AccountName {
     AccountName::new(&job.remote.endpoint.host, &job.remote.user)
-}
-
-/// Every line reaches the file at once, so that the log can be followed.
-struct LineBuffered(BufWriter<File>);
-
-impl Write for LineBuffered {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let written = self.0.write(bytes)?;
-        if bytes.contains(&b'\n') {
-            self.0.flush()?;
-        }
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.0.flush()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_run_takes_a_day_at_most_unless_it_is_set() {
-        assert_eq!(time_limit(None), Some(Duration::from_secs(86_400)));
-        assert_eq!(time_limit(Some("90")), Some(Duration::from_secs(5_400)));
-        assert_eq!(time_limit(Some("0")), None);
-        assert_eq!(time_limit(Some("soon")), time_limit(None));
-    }
 }

@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::files;
 use crate::sync::run;
+use crate::task::FileKind;
 use crate::task::lock::Holder;
 use crate::task::{Store, TaskName};
 
@@ -25,7 +26,7 @@ pub fn stop(store: &Store, name: &TaskName) -> crate::error::Result<bool> {
     let ended = end(store, name)?;
     // A run that was killed could not do it itself. With the lock, nothing of a later run is touched.
     if let Some(lock) = store.acquire(name, Duration::ZERO)? {
-        files::remove(&store.path(name, "timestamp"))?;
+        files::remove(&store.path(name, FileKind::Timestamp))?;
         run::clear(store, name)?;
         drop(lock);
     }
@@ -41,7 +42,7 @@ fn end(store: &Store, name: &TaskName) -> crate::error::Result<bool> {
         let mut told = None;
         while store.is_busy(name)? {
             // The lock is taken before the holder writes its name into it.
-            let lock = store.path(name, "lock");
+            let lock = store.path(name, FileKind::Lock);
             let holder = Holder::announced(&lock).filter(|holder| holder.is_alive());
             let holder = holder.or_else(|| orphan(&lock));
             if let Some(holder) = holder

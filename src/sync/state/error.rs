@@ -49,6 +49,8 @@ impl fmt::Display for LedgerError {
     }
 }
 
+impl std::error::Error for LedgerError {}
+
 impl From<rusqlite::Error> for LedgerError {
     fn from(error: rusqlite::Error) -> Self {
         Self(Cause::Database(error))

@@ -5,11 +5,13 @@
 //! then permits less.
 //!
 //! [`schema`]: its form, and how former ones are taken over · [`sources`]: the accounts · [`folders`] ·
-//! [`messages`] ([`uids`], [`completeness`], [`post_delivery`], [`left_out`], [`late_copies`], [`gone`], [`sample`], [`recorded`]) · [`local_only`]: messages that no task brought · [`local_deletion`]: those that
-//! we delete · [`unpaired`]: local folders that nothing is pulled to · [`history`]: deliveries
-//! whose remote side is gone · [`withheld`]: deletions that wait for an administrator.
+//! [`messages`] ([`uids`], [`completeness`], [`post_delivery`], [`left_out`], [`late_copies`], [`gone`], [`sample`],
+//! [`recorded`]) · [`local_only`]: messages that no task brought · [`local_deletion`]: those that we delete · [`unpaired`]:
+//! local folders that nothing is pulled to · [`history`]: deliveries whose remote side is gone · [`withheld`]: deletions that
+//! wait for an administrator · [`copy`]: copies of databases.
 
 mod completeness;
+mod copy;
 mod error;
 mod folders;
 mod gone;
@@ -33,6 +35,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
 pub use completeness::Completeness;
+pub use copy::copy_database;
 pub use error::LedgerError;
 pub use folders::{FolderState, is_same_generation};
 pub use left_out::LeftOut;
@@ -96,17 +99,7 @@ impl Ledger {
     /// A copy in memory, for a look ahead that leaves no trace; empty when there is no ledger.
     pub fn preview(folder: &Path, task: &TaskName, user: &LocalUser, account: &AccountName) -> Result<Self> {
         let mut db = Connection::open_in_memory()?;
-        // Even a reader leaves files beside the database; a copy elsewhere is read instead.
-        if let Ok(aside) = copy_aside(&path(folder, user))
-            && let Ok(stored) = Connection::open(aside.path().join(COPY))
-            && schema::is_current(&stored)
-        {
-            rusqlite::backup::Backup::new(&stored, &mut db)?.run_to_completion(
-                1000,
-                std::time::Duration::ZERO,
-                None,
-            )?;
-        }
+        copy::read_aside(&path(folder, user), &mut db)?;
         schema::prepare(&mut db)?;
         let mut ledger = Self { db, source: 0 };
         ledger.look_up(folder, task, account)?;
@@ -156,8 +149,6 @@ impl Ledger {
     }
 }
 
-const COPY: &str = "copy";
-
 fn open_file(path: &Path) -> Result<Connection> {
     if !path.exists() {
         use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -202,18 +193,6 @@ fn put_aside(path: &Path) -> Result<()> {
         }
     }
     Ok(std::fs::rename(path, with(".damaged"))?)
-}
-
-/// Copies a database with what is not yet merged into it to a folder of its own.
-fn copy_aside(path: &Path) -> std::io::Result<tempfile::TempDir> {
-    let folder = tempfile::tempdir()?;
-    std::fs::copy(path, folder.path().join(COPY))?;
-    let mut wal = path.as_os_str().to_owned();
-    wal.push("-wal");
-    match std::fs::copy(wal, folder.path().join(format!("{COPY}-wal"))) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(folder),
-    }
 }
 
 fn collect_set(rows: impl Iterator<Item = rusqlite::Result<u32>>) -> Result<UidSet> {

@@ -218,8 +218,8 @@ fn take_over_messages(ledger: &Connection, former: &Connection, old: i64, new: i
         ])?;
     }
     // Whether they are older than the task is no longer known: they stay.
-    let mut strangers = former.prepare_cached("SELECT local_uid, key FROM stranger WHERE folder = ?1")?;
-    let mut rows = strangers.query([old])?;
+    let mut local_only = former.prepare_cached("SELECT local_uid, key FROM stranger WHERE folder = ?1")?;
+    let mut rows = local_only.query([old])?;
     while let Some(row) = rows.next()? {
         ledger.execute(
             "INSERT OR IGNORE INTO local_only (folder, local_uid, key, origin) VALUES (?1, ?2, ?3, 1)",

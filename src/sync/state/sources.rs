@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Ledger, Result, schema};
 use crate::files;
+use crate::task::FileKind;
 use crate::task::TaskName;
 
 /// A remote account, as the ledger tells accounts apart.
@@ -53,7 +54,7 @@ impl Ledger {
         account: &AccountName,
         told: &mut impl FnMut(&str),
     ) -> Result<()> {
-        let path = folder.join(task.file("state"));
+        let path = folder.join(task.file(FileKind::State));
         let former = schema::read_task_state(&path);
         if let Some((state, accounts)) = &former
             && let Some(former) = AccountName::from_task_state(accounts)
@@ -78,7 +79,7 @@ impl Ledger {
 
     /// The same for a look ahead, which writes nothing.
     pub(super) fn look_up(&mut self, folder: &Path, task: &TaskName, account: &AccountName) -> Result<()> {
-        let path = folder.join(task.file("state"));
+        let path = folder.join(task.file(FileKind::State));
         if let Some((state, accounts)) = schema::read_task_state(&path)
             && let Some(former) = AccountName::from_task_state(&accounts)
         {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 use super::*;
+use crate::task::FileKind;
 use crate::task::Layout;
 
 fn store(folder: &Path) -> Store {
@@ -10,7 +11,7 @@ fn store(folder: &Path) -> Store {
 
 fn staged(content: &str) -> Vec<Staged> {
     vec![Staged {
-        ending: "pwd",
+        kind: FileKind::Password,
         content: content.as_bytes().to_vec().into(),
     }]
 }
@@ -21,7 +22,7 @@ fn names() -> [TaskName; 3] {
 
 /// The passwords of all tasks, and the file beside.
 fn contents(store: &Store) -> Vec<String> {
-    let paths = names().map(|name| store.path(&name, "pwd"));
+    let paths = names().map(|name| store.path(&name, FileKind::Password));
     let beside = store.folder().join(".sources/s.json");
     let all = paths.into_iter().chain([beside]);
     all.map(|path| fs::read_to_string(path).unwrap_or_default())

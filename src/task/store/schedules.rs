@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use super::{LOCK_TIMEOUT, READABLE, Store};
 use crate::error::Result;
 use crate::files;
+use crate::task::FileKind;
 use crate::task::layout::MailHost;
 use crate::task::{Schedule, TaskName, cron, env};
 
@@ -42,7 +43,7 @@ impl Store {
                 report(format!("{stem:?}.env is skipped: no task may have that name"));
                 continue;
             };
-            let file = name.file("cron");
+            let file = name.file(FileKind::Cron);
             match self.rebuilt(&name, mail_host.as_deref()) {
                 Ok(Some(text)) => {
                     kept.insert(file.clone().into());
@@ -78,7 +79,7 @@ impl Store {
         let Some(text) = text else { return Ok(None) };
         let schedule = env::lookup(&text, "CRON").unwrap_or_default();
         let schedule = Schedule::parse(&schedule)
-            .with_context(|| format!("the schedule of {} is damaged", name.file("env")))?;
+            .with_context(|| format!("the schedule of {} is damaged", name.file(FileKind::Env)))?;
         let (Some(schedule), Some(mail_host)) = (schedule, mail_host) else {
             return Ok(None);
         };
@@ -119,7 +120,7 @@ impl Store {
         let Some(folder) = &self.layout.cron else {
             return Ok(());
         };
-        let target = folder.join(name.file("cron"));
+        let target = folder.join(name.file(FileKind::Cron));
         let text = match schedule {
             Some(schedule) => mail_host()?
                 .map(|mail_host| cron::render(name, schedule, &mail_host))
@@ -130,7 +131,7 @@ impl Store {
             Some(text) => files::write_atomic(&self.layout.tasks, &target, text.as_bytes(), READABLE),
             None => files::remove(&target).and_then(|()| files::forget(&self.layout.tasks, &target)),
         }
-        .with_context(|| format!("cannot write {}", name.file("cron")))?;
+        .with_context(|| format!("cannot write {}", name.file(FileKind::Cron)))?;
         Ok(())
     }
 }

@@ -2,9 +2,13 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use secrecy::{ExposeSecret as _, SecretString};
 use tempfile::TempDir;
 
 use super::*;
+use crate::task::FileKind;
+use crate::task::layout::MailHost;
+use crate::task::options::Options;
 use crate::task::{Exclusions, FolderMode, RemoteDeletion, RemoteHost, RemoteUser, Schedule, Security};
 
 #[expect(clippy::unnecessary_wraps, reason = "that is how the store asks")]
@@ -114,7 +118,7 @@ fn the_time_of_the_last_run_is_forgotten_when_the_source_changes() {
     let instance = instance();
     let mut task = task("u1", "abc123");
     instance.save(&task, Some("secret")).unwrap();
-    let timestamp = instance.store.path(&task.name(), "timestamp");
+    let timestamp = instance.store.path(&task.name(), FileKind::Timestamp);
     fs::write(&timestamp, "all").unwrap();
     task.schedule = None;
     instance.save(&task, None).unwrap();
@@ -163,8 +167,8 @@ fn a_deleted_task_leaves_nothing_but_what_is_not_its_own() {
     instance.save(&first, Some("secret")).unwrap();
     instance.save(&second, Some("secret")).unwrap();
     fs::write(instance.state.path().join("cron/site.custom"), "").unwrap();
-    for ending in ENDINGS {
-        fs::write(instance.store.path(&first.name(), ending), "").unwrap();
+    for kind in FileKind::of_task() {
+        fs::write(instance.store.path(&first.name(), kind), "").unwrap();
     }
     let lock = instance
         .store
@@ -184,7 +188,7 @@ fn damaged_files_are_found_by_name_and_mended_by_an_edit() {
     let instance = instance();
     let task = task("u1", "abc123");
     fs::write(
-        instance.store.path(&task.name(), "env"),
+        instance.store.path(&task.name(), FileKind::Env),
         "TASK_ID=abc123\nLOCALUSER=u1\nREMO",
     )
     .unwrap();
@@ -202,7 +206,11 @@ fn only_the_first_line_of_a_password_file_is_the_password() {
     let instance = instance();
     let task = task("u1", "a");
     instance.save(&task, None).unwrap();
-    fs::write(instance.store.path(&task.name(), "pwd"), "Pw-r1!\nmore").unwrap();
+    fs::write(
+        instance.store.path(&task.name(), FileKind::Password),
+        "Pw-r1!\nmore",
+    )
+    .unwrap();
     let password = instance.store.password(&task).unwrap().unwrap();
     assert_eq!(password.expose_secret(), "Pw-r1!");
 }
@@ -216,7 +224,7 @@ fn a_password_is_never_paired_with_another_server() {
     after.remote_host = RemoteHost::parse("imap.bar.com").unwrap();
     // As an edit leaves it that died after the new password was in place and before the new file was.
     let folder = instance.store.folder();
-    fs::write(instance.store.path(&before.name(), "pwd"), "new").unwrap();
+    fs::write(instance.store.path(&before.name(), FileKind::Password), "new").unwrap();
     fs::write(folder.join(".u1_a.env.new"), env::render(&after, &[]).unwrap()).unwrap();
     fs::write(folder.join(".u1_a.commit"), "").unwrap();
     let error = instance.store.password(&before).unwrap_err();
@@ -242,7 +250,7 @@ fn without_a_folder_there_are_no_tasks() {
 fn a_schedule_is_rebuilt_from_a_file_that_lacks_everything_else() {
     let instance = instance();
     let name = TaskName::parse("u1_ec0003").unwrap();
-    let env = instance.store.path(&name, "env");
+    let env = instance.store.path(&name, FileKind::Env);
     fs::write(&env, "TASK_ID=ec0003\nLOCALUSER=u1\nCRON=21h\n").unwrap();
     assert!(rebuild(&instance.store, &mail_host).is_empty());
     let text = fs::read_to_string(instance.state.path().join("cron/u1_ec0003.cron")).unwrap();
@@ -324,7 +332,7 @@ fn an_edit_while_schedules_are_rebuilt_is_what_holds() {
         schedule: Schedule::parse("7m").unwrap(),
         ..former.clone()
     };
-    let path = instance.store.path(&former.name(), "env");
+    let path = instance.store.path(&former.name(), FileKind::Env);
     std::thread::scope(|scope| {
         // Asked for the address, the rebuilding has read the file already.
         let ask = || {

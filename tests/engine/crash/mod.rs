@@ -18,7 +18,7 @@ use mode::Mode;
 const ROUNDS: u64 = 3;
 
 /// Runs after which a task that was never killed again must have come to rest.
-const PATIENCE: usize = 4;
+const ROUNDS_AT_MOST: usize = 4;
 
 #[test]
 fn while_copying() -> anyhow::Result<()> {
@@ -108,7 +108,7 @@ fn one(
         instants.push(instant);
     }
     let mut premature = None;
-    for attempt in 1..=PATIENCE {
+    for attempt in 1..=ROUNDS_AT_MOST {
         let started = Instant::now();
         let run = case.run()?;
         if attempt == 1 {

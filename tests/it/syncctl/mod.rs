@@ -198,13 +198,49 @@ fn a_trace_shows_the_commands_and_neither_mail_nor_secrets() -> anyhow::Result<(
         .env("SYNC_DEBUG", "1")
         .output()?;
     ensure!(run.status.success(), "{run:?}");
+    check_trace(&world)?;
+    fs::remove_file(world.file("trace"))?;
+    // The same by hand, without a supervisor and with one, which starts the run itself.
+    world
+        .sandbox
+        .remote()
+        .deliver(USER, &[NewMail::new("traced2@x")])?;
+    let run = world.syncctl(&["start", "--debug", TASK])?;
+    ensure!(run.exit_code == 0, "{run:?}");
+    check_trace(&world)?;
+    let world = World::supervised(1)?;
+    world
+        .sandbox
+        .remote()
+        .deliver(USER, &[NewMail::new("traced3@x")])?;
+    let run = world.syncctl(&["start", "--debug", TASK])?;
+    ensure!(run.exit_code == 0, "{run:?}");
+    check_trace(&world)?;
+    fs::remove_file(world.file("trace"))?;
+    let run = world.syncctl(&["start", TASK])?;
+    ensure!(run.exit_code == 0, "{run:?}");
+    ensure!(!world.file("trace").exists(), "the next run was asked for none");
+    let both = world.syncctl(&["start", "--debug", "--dry-run", TASK])?;
+    ensure!(both.exit_code == 2, "{both:?}");
+    Ok(())
+}
+
+fn check_trace(world: &World) -> anyhow::Result<()> {
     let mode = fs::metadata(world.file("trace"))?.permissions().mode();
     ensure!(mode & 0o777 == 0o600, "{mode:o}");
     let trace = fs::read_to_string(world.file("trace"))?;
     for told in ["> LIST", "FETCH", "> APPEND", "< A"] {
         ensure!(trace.contains(told), "{told} is not in {trace}");
     }
-    for secret in ["Pw-r1!", MASTER_PASSWORD, "AUTHENTICATE", "Body of", "traced@x"] {
+    for secret in [
+        "Pw-r1!",
+        MASTER_PASSWORD,
+        "AUTHENTICATE",
+        "Body of",
+        "traced@x",
+        "traced2@x",
+        "traced3@x",
+    ] {
         ensure!(!trace.contains(secret), "{secret} is in {trace}");
     }
     Ok(())

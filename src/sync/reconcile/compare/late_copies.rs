@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! A copy that arrived late: its APPEND was on the way when the connection broke, and was sent again.
 
-use crate::imap::{Session, UidSet};
-use crate::sync::account::Side;
+use crate::imap::UidSet;
 use crate::sync::event::Event;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
+use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::deletions::gate::{self, Deletable as _, LateCopies};
-use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::open;
 use crate::sync::reconcile::headers;
 use crate::sync::state::{FolderState, LocalOnly};
@@ -19,7 +19,7 @@ pub async fn remove(
     pair: &Pair,
     folder: &FolderState,
     unclaimed: &[LocalOnly],
-    local: &mut Session,
+    local: &mut SideSession,
 ) -> FolderResult<UidSet> {
     let repeated = shared.state.borrow().repeated(folder.id)?;
     let is_suspect = |message: &&LocalOnly| repeated.iter().any(|(_, key)| *key == message.key);
@@ -31,9 +31,8 @@ pub async fn remove(
         .map(|message| message.uid)
         .chain(repeated.iter().map(|&(uid, _)| uid))
         .collect();
-    let selected = open::local(local, &pair.local, folder, true).await?;
-    let digests = headers::digests(local, &both).await;
-    let digests = digests.map_err(|error| FolderError::fetch(Side::Local, error))?;
+    let selected = open::open(local, &pair.local, folder, true).await?;
+    let digests = headers::digests(local, &both).await?;
     let late = LateCopies::among(unclaimed, &repeated, &digests);
     // Before the effect: what was sent twice has come twice now, and nothing more is late.
     shared

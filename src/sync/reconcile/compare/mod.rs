@@ -5,14 +5,15 @@ mod late_copies;
 pub mod pool;
 mod returned;
 
-use crate::imap::{Session, UidSet};
+use crate::imap::UidSet;
 use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::compare::pool::{Digests, Pool};
 use crate::sync::reconcile::compare::returned::Orphans;
-use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::reconcile::connections::session::SideSession;
+use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::folder::open;
 use crate::sync::reconcile::headers::{self, Detail, Seen};
@@ -42,8 +43,8 @@ pub async fn compare(
     shared: &Shared,
     pair: &Pair,
     folder: &FolderState,
-    remote: &mut Session,
-    local: &mut Session,
+    remote: &mut SideSession,
+    local: &mut SideSession,
 ) -> FolderResult<Comparison> {
     let side = RemoteSide { shared, pair, folder };
     // Where both sides have to be read, they are read at the same time.
@@ -138,7 +139,7 @@ async fn removed_by_owner(
     folder: &FolderState,
     messages: &[Seen],
     matched: &UidSet,
-    remote: &mut Session,
+    remote: &mut SideSession,
 ) -> FolderResult<UidSet> {
     let (mut removed, mut in_doubt) = (vec![], vec![]);
     {
@@ -156,10 +157,9 @@ async fn removed_by_owner(
         }
     }
     if !in_doubt.is_empty() {
-        open::remote(remote, &pair.remote, folder, false).await?;
+        open::open(remote, &pair.remote, folder, false).await?;
         let uids = in_doubt.iter().map(|message| message.uid).collect();
-        let digests = headers::digests(remote, &uids).await;
-        let digests = digests.map_err(|error| FolderError::fetch(Side::Remote, error))?;
+        let digests = headers::digests(remote, &uids).await?;
         for message in in_doubt {
             let known = shared.state.borrow().delivered_digests(folder.id, &message.key)?;
             if let Some(&digest) = digests.get(&message.uid)
@@ -195,17 +195,16 @@ impl RemoteSide<'_> {
     }
 
     /// UIDs that are not dealt with.
-    async fn search(&self, remote: &mut Session) -> FolderResult<UidSet> {
+    async fn search(&self, remote: &mut SideSession) -> FolderResult<UidSet> {
         let Self { shared, pair, folder } = *self;
         let inbox_only = shared.job.inbox_only();
-        let fetch = |error| FolderError::fetch(Side::Remote, error);
         let (criteria, from) = if inbox_only {
             ("UNSEEN".to_owned(), 1)
         } else {
             // `n:*` names the last message even when its UID is below n (RFC 3501, 6.4.8); it is filtered out below.
             (format!("UID {}:*", folder.remote_next), folder.remote_next)
         };
-        let (_, found) = open::search_remote(remote, &pair.remote, folder, false, [criteria]).await?;
+        let (_, found) = open::search(remote, &pair.remote, folder, false, [criteria]).await?;
         let (done, pending) = {
             let state = shared.state.borrow();
             (state.done_uids(folder.id)?, state.pending_uids(folder.id)?)
@@ -217,14 +216,14 @@ impl RemoteSide<'_> {
             false => pending,
         };
         if !again.is_empty() {
-            let again = remote.search_among(&again).await.map_err(fetch)?;
+            let again = remote.search_among(&again).await?;
             new = new.union(&again);
         }
         Ok(new)
     }
 
     /// What is not dealt with, by its headers.
-    async fn read(&self, remote: &mut Session) -> FolderResult<(UidSet, Vec<Seen>)> {
+    async fn read(&self, remote: &mut SideSession) -> FolderResult<(UidSet, Vec<Seen>)> {
         if let Some(read) = self.read_at_once(remote).await? {
             return Ok(read);
         }
@@ -233,7 +232,7 @@ impl RemoteSide<'_> {
     }
 
     /// The same in one round trip, where a range of UIDs tells what to read.
-    async fn read_at_once(&self, remote: &mut Session) -> FolderResult<Option<(UidSet, Vec<Seen>)>> {
+    async fn read_at_once(&self, remote: &mut SideSession) -> FolderResult<Option<(UidSet, Vec<Seen>)>> {
         let Self { shared, pair, folder } = *self;
         let (done, pending) = {
             let state = shared.state.borrow();
@@ -247,10 +246,8 @@ impl RemoteSide<'_> {
         }
         let range = UidSet::range(folder.remote_next..=next - 1);
         let poison = (&*shared.poison, folder.id);
-        let read = headers::open_and_read(remote, &pair.remote, &range, poison).await;
-        let Some((selected, there, mut messages)) =
-            read.map_err(|error| FolderError::fetch(Side::Remote, error))?
-        else {
+        let read = headers::open_and_read(remote, &pair.remote, &range, poison).await?;
+        let Some((selected, there, mut messages)) = read else {
             return Ok(None);
         };
         open::check(Side::Remote, selected, folder)?;
@@ -260,7 +257,7 @@ impl RemoteSide<'_> {
     }
 
     /// Messages by their headers. One that cannot be read is reported and not copied, as it may be there already.
-    async fn headers(&self, remote: &mut Session, uids: UidSet) -> FolderResult<(UidSet, Vec<Seen>)> {
+    async fn headers(&self, remote: &mut SideSession, uids: UidSet) -> FolderResult<(UidSet, Vec<Seen>)> {
         let Self { shared, pair, folder } = *self;
         let mut refused = vec![];
         let poison = (&*shared.poison, folder.id);
@@ -272,9 +269,7 @@ impl RemoteSide<'_> {
             }
             refused.push(uid);
         });
-        let messages = messages
-            .await
-            .map_err(|error| FolderError::fetch(Side::Remote, error))?;
+        let messages = messages.await?;
         let mut state = shared.state.borrow_mut();
         state.withhold(folder.id, refused.iter().copied())?;
         Ok((uids.minus(&refused.into_iter().collect()), messages))
@@ -324,14 +319,13 @@ async fn unknown(
     shared: &Shared,
     pair: &Pair,
     folder: &FolderState,
-    local: &mut Session,
+    local: &mut SideSession,
 ) -> FolderResult<Vec<Seen>> {
     if !has_unknown(pair, folder) {
         return Ok(vec![]);
     }
     let unknown = unknown_local(shared, pair, folder, local).await?;
-    let found = headers::read(local, &unknown, Detail::Record).await;
-    found.map_err(|error| FolderError::fetch(Side::Local, error))
+    headers::read(local, &unknown, Detail::Record).await
 }
 
 /// Gives local UIDs to delivered messages whose UID the server did not tell; what is left is not of this task.
@@ -359,14 +353,13 @@ fn settle_unlocated(
 }
 
 /// Finds messages whose UID the local server did not tell when it took them.
-pub async fn locate(shared: &Shared, place: &FolderSync, local: &mut Session) -> FolderResult<()> {
+pub async fn locate(shared: &Shared, place: &FolderSync, local: &mut SideSession) -> FolderResult<()> {
     let folder = &place.folder;
     if shared.state.borrow().unlocated(folder.id)?.is_empty() {
         return Ok(());
     }
     let unknown = unknown_local(shared, &place.pair, folder, local).await?;
-    let found = headers::read(local, &unknown, Detail::Key).await;
-    let found = found.map_err(|error| FolderError::fetch(Side::Local, error))?;
+    let found = headers::read(local, &unknown, Detail::Key).await?;
     // The next run learns the others.
     settle_unlocated(shared, folder, found).map(drop)
 }
@@ -376,12 +369,11 @@ pub async fn unknown_local(
     shared: &Shared,
     pair: &Pair,
     folder: &FolderState,
-    local: &mut Session,
+    local: &mut SideSession,
 ) -> FolderResult<UidSet> {
-    open::local(local, &pair.local, folder, !shared.job.dry).await?;
+    open::open(local, &pair.local, folder, !shared.job.dry).await?;
     let from = folder.local_next;
-    let found = local.search(&format!("UID {from}:*")).await;
-    let found = found.map_err(|error| FolderError::fetch(Side::Local, error))?;
+    let found = local.search(&format!("UID {from}:*")).await?;
     let known = shared.state.borrow().local_uids(folder.id, from)?;
     Ok(found.from(from).minus(&known))
 }
@@ -395,16 +387,15 @@ async fn match_up(
     folder: &FolderState,
     pool: &mut Pool,
     messages: &[Seen],
-    remote: &mut Session,
-    local: &mut Session,
+    remote: &mut SideSession,
+    local: &mut SideSession,
 ) -> FolderResult<Vec<(usize, u32)>> {
     let candidates = pool.candidates(messages.iter().map(|message| &message.key));
     if candidates.is_empty() {
         return Ok(vec![]);
     }
-    open::local(local, &pair.local, folder, !shared.job.dry).await?;
-    let alive = local.search_among(&candidates).await;
-    let alive = alive.map_err(|error| FolderError::fetch(Side::Local, error))?;
+    open::open(local, &pair.local, folder, !shared.job.dry).await?;
+    let alive = local.search_among(&candidates).await?;
     let gone = candidates.minus(&alive);
     pool.remove(&gone);
     shared.state.borrow_mut().remove_local_only(folder.id, &gone)?;
@@ -412,14 +403,14 @@ async fn match_up(
     let mut digests = Digests::default();
     if !likely.is_empty() {
         if !in_doubt.is_empty() {
-            open::remote(remote, &pair.remote, folder, false).await?;
+            open::open(remote, &pair.remote, folder, false).await?;
         }
         let (there, here) = tokio::join!(
             headers::digests(remote, &in_doubt),
             headers::digests(local, &likely)
         );
-        digests.remote = there.map_err(|error| FolderError::fetch(Side::Remote, error))?;
-        digests.local = here.map_err(|error| FolderError::fetch(Side::Local, error))?;
+        digests.remote = there?;
+        digests.local = here?;
     }
     let claims = messages.iter().enumerate();
     Ok(claims

@@ -4,9 +4,9 @@
 
 use std::collections::HashMap;
 
-use crate::imap::Session;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
+use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::open;
 use crate::sync::state::{FolderState, LocalOnly};
@@ -25,7 +25,7 @@ impl Orphans {
         shared: &Shared,
         pair: &Pair,
         folder: &FolderState,
-        remote: &mut Session,
+        remote: &mut SideSession,
     ) -> FolderResult<Self> {
         let (Some(messages), Some(next)) = (pair.source.messages, pair.source.uid_next) else {
             return Ok(Self::default());
@@ -35,7 +35,7 @@ impl Orphans {
         if shared.job.inbox_only() || new == 0 || known == 0 || messages >= known + new {
             return Ok(Self::default());
         }
-        let (selected, there) = open::search_remote(remote, &pair.remote, folder, false, ["ALL"]).await?;
+        let (selected, there) = open::search(remote, &pair.remote, folder, false, ["ALL"]).await?;
         // What a cut answer lacks is not gone.
         if there.len() < u64::from(selected.messages) {
             return Ok(Self::default());

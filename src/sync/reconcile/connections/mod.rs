@@ -2,23 +2,25 @@
 //! The two connections that a run works on, made anew when one breaks.
 
 pub mod backoff;
+pub mod session;
 pub mod settle;
 
-use crate::imap::{Error, Session};
+use crate::imap::Error;
 use crate::sync::account::{Failure, Side};
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::backoff::Backoff;
+use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 
 /// The connections of a run.
 pub struct Connections {
     /// To the remote server.
-    pub remote: Session,
+    pub remote: SideSession,
     /// To the local server.
-    pub local: Session,
+    pub local: SideSession,
 }
 
 /// Logs in on both sides at once.
@@ -27,8 +29,6 @@ pub async fn connect(shared: &Shared) -> Result<Connections, Failure> {
         log_in_with_retry(shared, Side::Remote),
         log_in_with_retry(shared, Side::Local)
     );
-    let remote = remote.map_err(|error| Failure::from_imap(Side::Remote, &error));
-    let local = local.map_err(|error| Failure::from_imap(Side::Local, &error));
     match (remote, local) {
         (Ok(remote), Ok(local)) => Ok(Connections { remote, local }),
         (Err(failure), Err(other)) => {
@@ -41,10 +41,11 @@ pub async fn connect(shared: &Shared) -> Result<Connections, Failure> {
 }
 
 /// Logs in on one side. A server that turns the client away for now (too many connections, throttled) is asked again.
-async fn log_in_with_retry(shared: &Shared, side: Side) -> crate::imap::Result<Session> {
+async fn log_in_with_retry(shared: &Shared, side: Side) -> Result<SideSession, Failure> {
     let mut backoff = Backoff::brief();
     loop {
-        match account(shared, side).login().await {
+        match SideSession::log_in(account(shared, side)).await {
+            Ok(session) => return Ok(session),
             Err(error @ Error::Unavailable(_)) => {
                 let event = Event::LoginRetried { side, reason: &error };
                 shared.reporter.borrow_mut().tell(&event);
@@ -52,10 +53,10 @@ async fn log_in_with_retry(shared: &Shared, side: Side) -> crate::imap::Result<S
                     shared.reporter.borrow_mut().turned_away();
                 }
                 if !backoff.pause_after(&error).await {
-                    return Err(error);
+                    return Err(Failure::from_imap(side, &error));
                 }
             }
-            outcome => return outcome,
+            Err(error) => return Err(Failure::from_imap(side, &error)),
         }
     }
 }
@@ -181,7 +182,7 @@ async fn reconnect(
         if !backoff.pause_after(&error).await {
             return Err(FolderError::Imap { side, kind, error });
         }
-        match account(shared, side).login().await {
+        match SideSession::log_in(account(shared, side)).await {
             Ok(session) => break session,
             Err(again) if again.is_transient() => {}
             Err(again) => return Err(Failure::from_imap(side, &again).into()),

@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use crate::sync::account::{Failure, Side};
+use crate::sync::account::Failure;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::{self, Connections};
-use crate::sync::reconcile::error::FolderError;
+use crate::sync::reconcile::error::FolderResult;
 
 /// Between two looks after a run that was killed: its server may have a whole batch before it.
 const AFTER_CRASH: Duration = Duration::from_secs(1);
@@ -53,12 +53,9 @@ pub async fn settle_after_crash(shared: &Shared, connections: &mut Connections) 
             let statuses = listed
                 .into_iter()
                 .map(|(listed, status)| (listed.mailbox, status));
-            Ok(statuses.collect::<Vec<_>>())
+            FolderResult::Ok(statuses.collect::<Vec<_>>())
         });
-        let statuses: crate::imap::Result<_> = statuses.await;
-        statuses
-            .map(drop)
-            .map_err(|error| FolderError::fetch(Side::Local, error))
+        statuses.await.map(drop)
     });
     Ok(settled.await?)
 }

@@ -6,11 +6,10 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 use super::gate;
 use crate::imap::{Command, Mailbox, Untagged};
-use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::Connections;
-use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::reconcile::error::FolderResult;
 
 /// Remembered while there may be a marker in the local mailbox.
 const MARKER: &str = "marker";
@@ -69,8 +68,7 @@ async fn look(shared: &Shared, connections: &mut Connections) -> FolderResult<Ve
     )));
     shared.state.borrow().set_mailbox_meta(MARKER, marker.0.name())?;
     let create = Command::new("CREATE").mailbox(&marker.0);
-    let created = connections.local.call(create, |_| {}).await;
-    let created = created.map_err(|error| FolderError::change(Side::Local, error))?;
+    let created = connections.local.call(create, |_| {}).await?;
     if !created.is_ok() {
         report(
             shared,
@@ -93,7 +91,7 @@ async fn look(shared: &Shared, connections: &mut Connections) -> FolderResult<Ve
         .await;
     gate::delete_marker(&mut connections.local, &marker).await?;
     shared.state.borrow().set_mailbox_meta(MARKER, "")?;
-    let listed = listed.map_err(|error| FolderError::fetch(Side::Remote, error))?;
+    let listed = listed?;
     if is_shown {
         report(
             shared,

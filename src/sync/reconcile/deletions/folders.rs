@@ -4,13 +4,14 @@
 use std::collections::HashSet;
 
 use super::gate::{self, EmptyFolder, LocalDeletable};
-use crate::imap::{Listed, Mailbox, MailboxStatus, Session, UidSet};
-use crate::sync::account::{Failure, Side};
+use crate::imap::{Listed, Mailbox, MailboxStatus, UidSet};
+use crate::sync::account::Failure;
 use crate::sync::event::Event;
 use crate::sync::folder_mapping;
 use crate::sync::job::Shared;
+use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::connections::{self, Connections};
-use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
+use crate::sync::reconcile::error::{FolderResult, contain};
 use crate::sync::reconcile::folder::open;
 use crate::sync::reconcile::listing::Listing;
 use crate::sync::state::FolderState;
@@ -146,10 +147,13 @@ fn staying<'a>(
 }
 
 /// The messages of a folder that may go with it; `None` when there is one that stays.
-async fn look(shared: &Shared, folder: &FolderState, local: &mut Session) -> FolderResult<Option<UidSet>> {
-    open::local(local, &folder.local, folder, false).await?;
-    let all = local.search("ALL").await;
-    let all = all.map_err(|error| FolderError::fetch(Side::Local, error))?;
+async fn look(
+    shared: &Shared,
+    folder: &FolderState,
+    local: &mut SideSession,
+) -> FolderResult<Option<UidSet>> {
+    open::open(local, &folder.local, folder, false).await?;
+    let all = local.search("ALL").await?;
     let (copies, confirmed) = {
         let state = shared.state.borrow();
         let done = state.done_uids(folder.id)?;
@@ -181,7 +185,7 @@ async fn look(shared: &Shared, folder: &FolderState, local: &mut Session) -> Fol
 pub(super) async fn remove(
     shared: &Shared,
     folder: &DoomedFolder,
-    local: &mut Session,
+    local: &mut SideSession,
 ) -> FolderResult<bool> {
     let (id, mailbox) = (folder.state.id, &folder.state.local);
     {
@@ -190,12 +194,12 @@ pub(super) async fn remove(
         state.sync()?;
     }
     if !folder.uids.is_empty() {
-        let opened = open::local(local, mailbox, &folder.state, true).await?;
+        let opened = open::open(local, mailbox, &folder.state, true).await?;
         super::local::intend(shared, id, &folder.uids)?;
         let proof = LocalDeletable::new(folder.uids.clone());
         gate::delete(shared, mailbox, opened, local, &proof).await?;
     }
-    let opened = open::local(local, mailbox, &folder.state, false).await?;
+    let opened = open::open(local, mailbox, &folder.state, false).await?;
     let Some(proof) = EmptyFolder::new(mailbox, opened) else {
         let event = Event::FolderInUse { folder: mailbox };
         shared.reporter.borrow_mut().tell(&event);

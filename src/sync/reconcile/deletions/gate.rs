@@ -9,8 +9,9 @@ use crate::sync::account::Side;
 use crate::sync::job::Shared;
 use crate::sync::message_key::{Digest, MessageKey};
 use crate::sync::reconcile::connections::Connections;
+use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::deletions::different_mailboxes::{DifferentMailboxes, Marker};
-use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::reconcile::error::FolderResult;
 use crate::sync::state::{LocalOnly, MarkedSide};
 
 const DELETED: &str = "\\Deleted";
@@ -149,25 +150,25 @@ pub async fn delete<P: Deletable>(
     shared: &Shared,
     mailbox: &Mailbox,
     opened: Selected,
-    session: &mut Session,
+    session: &mut SideSession,
     proof: &P,
 ) -> FolderResult<UidSet> {
+    debug_assert_eq!(session.side(), P::SIDE, "the proof is of the other side");
     let uids = proof.uids();
     if uids.is_empty() {
         return Ok(UidSet::default());
     }
-    let change = |error| FolderError::change(P::SIDE, error);
     if session.expunges_some() {
         let mut commands = Session::store_commands(uids, '+', DELETED);
         commands.extend(expunge_commands(uids));
-        session.run_all(commands, |_| {}).await.map_err(change)?;
+        session.run_all(commands, |_| {}).await?;
     } else {
-        session.store(uids, '+', DELETED).await.map_err(change)?;
-        expunge(shared, P::SIDE, mailbox, opened, session, uids).await?;
+        session.store(uids, '+', DELETED).await?;
+        expunge(shared, mailbox, opened, session, uids).await?;
     }
     // Not along with the commands above: Dovecot 2.3 then still finds what it is about to expunge. What is read-only, or
     // without the right to delete, a server may keep without a word ("OK Store ignored").
-    session.search_among(uids).await.map_err(change)
+    session.search_among(uids).await
 }
 
 /// Removes what the Sieve filters filed elsewhere from the open local inbox.
@@ -175,89 +176,74 @@ pub async fn expunge_filtered(
     shared: &Shared,
     mailbox: &Mailbox,
     opened: Selected,
-    local: &mut Session,
+    local: &mut SideSession,
     proof: &Filtered,
 ) -> FolderResult<()> {
-    expunge(shared, Side::Local, mailbox, opened, local, &proof.0).await
+    expunge(shared, mailbox, opened, local, &proof.0).await
 }
 
 /// Deletes an empty local folder. It must not be open.
-pub async fn delete_folder(local: &mut Session, proof: EmptyFolder<'_>) -> FolderResult<()> {
-    let change = |error| FolderError::change(Side::Local, error);
+pub async fn delete_folder(local: &mut SideSession, proof: EmptyFolder<'_>) -> FolderResult<()> {
     // Some servers delete no folder that is open; one that was opened to be read is closed without an EXPUNGE.
-    local.run(Command::new("CLOSE"), |_| {}).await.map_err(change)?;
+    local.run(Command::new("CLOSE"), |_| {}).await?;
     let delete = Command::new("DELETE").mailbox(proof.0);
-    local.run(delete, |_| {}).await.map_err(change)?;
+    local.run(delete, |_| {}).await?;
     let unsubscribe = Command::new("UNSUBSCRIBE").mailbox(proof.0);
-    local.call(unsubscribe, |_| {}).await.map_err(change)?;
+    local.call(unsubscribe, |_| {}).await?;
     Ok(())
 }
 
 /// Deletes the folder that was made to tell the two mailboxes apart.
-pub(super) async fn delete_marker(local: &mut Session, marker: &Marker) -> FolderResult<()> {
+pub(super) async fn delete_marker(local: &mut SideSession, marker: &Marker) -> FolderResult<()> {
     let delete = Command::new("DELETE").mailbox(marker.mailbox());
-    let answer = local.call(delete, |_| {}).await;
-    answer
-        .map(drop)
-        .map_err(|error| FolderError::change(Side::Local, error))
+    local.call(delete, |_| {}).await.map(drop)
 }
 
 /// Takes back marks that were ours and whose messages are no longer to be deleted.
-pub async fn take_back_marks(side: Side, session: &mut Session, uids: &UidSet) -> FolderResult<()> {
-    let stored = session.store(uids, '-', DELETED).await;
-    stored.map_err(|error| FolderError::change(side, error))
+pub async fn take_back_marks(session: &mut SideSession, uids: &UidSet) -> FolderResult<()> {
+    session.store(uids, '-', DELETED).await
 }
 
 /// Removes messages that are marked: only these where the server can (RFC 4315). Elsewhere an EXPUNGE takes whatever is
 /// marked; what others marked is spared by lifting their marks meanwhile, which is recorded before.
 async fn expunge(
     shared: &Shared,
-    side: Side,
     mailbox: &Mailbox,
     opened: Selected,
-    session: &mut Session,
+    session: &mut SideSession,
     uids: &UidSet,
 ) -> FolderResult<()> {
-    let change = |error| FolderError::change(side, error);
     if session.expunges_some() {
-        let expunged = session.run_all(expunge_commands(uids), |_| {}).await;
-        return expunged.map_err(change);
+        return session.run_all(expunge_commands(uids), |_| {}).await;
     }
-    let (marked_side, validity) = (marked(side), opened.uid_validity.unwrap_or(0));
-    let others = session.search("DELETED").await.map_err(change)?.minus(uids);
+    let (marked_side, validity) = (marked(session.side()), opened.uid_validity.unwrap_or(0));
+    let others = session.search("DELETED").await?.minus(uids);
     {
         let mut state = shared.state.borrow_mut();
         state.lift_marks(marked_side, mailbox, validity, &others)?;
         state.sync()?;
     }
-    session.store(&others, '-', DELETED).await.map_err(change)?;
+    session.store(&others, '-', DELETED).await?;
     // A server may answer OK to a STORE and ignore it.
-    let are_spared = others.is_empty() || {
-        let marked = session.search("DELETED").await.map_err(change)?;
-        marked.minus(uids).is_empty()
-    };
+    let are_spared = others.is_empty() || session.search("DELETED").await?.minus(uids).is_empty();
     let expunged = match are_spared {
         true => session.run(Command::new("EXPUNGE"), |_| {}).await.map(drop),
         false => Ok(()),
     };
-    give_back(shared, side, mailbox, validity, session).await?;
-    expunged.map_err(change)
+    give_back(shared, mailbox, validity, session).await?;
+    expunged
 }
 
 async fn give_back(
     shared: &Shared,
-    side: Side,
     mailbox: &Mailbox,
     validity: u32,
-    session: &mut Session,
+    session: &mut SideSession,
 ) -> FolderResult<()> {
-    let lifted = shared
-        .state
-        .borrow()
-        .lifted_marks(marked(side), mailbox, validity)?;
-    let stored = session.store(&lifted, '+', DELETED).await;
-    stored.map_err(|error| FolderError::change(side, error))?;
-    Ok(shared.state.borrow().forget_lifted_marks(marked(side), mailbox)?)
+    let side = marked(session.side());
+    let lifted = shared.state.borrow().lifted_marks(side, mailbox, validity)?;
+    session.store(&lifted, '+', DELETED).await?;
+    Ok(shared.state.borrow().forget_lifted_marks(side, mailbox)?)
 }
 
 /// Gives back the marks of others that a run which was cut off had lifted.
@@ -269,17 +255,16 @@ pub async fn give_back_lifted_marks(shared: &Shared, connections: &mut Connectio
                 Side::Remote => &mut connections.remote,
                 Side::Local => &mut connections.local,
             };
-            match session.open(&mailbox, true).await {
-                Ok(opened) => {
-                    let validity = opened.uid_validity.unwrap_or(0);
-                    give_back(shared, side, &mailbox, validity, session).await?;
-                }
+            match session.imap.open(&mailbox, true).await {
                 // The folder is no more.
                 Err(crate::imap::Error::Command { .. }) => {
                     let state = shared.state.borrow();
                     state.forget_lifted_marks(marked(side), &mailbox)?;
                 }
-                Err(error) => return Err(FolderError::select(side, error)),
+                opened => {
+                    let validity = session.opened(opened)?.uid_validity.unwrap_or(0);
+                    give_back(shared, &mailbox, validity, session).await?;
+                }
             }
         }
     }

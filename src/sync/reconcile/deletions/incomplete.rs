@@ -3,13 +3,13 @@
 
 use std::collections::HashMap;
 
-use crate::imap::{Session, UidSet, among};
-use crate::sync::account::Side;
+use crate::imap::{UidSet, among};
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::Connections;
-use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::reconcile::connections::session::SideSession;
+use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::{FolderSync, open};
 use crate::sync::reconcile::headers::{self, Detail, Seen};
 use crate::sync::state::{Completeness, Copy, FolderState};
@@ -20,7 +20,7 @@ pub async fn look_again(
     shared: &Shared,
     pair: &Pair,
     folder: &FolderState,
-    remote: &mut Session,
+    remote: &mut SideSession,
 ) -> FolderResult<()> {
     let id = folder.id;
     let incomplete = match shared.job.delete_remote.deletes() {
@@ -30,11 +30,10 @@ pub async fn look_again(
     if incomplete.is_empty() || shared.job.dry {
         return Ok(());
     }
-    let fetch = |error| FolderError::fetch(Side::Remote, error);
     let among = among(&incomplete);
-    let (_, alive) = open::search_remote(remote, &pair.remote, folder, false, among).await?;
-    let seen = by_uid(remote, &alive).await.map_err(fetch)?;
-    let digests = headers::digests(remote, &alive).await.map_err(fetch)?;
+    let (_, alive) = open::search(remote, &pair.remote, folder, false, among).await?;
+    let seen = by_uid(remote, &alive).await?;
+    let digests = headers::digests(remote, &alive).await?;
     let copies = shared.state.borrow().copies(id, &alive)?;
     let (mut whole, mut other) = (UidSet::default(), UidSet::default());
     for copy in copies {
@@ -63,7 +62,7 @@ pub async fn report_short(
         return Ok(());
     }
     let (_, alive) = place
-        .search_remote(&mut connections.remote, false, among(&incomplete))
+        .search(&mut connections.remote, false, among(&incomplete))
         .await?;
     if !alive.is_empty() {
         report(
@@ -80,15 +79,14 @@ pub async fn report_short(
 pub async fn unlike(
     shared: &Shared,
     place: &FolderSync,
-    remote: &mut Session,
+    remote: &mut SideSession,
     copies: &[Copy],
     new: &UidSet,
 ) -> FolderResult<UidSet> {
     if new.is_empty() {
         return Ok(UidSet::default());
     }
-    let seen = by_uid(remote, new).await;
-    let seen = seen.map_err(|error| FolderError::fetch(Side::Remote, error))?;
+    let seen = by_uid(remote, new).await?;
     let copies = copies.iter().filter(|copy| new.contains(copy.uid));
     let unlike: UidSet = copies
         .filter(|copy| !seen.get(&copy.uid).is_some_and(|seen| is_whole(copy, seen)))
@@ -112,7 +110,7 @@ fn is_whole(copy: &Copy, seen: &Seen) -> bool {
     copy.key == seen.key && copy.size >= seen.size
 }
 
-async fn by_uid(remote: &mut Session, uids: &UidSet) -> crate::imap::Result<HashMap<u32, Seen>> {
+async fn by_uid(remote: &mut SideSession, uids: &UidSet) -> FolderResult<HashMap<u32, Seen>> {
     let seen = headers::read(remote, uids, Detail::Record).await?;
     Ok(seen.into_iter().map(|seen| (seen.uid, seen)).collect())
 }

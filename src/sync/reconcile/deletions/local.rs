@@ -8,13 +8,14 @@ use std::rc::Rc;
 use super::folders::{self, DoomedFolder};
 use super::gate::{self, LocalDeletable};
 use super::report_kept;
-use crate::imap::{Mailbox, Session, UidSet, among};
+use crate::imap::{Mailbox, UidSet, among};
 use crate::sync::account::{Failure, Side};
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
+use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::connections::{self, Connections};
-use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
+use crate::sync::reconcile::error::{FolderResult, contain};
 use crate::sync::reconcile::folder::{self, FolderSync, open};
 use crate::sync::reconcile::listing::Listing;
 use crate::sync::state::{Copy, FolderState, LocalOnly, Origin};
@@ -83,9 +84,7 @@ pub async fn reconcile(
     if !differs && extra.is_empty() {
         return Ok(true);
     }
-    let (selected, there) = place
-        .search_remote(&mut connections.remote, false, ["ALL"])
-        .await?;
+    let (selected, there) = place.search(&mut connections.remote, false, ["ALL"]).await?;
     let recorded = {
         let state = shared.state.borrow();
         state.done_uids(id)?.union(&state.pending_uids(id)?)
@@ -245,9 +244,7 @@ async fn report_missing(
         return Ok(());
     }
     let missing = among(&place.missing.borrow());
-    let (_, there) = place
-        .search_remote(&mut connections.remote, false, missing)
-        .await?;
+    let (_, there) = place.search(&mut connections.remote, false, missing).await?;
     place.missing.take();
     for uid in there.iter() {
         withheld(shared, place, uid)?;
@@ -281,9 +278,8 @@ pub async fn carry_out(
     let mut doomed = vec![];
     for Doomed { place, gone, local } in plan.folders {
         let outcome = connections::with_reconnect(shared, connections, async |connections| {
-            let opened = place.open_local(&mut connections.local, false).await?;
-            let alive = connections.local.search_among(&local).await;
-            let alive = alive.map_err(|error| FolderError::fetch(Side::Local, error))?;
+            let opened = place.open(&mut connections.local, false).await?;
+            let alive = connections.local.search_among(&local).await?;
             Ok((opened, alive))
         })
         .await;
@@ -395,7 +391,7 @@ async fn delete(
     }
     let mut kept = held.clone();
     if !allowed.is_empty() && !shared.job.dry {
-        let opened = place.open_local(&mut connections.local, true).await?;
+        let opened = place.open(&mut connections.local, true).await?;
         intend(shared, id, &allowed)?;
         let proof = LocalDeletable::new(allowed.clone());
         let refused = gate::delete(shared, &place.pair.local, opened, &mut connections.local, &proof).await?;
@@ -428,16 +424,15 @@ pub async fn settle_intended(
     shared: &Shared,
     mailbox: &Mailbox,
     folder: &FolderState,
-    local: &mut Session,
+    local: &mut SideSession,
 ) -> FolderResult<()> {
     let intended = shared.state.borrow().intended_local_deletions(folder.id)?;
     if intended.is_empty() || shared.job.dry {
         return Ok(());
     }
-    open::local(local, mailbox, folder, true).await?;
-    let there = local.search_among(&intended).await;
-    let there = there.map_err(|error| FolderError::fetch(Side::Local, error))?;
-    gate::take_back_marks(Side::Local, local, &there).await?;
+    open::open(local, mailbox, folder, true).await?;
+    let there = local.search_among(&intended).await?;
+    gate::take_back_marks(local, &there).await?;
     let mut state = shared.state.borrow_mut();
     state.forget_copies(folder.id, &intended.minus(&there))?;
     Ok(state.local_deletion_done(folder.id)?)

@@ -6,14 +6,15 @@ use std::collections::{HashMap, HashSet};
 
 use super::gate::{self, RemoteDeletable};
 use super::{days_ago, different_mailboxes, incomplete, report_kept};
-use crate::imap::{Session, UidSet, among};
+use crate::imap::{UidSet, among};
 use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::message_key::Digest;
 use crate::sync::reconcile::compare;
 use crate::sync::reconcile::connections::Connections;
-use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::reconcile::connections::session::SideSession;
+use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::{self, FolderSync};
 use crate::sync::reconcile::headers::{self, Detail, Seen};
 use crate::sync::state::Copy;
@@ -41,13 +42,13 @@ pub async fn remote(shared: &Shared, place: &FolderSync, connections: &mut Conne
     }
     if shared.job.dry {
         let (_, alive) = place
-            .search_remote(&mut connections.remote, false, among(&delivered))
+            .search(&mut connections.remote, false, among(&delivered))
             .await?;
         count(shared, place, alive.len());
         return Ok(());
     }
     let (mut opened, alive) = place
-        .search_remote(&mut connections.remote, true, among(&delivered))
+        .search(&mut connections.remote, true, among(&delivered))
         .await?;
     let gone = delivered.minus(&alive);
     shared.state.borrow_mut().mark_remote_deleted(id, &gone)?;
@@ -71,7 +72,7 @@ pub async fn remote(shared: &Shared, place: &FolderSync, connections: &mut Conne
     }
     if candidates.has_earlier {
         // It was opened to be read meanwhile.
-        opened = place.open_remote(&mut connections.remote, true).await?;
+        opened = place.open(&mut connections.remote, true).await?;
     }
     let proven = candidates.proven.clone();
     let proof = RemoteDeletable::new(candidates.proven, different);
@@ -126,9 +127,9 @@ async fn take_back_marks(
         return Ok(());
     }
     let (_, alive) = place
-        .search_remote(&mut connections.remote, true, among(&intended))
+        .search(&mut connections.remote, true, among(&intended))
         .await?;
-    gate::take_back_marks(Side::Remote, &mut connections.remote, &alive).await?;
+    gate::take_back_marks(&mut connections.remote, &alive).await?;
     Ok(shared.state.borrow_mut().cancel_remote_deletion(id, &intended)?)
 }
 
@@ -198,11 +199,10 @@ impl Local {
     /// Looks at the copies; `None` when a UID is another message than the one on record.
     async fn look(
         place: &FolderSync,
-        local: &mut Session,
+        local: &mut SideSession,
         copies: &[Copy],
         just_copied: &UidSet,
     ) -> FolderResult<Option<Self>> {
-        let fetch = |error| FolderError::fetch(Side::Local, error);
         let (new, old): (Vec<&Copy>, Vec<&Copy>) =
             copies.iter().partition(|copy| just_copied.contains(copy.uid));
         let uids = |list: &[&Copy]| list.iter().filter_map(|copy| copy.local_uid).collect::<UidSet>();
@@ -214,15 +214,13 @@ impl Local {
         if new.is_empty() && old_uids.is_empty() {
             return Ok(Some(found));
         }
-        place.open_local(local, false).await?;
+        place.open(local, false).await?;
         if !new.is_empty() {
-            found.present = local.search_among(&new).await.map_err(fetch)?;
-            let marked = local.search("DELETED").await.map_err(fetch)?;
+            found.present = local.search_among(&new).await?;
+            let marked = local.search("DELETED").await?;
             found.alive = found.present.minus(&marked);
         }
-        let seen = headers::read(local, &old_uids, Detail::Record)
-            .await
-            .map_err(fetch)?;
+        let seen = headers::read(local, &old_uids, Detail::Record).await?;
         let by_uid: HashMap<u32, &Seen> = seen.iter().map(|seen| (seen.uid, seen)).collect();
         for copy in old {
             let Some((uid, seen)) = copy.local_uid.and_then(|uid| Some((uid, by_uid.get(&uid)?))) else {
@@ -261,14 +259,9 @@ async fn changed_since(
     if earlier.is_empty() {
         return Ok(Some(Changed::default()));
     }
-    let fetch = |error| FolderError::fetch(Side::Remote, error);
-    place.open_remote(&mut connections.remote, false).await?;
-    let seen = headers::read(&mut connections.remote, earlier, Detail::Record).await;
-    let seen: HashMap<u32, Seen> = seen
-        .map_err(fetch)?
-        .into_iter()
-        .map(|seen| (seen.uid, seen))
-        .collect();
+    place.open(&mut connections.remote, false).await?;
+    let seen = headers::read(&mut connections.remote, earlier, Detail::Record).await?;
+    let seen: HashMap<u32, Seen> = seen.into_iter().map(|seen| (seen.uid, seen)).collect();
     let copies: Vec<&Copy> = copies.iter().filter(|copy| earlier.contains(copy.uid)).collect();
     let other = copies
         .iter()
@@ -276,9 +269,7 @@ async fn changed_since(
     if other {
         return Ok(None);
     }
-    let there: HashMap<u32, Digest> = headers::digests(&mut connections.remote, earlier)
-        .await
-        .map_err(fetch)?;
+    let there: HashMap<u32, Digest> = headers::digests(&mut connections.remote, earlier).await?;
     let unread: HashSet<u32> = copies
         .iter()
         .filter(|copy| copy.digest.is_none())
@@ -290,10 +281,8 @@ async fn changed_since(
         .collect();
     let mut here = HashMap::new();
     if !unread.is_empty() {
-        place.open_local(&mut connections.local, false).await?;
-        here = headers::digests(&mut connections.local, &unread)
-            .await
-            .map_err(|error| FolderError::fetch(Side::Local, error))?;
+        place.open(&mut connections.local, false).await?;
+        here = headers::digests(&mut connections.local, &unread).await?;
     }
     let mut changed = Changed::default();
     for copy in copies {

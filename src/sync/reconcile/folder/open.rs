@@ -1,78 +1,61 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Opening a folder, and making sure that it is still the one whose UIDs are known.
 
-use crate::imap::{Mailbox, Selected, Session, UidSet};
+use crate::imap::{Mailbox, Selected, UidSet};
 use crate::sync::account::Side;
+use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::state::FolderState;
 
-/// Opens a remote folder.
-pub async fn remote(
-    session: &mut Session,
-    mailbox: &Mailbox,
-    folder: &FolderState,
-    write: bool,
-) -> FolderResult<Selected> {
-    open(session, Side::Remote, mailbox, folder, write).await
-}
-
-/// Opens a local folder.
-pub async fn local(
-    session: &mut Session,
-    mailbox: &Mailbox,
-    folder: &FolderState,
-    write: bool,
-) -> FolderResult<Selected> {
-    open(session, Side::Local, mailbox, folder, write).await
-}
-
 impl FolderSync {
-    /// Opens the remote folder.
-    pub async fn open_remote(&self, session: &mut Session, write: bool) -> FolderResult<Selected> {
-        remote(session, &self.pair.remote, &self.folder, write).await
+    /// Its name on a side.
+    pub fn mailbox(&self, side: Side) -> &Mailbox {
+        match side {
+            Side::Remote => &self.pair.remote,
+            Side::Local => &self.pair.local,
+        }
     }
 
-    /// Opens the local folder.
-    pub async fn open_local(&self, session: &mut Session, write: bool) -> FolderResult<Selected> {
-        local(session, &self.pair.local, &self.folder, write).await
+    /// Opens the folder on the session's side.
+    pub async fn open(&self, session: &mut SideSession, write: bool) -> FolderResult<Selected> {
+        open(session, self.mailbox(session.side()), &self.folder, write).await
     }
 
-    /// Opens the remote folder and finds what matches there, in one round trip.
-    pub async fn search_remote<T: AsRef<str>>(
+    /// Opens the folder on the session's side and finds what matches there, in one round trip.
+    pub async fn search<T: AsRef<str>>(
         &self,
-        session: &mut Session,
+        session: &mut SideSession,
         write: bool,
         criteria: impl IntoIterator<Item = T>,
     ) -> FolderResult<(Selected, UidSet)> {
-        search_remote(session, &self.pair.remote, &self.folder, write, criteria).await
+        let mailbox = self.mailbox(session.side());
+        search(session, mailbox, &self.folder, write, criteria).await
     }
 }
 
-/// Opens a remote folder and finds what matches there, in one round trip.
-pub async fn search_remote<T: AsRef<str>>(
-    session: &mut Session,
+/// Opens a folder on the session's side and finds what matches there, in one round trip.
+pub async fn search<T: AsRef<str>>(
+    session: &mut SideSession,
     mailbox: &Mailbox,
     folder: &FolderState,
     write: bool,
     criteria: impl IntoIterator<Item = T>,
 ) -> FolderResult<(Selected, UidSet)> {
-    let found = session.open_and_search(mailbox, write, criteria).await;
-    let (selected, found) = found.map_err(|error| FolderError::fetch(Side::Remote, error))?;
-    check(Side::Remote, selected, folder)?;
+    let (selected, found) = session.open_and_search(mailbox, write, criteria).await?;
+    check(session.side(), selected, folder)?;
     Ok((selected, found))
 }
 
-async fn open(
-    session: &mut Session,
-    side: Side,
+/// Opens a folder on the session's side.
+pub async fn open(
+    session: &mut SideSession,
     mailbox: &Mailbox,
     folder: &FolderState,
     write: bool,
 ) -> FolderResult<Selected> {
-    let selected = session.open(mailbox, write).await;
-    let selected = selected.map_err(|error| FolderError::select(side, error))?;
-    check(side, selected, folder)?;
+    let selected = session.open(mailbox, write).await?;
+    check(session.side(), selected, folder)?;
     Ok(selected)
 }
 

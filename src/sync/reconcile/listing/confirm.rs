@@ -5,11 +5,10 @@
 use std::collections::HashMap;
 
 use crate::imap::{Mailbox, MailboxId, MailboxStatus, limits};
-use crate::sync::account::Side;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::Connections;
-use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::prepare;
 use crate::sync::state::FolderState;
 
@@ -38,8 +37,7 @@ pub async fn confirm(shared: &Shared, pairs: &mut [Pair], connections: &mut Conn
         connections.remote.examine_all(&remote),
         connections.local.examine_all(&local)
     );
-    let remote = remote.map_err(|error| FolderError::select(Side::Remote, error))?;
-    let local = local.map_err(|error| FolderError::select(Side::Local, error))?;
+    let (remote, local) = (remote?, local?);
     let remote: HashMap<_, _> = remote.into_iter().collect();
     let local: HashMap<_, _> = local.into_iter().collect();
     for at in there {

@@ -7,14 +7,15 @@ pub mod sample;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::imap::{Besides, Mailbox, MailboxStatus, Session};
+use crate::imap::{Besides, Mailbox, MailboxStatus};
 use crate::sync::account::{Account, Failure, Side};
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::{self, Known, LeftOut, Pair, PatternHits, Provider};
 use crate::sync::job::Shared;
+use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::connections::{self, Connections};
-use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::listing::sample::Sample;
 use crate::sync::state::{Ledger, LedgerError, Unpaired, is_same_generation};
 
@@ -71,8 +72,7 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
         sampled_side(&mut connections.remote, Besides::Subscriptions, &mut there),
         sampled_side(&mut connections.local, Besides::Nothing, &mut here)
     );
-    let (remote, subscribe) = remote.map_err(|error| FolderError::fetch(Side::Remote, error))?;
-    let (local, _) = local.map_err(|error| FolderError::fetch(Side::Local, error))?;
+    let ((remote, subscribe), (local, _)) = (remote?, local?);
     renamed::follow(shared, &remote)?;
     let known = known_folders(&shared.state.borrow())?;
     let selection = &shared.job.selection;
@@ -83,16 +83,8 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
     let statuses = statuses.filter_map(|(listed, status)| Some((listed.mailbox.clone(), (*status)?)));
     *shared.local_folders.borrow_mut() = statuses.collect();
     confirm::confirm(shared, &mut pairs, connections).await?;
-    note_renumbered(
-        shared,
-        &pairs,
-        &remote,
-        there,
-        Side::Remote,
-        &mut connections.remote,
-    )
-    .await?;
-    note_renumbered(shared, &pairs, &local, here, Side::Local, &mut connections.local).await?;
+    note_renumbered(shared, &pairs, &remote, there, &mut connections.remote).await?;
+    note_renumbered(shared, &pairs, &local, here, &mut connections.local).await?;
     note_replaced_mailbox(shared, &pairs, &local)?;
     note_filed(shared, &unpaired(&pairs, &local))?;
     {
@@ -127,22 +119,24 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
 
 /// Lists one side.
 pub async fn side(
-    session: &mut Session,
+    session: &mut SideSession,
     besides: Besides,
-) -> crate::imap::Result<(folder_mapping::Side, Vec<Mailbox>)> {
+) -> FolderResult<(folder_mapping::Side, Vec<Mailbox>)> {
     sampled_side(session, besides, &mut Sample::default()).await
 }
 
 /// Lists one side and asks for the youngest messages, in one round trip.
 pub async fn sampled_side(
-    session: &mut Session,
+    session: &mut SideSession,
     besides: Besides,
     sample: &mut Sample,
-) -> crate::imap::Result<(folder_mapping::Side, Vec<Mailbox>)> {
+) -> FolderResult<(folder_mapping::Side, Vec<Mailbox>)> {
     let questions = sample.questions();
     let overview = session
-        .overview_and_ask(besides, questions, |question, data| sample.note(question, &data))
-        .await?;
+        .imap
+        .overview_and_ask(besides, questions, |question, data| sample.note(question, &data));
+    let overview = overview.await;
+    let overview = session.fetched(overview)?;
     let provider = if session.is_gmail() {
         Provider::Gmail
     } else if session.is_exchange() {
@@ -179,14 +173,11 @@ fn tell_left_out(shared: &Shared, remote: &folder_mapping::Side) {
 pub async fn log_in_and_list(
     account: &Account,
     besides: Besides,
-) -> Result<(folder_mapping::Side, Session), Failure> {
-    let work = async {
-        let mut session = account.login().await?;
-        let (side, _) = side(&mut session, besides).await?;
-        Ok((side, session))
-    };
-    work.await
-        .map_err(|error| Failure::from_imap(account.side, &error))
+) -> Result<(folder_mapping::Side, SideSession), Failure> {
+    let session = SideSession::log_in(account).await;
+    let mut session = session.map_err(|error| Failure::from_imap(account.side, &error))?;
+    let (side, _) = side(&mut session, besides).await?;
+    Ok((side, session))
 }
 
 /// Where the youngest messages of one folder are others than before, all folders of the side are asked.
@@ -195,11 +186,11 @@ async fn note_renumbered(
     pairs: &[Pair],
     listed: &folder_mapping::Side,
     mut sample: Sample,
-    side: Side,
-    session: &mut Session,
+    session: &mut SideSession,
 ) -> FolderResult<()> {
+    let side = session.side();
     let status = |mailbox: &Mailbox| listed.status(mailbox);
-    sample.settle_doubts(shared, side, session).await?;
+    sample.settle_doubts(shared, session).await?;
     let mut renumbered = sample.contradicted(status);
     if renumbered.is_empty() {
         return Ok(());
@@ -208,10 +199,7 @@ async fn note_renumbered(
         let known = shared.state.borrow().known_folder(&pair.remote)?;
         if let Some(folder) = known {
             let mut sample = Sample::of(shared, side, std::iter::once((&pair.remote, &folder)))?;
-            sample
-                .ask(session)
-                .await
-                .map_err(|error| FolderError::fetch(side, error))?;
+            sample.ask(session).await?;
             renumbered.extend(sample.contradicted(status));
         }
     }

@@ -7,11 +7,12 @@
 
 use std::collections::HashMap;
 
-use crate::imap::{Command, Mailbox, MailboxStatus, Session, UidSet, Untagged};
+use crate::imap::{Command, Mailbox, MailboxStatus, UidSet, Untagged};
 use crate::sync::account::Side;
 use crate::sync::job::Shared;
 use crate::sync::message_key::{Digest, MessageKey};
-use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::reconcile::connections::session::SideSession;
+use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::headers;
 use crate::sync::state::{FolderState, Ledger, LedgerError, Mark};
 
@@ -118,14 +119,13 @@ impl Asked {
     /// Reads what is suspect; `false` when it is what is on record nevertheless.
     async fn prove(
         &mut self,
-        session: &mut Session,
+        session: &mut SideSession,
         suspects: &HashMap<u32, Digest>,
-    ) -> crate::imap::Result<bool> {
-        match session.open(&self.mailbox, false).await {
-            Ok(_) => {}
+    ) -> FolderResult<bool> {
+        match session.imap.open(&self.mailbox, false).await {
             Err(crate::imap::Error::Command { .. }) => return Ok(false),
-            Err(error) => return Err(error),
-        }
+            opened => session.fetched(opened)?,
+        };
         let uids = suspects.keys().copied().collect();
         let read = headers::digests(session, &uids).await?;
         let mut read = read.iter();
@@ -175,17 +175,17 @@ impl Sample {
     }
 
     /// Asks on a connection.
-    pub async fn ask(&mut self, session: &mut Session) -> crate::imap::Result<()> {
+    pub async fn ask(&mut self, session: &mut SideSession) -> FolderResult<()> {
         for asked in &mut self.folders {
             let question = [asked.question()];
             let mailbox = asked.mailbox.clone();
-            match session
-                .open_and_ask(&mailbox, false, question, |data| asked.note(&data))
-                .await
-            {
-                // Whoever needs the folder will tell.
-                Ok(_) | Err(crate::imap::Error::Command { .. }) => {}
-                Err(error) => return Err(error),
+            let opened = session
+                .imap
+                .open_and_ask(&mailbox, false, question, |data| asked.note(&data));
+            match opened.await {
+                // What needs the folder will tell.
+                Err(crate::imap::Error::Command { .. }) => {}
+                opened => session.fetched(opened).map(drop)?,
             }
         }
         Ok(())
@@ -193,13 +193,8 @@ impl Sample {
 
     /// Reads those messages whose keys are right and that may be others all the same. A side whose sizes or dates are not
     /// those on record for the same octets is not suspected of it again.
-    pub async fn settle_doubts(
-        &mut self,
-        shared: &Shared,
-        side: Side,
-        session: &mut Session,
-    ) -> FolderResult<()> {
-        let varies = match side {
+    pub async fn settle_doubts(&mut self, shared: &Shared, session: &mut SideSession) -> FolderResult<()> {
+        let varies = match session.side() {
             Side::Remote => "varies_remotely",
             Side::Local => "varies_locally",
         };
@@ -211,8 +206,7 @@ impl Sample {
             if suspects.is_empty() || asked.is_contradicted() {
                 continue;
             }
-            let proven = asked.prove(session, &suspects).await;
-            if !proven.map_err(|error| FolderError::fetch(side, error))? {
+            if !asked.prove(session, &suspects).await? {
                 shared.state.borrow().set_meta(varies, "1")?;
                 return Ok(());
             }

@@ -7,12 +7,12 @@ use std::rc::Rc;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::imap::{Command, Error, Mailbox, Session, UidSet, Untagged};
-use crate::sync::account::Side;
+use crate::imap::{Capability, Command, Error, Mailbox, UidSet, Untagged};
 use crate::sync::event::Event;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
-use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::reconcile::connections::session::SideSession;
+use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::{FolderSync, open};
 use crate::sync::reconcile::headers::{self, Detail};
 use crate::sync::state::{FolderState, LeftOut};
@@ -53,7 +53,7 @@ impl Elsewhere {
     }
 
     /// Whether a folder gives only what the folders before it do not have.
-    pub fn applies(&self, shared: &Shared, pair: &Pair, remote: &Session) -> bool {
+    pub fn applies(&self, shared: &Shared, pair: &Pair, remote: &SideSession) -> bool {
         let once = shared.job.selection.options.labels == Labels::Once && mark(remote) != Mark::Header;
         (pair.view || once) && !self.before(&pair.remote).is_empty()
     }
@@ -70,14 +70,13 @@ impl Elsewhere {
         pair: &Pair,
         folder: &FolderState,
         uids: &UidSet,
-        remote: &mut Session,
+        remote: &mut SideSession,
     ) -> FolderResult<Vec<(u32, Vec<u8>)>> {
         if uids.is_empty() {
             return Ok(vec![]);
         }
-        open::remote(remote, &pair.remote, folder, false).await?;
-        let own = identities(remote, uids).await;
-        let (own, by_header) = own.map_err(|error| FolderError::fetch(Side::Remote, error))?;
+        open::open(remote, &pair.remote, folder, false).await?;
+        let (own, by_header) = identities(remote, uids).await?;
         let mut available: HashMap<Identity, usize> = HashMap::new();
         for mailbox in self.before(&pair.remote) {
             let there = self.messages(&mailbox, remote).await?;
@@ -119,7 +118,7 @@ impl Elsewhere {
         &self,
         pair: &Pair,
         waiting: &[LeftOut],
-        remote: &mut Session,
+        remote: &mut SideSession,
     ) -> FolderResult<UidSet> {
         let mut left: Vec<(Option<Identity>, u32)> = waiting
             .iter()
@@ -136,21 +135,15 @@ impl Elsewhere {
     }
 
     /// All messages of a folder. Where it cannot be opened, it gives none.
-    async fn messages(&self, mailbox: &Mailbox, remote: &mut Session) -> FolderResult<Rc<Messages>> {
+    async fn messages(&self, mailbox: &Mailbox, remote: &mut SideSession) -> FolderResult<Rc<Messages>> {
         if let Some(known) = self.seen.borrow().get(mailbox) {
             return Ok(known.clone());
         }
-        let read = async {
-            let all = match remote.open_and_search(mailbox, false, ["ALL"]).await {
-                Ok((_, all)) => all,
-                Err(Error::Command { .. }) => UidSet::default(),
-                Err(error) => return Err(error),
-            };
-            identities(remote, &all).await
+        let all = match remote.imap.open_and_search(mailbox, false, ["ALL"]).await {
+            Err(Error::Command { .. }) => UidSet::default(),
+            opened => remote.fetched(opened)?.1,
         };
-        let (read, _) = read
-            .await
-            .map_err(|error| FolderError::fetch(Side::Remote, error))?;
+        let (read, _) = identities(remote, &all).await?;
         let mut messages = Messages::new();
         for (identity, uid) in read {
             messages.entry(identity).or_default().push(uid);
@@ -193,10 +186,10 @@ impl Elsewhere {
     }
 }
 
-fn mark(session: &Session) -> Mark {
+fn mark(session: &SideSession) -> Mark {
     if session.is_gmail() {
         Mark::Gmail
-    } else if session.capabilities().has("OBJECTID") {
+    } else if session.capabilities().has(Capability::ObjectId) {
         Mark::EmailId
     } else {
         Mark::Header
@@ -204,10 +197,7 @@ fn mark(session: &Session) -> Mark {
 }
 
 /// What tells the messages of the open folder, and whether that is their headers.
-async fn identities(
-    session: &mut Session,
-    uids: &UidSet,
-) -> crate::imap::Result<(Vec<(Identity, u32)>, bool)> {
+async fn identities(session: &mut SideSession, uids: &UidSet) -> FolderResult<(Vec<(Identity, u32)>, bool)> {
     let mut found = vec![];
     let item = match mark(session) {
         Mark::Gmail => Some("X-GM-MSGID"),

@@ -5,10 +5,11 @@
 pub mod elsewhere;
 pub mod period;
 
-use crate::imap::{Session, UidSet, among};
+use crate::imap::{UidSet, among};
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::compare::{BATCH, Comparison};
+use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::{FolderSync, open};
 use crate::sync::state::{FolderState, LeftOut};
@@ -19,7 +20,7 @@ pub async fn reopen(
     shared: &Shared,
     pair: &Pair,
     folder: &FolderState,
-    remote: &mut Session,
+    remote: &mut SideSession,
 ) -> FolderResult<()> {
     let left = shared.state.borrow().left_out(folder.id)?;
     if left.is_empty() {
@@ -47,7 +48,7 @@ pub async fn narrow(
     pair: &Pair,
     folder: &FolderState,
     comparison: Comparison,
-    remote: &mut Session,
+    remote: &mut SideSession,
 ) -> FolderResult<Comparison> {
     let limits = period::criteria(shared.job.selection.options.period);
     let once = shared.elsewhere.applies(shared, pair, remote);
@@ -95,12 +96,12 @@ async fn within(
     folder: &FolderState,
     uids: &UidSet,
     criteria: &str,
-    remote: &mut Session,
+    remote: &mut SideSession,
 ) -> FolderResult<UidSet> {
     let questions = among(uids)
         .into_iter()
         .map(|one| format!("{one} {criteria}").trim_end().to_owned());
-    let (_, found) = open::search_remote(remote, &pair.remote, folder, false, questions).await?;
+    let (_, found) = open::search(remote, &pair.remote, folder, false, questions).await?;
     Ok(found)
 }
 

@@ -5,12 +5,14 @@ use anyhow::anyhow;
 
 use super::runs;
 use crate::agent::journal;
-use crate::container::{self, Container};
+use crate::container::Container;
 use crate::error::{Error, ErrorKey, Refusal, Result};
 use crate::imap::Certificate;
 use crate::source::{Access, Kind, Source, Sources};
 use crate::sync::account::learnt;
+use crate::sync::inspect::candidate::{Candidate, LocalFields, RemoteFields};
 use crate::sync::inspect::login_test::{LoginTest, LoginTestReport};
+use crate::task::FileKind;
 use crate::task::options::Options;
 use crate::task::{
     ExposeSecret as _, FolderOptions, MailHost, Refusals, RemoteUser, SecretString, SourceLink, Store, Task,
@@ -37,7 +39,7 @@ pub struct Request {
 
 /// Settings with all that a login needs.
 #[derive(Debug)]
-pub struct Candidate {
+pub struct TaskSettings {
     task: Task,
     password: SecretString,
     trust: Trust,
@@ -48,7 +50,7 @@ pub struct Candidate {
     same_login: bool,
 }
 
-impl Candidate {
+impl TaskSettings {
     /// Completes a request with what is stored of the task that it edits.
     ///
     /// # Errors
@@ -67,7 +69,7 @@ impl Candidate {
         let name = task.name();
         let is_given = password.is_some();
         store.refuse_taken_name(&task)?;
-        let edit = store.path(&name, "env").exists();
+        let edit = store.path(&name, FileKind::Env).exists();
         // A damaged file is mended by an edit that brings everything.
         let former = store.load(&name).ok().flatten();
         let same_account = former.as_ref().is_some_and(|former| former.same_account(&task));
@@ -154,29 +156,40 @@ impl Candidate {
     }
 
     /// The form in which the container takes them.
-    pub fn wire(&self) -> container::Candidate<'_> {
-        container::Candidate {
-            task: &self.task,
-            password: &self.password,
-            trust: &self.trust,
-            // What opens many mailboxes is shown to nobody that nothing is known of.
-            confirm_certificate: self.confirm_certificate
-                || self
+    pub fn candidate(&self) -> Candidate {
+        let task = &self.task;
+        // What opens many mailboxes is shown to no server that nothing is known of.
+        let opens_many = |(source, _): &(Source, _)| source.kind() != Kind::Password;
+        Candidate {
+            remote: RemoteFields {
+                host: task.remote_host.as_str().to_owned(),
+                port: task.remote_port,
+                security: task.security.as_str().to_owned(),
+                user: task.remote_user.as_str().to_owned(),
+                password: self.password.clone().into(),
+                source: self
                     .source
                     .as_ref()
-                    .is_some_and(|(source, _)| source.kind() != Kind::Password),
-            source: self.source.as_ref().map(|(source, _)| &source.id),
+                    .map(|(source, _)| source.id.as_str().to_owned()),
+                trust: self.trust.clone(),
+                confirm_certificate: self.confirm_certificate || self.source.as_ref().is_some_and(opens_many),
+            },
+            local: Some(LocalFields {
+                user: task.local_user.as_str().to_owned(),
+            }),
+            foldersynchronization: Some(task.folders.as_str().to_owned()),
+            exclude: Some(task.exclusions.as_stored()),
         }
     }
 
     /// Logs in on both sides where the edit changes something of the login: the rest can be edited while a server is down.
     ///
     /// # Errors
-    /// Those of [`Candidate::test`].
+    /// Those of [`TaskSettings::test`].
     pub fn test_if_changed(self, container: &Container) -> Result<Tested> {
         match self.same_login {
             true => Ok(Tested {
-                candidate: self,
+                settings: self,
                 certificate: None,
             }),
             false => self.test(container),
@@ -188,14 +201,14 @@ impl Candidate {
     /// # Errors
     /// One refusal per side that does not let us in. Nothing was written.
     pub fn test(self, container: &Container) -> Result<Tested> {
-        let found = container.validate(&self.wire())?;
+        let found = container.validate(&self.candidate())?;
         let refusals = refusals(&found, &self.task);
         if !refusals.is_empty() {
             return Err(Error::Refused(refusals));
         }
         let certificate = found.remote.tls.and_then(|tls| tls.certificate);
         Ok(Tested {
-            candidate: self,
+            settings: self,
             certificate,
         })
     }
@@ -204,7 +217,7 @@ impl Candidate {
 /// Settings that work.
 #[derive(Debug)]
 pub struct Tested {
-    candidate: Candidate,
+    settings: TaskSettings,
     /// What the remote server showed, if it was asked.
     certificate: Option<Certificate>,
 }
@@ -215,14 +228,14 @@ impl Tested {
     /// # Errors
     /// Failures; file, password and options are then as they were.
     pub fn store(self, store: &Store, mail_host: MailHost<'_>) -> Result<()> {
-        let Candidate {
+        let TaskSettings {
             task,
             password,
             trust: known,
             source,
             folder_options,
             ..
-        } = self.candidate;
+        } = self.settings;
         let name = task.name();
         store.create_folders()?;
         let sources = Sources::of(store);

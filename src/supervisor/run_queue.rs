@@ -15,9 +15,9 @@ use crate::task::TaskName;
 /// starting again and again by hand cannot keep it waiting for ever.
 const LONG_WAIT: i64 = 60 * 60;
 
-/// A task in the line.
+/// A task in the queue.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct QueuedRun {
     /// What is known of it.
     pub entry: Entry,
     /// Whose mailbox it fills.
@@ -35,11 +35,11 @@ const LEAST_OF_SOURCE: usize = 1;
 
 /// All tasks that wait or run.
 #[derive(Debug)]
-pub struct Line {
+pub struct RunQueue {
     at_once: NonZeroUsize,
     /// Whether nothing is started.
     pub paused: bool,
-    places: BTreeMap<TaskName, Place>,
+    places: BTreeMap<TaskName, QueuedRun>,
     /// When a source, and a batch, had its last turn.
     sources: HashMap<String, u64>,
     batches: HashMap<u64, u64>,
@@ -48,8 +48,8 @@ pub struct Line {
     clock: u64,
 }
 
-impl Line {
-    /// An empty line, of which so many run at once.
+impl RunQueue {
+    /// An empty queue, of which so many run at once.
     pub fn new(at_once: NonZeroUsize) -> Self {
         Self {
             at_once,
@@ -108,7 +108,7 @@ impl Line {
     /// Puts a task at the end, in the place of the one of that name.
     pub fn add(&mut self, entry: Entry, user: String, source: String) {
         let order = self.tick();
-        let place = Place {
+        let place = QueuedRun {
             user,
             source,
             not_before: None,
@@ -118,18 +118,18 @@ impl Line {
         self.places.insert(place.entry.task.clone(), place);
     }
 
-    /// A task in the line.
-    pub fn get(&self, name: &TaskName) -> Option<&Place> {
+    /// A task in the queue.
+    pub fn get(&self, name: &TaskName) -> Option<&QueuedRun> {
         self.places.get(name)
     }
 
     /// The same, to change it.
-    pub fn get_mut(&mut self, name: &TaskName) -> Option<&mut Place> {
+    pub fn get_mut(&mut self, name: &TaskName) -> Option<&mut QueuedRun> {
         self.places.get_mut(name)
     }
 
     /// Takes a task out.
-    pub fn remove(&mut self, name: &TaskName) -> Option<Place> {
+    pub fn remove(&mut self, name: &TaskName) -> Option<QueuedRun> {
         let place = self.places.remove(name)?;
         // Whoever comes when nobody else is there owes nobody a turn.
         if self.places.values().all(|other| other.source != place.source) {
@@ -148,7 +148,7 @@ impl Line {
         self.places.len() - self.running()
     }
 
-    fn at_work(&self) -> impl Iterator<Item = &Place> {
+    fn at_work(&self) -> impl Iterator<Item = &QueuedRun> {
         self.places
             .values()
             .filter(|place| place.entry.state == State::Running)
@@ -164,7 +164,7 @@ impl Line {
 
     /// What is to be remembered, oldest first.
     pub fn entries(&self) -> Vec<Entry> {
-        let mut places: Vec<&Place> = self.places.values().collect();
+        let mut places: Vec<&QueuedRun> = self.places.values().collect();
         places.sort_by_key(|place| place.order);
         places.into_iter().map(|place| place.entry.clone()).collect()
     }
@@ -206,13 +206,13 @@ impl Line {
                 .filter(|(source, limit)| self.running_of(source) >= **limit)
                 .map(|(source, _)| source.as_str()),
         );
-        let may_run = |place: &&Place| {
+        let may_run = |place: &&QueuedRun| {
             place.entry.state != State::Running
                 && place.not_before.is_none_or(|moment| moment <= now)
                 && !users.contains(place.user.as_str())
                 && !busy.contains(place.source.as_str())
         };
-        let rank = |place: &&Place| {
+        let rank = |place: &&QueuedRun| {
             let waited = seconds.saturating_sub(place.entry.since);
             let first = place.entry.origin == Origin::Manual || waited >= LONG_WAIT;
             let source = self.sources.get(&place.source).copied();
@@ -252,25 +252,25 @@ mod tests {
         }
     }
 
-    fn line(at_once: usize) -> Line {
-        Line::new(NonZeroUsize::new(at_once).unwrap())
+    fn queue(at_once: usize) -> RunQueue {
+        RunQueue::new(NonZeroUsize::new(at_once).unwrap())
     }
 
     /// The order in which all come to run, one at a time.
-    fn order(line: &mut Line) -> Vec<String> {
+    fn order(queue: &mut RunQueue) -> Vec<String> {
         let mut order = vec![];
-        while let [name] = line.take_turns(Instant::now(), 0).as_slice() {
+        while let [name] = queue.take_turns(Instant::now(), 0).as_slice() {
             order.push(name.to_string());
-            line.remove(name);
+            queue.remove(name);
         }
         order
     }
 
     #[test]
     fn by_hand_comes_before_the_schedule_and_sources_and_batches_take_turns() {
-        let mut line = line(1);
+        let mut queue = queue(1);
         let mut add = |name: &str, origin, batch, source: &str| {
-            line.add(entry(name, origin, batch), name.to_owned(), source.to_owned());
+            queue.add(entry(name, origin, batch), name.to_owned(), source.to_owned());
         };
         add("s1", Origin::Schedule, 1, "a");
         for name in ["a1", "a2", "a3"] {
@@ -279,22 +279,22 @@ mod tests {
         add("b1", Origin::Manual, 3, "b");
         add("a4", Origin::Manual, 4, "a");
         add("s2", Origin::Schedule, 5, "b");
-        assert_eq!(order(&mut line), ["a1", "b1", "a4", "a2", "a3", "s2", "s1"]);
+        assert_eq!(order(&mut queue), ["a1", "b1", "a4", "a2", "a3", "s2", "s1"]);
     }
 
     #[test]
     fn a_schedule_that_has_waited_for_an_hour_waits_behind_no_start_by_hand() {
-        let mut line = line(1);
+        let mut queue = queue(1);
         for (name, origin) in [
             ("s1", Origin::Schedule),
             ("a1", Origin::Manual),
             ("a2", Origin::Manual),
         ] {
-            line.add(entry(name, origin, 1), name.to_owned(), "a".to_owned());
+            queue.add(entry(name, origin, 1), name.to_owned(), "a".to_owned());
         }
         let mut next = |seconds| {
-            let names = line.take_turns(Instant::now(), seconds);
-            line.remove(&names[0]);
+            let names = queue.take_turns(Instant::now(), seconds);
+            queue.remove(&names[0]);
             names[0].to_string()
         };
         assert_eq!(next(LONG_WAIT - 1), "a1");
@@ -303,23 +303,23 @@ mod tests {
 
     #[test]
     fn paused_or_told_to_wait_nothing_is_started() {
-        let mut line = line(3);
-        line.add(entry("a1", Origin::Manual, 1), "u".to_owned(), "a".to_owned());
-        line.paused = true;
-        assert!(line.take_turns(Instant::now(), 0).is_empty());
-        line.paused = false;
+        let mut queue = queue(3);
+        queue.add(entry("a1", Origin::Manual, 1), "u".to_owned(), "a".to_owned());
+        queue.paused = true;
+        assert!(queue.take_turns(Instant::now(), 0).is_empty());
+        queue.paused = false;
         let now = Instant::now();
         let name = TaskName::parse("a1").unwrap();
-        line.get_mut(&name).unwrap().not_before = Some(now + Duration::from_secs(9));
-        assert!(line.take_turns(now, 0).is_empty() && line.next_moment().is_some());
-        assert_eq!(line.take_turns(now + Duration::from_secs(9), 5), [name]);
-        assert_eq!(line.entries()[0].started, Some(5));
-        assert_eq!((line.waiting(), line.next_moment()), (0, None));
+        queue.get_mut(&name).unwrap().not_before = Some(now + Duration::from_secs(9));
+        assert!(queue.take_turns(now, 0).is_empty() && queue.next_moment().is_some());
+        assert_eq!(queue.take_turns(now + Duration::from_secs(9), 5), [name]);
+        assert_eq!(queue.entries()[0].started, Some(5));
+        assert_eq!((queue.waiting(), queue.next_moment()), (0, None));
     }
 
     #[test]
     fn a_slow_server_keeps_no_other_waiting() {
-        let mut line = line(2);
+        let mut queue = queue(2);
         for (name, source) in [
             ("a1", "a"),
             ("a2", "a"),
@@ -328,35 +328,35 @@ mod tests {
             ("b2", "b"),
             ("c1", "c"),
         ] {
-            line.add(entry(name, Origin::Manual, 1), name.to_owned(), source.to_owned());
+            queue.add(entry(name, Origin::Manual, 1), name.to_owned(), source.to_owned());
         }
         let names = |names: Vec<TaskName>| names.iter().map(TaskName::to_string).collect::<Vec<_>>();
-        assert_eq!(names(line.take_turns(Instant::now(), 0)), ["a1", "b1", "c1"]);
-        line.remove(&TaskName::parse("b1").unwrap());
+        assert_eq!(names(queue.take_turns(Instant::now(), 0)), ["a1", "b1", "c1"]);
+        queue.remove(&TaskName::parse("b1").unwrap());
         // Two work, which is what is allowed; one more may where nobody else pulls from.
-        assert_eq!(names(line.take_turns(Instant::now(), 0)), ["b2"]);
+        assert_eq!(names(queue.take_turns(Instant::now(), 0)), ["b2"]);
     }
 
     #[test]
     fn a_source_that_turns_runs_away_gets_half_as_many_and_more_as_they_go_well() {
-        type End = fn(&mut Line, &TaskName);
-        let mut line = line(4);
+        type End = fn(&mut RunQueue, &TaskName);
+        let mut queue = queue(4);
         for number in 1..=12 {
             let name = format!("a{number}");
-            line.add(entry(&name, Origin::Manual, 1), name.clone(), "a".to_owned());
+            queue.add(entry(&name, Origin::Manual, 1), name.clone(), "a".to_owned());
         }
-        let mut running = line.take_turns(Instant::now(), 0);
+        let mut running = queue.take_turns(Instant::now(), 0);
         assert_eq!(running.len(), 4);
-        line.turned_away(&running[0]);
+        queue.turned_away(&running[0]);
         let mut next_after = |end: End| {
             let name = running.remove(0);
-            end(&mut line, &name);
-            line.remove(&name);
-            let started = line.take_turns(Instant::now(), 0);
+            end(&mut queue, &name);
+            queue.remove(&name);
+            let started = queue.take_turns(Instant::now(), 0);
             running.extend(started.iter().cloned());
             running.len()
         };
-        let (badly, well): (End, End) = (|_, _| {}, Line::went_well);
+        let (badly, well): (End, End) = (|_, _| {}, RunQueue::went_well);
         assert_eq!(
             [next_after(badly), next_after(badly), next_after(badly)],
             [3, 2, 2]
@@ -370,22 +370,22 @@ mod tests {
             tasks in prop::collection::vec((0_u8..6, 0_u8..3, any::<bool>(), 0_u64..4), 0..40),
             at_once in 1_usize..5,
         ) {
-            let mut line = line(at_once);
+            let mut queue = queue(at_once);
             for (number, (user, source, by_hand, batch)) in tasks.iter().enumerate() {
                 let origin = if *by_hand { Origin::Manual } else { Origin::Schedule };
-                line.add(entry(&format!("t{number}"), origin, *batch), user.to_string(), source.to_string());
+                queue.add(entry(&format!("t{number}"), origin, *batch), user.to_string(), source.to_string());
             }
             let (mut running, mut done): (Vec<TaskName>, usize) = (vec![], 0);
             loop {
-                running.extend(line.take_turns(Instant::now(), 0));
+                running.extend(queue.take_turns(Instant::now(), 0));
                 prop_assert!(running.len() <= at_once + at_once / 2);
-                let mut sources: BTreeSet<_> = running.iter().map(|name| line.get(name).unwrap().source.clone()).collect();
+                let mut sources: BTreeSet<_> = running.iter().map(|name| queue.get(name).unwrap().source.clone()).collect();
                 sources.retain(|source| !source.is_empty());
                 prop_assert!(running.len() <= at_once || sources.len() > running.len() - at_once);
-                let users: BTreeSet<_> = running.iter().map(|name| line.get(name).unwrap().user.clone()).collect();
+                let users: BTreeSet<_> = running.iter().map(|name| queue.get(name).unwrap().user.clone()).collect();
                 prop_assert_eq!(users.len(), running.len());
                 let Some(name) = running.pop() else { break };
-                line.remove(&name);
+                queue.remove(&name);
                 done += 1;
             }
             prop_assert_eq!(done, tasks.len());

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What is kept next to a task: options, plan, what its last run left.
+
+use std::fs;
+
+use anyhow::Context as _;
+
+use super::{PRIVATE, READABLE, Store};
+use crate::error::Result;
+use crate::files;
+use crate::task::FileKind;
+use crate::task::history::{self, PastRun};
+use crate::task::options::Options;
+use crate::task::progress::Progress;
+use crate::task::report::Report;
+use crate::task::status::Status;
+use crate::task::{Plan, Refusals, TaskName};
+
+impl Store {
+    /// Our own options of a task; the defaults when there is no file or a damaged one.
+    pub fn options(&self, name: &TaskName) -> Options {
+        self.json(name, FileKind::Options).unwrap_or_default()
+    }
+
+    /// Stores our own options of a task.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn save_options(&self, name: &TaskName, options: &Options) -> Result<()> {
+        let text = serde_json::to_vec(options).context("cannot write the options")?;
+        Ok(files::write_atomic(
+            &self.layout.tasks,
+            &self.path(name, FileKind::Options),
+            &text,
+            PRIVATE,
+        )?)
+    }
+
+    /// How the last run ended; `None` before the first one.
+    pub fn status(&self, name: &TaskName) -> Option<Status> {
+        let text = files::read(&self.path(name, FileKind::Status)).ok()??;
+        Status::parse(std::str::from_utf8(&text).ok()?)
+    }
+
+    /// When the last complete run started, as far as it is known: a stop forgets it.
+    pub fn last_success(&self, name: &TaskName, last: Status) -> Option<i64> {
+        if last.exit_code == 0 {
+            return Some(last.started);
+        }
+        let changed = fs::symlink_metadata(self.path(name, FileKind::Timestamp))
+            .ok()?
+            .modified()
+            .ok()?;
+        let since = changed.duration_since(std::time::UNIX_EPOCH).ok()?;
+        i64::try_from(since.as_secs()).ok()
+    }
+
+    /// Stores how a run ended.
+    ///
+    /// # Errors
+    /// Whatever the file system says; the former status is then still there.
+    pub fn save_status(&self, name: &TaskName, status: Status) -> Result<()> {
+        let text = status.render();
+        Ok(files::write_atomic(
+            &self.layout.tasks,
+            &self.path(name, FileKind::Status),
+            text.as_bytes(),
+            READABLE,
+        )?)
+    }
+
+    /// Where the current run stands; `None` when there is none.
+    pub fn progress(&self, name: &TaskName) -> Option<Progress> {
+        self.json(name, FileKind::Progress)
+    }
+
+    /// What the last complete run did.
+    pub fn report(&self, name: &TaskName) -> Option<Report> {
+        self.json(name, FileKind::Report)
+    }
+
+    /// What the last runs did, the latest last; a file that is damaged is begun again.
+    pub fn history(&self, name: &TaskName) -> Vec<PastRun> {
+        self.json(name, FileKind::History).unwrap_or_default()
+    }
+
+    /// Adds a run to what the last ones did; the caller has the task's lock.
+    ///
+    /// # Errors
+    /// Whatever the file system says; the former history is then still there.
+    pub fn add_to_history(&self, name: &TaskName, report: &Report) -> Result<()> {
+        let runs = history::with(self.history(name), PastRun::from(report));
+        let text = serde_json::to_vec(&runs).context("cannot write the history of the task")?;
+        Ok(files::write_atomic(
+            &self.layout.tasks,
+            &self.path(name, FileKind::History),
+            &text,
+            PRIVATE,
+        )?)
+    }
+
+    /// What an administrator decided about a task beside its settings.
+    pub fn plan(&self, name: &TaskName) -> Plan {
+        self.json(name, FileKind::Plan).unwrap_or_default()
+    }
+
+    /// Stores what an administrator decided about a task; no run is disturbed.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn save_plan(&self, name: &TaskName, plan: &Plan) -> Result<()> {
+        let path = self.path(name, FileKind::Plan);
+        if *plan == Plan::default() {
+            return Ok(files::remove(&path)?);
+        }
+        let text = serde_json::to_vec(plan).context("cannot write the plan of the task")?;
+        Ok(files::write_atomic(&self.layout.tasks, &path, &text, PRIVATE)?)
+    }
+
+    /// How often in a row the remote server refused the login.
+    pub fn refusals(&self, name: &TaskName) -> Refusals {
+        self.json(name, FileKind::Refused).unwrap_or_default()
+    }
+
+    /// Stores how often in a row the remote server refused the login.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn save_refusals(&self, name: &TaskName, refusals: Refusals) -> Result<()> {
+        let path = self.path(name, FileKind::Refused);
+        if refusals == Refusals::default() {
+            return Ok(files::remove(&path)?);
+        }
+        let text = serde_json::to_vec(&refusals).context("cannot write the refused logins")?;
+        Ok(files::write_atomic(&self.layout.tasks, &path, &text, PRIVATE)?)
+    }
+
+    fn json<T: serde::de::DeserializeOwned>(&self, name: &TaskName, kind: FileKind) -> Option<T> {
+        serde_json::from_slice(&files::read(&self.path(name, kind)).ok()??).ok()
+    }
+}
