@@ -11,12 +11,12 @@ use crate::common::fields::{mailbox, source_id};
 use crate::common::provider;
 
 /// Begins the sign-in of a mailbox's owner at the provider.
-pub struct BeginSignIn;
+pub(crate) struct BeginSignIn;
 
 /// Whose mailbox.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Question {
+pub(crate) struct Question {
     /// The source.
     source_id: String,
     /// The mailbox.

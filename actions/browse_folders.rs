@@ -17,11 +17,11 @@ use crate::common::input;
 use crate::common::selection::TaskReference;
 
 /// Lists the remote folders of a task, or of settings that are nowhere stored.
-pub struct BrowseFolders;
+pub(crate) struct BrowseFolders;
 
 /// A task's reference, or the fields of create-task.
 #[derive(Deserialize)]
-pub struct Described(Map<String, Value>);
+pub(crate) struct Described(Map<String, Value>);
 
 impl JsonSchema for Described {
     fn schema_name() -> Cow<'static, str> {
@@ -37,7 +37,7 @@ impl JsonSchema for Described {
 /// The folders, or why they cannot be listed.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
-pub enum Folders {
+pub(crate) enum Folders {
     /// They could be listed.
     Known(FolderList),
     /// They could not.

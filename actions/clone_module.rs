@@ -8,7 +8,7 @@ use crate::common::instance;
 use crate::common::platform::Origin;
 
 /// Starts an instance that was copied or moved to another node (contract section 3).
-pub struct CloneModule;
+pub(crate) struct CloneModule;
 
 impl Action for CloneModule {
     const NAME: &'static str = "clone-module";

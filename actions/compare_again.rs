@@ -11,7 +11,7 @@ use crate::common::selection::{Results, Selection};
 
 /// Forgets what is known of a task's mail: its next run compares both sides, and what is local then counts as older than
 /// the task.
-pub struct CompareAgain;
+pub(crate) struct CompareAgain;
 
 impl Action for CompareAgain {
     const NAME: &'static str = "compare-again";

@@ -11,12 +11,12 @@ use crate::common::context::Context;
 use crate::common::provider;
 
 /// Asks whether a sign-in is done, or completes it with what the provider gave the browser.
-pub struct CompleteSignIn;
+pub(crate) struct CompleteSignIn;
 
 /// Which sign-in, and what the browser brought back. With neither code nor address a device code is asked about.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Question {
+pub(crate) struct Question {
     /// What begin-sign-in named it.
     state: String,
     /// authorization-code: the code that the provider gave.

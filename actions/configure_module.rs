@@ -15,12 +15,12 @@ use crate::common::input::repeated;
 use crate::common::settings;
 
 /// Binds the instance to a mail server (contract section 3).
-pub struct ConfigureModule;
+pub(crate) struct ConfigureModule;
 
 /// Which mail server.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Configuration {
+pub(crate) struct Configuration {
     /// The uuid of the mail module.
     #[schemars(length(min = 1))]
     mail_server: String,

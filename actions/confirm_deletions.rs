@@ -9,7 +9,7 @@ use crate::common::context::Context;
 use crate::common::selection::{Results, Selection};
 
 /// Confirms the local deletions that the last run held back: the next run deletes exactly those, if they still are to be.
-pub struct ConfirmDeletions;
+pub(crate) struct ConfirmDeletions;
 
 impl Action for ConfirmDeletions {
     const NAME: &'static str = "confirm-deletions";

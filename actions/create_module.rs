@@ -8,7 +8,7 @@ use crate::common::instance;
 use crate::common::platform::Ignored;
 
 /// Prepares a new instance (contract section 2).
-pub struct CreateModule;
+pub(crate) struct CreateModule;
 
 impl Action for CreateModule {
     const NAME: &'static str = "create-module";

@@ -12,7 +12,7 @@ use crate::common::fields::TaskFields;
 use crate::common::mail_server;
 
 /// Creates a task, or edits the one with that id (contract section 3).
-pub struct CreateTask;
+pub(crate) struct CreateTask;
 
 impl Action for CreateTask {
     const NAME: &'static str = "create-task";

@@ -10,12 +10,12 @@ use crate::common::context::Context;
 use crate::common::fields::source_id;
 
 /// Deletes a source that no task uses.
-pub struct DeleteSource;
+pub(crate) struct DeleteSource;
 
 /// Which source.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Which {
+pub(crate) struct Which {
     /// Its id.
     source_id: String,
 }

@@ -8,7 +8,7 @@ use crate::common::context::Context;
 use crate::common::selection::{Results, Selection};
 
 /// Deletes tasks with all their files (contract section 3).
-pub struct DeleteTask;
+pub(crate) struct DeleteTask;
 
 impl Action for DeleteTask {
     const NAME: &'static str = "delete-task";

@@ -10,13 +10,13 @@ use ns8_imapsync::agent::journal;
 use crate::common::frame;
 
 /// No arguments.
-pub fn arguments(command: Command) -> Command {
+pub(crate) fn arguments(command: Command) -> Command {
     command.after_help("Files that are nobody's task, such as *.custom, are left alone.")
 }
 
 /// Writes `cron/NAME.cron` of every task and removes those of tasks that are gone. A task that is damaged is
 /// reported and keeps the file it has.
-pub fn run(_: &ArgMatches) -> ExitCode {
+pub(crate) fn run(_: &ArgMatches) -> ExitCode {
     frame::helper(|context| {
         context.store.create_folders()?;
         context

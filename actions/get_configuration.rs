@@ -12,12 +12,12 @@ use crate::common::nothing::Nothing;
 use crate::common::settings;
 
 /// Tells which mail server is chosen, and which there are (contract section 3).
-pub struct GetConfiguration;
+pub(crate) struct GetConfiguration;
 
 /// The settings.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Configuration {
+pub(crate) struct Configuration {
     mail_server: String,
     mail_host: String,
     #[serde(rename = "mail_server_URL")]

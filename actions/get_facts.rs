@@ -13,12 +13,12 @@ use crate::common::context::Context;
 use crate::common::nothing::Nothing;
 
 /// Counts kinds of tasks, for the statistics of the platform (contract section 3).
-pub struct GetFacts;
+pub(crate) struct GetFacts;
 
 /// The counts.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Facts {
+pub(crate) struct Facts {
     tasks_total_count: u64,
     tasks_delete_count: u64,
     tasks_delete_older_count: u64,

@@ -10,12 +10,12 @@ use crate::common::context::Context;
 use crate::common::selection::TaskReference;
 
 /// Tells what the last runs of a task did, from what is stored.
-pub struct GetHistory;
+pub(crate) struct GetHistory;
 
 /// The last runs.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct History {
+pub(crate) struct History {
     /// At most 100, the latest first.
     runs: Vec<PastRun>,
 }

@@ -18,12 +18,12 @@ use crate::common::selection::TaskReference;
 const LONGEST: u64 = 100 * 1024;
 
 /// Gives the end of a task's log (contract section 3).
-pub struct GetLog;
+pub(crate) struct GetLog;
 
 /// The end of a log.
 #[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Log {
+pub(crate) struct Log {
     log_content: String,
     truncated: bool,
 }

@@ -16,12 +16,12 @@ use crate::common::selection::TaskReference;
 use crate::common::state::{State, States};
 
 /// Tells where the runs stand; small and fast, for pages that ask every other second.
-pub struct GetProgress;
+pub(crate) struct GetProgress;
 
 /// Which tasks; all when this is missing.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Question {
+pub(crate) struct Question {
     /// The tasks.
     #[serde(default)]
     tasks: Option<Vec<TaskReference>>,
@@ -34,7 +34,7 @@ pub struct Question {
 /// Where the runs stand.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Answer {
+pub(crate) struct Answer {
     tasks: Vec<Standing>,
     /// When the question was about active tasks.
     #[serde(skip_serializing_if = "Option::is_none")]

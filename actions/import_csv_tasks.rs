@@ -18,7 +18,7 @@ use crate::common::rows::rows;
 const LARGEST_INPUT: u64 = 32 * 1024 * 1024;
 
 /// What becomes of rows whose task exists, and whether anything is stored.
-pub fn arguments(command: Command) -> Command {
+pub(crate) fn arguments(command: Command) -> Command {
     let flag = |short, name, help| {
         Arg::new(name)
             .short(short)
@@ -42,7 +42,7 @@ pub fn arguments(command: Command) -> Command {
 }
 
 /// Imports; exit code 1 if a row was refused.
-pub fn run(arguments: &ArgMatches) -> ExitCode {
+pub(crate) fn run(arguments: &ArgMatches) -> ExitCode {
     let mode = match (arguments.get_flag("check"), arguments.get_flag("update")) {
         (true, false) => Mode::Check,
         (true, true) => Mode::CheckUpdate,

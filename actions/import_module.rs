@@ -29,7 +29,7 @@ const FILE: &str = "getmail.json";
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Turns the accounts of `getmail.json` into tasks (contract section 3).
-pub struct ImportModule;
+pub(crate) struct ImportModule;
 
 impl Action for ImportModule {
     const NAME: &'static str = "import-module";

@@ -10,12 +10,12 @@ use crate::common::context::Context;
 use crate::common::import::{self, Mode, Row, Summary};
 
 /// Imports many tasks at once. It answers with what became of each row, so refused rows are an answer, too.
-pub struct ImportTasks;
+pub(crate) struct ImportTasks;
 
 /// The rows.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Import {
+pub(crate) struct Import {
     /// What becomes of rows whose task exists: check, skip or update.
     #[schemars(extend("enum" = ["check", "skip", "update"]))]
     mode: String,

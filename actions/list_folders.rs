@@ -8,7 +8,7 @@ use crate::common::nothing::Anything;
 
 /// The former name of browse-folders. The platform lets readers run what is named `list-…`, and this signs in to a
 /// server with whatever password it is given.
-pub struct ListFolders;
+pub(crate) struct ListFolders;
 
 impl Action for ListFolders {
     const NAME: &'static str = "list-folders";

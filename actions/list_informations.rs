@@ -12,12 +12,12 @@ use crate::common::context::Context;
 use crate::common::selection::TaskReference;
 
 /// Counts folders, messages and bytes on both sides (contract section 3).
-pub struct ListInformations;
+pub(crate) struct ListInformations;
 
 /// The counts; host1 is the remote side. With a status of false there are none.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
-pub enum Counts {
+pub(crate) enum Counts {
     /// Both sides could be counted.
     Known(Figures),
     /// They could not.

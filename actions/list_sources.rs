@@ -17,12 +17,12 @@ use crate::common::now::now;
 use crate::common::selection::TaskReference;
 
 /// Lists the sources, without any secret, and the presets that new ones start from. It answers from what is stored.
-pub struct ListSources;
+pub(crate) struct ListSources;
 
 /// The sources and the presets.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Listing {
+pub(crate) struct Listing {
     sources: Vec<Entry>,
     presets: Vec<Preset>,
 }

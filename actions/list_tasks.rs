@@ -25,13 +25,13 @@ use crate::common::state::{State, States};
 const MAILBOXES: Duration = Duration::from_secs(15);
 
 /// Lists the tasks, and the mailboxes that can have some (contract section 3).
-pub struct ListTasks;
+pub(crate) struct ListTasks;
 
 /// Which tasks; all, and the mailboxes, when this is missing. Whoever asks for all may send nothing.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("type" = ["object", "null"]))]
-pub struct Question {
+pub(crate) struct Question {
     /// Only these tasks, as far as they exist.
     #[serde(default)]
     tasks: Option<Vec<TaskReference>>,
@@ -40,7 +40,7 @@ pub struct Question {
 /// The tasks and the mailboxes.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Listing {
+pub(crate) struct Listing {
     enabled_mailboxes: Vec<Mailbox>,
     user_properties: Vec<Entry>,
 }

@@ -13,11 +13,11 @@ use crate::common::context::Context;
 use crate::common::settings;
 
 /// The event of a mail module whose settings changed (contract section 3).
-pub struct MailSettingsChanged;
+pub(crate) struct MailSettingsChanged;
 
 /// Which mail module.
 #[derive(Debug, Deserialize, JsonSchema)]
-pub struct Event {
+pub(crate) struct Event {
     module_uuid: String,
 }
 

@@ -10,12 +10,12 @@ use ns8_imapsync::control::backup;
 use crate::common::frame;
 
 /// No arguments.
-pub fn arguments(command: Command) -> Command {
+pub(crate) fn arguments(command: Command) -> Command {
     command
 }
 
 /// Copies the databases, of which the backup holds the copies.
-pub fn dump(_: &ArgMatches) -> ExitCode {
+pub(crate) fn dump(_: &ArgMatches) -> ExitCode {
     frame::helper(|context| {
         let tasks = context.store.folder();
         let report = |trouble| journal::error(trouble);
@@ -24,6 +24,6 @@ pub fn dump(_: &ArgMatches) -> ExitCode {
 }
 
 /// Removes the copies again.
-pub fn clean_up(_: &ArgMatches) -> ExitCode {
+pub(crate) fn clean_up(_: &ArgMatches) -> ExitCode {
     frame::helper(|context| Ok(backup::clean_up(&context.agent.state)?))
 }

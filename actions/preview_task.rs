@@ -10,7 +10,7 @@ use crate::common::context::Context;
 use crate::common::selection::TaskReference;
 
 /// Tells what a run would do, and does nothing.
-pub struct PreviewTask;
+pub(crate) struct PreviewTask;
 
 impl Action for PreviewTask {
     const NAME: &'static str = "preview-task";

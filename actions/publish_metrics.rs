@@ -23,12 +23,12 @@ const RULES: &str = include_str!("../imageroot/etc/metrics/alert-rules.yml");
 const DASHBOARD: &str = include_str!("../imageroot/etc/metrics/dashboard.json");
 
 /// No arguments.
-pub fn arguments(command: Command) -> Command {
+pub(crate) fn arguments(command: Command) -> Command {
     command.after_help("The service does this whenever it starts.")
 }
 
 /// Publishes them.
-pub fn run(_: &ArgMatches) -> ExitCode {
+pub(crate) fn run(_: &ArgMatches) -> ExitCode {
     frame::helper(publish)
 }
 

@@ -10,7 +10,7 @@ use crate::common::instance;
 use crate::common::platform::Origin;
 
 /// Brings an instance back to life from its backup (contract section 3).
-pub struct RestoreModule;
+pub(crate) struct RestoreModule;
 
 impl Action for RestoreModule {
     const NAME: &'static str = "restore-module";

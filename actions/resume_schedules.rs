@@ -9,7 +9,7 @@ use crate::common::nothing::Nothing;
 use crate::common::settings;
 
 /// Ends the pause that a copy of a living instance begins with.
-pub struct ResumeSchedules;
+pub(crate) struct ResumeSchedules;
 
 impl Action for ResumeSchedules {
     const NAME: &'static str = "resume-schedules";

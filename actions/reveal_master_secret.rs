@@ -23,7 +23,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const USUAL_WAIT: &str = "60";
 
 /// How long to ask.
-pub fn arguments(command: Command) -> Command {
+pub(crate) fn arguments(command: Command) -> Command {
     command
         .arg(
             Arg::new("wait")
@@ -40,7 +40,7 @@ pub fn arguments(command: Command) -> Command {
 }
 
 /// Writes `imapsync/vmail.pwd`.
-pub fn run(arguments: &ArgMatches) -> ExitCode {
+pub(crate) fn run(arguments: &ArgMatches) -> ExitCode {
     let wait = Duration::from_secs(arguments.get_one("wait").copied().unwrap_or_default());
     let deadline = Instant::now() + wait;
     frame::helper(|context| {

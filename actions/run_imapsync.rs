@@ -16,7 +16,7 @@ use crate::common::context::Context;
 use crate::common::frame;
 
 /// What to do, and to which task.
-pub fn arguments(command: Command) -> Command {
+pub(crate) fn arguments(command: Command) -> Command {
     command
         .arg(
             Arg::new("verb")
@@ -32,7 +32,7 @@ pub fn arguments(command: Command) -> Command {
 }
 
 /// Does it.
-pub fn run(arguments: &ArgMatches) -> ExitCode {
+pub(crate) fn run(arguments: &ArgMatches) -> ExitCode {
     let word = |name| {
         arguments
             .get_one::<String>(name)

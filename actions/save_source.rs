@@ -14,12 +14,12 @@ use crate::common::fields::Gather;
 use crate::common::provider;
 
 /// Creates a source, or edits the one with that id together with all its tasks.
-pub struct SaveSource;
+pub(crate) struct SaveSource;
 
 /// The source that was stored.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Saved {
+pub(crate) struct Saved {
     /// Its id.
     source_id: String,
 }

@@ -10,7 +10,7 @@ use crate::common::context::Context;
 use crate::common::nothing::Nothing;
 
 /// Starts all tasks (contract section 3).
-pub struct StartAllTasks;
+pub(crate) struct StartAllTasks;
 
 impl Action for StartAllTasks {
     const NAME: &'static str = "start-all-tasks";

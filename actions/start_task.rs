@@ -11,7 +11,7 @@ use crate::common::context::Context;
 use crate::common::selection::{Results, Selection};
 
 /// Starts runs (contract section 3).
-pub struct StartTask;
+pub(crate) struct StartTask;
 
 impl Action for StartTask {
     const NAME: &'static str = "start-task";

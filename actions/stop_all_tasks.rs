@@ -8,7 +8,7 @@ use crate::common::context::Context;
 use crate::common::nothing::Nothing;
 
 /// Stops all tasks (contract section 3).
-pub struct StopAllTasks;
+pub(crate) struct StopAllTasks;
 
 impl Action for StopAllTasks {
     const NAME: &'static str = "stop-all-tasks";

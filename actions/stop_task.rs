@@ -8,7 +8,7 @@ use crate::common::context::Context;
 use crate::common::selection::{Results, Selection};
 
 /// Stops runs (contract section 3).
-pub struct StopTask;
+pub(crate) struct StopTask;
 
 impl Action for StopTask {
     const NAME: &'static str = "stop-task";

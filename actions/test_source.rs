@@ -12,12 +12,12 @@ use crate::common::context::Context;
 use crate::common::fields::{mailbox, source_id};
 
 /// Tests a source with one mailbox: a token, the login, the list of folders, the inbox.
-pub struct TestSource;
+pub(crate) struct TestSource;
 
 /// Which source, and with which mailbox.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Question {
+pub(crate) struct Question {
     /// Its id.
     source_id: String,
     /// The mailbox.

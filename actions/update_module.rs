@@ -11,18 +11,18 @@ use crate::common::instance;
 use crate::common::settings;
 
 /// No arguments.
-pub fn arguments(command: Command) -> Command {
+pub(crate) fn arguments(command: Command) -> Command {
     command
 }
 
 /// Grants again what create-module granted: an older version may have granted less.
-pub fn grant(_: &ArgMatches) -> ExitCode {
+pub(crate) fn grant(_: &ArgMatches) -> ExitCode {
     frame::helper(instance::grant)
 }
 
 /// Starts the new image where the former one runs, and where it was down by a fault of its own: the Python module could
 /// not start with some schedules. A service that somebody stopped, or an instance that is not configured, stays as it is.
-pub fn restart(_: &ArgMatches) -> ExitCode {
+pub(crate) fn restart(_: &ArgMatches) -> ExitCode {
     frame::helper(|context| {
         let service = Service::find()?;
         service.reload_units()?;

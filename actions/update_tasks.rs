@@ -20,12 +20,12 @@ use crate::common::parallel;
 use crate::common::selection::{FieldError, REFUSED, TaskReference, field_errors};
 
 /// Changes the schedule, the folders, the password, the batch or the hold of many tasks.
-pub struct UpdateTasks;
+pub(crate) struct UpdateTasks;
 
 /// Which tasks, and what changes; what is missing stays.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Update {
+pub(crate) struct Update {
     /// The tasks.
     tasks: Vec<TaskReference>,
     /// Empty, or every so many minutes (5m) or hours (2h).
@@ -52,7 +52,7 @@ pub struct Update {
 /// The answer.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Results {
+pub(crate) struct Results {
     results: Vec<Outcome>,
 }
 

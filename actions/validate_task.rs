@@ -11,7 +11,7 @@ use crate::common::fields::TaskFields;
 use crate::common::mail_server;
 
 /// Tests settings without storing them. It answers a question, so a login that fails is an answer, too.
-pub struct ValidateTask;
+pub(crate) struct ValidateTask;
 
 impl Action for ValidateTask {
     const NAME: &'static str = "validate-task";

@@ -12,12 +12,12 @@ use crate::common::context::Context;
 use crate::common::selection::TaskReference;
 
 /// Compares both sides message by message.
-pub struct VerifyTask;
+pub(crate) struct VerifyTask;
 
 /// Which task, and how.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Question {
+pub(crate) struct Question {
     /// Whose it is.
     localuser: String,
     /// Which one.

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::context::Context;
 
 /// One action of the module.
-pub trait Action {
+pub(crate) trait Action {
     /// Its name, `create-task`.
     const NAME: &'static str;
     /// What it does, in a line.

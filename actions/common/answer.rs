@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// action raises an alarm, and the page has its own place for the reason.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
-pub enum Answer<T> {
+pub(crate) enum Answer<T> {
     /// They could be asked.
     Known(T),
     /// They could not.

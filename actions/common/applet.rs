@@ -11,7 +11,7 @@ use super::help;
 use super::schema::{self, Schemas};
 
 /// One row of the table: a name and what it does.
-pub struct Applet {
+pub(crate) struct Applet {
     name: &'static str,
     about: &'static str,
     kind: Kind,
@@ -31,7 +31,7 @@ enum Kind {
 
 impl Applet {
     /// An action of the module.
-    pub const fn action<A: Action>() -> Self {
+    pub(crate) const fn action<A: Action>() -> Self {
         Self {
             name: A::NAME,
             about: A::ABOUT,
@@ -43,7 +43,7 @@ impl Applet {
     }
 
     /// A step of ours in an action of the platform.
-    pub const fn platform_action<A: Action>() -> Self {
+    pub(crate) const fn platform_action<A: Action>() -> Self {
         Self {
             name: A::NAME,
             about: A::ABOUT,
@@ -55,7 +55,7 @@ impl Applet {
     }
 
     /// A step of an event: an action that nobody checks the input of.
-    pub const fn event<A: Action>() -> Self {
+    pub(crate) const fn event<A: Action>() -> Self {
         Self {
             name: A::NAME,
             about: A::ABOUT,
@@ -64,7 +64,7 @@ impl Applet {
     }
 
     /// A program with arguments of its own.
-    pub const fn helper(
+    pub(crate) const fn helper(
         name: &'static str,
         about: &'static str,
         arguments: fn(Command) -> Command,
@@ -78,17 +78,17 @@ impl Applet {
     }
 
     /// What it is called.
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         self.name
     }
 
     /// What it does, in a line.
-    pub fn about(&self) -> &'static str {
+    pub(crate) fn about(&self) -> &'static str {
         self.about
     }
 
     /// The schemas of an action.
-    pub fn schemas(&self) -> Option<Schemas> {
+    pub(crate) fn schemas(&self) -> Option<Schemas> {
         match self.kind {
             Kind::Action { schemas, .. } => Some(schemas()),
             Kind::Event(_) | Kind::Helper { .. } => None,
@@ -96,7 +96,7 @@ impl Applet {
     }
 
     /// The words it understands, and its help.
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let command = Command::new(self.name)
             .about(self.about)
             .version(env!("CARGO_PKG_VERSION"));
@@ -115,7 +115,7 @@ impl Applet {
     }
 
     /// Runs it with the words that follow its name.
-    pub fn run(&self, words: &[OsString]) -> ExitCode {
+    pub(crate) fn run(&self, words: &[OsString]) -> ExitCode {
         let words = std::iter::once(OsString::from(self.name)).chain(words.iter().cloned());
         match self.command().try_get_matches_from(words) {
             Ok(matches) => match self.kind {
@@ -128,7 +128,7 @@ impl Applet {
 }
 
 /// Prints a help text, a version or what is wrong with the arguments.
-pub fn usage(error: &clap::Error) -> ExitCode {
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     match error.print() {
         Ok(()) => u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
         Err(_) => ExitCode::FAILURE,

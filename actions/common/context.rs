@@ -9,7 +9,7 @@ use ns8_imapsync::source::Sources;
 use ns8_imapsync::task::{Layout, Store};
 
 /// The instance that an applet works for.
-pub struct Context {
+pub(crate) struct Context {
     /// What the platform says about us.
     pub agent: Agent,
     /// Where the platform listens.
@@ -24,7 +24,7 @@ pub struct Context {
 
 impl Context {
     /// The instance whose environment this process was started with.
-    pub fn new(commands: CommandDescriptor) -> Self {
+    pub(crate) fn new(commands: CommandDescriptor) -> Self {
         let agent = Agent::from_process();
         let store = Store::new(Layout::in_state(&agent.state));
         Self {
@@ -40,7 +40,7 @@ impl Context {
     ///
     /// # Errors
     /// As [`Self::mail_host`].
-    pub fn schedule_host(&self) -> Result<Option<String>> {
+    pub(crate) fn schedule_host(&self) -> Result<Option<String>> {
         let host = self.mail_host()?;
         Ok((!settings::schedules_paused(&self.environment.read()?)).then_some(host))
     }
@@ -49,7 +49,7 @@ impl Context {
     ///
     /// # Errors
     /// `mail_server_not_configured` before configure-module has run.
-    pub fn mail_host(&self) -> Result<String> {
+    pub(crate) fn mail_host(&self) -> Result<String> {
         match self.environment.read()?.get("MAIL_HOST") {
             Some(host) => Ok(host.to_owned()),
             None => Err(Refusal::new(

@@ -13,11 +13,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use folder_options::FolderOptionsFields;
+pub(crate) use folder_options::FolderOptionsFields;
 
 use super::input::repeated;
 
-pub mod columns;
+pub(crate) mod columns;
 mod folder_options;
 
 /// The longest password, in bytes; 200 characters of any script fit in.
@@ -28,7 +28,7 @@ const LONGEST_EXCLUSIONS: usize = 16 * 1024;
 /// The fields of a task.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct TaskFields {
+pub(crate) struct TaskFields {
     /// The task's id, made by whoever creates the task.
     pub task_id: String,
     /// The user of the local mail server who receives the mail.
@@ -95,7 +95,7 @@ impl TaskFields {
     ///
     /// # Errors
     /// All refusals at once; `source_not_found`.
-    pub fn parse(self, sources: &Sources) -> Result<Request> {
+    pub(crate) fn parse(self, sources: &Sources) -> Result<Request> {
         let mut gather = Gather::default();
         let source = match self.source.as_deref().filter(|id| !id.is_empty()) {
             Some(id) => Some(sources.load(&source_id_of("source", id)?)?),
@@ -193,7 +193,7 @@ impl TaskFields {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn source_id(text: &str) -> Result<SourceId> {
+pub(crate) fn source_id(text: &str) -> Result<SourceId> {
     source_id_of("source_id", text)
 }
 
@@ -201,7 +201,7 @@ pub fn source_id(text: &str) -> Result<SourceId> {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn mailbox(text: &str) -> Result<RemoteUser> {
+pub(crate) fn mailbox(text: &str) -> Result<RemoteUser> {
     RemoteUser::parse(text).map_err(|invalid| {
         Refusal::new("mailbox", ErrorKey::Invalid("mailbox"), invalid.to_string())
             .with_value(repeated(text))
@@ -229,11 +229,11 @@ struct Remote {
 
 /// Collects refusals, so that the administrator sees all of them.
 #[derive(Default)]
-pub struct Gather(Vec<Refusal>);
+pub(crate) struct Gather(Vec<Refusal>);
 
 impl Gather {
     /// Adds a refusal.
-    pub fn refuse(&mut self, refusal: Refusal) {
+    pub(crate) fn refuse(&mut self, refusal: Refusal) {
         self.0.push(refusal);
     }
 
@@ -241,7 +241,7 @@ impl Gather {
     ///
     /// # Errors
     /// The refusals.
-    pub fn end(self) -> Result<()> {
+    pub(crate) fn end(self) -> Result<()> {
         match self.0.is_empty() {
             true => Ok(()),
             false => Err(Error::Refused(self.0)),
@@ -249,7 +249,7 @@ impl Gather {
     }
 
     /// A text that is not a secret.
-    pub fn text<T>(
+    pub(crate) fn text<T>(
         &mut self,
         name: &'static str,
         text: &str,
@@ -265,7 +265,7 @@ impl Gather {
     }
 
     /// The remote password; the inner `None` is the empty one.
-    pub fn password(&mut self, text: &str) -> Option<Option<SecretString>> {
+    pub(crate) fn password(&mut self, text: &str) -> Option<Option<SecretString>> {
         let parsed = match text.len() {
             0 => return Some(None),
             length if length > LONGEST_PASSWORD => Err(format!("it is longer than {LONGEST_PASSWORD} bytes")),
@@ -317,7 +317,7 @@ impl Gather {
     }
 
     /// The patterns of folders to leave out.
-    pub fn exclusions(&mut self, text: &str) -> Option<Exclusions> {
+    pub(crate) fn exclusions(&mut self, text: &str) -> Option<Exclusions> {
         if text.len() > LONGEST_EXCLUSIONS {
             self.invalid(
                 "exclude",
@@ -383,7 +383,7 @@ impl Gather {
     }
 
     /// Refuses a field for its value, which must not be a secret.
-    pub fn invalid(&mut self, name: &'static str, value: Value, advice: String) {
+    pub(crate) fn invalid(&mut self, name: &'static str, value: Value, advice: String) {
         self.0
             .push(Refusal::new(name, ErrorKey::Invalid(name), advice).with_value(value));
     }

@@ -19,7 +19,7 @@ use super::input;
 const LARGEST_INPUT: u64 = 32 * 1024 * 1024;
 
 /// Runs an action as the agent does.
-pub fn run<A: Action>() -> ExitCode {
+pub(crate) fn run<A: Action>() -> ExitCode {
     let commands = CommandDescriptor::open();
     let context = Context::new(commands);
     let outcome = read_input()
@@ -44,7 +44,7 @@ pub fn run<A: Action>() -> ExitCode {
 }
 
 /// Runs a helper of the shell or of the service: what goes wrong is a line on stderr and exit code 1.
-pub fn helper(work: impl FnOnce(&Context) -> Result<()>) -> ExitCode {
+pub(crate) fn helper(work: impl FnOnce(&Context) -> Result<()>) -> ExitCode {
     match work(&Context::new(CommandDescriptor::open())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -79,7 +79,7 @@ Example, when the mail module's password has changed:
       runagent -m imapsync1 reveal-master-secret --wait=30";
 
 /// What a program teaches, if anything.
-pub fn of(program: &str) -> Option<String> {
+pub(crate) fn of(program: &str) -> Option<String> {
     match program {
         "syncctl" => Some(syncctl()),
         "import-csv-tasks" => Some(IMPORT.to_owned()),

@@ -22,7 +22,7 @@ use super::{mail_server, parallel};
 /// What becomes of rows whose task exists, and whether anything is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Mode {
+pub(crate) enum Mode {
     /// Everything is tested, nothing is stored; tasks that exist are left alone.
     Check,
     /// Everything is tested, nothing is stored; rows of tasks that exist are tested as edits.
@@ -35,12 +35,12 @@ pub enum Mode {
 
 impl Mode {
     /// Whether anything is written.
-    pub fn stores(self) -> bool {
+    pub(crate) fn stores(self) -> bool {
         matches!(self, Self::Skip | Self::Update)
     }
 
     /// Whether rows of tasks that exist are about editing these.
-    pub fn edits(self) -> bool {
+    pub(crate) fn edits(self) -> bool {
         matches!(self, Self::CheckUpdate | Self::Update)
     }
 }
@@ -48,7 +48,7 @@ impl Mode {
 /// What became of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum RowResult {
+pub(crate) enum RowResult {
     /// It could be imported.
     Valid,
     /// There is a new task.
@@ -64,7 +64,7 @@ pub enum RowResult {
 /// One row of the answer.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// The number of the row, from 1.
     pub row: usize,
     /// Whose task.
@@ -80,7 +80,7 @@ pub struct Outcome {
 /// The answer.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// Row by row.
     pub results: Vec<Outcome>,
     /// How many were created.
@@ -96,13 +96,13 @@ pub struct Summary {
 }
 
 /// A row: the columns of the CSV file, and any optional field of create-task.
-pub type Row = Map<String, Value>;
+pub(crate) type Row = Map<String, Value>;
 
 /// Imports all rows; one that is refused never keeps the others from being imported.
 ///
 /// # Errors
 /// What concerns all rows: no mail server, no podman, tasks that cannot be listed.
-pub fn import(context: &Context, mode: Mode, rows: Vec<Result<Row>>) -> Result<Summary> {
+pub(crate) fn import(context: &Context, mode: Mode, rows: Vec<Result<Row>>) -> Result<Summary> {
     context.mail_host()?;
     let container = Container::find()?;
     let mut planner = Planner::new(context)?;

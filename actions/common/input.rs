@@ -19,7 +19,7 @@ const LONGEST_REPEATED: usize = 256;
 ///
 /// # Errors
 /// One refusal per missing, mistyped or unknown field; none repeats what may be a secret.
-pub fn parse<T: DeserializeOwned + JsonSchema>(fields: Map<String, Value>) -> Result<T> {
+pub(crate) fn parse<T: DeserializeOwned + JsonSchema>(fields: Map<String, Value>) -> Result<T> {
     let schema = schema::schema::<T>();
     let refusals = check(&schema, &fields, names::<T>());
     if !refusals.is_empty() {
@@ -32,7 +32,7 @@ pub fn parse<T: DeserializeOwned + JsonSchema>(fields: Map<String, Value>) -> Re
 }
 
 /// What may be repeated in a refusal.
-pub fn repeated(value: &str) -> Value {
+pub(crate) fn repeated(value: &str) -> Value {
     match value.len() <= LONGEST_REPEATED {
         true => Value::from(value),
         false => Value::from(""),

@@ -24,7 +24,7 @@ const SERVICE_WEIGHT: u32 = 5;
 ///
 /// # Errors
 /// When Redis does not let us.
-pub fn grant(context: &Context) -> Result<()> {
+pub(crate) fn grant(context: &Context) -> Result<()> {
     directory::grant(&context.agent, SELF_SERVICE, &["create-task"])
 }
 
@@ -34,7 +34,7 @@ pub fn grant(context: &Context) -> Result<()> {
 ///
 /// # Errors
 /// Whatever keeps the settings from being written or the service from starting.
-pub fn take_over(context: &Context, origin: &Origin, beside: bool) -> Result<()> {
+pub(crate) fn take_over(context: &Context, origin: &Origin, beside: bool) -> Result<()> {
     // Starting the service takes longer than the platform's steps around this one.
     if let Some(step) = step() {
         context.commands.weight(&step, SERVICE_WEIGHT);

@@ -19,7 +19,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// When there is none, or Redis does not answer.
-pub fn chosen(context: &Context) -> Result<MailServer> {
+pub(crate) fn chosen(context: &Context) -> Result<MailServer> {
     let environment = context.environment.read()?;
     let server = match environment.get(settings::MAIL_SERVER) {
         Some(uuid) => directory::mail_server(&context.agent, uuid)?
@@ -37,7 +37,7 @@ pub fn chosen(context: &Context) -> Result<MailServer> {
 ///
 /// # Errors
 /// When there is no mail server, or its module does not answer in time.
-pub fn mailboxes(context: &Context, limit: Duration) -> Result<Vec<String>> {
+pub(crate) fn mailboxes(context: &Context, limit: Duration) -> Result<Vec<String>> {
     let server = chosen(context)?;
     let mailboxes = Cluster::new(&context.agent).mailboxes(&server.module_id, limit)?;
     Ok(mailboxes.into_iter().map(|mailbox| mailbox.user).collect())
@@ -45,7 +45,7 @@ pub fn mailboxes(context: &Context, limit: Duration) -> Result<Vec<String>> {
 
 /// Tells an unknown user from a master password that is not valid any more: a server refuses both in the same
 /// words, but the mail module knows its mailboxes.
-pub fn told_apart<T>(context: &Context, user: &str, result: Result<T>) -> Result<T> {
+pub(crate) fn told_apart<T>(context: &Context, user: &str, result: Result<T>) -> Result<T> {
     let Err(Error::Refused(mut refusals)) = result else {
         return result;
     };
@@ -59,11 +59,11 @@ pub fn told_apart<T>(context: &Context, user: &str, result: Result<T>) -> Result
 }
 
 /// What to do about a master password that is refused.
-pub const MASTER_REFUSED: &str = "the mailbox exists, but the local server refuses the master user's password; \
+pub(crate) const MASTER_REFUSED: &str = "the mailbox exists, but the local server refuses the master user's password; \
     restart imapsync.service, which asks the mail module for it again";
 
 /// Whether the mail server has a mailbox of that name; a module that does not answer knows none.
-pub fn is_mailbox(context: &Context, user: &str) -> bool {
+pub(crate) fn is_mailbox(context: &Context, user: &str) -> bool {
     match mailboxes(context, ANSWER_TIMEOUT) {
         Ok(mailboxes) => mailboxes
             .iter()

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Answers until the process is ended.
-pub fn serve(store: Store, address: SocketAddr) -> std::io::Result<()> {
+pub(crate) fn serve(store: Store, address: SocketAddr) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -6,8 +6,8 @@ use serde::Deserialize;
 /// No input.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Nothing {}
+pub(crate) struct Nothing {}
 
 /// Whatever comes; nobody looks at it.
 #[derive(Debug, Deserialize, JsonSchema)]
-pub struct Anything {}
+pub(crate) struct Anything {}

@@ -6,7 +6,7 @@ use ns8_imapsync::task::status::Status;
 use ns8_imapsync::task::{Store, TaskName};
 
 /// The report of the run that a status is about; a run of an older version leaves a status only.
-pub fn report(store: &Store, name: &TaskName, status: Option<Status>) -> Option<Report> {
+pub(crate) fn report(store: &Store, name: &TaskName, status: Option<Status>) -> Option<Report> {
     let status = status?;
     store
         .report(name)
@@ -14,7 +14,7 @@ pub fn report(store: &Store, name: &TaskName, status: Option<Status>) -> Option<
 }
 
 /// `ok`, `stopped`, or what went wrong; `None` before the first run.
-pub fn of_last_run(store: &Store, name: &TaskName) -> Option<String> {
+pub(crate) fn of_last_run(store: &Store, name: &TaskName) -> Option<String> {
     let status = store.status(name)?;
     let told = report(store, name, Some(status)).and_then(|report| report.error);
     Some(told.unwrap_or_else(|| of_exit_code(status.exit_code).to_owned()))

@@ -18,7 +18,7 @@ use super::input;
 use super::selection::{FieldError, field_errors};
 
 /// A row that is sound as far as can be told without a login.
-pub struct Planned {
+pub(crate) struct Planned {
     /// The number of the row.
     pub row: usize,
     /// What it asks for.
@@ -31,7 +31,7 @@ pub struct Planned {
 
 impl Planned {
     /// The answer to a row that is not carried out.
-    pub fn refused(&self, parameter: &str, error: &str) -> Outcome {
+    pub(crate) fn refused(&self, parameter: &str, error: &str) -> Outcome {
         let task = &self.request.task;
         refused(
             self.row,
@@ -44,7 +44,7 @@ impl Planned {
 }
 
 /// What there is to do about a row.
-pub enum Plan {
+pub(crate) enum Plan {
     /// Test it, and store it.
     Import(Box<Planned>),
     /// Nothing: this is its answer.
@@ -86,7 +86,7 @@ struct Known {
 }
 
 /// Finds for each row the task that it is about.
-pub struct Planner<'a> {
+pub(crate) struct Planner<'a> {
     context: &'a Context,
     tasks: Vec<Known>,
     by_account: HashMap<Account, Vec<usize>>,
@@ -99,7 +99,7 @@ impl<'a> Planner<'a> {
     ///
     /// # Errors
     /// When they cannot be listed.
-    pub fn new(context: &'a Context) -> Result<Self> {
+    pub(crate) fn new(context: &'a Context) -> Result<Self> {
         let names = context.store.names()?;
         let mut planner = Self {
             context,
@@ -138,7 +138,7 @@ impl<'a> Planner<'a> {
     }
 
     /// What there is to do about a row.
-    pub fn plan(&mut self, mode: Mode, row: usize, fields: Result<Row>) -> Plan {
+    pub(crate) fn plan(&mut self, mode: Mode, row: usize, fields: Result<Row>) -> Plan {
         let fields = match fields {
             Ok(fields) => fields,
             Err(error) => return refusal(row, "", "", &error),

@@ -9,11 +9,11 @@ use serde_json::Value;
 
 /// Input of which nothing is ours.
 #[derive(Debug, Deserialize, JsonSchema)]
-pub struct Ignored {}
+pub(crate) struct Ignored {}
 
 /// Where the instance comes from.
 #[derive(Debug, Deserialize, JsonSchema)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// The settings of the instance that this one was.
     #[serde(default)]
     environment: Option<BTreeMap<String, Value>>,
@@ -24,12 +24,12 @@ pub struct Origin {
 
 impl Origin {
     /// Whether this is the same instance at another place.
-    pub fn is_replaced(&self) -> bool {
+    pub(crate) fn is_replaced(&self) -> bool {
         self.replace.unwrap_or_default()
     }
 
     /// A setting of the former instance.
-    pub fn setting(&self, name: &str) -> Option<&str> {
+    pub(crate) fn setting(&self, name: &str) -> Option<&str> {
         let value = self.environment.as_ref()?.get(name)?.as_str()?;
         Some(value).filter(|value| !value.is_empty())
     }

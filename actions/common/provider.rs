@@ -8,12 +8,12 @@ use ns8_imapsync::source::oauth::flow::FlowError;
 use ns8_imapsync::source::oauth::{Network, TokenError};
 
 /// The way to providers, as the instance's settings have it.
-pub fn network() -> Network {
+pub(crate) fn network() -> Network {
     Network::of_settings(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
 }
 
 /// A sign-in that cannot go on, as an error of an action.
-pub fn flow_error(error: FlowError) -> Error {
+pub(crate) fn flow_error(error: FlowError) -> Error {
     match error {
         FlowError::NobodySignsIn => Refusal::new(
             "source_id",
@@ -35,7 +35,7 @@ pub fn flow_error(error: FlowError) -> Error {
 }
 
 /// A provider whose endpoints are not known, as an error of an action.
-pub fn discovery_error(error: DiscoveryError) -> Error {
+pub(crate) fn discovery_error(error: DiscoveryError) -> Error {
     match error {
         DiscoveryError::Issuer(invalid) => {
             Refusal::new("issuer", ErrorKey::Invalid("issuer"), invalid.to_string()).into()

@@ -13,7 +13,7 @@ use super::table;
 type Row = Map<String, Value>;
 
 /// One result per row; a row that is no row is that row's error. Rows of nothing but separators are no rows.
-pub fn rows(bytes: &[u8]) -> anyhow::Result<Vec<Result<Row>>> {
+pub(crate) fn rows(bytes: &[u8]) -> anyhow::Result<Vec<Result<Row>>> {
     let text = table::decode(bytes);
     // No encoding of text has these: it is UTF-16 that was cut off, or no text at all.
     ensure!(

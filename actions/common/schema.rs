@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::action::Action;
 
 /// In a property: it has to be there unless the property of that name is. What the agent checks knows no such word.
-pub const REQUIRED_UNLESS: &str = "x-required-unless";
+pub(crate) const REQUIRED_UNLESS: &str = "x-required-unless";
 
 /// The schemas as the agent checks them; `None` where there is nothing to check.
 pub struct Schemas {
@@ -23,7 +23,7 @@ pub struct Schemas {
 }
 
 /// The schemas of an action.
-pub fn of<A: Action>() -> Schemas {
+pub(crate) fn of<A: Action>() -> Schemas {
     let input = schema::<A::Input>();
     let output = schema::<A::Output>();
     Schemas {
@@ -36,7 +36,7 @@ pub fn of<A: Action>() -> Schemas {
 }
 
 /// No schemas: a file of ours would replace the one that the platform has for an action of its own.
-pub fn none() -> Schemas {
+pub(crate) fn none() -> Schemas {
     Schemas {
         input: None,
         output: None,
@@ -46,7 +46,7 @@ pub fn none() -> Schemas {
 }
 
 /// The complete schema of a type, secrets included: what our own checks go by.
-pub fn schema<T: JsonSchema>() -> Value {
+pub(crate) fn schema<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
     settings.into_generator().into_root_schema_for::<T>().to_value()
 }

@@ -13,7 +13,7 @@ use super::parallel;
 /// One task.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct TaskReference {
+pub(crate) struct TaskReference {
     /// Whose it is.
     pub localuser: String,
     /// Which one.
@@ -25,7 +25,7 @@ impl TaskReference {
     ///
     /// # Errors
     /// Refusals, among them `task_not_found`.
-    pub fn find(&self, store: &Store) -> Result<TaskName> {
+    pub(crate) fn find(&self, store: &Store) -> Result<TaskName> {
         let (user, id) = parse(&self.localuser, Some(&self.task_id))?;
         let mut found = store.find(&user, id.as_ref())?;
         found
@@ -37,7 +37,7 @@ impl TaskReference {
     ///
     /// # Errors
     /// Refusals of names that are none.
-    pub fn find_if_there(&self, store: &Store) -> Result<Option<TaskName>> {
+    pub(crate) fn find_if_there(&self, store: &Store) -> Result<Option<TaskName>> {
         match self.find(store) {
             Err(Error::Refused(refusals))
                 if refusals
@@ -54,7 +54,7 @@ impl TaskReference {
 /// A user's task, or all of them, or a list of tasks.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Selection {
+pub(crate) struct Selection {
     /// Whose tasks.
     #[serde(default)]
     pub localuser: Option<String>,
@@ -68,14 +68,14 @@ pub struct Selection {
 
 /// The answer about several tasks.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Results {
+pub(crate) struct Results {
     /// Task by task, in the order asked.
     pub results: Vec<TaskResult>,
 }
 
 /// What became of one task.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct TaskResult {
+pub(crate) struct TaskResult {
     /// Whose it is.
     pub localuser: String,
     /// Which one.
@@ -87,7 +87,7 @@ pub struct TaskResult {
 }
 
 /// What became of a task that was not handled.
-pub const REFUSED: &str = "refused";
+pub(crate) const REFUSED: &str = "refused";
 
 impl Selection {
     /// Does something to every task selected, several at once. One that fails never keeps the others from being handled.
@@ -96,7 +96,7 @@ impl Selection {
     ///
     /// # Errors
     /// Refusals of the selection; without a list, also what went wrong with the tasks.
-    pub fn apply(
+    pub(crate) fn apply(
         &self,
         store: &Store,
         act: impl Fn(&TaskName) -> Result<&'static str> + Sync,
@@ -108,7 +108,7 @@ impl Selection {
     ///
     /// # Errors
     /// As [`Selection::apply`].
-    pub fn apply_together(
+    pub(crate) fn apply_together(
         &self,
         store: &Store,
         act: impl FnOnce(&[TaskName]) -> Vec<Result<&'static str>>,
@@ -159,7 +159,7 @@ impl Selection {
 
 impl TaskResult {
     /// The result of one task; failures go to stderr with their reason.
-    pub fn new(task: &TaskReference, outcome: Result<&'static str>) -> Self {
+    pub(crate) fn new(task: &TaskReference, outcome: Result<&'static str>) -> Self {
         let (result, error) = match outcome {
             Ok(result) => (result, None),
             Err(error) => {
@@ -179,7 +179,7 @@ impl TaskResult {
 /// What is wrong with one field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct FieldError {
+pub(crate) struct FieldError {
     /// The field.
     pub parameter: String,
     /// The key.
@@ -190,7 +190,7 @@ pub struct FieldError {
 const FAILED: &str = "failed";
 
 /// An error as keys for the page; as sentences it goes to the journal.
-pub fn field_errors(error: &Error, about: &str) -> Vec<FieldError> {
+pub(crate) fn field_errors(error: &Error, about: &str) -> Vec<FieldError> {
     journal::warning(format_args!("{about}: {error}"));
     match error {
         Error::Refused(refusals) => refusals
@@ -208,7 +208,7 @@ pub fn field_errors(error: &Error, about: &str) -> Vec<FieldError> {
 }
 
 /// Several errors as one: failures weigh more than refusals.
-pub fn merged(errors: Vec<Error>) -> Option<Error> {
+pub(crate) fn merged(errors: Vec<Error>) -> Option<Error> {
     let mut refused = Vec::new();
     let mut failed: Option<String> = None;
     for error in errors {

@@ -13,7 +13,7 @@ use serde::Serialize;
 /// What a task is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum State {
+pub(crate) enum State {
     /// Nothing.
     Idle,
     /// Waiting for its turn.
@@ -29,7 +29,7 @@ pub enum State {
 
 impl State {
     /// Whether there is a run, be it one that waits.
-    pub fn is_running(self) -> bool {
+    pub(crate) fn is_running(self) -> bool {
         !matches!(self, Self::Idle | Self::SignInNeeded)
     }
 }
@@ -76,7 +76,7 @@ impl<'a> SignIns<'a> {
 }
 
 /// What all tasks are doing at one moment, without asking anybody.
-pub struct States<'a> {
+pub(crate) struct States<'a> {
     store: &'a Store,
     queue: Snapshot,
     sign_ins: SignIns<'a>,
@@ -87,7 +87,7 @@ impl<'a> States<'a> {
     ///
     /// # Errors
     /// When the sources cannot be listed.
-    pub fn new(store: &'a Store, sources: &'a Sources) -> Result<Self> {
+    pub(crate) fn new(store: &'a Store, sources: &'a Sources) -> Result<Self> {
         Ok(Self {
             store,
             queue: Snapshot::read(store),
@@ -96,7 +96,7 @@ impl<'a> States<'a> {
     }
 
     /// The state of a task: it does something if its lock is held, or the supervisor has it in its queue.
-    pub fn of(&self, name: &TaskName) -> State {
+    pub(crate) fn of(&self, name: &TaskName) -> State {
         let busy = self.store.is_busy(name).unwrap_or_default();
         match (busy, self.queue.entry(name).map(|entry| entry.state)) {
             (true, _) => match self.store.progress(name).map(|progress| progress.state) {

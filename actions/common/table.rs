@@ -9,7 +9,7 @@ const SEPARATORS: [char; 4] = [',', ';', '\t', '|'];
 
 /// Turns the bytes of a file into text: by its byte order mark, else by the zero bytes that UTF-16 puts between
 /// the letters of its first line, else UTF-8, else the code page of old spreadsheets.
-pub fn decode(bytes: &[u8]) -> Zeroizing<String> {
+pub(crate) fn decode(bytes: &[u8]) -> Zeroizing<String> {
     let encoding = match bytes {
         [0, letter, ..] if *letter != 0 => UTF_16BE,
         [letter, 0, ..] if *letter != 0 => UTF_16LE,
@@ -26,7 +26,7 @@ pub fn decode(bytes: &[u8]) -> Zeroizing<String> {
 ///
 /// A row is a line: no field of a task may hold a line break, so a quote that is not closed on its line encloses
 /// nothing, and a password that begins with one does not swallow the rows that follow.
-pub fn rows(text: &str, known: impl Fn(&str) -> bool) -> Vec<Vec<Zeroizing<String>>> {
+pub(crate) fn rows(text: &str, known: impl Fn(&str) -> bool) -> Vec<Vec<Zeroizing<String>>> {
     let (announced, text) = announced(text);
     let says_something =
         |line: &&str| line.contains(|c: char| !SEPARATORS.contains(&c) && c != '"' && !c.is_whitespace());

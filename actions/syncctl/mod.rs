@@ -127,12 +127,12 @@ enum Verb {
 }
 
 /// The verbs and what they act on.
-pub fn arguments(command: Command) -> Command {
+pub(crate) fn arguments(command: Command) -> Command {
     Arguments::augment_args(command)
 }
 
 /// Runs one verb.
-pub fn run(matches: &ArgMatches) -> ExitCode {
+pub(crate) fn run(matches: &ArgMatches) -> ExitCode {
     let arguments = match Arguments::from_arg_matches(matches) {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),

@@ -19,7 +19,7 @@ use ns8_imapsync::sync::inspect::verify;
 use ns8_imapsync::sync::job::assembly;
 use ns8_imapsync::sync::run::{self, Settings};
 use ns8_imapsync::sync::runtime;
-use ns8_imapsync::task::{LocalUser, RemoteUser, SourceId, Store, TaskName, Trust, parse_password};
+use ns8_imapsync::task::{RemoteUser, SourceId, Store, TaskName, Trust, parse_password};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -28,14 +28,14 @@ use super::stdin::read_json;
 use super::{Done, destination, failed, named};
 
 /// Prints what a run would do, and does nothing.
-pub fn preview(store: &Store, name: &TaskName) -> Done {
+pub(super) fn preview(store: &Store, name: &TaskName) -> Done {
     answer(run::preview(store, name, destination().as_ref()), |_| {
         ExitCode::SUCCESS
     })
 }
 
 /// Compares both sides; exit code 0 only when they agree.
-pub fn compare(store: &Store, name: &TaskName, deep: bool) -> Done {
+pub(super) fn compare(store: &Store, name: &TaskName, deep: bool) -> Done {
     let compared = (|| {
         let task = assembly::load(store, name)?;
         let job = assembly::job(store, name, &task, destination().as_ref())?;
@@ -72,13 +72,13 @@ fn answer<T: serde::Serialize>(answer: Result<T, Failure>, code: impl Fn(&T) -> 
 }
 
 /// Tells which engine runs use, and its version.
-pub fn engine() -> Done {
+pub(super) fn engine() -> Done {
     let engine = Engine::choose(Settings::of_instance().engine.as_deref())?;
     print_json(&json!({"engine": engine.name(), "version": engine.version()?}))
 }
 
 /// Tests both logins of a task or of a candidate.
-pub fn validation(store: &Store, name: &str) -> Done {
+pub(super) fn validation(store: &Store, name: &str) -> Done {
     let (remote, local) = if name == "-" {
         let candidate = read_json::<Candidate>("a candidate task")?;
         let remote = candidate.remote.account(store)?;
@@ -104,7 +104,7 @@ pub fn validation(store: &Store, name: &str) -> Done {
 }
 
 /// Counts folders, messages and bytes on both sides.
-pub fn informations(store: &Store, name: &TaskName) -> Done {
+pub(super) fn informations(store: &Store, name: &TaskName) -> Done {
     let counted = assembly::load(store, name)
         .and_then(|task| Ok((assembly::job(store, name, &task, destination().as_ref())?, task)))
         .and_then(|(job, task)| {
@@ -122,7 +122,7 @@ pub fn informations(store: &Store, name: &TaskName) -> Done {
 }
 
 /// Lists the remote folders of a task or of a candidate.
-pub fn list_folders(store: &Store, name: &str) -> Done {
+pub(super) fn list_folders(store: &Store, name: &str) -> Done {
     let listed = (|| {
         let (remote, selection) = if name == "-" {
             let candidate = read_json::<Candidate>("a candidate task")?;
@@ -153,7 +153,7 @@ pub fn list_folders(store: &Store, name: &str) -> Done {
 }
 
 /// Tests a source with one mailbox.
-pub fn test_source(store: &Store) -> Done {
+pub(super) fn test_source(store: &Store) -> Done {
     let question: SourceQuestion = read_json("a question about a source")?;
     let id = SourceId::parse(&question.source).map_err(failed)?;
     let mailbox = RemoteUser::parse(&question.mailbox).map_err(failed)?;

@@ -10,7 +10,7 @@ use super::say::print_json;
 use super::{Done, destination};
 
 /// Runs a task for the supervisor, which tells what came of it to whom it concerns.
-pub fn run(store: &Store, name: &TaskName, scheduled: bool) -> Done {
+pub(super) fn run(store: &Store, name: &TaskName, scheduled: bool) -> Done {
     let settings = Settings {
         scheduled,
         ..Settings::of_instance()
@@ -19,7 +19,12 @@ pub fn run(store: &Store, name: &TaskName, scheduled: bool) -> Done {
 }
 
 /// Runs a task to its end.
-pub fn verdict(store: &Store, name: &TaskName, settings: &Settings, watcher: Option<Watcher>) -> Verdict {
+pub(super) fn verdict(
+    store: &Store,
+    name: &TaskName,
+    settings: &Settings,
+    watcher: Option<Watcher>,
+) -> Verdict {
     match run::run(store, name, destination().as_ref(), settings, watcher) {
         Ok(Outcome::AlreadyRunning) => Verdict {
             busy: true,

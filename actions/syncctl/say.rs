@@ -11,25 +11,25 @@ use ns8_imapsync::text::printable;
 use super::{Done, failed};
 
 /// Answers what was asked.
-pub fn print(text: &str) -> Done {
+pub(super) fn print(text: &str) -> Done {
     writeln!(std::io::stdout().lock(), "{text}").map_err(failed)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// The same as JSON.
-pub fn print_json(value: &impl serde::Serialize) -> Done {
+pub(super) fn print_json(value: &impl serde::Serialize) -> Done {
     print(&serde_json::to_string(value).map_err(failed)?)
 }
 
 /// Says something to whoever called and, where that is no terminal, to the output of the container's main process,
 /// which is the journal (contract section 5).
-pub fn tell(text: &str, stream: Stream) {
+pub(super) fn tell(text: &str, stream: Stream) {
     tell_journal(text, stream, stream);
     tell_caller(text, stream);
 }
 
 /// Says how a run ended.
-pub fn tell_verdict(verdict: &Verdict) {
+pub(super) fn tell_verdict(verdict: &Verdict) {
     if let Some(journal) = verdict.journal {
         tell_journal(&verdict.says, verdict.stream, journal);
     }
@@ -37,7 +37,7 @@ pub fn tell_verdict(verdict: &Verdict) {
 }
 
 /// Says something to whoever called, and to nobody else.
-pub fn tell_caller(text: &str, stream: Stream) {
+pub(super) fn tell_caller(text: &str, stream: Stream) {
     let text = printable(text);
     // Whoever has closed it does not want to know.
     let _ = match stream {

@@ -14,7 +14,7 @@ use ns8_imapsync::task::Store;
 use super::{Done, failed};
 
 /// Is the supervisor, until the command ends or somebody ends this process.
-pub fn serve(store: &Store, command: &[OsString]) -> Done {
+pub(super) fn serve(store: &Store, command: &[OsString]) -> Done {
     let settings = Settings::of_instance();
     let capacity = Capacity::of_instance(settings.at_once.as_deref(), settings.engine.as_deref());
     let code = serve::serve(store, command, capacity).map_err(|error| failed(format!("{error:#}")))?;
@@ -22,7 +22,7 @@ pub fn serve(store: &Store, command: &[OsString]) -> Done {
 }
 
 /// Asks the supervisor for something that it does or does not do.
-pub fn ask(store: &Store, request: &Request) -> Done {
+pub(super) fn ask(store: &Store, request: &Request) -> Done {
     let Some(client) = Client::connect(store).map_err(failed)? else {
         return Err(failed("there is no supervisor; imapsync.service starts it"));
     };

@@ -21,7 +21,7 @@ use super::{Done, existing, failed};
 
 /// How runs are started.
 #[derive(Debug, Clone, Copy)]
-pub struct Mode {
+pub(super) struct Mode {
     /// They are not followed to their ends.
     pub detach: bool,
     /// Each writes `NAME.trace`.
@@ -29,7 +29,7 @@ pub struct Mode {
 }
 
 /// Starts runs.
-pub fn start(store: &Store, names: &[String], mode: Mode) -> Done {
+pub(super) fn start(store: &Store, names: &[String], mode: Mode) -> Done {
     let (tasks, all) = existing(store, names)?;
     let started = match (Client::connect(store).map_err(failed)?, tasks.as_slice()) {
         (_, []) => ExitCode::SUCCESS,

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::failed;
 
 /// Reads JSON from stdin that may hold a secret.
-pub fn read_json<T: DeserializeOwned>(what: &str) -> Result<T, Failure> {
+pub(super) fn read_json<T: DeserializeOwned>(what: &str) -> Result<T, Failure> {
     let mut text = Zeroizing::new(String::with_capacity(ROOM));
     std::io::stdin()
         .take(1024 * 1024)

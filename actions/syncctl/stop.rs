@@ -13,14 +13,14 @@ use super::{Done, existing, failed};
 use crate::common::parallel;
 
 /// Stops tasks, and comes back when nothing of them runs or waits any more.
-pub fn stop(store: &Store, names: &[String]) -> Done {
+pub(super) fn stop(store: &Store, names: &[String]) -> Done {
     let (tasks, all) = existing(store, names)?;
     halt(store, &tasks)?;
     Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The same for tasks that there are.
-pub fn halt(store: &Store, tasks: &[TaskName]) -> Result<(), Failure> {
+pub(super) fn halt(store: &Store, tasks: &[TaskName]) -> Result<(), Failure> {
     if let Some(client) = Client::connect(store).map_err(failed)? {
         let request = Request::Stop {
             tasks: tasks.to_vec(),

@@ -14,13 +14,13 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use crate::secret::Zeroizing;
 
 /// What goes to a program's stdin; there may be passwords in it.
-pub type Input = Zeroizing<Vec<u8>>;
+pub(super) type Input = Zeroizing<Vec<u8>>;
 
 /// What a program has said is there when it ends; whoever outlives it with its outputs open is not waited for.
 const REST: Duration = Duration::from_secs(1);
 
 /// Writes the input and reads both outputs, all at once, and never longer than `limit`.
-pub fn communicate(mut child: Child, input: Option<Input>, limit: Duration) -> anyhow::Result<Output> {
+pub(super) fn communicate(mut child: Child, input: Option<Input>, limit: Duration) -> anyhow::Result<Output> {
     let deadline = Instant::now() + limit;
     if let Some((mut pipe, input)) = child.stdin.take().zip(input) {
         // A child that does not read its input says why on stderr.
@@ -41,7 +41,7 @@ pub fn communicate(mut child: Child, input: Option<Input>, limit: Duration) -> a
 }
 
 /// The last line of stderr, where programs say what went wrong.
-pub fn last_words(output: &Output) -> String {
+pub(super) fn last_words(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     let line = text.lines().rev().find(|line| !line.trim().is_empty());
     line.unwrap_or("no reason was given").trim().to_owned()

@@ -121,15 +121,15 @@ pub fn suggested_pause(text: &str) -> Option<Duration> {
 #[cfg(test)]
 pub(super) mod offers {
     /// Gmail: developers.google.com/workspace/gmail/imap/imap-extensions, and what it answers after the login.
-    pub const GMAIL: &str = "IMAP4rev1 UNSELECT IDLE NAMESPACE QUOTA ID XLIST CHILDREN X-GM-EXT-1 UIDPLUS \
+    pub(crate) const GMAIL: &str = "IMAP4rev1 UNSELECT IDLE NAMESPACE QUOTA ID XLIST CHILDREN X-GM-EXT-1 UIDPLUS \
         COMPRESS=DEFLATE ENABLE MOVE CONDSTORE ESEARCH UTF8=ACCEPT LIST-EXTENDED LIST-STATUS LITERAL- SPECIAL-USE";
     /// Exchange Online, after the login.
-    pub const EXCHANGE: &str = "IMAP4 IMAP4rev1 AUTH=PLAIN AUTH=XOAUTH2 SASL-IR UIDPLUS MOVE ID UNSELECT CHILDREN IDLE NAMESPACE LITERAL+";
+    pub(crate) const EXCHANGE: &str = "IMAP4 IMAP4rev1 AUTH=PLAIN AUTH=XOAUTH2 SASL-IR UIDPLUS MOVE ID UNSELECT CHILDREN IDLE NAMESPACE LITERAL+";
     /// Courier: IMAP_CAPABILITY in imapd.dist.
-    pub const COURIER: &str =
+    pub(crate) const COURIER: &str =
         "IMAP4rev1 UIDPLUS CHILDREN NAMESPACE THREAD=ORDEREDSUBJECT THREAD=REFERENCES SORT QUOTA IDLE";
     /// hMailServer: no UIDPLUS, no LITERAL+ (IMAPCommandCapability.cpp).
-    pub const HMAILSERVER: &str = "IMAP4 IMAP4rev1 CHILDREN IDLE QUOTA SORT ACL NAMESPACE RIGHTS=texk";
+    pub(crate) const HMAILSERVER: &str = "IMAP4 IMAP4rev1 CHILDREN IDLE QUOTA SORT ACL NAMESPACE RIGHTS=texk";
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::wire::Wire;
 
 /// Talks to a server that expects commands in this order, each without its tag, and answers each with these lines; `%`
 /// stands for the tag.
-pub fn converse<T>(
+pub(super) fn converse<T>(
     capabilities: &str,
     script: &[(&str, &str)],
     talk: impl AsyncFnOnce(&mut Session) -> T,

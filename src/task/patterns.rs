@@ -77,7 +77,7 @@ impl Pattern {
 
 /// The patterns between the commas of a text. A comma inside `{1,2}`, `[a,b]` or `(a,b)`, or behind a backslash, belongs
 /// to its pattern; what is not closed protects none.
-pub fn split(text: &str) -> Vec<&str> {
+pub(super) fn split(text: &str) -> Vec<&str> {
     let mut commas = vec![];
     let mut open = vec![];
     let mut at = 0;

@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow, bail};
 
 /// A container engine that works, with our image in it.
 #[derive(Clone, Debug)]
-pub struct Engine {
+pub(crate) struct Engine {
     program: PathBuf,
     variables: Vec<(String, String)>,
     image: String,
@@ -18,7 +18,7 @@ pub struct Engine {
 
 impl Engine {
     /// Looks for it, installs what it lacks, and builds the image. Where there can be none, one line says why.
-    pub fn find() -> anyhow::Result<Option<Self>> {
+    pub(crate) fn find() -> anyhow::Result<Option<Self>> {
         static FOUND: OnceLock<Result<Option<Engine>, String>> = OnceLock::new();
         FOUND
             .get_or_init(|| Self::look().map_err(|error| format!("{error:#}")))
@@ -59,23 +59,23 @@ impl Engine {
     }
 
     /// The static program in the image.
-    pub fn program(&self) -> &Path {
+    pub(crate) fn program(&self) -> &Path {
         &self.program
     }
 
     /// What podman has to find in its environment.
-    pub fn variables(&self) -> Vec<(String, String)> {
+    pub(crate) fn variables(&self) -> Vec<(String, String)> {
         self.variables.clone()
     }
 
     /// The image that the container is made of.
-    pub fn image(&self) -> &str {
+    pub(crate) fn image(&self) -> &str {
         &self.image
     }
 }
 
 /// Past the test harness, which shows the output of failed tests only.
-pub fn tell(line: &str) {
+pub(crate) fn tell(line: &str) {
     // Nobody reads it: then nobody misses it.
     let _ = std::io::stderr().write_all(line.as_bytes());
 }

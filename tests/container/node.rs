@@ -17,7 +17,7 @@ use crate::engine::Engine;
 const CROND: Duration = Duration::from_secs(600);
 
 /// A sandbox whose container is real, if there can be one.
-pub struct Node {
+pub(crate) struct Node {
     /// The node around it.
     pub sandbox: Sandbox,
     /// Whether the container is real.
@@ -26,7 +26,7 @@ pub struct Node {
 
 impl Node {
     /// Starts it, configured.
-    pub fn start() -> anyhow::Result<Self> {
+    pub(crate) fn start() -> anyhow::Result<Self> {
         let engine = Engine::find()?;
         let mut builder = Sandbox::builder().unconfigured();
         if engine.is_none() {
@@ -102,7 +102,7 @@ impl Node {
     }
 
     /// What was said on the way to the container, in it, and in the task's log.
-    pub fn journal(&self) -> String {
+    pub(crate) fn journal(&self) -> String {
         let own = fs::read_to_string(self.runtime().join("journal")).unwrap_or_default();
         let said = match self.podman(&["logs", "imapsync"]) {
             Ok(logs) if self.real => format!("{}{}", logs.stdout, logs.stderr),
@@ -112,12 +112,12 @@ impl Node {
     }
 
     /// Calls podman as the module does.
-    pub fn podman(&self, arguments: &[&str]) -> anyhow::Result<HelperOutcome> {
+    pub(crate) fn podman(&self, arguments: &[&str]) -> anyhow::Result<HelperOutcome> {
         self.sandbox.helper("podman", arguments)
     }
 
     /// Waits for what crond does.
-    pub fn wait(&self, what: &str, mut condition: impl FnMut() -> bool) -> anyhow::Result<()> {
+    pub(crate) fn wait(&self, what: &str, mut condition: impl FnMut() -> bool) -> anyhow::Result<()> {
         let deadline = Instant::now() + CROND;
         while !condition() {
             if Instant::now() > deadline {

@@ -7,7 +7,7 @@ use anyhow::Context;
 use sandbox::{Sandbox, Side, wait_until};
 
 /// Accounts on both sides that no other case uses, and a task between them.
-pub type Case = sandbox::Case<'static>;
+pub(crate) type Case = sandbox::Case<'static>;
 
 /// How many accounts are made at once. The servers look for new ones once a second, so that one by one would be slow.
 const BLOCK: usize = 100;
@@ -22,7 +22,7 @@ struct Accounts {
 static ACCOUNTS: Mutex<Option<Accounts>> = Mutex::new(None);
 
 /// Empty accounts.
-pub fn case() -> anyhow::Result<Case> {
+pub(crate) fn case() -> anyhow::Result<Case> {
     let mut shared = ACCOUNTS.lock().unwrap_or_else(PoisonError::into_inner);
     if shared.is_none() {
         *shared = Some(Accounts {

@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use ns8_imapsync::task::FileKind;
 use ns8_imapsync::task::options::Options;
 use ns8_imapsync::task::report::Report;
 use ns8_imapsync::task::{LEDGERS, Layout, SecretString, Store, Task, TaskName};
@@ -14,7 +15,7 @@ use tempfile::TempDir;
 const HANGS: Duration = Duration::from_secs(600);
 
 /// A state folder, and where the local mail server is.
-pub struct Instance {
+pub(crate) struct Instance {
     pub store: Store,
     dir: TempDir,
     mail_host: String,
@@ -23,7 +24,7 @@ pub struct Instance {
 
 /// How a run ended.
 #[derive(Debug)]
-pub struct Run {
+pub(crate) struct Run {
     pub exit: Option<i32>,
     pub log: String,
     pub said: String,
@@ -32,7 +33,7 @@ pub struct Run {
 
 impl Instance {
     /// One without tasks.
-    pub fn new(mail_host: &str, mail_port: u16, master_password: &str) -> Self {
+    pub(crate) fn new(mail_host: &str, mail_port: u16, master_password: &str) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let store = Store::new(Layout::in_container(dir.path()));
         store.create_folders().expect("folders");
@@ -48,7 +49,7 @@ impl Instance {
     }
 
     /// Creates or edits a task.
-    pub fn save(&self, task: &Task, password: &str) -> TaskName {
+    pub(crate) fn save(&self, task: &Task, password: &str) -> TaskName {
         let name = task.name();
         let taken = self
             .store
@@ -65,7 +66,7 @@ impl Instance {
     }
 
     /// Starts a run.
-    pub fn start(&self, name: &TaskName) -> Child {
+    pub(crate) fn start(&self, name: &TaskName) -> Child {
         Command::new(program())
             .args(["syncctl", "start", name.as_str()])
             .env_clear()
@@ -82,7 +83,7 @@ impl Instance {
     }
 
     /// Waits for the end of a run.
-    pub fn wait(&self, name: &TaskName, mut child: Child) -> Run {
+    pub(crate) fn wait(&self, name: &TaskName, mut child: Child) -> Run {
         let deadline = Instant::now() + HANGS;
         while child.try_wait().expect("a child").is_none() {
             if Instant::now() > deadline {
@@ -94,14 +95,14 @@ impl Instance {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Run {
             exit: output.status.code(),
-            log: std::fs::read_to_string(self.store.path(name, "log")).unwrap_or_default(),
+            log: std::fs::read_to_string(self.store.path(name, FileKind::Log)).unwrap_or_default(),
             said: format!("{}{}", text(&output.stdout), text(&output.stderr)),
             report: self.store.report(name).unwrap_or_default(),
         }
     }
 
     /// Loses what is remembered of the local mailbox, as a restored backup without it does.
-    pub fn forget(&self) {
+    pub(crate) fn forget(&self) {
         let _ = std::fs::remove_dir_all(self.store.folder().join(LEDGERS));
     }
 }

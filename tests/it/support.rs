@@ -6,9 +6,9 @@ use sandbox::{MASTER_PASSWORD, Outcome, Sandbox};
 use serde_json::Value;
 
 /// The task that [`Sandbox::task_input`] describes.
-pub const TASK: &str = "u1_abc123";
+pub(crate) const TASK: &str = "u1_abc123";
 /// Its remote user.
-pub const USER: &str = "r1@example.com";
+pub(crate) const USER: &str = "r1@example.com";
 
 /// What no action may say: passwords, and the words of a crash.
 const NEVER_SAID: [&str; 6] = [
@@ -21,7 +21,7 @@ const NEVER_SAID: [&str; 6] = [
 ];
 
 /// Runs an action that must succeed.
-pub fn run_action(sandbox: &Sandbox, action: &str, input: Value) -> anyhow::Result<Outcome> {
+pub(crate) fn run_action(sandbox: &Sandbox, action: &str, input: Value) -> anyhow::Result<Outcome> {
     let outcome = sandbox.action(action, input)?;
     ensure!(outcome.is_ok(), "{action}: {outcome:#?}");
     tells_no_secret(&outcome)?;
@@ -29,12 +29,12 @@ pub fn run_action(sandbox: &Sandbox, action: &str, input: Value) -> anyhow::Resu
 }
 
 /// Runs an action that must succeed, and gives its output.
-pub fn action_output(sandbox: &Sandbox, action: &str, input: Value) -> anyhow::Result<Value> {
+pub(crate) fn action_output(sandbox: &Sandbox, action: &str, input: Value) -> anyhow::Result<Value> {
     Ok(run_action(sandbox, action, input)?.output)
 }
 
 /// No password and no panic in what an action says.
-pub fn tells_no_secret(outcome: &Outcome) -> anyhow::Result<()> {
+pub(crate) fn tells_no_secret(outcome: &Outcome) -> anyhow::Result<()> {
     for word in NEVER_SAID {
         ensure!(
             !outcome.stdout.contains(word) && !outcome.stderr.contains(word),

@@ -7,7 +7,7 @@ use sandbox::mail::{plan, utf7};
 use sandbox::{Imap, NewMail, Plan};
 
 /// Mail like people's, and what is odd about theirs.
-pub fn hard_cases() -> Vec<NewMail> {
+pub(crate) fn hard_cases() -> Vec<NewMail> {
     let mut mails = plan(&Plan {
         messages: 150,
         seed: 13,
@@ -45,7 +45,7 @@ pub fn hard_cases() -> Vec<NewMail> {
 }
 
 /// The name of a folder as the server has it, over the wire.
-pub fn wire_name(levels: &[String], prefix: &str, separator: char) -> String {
+pub(crate) fn wire_name(levels: &[String], prefix: &str, separator: char) -> String {
     match levels {
         [inbox] if inbox == "INBOX" => "INBOX".to_owned(),
         levels => {
@@ -56,7 +56,7 @@ pub fn wire_name(levels: &[String], prefix: &str, separator: char) -> String {
 }
 
 /// Puts mail into the mailbox, as a mail program does. Gives what the server did not take.
-pub fn fill(
+pub(crate) fn fill(
     imap: &mut Imap,
     mails: &[NewMail],
     prefix: &str,

@@ -11,10 +11,10 @@ use anyhow::Context;
 use sandbox::{Imap, Mailbox, Sandbox, Server, free_port};
 
 /// Where the servers listen.
-pub const ADDRESS: Ipv4Addr = Ipv4Addr::LOCALHOST;
+pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 /// A mailbox on a server.
-pub struct Source {
+pub(crate) struct Source {
     /// Where it listens.
     pub host: String,
     /// The port.
@@ -45,7 +45,7 @@ pub struct Source {
 
 impl Source {
     /// A server of the usual kind.
-    pub fn new(port: u16, user: &str, password: &str) -> Self {
+    pub(crate) fn new(port: u16, user: &str, password: &str) -> Self {
         Self {
             host: ADDRESS.to_string(),
             port,
@@ -64,7 +64,7 @@ impl Source {
     }
 
     /// The owner's mail program.
-    pub fn imap(&self) -> anyhow::Result<Imap> {
+    pub(crate) fn imap(&self) -> anyhow::Result<Imap> {
         let (host, port) = match &self.direct {
             Some((host, port)) => (host, *port),
             None => (&self.host, self.port),
@@ -73,7 +73,7 @@ impl Source {
     }
 
     /// What is to be copied, under the names that it has then.
-    pub fn mailbox(&self) -> anyhow::Result<Mailbox> {
+    pub(crate) fn mailbox(&self) -> anyhow::Result<Mailbox> {
         let all = sandbox::mail::read_mailbox(&mut self.imap()?)?;
         let ours = all
             .into_iter()
@@ -84,7 +84,7 @@ impl Source {
     }
 
     /// What a folder is called at the destination, whose separator is `/`.
-    pub fn local_name(&self, name: &str) -> String {
+    pub(crate) fn local_name(&self, name: &str) -> String {
         if name.eq_ignore_ascii_case("INBOX") {
             return "INBOX".to_owned();
         }
@@ -94,14 +94,14 @@ impl Source {
 }
 
 /// The root with the servers of other makers, or why there is none.
-pub fn root() -> Result<PathBuf, String> {
+pub(crate) fn root() -> Result<PathBuf, String> {
     std::env::var_os("SERVERS_ROOT")
         .map(PathBuf::from)
         .ok_or_else(|| "tests/servers/run.sh gets it and tries it".to_owned())
 }
 
 /// A program in the root, or why it is not there.
-pub fn installed(program: &str) -> Result<PathBuf, String> {
+pub(crate) fn installed(program: &str) -> Result<PathBuf, String> {
     let root = root()?;
     if root.join(program.trim_start_matches('/')).exists() {
         return Ok(root);
@@ -111,12 +111,12 @@ pub fn installed(program: &str) -> Result<PathBuf, String> {
 }
 
 /// Says that a server was not tried.
-pub fn not_tried(name: &str, reason: &str) {
+pub(crate) fn not_tried(name: &str, reason: &str) {
     println!("{name}: not tried: {reason}");
 }
 
 /// A folder in the root for a server's files, and its name inside.
-pub fn folder(root: &Path) -> anyhow::Result<(tempfile::TempDir, String)> {
+pub(crate) fn folder(root: &Path) -> anyhow::Result<(tempfile::TempDir, String)> {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::Builder::new()
         .prefix("s")
@@ -132,7 +132,7 @@ pub fn folder(root: &Path) -> anyhow::Result<(tempfile::TempDir, String)> {
 }
 
 /// A command in the root.
-pub fn inside(root: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn inside(root: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new("chroot");
     command.arg(root).args(arguments);
     command.env(
@@ -143,7 +143,7 @@ pub fn inside(root: &Path, arguments: &[&str]) -> Command {
 }
 
 /// Runs a shell script in the root, to its end.
-pub fn script(root: &Path, text: &str) -> anyhow::Result<String> {
+pub(crate) fn script(root: &Path, text: &str) -> anyhow::Result<String> {
     let output = inside(root, &["sh", "-ec", text]).output()?;
     anyhow::ensure!(
         output.status.success(),
@@ -155,18 +155,18 @@ pub fn script(root: &Path, text: &str) -> anyhow::Result<String> {
 }
 
 /// Starts a server in the root, and waits until it greets at that port.
-pub fn serve(sandbox: &Sandbox, root: &Path, text: &str, port: u16) -> anyhow::Result<Server> {
+pub(crate) fn serve(sandbox: &Sandbox, root: &Path, text: &str, port: u16) -> anyhow::Result<Server> {
     let command = inside(root, &["sh", "-ec", text]);
     Server::start(sandbox.node(), command, || greets(port)).with_context(|| text.to_owned())
 }
 
 /// A port for a server.
-pub fn port() -> anyhow::Result<u16> {
+pub(crate) fn port() -> anyhow::Result<u16> {
     free_port(ADDRESS)
 }
 
 /// Whether an IMAP server greets there.
-pub fn greets(port: u16) -> bool {
+pub(crate) fn greets(port: u16) -> bool {
     let Ok(mut stream) = TcpStream::connect_timeout(&(ADDRESS, port).into(), Duration::from_millis(500))
     else {
         return false;

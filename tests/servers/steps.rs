@@ -12,12 +12,17 @@ use crate::mailbox::{fill, hard_cases};
 use crate::source::Source;
 
 /// Fills the mailbox and tries everything, into the sandbox's mail module.
-pub fn all(sandbox: &Sandbox, name: &str, source: &Source) -> anyhow::Result<()> {
+pub(crate) fn all(sandbox: &Sandbox, name: &str, source: &Source) -> anyhow::Result<()> {
     Trial::new(sandbox, name, source, None)?.everything(name)
 }
 
 /// Fills the mailbox and tries everything, into another server that stands for the mail module's.
-pub fn into(sandbox: &Sandbox, name: &str, source: &Source, destination: &Source) -> anyhow::Result<()> {
+pub(crate) fn into(
+    sandbox: &Sandbox,
+    name: &str,
+    source: &Source,
+    destination: &Source,
+) -> anyhow::Result<()> {
     Trial::new(sandbox, name, source, Some(destination))?.everything(name)
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// What a cell of a CSV file becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A text without the blanks around it.
     Text,
     /// A text as it is: blanks may be part of it.
@@ -23,7 +23,7 @@ pub enum Kind {
 
 /// Whether a row has to have a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
+pub(crate) enum Need {
     /// Always.
     Required,
     /// Where the row names no source.
@@ -33,7 +33,7 @@ pub enum Need {
 }
 
 /// One field of create-task that may stand in a row.
-pub struct Column {
+pub(crate) struct Column {
     /// Its name in create-task.
     pub name: &'static str,
     /// What it is called in a CSV file.
@@ -70,7 +70,7 @@ const fn column(
 }
 
 /// All of them, in the order in which they are named to people.
-pub const COLUMNS: &[Column] = &[
+pub(crate) const COLUMNS: &[Column] = &[
     Column {
         heading: "localusername",
         ..column(
@@ -151,7 +151,7 @@ pub const COLUMNS: &[Column] = &[
 ];
 
 /// The headings of those columns that are needed, or of those that are not.
-pub fn headings(needed: bool) -> Vec<&'static str> {
+pub(crate) fn headings(needed: bool) -> Vec<&'static str> {
     let columns = COLUMNS.iter();
     let columns = columns.filter(|column| (column.need != Need::Optional) == needed);
     columns.map(|column| column.heading).collect()

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// Where mail goes and which mail that is. What is missing is as it would be without the object.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct FolderOptionsFields {
+pub(crate) struct FolderOptionsFields {
     /// Sent, Drafts, Trash, Junk and Archive go to the local folders of that use, whatever they are called.
     pub special_folders: bool,
     /// How often a message comes that the server shows in several folders: in each of them, or once in its best one.
@@ -31,7 +31,7 @@ pub struct FolderOptionsFields {
 /// One folder that gets another name.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RenamingFields {
+pub(crate) struct RenamingFields {
     /// The remote folder as browse-folders and the log spell it.
     pub from: String,
     /// The local folder, with a slash between its levels.
@@ -43,7 +43,7 @@ impl FolderOptionsFields {
     ///
     /// # Errors
     /// What is wrong with the first field that cannot be.
-    pub fn parse(&self) -> Result<FolderOptions, Invalid> {
+    pub(crate) fn parse(&self) -> Result<FolderOptions, Invalid> {
         let rename = self
             .rename
             .iter()

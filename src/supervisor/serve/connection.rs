@@ -17,10 +17,10 @@ const LONGEST_REQUEST: u64 = 16 * 1024 * 1024;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where answers go; who has gone away hears nothing.
-pub type Reply = UnboundedSender<Answer>;
+pub(super) type Reply = UnboundedSender<Answer>;
 
 /// Reads the request, hands it over, and writes the answers until there are no more.
-pub async fn converse(stream: UnixStream, events: UnboundedSender<(Request, Reply)>) {
+pub(super) async fn converse(stream: UnixStream, events: UnboundedSender<(Request, Reply)>) {
     let (reader, mut writer) = stream.into_split();
     let mut text = String::new();
     let mut reader = BufReader::new(reader.take(LONGEST_REQUEST));

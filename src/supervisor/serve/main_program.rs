@@ -19,7 +19,7 @@ const BY_SIGNAL: i32 = 128;
 
 /// The program, alive or not.
 #[derive(Debug)]
-pub struct MainProgram {
+pub(super) struct MainProgram {
     pid: Option<Pid>,
     /// Whether it was asked to end.
     asked: bool,
@@ -32,7 +32,7 @@ impl MainProgram {
     ///
     /// # Errors
     /// When it cannot be run.
-    pub fn start(command: &[OsString]) -> anyhow::Result<Self> {
+    pub(super) fn start(command: &[OsString]) -> anyhow::Result<Self> {
         let (program, words) = command.split_first().context("no program was given")?;
         let child = Command::new(program)
             .args(words)
@@ -49,7 +49,7 @@ impl MainProgram {
     }
 
     /// Whether that was its end. What it ends with is the exit code of all, unless it was asked to end.
-    pub fn has_ended(&mut self, pid: Pid, status: WaitStatus) -> bool {
+    pub(super) fn has_ended(&mut self, pid: Pid, status: WaitStatus) -> bool {
         if self.pid != Some(pid) {
             return false;
         }
@@ -64,7 +64,7 @@ impl MainProgram {
     }
 
     /// Asks it to end, and has it ended by force when it does not.
-    pub fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         if let Some(pid) = self.pid
             && !self.asked
         {
@@ -76,12 +76,12 @@ impl MainProgram {
     }
 
     /// When it is ended by force.
-    pub fn kill_at(&self) -> Option<Instant> {
+    pub(super) fn kill_at(&self) -> Option<Instant> {
         self.kill_at
     }
 
     /// Ends it by force if it is time for that.
-    pub fn kill_if_due(&mut self, now: Instant) {
+    pub(super) fn kill_if_due(&mut self, now: Instant) {
         if let Some(pid) = self.pid
             && self.kill_at.is_some_and(|moment| moment <= now)
         {
@@ -91,12 +91,12 @@ impl MainProgram {
     }
 
     /// Whether it has ended.
-    pub fn is_gone(&self) -> bool {
+    pub(super) fn is_gone(&self) -> bool {
         self.pid.is_none()
     }
 
     /// What the supervisor ends with.
-    pub fn exit_code(&self) -> u8 {
+    pub(super) fn exit_code(&self) -> u8 {
         self.exit_code
     }
 }

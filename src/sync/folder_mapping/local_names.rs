@@ -14,7 +14,7 @@ const LONGEST_LEVEL: usize = 100;
 const DEEPEST: usize = 12;
 
 /// How names are made on the local side.
-pub struct LocalNames<'a> {
+pub(super) struct LocalNames<'a> {
     local: &'a Side,
     prefix: String,
     separator: Option<char>,
@@ -22,7 +22,7 @@ pub struct LocalNames<'a> {
 
 impl<'a> LocalNames<'a> {
     /// For the folders of this side.
-    pub fn new(local: &'a Side) -> Self {
+    pub(super) fn new(local: &'a Side) -> Self {
         Self {
             prefix: local.prefix(),
             separator: local.separator(),
@@ -32,7 +32,7 @@ impl<'a> LocalNames<'a> {
 
     /// The levels of a remote name as they are locally. The two separators change places within them, so that a level with
     /// the local separator in it stays one. A level without a name, which IMAP does not know, gets one.
-    pub fn levels(&self, bare: &str, separator: Option<char>) -> Vec<String> {
+    pub(super) fn levels(&self, bare: &str, separator: Option<char>) -> Vec<String> {
         let turned = |level: &str| match (separator, self.separator) {
             _ if level.is_empty() => "_".to_owned(),
             (from, Some(to)) if from != Some(to) => {
@@ -47,7 +47,7 @@ impl<'a> LocalNames<'a> {
     }
 
     /// The name of a folder with these levels. One that would be in a namespace of other people is set apart.
-    pub fn join(&self, levels: &[String], separator: Option<char>) -> String {
+    pub(super) fn join(&self, levels: &[String], separator: Option<char>) -> String {
         let separator = self.separator.or(separator).unwrap_or('/').to_string();
         let name = format!("{}{}", self.prefix, levels.join(&separator));
         if self.local.is_own(&Mailbox::from_name(&name)) {
@@ -61,7 +61,7 @@ impl<'a> LocalNames<'a> {
     }
 
     /// A form of a name that every server takes. Parts that are too long are cut, and told apart by a digest.
-    pub fn safe(&self, name: &str) -> String {
+    pub(super) fn safe(&self, name: &str) -> String {
         let (prefix, bare) = self.split(name);
         let levels: Vec<String> = match self.separator {
             Some(separator) => bare.split(separator).map(safe_level).collect(),
@@ -71,7 +71,7 @@ impl<'a> LocalNames<'a> {
     }
 
     /// A name for a remote folder whose own is taken: always the same for the same folder, whatever others there are.
-    pub fn distinct(&self, name: &str, remote: &Mailbox) -> String {
+    pub(super) fn distinct(&self, name: &str, remote: &Mailbox) -> String {
         let (prefix, bare) = self.split(name);
         let levels: Vec<String> = match self.separator {
             Some(separator) => bare.split(separator).map(safe_level).collect(),

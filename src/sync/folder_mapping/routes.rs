@@ -15,7 +15,7 @@ use crate::task::{FolderOptions, Renaming};
 const GMAIL_ROOTS: [&str; 2] = ["[Gmail]", "[Google Mail]"];
 
 /// Where folders go that do not keep their names.
-pub struct Routes<'a> {
+pub(super) struct Routes<'a> {
     remote: &'a Side,
     options: &'a FolderOptions,
     /// Remote folders of a special use, with the levels of the local folder of that use.
@@ -24,7 +24,7 @@ pub struct Routes<'a> {
 
 impl<'a> Routes<'a> {
     /// The routes of a selection.
-    pub fn new(remote: &'a Side, local: &Side, selection: &'a Selection) -> Self {
+    pub(super) fn new(remote: &'a Side, local: &Side, selection: &'a Selection) -> Self {
         let options = &selection.options;
         let special = match options.special_folders && options.target_folder.is_none() {
             true => special(remote, local),
@@ -38,7 +38,7 @@ impl<'a> Routes<'a> {
     }
 
     /// The local name of a remote folder.
-    pub fn name(&self, names: &LocalNames<'_>, listed: &Listed) -> String {
+    pub(super) fn name(&self, names: &LocalNames<'_>, listed: &Listed) -> String {
         let separator = self.remote.separator_of(listed);
         let below: Vec<String> = match &self.options.target_folder {
             Some(target) => target.levels().map(str::to_owned).collect(),
@@ -71,7 +71,7 @@ impl<'a> Routes<'a> {
     }
 
     /// The local name of a remote folder that keeps its own.
-    pub fn plain(remote: &Side, names: &LocalNames<'_>, listed: &Listed) -> String {
+    pub(super) fn plain(remote: &Side, names: &LocalNames<'_>, listed: &Listed) -> String {
         if listed.mailbox.is_inbox() {
             return "INBOX".to_owned();
         }
@@ -79,7 +79,7 @@ impl<'a> Routes<'a> {
     }
 
     /// Whether a folder gets another name by an option of the task.
-    pub fn is_routed(&self, listed: &Listed) -> bool {
+    pub(super) fn is_routed(&self, listed: &Listed) -> bool {
         self.special(listed).is_some() || self.renaming(listed).is_some()
     }
 

@@ -414,7 +414,7 @@ const USES: [(SpecialUse, &[&str]); 5] = [
 ];
 
 /// The use that a folder of this name most likely has, and how usual the name is for it: 0 is the most usual.
-pub fn special_use(name: &str) -> Option<(SpecialUse, usize)> {
+pub(super) fn special_use(name: &str) -> Option<(SpecialUse, usize)> {
     let name = name.trim().to_lowercase();
     USES.iter().find_map(|(special, names)| {
         let rank = names.iter().position(|known| *known == name)?;
@@ -423,7 +423,7 @@ pub fn special_use(name: &str) -> Option<(SpecialUse, usize)> {
 }
 
 /// Whether Exchange keeps something else than mail in a folder of this name.
-pub fn is_no_mail(name: &str) -> bool {
+pub(super) fn is_no_mail(name: &str) -> bool {
     let name = name.trim().to_lowercase();
     NO_MAIL.contains(&name.as_str())
 }

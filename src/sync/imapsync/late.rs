@@ -80,7 +80,7 @@ impl Ends {
 
 /// Where the folders end now, and whether mail has come to them that imapsync would not see when it looks back so many
 /// days.
-pub async fn look(
+pub(super) async fn look(
     shared: &Shared,
     pairs: &[Pair],
     days: Option<u32>,

@@ -17,7 +17,7 @@ use crate::task::TaskName;
 const PACE: Duration = Duration::from_secs(30);
 
 /// The file; removed when this is dropped.
-pub struct TokenFile<'a> {
+pub(super) struct TokenFile<'a> {
     tokens: &'a Tokens,
     folder: &'a Path,
     path: PathBuf,
@@ -30,7 +30,11 @@ impl<'a> TokenFile<'a> {
     ///
     /// # Errors
     /// When there is none, or it cannot be written.
-    pub async fn write(tokens: &'a Tokens, folder: &'a Path, name: &TaskName) -> Result<Self, Failure> {
+    pub(super) async fn write(
+        tokens: &'a Tokens,
+        folder: &'a Path,
+        name: &TaskName,
+    ) -> Result<Self, Failure> {
         let mut file = Self {
             tokens,
             folder,
@@ -47,7 +51,7 @@ impl<'a> TokenFile<'a> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub async fn keep_fresh(&mut self) -> Result<(), Failure> {
+    pub(super) async fn keep_fresh(&mut self) -> Result<(), Failure> {
         if self.looked.elapsed() < PACE {
             return Ok(());
         }

@@ -18,10 +18,10 @@ use crate::sync::state::{Recorded, RecordedFolder};
 const GONE: &str = "gone";
 
 /// A UID that stands for another message than the one on record.
-pub const NOT_AS_RECORDED: &str = "not_as_recorded";
+pub(super) const NOT_AS_RECORDED: &str = "not_as_recorded";
 
 /// Lists and counts the UIDs of a folder that stand for other messages than those on record.
-pub fn compare(
+pub(super) fn compare(
     record: &RecordedFolder,
     pair: &Pair,
     theirs: &[VerifiedMessage],
@@ -80,7 +80,7 @@ fn is_another(recorded: &Recorded, found: &VerifiedMessage) -> bool {
 ///
 /// # Errors
 /// When the connection is lost.
-pub async fn look_for(
+pub(super) async fn look_for(
     records: &[RecordedFolder],
     local: &folder_mapping::Side,
     session: &mut SideSession,

@@ -57,7 +57,7 @@ pub fn conclude(
     if let Some(error) = reporter.log_failure() {
         keep(FileKind::Log, Err(anyhow::anyhow!("{error}").into()));
     }
-    keep("history", store.add_to_history(name, &report));
+    keep(FileKind::History, store.add_to_history(name, &report));
     if exit == Exit::Stopped {
         keep(
             FileKind::Timestamp,

@@ -8,7 +8,7 @@ use super::{Ledger, Result};
 use crate::imap::UidSet;
 
 /// What tells a message in the whole account; empty for one that is out of the task's period.
-pub type Identity = Vec<u8>;
+pub(super) type Identity = Vec<u8>;
 
 /// A message that was not copied from a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -27,7 +27,7 @@ elsif header :contains "subject" "both" { fileinto :copy :create "Copies"; }
 
 /// What a task does beside copying.
 #[derive(Clone, Copy, Debug)]
-pub enum Mode {
+pub(super) enum Mode {
     /// Nothing.
     Copy,
     /// What is gone on the remote side goes here too.
@@ -43,7 +43,7 @@ pub enum Mode {
 }
 
 /// What both sides must have in the end.
-pub struct Expected {
+pub(super) struct Expected {
     remote: Folders,
     local: Folders,
 }
@@ -52,7 +52,7 @@ type Folders = BTreeMap<String, Vec<Identity>>;
 
 impl Mode {
     /// Fills the accounts and creates the task; tells what must come of it.
-    pub fn prepare(self, case: &Case, random: &mut Random) -> anyhow::Result<Expected> {
+    pub(super) fn prepare(self, case: &Case, random: &mut Random) -> anyhow::Result<Expected> {
         match self {
             Self::Copy => {
                 case.deliver(Side::Remote, &generated(random))?;
@@ -171,7 +171,7 @@ impl Mode {
     }
 
     /// Compares both sides with what is expected.
-    pub fn judge(self, case: &Case, expected: &Expected) -> anyhow::Result<()> {
+    pub(super) fn judge(self, case: &Case, expected: &Expected) -> anyhow::Result<()> {
         same("remote", &folders(&case.mailbox(Side::Remote)?), &expected.remote)?;
         same("local", &folders(&case.mailbox(Side::Local)?), &expected.local)
     }

@@ -12,7 +12,7 @@ use crate::server_faults::server::lock;
 use crate::server_faults::session::{Closed, Selected, Session, Step, mailbox};
 
 /// The capability that a command needs and the server does not offer.
-pub fn missing(faults: &Faults, verb: &str, words: &[Word]) -> Option<&'static str> {
+pub(super) fn missing(faults: &Faults, verb: &str, words: &[Word]) -> Option<&'static str> {
     let asks = |item: &str| words.iter().any(|word| contains(word, item));
     let needed: &[&'static str] = match verb {
         "ID" => &["ID"],
@@ -43,12 +43,12 @@ fn contains(word: &Word, item: &str) -> bool {
     word.is(item) || word.list().iter().any(|word| contains(word, item))
 }
 
-pub fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// LIST, LSUB and STATUS; `None` when there is no such mailbox.
-pub fn listing(model: &Model, faults: &Faults, verb: &str, words: &[Word]) -> Option<String> {
+pub(super) fn listing(model: &Model, faults: &Faults, verb: &str, words: &[Word]) -> Option<String> {
     let mut connections = String::new();
     if verb == "STATUS" {
         let name = mailbox(&words[0]);
@@ -130,7 +130,7 @@ fn highest(folder: &Folder) -> u64 {
 }
 
 /// What SELECT says before its OK.
-pub fn opening(model: &Model, folder: &Folder, faults: &Faults) -> String {
+pub(super) fn opening(model: &Model, folder: &Folder, faults: &Faults) -> String {
     let mut connections = format!(
         "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n* {} EXISTS\r\n* 0 RECENT\r\n\
          * OK [UIDVALIDITY {}] UIDs valid\r\n",
@@ -177,7 +177,7 @@ fn day(date: &str) -> (u32, usize, u32) {
 }
 
 /// SEARCH, or ESEARCH when it was asked for.
-pub fn search(folder: &Folder, words: &[Word]) -> String {
+pub(super) fn search(folder: &Folder, words: &[Word]) -> String {
     let existing: Vec<u32> = folder.messages.iter().map(|m| m.uid).collect();
     let (extended, criteria) = match words {
         [first, _, rest @ ..] if first.is("RETURN") => (true, rest),
@@ -220,7 +220,7 @@ pub fn search(folder: &Folder, words: &[Word]) -> String {
 }
 
 /// FETCH, with everything that can be wrong with it.
-pub fn fetch(session: &mut Session<'_>, words: &[Word], selected: &Selected) -> Step<String> {
+pub(super) fn fetch(session: &mut Session<'_>, words: &[Word], selected: &Selected) -> Step<String> {
     let faults = lock(&session.shared().faults).clone();
     let since = words.iter().find_map(|word| match word.list() {
         [name, value] if name.is("CHANGEDSINCE") => value.text().parse::<u64>().ok(),

@@ -3,7 +3,7 @@
 
 /// One word of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Word {
+pub(crate) enum Word {
     /// An atom, with its brackets and what is between them.
     Atom(String),
     /// A quoted string.
@@ -13,7 +13,7 @@ pub enum Word {
 }
 
 impl Word {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         match self {
             Self::Atom(text) => text.clone(),
             Self::String(bytes) | Self::Literal(bytes) => String::from_utf8_lossy(bytes).into_owned(),
@@ -21,21 +21,21 @@ impl Word {
         }
     }
 
-    pub fn list(&self) -> &[Word] {
+    pub(crate) fn list(&self) -> &[Word] {
         match self {
             Self::List(words) => words,
             _ => &[],
         }
     }
 
-    pub fn is(&self, text: &str) -> bool {
+    pub(crate) fn is(&self, text: &str) -> bool {
         matches!(self, Self::Atom(atom) if atom.eq_ignore_ascii_case(text))
     }
 }
 
 /// A command as received: lines and literals.
 #[derive(Debug, Default)]
-pub struct Received {
+pub(super) struct Received {
     /// The text of the lines, each literal as its mark.
     pub text: Vec<u8>,
     pub literals: Vec<Vec<u8>>,
@@ -43,7 +43,7 @@ pub struct Received {
 
 impl Received {
     /// Text and literals together, to look for words in.
-    pub fn everything(&self) -> Vec<u8> {
+    pub(super) fn everything(&self) -> Vec<u8> {
         let mut all = self.text.clone();
         for literal in &self.literals {
             all.extend_from_slice(literal);
@@ -52,7 +52,7 @@ impl Received {
     }
 
     /// The words, the tag first; `None` when it is no IMAP.
-    pub fn words(&self) -> Option<Vec<Word>> {
+    pub(super) fn words(&self) -> Option<Vec<Word>> {
         let mut reader = Reader {
             text: &self.text,
             at: 0,
@@ -127,7 +127,7 @@ impl Reader<'_> {
 }
 
 /// The UIDs of a set that are among `existing`; `*` is the largest of these.
-pub fn uids(set: &str, existing: &[u32]) -> Vec<u32> {
+pub(super) fn uids(set: &str, existing: &[u32]) -> Vec<u32> {
     let largest = existing.iter().copied().max().unwrap_or(0);
     let number = |text: &str| match text {
         "*" => largest,
@@ -146,6 +146,6 @@ pub fn uids(set: &str, existing: &[u32]) -> Vec<u32> {
 }
 
 /// UIDs as a set.
-pub fn set(uids: &[u32]) -> String {
+pub(super) fn set(uids: &[u32]) -> String {
     uids.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
 }

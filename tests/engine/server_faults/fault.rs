@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::server_faults::model::Model;
 
 /// Everything that a server of this time offers, and this one too unless told otherwise.
-pub const CAPABILITIES: [&str; 16] = [
+pub(super) const CAPABILITIES: [&str; 16] = [
     "LITERAL+",
     "SASL-IR",
     "AUTH=PLAIN",
@@ -27,7 +27,7 @@ pub const CAPABILITIES: [&str; 16] = [
 
 /// How a server behaves. The default is a correct server.
 #[derive(Clone, Debug, Default)]
-pub struct Faults {
+pub(crate) struct Faults {
     /// Capabilities that it lacks.
     pub without: Vec<&'static str>,
     /// Capabilities that it has besides.
@@ -84,14 +84,14 @@ pub struct Faults {
 
 /// Where a connection ends.
 #[derive(Clone, Copy, Debug)]
-pub struct Cut {
+pub(crate) struct Cut {
     pub after: After,
     /// Only this connection, counted from 0; `None` for all.
     pub connection: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub enum After {
+pub(crate) enum After {
     /// So many octets of the server's output.
     Octets(u64),
     /// So many commands were received; the last one is not executed.
@@ -100,7 +100,7 @@ pub enum After {
 
 /// What happens to certain commands.
 #[derive(Clone, Debug)]
-pub struct Rule {
+pub(crate) struct Rule {
     /// The command's name: `APPEND`, `UID FETCH`; empty for any.
     pub verb: &'static str,
     /// What its arguments contain, literals included.
@@ -113,7 +113,7 @@ pub struct Rule {
 }
 
 #[derive(Clone, Debug)]
-pub enum Act {
+pub(crate) enum Act {
     /// It answers this instead of doing it.
     Answer(&'static str),
     /// It says this and closes.
@@ -136,14 +136,14 @@ pub enum Act {
 }
 
 /// For ever.
-pub const ALWAYS: usize = usize::MAX;
+pub(super) const ALWAYS: usize = usize::MAX;
 
 impl Rule {
-    pub fn once(verb: &'static str, with: &'static str, act: Act) -> Self {
+    pub(crate) fn once(verb: &'static str, with: &'static str, act: Act) -> Self {
         Self::times(1, verb, with, act)
     }
 
-    pub fn times(times: usize, verb: &'static str, with: &'static str, act: Act) -> Self {
+    pub(crate) fn times(times: usize, verb: &'static str, with: &'static str, act: Act) -> Self {
         Self {
             verb,
             with,
@@ -153,41 +153,41 @@ impl Rule {
         }
     }
 
-    pub fn after(mut self, skip: usize) -> Self {
+    pub(crate) fn after(mut self, skip: usize) -> Self {
         self.skip = skip;
         self
     }
 }
 
 impl Faults {
-    pub fn rule(rule: Rule) -> Self {
+    pub(crate) fn rule(rule: Rule) -> Self {
         Self {
             rules: vec![rule],
             ..Self::default()
         }
     }
 
-    pub fn without(names: &[&'static str]) -> Self {
+    pub(crate) fn without(names: &[&'static str]) -> Self {
         Self {
             without: names.to_vec(),
             ..Self::default()
         }
     }
 
-    pub fn cut(after: After, connection: Option<usize>) -> Self {
+    pub(crate) fn cut(after: After, connection: Option<usize>) -> Self {
         Self {
             cut: Some(Cut { after, connection }),
             ..Self::default()
         }
     }
 
-    pub fn has(&self, capability: &str) -> bool {
+    pub(crate) fn has(&self, capability: &str) -> bool {
         (CAPABILITIES.contains(&capability) || self.with.contains(&capability))
             && !self.without.contains(&capability)
     }
 
     /// What to do with a command, if anything is wrong with it.
-    pub fn act(&mut self, verb: &str, text: &[u8]) -> Option<Act> {
+    pub(crate) fn act(&mut self, verb: &str, text: &[u8]) -> Option<Act> {
         for rule in &mut self.rules {
             let hit = (rule.verb.is_empty() || rule.verb == verb)
                 && rule.times > 0

@@ -24,6 +24,6 @@ mod table;
 mod turns;
 mod world;
 
-pub use fault::{Act, Faults, Rule};
-pub use model::Model;
-pub use server::Server;
+pub(crate) use fault::{Act, Faults, Rule};
+pub(crate) use model::Model;
+pub(crate) use server::Server;

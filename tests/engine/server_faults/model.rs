@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A message of a mailbox.
 #[derive(Clone, Debug)]
-pub struct Stored {
+pub(crate) struct Stored {
     pub uid: u32,
     pub flags: BTreeSet<String>,
     /// INTERNALDATE as on the wire.
@@ -15,14 +15,14 @@ pub struct Stored {
 }
 
 impl Stored {
-    pub fn has(&self, flag: &str) -> bool {
+    pub(crate) fn has(&self, flag: &str) -> bool {
         self.flags.iter().any(|f| f.eq_ignore_ascii_case(flag))
     }
 }
 
 /// A mailbox.
 #[derive(Clone, Debug, Default)]
-pub struct Folder {
+pub(crate) struct Folder {
     pub uid_validity: u32,
     pub uid_next: u32,
     /// Its MAILBOXID, which no change of names changes.
@@ -33,14 +33,14 @@ pub struct Folder {
 }
 
 impl Folder {
-    pub fn find(&mut self, uid: u32) -> Option<&mut Stored> {
+    pub(crate) fn find(&mut self, uid: u32) -> Option<&mut Stored> {
         self.messages.iter_mut().find(|message| message.uid == uid)
     }
 }
 
 /// An account. The names are those of the wire.
 #[derive(Clone, Debug)]
-pub struct Model {
+pub(crate) struct Model {
     pub folders: BTreeMap<String, Folder>,
     pub separator: char,
     pub prefix: &'static str,
@@ -51,10 +51,10 @@ pub struct Model {
 }
 
 /// What the date of every message is unless a test says otherwise.
-pub const DATE: &str = "17-Jul-2023 02:44:25 -0700";
+pub(super) const DATE: &str = "17-Jul-2023 02:44:25 -0700";
 
 impl Model {
-    pub fn new(separator: char, prefix: &'static str) -> Self {
+    pub(crate) fn new(separator: char, prefix: &'static str) -> Self {
         let mut model = Self {
             folders: BTreeMap::new(),
             separator,
@@ -68,7 +68,7 @@ impl Model {
     }
 
     /// Makes a mailbox; `false` when it is there.
-    pub fn create(&mut self, name: &str) -> bool {
+    pub(crate) fn create(&mut self, name: &str) -> bool {
         if self.folders.contains_key(name) {
             return false;
         }
@@ -86,12 +86,12 @@ impl Model {
     }
 
     /// Adds a message, the mailbox too if need be; gives its UID.
-    pub fn add(&mut self, folder: &str, body: &[u8], flags: &[&str]) -> u32 {
+    pub(crate) fn add(&mut self, folder: &str, body: &[u8], flags: &[&str]) -> u32 {
         self.create(folder);
         self.append(folder, body.to_vec(), flags.iter().map(|f| (*f).to_owned()), DATE)
     }
 
-    pub fn append(
+    pub(crate) fn append(
         &mut self,
         folder: &str,
         body: Vec<u8>,
@@ -114,7 +114,7 @@ impl Model {
     }
 
     /// What a backup of `former` brings back: everything, with its UIDVALIDITY, UIDNEXT and MODSEQ.
-    pub fn restore(&mut self, former: &Self) {
+    pub(crate) fn restore(&mut self, former: &Self) {
         let validity = self.validity;
         self.clone_from(former);
         // Mailboxes that are made later get a UIDVALIDITY of their own all the same.
@@ -122,7 +122,7 @@ impl Model {
     }
 
     /// Numbers the messages from 1 and keeps UIDVALIDITY, as a server does that lost its list of UIDs.
-    pub fn renumber_in_place(&mut self) {
+    pub(crate) fn renumber_in_place(&mut self) {
         for folder in self.folders.values_mut() {
             folder.uid_next = 1;
             for message in &mut folder.messages {
@@ -133,7 +133,7 @@ impl Model {
     }
 
     /// Gives every mailbox another UIDVALIDITY and its messages other UIDs, as a rebuilt server does.
-    pub fn renumber(&mut self) {
+    pub(crate) fn renumber(&mut self) {
         for folder in self.folders.values_mut() {
             self.validity += 1;
             folder.uid_validity = self.validity;
@@ -144,13 +144,13 @@ impl Model {
         }
     }
 
-    pub fn octets(&self) -> usize {
+    pub(crate) fn octets(&self) -> usize {
         let messages = self.folders.values().flat_map(|folder| &folder.messages);
         messages.map(|message| message.body.len()).sum()
     }
 
     /// The contents of every mailbox in comparable form: bodies with CRLF line ends, counted.
-    pub fn contents(&self) -> Contents {
+    pub(crate) fn contents(&self) -> Contents {
         let mut contents = Contents::new();
         for (name, folder) in &self.folders {
             let counted = contents.entry(name.clone()).or_default();
@@ -163,9 +163,9 @@ impl Model {
 }
 
 /// How often each content is in each mailbox.
-pub type Contents = BTreeMap<String, BTreeMap<Vec<u8>, usize>>;
+pub(super) type Contents = BTreeMap<String, BTreeMap<Vec<u8>, usize>>;
 
-pub fn with_crlf(body: &[u8]) -> Vec<u8> {
+pub(super) fn with_crlf(body: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len());
     for (at, &byte) in body.iter().enumerate() {
         if byte == b'\n' && (at == 0 || body[at - 1] != b'\r') {

@@ -15,7 +15,7 @@ use crate::server_faults::model::Model;
 use crate::server_faults::session;
 
 /// What all connections share.
-pub struct Shared {
+pub(crate) struct Shared {
     pub model: Mutex<Model>,
     pub faults: Mutex<Faults>,
     pub credentials: (String, String),
@@ -39,12 +39,12 @@ pub struct Shared {
     stop: AtomicBool,
 }
 
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A running server.
-pub struct Server {
+pub(crate) struct Server {
     pub address: SocketAddr,
     pub shared: Arc<Shared>,
     accepting: Option<JoinHandle<()>>,
@@ -52,7 +52,7 @@ pub struct Server {
 
 impl Server {
     /// Starts a server for one user.
-    pub fn start(model: Model, user: &str, password: &str, tls: bool) -> Self {
+    pub(crate) fn start(model: Model, user: &str, password: &str, tls: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("its address");
         let shared = Arc::new(Shared {
@@ -81,12 +81,12 @@ impl Server {
         }
     }
 
-    pub fn model(&self) -> MutexGuard<'_, Model> {
+    pub(crate) fn model(&self) -> MutexGuard<'_, Model> {
         lock(&self.shared.model)
     }
 
     /// Makes the server behave from now on, or misbehave; connections are counted anew.
-    pub fn behave(&self, faults: Faults) {
+    pub(crate) fn behave(&self, faults: Faults) {
         *lock(&self.shared.faults) = faults;
         lock(&self.shared.sent).clear();
         lock(&self.shared.commands).clear();
@@ -94,12 +94,12 @@ impl Server {
     }
 
     /// Whether a connection waits to be released.
-    pub fn holds(&self) -> bool {
+    pub(crate) fn holds(&self) -> bool {
         self.shared.held.load(Ordering::SeqCst)
     }
 
     /// Closes the connection that is held, and waits until none is open.
-    pub fn release(&self) {
+    pub(crate) fn release(&self) {
         lock(&self.shared.faults).rules.clear();
         self.shared.held.store(false, Ordering::SeqCst);
         while self.shared.open.load(Ordering::SeqCst) > 0 {
@@ -108,7 +108,7 @@ impl Server {
     }
 
     /// What was heard since the last time.
-    pub fn heard(&self) -> Vec<String> {
+    pub(crate) fn heard(&self) -> Vec<String> {
         std::mem::take(&mut lock(&self.shared.heard))
     }
 }
@@ -150,7 +150,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 }
 
 /// TLS with a self-signed certificate, as the mail module of a node has it.
-pub static TLS: LazyLock<Arc<rustls::ServerConfig>> = LazyLock::new(|| {
+pub(super) static TLS: LazyLock<Arc<rustls::ServerConfig>> = LazyLock::new(|| {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -20,9 +20,9 @@ use crate::server_faults::model::{DATE, Model};
 use crate::server_faults::server::{Shared, TLS, lock};
 
 /// The connection is over.
-pub struct Closed;
+pub(super) struct Closed;
 
-pub type Step<T> = Result<T, Closed>;
+pub(super) type Step<T> = Result<T, Closed>;
 
 enum Stream {
     Plain(TcpStream),
@@ -30,14 +30,14 @@ enum Stream {
 }
 
 /// The selected mailbox as this client knows it.
-pub struct Selected {
+pub(super) struct Selected {
     pub name: String,
     pub write: bool,
     /// UIDs by message number.
     pub view: Vec<u32>,
 }
 
-pub struct Session<'a> {
+pub(super) struct Session<'a> {
     stream: Option<Stream>,
     number: usize,
     shared: &'a Arc<Shared>,
@@ -50,7 +50,7 @@ pub struct Session<'a> {
 }
 
 /// Serves one connection to its end.
-pub fn serve(stream: TcpStream, number: usize, shared: &Arc<Shared>) {
+pub(super) fn serve(stream: TcpStream, number: usize, shared: &Arc<Shared>) {
     let open = shared.open.fetch_add(1, Ordering::SeqCst) + 1;
     let mut session = Session {
         stream: Some(Stream::Plain(stream)),
@@ -170,7 +170,7 @@ impl Session<'_> {
     }
 
     /// Says something, up to where the connection is cut.
-    pub fn put(&mut self, bytes: &[u8]) -> Step<()> {
+    pub(super) fn put(&mut self, bytes: &[u8]) -> Step<()> {
         let cut = lock(&self.shared.faults).cut;
         let mut sent = lock(&self.shared.sent);
         let Some(count) = sent.get_mut(self.number) else {
@@ -196,7 +196,7 @@ impl Session<'_> {
         }
     }
 
-    pub fn flush(&mut self) -> Step<()> {
+    pub(super) fn flush(&mut self) -> Step<()> {
         let out = std::mem::take(&mut self.out);
         let written = match self.stream.as_mut().ok_or(Closed)? {
             Stream::Plain(stream) => stream.write_all(&out),
@@ -219,7 +219,7 @@ impl Session<'_> {
         Err(Closed)
     }
 
-    pub fn violation(&self, what: &str, text: &[u8]) {
+    pub(super) fn violation(&self, what: &str, text: &[u8]) {
         let line = format!("{what}: {}", String::from_utf8_lossy(text));
         lock(&self.shared.violations).push(line);
     }
@@ -443,7 +443,7 @@ impl Session<'_> {
     }
 
     /// What a server may say at any time.
-    pub fn chatter(&mut self, first: Option<u32>) -> Step<()> {
+    pub(super) fn chatter(&mut self, first: Option<u32>) -> Step<()> {
         if !lock(&self.shared.faults).chatter {
             return Ok(());
         }
@@ -468,13 +468,13 @@ impl Session<'_> {
         self.put(connections.as_bytes())
     }
 
-    pub fn shared(&self) -> &Arc<Shared> {
+    pub(super) fn shared(&self) -> &Arc<Shared> {
         self.shared
     }
 }
 
 /// The mailbox of an argument.
-pub fn mailbox(word: &Word) -> String {
+pub(super) fn mailbox(word: &Word) -> String {
     let name = word.text();
     if name.eq_ignore_ascii_case("INBOX") {
         "INBOX".to_owned()

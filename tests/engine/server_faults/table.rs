@@ -7,7 +7,7 @@ use crate::server_faults::fault::{ALWAYS, Act, CAPABILITIES, Faults, Rule};
 use crate::server_faults::world::{MODES, Mode, Run, SIDES, Side, World, everywhere};
 
 /// What a fault may lead to.
-pub struct Case {
+pub(super) struct Case {
     pub name: &'static str,
     pub sides: &'static [Side],
     pub modes: &'static [Mode],
@@ -18,14 +18,14 @@ pub struct Case {
     pub says: &'static str,
 }
 
-pub const BOTH: &[Side] = &SIDES;
-pub const SOURCE: &[Side] = &[Side::Remote];
-pub const DESTINATION: &[Side] = &[Side::Local];
-pub const ALL: &[Mode] = &MODES;
-pub const FINE: [&[i32]; 2] = [&[0], &[0]];
+pub(super) const BOTH: &[Side] = &SIDES;
+pub(super) const SOURCE: &[Side] = &[Side::Remote];
+pub(super) const DESTINATION: &[Side] = &[Side::Local];
+pub(super) const ALL: &[Mode] = &MODES;
+pub(super) const FINE: [&[i32]; 2] = [&[0], &[0]];
 
 /// Has the faults on a side, then a run without them that completes, then one that has nothing left to do.
-pub fn play(case: &Case) {
+pub(super) fn play(case: &Case) {
     everywhere(case.sides, case.modes, |side, mode| {
         let world = World::new(mode).titled(format!("{} {side:?} {mode:?}", case.name));
         disturb(case, &world, side);
@@ -52,7 +52,7 @@ fn disturb(case: &Case, world: &World, side: Side) -> Run {
 }
 
 /// A server without something completes all the same, and has nothing to do in a second run.
-pub fn lacking(name: &str, faults: &Faults) {
+pub(super) fn lacking(name: &str, faults: &Faults) {
     everywhere(&SIDES, &MODES, |side, mode| {
         let world = World::new(mode).titled(format!("without {name} {side:?} {mode:?}"));
         world.server(side).behave(faults.clone());

@@ -9,7 +9,7 @@ use ns8_imapsync::task::{
     TaskId, TaskName,
 };
 
-pub use crate::instance::Run;
+pub(super) use crate::instance::Run;
 
 use crate::instance::Instance;
 use crate::server_faults::fault::Faults;
@@ -23,24 +23,24 @@ const CONFIDENTIAL: &str = "Confidential-3";
 
 /// What the task is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub(super) enum Mode {
     Copy,
     DeleteRemote,
     DeleteLocal,
     Inbox,
 }
 
-pub const MODES: [Mode; 4] = [Mode::Copy, Mode::DeleteRemote, Mode::DeleteLocal, Mode::Inbox];
+pub(super) const MODES: [Mode; 4] = [Mode::Copy, Mode::DeleteRemote, Mode::DeleteLocal, Mode::Inbox];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
+pub(super) enum Side {
     Remote,
     Local,
 }
 
-pub const SIDES: [Side; 2] = [Side::Remote, Side::Local];
+pub(super) const SIDES: [Side; 2] = [Side::Remote, Side::Local];
 
-pub struct World {
+pub(super) struct World {
     /// What is wrong in it, for messages.
     pub title: String,
     pub remote: Server,
@@ -60,7 +60,7 @@ pub struct World {
 }
 
 /// A message that names its number.
-pub fn message(id: &str, size: usize) -> Vec<u8> {
+pub(super) fn message(id: &str, size: usize) -> Vec<u8> {
     let mut text = format!(
         "Received: from there by here; {id}\r\nMessage-Id: <{id}@scripted>\r\nSubject: {id}\r\n\r\n{CONFIDENTIAL} {id}\r\n"
     )
@@ -72,7 +72,7 @@ pub fn message(id: &str, size: usize) -> Vec<u8> {
 }
 
 /// One without the fields by which messages are known.
-pub fn bare_message(id: &str) -> Vec<u8> {
+pub(super) fn bare_message(id: &str) -> Vec<u8> {
     format!("Subject: {id}\r\nFrom: a@b\r\n\r\n{CONFIDENTIAL} {id}\r\n").into_bytes()
 }
 
@@ -103,22 +103,22 @@ fn mail(remote: &mut Model, local: &mut Model) {
 
 impl World {
     /// Correct servers with the usual mail.
-    pub fn new(mode: Mode) -> Self {
+    pub(super) fn new(mode: Mode) -> Self {
         Self::with(mode, Model::new('/', ""), mail)
     }
 
     /// Correct servers with other mail.
-    pub fn with(mode: Mode, remote: Model, fill: impl FnOnce(&mut Model, &mut Model)) -> Self {
+    pub(super) fn with(mode: Mode, remote: Model, fill: impl FnOnce(&mut Model, &mut Model)) -> Self {
         Self::between(mode, remote, Model::new('/', ""), fill)
     }
 
     /// The usual mail between other servers.
-    pub fn usual(mode: Mode, remote: Model, local: Model) -> Self {
+    pub(super) fn usual(mode: Mode, remote: Model, local: Model) -> Self {
         Self::between(mode, remote, local, mail)
     }
 
     /// Other mail between other servers.
-    pub fn between(
+    pub(super) fn between(
         mode: Mode,
         mut remote: Model,
         mut local: Model,
@@ -168,7 +168,7 @@ impl World {
     }
 
     /// With folders on a side that are not the account's own: no run copies from them, adds to them or deletes there.
-    pub fn foreign(mut self, side: Side, folders: &[&str]) -> Self {
+    pub(super) fn foreign(mut self, side: Side, folders: &[&str]) -> Self {
         let before = match side {
             Side::Remote => &mut self.remote_before,
             Side::Local => &mut self.local_before,
@@ -181,13 +181,13 @@ impl World {
     }
 
     /// With a remote folder whose local name is another.
-    pub fn moves(mut self, remote: &str, local: &str) -> Self {
+    pub(super) fn moves(mut self, remote: &str, local: &str) -> Self {
         self.moved.insert(remote.to_owned(), local.to_owned());
         self
     }
 
     /// With options of the task.
-    pub fn options(self, folders: FolderOptions) -> Self {
+    pub(super) fn options(self, folders: FolderOptions) -> Self {
         let options = Options {
             folders,
             ..self.instance.store.options(&self.name)
@@ -200,7 +200,7 @@ impl World {
     }
 
     /// With a remote message that the task does not pull from a folder.
-    pub fn leaves(mut self, folder: &str, body: &[u8]) -> Self {
+    pub(super) fn leaves(mut self, folder: &str, body: &[u8]) -> Self {
         let before = self
             .remote_before
             .get_mut(folder)
@@ -210,7 +210,7 @@ impl World {
     }
 
     /// With one that it pulls after all.
-    pub fn pulls(mut self, folder: &str, body: &[u8]) -> Self {
+    pub(super) fn pulls(mut self, folder: &str, body: &[u8]) -> Self {
         let before = self.remote_before.entry(folder.to_owned()).or_default();
         before.insert(body.to_vec(), 1);
         self
@@ -226,11 +226,11 @@ impl World {
         contents
     }
 
-    pub fn titled(self, title: String) -> Self {
+    pub(super) fn titled(self, title: String) -> Self {
         Self { title, ..self }
     }
 
-    pub fn server(&self, side: Side) -> &Server {
+    pub(super) fn server(&self, side: Side) -> &Server {
         match side {
             Side::Remote => &self.remote,
             Side::Local => &self.local,
@@ -238,27 +238,27 @@ impl World {
     }
 
     /// A message arrives on the remote side.
-    pub fn arrives(&mut self, folder: &str, body: &[u8]) {
+    pub(super) fn arrives(&mut self, folder: &str, body: &[u8]) {
         self.remote.model().add(folder, body, &[]);
         let before = self.remote_before.entry(folder.to_owned()).or_default();
         *before.entry(body.to_vec()).or_default() += 1;
     }
 
     /// A run brings what no server should have given; it stays.
-    pub fn brings(&mut self, folder: &str, body: &[u8]) {
+    pub(super) fn brings(&mut self, folder: &str, body: &[u8]) {
         let before = self.local_before.entry(folder.to_owned()).or_default();
         before.insert(body.to_vec(), 1);
     }
 
     /// A message comes into the local mailbox by itself.
-    pub fn has_locally(&mut self, folder: &str, body: &[u8]) {
+    pub(super) fn has_locally(&mut self, folder: &str, body: &[u8]) {
         self.local.model().add(folder, body, &[]);
         let before = self.local_before.entry(folder.to_owned()).or_default();
         *before.entry(body.to_vec()).or_default() += 1;
     }
 
     /// The owner of the remote mailbox deletes a message that was copied.
-    pub fn removed(&mut self, folder: &str, body: &[u8]) {
+    pub(super) fn removed(&mut self, folder: &str, body: &[u8]) {
         let mut model = self.remote.model();
         let messages = &mut model.folders.get_mut(folder).expect("a folder").messages;
         messages.retain(|message| message.body != body);
@@ -272,7 +272,7 @@ impl World {
 
     /// Runs the task once. Nothing may be lost or doubled at its end, however it ended, and when it says that all is
     /// well, everything is where it belongs.
-    pub fn run(&self) -> Run {
+    pub(super) fn run(&self) -> Run {
         let run = self.run_unjudged();
         self.check(&run);
         if run.exit == Some(0) {
@@ -282,24 +282,24 @@ impl World {
     }
 
     /// Runs the task, whatever both sides have then.
-    pub fn run_unjudged(&self) -> Run {
+    pub(super) fn run_unjudged(&self) -> Run {
         self.instance.wait(&self.name, self.instance.start(&self.name))
     }
 
     /// Loses what the task remembers, as a restored backup without it does.
-    pub fn forget(&self) {
+    pub(super) fn forget(&self) {
         self.instance.forget();
     }
 
     /// A run by correct servers that must complete everything.
-    pub fn complete(&self) -> Run {
+    pub(super) fn complete(&self) -> Run {
         self.remote.behave(Faults::default());
         self.local.behave(Faults::default());
         self.finish()
     }
 
     /// Some runs, between which a message may be there twice, and one that completes everything.
-    pub fn settle(&self) {
+    pub(super) fn settle(&self) {
         for _ in 0..2 {
             self.run_unjudged();
         }
@@ -307,7 +307,7 @@ impl World {
     }
 
     /// The same with the servers as they are.
-    pub fn finish(&self) -> Run {
+    pub(super) fn finish(&self) -> Run {
         let run = self.run();
         assert_eq!(
             run.exit,
@@ -319,7 +319,7 @@ impl World {
     }
 
     /// A run that finds everything done.
-    pub fn idle(&self) {
+    pub(super) fn idle(&self) {
         let run = self.finish();
         let done = (
             run.report.messages.copied,
@@ -368,7 +368,7 @@ impl World {
     }
 
     /// What holds at the end of every run: nothing is lost, nothing is doubled, nothing is told that is secret.
-    pub fn check(&self, run: &Run) {
+    pub(super) fn check(&self, run: &Run) {
         let title = &self.title;
         let (remote, local) = (self.own(Side::Remote), self.own(Side::Local));
         let wanted = self.wanted();
@@ -475,7 +475,7 @@ impl World {
 }
 
 /// Most of a run with faults is waiting: all combinations at once.
-pub fn everywhere(sides: &[Side], modes: &[Mode], work: impl Fn(Side, Mode) + Sync) {
+pub(super) fn everywhere(sides: &[Side], modes: &[Mode], work: impl Fn(Side, Mode) + Sync) {
     std::thread::scope(|scope| {
         for &side in sides {
             for &mode in modes {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 /// A mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum At {
+pub(super) enum At {
     Local,
     /// The source of the first task.
     Remote,
@@ -15,7 +15,7 @@ pub enum At {
 
 /// What a task deletes on the remote side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remote {
+pub(super) enum Remote {
     Keep,
     Delete,
     /// After 30 days.
@@ -24,7 +24,7 @@ pub enum Remote {
 
 /// The options of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
+pub(super) struct Options {
     pub inbox: bool,
     pub delete_local: bool,
     pub remote: Remote,
@@ -32,7 +32,7 @@ pub struct Options {
 
 /// What the second task of the same local user is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Second {
+pub(super) enum Second {
     None,
     /// It pulls the same account.
     SameSource(Options),
@@ -41,14 +41,14 @@ pub enum Second {
 
 /// The tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
+pub(super) enum Which {
     First,
     Second,
 }
 
 /// One step. `mail` and `folder` choose among what is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub(super) enum Action {
     Deliver {
         at: At,
         folder: u8,
@@ -110,7 +110,7 @@ pub enum Action {
 
 /// Tasks, and what happens to them.
 #[derive(Clone, Debug)]
-pub struct Sequence {
+pub(super) struct Sequence {
     pub first: Options,
     pub second: Second,
     pub actions: Vec<Action>,
@@ -163,7 +163,7 @@ fn action() -> impl Strategy<Value = Action> {
 }
 
 /// Random sequences.
-pub fn sequence() -> impl Strategy<Value = Sequence> {
+pub(super) fn sequence() -> impl Strategy<Value = Sequence> {
     let second = prop_oneof![
         4 => Just(Second::None),
         1 => options().prop_map(Second::SameSource),

@@ -20,7 +20,7 @@ use crate::instance::Instance;
 const USUAL: Duration = Duration::from_millis(250);
 
 /// Accounts of two cases: the second one's remote account is the other source.
-pub struct Dovecots {
+pub(super) struct Dovecots {
     case: Case,
     other: Case,
     backed_up: BTreeSet<At>,

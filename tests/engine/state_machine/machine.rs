@@ -37,7 +37,7 @@ struct Machine<S> {
 }
 
 /// Plays a sequence; an error says what was wrong.
-pub fn play<S: Servers>(sequence: &Sequence) -> anyhow::Result<()> {
+pub(super) fn play<S: Servers>(sequence: &Sequence) -> anyhow::Result<()> {
     let servers = S::start()?;
     let mut machine = Machine {
         instance: servers.instance(),

@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 /// The number of a mail.
-pub type Token = usize;
+pub(super) type Token = usize;
 
 /// A mail. No two have the same content; the versions of a draft have the same header.
 #[derive(Clone, Debug)]
-pub struct Mail {
+pub(super) struct Mail {
     pub content: Vec<u8>,
     /// When it was received, in seconds since 1970.
     pub date: i64,
@@ -26,16 +26,16 @@ pub struct Mail {
 
 /// A mail in a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub(super) struct Found {
     pub token: Token,
     pub flags: Vec<String>,
 }
 
 /// A mailbox: its folders, and the mails in each.
-pub type Contents = BTreeMap<String, Vec<Found>>;
+pub(super) type Contents = BTreeMap<String, Vec<Found>>;
 
 /// All mails, by their tokens.
-pub struct Mails {
+pub(super) struct Mails {
     all: Vec<Mail>,
     by_digest: HashMap<String, Token>,
     drafts: usize,
@@ -57,22 +57,22 @@ impl Default for Mails {
 }
 
 impl Mails {
-    pub fn get(&self, token: Token) -> &Mail {
+    pub(super) fn get(&self, token: Token) -> &Mail {
         &self.all[token]
     }
 
-    pub fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.all.len()
     }
 
     /// A new mail.
-    pub fn write(&mut self, old: bool) -> Token {
+    pub(super) fn write(&mut self, old: bool) -> Token {
         let id = format!("mail-{:05}@x", self.all.len());
         self.add(&id, 1, old, false)
     }
 
     /// The next version of a draft, or the first one of a new draft.
-    pub fn write_draft(&mut self, former: Option<Token>, same_size: bool) -> Token {
+    pub(super) fn write_draft(&mut self, former: Option<Token>, same_size: bool) -> Token {
         let Some(former) = former else {
             self.drafts += 1;
             let id = format!("draft-{}@x", self.drafts);
@@ -106,7 +106,7 @@ impl Mails {
     }
 
     /// The mail with this content.
-    pub fn known(&self, digest: &str) -> anyhow::Result<Token> {
+    pub(super) fn known(&self, digest: &str) -> anyhow::Result<Token> {
         self.by_digest
             .get(digest)
             .copied()
@@ -115,7 +115,7 @@ impl Mails {
 }
 
 /// SHA-256 in hex.
-pub fn digest(content: &[u8]) -> String {
+pub(super) fn digest(content: &[u8]) -> String {
     Sha256::digest(content)
         .iter()
         .map(|byte| format!("{byte:02x}"))
@@ -123,7 +123,7 @@ pub fn digest(content: &[u8]) -> String {
 }
 
 /// Where a mail is: the folders, once for each time.
-pub fn places(contents: &Contents, token: Token) -> Vec<&str> {
+pub(super) fn places(contents: &Contents, token: Token) -> Vec<&str> {
     let mut places = vec![];
     for (folder, found) in contents {
         let times = found.iter().filter(|found| found.token == token).count();

@@ -13,7 +13,7 @@ use super::action::{At, Options, Remote};
 use super::mails::{Contents, Found, Mails, Token, places};
 
 /// All mailboxes at one moment.
-pub type Snapshot = BTreeMap<At, Contents>;
+pub(super) type Snapshot = BTreeMap<At, Contents>;
 
 /// What happened to a mail besides runs.
 #[derive(Clone, Debug, Default)]
@@ -37,7 +37,7 @@ struct Fate {
 
 /// A task that took part in what is judged.
 #[derive(Clone, Copy, Debug)]
-pub struct Part {
+pub(super) struct Part {
     pub source: At,
     pub options: Options,
     /// Whether it said that all is well.
@@ -45,7 +45,7 @@ pub struct Part {
 }
 
 #[derive(Default)]
-pub struct Oracle {
+pub(super) struct Oracle {
     fates: Vec<Fate>,
     /// Whether a run is remembered.
     remembers: bool,
@@ -81,12 +81,12 @@ impl Oracle {
     }
 
     /// A mail came into a mailbox.
-    pub fn born(&mut self, at: At, token: Token) {
+    pub(super) fn born(&mut self, at: At, token: Token) {
         self.fate(token).younger_than_ledger = at == At::Local && self.remembers;
     }
 
     /// The owner deleted a mail.
-    pub fn removed(&mut self, at: At, token: Token) {
+    pub(super) fn removed(&mut self, at: At, token: Token) {
         match at {
             At::Local => self.fate(token).removed_locally = true,
             _ => self.fate(token).removed_remotely = true,
@@ -94,21 +94,21 @@ impl Oracle {
     }
 
     /// The owner marked a mail as deleted.
-    pub fn marked(&mut self, at: At, token: Token) {
+    pub(super) fn marked(&mut self, at: At, token: Token) {
         if at == At::Local {
             self.fate(token).marked_locally = true;
         }
     }
 
     /// The owner moved a mail or renamed its folder.
-    pub fn relocated(&mut self, at: At, token: Token) {
+    pub(super) fn relocated(&mut self, at: At, token: Token) {
         if at != At::Local || !self.unsettled.is_empty() {
             self.fate(token).relocations += 1;
         }
     }
 
     /// A backup came back. That a mail is gone by that is nobody's wish.
-    pub fn restored(&mut self, at: At, before: &Contents, after: &Contents, mails: &Mails) {
+    pub(super) fn restored(&mut self, at: At, before: &Contents, after: &Contents, mails: &Mails) {
         if at == At::Local {
             // A folder that is still there and lost what a run knows of shows that a backup came back.
             let lost = |folder: &String, found: &Vec<Found>| {
@@ -141,7 +141,7 @@ impl Oracle {
     }
 
     /// What was delivered is remembered no more.
-    pub fn forgotten(&mut self, now: &Snapshot, mails: &Mails) {
+    pub(super) fn forgotten(&mut self, now: &Snapshot, mails: &Mails) {
         self.remembers = false;
         for token in 0..mails.count() {
             self.fate(token).younger_than_ledger = false;
@@ -150,7 +150,7 @@ impl Oracle {
     }
 
     /// Local UIDs mean nothing any more. What its owner filed elsewhere is then not known to be the same.
-    pub fn unsettle(&mut self, now: &Snapshot, mails: &Mails) {
+    pub(super) fn unsettle(&mut self, now: &Snapshot, mails: &Mails) {
         self.unsettled.extend(SOURCES);
         for token in 0..mails.count() {
             let here = places(&now[&At::Local], token);
@@ -162,7 +162,7 @@ impl Oracle {
     }
 
     /// Judges what runs did.
-    pub fn judge(
+    pub(super) fn judge(
         &mut self,
         parts: &[Part],
         before: &Snapshot,

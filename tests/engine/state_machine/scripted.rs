@@ -21,7 +21,7 @@ const MASTER_PASSWORD: &str = "Pw-of-vmail-2";
 /// Commands of a run with some news, on each side.
 const COMMANDS: usize = 24;
 
-pub struct Scripted {
+pub(super) struct Scripted {
     local: Server,
     remote: Server,
     other: Server,

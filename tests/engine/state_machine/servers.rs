@@ -8,7 +8,7 @@ use super::mails::{Contents, Mail, Mails, Token};
 use crate::instance::Instance;
 
 /// Where a task finds its source.
-pub struct Source {
+pub(super) struct Source {
     pub host: String,
     pub port: u16,
     pub user: String,
@@ -16,7 +16,7 @@ pub struct Source {
 }
 
 /// Three mailboxes on two servers or more. Folders are flat, and named alike everywhere.
-pub trait Servers: Sized {
+pub(super) trait Servers: Sized {
     /// Empty mailboxes.
     fn start() -> anyhow::Result<Self>;
 

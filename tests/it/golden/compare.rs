@@ -9,10 +9,10 @@ use serde_json::Value;
 use super::world::World;
 
 /// Mode and text of each file.
-pub type Files = BTreeMap<String, (String, String)>;
+pub(super) type Files = BTreeMap<String, (String, String)>;
 
 /// The files that were recorded: of tasks their env, pwd and status; of cron everything.
-pub fn files(world: &World) -> anyhow::Result<Files> {
+pub(super) fn files(world: &World) -> anyhow::Result<Files> {
     let mut found = Files::new();
     for (name, file) in world.sandbox.state_files()? {
         let extension = name.rsplit('.').next().unwrap_or_default();
@@ -25,14 +25,14 @@ pub fn files(world: &World) -> anyhow::Result<Files> {
     Ok(found)
 }
 
-pub fn without_status(mut files: Files) -> Files {
+pub(super) fn without_status(mut files: Files) -> Files {
     files.retain(|name, _| !name.ends_with(".status"));
     files
 }
 
 /// The files of tasks without their ids and without the lines that early files lack, in an order that does not
 /// depend on the ids either.
-pub fn anonymous(files: &Files) -> Vec<Vec<(String, String, String)>> {
+pub(super) fn anonymous(files: &Files) -> Vec<Vec<(String, String, String)>> {
     let id = |name: &str| {
         let (_, file) = name.split_once('/')?;
         Some(file.rsplit_once('.')?.0.rsplit_once('_')?.1.to_owned())
@@ -61,7 +61,7 @@ pub fn anonymous(files: &Files) -> Vec<Vec<(String, String, String)>> {
 }
 
 /// The output of list-tasks without ids, in an order that does not depend on them.
-pub fn nameless(output: &Value) -> Value {
+pub(super) fn nameless(output: &Value) -> Value {
     let mut output = output.clone();
     if let Some(tasks) = output.get_mut("user_properties").and_then(Value::as_array_mut) {
         for task in tasks.iter_mut().filter_map(Value::as_object_mut) {
@@ -74,7 +74,11 @@ pub fn nameless(output: &Value) -> Value {
     output
 }
 
-pub fn same<T: PartialEq + std::fmt::Debug>(found: &T, expected: &T, what: &str) -> anyhow::Result<()> {
+pub(super) fn same<T: PartialEq + std::fmt::Debug>(
+    found: &T,
+    expected: &T,
+    what: &str,
+) -> anyhow::Result<()> {
     ensure!(
         found == expected,
         "{what} differ\nexpected {expected:#?}\nfound    {found:#?}"
@@ -83,7 +87,7 @@ pub fn same<T: PartialEq + std::fmt::Debug>(found: &T, expected: &T, what: &str)
 }
 
 /// Whether all that was recorded is there.
-pub fn contains(found: &Value, recorded: &Value) -> anyhow::Result<()> {
+pub(super) fn contains(found: &Value, recorded: &Value) -> anyhow::Result<()> {
     fn covers(found: &Value, recorded: &Value) -> bool {
         match (found, recorded) {
             (Value::Object(found), Value::Object(recorded)) => recorded

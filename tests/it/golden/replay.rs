@@ -9,14 +9,14 @@ use super::compare::{Files, anonymous, contains, files, nameless, same, without_
 use super::world::{Mail, World};
 
 /// A recording and what is different on purpose.
-pub struct Case {
+pub(super) struct Case {
     pub file: &'static str,
     pub mail: Mail,
     pub instead: &'static [(&'static str, Instead)],
 }
 
 /// What happens instead of what was recorded, and why.
-pub enum Instead {
+pub(super) enum Instead {
     /// The input is refused with these keys, and nothing is changed by it.
     Refused {
         reason: &'static str,
@@ -53,7 +53,7 @@ pub enum Instead {
 type Mailboxes = Value;
 
 /// Replays a case.
-pub fn replay(case: &Case) -> anyhow::Result<()> {
+pub(super) fn replay(case: &Case) -> anyhow::Result<()> {
     let path = sandbox::project()
         .join("tests/it/golden")
         .join(case.file)

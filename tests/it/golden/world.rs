@@ -19,7 +19,7 @@ if header :matches "subject" "s.*" { fileinto :create "Filed"; }
 
 /// What a case begins with.
 #[derive(Clone, Copy, Debug)]
-pub enum Mail {
+pub(super) enum Mail {
     /// Empty mailboxes.
     None,
     /// Eleven messages in four folders.
@@ -45,7 +45,7 @@ pub enum Mail {
 }
 
 /// A sandbox with the mail of a case.
-pub struct World {
+pub(super) struct World {
     pub sandbox: Sandbox,
     pub remote_port: u16,
     pub closed_port: u16,
@@ -105,7 +105,7 @@ fn getmail() -> Value {
 
 impl World {
     /// `recorded` are the files after the first step, for those that were there before it.
-    pub fn start(mail: Mail, recorded: &Value) -> anyhow::Result<Self> {
+    pub(super) fn start(mail: Mail, recorded: &Value) -> anyhow::Result<Self> {
         let sandbox = Sandbox::start()?;
         let remote = sandbox.remote();
         let mails = match mail {
@@ -185,7 +185,7 @@ impl World {
     }
 
     /// The files of a step of the recording, with the ports of this sandbox.
-    pub fn recorded_files(&self, recorded: &Value) -> Files {
+    pub(super) fn recorded_files(&self, recorded: &Value) -> Files {
         let port = format!("REMOTEPORT={}\n", self.remote_port);
         let all = recorded.as_object().into_iter().flatten();
         all.map(|(name, file)| {
@@ -200,7 +200,7 @@ impl World {
     }
 
     /// What happened outside of the module before a step of the recording.
-    pub fn before(&self, case: &str, step: &str) -> anyhow::Result<()> {
+    pub(super) fn before(&self, case: &str, step: &str) -> anyhow::Result<()> {
         match (case, step) {
             ("helper-reveal", "00") => Ok(std::fs::remove_file(
                 self.sandbox.node().state().join("imapsync/vmail.pwd"),
@@ -219,7 +219,7 @@ impl World {
     }
 
     /// Whether a run that was started goes on until it is stopped.
-    pub fn runs_for_ever(&self) -> bool {
+    pub(super) fn runs_for_ever(&self) -> bool {
         matches!(self.mail, Mail::Endless)
     }
 }

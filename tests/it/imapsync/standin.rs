@@ -31,12 +31,12 @@ exit "$code"
 "#;
 
 /// The folder through which the stand-in is directed.
-pub struct StandIn {
+pub(super) struct StandIn {
     dir: PathBuf,
 }
 
 /// A configured sandbox whose container has the stand-in as imapsync, and these variables.
-pub fn sandbox(variables: &[&str]) -> anyhow::Result<(Sandbox, StandIn)> {
+pub(super) fn sandbox(variables: &[&str]) -> anyhow::Result<(Sandbox, StandIn)> {
     let write = |dir: &Path| {
         let program = dir.join("imapsync");
         fs::write(&program, SCRIPT.replace("@DIR@", &dir.to_string_lossy()))?;
@@ -47,7 +47,7 @@ pub fn sandbox(variables: &[&str]) -> anyhow::Result<(Sandbox, StandIn)> {
 }
 
 /// A configured sandbox that uses the imapsync that `install` puts into a folder of the container; and that folder.
-pub fn install_imapsync(
+pub(super) fn install_imapsync(
     variables: &[&str],
     install: impl FnOnce(&Path) -> anyhow::Result<()>,
 ) -> anyhow::Result<(Sandbox, PathBuf)> {
@@ -70,52 +70,52 @@ pub fn install_imapsync(
 
 impl StandIn {
     /// Waits until it runs; it counts as not started again from then on.
-    pub fn wait_until_started(&self) -> anyhow::Result<()> {
+    pub(super) fn wait_until_started(&self) -> anyhow::Result<()> {
         let started = self.dir.join("started");
         wait_until("imapsync to start", || started.exists())?;
         Ok(fs::remove_file(started)?)
     }
 
     /// Has it print these lines.
-    pub fn say(&self, words: &str) -> anyhow::Result<()> {
+    pub(super) fn say(&self, words: &str) -> anyhow::Result<()> {
         self.put("words", words)?;
         let words = self.dir.join("words");
         wait_until("imapsync to speak", || !words.exists())
     }
 
     /// Has it end.
-    pub fn end(&self, code: i32) -> anyhow::Result<()> {
+    pub(super) fn end(&self, code: i32) -> anyhow::Result<()> {
         self.put("end", &code.to_string())
     }
 
     /// Has it end without the line that says so.
-    pub fn end_silently(&self, code: i32) -> anyhow::Result<()> {
+    pub(super) fn end_silently(&self, code: i32) -> anyhow::Result<()> {
         self.put("silent", "yes")?;
         self.end(code)
     }
 
     /// The arguments of its last start.
-    pub fn arguments(&self) -> anyhow::Result<Vec<String>> {
+    pub(super) fn arguments(&self) -> anyhow::Result<Vec<String>> {
         Ok(self.read("arguments")?.lines().map(str::to_owned).collect())
     }
 
     /// The environment of its last start.
-    pub fn environment(&self) -> anyhow::Result<String> {
+    pub(super) fn environment(&self) -> anyhow::Result<String> {
         self.read("environment")
     }
 
     /// How often it was started.
-    pub fn starts(&self) -> anyhow::Result<usize> {
+    pub(super) fn starts(&self) -> anyhow::Result<usize> {
         Ok(self.read("starts")?.lines().count())
     }
 
     /// Has it not end when it is asked to.
-    pub fn turn_deaf(&self) -> anyhow::Result<()> {
+    pub(super) fn turn_deaf(&self) -> anyhow::Result<()> {
         self.put("deaf", "yes")
     }
 
     /// Whether it was asked to end.
-    pub fn was_terminated(&self) -> anyhow::Result<bool> {
+    pub(super) fn was_terminated(&self) -> anyhow::Result<bool> {
         Ok(self.dir.join("terminated").try_exists()?)
     }
 

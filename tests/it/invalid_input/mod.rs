@@ -105,20 +105,25 @@ fn no_action_with_input_is_forgotten() -> anyhow::Result<()> {
 }
 
 /// [`NO_NAMES`], and one that is too long.
-pub fn no_names() -> Vec<String> {
+pub(crate) fn no_names() -> Vec<String> {
     let long = "x".repeat(LONG);
     NO_NAMES.into_iter().map(str::to_owned).chain([long]).collect()
 }
 
 /// The input with another value in one field.
-pub fn with(input: &Value, field: &str, value: Value) -> Value {
+pub(crate) fn with(input: &Value, field: &str, value: Value) -> Value {
     let mut input = input.clone();
     input[field] = value;
     input
 }
 
 /// Runs an action that must refuse this field by a key of its own.
-pub fn refused(sandbox: &Sandbox, action: &str, input: &Value, field: &str) -> anyhow::Result<Outcome> {
+pub(crate) fn refused(
+    sandbox: &Sandbox,
+    action: &str,
+    input: &Value,
+    field: &str,
+) -> anyhow::Result<Outcome> {
     let outcome = sandbox.action(action, input.clone())?;
     ensure!(
         outcome.status == Outcome::VALIDATION_FAILED && outcome.exit_code != 0,
@@ -133,12 +138,12 @@ pub fn refused(sandbox: &Sandbox, action: &str, input: &Value, field: &str) -> a
 }
 
 /// Types that a text is not.
-pub fn no_texts() -> [Value; 5] {
+pub(crate) fn no_texts() -> [Value; 5] {
     [json!(1), json!(1.5), json!(true), json!([]), json!({})]
 }
 
 /// A sandbox with the task `u1_abc123`, which never ran.
-pub fn with_a_task() -> anyhow::Result<Sandbox> {
+pub(crate) fn with_a_task() -> anyhow::Result<Sandbox> {
     let sandbox = Sandbox::start()?;
     action_output(
         &sandbox,

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 /// A proxy on loopback, until the process ends.
-pub struct Connect {
+pub(super) struct Connect {
     /// Its port.
     pub port: u16,
     served: Arc<AtomicUsize>,
@@ -18,7 +18,7 @@ pub struct Connect {
 
 impl Connect {
     /// Starts one for whoever logs in as `login`, `user:password`.
-    pub fn start(login: &str) -> anyhow::Result<Self> {
+    pub(super) fn start(login: &str) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let port = listener.local_addr()?.port();
         let served = Arc::new(AtomicUsize::new(0));
@@ -35,7 +35,7 @@ impl Connect {
     }
 
     /// How many connections it has made.
-    pub fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.served.load(Ordering::SeqCst)
     }
 }

@@ -12,18 +12,18 @@ use serde_json::{Value, json};
 
 use crate::support::{TASK, USER};
 
-pub struct World {
+pub(super) struct World {
     pub sandbox: Sandbox,
     gate: TcpListener,
 }
 
 impl World {
-    pub fn start() -> anyhow::Result<Self> {
+    pub(super) fn start() -> anyhow::Result<Self> {
         Self::with(Sandbox::start()?)
     }
 
     /// The same with a supervisor, which runs so many tasks at once.
-    pub fn supervised(at_once: usize) -> anyhow::Result<Self> {
+    pub(super) fn supervised(at_once: usize) -> anyhow::Result<Self> {
         let sandbox = Sandbox::builder().supervised().unconfigured().start()?;
         let host = sandbox.local().address().to_string();
         let input = json!({
@@ -43,22 +43,22 @@ impl World {
         })
     }
 
-    pub fn reference() -> Value {
+    pub(super) fn reference() -> Value {
         json!({"localuser": "u1", "task_id": "abc123"})
     }
 
     /// A file of the task.
-    pub fn file(&self, ending: &str) -> std::path::PathBuf {
+    pub(super) fn file(&self, ending: &str) -> std::path::PathBuf {
         self.sandbox.task_file(TASK, ending)
     }
 
     /// What must be as it was when a run did not take place, or was stopped.
-    pub fn former(&self) -> anyhow::Result<(Vec<u8>, Vec<u8>)> {
+    pub(super) fn former(&self) -> anyhow::Result<(Vec<u8>, Vec<u8>)> {
         Ok((fs::read(self.file("log"))?, fs::read(self.file("status"))?))
     }
 
     /// The text of the task's file, with a server that never answers.
-    pub fn hanging(&self) -> anyhow::Result<String> {
+    pub(super) fn hanging(&self) -> anyhow::Result<String> {
         let remote = self.sandbox.remote();
         let text = fs::read_to_string(self.file("env"))?;
         Ok(text
@@ -73,12 +73,12 @@ impl World {
     }
 
     /// Lets the task hang from now on.
-    pub fn hang(&self) -> anyhow::Result<()> {
+    pub(super) fn hang(&self) -> anyhow::Result<()> {
         Ok(fs::write(self.file("env"), self.hanging()?)?)
     }
 
     /// Copies the task: another one of `user` and for that user's remote account, who has to exist where it is to get in.
-    pub fn another(&self, user: &str, env: &str) -> anyhow::Result<String> {
+    pub(super) fn another(&self, user: &str, env: &str) -> anyhow::Result<String> {
         let name = format!("{user}_x");
         let env = env
             .replace("TASK_ID=abc123\n", "TASK_ID=x\n")
@@ -94,7 +94,7 @@ impl World {
     }
 
     /// What list-tasks says of a task.
-    pub fn listed(&self, task: &str) -> anyhow::Result<Value> {
+    pub(super) fn listed(&self, task: &str) -> anyhow::Result<Value> {
         let listing = self.sandbox.action("list-tasks", json!({}))?;
         let mut entries = listing.output["user_properties"].as_array().into_iter().flatten();
         let wanted = |entry: &&Value| {
@@ -106,7 +106,7 @@ impl World {
     }
 
     /// Calls systemctl for the service.
-    pub fn service(&self, verb: &str) -> anyhow::Result<()> {
+    pub(super) fn service(&self, verb: &str) -> anyhow::Result<()> {
         let words = ["--user", verb, "imapsync.service"];
         let outcome = self.sandbox.helper("systemctl", &words)?;
         ensure!(outcome.exit_code == 0, "{outcome:?}");
@@ -114,18 +114,18 @@ impl World {
     }
 
     /// Starts the hanging task with its action.
-    pub fn run(&self) -> anyhow::Result<()> {
+    pub(super) fn run(&self) -> anyhow::Result<()> {
         let outcome = self.sandbox.action("start-task", Self::reference())?;
         ensure!(outcome.is_ok(), "{outcome:?}");
         wait_until("the run", || self.file("progress").exists())
     }
 
-    pub fn syncctl(&self, words: &[&str]) -> anyhow::Result<HelperOutcome> {
+    pub(super) fn syncctl(&self, words: &[&str]) -> anyhow::Result<HelperOutcome> {
         self.sandbox.syncctl(words)
     }
 
     /// Starts syncctl as a child of the test, with the container's environment.
-    pub fn spawn(&self, words: &[&str]) -> anyhow::Result<Child> {
+    pub(super) fn spawn(&self, words: &[&str]) -> anyhow::Result<Child> {
         let mut command = self.program()?;
         command.args(words).stdin(Stdio::null()).process_group(0);
         let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -133,7 +133,7 @@ impl World {
     }
 
     /// syncctl and its environment.
-    pub fn program(&self) -> anyhow::Result<Command> {
+    pub(super) fn program(&self) -> anyhow::Result<Command> {
         let container = self.sandbox.node().container();
         let mut command = Command::new(container.join("root/usr/local/bin/syncctl"));
         command.env_clear();

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 /// A request, one line of JSON.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(tag = "verb", rename_all = "kebab-case")]
-pub enum Request {
+pub(crate) enum Request {
     /// Creates users, or gives those that are there another password.
     AddUsers {
         /// On the local server; else on the remote one.
@@ -32,7 +32,10 @@ fn socket(base: &Path) -> PathBuf {
 }
 
 /// Answers requests until `wait` is over.
-pub fn serve_while(sandbox: &Sandbox, wait: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+pub(crate) fn serve_while(
+    sandbox: &Sandbox,
+    wait: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let path = socket(sandbox.node().base());
     let listener = UnixListener::bind(&path).with_context(|| format!("cannot create {}", path.display()))?;
     let done = AtomicBool::new(false);
@@ -59,7 +62,7 @@ pub fn serve_while(sandbox: &Sandbox, wait: impl FnOnce() -> anyhow::Result<()>)
 }
 
 /// Asks the sandbox in `base`.
-pub fn ask(base: &Path, request: &Request) -> anyhow::Result<()> {
+pub(crate) fn ask(base: &Path, request: &Request) -> anyhow::Result<()> {
     let mut stream = UnixStream::connect(socket(base))
         .with_context(|| format!("no sandbox that was started with `run` is in {}", base.display()))?;
     writeln!(stream, "{}", serde_json::to_string(request)?)?;

@@ -9,13 +9,13 @@ use anyhow::Context;
 
 /// A process of its own group that waits for this one to go away and then clears up.
 #[derive(Debug)]
-pub struct Keeper {
+pub(crate) struct Keeper {
     child: Child,
 }
 
 impl Keeper {
     /// Starts the keeper of the folder `base`.
-    pub fn start(base: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn start(base: &Path) -> anyhow::Result<Self> {
         let child = Command::new("sh")
             .args(["-c", include_str!("keeper.sh"), "sandbox-keeper"])
             .arg(base)

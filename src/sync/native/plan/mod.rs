@@ -111,7 +111,7 @@ pub(super) mod tests {
     use crate::sync::folder_mapping::Pair;
     use crate::sync::state::FolderState;
 
-    pub fn place(index: usize) -> FolderSync {
+    pub(crate) fn place(index: usize) -> FolderSync {
         let inbox = Mailbox::inbox();
         let pair = Pair {
             remote: inbox.clone(),

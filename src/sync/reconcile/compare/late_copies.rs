@@ -14,7 +14,7 @@ use crate::sync::state::{FolderState, LocalOnly};
 
 /// Removes those of the local messages that nobody claims which are second copies of messages that were sent twice; gives
 /// their UIDs. No more go than were sent twice.
-pub async fn remove(
+pub(super) async fn remove(
     shared: &Shared,
     pair: &Pair,
     folder: &FolderState,

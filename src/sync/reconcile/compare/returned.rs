@@ -13,7 +13,7 @@ use crate::sync::state::{FolderState, LocalOnly};
 
 /// Copies of messages that the remote folder has no longer, with the UIDs that these had.
 #[derive(Default)]
-pub struct Orphans {
+pub(super) struct Orphans {
     /// To be compared by their octets alone.
     pub copies: Vec<LocalOnly>,
     remote: HashMap<u32, u32>,
@@ -21,7 +21,7 @@ pub struct Orphans {
 
 impl Orphans {
     /// Looks for them where there may be new messages and some of the known ones are missing.
-    pub async fn find(
+    pub(super) async fn find(
         shared: &Shared,
         pair: &Pair,
         folder: &FolderState,
@@ -59,7 +59,7 @@ impl Orphans {
     }
 
     /// The remote UID that the message had whose copy this is.
-    pub fn former_uid(&self, local: u32) -> Option<u32> {
+    pub(super) fn former_uid(&self, local: u32) -> Option<u32> {
         self.remote.get(&local).copied()
     }
 }

@@ -13,7 +13,11 @@ use crate::sync::reconcile::prepare;
 use crate::sync::state::FolderState;
 
 /// Opens what is in doubt, all of a side together, and corrects the status of both sides.
-pub async fn confirm(shared: &Shared, pairs: &mut [Pair], connections: &mut Connections) -> FolderResult<()> {
+pub(super) async fn confirm(
+    shared: &Shared,
+    pairs: &mut [Pair],
+    connections: &mut Connections,
+) -> FolderResult<()> {
     let (mut there, mut here) = (vec![], vec![]);
     for (at, pair) in pairs.iter().enumerate() {
         let known = shared.state.borrow().known_folder(&pair.remote)?;

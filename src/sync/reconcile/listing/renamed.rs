@@ -11,7 +11,7 @@ use crate::sync::job::Shared;
 use crate::sync::state::{FolderState, LedgerError};
 
 /// Records the new names.
-pub fn follow(shared: &Shared, remote: &folder_mapping::Side) -> Result<(), LedgerError> {
+pub(super) fn follow(shared: &Shared, remote: &folder_mapping::Side) -> Result<(), LedgerError> {
     let known = shared.state.borrow().folders()?;
     let renamed = renamed(&known, &by_id(remote));
     if renamed.is_empty() {

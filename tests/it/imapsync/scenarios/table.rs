@@ -3,7 +3,7 @@
 
 /// A task, and the mail that there is on either side after its second run: by folder the Message-Ids, with `s` for
 /// `\Seen` and `f` for `\Flagged`.
-pub struct Scenario {
+pub(super) struct Scenario {
     pub name: &'static str,
     pub task: Task,
     pub local: &'static [&'static str],
@@ -12,7 +12,7 @@ pub struct Scenario {
 
 /// What is said in `create-task` beside the account.
 #[derive(Clone, Copy)]
-pub struct Task {
+pub(super) struct Task {
     pub mode: &'static str,
     pub exclude: &'static str,
     pub security: &'static str,
@@ -99,7 +99,7 @@ const INBOX_READ: &[&str] = &[
 ];
 
 /// All of them.
-pub const SCENARIOS: &[Scenario] = &[
+pub(super) const SCENARIOS: &[Scenario] = &[
     scenario("everything over STARTTLS", TASK, ALL, KEPT),
     scenario(
         "everything over TLS",

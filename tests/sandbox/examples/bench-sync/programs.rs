@@ -13,7 +13,7 @@ use serde_json::json;
 
 /// A program that copies mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Program {
+pub(crate) enum Program {
     /// The engine of this module.
     Ours,
     /// Debian's isync.
@@ -24,7 +24,7 @@ pub enum Program {
 
 impl Program {
     /// The installed ones.
-    pub fn available() -> Vec<Self> {
+    pub(crate) fn available() -> Vec<Self> {
         let installed = |name: &str| {
             let path = std::env::var_os("PATH").unwrap_or_default();
             std::env::split_paths(&path).any(|dir| dir.join(name).is_file())
@@ -36,7 +36,7 @@ impl Program {
     }
 
     /// For the table.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Ours => "ns8-imapsync",
             Self::Mbsync => "mbsync",
@@ -47,7 +47,7 @@ impl Program {
 
 /// What a process took.
 #[derive(Clone, Copy, Debug)]
-pub struct Taken {
+pub(crate) struct Taken {
     /// From start to end.
     pub wall: Duration,
     /// Processor time in seconds.
@@ -57,7 +57,7 @@ pub struct Taken {
 }
 
 /// One program that copies one mailbox into one account.
-pub struct Job<'a> {
+pub(crate) struct Job<'a> {
     /// The accounts and, for our program, the task.
     pub case: Case<'a>,
     program: Program,
@@ -68,7 +68,7 @@ pub struct Job<'a> {
 
 impl<'a> Job<'a> {
     /// Prepares what the program needs; `port` is where the source is found.
-    pub fn new(
+    pub(crate) fn new(
         sandbox: &'a Sandbox,
         name: &str,
         source: &str,
@@ -100,7 +100,7 @@ impl<'a> Job<'a> {
     }
 
     /// Copies what is new.
-    pub fn run(&self) -> anyhow::Result<Taken> {
+    pub(crate) fn run(&self) -> anyhow::Result<Taken> {
         match self.program {
             Program::Ours => self.measure(&self.case.program(&["start"])?),
             Program::Mbsync => self.measure(&self.mbsync_command(&["-a"])),
@@ -109,7 +109,7 @@ impl<'a> Job<'a> {
     }
 
     /// Counts both sides; not every program can.
-    pub fn count(&self) -> anyhow::Result<Option<Taken>> {
+    pub(crate) fn count(&self) -> anyhow::Result<Option<Taken>> {
         Ok(match self.program {
             Program::Ours => Some(self.measure(&self.case.program(&["list-informations"])?)?),
             Program::Mbsync => None,
@@ -118,7 +118,7 @@ impl<'a> Job<'a> {
     }
 
     /// Logs in on both sides.
-    pub fn login(&self) -> anyhow::Result<Option<Taken>> {
+    pub(crate) fn login(&self) -> anyhow::Result<Option<Taken>> {
         Ok(match self.program {
             Program::Ours => Some(self.measure(&self.case.program(&["validation"])?)?),
             // It logs in on the remote side alone, and lists its folders.
@@ -128,7 +128,7 @@ impl<'a> Job<'a> {
     }
 
     /// The local account has so many messages.
-    pub fn check(&self, messages: usize) -> anyhow::Result<()> {
+    pub(crate) fn check(&self, messages: usize) -> anyhow::Result<()> {
         let local = self.case.sandbox.local().count(&self.case.name)?;
         // imapsync leaves out messages that it cannot tell from others.
         let enough =

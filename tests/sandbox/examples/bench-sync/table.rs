@@ -4,7 +4,7 @@
 use crate::programs::{Program, Taken};
 
 /// The measurements of one mailbox.
-pub struct Table {
+pub(crate) struct Table {
     title: String,
     rows: Vec<Row>,
 }
@@ -20,7 +20,7 @@ struct Row {
 
 impl Table {
     /// An empty table.
-    pub fn new(title: &str) -> Self {
+    pub(crate) fn new(title: &str) -> Self {
         Self {
             title: title.to_owned(),
             rows: vec![],
@@ -28,7 +28,7 @@ impl Table {
     }
 
     /// Adds a measurement, and says so to whoever waits.
-    pub fn row(
+    pub(crate) fn row(
         &mut self,
         what: &'static str,
         rtt: u64,
@@ -52,7 +52,7 @@ impl Table {
     }
 
     /// Prints it; times of other programs also as multiples of ours.
-    pub fn print(&self) {
+    pub(crate) fn print(&self) {
         println!("\n{}\n", self.title);
         println!(
             "| | RTT ms | program | wall s | CPU s | peak RSS MB | messages/s | MB/s | times ours | times RTT 0 |"
