@@ -99,8 +99,8 @@ impl MessageKey {
     }
 }
 
-/// Identifies the octets of a message: the first half of the SHA-256 of its canonical form, with line ends as CRLF and
-/// without NUL, which mail servers replace.
+/// Identifies the octets of a message: the first half of the SHA-256 of its canonical form, with line ends as CRLF,
+/// without NUL, which mail servers replace, and without a CR at its very end, which Dovecot drops.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 16]);
 
@@ -112,7 +112,19 @@ impl Digest {
     pub fn of(message: &Literal) -> io::Result<Self> {
         let mut digest = Sha256::new();
         let mut reader = message.reader()?;
+        let mut held_back = false;
         while let Some(chunk) = reader.next_chunk()? {
+            if held_back && !chunk.is_empty() {
+                digest.update(b"\r");
+                held_back = false;
+            }
+            let chunk = match chunk.strip_suffix(b"\r") {
+                Some(rest) => {
+                    held_back = true;
+                    rest
+                }
+                None => chunk,
+            };
             // What servers put in place of a NUL (RFC 3501 has none in a literal; Dovecot stores 0x80).
             if memchr::memchr(0, chunk).is_some() {
                 let replaced: Vec<u8> = chunk.iter().map(|&b| if b == 0 { 0x80 } else { b }).collect();
@@ -254,6 +266,19 @@ mod tests {
             Some(MessageKey::of_message(MESSAGE, 7))
         );
         assert_eq!(message_id(MESSAGE).as_deref(), Some("<Abc@d>"));
+    }
+
+    #[test]
+    fn a_cr_at_the_very_end_does_not_count_and_any_other_does() {
+        let digest = |text: &[u8]| Digest::of(&Literal::memory(text.to_vec())).unwrap();
+        assert_eq!(digest(b"one\r\ntwo\r"), digest(b"one\r\ntwo"));
+        assert_ne!(digest(b"one\rtwo"), digest(b"onetwo"));
+        // A piece that is read may end anywhere.
+        let long = [&[b'x'; 64 * 1024 - 1][..], b"\ry"].concat();
+        assert_ne!(
+            digest(&long),
+            digest(&[&[b'x'; 64 * 1024 - 1][..], b"y"].concat())
+        );
     }
 
     #[test]
