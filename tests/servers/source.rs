@@ -35,6 +35,8 @@ pub(crate) struct Source {
     pub not_ours: &'static [&'static str],
     /// Whether messages keep their UIDs, so that deletions and flags can be followed.
     pub steady: bool,
+    /// Whether mail is deleted there.
+    pub deletes: bool,
     /// The Message-Ids of what it gives out in a form that no server stores.
     pub altered: &'static [&'static str],
     /// What runs, and ends with this; dropped before its files.
@@ -57,6 +59,7 @@ impl Source {
             separator: '/',
             not_ours: &[],
             steady: true,
+            deletes: true,
             altered: &[],
             _servers: vec![],
             _folder: None,

@@ -86,6 +86,10 @@ impl<'a> Trial<'a> {
             ("deletion on the source", |trial| trial.delete_remote()),
         ];
         let promised = match self.source.steady {
+            true if !self.source.deletes => {
+                println!("{name}: deletion on the source: not promised, see docs/servers.md");
+                steps.len() - 1
+            }
             true => steps.len(),
             // Its messages get other UIDs whenever something changes; until then all is as anywhere.
             false => {
@@ -287,9 +291,7 @@ impl<'a> Trial<'a> {
                     .iter()
                     .any(|flag| flag == "\\Seen" || flag == "\\Deleted")
             });
-            let mut digests: Vec<String> = unread.map(|message| message.digest.clone()).collect();
-            digests.sort();
-            digests
+            self.digests(unread)
         };
         let wanted = unread(&self.source.mailbox()?);
         ensure!(!wanted.is_empty(), "nothing is unread");
@@ -298,11 +300,7 @@ impl<'a> Trial<'a> {
         self.run_copies(&self.inbox, wanted.len())?;
         self.run_copies(&self.inbox, 0)?;
         let local = self.local(&self.inbox)?;
-        let mut arrived: Vec<String> = local["INBOX"]
-            .iter()
-            .map(|message| message.digest.clone())
-            .collect();
-        arrived.sort();
+        let arrived = self.digests(local["INBOX"].iter());
         ensure!(
             arrived == wanted,
             "{} of {} unread messages",
@@ -319,6 +317,15 @@ impl<'a> Trial<'a> {
         // What it marked is news to the other task.
         self.run(&self.case)?;
         self.agree()
+    }
+
+    /// The digests of messages, sorted.
+    fn digests<'m>(&self, messages: impl Iterator<Item = &'m Message>) -> Vec<String> {
+        let mut digests: Vec<String> = messages
+            .map(|message| digest(message, self.source.altered).to_owned())
+            .collect();
+        digests.sort();
+        digests
     }
 
     fn mirror(&self) -> anyhow::Result<()> {
@@ -431,17 +438,21 @@ type Counted = BTreeMap<(String, String, Vec<String>, i64), usize>;
 fn counted(messages: &[Message], altered: &[&str]) -> Counted {
     let mut counts = Counted::new();
     for message in messages {
-        let digest = match altered.contains(&message.message_id.as_str()) {
-            true => "altered",
-            false => &message.digest,
-        };
         let key = (
             message.message_id.clone(),
-            digest.to_owned(),
+            digest(message, altered).to_owned(),
             message.flags.clone(),
             message.date,
         );
         *counts.entry(key).or_default() += 1;
     }
     counts
+}
+
+/// The digest of a message, or the same word for all that are altered.
+fn digest<'m>(message: &'m Message, altered: &[&str]) -> &'m str {
+    match altered.contains(&message.message_id.as_str()) {
+        true => "altered",
+        false => &message.digest,
+    }
 }
