@@ -4,7 +4,7 @@
 //!
 //! - [`entry`]: what is known of a task in the queue
 //! - [`queue_file`]: the queue on disk, for the next supervisor and for the host, which only reads it
-//! - [`mod@line`]: the order
+//! - [`run_queue`]: the order
 //! - [`capacity`]: how many runs work at once
 //! - [`message`]: what goes through the socket
 //! - [`socket`], [`client`]: how the supervisor is asked

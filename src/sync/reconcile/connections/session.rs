@@ -70,9 +70,9 @@ impl SideSession {
     /// The outcome of a command, by what it does.
     fn done<T>(&self, command: &str, outcome: imap::Result<T>) -> FolderResult<T> {
         match command {
-            "CLOSE" | "CREATE" | "DELETE" | "EXPUNGE" | "SUBSCRIBE" | "UID EXPUNGE" | "UID STORE"
-            | "UNSUBSCRIBE" => self.changed(outcome),
-            _ => self.fetched(outcome),
+            "EXAMINE" | "FETCH" | "LIST" | "LSUB" | "NOOP" | "SEARCH" | "SELECT" | "STATUS" | "UID FETCH"
+            | "UID SEARCH" => self.fetched(outcome),
+            _ => self.changed(outcome),
         }
     }
 
