@@ -63,7 +63,7 @@ impl Action for ConfigureModule {
             .max_concurrent_syncs
             .map(|number| settings::limit(&mut gather, number));
         gather.end()?;
-        // Whoever listens at that address gets the password that opens every mailbox.
+        // The host at that address gets the password that opens every mailbox.
         let servers = directory::services(&context.agent, &input.mail_server)?;
         if servers.is_empty() {
             return Err(Refusal::new(

@@ -27,7 +27,7 @@ const MAILBOXES: Duration = Duration::from_secs(15);
 /// Lists the tasks, and the mailboxes that can have some (contract section 3).
 pub(crate) struct ListTasks;
 
-/// Which tasks; all, and the mailboxes, when this is missing. Whoever asks for all may send nothing.
+/// Which tasks; all, and the mailboxes, when this is missing. To ask for all, nothing need be sent.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("type" = ["object", "null"]))]

@@ -292,7 +292,7 @@ impl Service {
         self.call(&["start", "--no-block", UNIT])
     }
 
-    /// Starts the container anew.
+    /// Starts the container again.
     ///
     /// # Errors
     /// Whatever systemctl says.
@@ -308,7 +308,7 @@ impl Service {
         Ok(self.ask(&["is-failed", UNIT])?.status.success())
     }
 
-    /// Starts the container anew if it runs.
+    /// Starts the container again if it runs.
     ///
     /// # Errors
     /// Whatever systemctl says.

@@ -91,7 +91,7 @@ pub struct Refusal {
     pub value: Value,
     /// The short key that the web page translates.
     pub key: ErrorKey,
-    /// A sentence for whoever reads the journal: what to do about it.
+    /// A sentence for those who read the journal: what to do about it.
     pub advice: String,
 }
 

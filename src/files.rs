@@ -90,7 +90,7 @@ fn put(
     }
 }
 
-/// One per target, so that what a killed process leaves is found by its name, and used up by whoever writes next.
+/// One per target, so that what a killed process leaves is found by its name, and used up by the next writer.
 fn temporary(staging: &Path, target: &Path) -> PathBuf {
     let stem = target
         .file_name()
@@ -157,7 +157,7 @@ fn wait_for(file: &File, operation: FlockOperation, patience: Duration) -> io::R
     }
 }
 
-/// Removes what a killed process left on its way to `target`. Whoever calls keeps others from writing it meanwhile.
+/// Removes what a killed process left on its way to `target`. The caller keeps others from writing it meanwhile.
 ///
 /// # Errors
 /// Whatever the file system says.
@@ -210,7 +210,7 @@ pub fn open_with(target: &Path, options: &mut OpenOptions) -> io::Result<File> {
     if !found.is_file() {
         return refuse("no plain file");
     }
-    // The folder's owner is who the module runs as, whoever looks.
+    // The folder's owner is who the module runs as, no matter who looks.
     let ours = found.uid() == rustix::process::geteuid().as_raw()
         || target
             .parent()
@@ -360,7 +360,7 @@ mod tests {
         }
         let error = read(&target).unwrap_err().to_string();
         assert!(error.contains("another user's file"), "{error}");
-        // The owner of the folder is who the module runs as, whoever looks.
+        // The owner of the folder is who the module runs as, no matter who looks.
         std::os::unix::fs::chown(folder.path(), Some(12_345), None).unwrap();
         assert_eq!(read(&target).unwrap().as_deref(), Some(&b"theirs"[..]));
     }

@@ -29,7 +29,7 @@ const LONGEST_EXCLUSIONS: usize = 16 * 1024;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TaskFields {
-    /// The task's id, made by whoever creates the task.
+    /// The task's id, made by the one who creates the task.
     pub task_id: String,
     /// The user of the local mail server who receives the mail.
     #[schemars(length(min = 1))]

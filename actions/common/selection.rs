@@ -33,7 +33,7 @@ impl TaskReference {
             .ok_or_else(|| anyhow::anyhow!("no task was found").into())
     }
 
-    /// The same for whoever only looks: a task that is gone is no fault of theirs.
+    /// The same for a mere look: a task that is gone is no fault then.
     ///
     /// # Errors
     /// Refusals of names that are none.

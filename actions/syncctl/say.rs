@@ -21,7 +21,7 @@ pub(super) fn print_json(value: &impl serde::Serialize) -> Done {
     print(&serde_json::to_string(value).map_err(failed)?)
 }
 
-/// Says something to whoever called and, where that is no terminal, to the output of the container's main process,
+/// Says something to the caller and, where that is no terminal, to the output of the container's main process,
 /// which is the journal (contract section 5).
 pub(super) fn tell(text: &str, stream: Stream) {
     tell_journal(text, stream, stream);
@@ -36,17 +36,17 @@ pub(super) fn tell_verdict(verdict: &Verdict) {
     tell_caller(&verdict.says, verdict.stream);
 }
 
-/// Says something to whoever called, and to nobody else.
+/// Says something to the caller, and to no one else.
 pub(super) fn tell_caller(text: &str, stream: Stream) {
     let text = printable(text);
-    // Whoever has closed it does not want to know.
+    // A reader that has closed it does not want to know.
     let _ = match stream {
         Stream::Output => writeln!(std::io::stdout().lock(), "{text}"),
         Stream::Errors => writeln!(std::io::stderr().lock(), "{text}"),
     };
 }
 
-/// Says something to the journal, unless whoever called reads it on a terminal.
+/// Says something to the journal, unless the caller reads it on a terminal.
 fn tell_journal(text: &str, stream: Stream, journal: Stream) {
     let watched = match stream {
         Stream::Output => std::io::stdout().is_terminal(),

@@ -11,7 +11,7 @@ pub struct CommandDescriptor {
 }
 
 impl CommandDescriptor {
-    /// Opens the descriptor anew and keeps all inherited ones from the processes that we start: one that
+    /// Opens the descriptor again and keeps all inherited ones from the processes that we start: one that
     /// lives on would make the agent wait for it.
     pub fn open() -> Self {
         close_fds::set_fds_cloexec(3, &[]);

@@ -58,7 +58,7 @@ impl EnvironmentFile {
         })
     }
 
-    /// Changes some values and keeps all others, whoever else is writing. Nothing is written when nothing changes.
+    /// Changes some values and keeps all others, no matter who else writes. Nothing is written when nothing changes.
     ///
     /// # Errors
     /// When the lock, the folder or the disk does not let us; the file is then as it was.

@@ -41,7 +41,7 @@ pub struct Agent {
 impl Agent {
     /// Reads the variables of this process.
     ///
-    /// Outside the agent (a helper in a shell) most of them are missing; whoever needs one says so.
+    /// Outside the agent (a helper in a shell) most of them are missing; code that needs one says so.
     pub fn from_process() -> Self {
         Self::from_variables(|name| std::env::var(name).ok())
     }

@@ -16,7 +16,7 @@ use crate::secret::Zeroizing;
 /// What goes to a program's stdin; there may be passwords in it.
 pub(super) type Input = Zeroizing<Vec<u8>>;
 
-/// What a program has said is there when it ends; whoever outlives it with its outputs open is not waited for.
+/// What a program has said is there when it ends; a process that outlives it with its outputs open is not waited for.
 const REST: Duration = Duration::from_secs(1);
 
 /// Writes the input and reads both outputs, all at once, and never longer than `limit`.
@@ -52,7 +52,7 @@ fn ends_before(child: &Child, deadline: Instant) -> anyhow::Result<bool> {
     let pid = pid.context("a process without an id")?;
     let (sender, ended) = mpsc::channel();
     thread::spawn(move || {
-        // It is left to be collected by whoever owns it, so that its id stays its own.
+        // It is left to be collected by its owner, so that its id stays its own.
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         let waited = rustix::io::retry_on_intr(|| waitid(WaitId::Pid(pid), options));
         sender.send(waited.map(|_| ()))

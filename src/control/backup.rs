@@ -55,7 +55,7 @@ pub fn clean_up(state: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Puts the copies of a backup in their places. Whoever calls knows that nothing runs.
+/// Puts the copies of a backup in their places. The caller knows that nothing runs.
 ///
 /// # Errors
 /// Whatever the file system says; what is not in its place yet is still among the copies.

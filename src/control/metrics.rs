@@ -109,7 +109,7 @@ impl Collected {
             self.task(store, &queue, &name);
         }
         let sources = Sources::of(store);
-        // Sources that cannot be listed are an error of whoever edits them.
+        // Sources that cannot be listed are for those who edit them to mend.
         for id in sources.ids().unwrap_or_default() {
             let days = sources
                 .load(&id)

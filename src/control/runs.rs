@@ -48,7 +48,7 @@ pub fn start(store: &Store, container: &Container, name: &TaskName) -> Result<St
     answers.pop().unwrap_or(Ok(Started::Before))
 }
 
-/// Starts those runs that there are not yet, with one call, so that whoever lists the tasks next sees them: the supervisor
+/// Starts those runs that there are not yet, with one call, so that the next list of tasks shows them: the supervisor
 /// has them in its queue at once; without one the runs themselves have to show. The answers are in the order of the names;
 /// a task that is damaged keeps no other from being started.
 pub fn start_together(store: &Store, container: &Container, names: &[TaskName]) -> Vec<Result<Started>> {

@@ -18,7 +18,7 @@ const fn phrase(words: &'static str, source: &'static str) -> Phrase {
     Phrase { words, source }
 }
 
-/// "Not now, but later": whoever goes on gets less and less.
+/// "Not now, but later": a client that goes on gets less and less.
 const THROTTLING: [Phrase; 5] = [
     phrase(
         "request is throttled",

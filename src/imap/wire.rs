@@ -85,7 +85,7 @@ impl Wire {
         self.spool = spool;
     }
 
-    /// The server got somewhere: the time limit begins anew.
+    /// The server got somewhere: the time limit begins again.
     pub fn advance(&mut self) {
         self.waited = Duration::ZERO;
         self.progress = 0;

@@ -146,13 +146,13 @@ impl Sources {
         // What serde says may repeat a value, which may be a secret.
         let fields: Option<SourceFields> = serde_json::from_slice(&text).ok();
         let damaged =
-            || anyhow::anyhow!(".sources/{name} is damaged; save the source anew with all its secrets");
+            || anyhow::anyhow!(".sources/{name} is damaged; save the source again with all its secrets");
         let fields = fields.ok_or_else(damaged)?;
         let source = Source::read(id.clone(), &fields, None).map_err(|_| damaged())?;
         Ok(Some(source))
     }
 
-    /// Stores a source that no task follows yet. Whoever calls holds the lock.
+    /// Stores a source that no task follows yet. The caller holds the lock.
     ///
     /// # Errors
     /// Whatever the file system says; the former one is then still there.
@@ -163,7 +163,7 @@ impl Sources {
             .with_context(|| format!("cannot write .sources/{}{ENDING}", source.id))?)
     }
 
-    /// Stores a source together with the tasks that follow it: all of it or nothing. Whoever calls holds the lock, and
+    /// Stores a source together with the tasks that follow it: all of it or nothing. The caller holds the lock, and
     /// those of the tasks.
     ///
     /// # Errors
@@ -177,7 +177,7 @@ impl Sources {
         self.tasks.save_batch(tasks, &beside)
     }
 
-    /// Deletes a source that no task follows any more, with its tokens. Whoever calls holds the lock.
+    /// Deletes a source that no task follows any more, with its tokens. The caller holds the lock.
     ///
     /// # Errors
     /// Whatever the file system says.

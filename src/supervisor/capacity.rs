@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(
             [after(90, false), after(10, true)],
             [4, 4],
-            "nobody waits, or there is little room"
+            "no one waits, or there is little room"
         );
         assert_eq!(
             [after(4, true), after(0, true), after(0, true)],

@@ -31,7 +31,7 @@ pub struct Client {
 pub enum Followed {
     /// The supervisor has said everything.
     ToTheEnd,
-    /// Whoever follows was told to end.
+    /// The follower was told to end.
     Told,
 }
 
@@ -85,7 +85,7 @@ impl Client {
             writer.write_all(&line(request)?).await?;
             let mut answers = tokio::io::BufReader::new(reader).lines();
             let mut glances = tokio::time::interval(GLANCE);
-            // Whose run it is, the first answer says; whoever cannot wait for it says so twice.
+            // Whose run it is, the first answer says; one that cannot wait for it says so twice.
             let (mut heard, mut told) = (false, 0);
             while told == 0 || !heard && told < 2 {
                 tokio::select! {

@@ -84,12 +84,12 @@ pub enum Answer {
     },
 }
 
-/// How a run ended, for whoever followed it and for the journal.
+/// How a run ended, for those who followed it and for the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     /// In words.
     pub says: String,
-    /// The stream on which whoever followed the run reads them.
+    /// The stream on which those who followed the run read them.
     pub stream: Stream,
     /// The stream on which the journal has them, which takes what comes by the second one for errors; `None` when it
     /// need not hear it.

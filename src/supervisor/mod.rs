@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Whose turn it is. The supervisor is the container's main process: whoever wants a run hands its task over, and it
+//! Whose turn it is. The supervisor is the container's main process: a client that wants a run hands its task over, and it
 //! goes on to wait, to run, and to be run again after a restart, whatever becomes of who asked.
 //!
 //! - [`entry`]: what is known of a task in the queue

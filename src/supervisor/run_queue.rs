@@ -131,7 +131,7 @@ impl RunQueue {
     /// Takes a task out.
     pub fn remove(&mut self, name: &TaskName) -> Option<QueuedRun> {
         let place = self.places.remove(name)?;
-        // Whoever comes when nobody else is there owes nobody a turn.
+        // One that comes when no other is there owes no other a turn.
         if self.places.values().all(|other| other.source != place.source) {
             self.sources.remove(&place.source);
             self.limits.remove(&place.source);

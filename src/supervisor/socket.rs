@@ -61,6 +61,6 @@ mod tests {
             listener.accept().unwrap().0.read_exact(&mut octet).unwrap();
             assert_eq!(octet, *b"x");
         }
-        assert!(connect(&folder).is_err(), "nobody listens any more");
+        assert!(connect(&folder).is_err(), "no one listens any more");
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! What an account logs in with, asked for anew with every connection: tokens end.
+//! What an account logs in with, asked for again with every connection: tokens end.
 
 use secrecy::{ExposeSecret as _, SecretString};
 

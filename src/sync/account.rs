@@ -323,7 +323,7 @@ impl Account {
         if let Err(error) = &session
             && error.is_about_credentials()
         {
-            // Whoever was first has told it; each further try brings the account closer to being locked.
+            // The first one has told it; each further try brings the account closer to being locked.
             let _ = self.refused.set(error.repeated());
         }
         let mut session = session?;
@@ -336,7 +336,7 @@ impl Account {
             _ => None,
         };
         if let Some(certificate) = news {
-            // Whoever was first stays first.
+            // The first one stays first.
             let _ = self.learnt.set(certificate.clone());
         }
         Ok(session)

@@ -3,7 +3,7 @@
 //!
 //! Each task's new files are staged beside the old ones, marked with the name of the batch; so is the one file beside
 //! them. When all of that is on disk, `.batch` appears, which names the batch: from then on all of it counts, before
-//! that nothing does. Whoever takes a task's lock, or wants to read the file beside, finishes what a crash has left.
+//! that nothing does. The one who takes a task's lock, or wants to read the file beside, finishes what a crash has left.
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -66,7 +66,7 @@ fn read_journal(folder: &Path) -> io::Result<Option<Journal>> {
     };
     serde_json::from_slice(&text)
         .map(Some)
-        .map_err(|_| io::Error::other("the file .batch is damaged; delete it, then save the source anew"))
+        .map_err(|_| io::Error::other("the file .batch is damaged; delete it, then save the source again"))
 }
 
 /// Whether the batch of that id counts.
@@ -92,7 +92,7 @@ fn lock(folder: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Replaces everything or nothing. Whoever calls holds the locks of all the tasks.
+/// Replaces everything or nothing. The caller holds the locks of all the tasks.
 pub(super) fn replace(store: &Store, tasks: &[(TaskName, Vec<Staged>)], beside: &Beside<'_>) -> Result<()> {
     let folder = store.folder();
     let _lock = lock(folder)?;
@@ -142,7 +142,7 @@ pub fn recover(store: &Store) -> Result<()> {
     finish(store)
 }
 
-/// Whoever calls has the lock of the batches.
+/// The caller has the lock of the batches.
 fn finish(store: &Store) -> Result<()> {
     let folder = store.folder();
     let Some(batch) = read_journal(folder)? else {
@@ -160,7 +160,7 @@ fn finish(store: &Store) -> Result<()> {
     let deadline = Instant::now() + LOCK_TIMEOUT;
     for name in &batch.tasks {
         let name = TaskName::parse(name).context("the file .batch is damaged")?;
-        // Whoever takes the lock of a task finishes it: we, or a run that came first.
+        // The one who takes the lock of a task finishes it: we, or a run that came first.
         while commit::is_pending(folder, &name) {
             if store.acquire(&name, Duration::ZERO)?.is_some() {
                 break;

@@ -8,7 +8,7 @@ use super::FileKind;
 use super::LocalUser;
 use super::text::{Invalid, fit_for_a_file_name, free_of_control_characters, invalid};
 
-/// A task's id, made by whoever creates the task; unique among the tasks of one user.
+/// A task's id, made by the one who creates the task; unique among the tasks of one user.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(String);
 

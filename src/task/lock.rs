@@ -16,7 +16,7 @@ use crate::files;
 
 /// How long [`is_held`], which takes a shared lock for an instant, may keep others from the exclusive one.
 const GLANCE_LIMIT: Duration = Duration::from_secs(30);
-/// How long an action may hold the lock without being a run; whoever wants to run waits for it.
+/// How long an action may hold the lock without being a run; a run waits for it.
 const ACTION_LIMIT: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -82,7 +82,7 @@ impl TaskLock {
             Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => return Ok(None),
             Err(error) => return Err(error.into()),
         }
-        // Whoever deletes a task removes the file while holding the lock: ours may be a file without a name.
+        // A deletion of the task removes the file while holding the lock: ours may be a file without a name.
         let ours = file.metadata()?;
         match fs::metadata(path) {
             Ok(named) if (named.dev(), named.ino()) == (ours.dev(), ours.ino()) => Ok(Some(Self {
@@ -96,7 +96,7 @@ impl TaskLock {
         }
     }
 
-    /// Writes who runs under the lock, for whoever wants to stop the run.
+    /// Writes who runs under the lock, for those who want to stop the run.
     ///
     /// # Errors
     /// Whatever the file system says.

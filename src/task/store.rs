@@ -222,7 +222,7 @@ impl Store {
         if taken.is_some() {
             commit::finish(&self.layout.tasks, name)
                 .with_context(|| format!("cannot finish the last edit of {name}"))?;
-            // Whoever held the lock before may have been killed while it wrote.
+            // The former holder of the lock may have been killed while it wrote.
             for kind in FileKind::of_task() {
                 files::forget(&self.layout.tasks, &self.path(name, kind))
                     .with_context(|| format!("cannot clean up after {name}"))?;

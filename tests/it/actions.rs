@@ -272,7 +272,7 @@ fn thirty_two_edits_of_one_task_leave_one_whole_task() -> anyhow::Result<()> {
         let outcome = action.wait()?;
         ensure!(outcome.is_ok(), "{outcome:#?}");
     }
-    // What a run was writing when it was stopped, whoever takes the task next clears away.
+    // What a run was writing when it was stopped, the next one to take the task clears away.
     run_action(&sandbox, "stop-all-tasks", Value::Null)?;
     let task = json!({"localuser": "u1", "task_id": "abc123"});
     run_action(&sandbox, "update-tasks", json!({"tasks": [task]}))?;
@@ -313,7 +313,7 @@ fn an_action_cancelled_at_any_moment_leaves_the_old_task_or_the_new_one() -> any
         std::thread::sleep(Duration::from_millis(step * 8));
         running.cancel();
         running.wait()?;
-        // Whatever was left half done is finished or dropped by whoever takes the task next.
+        // Whatever was left half done is finished or dropped by the next one to take the task.
         run_action(
             &sandbox,
             "update-tasks",

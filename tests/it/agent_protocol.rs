@@ -138,7 +138,7 @@ fn what_many_tasks_are_done_to_can_be_cancelled_at_any_moment() -> anyhow::Resul
             std::thread::sleep(Duration::from_millis(step * 40));
             running.cancel();
             running.wait()?;
-            // Whoever takes the tasks next finishes or drops what was left half done.
+            // The next one to take the tasks finishes or drops what was left half done.
             ensure!(sandbox.action("update-tasks", json!({"tasks": tasks}))?.is_ok());
             consistent(&sandbox).with_context(|| format!("{action} cancelled at {step}"))?;
             ensure!(sandbox.action("list-tasks", json!({}))?.is_ok());
@@ -200,7 +200,7 @@ fn forty_actions_of_all_kinds_on_one_task_leave_it_whole() -> anyhow::Result<()>
     }
     ensure!(sandbox.action("stop-all-tasks", json!({}))?.is_ok());
     wait_until("the end of all runs", || !sandbox.is_running("u1_abc123"))?;
-    // What a run was writing when it was stopped, whoever takes the task next clears away.
+    // What a run was writing when it was stopped, the next one to take the task clears away.
     ensure!(sandbox.action("update-tasks", json!({"tasks": [task]}))?.is_ok());
     consistent(&sandbox)?;
     ensure!(

@@ -176,7 +176,7 @@ fn what_is_a_link_or_a_pipe_in_the_folder_is_not_followed() -> anyhow::Result<()
         sandbox.action(action, input)?;
     }
     ensure!(sandbox.helper("expand-cron", &[])?.exit_code == 0);
-    // Whoever opens a pipe waits for ever.
+    // An open pipe is waited for without end.
     ensure!(begun.elapsed().as_secs() < 60);
 
     let secret = folder.join("vmail.pwd");

@@ -49,7 +49,7 @@ fn each_run_is_remembered_with_what_it_did_and_why_it_failed() -> anyhow::Result
     let file = &sandbox.state_files()?["imapsync/u1_abc123.history"];
     ensure!(file.mode == 0o600, "{:o}", file.mode);
 
-    // What is stored is told, whoever is not there.
+    // What is stored is told, no matter what is not there.
     sandbox.redis().stop();
     ensure!(runs(&sandbox)?.len() == 3);
     sandbox.redis().restart()?;

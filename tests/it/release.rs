@@ -100,7 +100,7 @@ fn every_dependency_says_why_it_is_there() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A tag can be moved by whoever takes over an action; a commit cannot. The platform's own workflow is followed.
+/// A tag can be moved by one who takes over an action; a commit cannot. The platform's own workflow is followed.
 #[test]
 fn actions_of_the_workflows_are_pinned_by_commit() -> anyhow::Result<()> {
     let mut pinned = 0;

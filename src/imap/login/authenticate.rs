@@ -79,7 +79,7 @@ pub(super) async fn authenticate(
         }
         let ended = match attempt(session, way, credentials, endpoint, &mut learnt).await {
             Ok(ended) => ended,
-            // Whoever hangs up after a refusal has said what there is to say.
+            // A server that hangs up after a refusal has said what there is to say.
             Err(error) => return Err(refused.map_or(error, |(_, refused)| refused)),
         };
         let verdict = refusal::judge(&ended.answer);

@@ -58,7 +58,7 @@ pub(super) async fn open(
     match endpoint.encryption {
         Encryption::Opportunistic if endpoint.trust.is_known() => Err(Error::StartTlsNotOffered(format!(
             "{host} port {port} does not offer STARTTLS any more: it did when its certificate was accepted, so nothing \
-             is sent to it in plain text. If that is meant, delete the task and create it anew"
+             is sent to it in plain text. If that is meant, delete the task and create it again"
         ))),
         Encryption::Opportunistic => Ok(session),
         Encryption::StartTls | Encryption::Tls => Err(Error::StartTlsNotOffered(format!(

@@ -34,7 +34,7 @@ impl Session {
                 });
             }
             Response::Untagged(Untagged::Id(fields)) => self.server = name_of(fields),
-            // Whoever waits for another command may be the one to see the answer.
+            // Code that waits for another command may be the one to see the answer.
             Response::Tagged { tag, .. } if self.introduction.is_some_and(|ours| ours.matches(tag)) => {
                 self.introduction = None;
             }

@@ -93,7 +93,7 @@ fn fault(error: &rustls::Error) -> Fault {
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             Fault::OtherPurpose
         }
-        // Whoever signed it has the name of an authority at most.
+        // Its signer has the name of an authority at most.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => Fault::UnknownAuthority,
         _ => Fault::Unverifiable,
     }

@@ -71,7 +71,7 @@ const MICROSOFT: [Row; 26] = [
     ),
     (
         "AADSTS65001",
-        "nobody has consented to what the application asks for",
+        "no one has consented to what the application asks for",
         "in Entra, under API permissions, choose Grant admin consent",
     ),
     (
@@ -252,7 +252,7 @@ const STANDARD: [Row; 16] = [
     ),
     (
         "consent_required",
-        "nobody has consented to what the application asks for",
+        "no one has consented to what the application asks for",
         "sign in again and accept, or have an administrator consent",
     ),
     (

@@ -384,7 +384,7 @@ impl Standing {
             ..Self::new(
                 Status::Pending,
                 pending.mailbox.clone(),
-                "nobody has signed in yet",
+                "no one has signed in yet",
             )
         }
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The tokens of a source on disk, renewed once for all processes.
 //!
-//! One file per mailbox, or one for the source where an application opens all of them. Whoever renews a token holds the
+//! One file per mailbox, or one for the source where an application opens all of them. The one who renews a token holds the
 //! lock beside the file; everybody else waits for it, and then finds the new one. A new refresh token is on the disk
 //! before the access token that came with it is used: a process that dies loses no sign-in.
 
@@ -331,7 +331,7 @@ fn never_signed_in() -> Denial {
     Denial {
         explained: Explained {
             provider_code: String::new(),
-            message: "nobody has signed in for this mailbox yet".to_owned(),
+            message: "no one has signed in for this mailbox yet".to_owned(),
             advice: "sign in".to_owned(),
         },
         sign_in_needed: true,

@@ -13,7 +13,7 @@ use crate::supervisor::message::{Answer, Request};
 
 /// Names of more tasks than there can be.
 const LONGEST_REQUEST: u64 = 16 * 1024 * 1024;
-/// Whoever connects has its request ready.
+/// A client that connects has its request ready.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where answers go; who has gone away hears nothing.

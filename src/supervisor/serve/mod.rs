@@ -104,7 +104,7 @@ pub fn serve(store: &Store, command: &[OsString], capacity: Capacity) -> anyhow:
         }
         let code = supervisor.farewell();
         let read = async { while connections.join_next().await.is_some() {} };
-        // Whoever does not read is not waited for.
+        // A client that does not read is not waited for.
         let _ = tokio::time::timeout(FAREWELL, read).await;
         Ok(code)
     })
@@ -232,7 +232,7 @@ impl Supervisor<'_> {
         if !self.exists(name) {
             self.queue.remove(name);
             self.save();
-            // Whoever has deleted it knows.
+            // The one who deleted it knows.
             let verdict = Verdict {
                 journal: None,
                 ..Verdict::failure(&format!("there is no task {name} any more"), Exit::NoInput)

@@ -36,12 +36,12 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Whoever sees that a run is over may want the next one before its process is gone.
+    /// A client that sees that a run is over may want the next one before its process is gone.
     fn ask_again(&self, request: Request, reply: Reply) {
         let events = self.events.clone();
         tokio::task::spawn_local(async move {
             tokio::time::sleep(EXIT_PAUSE).await;
-            // Without a supervisor that listens, whoever asked hears that the connection is closed.
+            // Without a supervisor that listens, the client hears that the connection is closed.
             drop(events.send((request, reply)));
         });
     }

@@ -326,7 +326,7 @@ mod tests {
             whole(&task("outlook.office365.com"), &around)
         };
         let written = format!(
-            "# UPDATE_SNAPSHOTS=1 cargo test writes this file anew; read the difference before committing it.\n\
+            "# UPDATE_SNAPSHOTS=1 cargo test writes this file again; read the difference before committing it.\n\
              # Four whole lines, then what depends on the shape of the task.\n{}\n{}\n{}\n{}\n{}",
             whole(&task("bücher.example"), &around(None, None)),
             whole(&pinned, &around(Some(PIN), Some(1))),

@@ -165,7 +165,7 @@ fn advice(source: &Source, step: &str, error: &imap::Error) -> &'static str {
     let said = error.to_string();
     match (&source.oauth().map(|oauth| &oauth.grant), is_exchange(source)) {
         _ if said.contains("not connected") => {
-            "the mailbox has no licence, IMAP is switched off for it, or nobody gave the right to it: look at the \
+            "the mailbox has no licence, IMAP is switched off for it, or no one gave the right to it: look at the \
              mailbox's email apps in the Microsoft 365 admin center, and at Add-MailboxPermission"
         }
         (Some(Grant::Application(_)), true) if refused => {
@@ -174,7 +174,7 @@ fn advice(source: &Source, step: &str, error: &imap::Error) -> &'static str {
              application needs the application permission IMAP.AccessAsApp with admin consent"
         }
         (Some(_), true) if refused => {
-            "whoever signed in has no right to this mailbox, or IMAP is switched off for it; sign in as its owner"
+            "the account that signed in has no right to this mailbox, or IMAP is switched off for it; sign in as its owner"
         }
         (Some(Grant::ServiceAccount(_)), false) if refused => {
             "the mailbox has to be a user's primary address, with IMAP switched on in the Google Admin console"
@@ -186,7 +186,9 @@ fn advice(source: &Source, step: &str, error: &imap::Error) -> &'static str {
             "compare the administrator's name and password, how the login name is made, and whether the administrator \
              may open this mailbox"
         }
-        _ if step == "inbox" || step == "list" => "whoever signs in needs the right to read this mailbox",
+        _ if step == "inbox" || step == "list" => {
+            "the account that signs in needs the right to read this mailbox"
+        }
         _ => "",
     }
 }

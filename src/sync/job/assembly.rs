@@ -29,7 +29,7 @@ pub fn load(store: &Store, name: &TaskName) -> Result<Task, Failure> {
     match store.load(name) {
         Ok(Some(task)) => Ok(task),
         Ok(None) => Err(missing(format!("there is no task {name}"))),
-        Err(error) => Err(missing(format!("{error}; save the task anew, or delete it"))),
+        Err(error) => Err(missing(format!("{error}; save the task again, or delete it"))),
     }
 }
 

@@ -377,7 +377,7 @@ impl Appender {
 
     fn delivered(&self, batch: &AppendBatch, status: &StatusLine) {
         let place = &batch.place;
-        // Whoever broke the connection before, it was not the folder.
+        // Whatever broke the connection before, it was not the folder.
         self.shared.job.local.workarounds.answered(&place.pair.local);
         let mut local = vec![None; batch.messages.len()];
         if let Some(Code::AppendUid { validity, uids }) = &status.code

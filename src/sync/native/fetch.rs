@@ -475,7 +475,7 @@ impl Fetcher {
         let reason = if !status.is_ok() {
             format!("cannot be opened: {status}")
         } else if other {
-            "was replaced during the run; the next run compares it anew".to_owned()
+            "was replaced during the run; the next run compares it again".to_owned()
         } else {
             self.shared.job.remote.workarounds.answered(&place.pair.remote);
             return;

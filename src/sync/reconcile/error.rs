@@ -7,7 +7,7 @@ use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::state::LedgerError;
 
-const REPLACED: &str = "the folder was replaced during the run; the next run compares it anew";
+const REPLACED: &str = "the folder was replaced during the run; the next run compares it again";
 
 /// So many folders may break connections in one run; with more, it is the server that is broken.
 const MAX_UNUSABLE: u32 = 20;

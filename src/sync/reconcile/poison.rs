@@ -44,7 +44,7 @@ impl PoisonMessages {
         leads_further(*losses)
     }
 
-    /// Whether a message became hopeless since this was last asked. For work that is begun anew after each loss, a first
+    /// Whether a message became hopeless since this was last asked. For work that is begun again after each loss, a first
     /// suspicion is no progress: a connection that breaks after so many octets raises one each time.
     pub fn take_progress(&self) -> bool {
         self.progress.take()

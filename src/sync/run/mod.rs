@@ -74,7 +74,7 @@ pub fn run(
     settings: &Settings,
     watcher: Option<Watcher>,
 ) -> Result<Outcome, Failure> {
-    // Before anybody can know of the run: whoever does may end it.
+    // Before the run can be known: those who know of it may end it.
     let mut driver = SignalRuntime::start()?;
     let Some(lock) = store.acquire_for_run(name).map_err(local)? else {
         return Ok(Outcome::AlreadyRunning);
@@ -169,7 +169,7 @@ impl Run<'_> {
         Ok(outcome)
     }
 
-    /// Tells whoever wants to stop the run which process it is.
+    /// Tells those who want to stop the run which process it is.
     fn announce(&self, lock: &mut TaskLock) -> Result<(), Failure> {
         let announced = Holder::this_process().and_then(|holder| {
             lock.announce(holder)?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! A progress bar for whoever starts a run on a terminal.
+//! A progress bar for those who start a run on a terminal.
 
 use std::io::IsTerminal as _;
 

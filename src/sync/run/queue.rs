@@ -106,7 +106,7 @@ impl Queue {
             .write(true)
             .mode(0o600)
             .open(&path)?;
-        // Nobody but whoever has passed the gate later looks at this ticket.
+        // Only those who pass the gate later look at this ticket.
         flock(&held, FlockOperation::LockExclusive)?;
         Ok(Ticket {
             place,
@@ -206,7 +206,7 @@ fn source_tag(source: &str) -> String {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        // Merely tidy: unlocked, the file means nothing, and whoever draws next removes it.
+        // Merely tidy: unlocked, the file means nothing, and the next one to draw removes it.
         let _ = fs::remove_file(&self.path);
     }
 }

@@ -22,7 +22,7 @@ use crate::task::{Task, TaskName, env};
 impl Store {
     /// Writes a task, new or edited: its file, its password if one is given, its options, its schedule.
     ///
-    /// File, password and options change together or not at all. Whoever calls holds the lock.
+    /// File, password and options change together or not at all. The caller holds the lock.
     ///
     /// # Errors
     /// `task_name_taken` when the name belongs to another user's task; else whatever the file system says.
@@ -38,7 +38,7 @@ impl Store {
         let staged = self.stage(task, password, options)?;
         commit::replace_together(&self.layout.tasks, &name, &staged)
             .with_context(|| format!("cannot write the task {name}"))?;
-        // Whoever edits a task wants it tried again.
+        // An edited task is tried again.
         files::remove(&self.path(&name, FileKind::Refused))?;
         let _schedules = self.lock_schedules()?;
         self.write_schedule(&name, task.schedule, mail_host)
@@ -82,7 +82,7 @@ impl Store {
     }
 
     /// Writes many tasks and one file beside them: all of it or nothing, whatever happens in between. Schedules stay as
-    /// they are. Whoever calls holds the locks of all the tasks.
+    /// they are. The caller holds the locks of all the tasks.
     ///
     /// # Errors
     /// Whatever the file system says; everything is then as it was, or becomes new when it is next asked for.
@@ -127,7 +127,7 @@ impl Store {
         }
     }
 
-    /// Deletes a task with all its files. Whoever calls holds the lock, which ends here.
+    /// Deletes a task with all its files. The caller holds the lock, which ends here.
     ///
     /// # Errors
     /// Whatever the file system says; the rest goes when somebody asks for the task again.

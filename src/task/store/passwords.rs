@@ -15,7 +15,7 @@ use crate::task::{Task, commit};
 impl Store {
     /// The remote password that belongs to a task as it was read; `None` when there is none.
     ///
-    /// Password and file change together: without that check, whoever reads both during an edit could send
+    /// Password and file change together: without that check, a reader of both during an edit could send
     /// the new password to the old server.
     ///
     /// # Errors
@@ -32,7 +32,7 @@ impl Store {
                     _ => Ok(password),
                 };
             }
-            // An edit is under way, or was cut off: whoever gets the lock finishes it.
+            // An edit is under way, or was cut off: the next holder of the lock finishes it.
             self.acquire(&name, Duration::ZERO)?;
         }
         Err(anyhow::anyhow!("{name} is being edited; try again").into())

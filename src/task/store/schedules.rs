@@ -20,7 +20,7 @@ impl Store {
     /// of tasks that are gone. While schedules are paused there is none. A task that is damaged keeps its cron file
     /// and is told to `report`; so is a name that no task may have, for crond would run it as a command line.
     ///
-    /// Nothing waits for the disk: whoever starts the service after a crash rebuilds them again.
+    /// Nothing waits for the disk: the start of the service after a crash rebuilds them.
     ///
     /// # Errors
     /// When a folder cannot be read.
@@ -99,7 +99,7 @@ impl Store {
         }
     }
 
-    /// Keeps others from writing cron files. Edits write theirs after the task's file: so whoever holds this and
+    /// Keeps others from writing cron files. Edits write theirs after the task's file: so one who holds this and
     /// reads the file writes what is true, or is followed by who does.
     pub(super) fn lock_schedules(&self) -> Result<Option<File>> {
         let Some(folder) = &self.layout.cron else {
@@ -110,7 +110,7 @@ impl Store {
         Ok(Some(folder))
     }
 
-    /// Whoever calls holds the lock of the schedules; so the address is the one of now.
+    /// The caller holds the lock of the schedules; so the address is the one of now.
     pub(super) fn write_schedule(
         &self,
         name: &TaskName,

@@ -85,7 +85,7 @@ impl Server {
         lock(&self.shared.model)
     }
 
-    /// Makes the server behave from now on, or misbehave; connections are counted anew.
+    /// Makes the server behave from now on, or misbehave; connections are counted again.
     pub(crate) fn behave(&self, faults: Faults) {
         *lock(&self.shared.faults) = faults;
         lock(&self.shared.sent).clear();

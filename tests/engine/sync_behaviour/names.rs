@@ -226,7 +226,7 @@ fn subscriptions_come_along_once() -> anyhow::Result<()> {
         "{:?}",
         subscribed()?
     );
-    // Whoever unsubscribes here means it.
+    // One who unsubscribes here means it.
     case.imap(Side::Local)?.run("UNSUBSCRIBE Work")?;
     case.deliver(Side::Remote, &mails("Work", "x", 1))?;
     case.run_copies(1)?;

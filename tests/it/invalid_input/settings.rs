@@ -53,7 +53,7 @@ fn the_settings_of_the_instance_take_what_is_sound() -> anyhow::Result<()> {
     ] {
         wrong("max_concurrent_syncs", limit)?;
     }
-    // The master password goes to the mail module and to nobody else.
+    // The master password goes to the mail module and to no one else.
     for host in ["mail.example.com", "10.5.4.9", "127.0.0.1.example"] {
         let input = with(&good, "mail_host", host.into());
         let outcome = sandbox.action("configure-module", input)?;

@@ -17,7 +17,7 @@ pub(super) struct Connect {
 }
 
 impl Connect {
-    /// Starts one for whoever logs in as `login`, `user:password`.
+    /// Starts one for one who logs in as `login`, `user:password`.
     pub(super) fn start(login: &str) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let port = listener.local_addr()?.port();

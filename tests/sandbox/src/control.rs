@@ -84,7 +84,7 @@ fn answer(sandbox: &Sandbox, mut stream: UnixStream) -> anyhow::Result<()> {
         Ok(()) => json!({}),
         Err(error) => json!({"error": format!("{error:#}")}),
     };
-    writeln!(stream, "{answer}").context("whoever asked went away")
+    writeln!(stream, "{answer}").context("the client went away")
 }
 
 fn perform(sandbox: &Sandbox, request: Request) -> anyhow::Result<()> {

@@ -311,7 +311,7 @@ fn stay(sandbox: &Sandbox, messages: usize, issuer: Option<&Issuer>) -> anyhow::
             Input::Closes => {}
             Input::Other => println!("Stop it with: kill {}", std::process::id()),
         }
-        // One line that says that everything is up; whoever started this may wait for it, and read no further.
+        // One line that says that everything is up; the caller may wait for it, and read no further.
         println!("sandbox is ready: {}", base.display());
         stdout().flush()?;
         input.wait()
@@ -321,7 +321,7 @@ fn stay(sandbox: &Sandbox, messages: usize, issuer: Option<&Issuer>) -> anyhow::
 /// What standard input can tell about when to stop.
 enum Input {
     Terminal,
-    /// A pipe or a socket: it closes when whoever started this goes.
+    /// A pipe or a socket: it closes when its starter goes.
     Closes,
     /// A file or /dev/null is at its end from the start.
     Other,

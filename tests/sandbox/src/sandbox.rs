@@ -236,7 +236,7 @@ impl Sandbox {
     pub fn state_files(&self) -> anyhow::Result<BTreeMap<String, StateFile>> {
         let mut files = BTreeMap::new();
         collect(&self.node.state(), "", &mut files)?;
-        // What is known of the local mail server belongs to no task, and is learnt by whoever meets it first.
+        // What is known of the local mail server belongs to no task, and is learnt by the first one to meet it.
         files.remove("imapsync/.local-server.json");
         Ok(files)
     }

@@ -61,7 +61,7 @@ impl Drop for Server {
     }
 }
 
-/// A free port on `address`; whoever starts a server there must be ready to find it taken, and ask again.
+/// A free port on `address`; the starter of a server there must be ready to find it taken, and ask again.
 pub fn free_port(address: Ipv4Addr) -> anyhow::Result<u16> {
     let listener = TcpListener::bind((address, 0)).with_context(|| format!("no free port on {address}"))?;
     Ok(listener.local_addr()?.port())

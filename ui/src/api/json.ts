@@ -36,7 +36,7 @@ export interface GetConfigurationOutput {
 
 /** What create-task takes. */
 export interface CreateTaskInput {
-  /** The task's id, made by whoever creates the task. */
+  /** The task's id, made by the one who creates the task. */
   task_id: string
   /** The user of the local mail server who receives the mail. */
   localuser: string

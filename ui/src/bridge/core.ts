@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the page uses of cluster-admin, its parent. `core` is a Vue 2 instance: it must never be
-// made reactive here, so it is fetched anew and not kept in any state.
+// made reactive here, so it is fetched again and not kept in any state.
 
 /** A listener of the parent's event bus. */
 export type Listener = (...values: never[]) => void

@@ -48,7 +48,7 @@ impl Pipeline {
         self.failure.borrow().is_some()
     }
 
-    /// Waits before a broken connection is made anew; `false` when it is time to give up, which stops everything.
+    /// Waits before a broken connection is made again; `false` when it is time to give up, which stops everything.
     pub async fn recovers(&self, shared: &Shared, side: Side, error: &Error, backoff: &mut Backoff) -> bool {
         if error.is_transient() {
             let event = Event::Reconnecting { side, reason: error };

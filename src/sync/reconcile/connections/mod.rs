@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The two connections that a run works on, made anew when one breaks.
+//! The two connections that a run works on, made again when one breaks.
 
 pub mod backoff;
 pub mod session;
@@ -68,7 +68,7 @@ fn account(shared: &Shared, side: Side) -> &crate::sync::account::Account {
     }
 }
 
-/// Does a piece of work that may be done twice; when a connection breaks it is made anew and the work is begun again.
+/// Does a piece of work that may be done twice; when a connection breaks it is made again and the work is begun again.
 pub async fn with_reconnect<T>(
     shared: &Shared,
     connections: &mut Connections,
@@ -165,7 +165,7 @@ fn leads_further(shared: &Shared, side: Side) -> bool {
     shared.poison.take_progress() | account(shared, side).workarounds.take_news()
 }
 
-/// Makes a connection anew that broke.
+/// Makes a connection again that broke.
 async fn reconnect(
     shared: &Shared,
     connections: &mut Connections,

@@ -419,7 +419,7 @@ pub(super) fn intend(shared: &Shared, id: i64, uids: &UidSet) -> FolderResult<()
 }
 
 /// What a run was about to delete locally when it was cut off: what is gone is nobody's wish, and comes again when the source
-/// has it again; what is there loses our mark, and is looked at anew.
+/// has it again; what is there loses our mark, and is looked at again.
 pub async fn settle_intended(
     shared: &Shared,
     mailbox: &Mailbox,

@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::locked;
 
-/// The process group of the step that runs now, for whoever wants to cancel it.
+/// The process group of the step that runs now, for those who want to cancel it.
 #[derive(Debug, Default)]
 pub(super) struct Group {
     state: Mutex<(Option<Pid>, bool)>,
