@@ -17,10 +17,11 @@ impl Ledger {
         Ok(statement.query_row([id], |row| row.get(0))?)
     }
 
-    /// Whether a message of this key and size was delivered from the folder and is no longer there.
+    /// Whether a message of this key and size, of whose octets nothing is on record, was delivered from the folder and is no
+    /// longer there.
     pub fn was_delivered(&self, id: i64, key: &MessageKey, size: u64) -> Result<bool> {
         let mut statement = self.db.prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM history WHERE folder = ?1 AND key = ?2 AND size IN (0, ?3))",
+            "SELECT EXISTS (SELECT 1 FROM history WHERE folder = ?1 AND key = ?2 AND size IN (0, ?3) AND digest = x'')",
         )?;
         Ok(statement.query_row(params![id, key.as_bytes(), stored(size)], |row| row.get(0))?)
     }

@@ -62,6 +62,27 @@ fn every_version_of_a_draft_is_kept() -> anyhow::Result<()> {
 }
 
 #[test]
+fn the_next_version_of_a_draft_is_not_the_one_that_was_delivered_from_another_generation()
+-> anyhow::Result<()> {
+    let at = At::Remote;
+    let actions = [
+        Action::EditDraft { at, same_size: false },
+        RUN,
+        Action::Delete {
+            at: At::Local,
+            mail: 0,
+        },
+        Action::Revalidate { at },
+        Action::EditDraft { at, same_size: true },
+        RUN,
+    ];
+    for options in [COPY, MIRROR] {
+        everywhere(options, Second::None, &actions)?;
+    }
+    Ok(())
+}
+
+#[test]
 fn what_its_owner_filed_or_renamed_stays_there_once() -> anyhow::Result<()> {
     let at = At::Local;
     let actions = [

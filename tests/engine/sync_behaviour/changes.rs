@@ -320,3 +320,27 @@ fn a_folder_that_vanishes_meanwhile() -> anyhow::Result<()> {
     case.run()?.ended(0)?;
     Ok(())
 }
+
+#[test]
+fn another_message_of_the_same_size_is_not_the_one_that_its_owner_removed() -> anyhow::Result<()> {
+    let case = case()?;
+    let version = |text: &str, date: i64| {
+        let head = "Received: from there by here; Mon\r\nMessage-Id: <report@x>\r\nSubject: A report\r\n\r\n";
+        NewMail::new("")
+            .folder("Work")
+            .content(format!("{head}{text}\r\n"))
+            .date(date)
+    };
+    let day = 1_790_000_000;
+    case.deliver(Side::Remote, &[version("first", day), version("other", day + 1)])?;
+    case.create(json!({}))?;
+    case.run_copies(2)?;
+    case.expunge(Side::Local, "Work", "ALL")?;
+    case.expunge(Side::Remote, "Work", "UID 1")?;
+    case.replace(Side::Remote, "Work")?;
+    case.deliver(Side::Remote, &[version("third", day + 2)])?;
+    case.run_copies(1)?;
+    ensure!(case.ids(Side::Local, "Work")? == ["report@x"]);
+    case.run_copies(0)?;
+    Ok(())
+}

@@ -100,9 +100,14 @@ impl Pool {
 }
 
 /// Whether two messages of one key are the same without a look at their octets: a mail server gave them their trace
-/// fields, and they have the same size and arrived at the same second.
+/// fields, and they have the same size and arrived at the same second. A draft may be another version of itself.
 fn is_certain(remote: &Seen, local: &LocalOnly) -> bool {
-    remote.has_trace && remote.size != 0 && remote.size == local.size && remote.date == local.date
+    let is_draft = remote.flags.contains("\\Draft");
+    remote.has_trace
+        && !is_draft
+        && remote.size != 0
+        && remote.size == local.size
+        && remote.date == local.date
 }
 
 #[cfg(test)]
