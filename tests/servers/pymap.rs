@@ -32,6 +32,8 @@ fn in_memory() -> anyhow::Result<()> {
     let source = Source {
         // It ends a message that is nothing but a header with a lone CR.
         altered: &["<header@odd>"],
+        // Its Trash is read-only from the start.
+        deletes: false,
         _servers: vec![server],
         ..Source::new(port, "pym", "Pw-pym")
     };
