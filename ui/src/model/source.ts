@@ -3,8 +3,11 @@
 import type { ParameterError, SignIn, Source, SourceInput, SourcePreset } from '../api/types.ts'
 import { isHost, isPort } from './rules.ts'
 
+/** Fields of save-source that the form does not have: an edit without them leaves the proxy as it is. */
+type ElsewhereSet = 'proxy' | 'proxy_user' | 'proxy_password'
+
 /** The fields of the form: those of save-source, as texts. */
-export type SourceForm = Record<Exclude<keyof SourceInput, 'source_id' | 'security' | 'sign_in'>, string> & Pick<Source, 'security' | 'sign_in'>
+export type SourceForm = Record<Exclude<keyof SourceInput, 'source_id' | 'security' | 'sign_in' | ElsewhereSet>, string> & Pick<Source, 'security' | 'sign_in'>
 
 export type SourceField = keyof SourceForm
 
