@@ -22,7 +22,6 @@ fn in_memory() -> anyhow::Result<()> {
     let start = format!("exec python3 {dir}/server.py {port} twi Pw-twi 2> {dir}/log");
     let server = serve(&sandbox, &root, &start, port)?;
     let source = Source {
-        deletes: false,
         _servers: vec![server],
         _folder: Some(files),
         ..Source::new(port, "twi", "Pw-twi")

@@ -47,12 +47,15 @@ impl SpecialUse {
 
     /// The use that a server tells of a folder.
     pub fn of(listed: &Listed) -> Option<Self> {
-        listed.attributes.iter().find_map(|attribute| {
-            let found = Self::ALL
-                .iter()
-                .find(|(_, name)| name.eq_ignore_ascii_case(attribute));
+        // Twisted lists the flags that messages may have, of which one is called like a use.
+        let are_flags = listed.has("\\Seen");
+        let special = |attribute: &String| {
+            let mut all = Self::ALL.iter();
+            let found = all.find(|(_, name)| name.eq_ignore_ascii_case(attribute));
             found.map(|&(special, _)| special)
-        })
+        };
+        let mut told = listed.attributes.iter().filter_map(special);
+        told.find(|&special| special != Self::Flagged || !are_flags)
     }
 
     /// The attribute.

@@ -299,6 +299,15 @@ fn folders_are_renamed_and_put_below_another() {
 }
 
 #[test]
+fn flags_of_messages_are_no_use_of_a_folder() {
+    let listed = ["INBOX|\\Seen \\Answered \\Flagged \\Deleted \\Draft \\*"];
+    let remote = told("NIL NIL NIL", &listed);
+    let local = side("", '/', &["INBOX"]);
+    let pairs = pair(&remote, &local, &all(), &Known::new());
+    assert!(pairs.len() == 1 && !pairs[0].view);
+}
+
+#[test]
 fn views_come_last_and_are_marked() {
     let remote = told(
         r#"(("" "/")("Mirror/" "/")("virtual/" "/")) NIL NIL"#,
