@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Folders as the last run left them.
 
-use rusqlite::{OptionalExtension as _, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::{Ledger, Result, number, stored};
 use crate::imap::{Mailbox, MailboxId, MailboxStatus};
@@ -199,11 +199,7 @@ impl Ledger {
     pub fn forget_local_folder(&mut self, id: i64) -> Result<()> {
         self.transaction(|db| {
             remember_delivered(db, id)?;
-            db.execute(
-                "UPDATE message SET step = 2 WHERE folder = ?1 AND step IN (1, 4)",
-                [id],
-            )?;
-            Ok(())
+            leave_to_its_owner(db, id)
         })?;
         self.forget_local_uids(id)
     }
@@ -282,11 +278,7 @@ impl Ledger {
 
     /// Records that a folder is not known to be this account's: what is in it locally stays.
     pub fn disown(&self, id: i64) -> Result<()> {
-        self.db.execute(
-            "UPDATE message SET step = 2 WHERE folder = ?1 AND step IN (1, 4)",
-            [id],
-        )?;
-        Ok(())
+        leave_to_its_owner(&self.db, id)
     }
 
     /// Forgets a folder that we deleted locally: it comes again when the source has it again.
@@ -306,6 +298,15 @@ fn remember_delivered(db: &Transaction<'_>, id: i64) -> Result<()> {
         "INSERT OR IGNORE INTO history
          SELECT folder, key, size, ifnull(digest, x'') FROM message
          WHERE folder = ?1 AND step IN (1, 2, 4, 5) AND length(key) = 16",
+        [id],
+    )?;
+    Ok(())
+}
+
+/// What is on record of a folder's messages is delivered, and no more than that: no copy of them is ours to delete.
+fn leave_to_its_owner(db: &Connection, id: i64) -> Result<()> {
+    db.execute(
+        "UPDATE message SET step = 2 WHERE folder = ?1 AND step IN (1, 4)",
         [id],
     )?;
     Ok(())

@@ -93,6 +93,35 @@ fn a_mark_that_was_lifted_is_not_taken_for_its_owners_wish() {
     }
 }
 
+/// A message that is on both sides already, and whose octets the server does not give: nothing proves that they are the
+/// same mail.
+#[test]
+fn what_cannot_be_proven_to_be_delivered_stays_and_is_told() {
+    let world = World::with(Mode::DeleteRemote, Model::new('/', ""), |remote, local| {
+        for side in [remote, local] {
+            side.add("INBOX", &message("one", 300), &[]);
+            side.add("INBOX", &message("two", 300), &[]);
+        }
+    });
+    world.remote.behave(Faults {
+        bodiless: Some("<two@scripted>"),
+        ..Faults::default()
+    });
+    for _ in 0..2 {
+        let run = world.run_unjudged();
+        assert_eq!(run.exit, Some(111), "{run:#?}");
+        assert!(
+            run.log.contains("1 messages were not deleted remotely"),
+            "{run:#?}"
+        );
+        assert_eq!(world.remote.model().folders["INBOX"].messages.len(), 1);
+    }
+    world.remote.behave(Faults::default());
+    assert_eq!(world.run_unjudged().exit, Some(0));
+    assert!(world.remote.model().folders["INBOX"].messages.is_empty());
+    assert_eq!(world.local.model().folders["INBOX"].messages.len(), 2);
+}
+
 /// A server that answers a FETCH of several messages with nothing but `OK`, because of one of them.
 #[test]
 fn one_message_that_silences_a_fetch_spares_the_others() {

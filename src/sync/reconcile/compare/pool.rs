@@ -141,6 +141,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_alike_in_all_but_its_octets_is_read_only_of_drafts() {
+        let pool = Pool::new(vec![local("a", 2, 1)]);
+        let mut message = remote("a", 1, 1, true);
+        assert!(pool.doubtful(std::slice::from_ref(&message)).0.is_empty());
+        message.flags = Rc::new(crate::imap::Flags::parse("\\Draft"));
+        let (there, here) = pool.doubtful(&[message]);
+        assert_eq!(
+            (there.to_string(), here.to_string()),
+            ("1".to_owned(), "2".to_owned())
+        );
+    }
+
+    #[test]
     fn twins_are_given_out_one_by_one_the_eldest_first() {
         let mut pool = Pool::new(vec![
             local("b", 4, 1),

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use crate::imap::{Command, Mailbox, Selected, Session, UidSet};
-use crate::sync::account::Side;
+use crate::sync::account::{Failure, Side};
 use crate::sync::job::Shared;
 use crate::sync::message_key::{Digest, MessageKey};
 use crate::sync::reconcile::connections::Connections;
@@ -153,7 +153,9 @@ pub async fn delete<P: Deletable>(
     session: &mut SideSession,
     proof: &P,
 ) -> FolderResult<UidSet> {
-    debug_assert_eq!(session.side(), P::SIDE, "the proof is of the other side");
+    if session.side() != P::SIDE {
+        return Err(Failure::local("what may be deleted on one side was to be deleted on the other").into());
+    }
     let uids = proof.uids();
     if uids.is_empty() {
         return Ok(UidSet::default());

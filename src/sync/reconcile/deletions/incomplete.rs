@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
+use super::report_kept_remotely;
 use crate::imap::{UidSet, among};
-use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::Connections;
@@ -65,12 +65,8 @@ pub async fn report_short(
         .search(&mut connections.remote, false, among(&incomplete))
         .await?;
     if !alive.is_empty() {
-        report(
-            shared,
-            place,
-            &alive,
-            "less came of them than the server announces",
-        );
+        let reason = "less came of them than the server announces";
+        report_kept_remotely(shared, place, alive.len(), reason);
     }
     Ok(())
 }
@@ -96,12 +92,8 @@ pub async fn unlike(
         let mut state = shared.state.borrow_mut();
         state.set_completeness(place.folder.id, &unlike, Completeness::Cut)?;
         drop(state);
-        report(
-            shared,
-            place,
-            &unlike,
-            "what came of them is not what the server shows",
-        );
+        let reason = "what came of them is not what the server shows";
+        report_kept_remotely(shared, place, unlike.len(), reason);
     }
     Ok(unlike)
 }
@@ -113,11 +105,4 @@ fn is_whole(copy: &Copy, seen: &Seen) -> bool {
 async fn by_uid(remote: &mut SideSession, uids: &UidSet) -> FolderResult<HashMap<u32, Seen>> {
     let seen = headers::read(remote, uids, Detail::Record).await?;
     Ok(seen.into_iter().map(|seen| (seen.uid, seen)).collect())
-}
-
-fn report(shared: &Shared, place: &FolderSync, uids: &UidSet, reason: &str) {
-    let mut reporter = shared.reporter.borrow_mut();
-    reporter.withheld(place.pair.remote.name(), uids.len(), reason);
-    let reason = format!("{} messages were not deleted remotely: {reason}", uids.len());
-    reporter.problem(place.pair.remote.name(), Exit::WithErrors, &reason);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What is deleted, on either side, and what never is.
 //!
-//! [`mod@remote`] ([`incomplete`]) and [`local`] ([`folders`]) check what may go; [`different_mailboxes`] is the proof that both sides are not
-//! the same; [`gate`] alone sends what deletes. What has no proof is kept and reported.
+//! [`mod@remote`] ([`incomplete`]) and [`local`] ([`folders`]) check what may go; [`different_mailboxes`] is the proof that
+//! both sides are not the same; [`gate`] alone sends what deletes. What has no proof is kept and reported.
 
 pub mod different_mailboxes;
 pub mod folders;
@@ -19,6 +19,15 @@ use crate::sync::reconcile::folder::FolderSync;
 
 pub use local::{LocalPlan, carry_out, reconcile, settle_intended};
 pub use remote::remote;
+
+/// Tells of messages that stay on the remote side for want of a proof.
+fn report_kept_remotely(shared: &Shared, place: &FolderSync, messages: u64, reason: &str) {
+    let folder = place.pair.remote.name();
+    let mut reporter = shared.reporter.borrow_mut();
+    reporter.withheld(folder, messages, reason);
+    let reason = format!("{messages} messages were not deleted remotely: {reason}");
+    reporter.problem(folder, Exit::WithErrors, &reason);
+}
 
 fn report_kept(shared: &Shared, place: &FolderSync, side: Side, kept: &UidSet) {
     if kept.is_empty() {

@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::gate::{self, RemoteDeletable};
-use super::{days_ago, different_mailboxes, incomplete, report_kept};
+use super::{days_ago, different_mailboxes, incomplete, report_kept, report_kept_remotely};
 use crate::imap::{UidSet, among};
 use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
@@ -101,10 +101,7 @@ fn report_shared(shared: &Shared, place: &FolderSync, messages: u64) {
         "tasks of other users pull from the same account: {}",
         users.join(", ")
     );
-    let mut reporter = shared.reporter.borrow_mut();
-    reporter.withheld(place.pair.remote.name(), messages, &reason);
-    let reason = format!("{messages} messages were not deleted remotely: {reason}");
-    reporter.problem(place.pair.remote.name(), Exit::WithErrors, &reason);
+    report_kept_remotely(shared, place, messages, &reason);
 }
 
 fn count(shared: &Shared, place: &FolderSync, messages: u64) {
@@ -174,6 +171,10 @@ impl Candidates {
             let mut reporter = shared.reporter.borrow_mut();
             reporter.problem(place.pair.remote.name(), Exit::WithErrors, &reason);
             shared.state.borrow_mut().copy_again(id, &changed.other)?;
+        }
+        if !changed.unproven.is_empty() {
+            let reason = "it cannot be told whether they are what was delivered";
+            report_kept_remotely(shared, place, changed.unproven.len(), reason);
         }
         let proven = copies
             .iter()
