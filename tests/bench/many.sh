@@ -22,8 +22,5 @@ case ${1:-} in
         ;;
 esac
 need_sandbox_packages
-if [ -z "${SANDBOX_IMAGEROOT:-}" ]; then
-    ./build-images.sh imageroot target/bench-imageroot > /dev/null
-    export SANDBOX_IMAGEROOT=$PWD/target/bench-imageroot
-fi
+. tests/bench/imageroot.sh
 cargo run --quiet --locked --package sandbox --example bench-many -- "$@"

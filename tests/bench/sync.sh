@@ -27,10 +27,7 @@ case ${1:-} in
 esac
 need_sandbox_packages
 need_packages mbsync=isync /usr/bin/time=time
-if [ -z "${SANDBOX_IMAGEROOT:-}" ]; then
-    ./build-images.sh imageroot target/bench-imageroot > /dev/null
-    export SANDBOX_IMAGEROOT=$PWD/target/bench-imageroot
-fi
+. tests/bench/imageroot.sh
 cargo build --quiet --locked --package sandbox --example bench-sync
 options=()
 for option; do
