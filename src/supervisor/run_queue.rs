@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The order in which tasks come to run: what was started by hand, or has waited for an hour, before what a schedule
-//! started; among those, remote servers and then batches in turns, so that nobody waits behind hundreds of others; never two of one local user; never
-//! more at once than allowed, but for some whose servers have no other run.
+//! started; among those, remote servers and then batches in turns, so that no one waits behind hundreds of others; never two
+//! of one local user; never more at once than allowed, but for some whose servers have no other run.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
