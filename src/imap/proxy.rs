@@ -174,7 +174,7 @@ mod tests {
             .unwrap();
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let there = listener.local_addr().unwrap();
+            let server_address = listener.local_addr().unwrap();
             let proxy = Proxy::parse(address).unwrap();
             let server = async {
                 let (mut stream, _) = listener.accept().await.unwrap();
@@ -187,7 +187,7 @@ mod tests {
                 stream.write_all(b"* OK").await.unwrap();
             };
             let client = async {
-                let stream = TcpStream::connect(there).await.unwrap();
+                let stream = TcpStream::connect(server_address).await.unwrap();
                 let mut stream = proxy.reach(stream, "imap.x.example", 993).await?;
                 let mut greeting = vec![0; 4];
                 stream.read_exact(&mut greeting).await.unwrap();

@@ -39,7 +39,7 @@ pub struct RunQueue {
     at_once: NonZeroUsize,
     /// Whether nothing is started.
     pub paused: bool,
-    places: BTreeMap<TaskName, QueuedRun>,
+    runs: BTreeMap<TaskName, QueuedRun>,
     /// When a source, and a batch, had its last turn.
     sources: HashMap<String, u64>,
     batches: HashMap<u64, u64>,
@@ -54,7 +54,7 @@ impl RunQueue {
         Self {
             at_once,
             paused: false,
-            places: BTreeMap::new(),
+            runs: BTreeMap::new(),
             sources: HashMap::new(),
             batches: HashMap::new(),
             limits: HashMap::new(),
@@ -74,7 +74,7 @@ impl RunQueue {
 
     /// A source has turned away a run of this task: half as many of its runs work at once from now on.
     pub fn turned_away(&mut self, name: &TaskName) {
-        let Some(source) = self.places.get(name).map(|place| place.source.clone()) else {
+        let Some(source) = self.runs.get(name).map(|run| run.source.clone()) else {
             return;
         };
         let running = self.running_of(&source);
@@ -83,13 +83,13 @@ impl RunQueue {
 
     /// A run of this task has gone well: one more of its source may work at once.
     pub fn went_well(&mut self, name: &TaskName) {
-        let Some(place) = self.places.get(name) else {
+        let Some(run) = self.runs.get(name) else {
             return;
         };
-        if let Some(limit) = self.limits.get_mut(&place.source) {
+        if let Some(limit) = self.limits.get_mut(&run.source) {
             *limit += 1;
             if *limit >= self.at_once.get() {
-                self.limits.remove(&place.source);
+                self.limits.remove(&run.source);
             }
         }
     }
@@ -101,57 +101,55 @@ impl RunQueue {
 
     /// A number for tasks that come together.
     pub fn new_batch(&mut self) -> u64 {
-        let last = self.places.values().map(|place| place.entry.batch).max();
+        let last = self.runs.values().map(|run| run.entry.batch).max();
         last.max(self.batches.keys().copied().max()).unwrap_or_default() + 1
     }
 
     /// Puts a task at the end, in the place of the one of that name.
     pub fn add(&mut self, entry: Entry, user: String, source: String) {
         let order = self.tick();
-        let place = QueuedRun {
+        let run = QueuedRun {
             user,
             source,
             not_before: None,
             order,
             entry,
         };
-        self.places.insert(place.entry.task.clone(), place);
+        self.runs.insert(run.entry.task.clone(), run);
     }
 
     /// A task in the queue.
     pub fn get(&self, name: &TaskName) -> Option<&QueuedRun> {
-        self.places.get(name)
+        self.runs.get(name)
     }
 
     /// The same, to change it.
     pub fn get_mut(&mut self, name: &TaskName) -> Option<&mut QueuedRun> {
-        self.places.get_mut(name)
+        self.runs.get_mut(name)
     }
 
     /// Takes a task out.
     pub fn remove(&mut self, name: &TaskName) -> Option<QueuedRun> {
-        let place = self.places.remove(name)?;
+        let run = self.runs.remove(name)?;
         // One that comes when no other is there owes no other a turn.
-        if self.places.values().all(|other| other.source != place.source) {
-            self.sources.remove(&place.source);
-            self.limits.remove(&place.source);
+        if self.runs.values().all(|other| other.source != run.source) {
+            self.sources.remove(&run.source);
+            self.limits.remove(&run.source);
         }
-        let batch = place.entry.batch;
-        if self.places.values().all(|other| other.entry.batch != batch) {
+        let batch = run.entry.batch;
+        if self.runs.values().all(|other| other.entry.batch != batch) {
             self.batches.remove(&batch);
         }
-        Some(place)
+        Some(run)
     }
 
     /// How many wait.
     pub fn waiting(&self) -> usize {
-        self.places.len() - self.running()
+        self.runs.len() - self.running()
     }
 
     fn at_work(&self) -> impl Iterator<Item = &QueuedRun> {
-        self.places
-            .values()
-            .filter(|place| place.entry.state == State::Running)
+        self.runs.values().filter(|run| run.entry.state == State::Running)
     }
 
     fn running(&self) -> usize {
@@ -159,14 +157,14 @@ impl RunQueue {
     }
 
     fn running_of(&self, source: &str) -> usize {
-        self.at_work().filter(|place| place.source == source).count()
+        self.at_work().filter(|run| run.source == source).count()
     }
 
     /// What is to be remembered, oldest first.
     pub fn entries(&self) -> Vec<Entry> {
-        let mut places: Vec<&QueuedRun> = self.places.values().collect();
-        places.sort_by_key(|place| place.order);
-        places.into_iter().map(|place| place.entry.clone()).collect()
+        let mut runs: Vec<&QueuedRun> = self.runs.values().collect();
+        runs.sort_by_key(|run| run.order);
+        runs.into_iter().map(|run| run.entry.clone()).collect()
     }
 
     /// Lets those run whose turn it is; from here on they are running.
@@ -177,11 +175,11 @@ impl RunQueue {
                 break;
             };
             let turn = self.tick();
-            if let Some(place) = self.places.get_mut(&name) {
-                place.entry.state = State::Running;
-                place.entry.started = Some(seconds);
-                self.sources.insert(place.source.clone(), turn);
-                self.batches.insert(place.entry.batch, turn);
+            if let Some(run) = self.runs.get_mut(&name) {
+                run.entry.state = State::Running;
+                run.entry.started = Some(seconds);
+                self.sources.insert(run.source.clone(), turn);
+                self.batches.insert(run.entry.batch, turn);
             }
             chosen.push(name);
         }
@@ -191,13 +189,11 @@ impl RunQueue {
     /// Whose turn it is. One slow server keeps no other waiting: beside the runs that are allowed at once, half as many
     /// work that pull from servers of which nobody else does.
     fn next(&self, now: Instant, seconds: i64) -> Option<TaskName> {
-        let users: BTreeSet<&str> = self.at_work().map(|place| place.user.as_str()).collect();
+        let users: BTreeSet<&str> = self.at_work().map(|run| run.user.as_str()).collect();
         let at_once = self.at_once.get();
         let mut busy: BTreeSet<&str> = match self.running() {
             count if count < at_once => BTreeSet::new(),
-            count if count < at_once + at_once / 2 => {
-                self.at_work().map(|place| place.source.as_str()).collect()
-            }
+            count if count < at_once + at_once / 2 => self.at_work().map(|run| run.source.as_str()).collect(),
             _ => return None,
         };
         let limits = self.limits.iter();
@@ -206,30 +202,27 @@ impl RunQueue {
                 .filter(|(source, limit)| self.running_of(source) >= **limit)
                 .map(|(source, _)| source.as_str()),
         );
-        let may_run = |place: &&QueuedRun| {
-            place.entry.state != State::Running
-                && place.not_before.is_none_or(|moment| moment <= now)
-                && !users.contains(place.user.as_str())
-                && !busy.contains(place.source.as_str())
+        let may_run = |run: &&QueuedRun| {
+            run.entry.state != State::Running
+                && run.not_before.is_none_or(|moment| moment <= now)
+                && !users.contains(run.user.as_str())
+                && !busy.contains(run.source.as_str())
         };
-        let rank = |place: &&QueuedRun| {
-            let waited = seconds.saturating_sub(place.entry.since);
-            let first = place.entry.origin == Origin::Manual || waited >= LONG_WAIT;
-            let source = self.sources.get(&place.source).copied();
-            let batch = self.batches.get(&place.entry.batch).copied();
-            (Reverse(first), source, batch, place.order)
+        let rank = |run: &&QueuedRun| {
+            let waited = seconds.saturating_sub(run.entry.since);
+            let first = run.entry.origin == Origin::Manual || waited >= LONG_WAIT;
+            let source = self.sources.get(&run.source).copied();
+            let batch = self.batches.get(&run.entry.batch).copied();
+            (Reverse(first), source, batch, run.order)
         };
-        let first = self.places.values().filter(may_run).min_by_key(rank)?;
+        let first = self.runs.values().filter(may_run).min_by_key(rank)?;
         Some(first.entry.task.clone())
     }
 
     /// When the next one may run that has to wait for a moment.
     pub fn next_moment(&self) -> Option<Instant> {
-        let waiting = self
-            .places
-            .values()
-            .filter(|place| place.entry.state != State::Running);
-        waiting.filter_map(|place| place.not_before).min()
+        let waiting = self.runs.values().filter(|run| run.entry.state != State::Running);
+        waiting.filter_map(|run| run.not_before).min()
     }
 }
 

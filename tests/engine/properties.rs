@@ -173,13 +173,13 @@ proptest! {
     #[test]
     fn folders_keep_apart(
         names in proptest::collection::btree_set("(INBOX[./])?[a-cA./\\\\_ä]{1,6}", 1..12),
-        (there, here) in (separator(), separator()),
+        (remote_separator, local_separator) in (separator(), separator()),
         (prefix, local_prefix) in (any::<bool>(), any::<bool>()),
         before in proptest::collection::vec(0usize..12, 0..3),
     ) {
         let prefix_of = |has: bool, separator: char| if has { format!("INBOX{separator}") } else { String::new() };
-        let remote = side(&prefix_of(prefix, there), there, &names);
-        let local = side(&prefix_of(local_prefix, here), here, &BTreeSet::from(["INBOX".to_owned()]));
+        let remote = side(&prefix_of(prefix, remote_separator), remote_separator, &names);
+        let local = side(&prefix_of(local_prefix, local_separator), local_separator, &BTreeSet::from(["INBOX".to_owned()]));
         let selection = Selection { mode: FolderMode::All, excluded: vec![], options: FolderOptions::default() };
         let pairs = folder_mapping::pair(&remote, &local, &selection, &Known::new());
         prop_assert_eq!(pairs.len(), names.len());
@@ -189,7 +189,7 @@ proptest! {
             });
             prop_assert_eq!(others.count(), 1, "{:?}", pair);
             prop_assert!(!pair.joined);
-            prop_assert!(pair.local.name().starts_with(&prefix_of(local_prefix, here)) || pair.local.is_inbox());
+            prop_assert!(pair.local.name().starts_with(&prefix_of(local_prefix, local_separator)) || pair.local.is_inbox());
         }
         // What is known of some of them stays, whatever comes beside it.
         let known: Known = before

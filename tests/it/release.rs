@@ -56,7 +56,7 @@ fn the_list_of_applications_gets_what_it_asks_for() -> anyhow::Result<()> {
         ensure!(metadata["description"][language].is_string(), "{language}");
     }
     ensure!(metadata["authors"][0]["email"].is_string());
-    let here = "https://github.com/NethServer/ns8-imapsync/blob/main/";
+    let repository = "https://github.com/NethServer/ns8-imapsync/blob/main/";
     for address in [
         "documentation_url",
         "bug_url",
@@ -66,7 +66,7 @@ fn the_list_of_applications_gets_what_it_asks_for() -> anyhow::Result<()> {
     ] {
         let address = metadata["docs"][address].as_str().context(address)?;
         ensure!(address.starts_with("https://"), "{address}");
-        if let Some(file) = address.strip_prefix(here) {
+        if let Some(file) = address.strip_prefix(repository) {
             ensure!(path_of(file).is_file(), "{address}");
         }
     }
@@ -154,11 +154,11 @@ fn the_documentation_leads_somewhere() -> anyhow::Result<()> {
                 file => page.with_file_name(file),
             };
             ensure!(target.exists(), "{link} in {}", page.display());
-            let there = part.is_empty()
+            let has_anchor = part.is_empty()
                 || fs::read_to_string(&target)?
                     .lines()
                     .any(|line| line.starts_with('#') && anchor(line) == part);
-            ensure!(there, "{link} in {}", page.display());
+            ensure!(has_anchor, "{link} in {}", page.display());
         }
     }
     Ok(())

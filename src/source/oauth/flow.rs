@@ -223,10 +223,10 @@ fn by_browser(
 fn check_redirect(text: &str) -> Result<(), Invalid> {
     let wrong = || Invalid("it is an https:// address, or http://localhost".into());
     let url = Url::parse(text).map_err(|_| wrong())?;
-    let here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    let is_loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
     match url.scheme() {
         "https" => Ok(()),
-        "http" if here => Ok(()),
+        "http" if is_loopback => Ok(()),
         _ => Err(wrong()),
     }
 }
@@ -336,14 +336,14 @@ fn given(came_back: Return, redirect: &str, state: &str) -> Result<Given, FlowEr
         wrong("it is no address; copy the whole address of the page that the browser ended at")
     })?;
     let expected = Url::parse(redirect).map_err(|_| wrong("the sign-in is damaged; begin again"))?;
-    let place = |url: &Url| {
+    let bare = |url: &Url| {
         (
             url.scheme().to_owned(),
             url.host_str().map(str::to_owned),
             url.path().to_owned(),
         )
     };
-    if place(&url) != place(&expected) {
+    if bare(&url) != bare(&expected) {
         return Err(wrong(
             "it is not the address that the provider sends the browser to at the end",
         ));

@@ -226,7 +226,7 @@ impl Supervisor<'_> {
     }
 
     fn start(&mut self, name: &TaskName) {
-        let Some(origin) = self.queue.get(name).map(|place| place.entry.origin) else {
+        let Some(origin) = self.queue.get(name).map(|run| run.entry.origin) else {
             return;
         };
         if !self.exists(name) {
@@ -261,9 +261,9 @@ impl Supervisor<'_> {
 
     /// Has a task wait again.
     fn put_back(&mut self, name: &TaskName, state: State, pause: Duration) {
-        if let Some(place) = self.queue.get_mut(name) {
-            place.entry.state = state;
-            place.not_before = Some(Instant::now() + pause);
+        if let Some(run) = self.queue.get_mut(name) {
+            run.entry.state = state;
+            run.not_before = Some(Instant::now() + pause);
         }
     }
 
@@ -303,7 +303,7 @@ impl Supervisor<'_> {
     fn conclude(&mut self, mut child: Child, status: WaitStatus) -> Option<Verdict> {
         let name = &child.name.clone();
         let verdict = child.verdict();
-        let started = self.queue.get(name).and_then(|place| place.entry.started);
+        let started = self.queue.get(name).and_then(|run| run.entry.started);
         let cut_short = verdict
             .as_ref()
             .is_none_or(|verdict| verdict.exit_code == Exit::Stopped.code());

@@ -59,7 +59,7 @@ impl Supervisor<'_> {
         let batch = self.queue.new_batch();
         let mut entered: Vec<(TaskName, Option<Entry>)> = vec![];
         for task in tasks {
-            let former = self.queue.get(&task).map(|place| place.entry.clone());
+            let former = self.queue.get(&task).map(|run| run.entry.clone());
             if former
                 .as_ref()
                 .is_some_and(|entry| entry.state == State::Running || entry.origin <= origin)
@@ -67,9 +67,9 @@ impl Supervisor<'_> {
                 drop(reply.send(Answer::AlreadyRunning { task }));
                 continue;
             }
-            if let Some(place) = self.queue.get_mut(&task) {
-                place.entry.origin = origin;
-                place.entry.batch = batch;
+            if let Some(run) = self.queue.get_mut(&task) {
+                run.entry.origin = origin;
+                run.entry.batch = batch;
             } else {
                 let (user, source) = self.describe(&task);
                 let entry = Entry {
@@ -113,7 +113,7 @@ impl Supervisor<'_> {
     fn take_back(&mut self, entered: Vec<(TaskName, Option<Entry>)>) {
         for (task, former) in entered {
             match (former, self.queue.get_mut(&task)) {
-                (Some(former), Some(place)) => place.entry = former,
+                (Some(former), Some(run)) => run.entry = former,
                 _ => drop(self.queue.remove(&task)),
             }
         }
@@ -130,8 +130,8 @@ impl Supervisor<'_> {
                 self.stoppers.entry(task).or_default().push(reply.clone());
                 continue;
             }
-            let place: Option<QueuedRun> = self.queue.remove(&task);
-            if place.is_some() {
+            let run: Option<QueuedRun> = self.queue.remove(&task);
+            if run.is_some() {
                 self.settings.remove(&task);
                 self.recovered.remove(&task);
                 taken_out.push(task.clone());

@@ -64,7 +64,7 @@ struct Target {
 /// assert_eq!(names, ["INBOX", "Work/2026"]);
 /// ```
 pub fn pair(remote: &Side, local: &Side, selection: &Selection, known: &Known) -> Vec<Pair> {
-    let here: HashMap<&Mailbox, _> = local.folders.iter().map(|one| (&one.0.mailbox, one)).collect();
+    let local_folders: HashMap<&Mailbox, _> = local.folders.iter().map(|one| (&one.0.mailbox, one)).collect();
     let chooser = selection.on(remote);
     let targets = targets(remote, local, selection, known);
     let mut pairs = vec![];
@@ -73,7 +73,7 @@ pub fn pair(remote: &Side, local: &Side, selection: &Selection, known: &Known) -
             continue;
         };
         // A node that only holds others is no folder yet.
-        let found = here
+        let found = local_folders
             .get(&target.local)
             .filter(|(listed, _)| !listed.has("\\Noselect"));
         let pair = Pair {

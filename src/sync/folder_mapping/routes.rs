@@ -124,15 +124,15 @@ fn plain(remote: &Side, names: &LocalNames<'_>, listed: &Listed) -> Vec<String> 
 
 /// Remote folders of special uses and the levels of the local folders that have the same.
 fn special<'a>(remote: &'a Side, local: &Side) -> HashMap<&'a Mailbox, Vec<String>> {
-    let there = by_use(remote);
-    let here = by_use(local);
+    let remote_uses = by_use(remote);
+    let local_uses = by_use(local);
     let separator = local.separator();
     let mut routes = HashMap::new();
     for (special, usual) in SpecialUse::MAPPED {
-        let Some(&from) = there.get(&special) else {
+        let Some(&from) = remote_uses.get(&special) else {
             continue;
         };
-        let levels = match here.get(&special) {
+        let levels = match local_uses.get(&special) {
             Some(to) => {
                 let bare = local.bare(to.name());
                 separator.map_or_else(

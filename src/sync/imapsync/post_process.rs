@@ -76,17 +76,17 @@ async fn plan(
     connections: &mut Connections,
     subscribe: &mut HashSet<crate::imap::Mailbox>,
 ) -> FolderResult<()> {
-    let Some((place, comparison)) = prepare(shared, 0, pair, connections, subscribe).await? else {
+    let Some((sync, comparison)) = prepare(shared, 0, pair, connections, subscribe).await? else {
         return Ok(());
     };
     let wanted = UidSet::union_of(&comparison.wanted);
     if wanted.is_empty() {
         return Ok(());
     }
-    connections.remote.open(&place.pair.remote, false).await?;
+    connections.remote.open(&sync.pair.remote, false).await?;
     let messages = headers::read(&mut connections.remote, &wanted, Detail::Record).await?;
     let entries: Vec<Entry> = messages.iter().map(Seen::entry).collect();
-    shared.state.borrow_mut().plan(place.folder.id, &entries)?;
+    shared.state.borrow_mut().plan(sync.folder.id, &entries)?;
     Ok(())
 }
 
@@ -134,16 +134,16 @@ async fn finish(
         settle(shared, &pair, copied, connections).await?;
     }
     let index = index_of(shared, &pair);
-    let Some((place, _)) = prepare(shared, index, pair, connections, subscribe).await? else {
+    let Some((sync, _)) = prepare(shared, index, pair, connections, subscribe).await? else {
         return Ok(());
     };
-    let place = Rc::new(place);
+    let sync = Rc::new(sync);
     if shared.job.inbox_only() {
-        inbox::inbox(shared, &place, connections).await?;
+        inbox::inbox(shared, &sync, connections).await?;
     } else {
-        deletions::reconcile(shared, &place, connections, plan).await?;
+        deletions::reconcile(shared, &sync, connections, plan).await?;
     }
-    deletions::remote(shared, &place, connections).await
+    deletions::remote(shared, &sync, connections).await
 }
 
 /// Records what the log says was copied, messages included that came after the plan was made.

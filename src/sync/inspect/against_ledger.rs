@@ -26,7 +26,7 @@ pub(super) fn compare(
     pair: &Pair,
     theirs: &[VerifiedMessage],
     ours: &[VerifiedMessage],
-    verdict: &mut VerifyReport,
+    report: &mut VerifyReport,
 ) -> u64 {
     let mut count = 0;
     let same_remote = record.state.is_same_remote(pair.source);
@@ -55,7 +55,7 @@ pub(super) fn compare(
                 Side::Remote => (what, None),
                 Side::Local => (None, what),
             };
-            verdict.note(Difference {
+            report.note(Difference {
                 folder: pair.remote.name().to_owned(),
                 uid: found.seen.uid,
                 message_id: None,
@@ -85,7 +85,7 @@ pub(super) async fn look_for(
     local: &folder_mapping::Side,
     session: &mut SideSession,
     seen: &HashSet<MessageKey>,
-    verdict: &mut VerifyReport,
+    report: &mut VerifyReport,
 ) -> FolderResult<()> {
     let delivered = records.iter().flat_map(|record| &record.messages);
     let mut sought: HashSet<MessageKey> = delivered.map(|one| one.key).collect();
@@ -99,7 +99,7 @@ pub(super) async fn look_for(
         }
         let Some(keys) = keys(session, &listed.mailbox).await? else {
             // It may be there.
-            verdict.folders.push(FolderComparison {
+            report.folders.push(FolderComparison {
                 local: listed.mailbox.name().to_owned(),
                 unreadable: Some("the local folder cannot be opened".to_owned()),
                 ..FolderComparison::default()
@@ -116,11 +116,11 @@ pub(super) async fn look_for(
         if gone.is_empty() {
             continue;
         }
-        if let Some(folder) = verdict.folder(record) {
+        if let Some(folder) = report.folder(record) {
             folder.gone += gone.len() as u64;
         }
         for one in gone {
-            verdict.note(Difference {
+            report.note(Difference {
                 folder: record.remote.name().to_owned(),
                 uid: one.local_uid.or(one.remote_uid).unwrap_or(0),
                 message_id: None,

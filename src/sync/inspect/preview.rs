@@ -81,11 +81,11 @@ pub async fn preview(shared: &Shared) -> Result<Preview, Failure> {
         };
         let prepared = contain(shared, pair.remote.name(), outcome)?;
         complete &= prepared.is_some();
-        if let Some(Some((place, comparison))) = prepared {
-            let place = Rc::new(place);
+        if let Some(Some((sync, comparison))) = prepared {
+            let sync = Rc::new(sync);
             let outcome = weigh(
                 shared,
-                &place,
+                &sync,
                 &comparison,
                 &mut connections,
                 &mut folder,
@@ -123,7 +123,7 @@ pub async fn preview(shared: &Shared) -> Result<Preview, Failure> {
 
 async fn weigh(
     shared: &Shared,
-    place: &Rc<FolderSync>,
+    sync: &Rc<FolderSync>,
     comparison: &Comparison,
     connections: &mut Connections,
     folder: &mut FolderPreview,
@@ -131,7 +131,7 @@ async fn weigh(
 ) -> FolderResult<()> {
     let deletion = shared.job.delete_remote;
     if !comparison.wanted.is_empty() {
-        let wanted = sizes(place, comparison, connections).await?;
+        let wanted = sizes(sync, comparison, connections).await?;
         folder.copy = wanted.len() as u64;
         folder.bytes = wanted.iter().map(|&(size, _)| size).sum();
         let old = |date: i64, before: i64| date != 0 && date < before;
@@ -144,15 +144,15 @@ async fn weigh(
             }
         };
     }
-    if place.pair.destination.is_some() {
+    if sync.pair.destination.is_some() {
         if !shared.job.inbox_only() {
-            flags::carry_over(shared, place, &mut connections.remote, &mut connections.local).await?;
+            flags::carry_over(shared, sync, &mut connections.remote, &mut connections.local).await?;
         }
-        deletions::reconcile(shared, place, connections, plan).await?;
+        deletions::reconcile(shared, sync, connections, plan).await?;
     }
-    deletions::remote(shared, place, connections).await?;
+    deletions::remote(shared, sync, connections).await?;
     let mut reporter = shared.reporter.borrow_mut();
-    if let Some(done) = reporter.folder(place.index) {
+    if let Some(done) = reporter.folder(sync.index) {
         folder.flag = done.flags;
         folder.delete_remote += done.deleted_remote;
     }
@@ -161,7 +161,7 @@ async fn weigh(
 
 /// Size and date of arrival of every message to copy.
 async fn sizes(
-    place: &Rc<FolderSync>,
+    sync: &Rc<FolderSync>,
     comparison: &Comparison,
     connections: &mut Connections,
 ) -> FolderResult<Vec<(u64, i64)>> {
@@ -172,7 +172,7 @@ async fn sizes(
     let mut found = vec![];
     let asked = connections
         .remote
-        .open_and_ask(&place.pair.remote, false, questions, |data| {
+        .open_and_ask(&sync.pair.remote, false, questions, |data| {
             if let Untagged::Fetch(fetch) = data
                 && let (Some(_), Some(size)) = (fetch.uid, fetch.size)
             {

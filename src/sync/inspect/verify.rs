@@ -139,13 +139,13 @@ pub async fn verify(
     records: &[RecordedFolder],
     deep: bool,
 ) -> Result<VerifyReport, Failure> {
-    let (there, here) = tokio::join!(log_in(remote), log_in(local));
-    let ((there, remote_session), (here, local_session)) = (there?, here?);
+    let (remote_side, local_side) = tokio::join!(log_in(remote), log_in(local));
+    let ((remote_side, remote_session), (local_side, local_session)) = (remote_side?, local_side?);
     let mut sessions = Sessions {
         remote: remote_session,
         local: local_session,
     };
-    let mut verdict = VerifyReport::default();
+    let mut report = VerifyReport::default();
     let criteria = match period::criteria(selection.options.period) {
         limits if limits.is_empty() => "ALL".to_owned(),
         limits => limits,
@@ -155,8 +155,8 @@ pub async fn verify(
     let mut held: HashSet<MessageKey> = HashSet::new();
     // What of the records is accounted for: it is on one of the two sides.
     let mut seen: HashSet<MessageKey> = HashSet::new();
-    for pair in folder_mapping::pair(&there, &here, selection, known) {
-        let told = verdict.differences.len();
+    for pair in folder_mapping::pair(&remote_side, &local_side, selection, known) {
+        let told = report.differences.len();
         let mut attempts = 0;
         let folder = loop {
             let record = records.iter().find(|record| record.remote == pair.remote);
@@ -166,14 +166,14 @@ pub async fn verify(
                 once,
             };
             let compared = sessions
-                .compare(&pair, record, how, (&mut held, &mut seen), &mut verdict)
+                .compare(&pair, record, how, (&mut held, &mut seen), &mut report)
                 .await;
             let (side, error) = match compared {
                 Ok(folder) => break folder,
                 Err(FolderError::Imap { side, error, .. }) => (side, error),
                 Err(error) => return Err(error.into()),
             };
-            verdict.differences.truncate(told);
+            report.differences.truncate(told);
             attempts += 1;
             if !matches!(error, Error::Command { .. }) {
                 sessions.renew(side, remote, local).await?;
@@ -188,13 +188,13 @@ pub async fn verify(
                 ..FolderComparison::default()
             };
         };
-        verdict.folders.push(folder);
+        report.folders.push(folder);
     }
     // What could not be read may hide what is looked for.
-    if verdict.folders.iter().all(|folder| folder.unreadable.is_none()) {
+    if report.folders.iter().all(|folder| folder.unreadable.is_none()) {
         let mut attempts = 1;
         while let Err(error) =
-            against_ledger::look_for(records, &here, &mut sessions.local, &seen, &mut verdict).await
+            against_ledger::look_for(records, &local_side, &mut sessions.local, &seen, &mut report).await
         {
             let is_lost =
                 matches!(&error, FolderError::Imap { error, .. } if !matches!(error, Error::Command { .. }));
@@ -205,11 +205,11 @@ pub async fn verify(
             sessions.renew(Side::Local, remote, local).await?;
         }
     }
-    verdict.agree = verdict.folders.iter().all(|f| {
+    report.agree = report.folders.iter().all(|f| {
         f.missing + f.extra + f.different + f.gone + f.not_as_recorded == 0 && f.unreadable.is_none()
     });
     tokio::join!(sessions.remote.logout(), sessions.local.logout());
-    Ok(verdict)
+    Ok(report)
 }
 
 async fn log_in(account: &Account) -> Result<(folder_mapping::Side, SideSession), Failure> {
@@ -247,7 +247,7 @@ impl Sessions {
         record: Option<&RecordedFolder>,
         How { criteria, deep, once }: How<'_>,
         (held, all): (&mut HashSet<MessageKey>, &mut HashSet<MessageKey>),
-        verdict: &mut VerifyReport,
+        report: &mut VerifyReport,
     ) -> FolderResult<FolderComparison> {
         let (theirs, ours) = tokio::join!(
             read(&mut self.remote, Some(&pair.remote), criteria, deep),
@@ -259,33 +259,33 @@ impl Sessions {
             )
         );
         let (mut theirs, mut ours) = (theirs?, ours?);
-        let told = verdict.differences.len();
+        let told = report.differences.len();
         let not_as_recorded = record.map_or(0, |record| {
-            against_ledger::compare(record, pair, &theirs, &ours, verdict)
+            against_ledger::compare(record, pair, &theirs, &ours, report)
         });
         all.extend(theirs.iter().chain(&ours).map(|one| one.seen.key));
-        let here: HashSet<MessageKey> = ours.iter().map(|one| one.seen.key).collect();
+        let local_keys: HashSet<MessageKey> = ours.iter().map(|one| one.seen.key).collect();
         if pair.view || once {
-            theirs.retain(|one| here.contains(&one.seen.key) || !held.contains(&one.seen.key));
+            theirs.retain(|one| local_keys.contains(&one.seen.key) || !held.contains(&one.seen.key));
         }
         if !deep {
             // Sizes say little: line ends and NULs are changed on the way. What they make doubtful is read.
-            let (there, here) = of_other_sizes(&theirs, &ours);
-            let (there, here) = tokio::join!(
-                headers::digests(&mut self.remote, &there),
-                headers::digests(&mut self.local, &here)
+            let (remote_uids, local_uids) = of_other_sizes(&theirs, &ours);
+            let (remote_digests, local_digests) = tokio::join!(
+                headers::digests(&mut self.remote, &remote_uids),
+                headers::digests(&mut self.local, &local_uids)
             );
-            let there = there?;
-            let here = here?;
-            take_common_digests(&mut theirs, &there, &here);
-            take_common_digests(&mut ours, &here, &there);
+            let remote_digests = remote_digests?;
+            let local_digests = local_digests?;
+            take_common_digests(&mut theirs, &remote_digests, &local_digests);
+            take_common_digests(&mut ours, &local_digests, &remote_digests);
         }
-        let mut folder = judge(pair, theirs, ours, verdict);
+        let mut folder = judge(pair, theirs, ours, report);
         folder.not_as_recorded = not_as_recorded;
-        let differences = &mut verdict.differences[told..];
+        let differences = &mut report.differences[told..];
         name(&mut self.remote, differences, |one| !one.is_local()).await?;
         name(&mut self.local, differences, Difference::is_local).await?;
-        held.extend(here);
+        held.extend(local_keys);
         Ok(folder)
     }
 }
@@ -323,9 +323,9 @@ fn take_common_digests(
 async fn name(
     session: &mut SideSession,
     differences: &mut [Difference],
-    here: impl Fn(&Difference) -> bool,
+    is_in_folder: impl Fn(&Difference) -> bool,
 ) -> FolderResult<()> {
-    let mut named: Vec<_> = differences.iter_mut().filter(|one| here(one)).collect();
+    let mut named: Vec<_> = differences.iter_mut().filter(|one| is_in_folder(one)).collect();
     let uids: UidSet = named.iter().map(|one| one.uid).collect();
     let ids = headers::message_ids(session, &uids).await?;
     for one in &mut named {
@@ -359,18 +359,18 @@ async fn read(
     } else {
         HashMap::new()
     };
-    let exhibit = |seen: Seen| VerifiedMessage {
+    let message = |seen: Seen| VerifiedMessage {
         digest: digests.remove(&seen.uid),
         seen,
     };
-    Ok(seen.into_iter().map(exhibit).collect())
+    Ok(seen.into_iter().map(message).collect())
 }
 
 fn judge(
     pair: &Pair,
     theirs: Vec<VerifiedMessage>,
     ours: Vec<VerifiedMessage>,
-    verdict: &mut VerifyReport,
+    report: &mut VerifyReport,
 ) -> FolderComparison {
     let mut folder = FolderComparison {
         remote: pair.remote.name().to_owned(),
@@ -380,8 +380,8 @@ fn judge(
         ..FolderComparison::default()
     };
     let mut by_key: HashMap<MessageKey, Vec<VerifiedMessage>> = HashMap::new();
-    for exhibit in ours {
-        by_key.entry(exhibit.seen.key).or_default().push(exhibit);
+    for message in ours {
+        by_key.entry(message.seen.key).or_default().push(message);
     }
     for one in theirs {
         let twins = by_key.entry(one.seen.key).or_default();
@@ -390,7 +390,7 @@ fn judge(
         let Some(at) = best else {
             folder.missing += 1;
             note(
-                verdict,
+                report,
                 pair,
                 &one.seen,
                 "missing",
@@ -407,20 +407,20 @@ fn judge(
         }
         folder.different += 1;
         for (kind, remote, local) in found {
-            note(verdict, pair, &one.seen, kind, Some(remote), Some(local));
+            note(report, pair, &one.seen, kind, Some(remote), Some(local));
         }
     }
     let mut extra: Vec<VerifiedMessage> = by_key.into_values().flatten().collect();
-    extra.sort_by_key(|exhibit| exhibit.seen.uid);
-    for exhibit in extra {
+    extra.sort_by_key(|message| message.seen.uid);
+    for message in extra {
         folder.extra += 1;
         note(
-            verdict,
+            report,
             pair,
-            &exhibit.seen,
+            &message.seen,
             EXTRA,
             None,
-            Some(describe(&exhibit.seen)),
+            Some(describe(&message.seen)),
         );
     }
     folder
@@ -476,14 +476,14 @@ fn moment(unix: i64) -> String {
 }
 
 fn note(
-    verdict: &mut VerifyReport,
+    report: &mut VerifyReport,
     pair: &Pair,
     seen: &Seen,
     kind: &str,
     remote: Option<String>,
     local: Option<String>,
 ) {
-    verdict.note(Difference {
+    report.note(Difference {
         folder: pair.remote.name().to_owned(),
         uid: seen.uid,
         message_id: None,

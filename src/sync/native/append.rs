@@ -42,7 +42,7 @@ pub struct Appender {
 
 /// Messages for one APPEND.
 struct AppendBatch {
-    place: Rc<FolderSync>,
+    sync: Rc<FolderSync>,
     messages: Vec<FetchedMessage>,
     attempt: Attempt,
     /// How often the server put it off.
@@ -143,7 +143,7 @@ impl Appender {
                 *backoff = Backoff::default();
             }
             if let Some(batch) = self.todo.pop_front() {
-                if self.is_left_out(&batch.place) {
+                if self.is_left_out(&batch.sync) {
                     continue;
                 }
                 if let Some(batch) = self.fitting(batch) {
@@ -177,16 +177,16 @@ impl Appender {
     }
 
     fn queue(&mut self, batch: Batch, together: bool) {
-        let Batch { place, messages } = batch;
-        if self.is_left_out(&place) {
+        let Batch { sync, messages } = batch;
+        if self.is_left_out(&sync) {
             return;
         }
-        if let Err(error) = self.plan(&place, &messages) {
+        if let Err(error) = self.plan(&sync, &messages) {
             self.pipeline.fail(error);
             return;
         }
         let batch = |messages| AppendBatch {
-            place: place.clone(),
+            sync: sync.clone(),
             messages,
             attempt: Attempt::Together,
             put_off: 0,
@@ -201,9 +201,9 @@ impl Appender {
     }
 
     /// Recorded before it is sent: after a crash the next run knows what may have arrived.
-    fn plan(&self, place: &FolderSync, messages: &[FetchedMessage]) -> std::result::Result<(), Failure> {
+    fn plan(&self, sync: &FolderSync, messages: &[FetchedMessage]) -> std::result::Result<(), Failure> {
         let entries: Vec<_> = messages.iter().map(FetchedMessage::entry).collect();
-        Ok(self.shared.state.borrow_mut().plan(place.folder.id, &entries)?)
+        Ok(self.shared.state.borrow_mut().plan(sync.folder.id, &entries)?)
     }
 
     /// Leaves what does not fit to another run, which finds it planned; gives the rest.
@@ -215,23 +215,23 @@ impl Appender {
             .messages
             .into_iter()
             .partition(|message| message.body.canonical_len() < limit);
-        let left = &batch.place.left;
+        let left = &batch.sync.left;
         left.set(left.get() + large.len() as u64);
         Some(AppendBatch { messages, ..batch }).filter(|batch| !batch.messages.is_empty())
     }
 
     async fn send(&mut self, session: &mut Session, batch: AppendBatch) -> Result<()> {
-        let place = batch.place.clone();
+        let sync = batch.sync.clone();
         if !self
             .selected
             .as_ref()
-            .is_some_and(|selected| Rc::ptr_eq(selected, &place))
+            .is_some_and(|selected| Rc::ptr_eq(selected, &sync))
         {
             // Appending is faster to a mailbox that is open; whether this works is told by the APPEND.
             session
-                .send(Session::open_command(&place.pair.local, true))
+                .send(Session::open_command(&sync.pair.local, true))
                 .await?;
-            self.selected = Some(place.clone());
+            self.selected = Some(sync.clone());
         }
         let plain = batch.attempt == Attempt::Plain;
         // What the filters file elsewhere they mark `\Deleted`; the mark of the message's owner would be taken for theirs.
@@ -266,7 +266,7 @@ impl Appender {
                 body: &message.body,
             })
             .collect();
-        *slot = session.append(&place.pair.local, &messages).await?;
+        *slot = session.append(&sync.pair.local, &messages).await?;
         Ok(())
     }
 
@@ -313,7 +313,7 @@ impl Appender {
         }
         if status.has_code("TRYCREATE") && !matches!(batch.attempt, Attempt::Recreated | Attempt::Plain) {
             session
-                .send(crate::imap::Command::new("CREATE").mailbox(&batch.place.pair.local))
+                .send(crate::imap::Command::new("CREATE").mailbox(&batch.sync.pair.local))
                 .await?;
             self.todo.push_front(AppendBatch {
                 attempt: Attempt::Recreated,
@@ -355,18 +355,18 @@ impl Appender {
             let lost = message.flags.minus(&message.flags.system_only());
             let mut reporter = self.shared.reporter.borrow_mut();
             reporter.tell(&Event::KeywordsDropped {
-                folder: &batch.place.pair.local,
+                folder: &batch.sync.pair.local,
                 uid: message.uid,
                 keywords: &lost,
             });
-            reporter.flags_dropped(batch.place.index, lost.len() as u64);
+            reporter.flags_dropped(batch.sync.index, lost.len() as u64);
         }
     }
 
     fn one_by_one(&mut self, batch: AppendBatch) {
         for message in batch.messages.into_iter().rev() {
             self.todo.push_front(AppendBatch {
-                place: batch.place.clone(),
+                sync: batch.sync.clone(),
                 messages: vec![message],
                 attempt: Attempt::Alone,
                 put_off: batch.put_off,
@@ -376,31 +376,31 @@ impl Appender {
     }
 
     fn delivered(&self, batch: &AppendBatch, status: &StatusLine) {
-        let place = &batch.place;
+        let sync = &batch.sync;
         // Whatever broke the connection before, it was not the folder.
-        self.shared.job.local.workarounds.answered(&place.pair.local);
+        self.shared.job.local.workarounds.answered(&sync.pair.local);
         let mut local = vec![None; batch.messages.len()];
         if let Some(Code::AppendUid { validity, uids }) = &status.code
-            && *validity == place.folder.local_validity
+            && *validity == sync.folder.local_validity
             && uids.len() == batch.messages.len() as u64
         {
             local = uids.iter().map(Some).collect();
         }
         let confirmed: Vec<_> = batch.messages.iter().map(|p| p.uid).zip(local).collect();
         let uids = batch.messages.iter().map(|message| message.uid).collect();
-        let mut copied = place.copied.borrow_mut();
+        let mut copied = sync.copied.borrow_mut();
         *copied = copied.union(&uids);
         drop(copied);
-        self.record(place, &confirmed, &batch.messages);
+        self.record(sync, &confirmed, &batch.messages);
     }
 
-    fn record(&self, place: &FolderSync, confirmed: &[(u32, Option<u32>)], messages: &[FetchedMessage]) {
+    fn record(&self, sync: &FolderSync, confirmed: &[(u32, Option<u32>)], messages: &[FetchedMessage]) {
         let (sieve, seen) = self.shared.job.post_delivery();
         if let Err(error) = self
             .shared
             .state
             .borrow_mut()
-            .confirm(place.folder.id, confirmed, sieve, seen)
+            .confirm(sync.folder.id, confirmed, sieve, seen)
         {
             self.pipeline.fail(error.into());
         }
@@ -408,14 +408,14 @@ impl Appender {
         self.shared
             .reporter
             .borrow_mut()
-            .copied(place.index, messages.len() as u64, octets);
+            .copied(sync.index, messages.len() as u64, octets);
     }
 
     fn refused(&self, batch: &AppendBatch, kind: Exit, reason: &str) {
         self.report(batch, kind, reason);
         let entries: Vec<_> = batch.messages.iter().map(FetchedMessage::entry).collect();
         let mut state = self.shared.state.borrow_mut();
-        if let Err(error) = state.fail(batch.place.folder.id, &entries) {
+        if let Err(error) = state.fail(batch.sync.folder.id, &entries) {
             self.pipeline.fail(error.into());
         }
         if kind == Exit::OverQuota {
@@ -427,7 +427,7 @@ impl Appender {
 
     /// A message without a single octet is nothing that could be missed, and most servers do not take one.
     fn skip_empty(&self, batch: &AppendBatch, status: &StatusLine) {
-        let folder = batch.place.pair.remote.name();
+        let folder = batch.sync.pair.remote.name();
         for message in &batch.messages {
             self.shared
                 .reporter
@@ -440,7 +440,7 @@ impl Appender {
         }
         let entries: Vec<_> = batch.messages.iter().map(FetchedMessage::entry).collect();
         let mut state = self.shared.state.borrow_mut();
-        if let Err(error) = state.fail(batch.place.folder.id, &entries) {
+        if let Err(error) = state.fail(batch.sync.folder.id, &entries) {
             self.pipeline.fail(error.into());
         }
     }
@@ -450,7 +450,7 @@ impl Appender {
         for message in &batch.messages {
             let reason = format!("{} octets {reason}", message.body.canonical_len());
             let id = message.message_id.clone();
-            reporter.message_problem(batch.place.index, kind, message.uid, id, &reason);
+            reporter.message_problem(batch.sync.index, kind, message.uid, id, &reason);
         }
     }
 
@@ -458,19 +458,19 @@ impl Appender {
     /// agree, before it is sent again.
     async fn look_up_lost(&mut self, session: &mut SideSession) -> Result<()> {
         while let Some((_, first)) = self.flight.front() {
-            let place = first.place.clone();
+            let sync = first.sync.clone();
             self.selected = None;
-            if self.is_left_out(&place) {
-                self.flight.retain(|(_, batch)| !Rc::ptr_eq(&batch.place, &place));
+            if self.is_left_out(&sync) {
+                self.flight.retain(|(_, batch)| !Rc::ptr_eq(&batch.sync, &sync));
                 continue;
             }
             let opened = Cell::new(false);
-            let mut claimed = match self.arrived(&place, session, &opened).await {
+            let mut claimed = match self.arrived(&sync, session, &opened).await {
                 Ok(claimed) => claimed,
                 Err(FolderError::Imap { error, .. }) => {
                     // What breaks later, broke for another reason than the folder.
                     if error.is_loss() && !opened.get() {
-                        self.shared.job.local.workarounds.lost_at(&place.pair.local);
+                        self.shared.job.local.workarounds.lost_at(&sync.pair.local);
                     }
                     return Err(error);
                 }
@@ -481,14 +481,14 @@ impl Appender {
                 .shared
                 .state
                 .borrow()
-                .local_uids(place.folder.id, place.folder.local_next);
+                .local_uids(sync.folder.id, sync.folder.local_next);
             match known {
                 Ok(known) => claimed.retain(|_, local| !known.contains(*local)),
                 Err(error) => return self.abandon(error.into()),
             }
             let (lost, others): (VecDeque<_>, _) = std::mem::take(&mut self.flight)
                 .into_iter()
-                .partition(|(_, batch)| Rc::ptr_eq(&batch.place, &place));
+                .partition(|(_, batch)| Rc::ptr_eq(&batch.sync, &sync));
             self.flight = others;
             for (_, batch) in lost.into_iter().rev() {
                 let (arrived, missing): (Vec<_>, Vec<_>) = batch
@@ -499,7 +499,7 @@ impl Appender {
                     .iter()
                     .map(|message| (message.uid, claimed.get(&message.uid).copied()))
                     .collect();
-                self.record(&place, &confirmed, &arrived);
+                self.record(&sync, &confirmed, &arrived);
                 if !missing.is_empty() {
                     self.repeat(AppendBatch {
                         messages: missing,
@@ -512,14 +512,14 @@ impl Appender {
     }
 
     /// Whether connections break whenever a local folder is opened. What was sent there is looked for by the next run.
-    fn is_left_out(&self, place: &FolderSync) -> bool {
-        if !self.shared.job.local.workarounds.is_hopeless(&place.pair.local) {
+    fn is_left_out(&self, sync: &FolderSync) -> bool {
+        if !self.shared.job.local.workarounds.is_hopeless(&sync.pair.local) {
             return false;
         }
-        if !place.broken.replace(true) {
+        if !sync.broken.replace(true) {
             let error =
                 FolderError::unusable(Side::Local, Exit::SelectErrors, connections::CLOSES.to_owned());
-            if let Err(failure) = contain::<()>(&self.shared, place.pair.remote.name(), Err(error)) {
+            if let Err(failure) = contain::<()>(&self.shared, sync.pair.remote.name(), Err(error)) {
                 self.pipeline.fail(failure);
             }
         }
@@ -537,7 +537,7 @@ impl Appender {
     /// it may arrive yet.
     fn repeat(&mut self, batch: AppendBatch) -> Result<()> {
         let uids = batch.messages.iter().map(|message| message.uid);
-        let recorded = self.shared.state.borrow_mut().repeat(batch.place.folder.id, uids);
+        let recorded = self.shared.state.borrow_mut().repeat(batch.sync.folder.id, uids);
         if let Err(error) = recorded {
             return self.abandon(error.into());
         }
@@ -547,7 +547,7 @@ impl Appender {
             let reason = "are not taken by host2: the connection breaks whenever they are sent";
             self.report(&batch, Exit::AppendErrors, reason);
             for message in &batch.messages {
-                self.shared.poison.give_up(batch.place.folder.id, message.uid)?;
+                self.shared.poison.give_up(batch.sync.folder.id, message.uid)?;
             }
         } else {
             self.todo.push_front(batch);
@@ -558,21 +558,21 @@ impl Appender {
     /// What of the messages in flight to a folder is there: local UIDs by remote ones.
     async fn arrived(
         &self,
-        place: &FolderSync,
+        sync: &FolderSync,
         session: &mut SideSession,
         opened: &Cell<bool>,
     ) -> FolderResult<HashMap<u32, u32>> {
         let messages = || {
             let batches = self.flight.iter().map(|(_, batch)| batch);
-            let here = batches.filter(|batch| std::ptr::eq(batch.place.as_ref(), place));
-            here.flat_map(|batch| &batch.messages)
+            let of_folder = batches.filter(|batch| std::ptr::eq(batch.sync.as_ref(), sync));
+            of_folder.flat_map(|batch| &batch.messages)
         };
         settle::poll_until_stable(settle::AFTER_LOSS, async || {
             // What is known to be delivered is not this message, however alike.
-            compare::locate(&self.shared, place, session).await?;
-            let unknown = compare::unknown_local(&self.shared, &place.pair, &place.folder, session).await?;
+            compare::locate(&self.shared, sync, session).await?;
+            let unknown = compare::unknown_local(&self.shared, &sync.pair, &sync.folder, session).await?;
             opened.set(true);
-            self.shared.job.local.workarounds.answered(&place.pair.local);
+            self.shared.job.local.workarounds.answered(&sync.pair.local);
             let found = headers::read(session, &unknown, Detail::Key).await?;
             Ok(message::claim(messages(), headers::by_key(found)))
         })

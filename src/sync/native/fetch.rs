@@ -49,7 +49,7 @@ pub struct Fetcher {
 enum Flight {
     Open {
         tag: Tag,
-        place: Rc<FolderSync>,
+        sync: Rc<FolderSync>,
         selected: Selected,
     },
     /// A search for those that exist or, with a limit in octets, that are too large.
@@ -129,9 +129,9 @@ impl Fetcher {
         while let Some(flight) = self.flight.pop_back() {
             let at_work = self.flight.len() < first && error.is_loss();
             let item = match flight {
-                Flight::Open { place, .. } => {
+                Flight::Open { sync, .. } => {
                     if at_work {
-                        self.blame(&place, alone);
+                        self.blame(&sync, alone);
                     }
                     continue;
                 }
@@ -143,7 +143,7 @@ impl Fetcher {
                     ..
                 } => {
                     if at_work && open && item.exact {
-                        let folder = item.place.folder.id;
+                        let folder = item.sync.folder.id;
                         self.progress |= self.shared.poison.note(folder, &item.uids, &received);
                     }
                     self.progress |= at_work && !item.doubtful;
@@ -160,9 +160,9 @@ impl Fetcher {
 
     /// A connection broke while a folder was being opened. Whether that is the reason is told when nothing else is asked
     /// along with it.
-    fn blame(&mut self, place: &FolderSync, alone: bool) {
+    fn blame(&mut self, sync: &FolderSync, alone: bool) {
         let server = &self.shared.job.remote.workarounds;
-        let mailbox = &place.pair.remote;
+        let mailbox = &sync.pair.remote;
         self.progress |= match alone {
             true => server.lost_at(mailbox),
             false => server.suspect(mailbox),
@@ -170,16 +170,16 @@ impl Fetcher {
         if server.is_hopeless(mailbox) {
             let error =
                 FolderError::unusable(Side::Remote, Exit::SelectErrors, connections::CLOSES.to_owned());
-            self.leave_out(place, error);
+            self.leave_out(sync, error);
         }
     }
 
     /// Works no more on a folder.
-    fn leave_out(&self, place: &FolderSync, error: FolderError) {
-        if place.broken.replace(true) {
+    fn leave_out(&self, sync: &FolderSync, error: FolderError) {
+        if sync.broken.replace(true) {
             return;
         }
-        let name = place.pair.remote.name();
+        let name = sync.pair.remote.name();
         if let Err(failure) = contain::<()>(&self.shared, name, Err(error)) {
             self.pipeline.fail(failure);
         }
@@ -228,7 +228,7 @@ impl Fetcher {
     fn has_room(&self, session: &Session) -> bool {
         let server = session.workarounds();
         let opens_alone = |flight: &Flight| match flight {
-            Flight::Open { place, .. } => server.is_suspect(&place.pair.remote),
+            Flight::Open { sync, .. } => server.is_suspect(&sync.pair.remote),
             Flight::Search { .. } | Flight::Fetch { .. } => false,
         };
         if self.flight.iter().any(opens_alone) || (server.is_sequential() && !self.flight.is_empty()) {
@@ -282,21 +282,18 @@ impl Fetcher {
             }
             Order::Fetch(item) => (item, None, None),
         };
-        if !opened
-            .as_ref()
-            .is_some_and(|place| Rc::ptr_eq(place, &item.place))
-        {
+        if !opened.as_ref().is_some_and(|sync| Rc::ptr_eq(sync, &item.sync)) {
             let tag = session
-                .send(Session::open_command(&item.place.pair.remote, false))
+                .send(Session::open_command(&item.sync.pair.remote, false))
                 .await?;
-            let place = item.place.clone();
-            *opened = Some(place.clone());
+            let sync = item.sync.clone();
+            *opened = Some(sync.clone());
             self.flight.push_back(Flight::Open {
                 tag,
-                place: place.clone(),
+                sync: sync.clone(),
                 selected: Selected::default(),
             });
-            if session.workarounds().is_suspect(&place.pair.remote) {
+            if session.workarounds().is_suspect(&sync.pair.remote) {
                 self.pipeline.items.borrow_mut().push_front(item);
                 return Ok(());
             }
@@ -359,20 +356,20 @@ impl Fetcher {
                     return Ok(());
                 };
                 received.insert(uid);
-                let place = item.place.clone();
-                place.received.set(place.received.get() + 1);
+                let sync = item.sync.clone();
+                sync.received.set(sync.received.get() + 1);
                 self.progress = true;
                 if fetch.body.is_none() {
-                    self.refuse(&place, uid, "the server has no content for it");
+                    self.refuse(&sync, uid, "the server has no content for it");
                 } else if !fetch.is_whole {
                     self.refuse(
-                        &place,
+                        &sync,
                         uid,
                         "the server sent a part of it instead of the whole message",
                     );
                 } else {
-                    self.note_short(&place, uid, &fetch);
-                    self.packer.add(place, uid, *fetch).await.map_err(Error::Spool)?;
+                    self.note_short(&sync, uid, &fetch);
+                    self.packer.add(sync, uid, *fetch).await.map_err(Error::Spool)?;
                 }
             }
             Untagged::Unreadable => {
@@ -389,7 +386,7 @@ impl Fetcher {
 
     /// Reports a message of which much less came than the server says that it has; some servers estimate sizes, and are off
     /// by a little. What came is kept locally; on the remote side it is never deleted.
-    fn note_short(&self, place: &FolderSync, uid: u32, fetch: &Fetch) {
+    fn note_short(&self, sync: &FolderSync, uid: u32, fetch: &Fetch) {
         let (Some(size), Some(body)) = (fetch.size, &fetch.body) else {
             return;
         };
@@ -399,19 +396,19 @@ impl Fetcher {
                 body.canonical_len()
             );
             let mut reporter = self.shared.reporter.borrow_mut();
-            reporter.problem(place.pair.remote.name(), Exit::FetchErrors, &reason);
+            reporter.problem(sync.pair.remote.name(), Exit::FetchErrors, &reason);
         }
     }
 
-    fn refuse(&self, place: &FolderSync, uid: u32, reason: &str) {
+    fn refuse(&self, sync: &FolderSync, uid: u32, reason: &str) {
         let mut reporter = self.shared.reporter.borrow_mut();
-        reporter.message_problem(place.index, Exit::FetchErrors, uid, None, reason);
-        self.withhold(place, &UidSet::range(uid..=uid));
+        reporter.message_problem(sync.index, Exit::FetchErrors, uid, None, reason);
+        self.withhold(sync, &UidSet::range(uid..=uid));
     }
 
-    fn withhold(&self, place: &FolderSync, uids: &UidSet) {
+    fn withhold(&self, sync: &FolderSync, uids: &UidSet) {
         let mut state = self.shared.state.borrow_mut();
-        if let Err(error) = state.withhold(place.folder.id, uids.iter()) {
+        if let Err(error) = state.withhold(sync.folder.id, uids.iter()) {
             self.pipeline.fail(error.into());
         }
     }
@@ -419,8 +416,8 @@ impl Fetcher {
     fn give_up(&mut self, item: &Item) -> Result<()> {
         for uid in item.uids.iter() {
             self.progress = true;
-            if self.shared.poison.give_up(item.place.folder.id, uid)? {
-                self.refuse(&item.place, uid, poison::REASON);
+            if self.shared.poison.give_up(item.sync.folder.id, uid)? {
+                self.refuse(&item.sync, uid, poison::REASON);
             }
         }
         Ok(())
@@ -448,7 +445,7 @@ impl Fetcher {
             Some(Flight::Open { .. }) if !status.is_ok() && status.is_throttled() => {
                 return Err(Error::Unavailable(status.to_string()));
             }
-            Some(Flight::Open { place, selected, .. }) => self.opened(&place, selected, &status),
+            Some(Flight::Open { sync, selected, .. }) => self.opened(&sync, selected, &status),
             Some(Flight::Search {
                 item,
                 found,
@@ -468,20 +465,20 @@ impl Fetcher {
         Ok(())
     }
 
-    fn opened(&mut self, place: &Rc<FolderSync>, selected: Selected, status: &StatusLine) {
+    fn opened(&mut self, sync: &Rc<FolderSync>, selected: Selected, status: &StatusLine) {
         let other = selected
             .uid_validity
-            .is_some_and(|validity| validity != place.folder.remote_validity);
+            .is_some_and(|validity| validity != sync.folder.remote_validity);
         let reason = if !status.is_ok() {
             format!("cannot be opened: {status}")
         } else if other {
             "was replaced during the run; the next run compares it again".to_owned()
         } else {
-            self.shared.job.remote.workarounds.answered(&place.pair.remote);
+            self.shared.job.remote.workarounds.answered(&sync.pair.remote);
             return;
         };
-        if !place.broken.replace(true) {
-            let name = place.pair.remote.name().to_owned();
+        if !sync.broken.replace(true) {
+            let name = sync.pair.remote.name().to_owned();
             self.shared
                 .reporter
                 .borrow_mut()
@@ -489,7 +486,7 @@ impl Fetcher {
         }
         for flight in &mut self.flight {
             if let Flight::Fetch { item, open, .. } | Flight::Search { item, open, .. } = flight
-                && Rc::ptr_eq(&item.place, place)
+                && Rc::ptr_eq(&item.sync, sync)
             {
                 *open = false;
             }
@@ -509,8 +506,8 @@ impl Fetcher {
         }
         if !status.is_ok() {
             // What exists is looked for at the end of the run, and reported then.
-            item.place.gaps.set(true);
-            let name = item.place.pair.remote.name();
+            item.sync.gaps.set(true);
+            let name = item.sync.pair.remote.name();
             let reason = format!("cannot be searched: {status}");
             let mut reporter = self.shared.reporter.borrow_mut();
             reporter.problem(name, Exit::FetchErrors, &reason);
@@ -519,7 +516,7 @@ impl Fetcher {
         self.progress = true;
         let Some(limit) = limit else {
             // What the answer lacks is noticed at the end of the run.
-            item.place.gaps.set(true);
+            item.sync.gaps.set(true);
             let uids = found.clone();
             self.ask_again(Item {
                 uids,
@@ -528,9 +525,9 @@ impl Fetcher {
             });
             return Ok(());
         };
-        self.withhold(&item.place, found);
-        item.place.left.set(item.place.left.get() + found.len());
-        item.place.received.set(item.place.received.get() + found.len());
+        self.withhold(&item.sync, found);
+        item.sync.left.set(item.sync.left.get() + found.len());
+        item.sync.received.set(item.sync.received.get() + found.len());
         let uids = item.uids.minus(found);
         if limit > 0 {
             self.ask_again(Item {
@@ -547,20 +544,20 @@ impl Fetcher {
     /// What did not come is looked for at the end of the run. Of a folder that is new all messages are counted then.
     fn miss(&self, item: &Item, left: &UidSet) {
         if item.exact {
-            let mut missing = item.place.missing.borrow_mut();
+            let mut missing = item.sync.missing.borrow_mut();
             *missing = missing.union(left);
             if missing.len() > MAX_MISSING {
                 let reason = format!("{} messages that it lists are not handed out", missing.len());
                 self.leave_out(
-                    &item.place,
+                    &item.sync,
                     FolderError::unusable(Side::Remote, Exit::FetchErrors, reason),
                 );
             }
         } else if !left.is_empty() {
-            let mut unanswered = item.place.unanswered.borrow_mut();
+            let mut unanswered = item.sync.unanswered.borrow_mut();
             *unanswered = unanswered.union(left);
-            if item.place.folder.remote_next > 1 {
-                item.place.gaps.set(true);
+            if item.sync.folder.remote_next > 1 {
+                item.sync.gaps.set(true);
             }
         }
     }
@@ -611,7 +608,7 @@ impl Fetcher {
                 ..item
             });
         } else if let Some(uid) = left.first() {
-            self.refuse(&item.place, uid, &format!("cannot be read: {status}"));
+            self.refuse(&item.sync, uid, &format!("cannot be read: {status}"));
         }
         Ok(())
     }

@@ -31,10 +31,10 @@ use crate::sync::state::FolderState;
 pub async fn sync(shared: &Shared) -> Result<(), Failure> {
     let mut connections = connections::connect(shared).await?;
     settle::settle_after_crash(shared, &mut connections).await?;
-    let given_back = connections::with_reconnect(shared, &mut connections, async |connections| {
-        gate::give_back_lifted_marks(shared, connections).await
+    let restored = connections::with_reconnect(shared, &mut connections, async |connections| {
+        gate::restore_lifted_marks(shared, connections).await
     });
-    given_back.await?;
+    restored.await?;
     let mut listing = listing::list(shared, &mut connections).await?;
     let mut subscribe = std::mem::take(&mut listing.subscribe);
     let pairs = &listing.pairs;
@@ -55,21 +55,21 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
         .await;
         let prepared = contain(shared, pair.remote.name(), outcome)?;
         complete &= prepared.is_some();
-        if let Some(Some((place, comparison))) = prepared {
+        if let Some(Some((sync, comparison))) = prepared {
             total += comparison.count;
-            let messages = place.pair.source.messages.unwrap_or(0);
+            let messages = sync.pair.source.messages.unwrap_or(0);
             let present = if shared.job.inbox_only() {
                 comparison.present
             } else {
                 messages.saturating_sub(comparison.count)
             };
             shared.reporter.borrow_mut().skipped(index, present);
-            place.expected.set(comparison.count);
-            let place = Rc::new(place);
+            sync.expected.set(comparison.count);
+            let sync = Rc::new(sync);
             for uids in comparison.wanted {
-                items.push_back(Item::new(place.clone(), uids, comparison.exact));
+                items.push_back(Item::new(sync.clone(), uids, comparison.exact));
             }
-            folders.push(place);
+            folders.push(sync);
         }
         let mut reporter = shared.reporter.borrow_mut();
         let spent = (reporter.elapsed() - started).as_secs_f64();
@@ -86,23 +86,23 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
         }
     }
     let mut plan = LocalPlan::default();
-    for place in &folders {
-        contain(shared, place.pair.remote.name(), narrow::settle(shared, place))?;
+    for sync in &folders {
+        contain(shared, sync.pair.remote.name(), narrow::settle(shared, sync))?;
     }
-    for place in &folders {
-        let outcome = if place.broken.get() {
-            finish(shared, place, &mut connections, &mut plan).await
+    for sync in &folders {
+        let outcome = if sync.broken.get() {
+            finish(shared, sync, &mut connections, &mut plan).await
         } else {
-            connections::at_folder(shared, &mut connections, &place.pair, async |connections| {
-                finish(shared, place, connections, &mut plan).await
+            connections::at_folder(shared, &mut connections, &sync.pair, async |connections| {
+                finish(shared, sync, connections, &mut plan).await
             })
             .await
         };
-        complete &= contain(shared, place.pair.remote.name(), outcome)?.is_some() && !place.broken.get();
+        complete &= contain(shared, sync.pair.remote.name(), outcome)?.is_some() && !sync.broken.get();
     }
     deletions::carry_out(shared, plan, &listing, complete, &mut connections).await?;
-    for place in &folders {
-        tell(shared, place);
+    for sync in &folders {
+        tell(shared, sync);
     }
     self_check::check(shared, &folders, &listing, &mut connections).await?;
     listing::accept_local_mailbox(shared, &listing)?;
@@ -115,16 +115,16 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
 fn unanswered(folders: &[Rc<FolderSync>]) -> (VecDeque<Item>, u64) {
     let mut items = VecDeque::new();
     let mut count: u64 = 0;
-    for place in folders {
-        let missing = place.expected.get().saturating_sub(place.received.get());
-        let uids = place.unanswered.take();
-        if place.broken.get() || missing == 0 || missing > MAX_MISSING || uids.is_empty() {
+    for sync in folders {
+        let missing = sync.expected.get().saturating_sub(sync.received.get());
+        let uids = sync.unanswered.take();
+        if sync.broken.get() || missing == 0 || missing > MAX_MISSING || uids.is_empty() {
             continue;
         }
         count = count.saturating_add(missing);
         items.push_back(Item {
             doubtful: true,
-            ..Item::new(place.clone(), uids, false)
+            ..Item::new(sync.clone(), uids, false)
         });
     }
     (items, count)
@@ -136,81 +136,81 @@ const MAX_MISSING: u64 = 10_000;
 /// What follows the copying of a folder.
 async fn finish(
     shared: &Shared,
-    place: &Rc<FolderSync>,
+    sync: &Rc<FolderSync>,
     connections: &mut Connections,
     plan: &mut LocalPlan,
 ) -> FolderResult<()> {
     let started = shared.reporter.borrow().elapsed();
-    let left = place.left.take();
+    let left = sync.left.take();
     if left > 0 {
         let reason = format!("{left} messages wait for another run: the local mailbox has no room for them");
         let mut reporter = shared.reporter.borrow_mut();
-        reporter.problem(place.pair.remote.name(), Exit::OverQuota, &reason);
+        reporter.problem(sync.pair.remote.name(), Exit::OverQuota, &reason);
     }
-    let (expected, received) = (place.expected.get(), place.received.get());
-    if !place.broken.get() && expected > received + MAX_MISSING {
-        place.broken.set(true);
+    let (expected, received) = (sync.expected.get(), sync.received.get());
+    if !sync.broken.get() && expected > received + MAX_MISSING {
+        sync.broken.set(true);
         let reason = format!("it has {expected} messages to copy, it says, and handed out {received}");
         return Err(FolderError::unusable(Side::Remote, Exit::FetchErrors, reason));
     }
-    if !place.broken.get() {
-        let known = place.folder.clone();
+    if !sync.broken.get() {
+        let known = sync.folder.clone();
         if !shared.job.sieve {
-            let owed = shared.state.borrow_mut().cancel_sieve(place.folder.id)?;
+            let owed = shared.state.borrow_mut().cancel_sieve(sync.folder.id)?;
             if owed > 0 {
                 shared.reporter.borrow_mut().tell(&Event::FiltersCancelled {
-                    folder: &place.pair.local,
+                    folder: &sync.pair.local,
                     messages: owed,
                 });
             }
         }
         // After a connection was lost: what is lifted is not what its owner took back.
-        gate::give_back_lifted_marks(shared, connections).await?;
+        gate::restore_lifted_marks(shared, connections).await?;
         if shared.job.inbox_only() {
-            inbox::inbox(shared, place, connections).await?;
+            inbox::inbox(shared, sync, connections).await?;
         } else {
-            flags::carry_over(shared, place, &mut connections.remote, &mut connections.local).await?;
+            flags::carry_over(shared, sync, &mut connections.remote, &mut connections.local).await?;
         }
-        if place.broken.get() {
+        if sync.broken.get() {
             return Ok(());
         }
-        let complete = deletions::reconcile(shared, place, connections, plan).await?;
-        if !place.broken.get() {
-            deletions::remote(shared, place, connections).await?;
+        let complete = deletions::reconcile(shared, sync, connections, plan).await?;
+        if !sync.broken.get() {
+            deletions::remote(shared, sync, connections).await?;
         }
-        if !place.broken.get() {
-            record(shared, place, known, complete)?;
+        if !sync.broken.get() {
+            record(shared, sync, known, complete)?;
         }
     }
     let mut reporter = shared.reporter.borrow_mut();
     let spent = (reporter.elapsed() - started).as_secs_f64();
-    if let Some(folder) = reporter.folder(place.index) {
+    if let Some(folder) = reporter.folder(sync.index) {
         folder.seconds += spent;
     }
     Ok(())
 }
 
 /// The line of the log that sums up a folder.
-fn tell(shared: &Shared, place: &FolderSync) {
+fn tell(shared: &Shared, sync: &FolderSync) {
     let mut reporter = shared.reporter.borrow_mut();
-    if let Some(folder) = reporter.folder(place.index).cloned() {
+    if let Some(folder) = reporter.folder(sync.index).cloned() {
         reporter.tell(&Event::FolderDone(&folder));
     }
 }
 
 /// Records how far the folder is known now.
-fn record(shared: &Shared, place: &FolderSync, mut folder: FolderState, complete: bool) -> FolderResult<()> {
+fn record(shared: &Shared, sync: &FolderSync, mut folder: FolderState, complete: bool) -> FolderResult<()> {
     let waiting = narrow::is_waiting(shared, &folder)?;
     let mut state = shared.state.borrow_mut();
     if !shared.job.inbox_only()
-        && let Some(next) = place.pair.source.uid_next
+        && let Some(next) = sync.pair.source.uid_next
     {
         folder.remote_next = next.max(folder.remote_next);
-        folder.remote_modseq = place.pair.source.highest_modseq.unwrap_or(0);
+        folder.remote_modseq = sync.pair.source.highest_modseq.unwrap_or(0);
     }
-    folder.remote_messages = place.pair.source.messages.unwrap_or(0);
+    folder.remote_messages = sync.pair.source.messages.unwrap_or(0);
     // Local UIDs below what the start showed are all accounted for by now.
-    if let Some(next) = place.pair.destination.and_then(|status| status.uid_next) {
+    if let Some(next) = sync.pair.destination.and_then(|status| status.uid_next) {
         folder.local_next = next.max(folder.local_next);
     }
     state.forget_remote_deleted(folder.id, folder.local_next)?;
@@ -224,13 +224,13 @@ fn record(shared: &Shared, place: &FolderSync, mut folder: FolderState, complete
     let deleted = shared
         .reporter
         .borrow_mut()
-        .folder(place.index)
+        .folder(sync.index)
         .is_some_and(|folder| folder.deleted_remote > 0);
     let (deletes, left) = (shared.job.delete_remote.deletes(), state.count(folder.id)? > 0);
     folder.fingerprint = if unfinished || deleted || (deletes && left) {
         String::new()
     } else {
-        sync_fingerprint(shared, &place.pair, place.pair.source, place.pair.destination)
+        sync_fingerprint(shared, &sync.pair, sync.pair.source, sync.pair.destination)
     };
     state.save_folder(&folder)?;
     Ok(())

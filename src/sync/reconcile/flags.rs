@@ -21,14 +21,14 @@ const SAMPLE: u32 = 8;
 /// Applies a folder's remote changes.
 pub async fn carry_over(
     shared: &Shared,
-    place: &FolderSync,
+    sync: &FolderSync,
     remote: &mut SideSession,
     local: &mut SideSession,
 ) -> FolderResult<()> {
-    let folder = &place.folder;
-    let modseq = place.pair.source.highest_modseq.unwrap_or(0);
+    let folder = &sync.folder;
+    let modseq = sync.pair.source.highest_modseq.unwrap_or(0);
     let same_modseq = folder.remote_modseq != 0 && modseq == folder.remote_modseq;
-    if folder.remote_next <= 1 || same_modseq || place.pair.source.messages == Some(0) {
+    if folder.remote_next <= 1 || same_modseq || sync.pair.source.messages == Some(0) {
         return Ok(());
     }
     let mut items = format!("1:{} (UID FLAGS)", folder.remote_next - 1);
@@ -49,7 +49,7 @@ pub async fn carry_over(
     let mut renumbered = false;
     let mut found = Ok(Found::default());
     let selected = remote
-        .open_and_ask(&place.pair.remote, false, questions, |data| {
+        .open_and_ask(&sync.pair.remote, false, questions, |data| {
             if let Untagged::Fetch(fetch) = &data
                 && let Some((uid, key)) = headers::answered_key(fetch)
             {
@@ -66,7 +66,7 @@ pub async fn carry_over(
         .await?;
     open::check(Side::Remote, selected, folder)?;
     if renumbered && !shared.job.dry {
-        return folder::renumbered(shared, place, Side::Remote);
+        return folder::renumbered(shared, sync, Side::Remote);
     }
     let (changes, remembered) = found?.changes();
     if remembered.is_empty() {
@@ -74,7 +74,7 @@ pub async fn carry_over(
     }
     let mut count = 0;
     if !changes.is_empty() && !shared.job.dry {
-        place.open(local, true).await?;
+        sync.open(local, true).await?;
     }
     for ((added, removed), uids) in changes {
         count += uids.len();
@@ -83,14 +83,14 @@ pub async fn carry_over(
         }
         for (sign, flags) in [('+', added), ('-', removed)] {
             if !flags.is_empty() {
-                store(shared, place, local, &uids, sign, &flags).await?;
+                store(shared, sync, local, &uids, sign, &flags).await?;
             }
         }
     }
     shared.state.borrow_mut().set_flags(folder.id, &remembered)?;
     let mut reporter = shared.reporter.borrow_mut();
     reporter.report.flags += count;
-    if let Some(folder) = reporter.folder(place.index) {
+    if let Some(folder) = reporter.folder(sync.index) {
         folder.flags += count;
     }
     Ok(())
@@ -99,7 +99,7 @@ pub async fn carry_over(
 /// Sets flags; those that the server refuses together are tried one by one, and one that it refuses alone is named.
 async fn store(
     shared: &Shared,
-    place: &FolderSync,
+    sync: &FolderSync,
     local: &mut SideSession,
     uids: &UidSet,
     sign: char,
@@ -114,12 +114,12 @@ async fn store(
             Err(Error::Command { answer, .. }) => {
                 let mut reporter = shared.reporter.borrow_mut();
                 reporter.tell(&Event::FlagRefused {
-                    folder: &place.pair.local,
+                    folder: &sync.pair.local,
                     flag: &flag,
                     messages: uids.len(),
                     answer: &answer,
                 });
-                reporter.flags_dropped(place.index, uids.len());
+                reporter.flags_dropped(sync.index, uids.len());
             }
             stored => local.changed(stored)?,
         }

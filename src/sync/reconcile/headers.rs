@@ -132,7 +132,7 @@ pub async fn open_and_read(
     }
     let mut reading = Reading::new(Detail::Record);
     match reading.open_and_read(session, mailbox, range).await {
-        Ok((selected, there)) => Ok(Some((selected, there, sorted(reading.seen)))),
+        Ok((selected, present)) => Ok(Some((selected, present, sorted(reading.seen)))),
         Err(Error::Command {
             command: "UID FETCH", ..
         }) => Ok(None),
@@ -244,9 +244,9 @@ impl Reading {
                 data => self.note(data, range, &mut bare),
             })
             .await?;
-        let there = self.asked.clone();
+        let present = self.asked.clone();
         self.read_bare(session, bare).await?;
-        Ok((selected, there))
+        Ok((selected, present))
     }
 
     /// Messages without the fields that identify: the whole of each, as its size is part of the key and servers do not

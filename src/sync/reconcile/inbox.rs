@@ -39,37 +39,37 @@ const BUFFER_OCTETS: u64 = 7_500;
 const NO_SCRIPTS: &str = "Sieve script storage not accessible";
 
 /// Does what is left to do in the inbox.
-pub async fn inbox(shared: &Shared, place: &FolderSync, connections: &mut Connections) -> FolderResult<()> {
+pub async fn inbox(shared: &Shared, sync: &FolderSync, connections: &mut Connections) -> FolderResult<()> {
     if shared.job.sieve {
-        compare::locate(shared, place, &mut connections.local).await?;
-        resume(shared, place, &mut connections.local).await?;
-        filter(shared, place, &mut connections.local).await?;
+        compare::locate(shared, sync, &mut connections.local).await?;
+        resume(shared, sync, &mut connections.local).await?;
+        filter(shared, sync, &mut connections.local).await?;
     }
-    let unseen = shared.state.borrow().unseen(place.folder.id)?;
+    let unseen = shared.state.borrow().unseen(sync.folder.id)?;
     if unseen.is_empty() {
         return Ok(());
     }
-    place.open(&mut connections.remote, true).await?;
+    sync.open(&mut connections.remote, true).await?;
     connections.remote.store(&unseen, '+', "\\Seen").await?;
     let uids: Vec<u32> = unseen.iter().collect();
-    shared.state.borrow_mut().set_seen(place.folder.id, &uids)?;
+    shared.state.borrow_mut().set_seen(sync.folder.id, &uids)?;
     Ok(())
 }
 
 /// Messages that a run which was cut off had begun to filter: those that are still there without the mark never got to
 /// it. The server may still be at work on behalf of that run; it is given the time it needs.
-async fn resume(shared: &Shared, place: &FolderSync, local: &mut SideSession) -> FolderResult<()> {
-    let id = place.folder.id;
+async fn resume(shared: &Shared, sync: &FolderSync, local: &mut SideSession) -> FolderResult<()> {
+    let id = sync.folder.id;
     let started = shared.state.borrow().sieve(id, PostDelivery::Started)?;
     if !started.is_empty() {
-        decide(shared, place, local, started).await?;
+        decide(shared, sync, local, started).await?;
     }
     // What that run had no time to take away, whether it was filtering or beyond.
     if shared.state.borrow().meta(MARKED)?.as_deref() == Some("1") {
-        place.open(local, true).await?;
+        sync.open(local, true).await?;
         let marked = local.search(&format!("KEYWORD {FILTERED}")).await?;
-        tidy(shared, place, local, Filtered::new(marked)).await?;
-        sweep(place, local, &HashMap::new()).await?;
+        tidy(shared, sync, local, Filtered::new(marked)).await?;
+        sweep(sync, local, &HashMap::new()).await?;
         shared.state.borrow().set_meta(MARKED, "0")?;
     }
     Ok(())
@@ -78,16 +78,16 @@ async fn resume(shared: &Shared, place: &FolderSync, local: &mut SideSession) ->
 /// Which of the messages still have to be filtered.
 async fn decide(
     shared: &Shared,
-    place: &FolderSync,
+    sync: &FolderSync,
     local: &mut SideSession,
     started: Vec<(u32, u32)>,
 ) -> FolderResult<()> {
-    let id = place.folder.id;
+    let id = sync.folder.id;
     let set: UidSet = started.iter().map(|&(_, local)| local).collect();
-    let mut left = untouched(place, local, &set).await?;
+    let mut left = untouched(sync, local, &set).await?;
     while !left.is_empty() {
         tokio::time::sleep(SETTLE).await;
-        let now = untouched(place, local, &set).await?;
+        let now = untouched(sync, local, &set).await?;
         if now == left {
             break;
         }
@@ -104,14 +104,14 @@ async fn decide(
 /// How long nothing may change before the former run's commands count as finished.
 const SETTLE: Duration = Duration::from_secs(1);
 
-async fn untouched(place: &FolderSync, local: &mut SideSession, set: &UidSet) -> FolderResult<UidSet> {
-    place.open(local, true).await?;
+async fn untouched(sync: &FolderSync, local: &mut SideSession, set: &UidSet) -> FolderResult<UidSet> {
+    sync.open(local, true).await?;
     let criteria = format!("UID {set} UNKEYWORD {FILTERED} UNDELETED");
     local.search(&criteria).await
 }
 
-async fn filter(shared: &Shared, place: &FolderSync, local: &mut SideSession) -> FolderResult<()> {
-    let id = place.folder.id;
+async fn filter(shared: &Shared, sync: &FolderSync, local: &mut SideSession) -> FolderResult<()> {
+    let id = sync.folder.id;
     let wanted = shared.state.borrow().sieve(id, PostDelivery::Wanted)?;
     if wanted.is_empty() {
         return Ok(());
@@ -121,18 +121,18 @@ async fn filter(shared: &Shared, place: &FolderSync, local: &mut SideSession) ->
         shared
             .reporter
             .borrow_mut()
-            .problem(place.pair.local.name(), Exit::WithErrors, reason);
+            .problem(sync.pair.local.name(), Exit::WithErrors, reason);
         return Ok(());
     }
     shared.state.borrow().set_meta(MARKED, "1")?;
     let before = next_uids(local).await?;
-    place.open(local, true).await?;
+    sync.open(local, true).await?;
     for group in wanted.chunks(GROUP) {
         if local.sent() + GROUP_OCTETS > BUFFER_OCTETS {
             let fresh = SideSession::log_in(&shared.job.local).await;
             let fresh = local.changed(fresh)?;
             std::mem::replace(local, fresh).logout().await;
-            place.open(local, true).await?;
+            sync.open(local, true).await?;
         }
         let uids: Vec<u32> = group.iter().map(|&(uid, _)| uid).collect();
         {
@@ -147,17 +147,17 @@ async fn filter(shared: &Shared, place: &FolderSync, local: &mut SideSession) ->
             .borrow_mut()
             .set_sieve(id, &uids, PostDelivery::Done)?;
         let filtered = group.iter().map(|&(_, local)| local).collect();
-        tidy(shared, place, local, Filtered::new(filtered)).await?;
+        tidy(shared, sync, local, Filtered::new(filtered)).await?;
         for (uid, answer) in refused {
             if answer.to_string().contains(NO_SCRIPTS) {
                 continue;
             }
             let reason = format!("the Sieve filters failed, the message stays in the inbox: {answer}");
             let mut reporter = shared.reporter.borrow_mut();
-            reporter.message_problem(place.index, Exit::WithErrors, uid, None, &reason);
+            reporter.message_problem(sync.index, Exit::WithErrors, uid, None, &reason);
         }
     }
-    sweep(place, local, &before).await?;
+    sweep(sync, local, &before).await?;
     shared.state.borrow().set_meta(MARKED, "0")?;
     Ok(())
 }
@@ -174,13 +174,13 @@ async fn next_uids(local: &mut SideSession) -> FolderResult<HashMap<Mailbox, u32
 
 /// Takes the marks from what was filed in other folders: those that have changed since `before`.
 async fn sweep(
-    place: &FolderSync,
+    sync: &FolderSync,
     local: &mut SideSession,
     before: &HashMap<Mailbox, u32>,
 ) -> FolderResult<()> {
     for (mailbox, next) in next_uids(local).await? {
         let from = before.get(&mailbox).copied().unwrap_or(1);
-        if next <= from || mailbox == place.pair.local {
+        if next <= from || mailbox == sync.pair.local {
             continue;
         }
         match local.imap.open(&mailbox, true).await {
@@ -235,11 +235,11 @@ async fn filter_group(
 /// is found by its mark.
 async fn tidy(
     shared: &Shared,
-    place: &FolderSync,
+    sync: &FolderSync,
     local: &mut SideSession,
     filtered: Filtered,
 ) -> FolderResult<()> {
-    let opened = place.open(local, true).await?;
-    gate::expunge_filtered(shared, &place.pair.local, opened, local, &filtered).await?;
+    let opened = sync.open(local, true).await?;
+    gate::expunge_filtered(shared, &sync.pair.local, opened, local, &filtered).await?;
     local.store(filtered.uids(), '-', FILTERED).await
 }

@@ -53,10 +53,10 @@ impl PoisonMessages {
     /// The poison messages among some messages.
     pub fn among(&self, folder: i64, uids: &UidSet) -> UidSet {
         let losses = self.losses.borrow();
-        let here = losses
+        let in_folder = losses
             .keys()
             .filter(|&&(at, uid)| at == folder && uids.contains(uid));
-        here.map(|&(_, uid)| uid).collect()
+        in_folder.map(|&(_, uid)| uid).collect()
     }
 
     /// Whether a message is to be given up.

@@ -38,11 +38,11 @@ pub async fn check(
     if !did_anything || shared.job.dry {
         return Ok(());
     }
-    let worked = folders.iter().filter(|place| !place.broken.get());
-    let mut places: Vec<&FolderSync> = worked.map(|place| &**place).collect();
-    places.sort_by_key(|place| std::cmp::Reverse(place.copied.borrow().len()));
-    places.truncate(FOLDERS);
-    match look(shared, &places, listing, connections).await {
+    let worked = folders.iter().filter(|sync| !sync.broken.get());
+    let mut syncs: Vec<&FolderSync> = worked.map(|sync| &**sync).collect();
+    syncs.sort_by_key(|sync| std::cmp::Reverse(sync.copied.borrow().len()));
+    syncs.truncate(FOLDERS);
+    match look(shared, &syncs, listing, connections).await {
         // The mail is there; a server that breaks off at a look back does not make less of it.
         Err(FolderError::Imap { side, error, .. }) => {
             let event = Event::NotChecked { side, reason: &error };
@@ -55,23 +55,23 @@ pub async fn check(
 
 async fn look(
     shared: &Shared,
-    places: &[&FolderSync],
+    syncs: &[&FolderSync],
     listing: &Listing,
     connections: &mut Connections,
 ) -> FolderResult<()> {
     // As the run left them.
     let mut records = vec![];
-    for place in places {
-        if let Some(record) = shared.state.borrow().known_folder(&place.pair.remote)? {
-            records.push((*place, record));
+    for sync in syncs {
+        if let Some(record) = shared.state.borrow().known_folder(&sync.pair.remote)? {
+            records.push((*sync, record));
         }
     }
-    let known = || records.iter().map(|(place, record)| (&place.pair.remote, record));
-    let mut there = Sample::of(shared, Side::Remote, known())?;
-    let mut here = Sample::of(shared, Side::Local, known())?;
+    let known = || records.iter().map(|(sync, record)| (&sync.pair.remote, record));
+    let mut remote_sample = Sample::of(shared, Side::Remote, known())?;
+    let mut local_sample = Sample::of(shared, Side::Local, known())?;
     let (remote, local) = tokio::join!(
-        listing::sampled_side(&mut connections.remote, Besides::Nothing, &mut there),
-        listing::sampled_side(&mut connections.local, Besides::Nothing, &mut here)
+        listing::sampled_side(&mut connections.remote, Besides::Nothing, &mut remote_sample),
+        listing::sampled_side(&mut connections.local, Besides::Nothing, &mut local_sample)
     );
     let ((remote, _), (local, _)) = (remote?, local?);
     let messages = |side: &folder_mapping::Side| -> u64 {
@@ -85,19 +85,19 @@ async fn look(
     // What its owner files at once is still there.
     let any_lost = messages(&local) < expected && !shared.job.sieve;
     for (listed, sample, session) in [
-        (&remote, &there, &mut connections.remote),
-        (&local, &here, &mut connections.local),
+        (&remote, &remote_sample, &mut connections.remote),
+        (&local, &local_sample, &mut connections.local),
     ] {
         let side = session.side();
         let status = |mailbox: &Mailbox| listed.status(mailbox);
         let others = sample.contradicted(status);
-        for (place, record) in &records {
-            let mailbox = place.mailbox(side);
+        for (sync, record) in &records {
+            let mailbox = sync.mailbox(side);
             let is_another = others.contains(mailbox);
             if is_another || !agrees(record, mailbox, status(mailbox), session).await? {
-                contradicted(shared, side, place, record)?;
+                contradicted(shared, side, sync, record)?;
             } else if side == Side::Local && any_lost {
-                report_lost(shared, place, record, sample)?;
+                report_lost(shared, sync, record, sample)?;
             }
         }
     }
@@ -125,14 +125,14 @@ async fn agrees(
     }
 }
 
-fn contradicted(shared: &Shared, side: Side, place: &FolderSync, record: &FolderState) -> FolderResult<()> {
+fn contradicted(shared: &Shared, side: Side, sync: &FolderSync, record: &FolderState) -> FolderResult<()> {
     let reason = format!(
         "self-check: {} does not show what the ledger says of this folder, which was replaced or restored during the \
          run: the next run compares both sides",
         side.host()
     );
     let mut reporter = shared.reporter.borrow_mut();
-    reporter.problem(place.pair.remote.name(), Exit::WithErrors, &reason);
+    reporter.problem(sync.pair.remote.name(), Exit::WithErrors, &reason);
     let mut state = shared.state.borrow_mut();
     match side {
         Side::Remote => state.forget_remote_generation(record.id)?,
@@ -144,15 +144,15 @@ fn contradicted(shared: &Shared, side: Side, place: &FolderSync, record: &Folder
 /// Messages that this run delivered and that are not there, in a mailbox that lost some.
 fn report_lost(
     shared: &Shared,
-    place: &FolderSync,
+    sync: &FolderSync,
     record: &FolderState,
     sample: &Sample,
 ) -> FolderResult<()> {
-    let Some(first) = place.pair.destination.and_then(|status| status.uid_next) else {
+    let Some(first) = sync.pair.destination.and_then(|status| status.uid_next) else {
         return Ok(());
     };
-    let lost = sample.unanswered(&place.pair.local).from(first);
-    if place.copied.borrow().is_empty() || lost.is_empty() {
+    let lost = sample.unanswered(&sync.pair.local).from(first);
+    if sync.copied.borrow().is_empty() || lost.is_empty() {
         return Ok(());
     }
     let reason = format!(
@@ -160,6 +160,6 @@ fn report_lost(
          what of them the remote side still has"
     );
     let mut reporter = shared.reporter.borrow_mut();
-    reporter.problem(place.pair.remote.name(), Exit::WithErrors, &reason);
+    reporter.problem(sync.pair.remote.name(), Exit::WithErrors, &reason);
     Ok(shared.state.borrow_mut().deny_delivery(record.id, &lost)?)
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! One run of a task, whichever engine moves the mail: lock, pid, place in the line, log, progress.
+//! One run of a task, whichever engine moves the mail: lock, pid, position in the queue, log, progress.
 
 pub mod finish;
 pub mod mailbox_lock;
@@ -341,7 +341,7 @@ impl Run<'_> {
         );
         let source = format!("{}:{}", self.task.remote_host, self.task.remote_port);
         let ticket = queue.draw(&source).map_err(failed)?;
-        if queue.places_before(&ticket).map_err(failed)? > 0 {
+        if queue.runs_before(&ticket).map_err(failed)? > 0 {
             self.show_queued();
             driver.drive(async { queue.turn(&ticket).await.map_err(failed) }, || {})?;
         }

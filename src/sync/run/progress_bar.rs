@@ -24,14 +24,14 @@ fn draw(target: ProgressDrawTarget) -> Watcher {
         bar.set_style(style.progress_chars("=> "));
     }
     Box::new(move |progress| {
-        bar.set_prefix(place(progress));
+        bar.set_prefix(position(progress));
         bar.set_message(HumanBytes(progress.bytes_done).to_string());
         bar.set_length(progress.messages_total.max(progress.messages_done));
         bar.set_position(progress.messages_done);
     })
 }
 
-fn place(progress: &Progress) -> String {
+fn position(progress: &Progress) -> String {
     // A name of a folder comes from the server; it must not steer the terminal.
     let folder: String = progress.folder.chars().filter(|c| !c.is_control()).collect();
     if folder.is_empty() {
@@ -52,8 +52,8 @@ mod tests {
             folders: 9,
             ..Progress::default()
         };
-        assert_eq!(place(&progress), "Wo[2Jrk (2/9)");
-        assert_eq!(place(&Progress::default()), "connecting");
+        assert_eq!(position(&progress), "Wo[2Jrk (2/9)");
+        assert_eq!(position(&Progress::default()), "connecting");
         draw(ProgressDrawTarget::hidden())(&progress);
     }
 }

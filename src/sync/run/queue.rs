@@ -42,17 +42,17 @@ pub struct Queue {
     at_once: NonZeroUsize,
 }
 
-/// A place in the line, then the right to work; given back when dropped or when the process ends.
+/// A position in the queue, then the right to work; given back when dropped or when the process ends.
 #[derive(Debug)]
 pub struct Ticket {
-    place: Place,
+    name: TicketName,
     path: PathBuf,
     _held: File,
 }
 
 /// What the name of a ticket's file says.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct TicketName {
     number: u64,
     /// Tells the server that the run pulls from.
     source: String,
@@ -90,17 +90,17 @@ impl Queue {
             .open(gate)?;
         flock(&gate, FlockOperation::LockExclusive)?;
         let mut last = 0;
-        for place in self.places()? {
-            last = place.number;
-            if !self.is_held(&place)? {
-                crate::files::remove(&self.path(&place))?;
+        for name in self.tickets()? {
+            last = name.number;
+            if !self.is_held(&name)? {
+                crate::files::remove(&self.path(&name))?;
             }
         }
-        let place = Place {
+        let name = TicketName {
             number: last + 1,
             source: source_tag(source),
         };
-        let path = self.path(&place);
+        let path = self.path(&name);
         let held = OpenOptions::new()
             .create_new(true)
             .write(true)
@@ -109,7 +109,7 @@ impl Queue {
         // Only those who pass the gate later look at this ticket.
         flock(&held, FlockOperation::LockExclusive)?;
         Ok(Ticket {
-            place,
+            name,
             path,
             _held: held,
         })
@@ -119,28 +119,28 @@ impl Queue {
     ///
     /// # Errors
     /// Whatever the file system says.
-    pub fn places_before(&self, ticket: &Ticket) -> io::Result<usize> {
-        let mut before: Vec<Place> = vec![];
+    pub fn runs_before(&self, ticket: &Ticket) -> io::Result<usize> {
+        let mut before: Vec<TicketName> = vec![];
         let mut held = 0;
-        for place in self.places()? {
-            if place.number >= ticket.place.number {
+        for name in self.tickets()? {
+            if name.number >= ticket.name.number {
                 break;
             }
             // Farther ahead than it takes to decide: whether these are all alive does not matter.
             if held == self.at_once.get() {
-                before.push(place);
-            } else if self.is_held(&place)? {
-                before.push(place);
+                before.push(name);
+            } else if self.is_held(&name)? {
+                before.push(name);
                 held += 1;
             }
         }
-        let sources: Vec<&str> = before.iter().map(|place| place.source.as_str()).collect();
-        Ok(self.place(&sources, &ticket.place.source))
+        let sources: Vec<&str> = before.iter().map(|name| name.source.as_str()).collect();
+        Ok(self.position(&sources, &ticket.name.source))
     }
 
     /// How many runs are before one of a source, given the sources of all that came earlier. One slow server keeps no other
     /// waiting: beside the runs that are allowed at once, half as many work that are the first of their source.
-    fn place(&self, before: &[&str], source: &str) -> usize {
+    fn position(&self, before: &[&str], source: &str) -> usize {
         let at_once = self.at_once.get();
         let Some(waiting) = before.get(at_once..) else {
             return 0;
@@ -159,36 +159,36 @@ impl Queue {
     /// Whatever the file system says.
     pub async fn turn(&self, ticket: &Ticket) -> io::Result<()> {
         loop {
-            let folders = self.places_before(ticket)?;
-            if folders == 0 {
+            let runs = self.runs_before(ticket)?;
+            if runs == 0 {
                 return Ok(());
             }
-            let factor = u32::try_from(folders).unwrap_or(u32::MAX);
+            let factor = u32::try_from(runs).unwrap_or(u32::MAX);
             tokio::time::sleep(LOOK.saturating_mul(factor).min(RAREST_LOOK)).await;
         }
     }
 
-    fn path(&self, place: &Place) -> PathBuf {
-        self.folder.join(format!("{:020}-{}", place.number, place.source))
+    fn path(&self, name: &TicketName) -> PathBuf {
+        self.folder.join(format!("{:020}-{}", name.number, name.source))
     }
 
-    /// The places of all tickets, held or not, oldest first.
-    fn places(&self) -> io::Result<Vec<Place>> {
-        let mut places = Vec::new();
+    /// The names of all tickets, held or not, oldest first.
+    fn tickets(&self) -> io::Result<Vec<TicketName>> {
+        let mut names = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let name = entry?.file_name();
-            places.extend(name.to_str().and_then(Place::parse));
+            names.extend(name.to_str().and_then(TicketName::parse));
         }
-        places.sort_unstable();
-        Ok(places)
+        names.sort_unstable();
+        Ok(names)
     }
 
-    fn is_held(&self, place: &Place) -> io::Result<bool> {
-        crate::task::lock::is_held(&self.path(place))
+    fn is_held(&self, name: &TicketName) -> io::Result<bool> {
+        crate::task::lock::is_held(&self.path(name))
     }
 }
 
-impl Place {
+impl TicketName {
     fn parse(name: &str) -> Option<Self> {
         let (number, source) = name.split_once('-')?;
         Some(Self {
@@ -281,7 +281,7 @@ mod tests {
         let folders = |tickets: &[Ticket]| -> Vec<usize> {
             tickets
                 .iter()
-                .map(|ticket| queue.places_before(ticket).unwrap())
+                .map(|ticket| queue.runs_before(ticket).unwrap())
                 .collect()
         };
         let mut tickets: Vec<Ticket> = (0..4).map(|_| queue.draw("").unwrap()).collect();
@@ -295,18 +295,18 @@ mod tests {
     #[test]
     fn a_slow_source_does_not_keep_others_waiting() {
         let queue = queue(Path::new("unused"), 4);
-        assert_eq!(queue.place(&["slow"; 3], "slow"), 0);
-        assert_eq!(queue.place(&["slow"; 4], "slow"), 1);
-        assert_eq!(queue.place(&["slow"; 9], "slow"), 6);
-        assert_eq!(queue.place(&["slow"; 9], "other"), 0);
+        assert_eq!(queue.position(&["slow"; 3], "slow"), 0);
+        assert_eq!(queue.position(&["slow"; 4], "slow"), 1);
+        assert_eq!(queue.position(&["slow"; 9], "slow"), 6);
+        assert_eq!(queue.position(&["slow"; 9], "other"), 0);
         let mut before = ["slow"; 9].to_vec();
         before.push("other");
-        assert_eq!(queue.place(&before, "other"), 7, "its first one is at work");
-        assert_eq!(queue.place(&before, "third"), 0);
+        assert_eq!(queue.position(&before, "other"), 7, "its first one is at work");
+        assert_eq!(queue.position(&before, "third"), 0);
         before.push("third");
-        assert_eq!(queue.place(&before, "fourth"), 8, "no more than half as many");
+        assert_eq!(queue.position(&before, "fourth"), 8, "no more than half as many");
         let alone = Queue::new(Path::new("unused"), NonZeroUsize::MIN);
-        assert_eq!(alone.place(&["slow"], "other"), 1);
+        assert_eq!(alone.position(&["slow"], "other"), 1);
     }
 
     #[test]
@@ -322,7 +322,7 @@ mod tests {
                 scope.spawn(|| {
                     let ticket = ticket;
                     wait(&queue, &ticket);
-                    started.lock().unwrap().push(ticket.place.number);
+                    started.lock().unwrap().push(ticket.name.number);
                     most.fetch_max(working.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                     // Three must be at work together before one may end.
                     together.wait();
@@ -370,14 +370,14 @@ mod tests {
         let queue = queue(folder.path(), 1);
         let mut child = start_holder(folder.path());
         let ticket = queue.draw("").unwrap();
-        assert_eq!(queue.places_before(&ticket).unwrap(), 1);
+        assert_eq!(queue.runs_before(&ticket).unwrap(), 1);
         child.kill().unwrap();
         child.wait().unwrap();
         wait(&queue, &ticket);
         // The dead ticket is still a file; the next draw sweeps it away.
         let next = queue.draw("").unwrap();
-        let left: Vec<u64> = queue.places().unwrap().iter().map(|place| place.number).collect();
-        assert_eq!(left, [ticket.place.number, next.place.number]);
+        let left: Vec<u64> = queue.tickets().unwrap().iter().map(|name| name.number).collect();
+        assert_eq!(left, [ticket.name.number, next.name.number]);
     }
 
     #[test]

@@ -149,7 +149,7 @@ impl Mode {
                 .collect();
             identities(&found)
         };
-        let here = [
+        let local = [
             ("INBOX", of(&["both", "keep"])),
             ("Filed", of(&["file"])),
             ("Copies", of(&["both"])),
@@ -163,7 +163,7 @@ impl Mode {
         }
         Ok(Expected {
             remote: BTreeMap::from([("INBOX".to_owned(), left)]),
-            local: here
+            local: local
                 .into_iter()
                 .map(|(name, messages)| (name.to_owned(), messages))
                 .collect(),
@@ -183,19 +183,19 @@ fn same(side: &str, found: &Folders, expected: &Folders) -> anyhow::Result<()> {
         .keys()
         .chain(found.keys().filter(|name| !expected.contains_key(*name)))
     {
-        let (wanted, there) = (expected.get(name), found.get(name));
-        if wanted == there {
+        let (wanted, present) = (expected.get(name), found.get(name));
+        if wanted == present {
             continue;
         }
-        let (wanted, there) = (
+        let (wanted, found) = (
             wanted.map_or(&[][..], Vec::as_slice),
-            there.map_or(&[][..], Vec::as_slice),
+            present.map_or(&[][..], Vec::as_slice),
         );
-        let lacking = wanted.iter().filter(|message| !there.contains(message)).count();
-        let foreign = there.iter().filter(|message| !wanted.contains(message)).count();
+        let lacking = wanted.iter().filter(|message| !found.contains(message)).count();
+        let foreign = found.iter().filter(|message| !wanted.contains(message)).count();
         differences.push(format!(
             "{side} {name}: {} instead of {} messages, {lacking} lacking, {foreign} that do not belong there",
-            there.len(),
+            found.len(),
             wanted.len()
         ));
     }

@@ -6,7 +6,7 @@ use crate::server_faults::model::Model;
 use crate::server_faults::world::{MODES, Mode, Run, Side, World, everywhere, message};
 
 /// How many of the bodies with a text the local side has.
-fn here(world: &World, text: &str) -> usize {
+fn count_local(world: &World, text: &str) -> usize {
     let model = world.local.model();
     let messages = model.folders.values().flat_map(|folder| &folder.messages);
     messages
@@ -20,10 +20,10 @@ fn all_but(world: &World, run: &Run, exit: i32, says: &str) {
     assert_eq!(run.exit, Some(exit), "{title}: {run:#?}");
     assert!(run.log.contains(says), "{title}: nothing of {says:?}: {run:#?}");
     assert_eq!(run.report.messages.failed, 1, "{title}: {run:#?}");
-    assert_eq!(here(world, "<two@scripted>"), 0, "{title}: {run:#?}");
-    assert_eq!(here(world, "<twin@scripted>"), 2, "{title}: {run:#?}");
+    assert_eq!(count_local(world, "<two@scripted>"), 0, "{title}: {run:#?}");
+    assert_eq!(count_local(world, "<twin@scripted>"), 2, "{title}: {run:#?}");
     if world.mode != Mode::Inbox {
-        assert_eq!(here(world, "<four@scripted>"), 1, "{title}: {run:#?}");
+        assert_eq!(count_local(world, "<four@scripted>"), 1, "{title}: {run:#?}");
     }
 }
 
@@ -74,13 +74,18 @@ fn the_source_breaks_off_at_headers() {
                 // Only headers are dangerous: a folder that is new here is copied without a look at them.
                 let others = if mode == Mode::Inbox { 0 } else { 1 };
                 assert_eq!(
-                    here(&world, "<four@scripted>"),
+                    count_local(&world, "<four@scripted>"),
                     others,
                     "{}: {run:#?}",
                     world.title
                 );
                 if culprits == 1 {
-                    assert_eq!(here(&world, "<twin@scripted>"), 2, "{}: {run:#?}", world.title);
+                    assert_eq!(
+                        count_local(&world, "<twin@scripted>"),
+                        2,
+                        "{}: {run:#?}",
+                        world.title
+                    );
                 }
                 world.complete();
                 world.idle();
@@ -180,8 +185,8 @@ fn large_messages_do_not_starve_small_ones_behind_them() {
                     .iter()
                     .any(|line| line.contains("NOT SMALLER"))
             );
-            assert_eq!(here(&world, "<small"), SMALL, "{run:#?}");
-            assert_eq!(here(&world, "<work"), SMALL, "{run:#?}");
+            assert_eq!(count_local(&world, "<small"), SMALL, "{run:#?}");
+            assert_eq!(count_local(&world, "<work"), SMALL, "{run:#?}");
             // What was delivered is deleted there, although the rest has to wait.
             assert_eq!(world.remote.model().folders["INBOX"].messages.len(), LARGE);
         }

@@ -266,8 +266,8 @@ impl World {
         if let Some(before) = self.remote_before.get_mut(folder) {
             before.remove(body);
         }
-        let here = self.local_before.entry(folder.to_owned()).or_default();
-        here.insert(body.to_vec(), 1);
+        let expected = self.local_before.entry(folder.to_owned()).or_default();
+        expected.insert(body.to_vec(), 1);
     }
 
     /// Runs the task once. Nothing may be lost or doubled at its end, however it ended, and when it says that all is
@@ -334,15 +334,15 @@ impl World {
         if let Some(local) = self.moved.get(remote) {
             return local.clone();
         }
-        let (there, here) = (self.remote.model(), self.local.model());
-        let bare = remote.strip_prefix(there.prefix).unwrap_or(remote);
+        let (remote_model, local_model) = (self.remote.model(), self.local.model());
+        let bare = remote.strip_prefix(remote_model.prefix).unwrap_or(remote);
         if remote == "INBOX" {
             return remote.to_owned();
         }
         format!(
             "{}{}",
-            here.prefix,
-            bare.replace(there.separator, &here.separator.to_string())
+            local_model.prefix,
+            bare.replace(remote_model.separator, &local_model.separator.to_string())
         )
     }
 
@@ -393,24 +393,25 @@ impl World {
         for (folder, messages) in &self.remote_before {
             let local_folder = self.local_name(folder);
             for (body, &before) in messages {
-                let (there, here) = (count(&remote, folder, body), count(&local, &local_folder, body));
+                let (on_remote, on_local) =
+                    (count(&remote, folder, body), count(&local, &local_folder, body));
                 let deletes = self.mode == Mode::DeleteRemote;
                 assert!(
                     if deletes {
-                        there + here >= before
+                        on_remote + on_local >= before
                     } else {
-                        there == before
+                        on_remote == before
                     },
-                    "of {before} in {folder} are left {there} there and {here} here: {}\n{title}: {run:#?}",
+                    "{on_remote} of {before} in {folder} are left on the remote side, {on_local} on the local one: {}\n{title}: {run:#?}",
                     short(body)
                 );
             }
         }
         for (folder, messages) in &self.local_before {
             for (body, &before) in messages {
-                let here = count(&local, folder, body);
+                let on_local = count(&local, folder, body);
                 assert!(
-                    here >= before,
+                    on_local >= before,
                     "lost from the local {folder}: {}\n{title}: {run:#?}",
                     short(body)
                 );

@@ -87,13 +87,13 @@ impl<S: Servers> Machine<S> {
     }
 
     fn task(&self, id: &str, source: At, options: Options) -> anyhow::Result<Task> {
-        let place = self.servers.source(source);
+        let server = self.servers.source(source);
         Ok(Task {
             id: TaskId::parse(id)?,
             local_user: LocalUser::parse(&self.servers.local_user())?,
-            remote_user: RemoteUser::parse(&place.user)?,
-            remote_host: RemoteHost::parse(&place.host)?,
-            remote_port: place.port.to_string().parse()?,
+            remote_user: RemoteUser::parse(&server.user)?,
+            remote_host: RemoteHost::parse(&server.host)?,
+            remote_port: server.port.to_string().parse()?,
             security: Security::Opportunistic,
             folders: if options.inbox {
                 FolderMode::Inbox
@@ -283,7 +283,7 @@ impl<S: Servers> Machine<S> {
     /// A mail that is there in another folder still is not gone.
     fn note_removed(&mut self, at: At, token: Token) -> anyhow::Result<()> {
         let contents = self.servers.contents(at, &self.mails)?;
-        if super::mails::places(&contents, token).is_empty() {
+        if super::mails::folders_of(&contents, token).is_empty() {
             self.oracle.removed(at, token);
         }
         Ok(())

@@ -123,11 +123,11 @@ pub(super) fn digest(content: &[u8]) -> String {
 }
 
 /// Where a mail is: the folders, once for each time.
-pub(super) fn places(contents: &Contents, token: Token) -> Vec<&str> {
-    let mut places = vec![];
+pub(super) fn folders_of(contents: &Contents, token: Token) -> Vec<&str> {
+    let mut folders = vec![];
     for (folder, found) in contents {
         let times = found.iter().filter(|found| found.token == token).count();
-        places.extend(std::iter::repeat_n(folder.as_str(), times));
+        folders.extend(std::iter::repeat_n(folder.as_str(), times));
     }
-    places
+    folders
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::ensure;
 
 use super::action::{At, Options, Remote};
-use super::mails::{Contents, Found, Mails, Token, places};
+use super::mails::{Contents, Found, Mails, Token, folders_of};
 
 /// All mailboxes at one moment.
 pub(super) type Snapshot = BTreeMap<At, Contents>;
@@ -57,7 +57,7 @@ pub(super) struct Oracle {
 const SOURCES: [At; 2] = [At::Remote, At::Other];
 
 fn count(snapshot: &Snapshot, at: At, token: Token) -> usize {
-    places(&snapshot[&at], token).len()
+    folders_of(&snapshot[&at], token).len()
 }
 
 /// The source that has it.
@@ -126,7 +126,7 @@ impl Oracle {
             }
         }
         for token in 0..mails.count() {
-            let (former, now) = (places(before, token), places(after, token));
+            let (former, now) = (folders_of(before, token), folders_of(after, token));
             if !now.is_empty() {
                 let fate = self.fate(token);
                 match at {
@@ -153,9 +153,9 @@ impl Oracle {
     pub(super) fn unsettle(&mut self, now: &Snapshot, mails: &Mails) {
         self.unsettled.extend(SOURCES);
         for token in 0..mails.count() {
-            let here = places(&now[&At::Local], token);
-            let mut there = SOURCES.into_iter().flat_map(|at| places(&now[&at], token));
-            if !here.is_empty() && there.any(|folder| !here.contains(&folder)) {
+            let local = folders_of(&now[&At::Local], token);
+            let mut remote = SOURCES.into_iter().flat_map(|at| folders_of(&now[&at], token));
+            if !local.is_empty() && remote.any(|folder| !local.contains(&folder)) {
                 self.fate(token).relocations += 1;
             }
         }
@@ -190,7 +190,7 @@ impl Oracle {
                 let seen = |snapshot: &Snapshot| -> Vec<String> {
                     let all = snapshot
                         .iter()
-                        .map(|(at, contents)| format!("{at:?} {:?}", places(contents, token)));
+                        .map(|(at, contents)| format!("{at:?} {:?}", folders_of(contents, token)));
                     all.collect()
                 };
                 error.context(format!(
@@ -214,12 +214,12 @@ impl Oracle {
     ) -> anyhow::Result<()> {
         let fate = self.fate(token).clone();
         let local = (
-            places(&before[&At::Local], token),
-            places(&after[&At::Local], token),
+            folders_of(&before[&At::Local], token),
+            folders_of(&after[&At::Local], token),
         );
         for at in SOURCES {
-            let was = places(&before[&at], token);
-            let is = places(&after[&at], token);
+            let was = folders_of(&before[&at], token);
+            let is = folders_of(&after[&at], token);
             if was == is {
                 continue;
             }
@@ -246,9 +246,9 @@ impl Oracle {
             fate.removed_locally &= !local.0.is_empty();
         }
         for part in parts.iter().filter(|part| part.well) {
-            let there = places(&after[&part.source], token);
+            let remote = folders_of(&after[&part.source], token);
             let pulled = !part.options.inbox || is_unread(before, part.source, token);
-            let missed = !there.is_empty() && pulled && !fate.removed_locally && !fate.vanished;
+            let missed = !remote.is_empty() && pulled && !fate.removed_locally && !fate.vanished;
             ensure!(
                 !missed || !local.1.is_empty(),
                 "it was left out, and the run ended with 0"
@@ -266,8 +266,8 @@ impl Oracle {
         fate: &Fate,
     ) -> anyhow::Result<()> {
         let (was, is) = (
-            places(&before[&At::Local], token),
-            places(&after[&At::Local], token),
+            folders_of(&before[&At::Local], token),
+            folders_of(&after[&At::Local], token),
         );
         let mirrored = |at: At| {
             let mut parts = parts.iter();
@@ -285,13 +285,13 @@ impl Oracle {
         }
         let folders: BTreeSet<&str> = was.iter().chain(&is).copied().collect();
         for folder in folders {
-            let times = |places: &[&str]| places.iter().filter(|&&place| place == folder).count();
+            let times = |folders: &[&str]| folders.iter().filter(|&&one| one == folder).count();
             let (former, now) = (times(&was), times(&is));
             ensure!(now <= former.max(1), "it is {now} times in the local {folder}");
             if now > former {
                 let delivered = SOURCES
                     .into_iter()
-                    .any(|at| places(&before[&at], token).contains(&folder));
+                    .any(|at| folders_of(&before[&at], token).contains(&folder));
                 ensure!(
                     delivered,
                     "it was delivered to the local {folder}, where its source does not have it"
@@ -316,7 +316,7 @@ impl Oracle {
                 found.any(|found| found.token == token && found.flags.iter().any(|flag| flag == "\\Deleted"))
             };
             // A mark comes with a new message, and never later.
-            let is_new = is.iter().any(|place| !was.contains(place)) || is.len() > was.len();
+            let is_new = is.iter().any(|one| !was.contains(one)) || is.len() > was.len();
             let came = is_new && SOURCES.into_iter().any(|at| marked(before, at));
             ensure!(
                 came || marked(before, At::Local) || !marked(after, At::Local),

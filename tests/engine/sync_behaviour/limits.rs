@@ -31,8 +31,8 @@ fn a_full_mailbox_and_a_larger_one() -> anyhow::Result<()> {
     ensure!(run.copied() > 20 && run.copied() < 60, "{}", run.log);
     let count = |side| -> anyhow::Result<usize> { Ok(case.mailbox(side)?.values().map(Vec::len).sum()) };
     // What was not delivered is still there, what was delivered is here, and nothing is twice.
-    let here = case.mailbox(Side::Local)?;
-    let mut all: Vec<String> = here
+    let local = case.mailbox(Side::Local)?;
+    let mut all: Vec<String> = local
         .values()
         .flatten()
         .map(|message| message.message_id.clone())

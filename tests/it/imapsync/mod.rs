@@ -285,8 +285,8 @@ fn killed_at_any_moment_after_the_copy_each_message_is_filtered_once() -> anyhow
     let mut names: Vec<String> = (1..=all.len()).map(|n| format!("m{n}@x")).collect();
     names.sort();
     for folder in ["Filed", "INBOX"] {
-        let there = listing(&sandbox, Side::Local, "u1", folder)?;
-        ensure!(there == names, "{folder}: {there:?}\n{}", sandbox.log(TASK));
+        let found = listing(&sandbox, Side::Local, "u1", folder)?;
+        ensure!(found == names, "{folder}: {found:?}\n{}", sandbox.log(TASK));
     }
     let remote = listing(&sandbox, Side::Remote, USER, "INBOX")?;
     ensure!(

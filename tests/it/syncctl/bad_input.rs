@@ -147,7 +147,7 @@ fn a_full_disk_fails_the_run_and_nothing_else() -> anyhow::Result<()> {
     let mails: Vec<NewMail> = (0..20).map(|n| NewMail::new(&format!("m{n}@x"))).collect();
     world.sandbox.remote().deliver(USER, &mails)?;
     let former = fs::read_to_string(world.file("status"))?;
-    let place = tempfile::tempdir()?;
+    let folder = tempfile::tempdir()?;
     let out = tempfile::tempdir()?;
     let (mut failed, mut succeeded) = (0, 0);
     for free in (0..360).step_by(8) {
@@ -159,7 +159,7 @@ fn a_full_disk_fails_the_run_and_nothing_else() -> anyhow::Result<()> {
         }
         command
             .env("FROM", world.sandbox.node().state().join("imapsync"))
-            .env("IMAPSYNC_DIR", place.path())
+            .env("IMAPSYNC_DIR", folder.path())
             .env("OUT", out.path())
             .env("SYNCCTL", program.get_program())
             .env("TASK", TASK)

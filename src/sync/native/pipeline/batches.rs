@@ -21,7 +21,7 @@ const WAITING_OCTETS: u64 = 8 * 1024 * 1024;
 /// Messages of one folder that are appended together.
 pub struct Batch {
     /// The folder.
-    pub place: Rc<FolderSync>,
+    pub sync: Rc<FolderSync>,
     /// The messages.
     pub messages: Vec<FetchedMessage>,
 }
@@ -57,16 +57,16 @@ impl Batches {
 
     /// Puts on a batch once there is space; after the end there is no need to wait.
     pub async fn put(&self, batch: Batch) {
-        while !self.has_space(&batch.place) && !self.ended.get() {
+        while !self.has_space(&batch.sync) && !self.ended.get() {
             self.changed.notified().await;
         }
         self.waiting.borrow_mut().push_back(batch);
         self.changed.notify_waiters();
     }
 
-    fn has_space(&self, place: &Rc<FolderSync>) -> bool {
+    fn has_space(&self, sync: &Rc<FolderSync>) -> bool {
         let waiting = self.waiting.borrow();
-        let of_folder = waiting.iter().filter(|batch| Rc::ptr_eq(&batch.place, place));
+        let of_folder = waiting.iter().filter(|batch| Rc::ptr_eq(&batch.sync, sync));
         of_folder.count() < WAITING_OF_FOLDER
             && waiting.len() < WAITING
             && waiting.iter().map(Batch::octets).sum::<u64>() < WAITING_OCTETS
@@ -104,11 +104,11 @@ impl Batches {
         let mut waiting = self.waiting.borrow_mut();
         let own = waiting
             .iter()
-            .position(|batch| batch.place.writer.get() == Some(writer));
-        let at = own.or_else(|| waiting.iter().position(|batch| self.is_free(&batch.place)))?;
+            .position(|batch| batch.sync.writer.get() == Some(writer));
+        let at = own.or_else(|| waiting.iter().position(|batch| self.is_free(&batch.sync)))?;
         let batch = waiting.remove(at)?;
-        batch.place.writer.set(Some(writer));
-        let folder = Some(batch.place.index);
+        batch.sync.writer.set(Some(writer));
+        let folder = Some(batch.sync.index);
         self.at_work.borrow_mut().insert(writer, folder);
         self.changed.notify_waiters();
         Some(batch)
@@ -126,15 +126,15 @@ impl Batches {
     }
 
     /// Whether any appender may take a folder.
-    fn is_free(&self, place: &FolderSync) -> bool {
-        let Some(writer) = place.writer.get() else {
+    fn is_free(&self, sync: &FolderSync) -> bool {
+        let Some(writer) = sync.writer.get() else {
             return true;
         };
         match self.at_work.borrow().get(&writer) {
             None => true,
             // It waits for this very batch.
             Some(None) => false,
-            Some(Some(folder)) => *folder != place.index,
+            Some(Some(folder)) => *folder != sync.index,
         }
     }
 }
@@ -142,25 +142,25 @@ impl Batches {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::native::plan::tests::place;
+    use crate::sync::native::plan::tests::folder_sync;
 
-    fn put(batches: &Batches, place: &Rc<FolderSync>) {
+    fn put(batches: &Batches, sync: &Rc<FolderSync>) {
         batches.waiting.borrow_mut().push_back(Batch {
-            place: place.clone(),
+            sync: sync.clone(),
             messages: vec![],
         });
     }
 
     fn taken(batches: &Batches, writer: usize) -> Option<usize> {
-        batches.try_take(writer).map(|batch| batch.place.index)
+        batches.try_take(writer).map(|batch| batch.sync.index)
     }
 
     #[test]
     fn a_folder_stays_with_its_appender() {
         let batches = Batches::new(1);
-        let (a, b) = (Rc::new(place(0)), Rc::new(place(1)));
-        for place in [&a, &a, &b, &a] {
-            put(&batches, place);
+        let (a, b) = (Rc::new(folder_sync(0)), Rc::new(folder_sync(1)));
+        for sync in [&a, &a, &b, &a] {
+            put(&batches, sync);
         }
         assert_eq!(taken(&batches, 7), Some(0));
         assert_eq!(taken(&batches, 8), Some(1));
@@ -173,9 +173,9 @@ mod tests {
     #[test]
     fn a_folder_is_taken_over_from_one_that_is_busy_elsewhere() {
         let batches = Batches::new(1);
-        let (a, b) = (Rc::new(place(0)), Rc::new(place(1)));
-        for place in [&a, &b, &a] {
-            put(&batches, place);
+        let (a, b) = (Rc::new(folder_sync(0)), Rc::new(folder_sync(1)));
+        for sync in [&a, &b, &a] {
+            put(&batches, sync);
         }
         assert_eq!(taken(&batches, 7), Some(0));
         assert_eq!(taken(&batches, 7), Some(0), "its own comes first");
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn a_folder_whose_appender_is_slow_keeps_nobody_waiting() {
         let batches = Batches::new(2);
-        let (slow, other) = (Rc::new(place(0)), Rc::new(place(1)));
+        let (slow, other) = (Rc::new(folder_sync(0)), Rc::new(folder_sync(1)));
         for _ in 0..WAITING_OF_FOLDER {
             assert!(batches.has_space(&slow));
             put(&batches, &slow);
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn it_is_over_when_all_fetchers_have_left() {
         let batches = Batches::new(1);
-        put(&batches, &Rc::new(place(0)));
+        put(&batches, &Rc::new(folder_sync(0)));
         batches.leave();
         assert!(!batches.is_over());
         assert_eq!(taken(&batches, 7), Some(0));

@@ -37,7 +37,7 @@ impl Packer {
     ///
     /// # Errors
     /// When a large one cannot be read back from the disk.
-    pub async fn add(&mut self, place: Rc<FolderSync>, uid: u32, fetch: Fetch) -> io::Result<()> {
+    pub async fn add(&mut self, sync: Rc<FolderSync>, uid: u32, fetch: Fetch) -> io::Result<()> {
         let Some(body) = fetch.body else { return Ok(()) };
         let digest = Digest::of(&body)?;
         let header = message_key::head_of(&body);
@@ -54,14 +54,14 @@ impl Packer {
         };
         let size = message.body.canonical_len();
         let fits = self.batch.as_ref().is_some_and(|batch| {
-            Rc::ptr_eq(&batch.place, &place)
+            Rc::ptr_eq(&batch.sync, &sync)
                 && batch.messages.len() < BATCH_MESSAGES
                 && self.octets + size <= BATCH_OCTETS
         });
         if !fits {
             self.pass_on().await;
             self.batch = Some(Batch {
-                place,
+                sync,
                 messages: vec![],
             });
             self.octets = 0;

@@ -15,7 +15,7 @@ use crate::sync::reconcile::poison::PoisonMessages;
 #[derive(Clone)]
 pub struct Item {
     /// The folder.
-    pub place: Rc<FolderSync>,
+    pub sync: Rc<FolderSync>,
     /// The UIDs.
     pub uids: UidSet,
     /// Whether all of them were there when they were looked for. A range may hold UIDs of no message.
@@ -32,9 +32,9 @@ pub struct Item {
 
 impl Item {
     /// Messages to be fetched together.
-    pub fn new(place: Rc<FolderSync>, uids: UidSet, exact: bool) -> Self {
+    pub fn new(sync: Rc<FolderSync>, uids: UidSet, exact: bool) -> Self {
         Self {
-            place,
+            sync,
             uids,
             exact,
             doubtful: false,
@@ -66,11 +66,11 @@ pub fn next(
 ) -> Option<Order> {
     let mut item = loop {
         let item = choose(items, reader)?;
-        if !item.place.broken.get() {
+        if !item.sync.broken.get() {
             break item;
         }
     };
-    item.place.reader.set(Some(reader));
+    item.sync.reader.set(Some(reader));
     if let Some(limit) = size_limit.limit()
         && item.sifted.is_none_or(|before| before > limit)
     {
@@ -79,7 +79,7 @@ pub fn next(
     if !item.exact && (item.doubtful || item.alone) {
         return Some(Order::Find(item));
     }
-    let folder = item.place.folder.id;
+    let folder = item.sync.folder.id;
     let suspect = poison.among(folder, &item.uids).first();
     if let Some(uid) = suspect.or(item.uids.first().filter(|_| item.alone)) {
         let one = UidSet::range(uid..=uid);
@@ -99,7 +99,7 @@ pub fn next(
 /// The first item of the folder that the fetcher is at, else of one where no other is, so that several folders are
 /// appended to at once; else the first of all.
 fn choose(items: &mut VecDeque<Item>, reader: usize) -> Option<Item> {
-    let of = |wanted: Option<usize>| items.iter().position(|item| item.place.reader.get() == wanted);
+    let of = |wanted: Option<usize>| items.iter().position(|item| item.sync.reader.get() == wanted);
     let at = of(Some(reader)).or_else(|| of(None)).unwrap_or(0);
     items.remove(at)
 }
@@ -111,7 +111,7 @@ pub(super) mod tests {
     use crate::sync::folder_mapping::Pair;
     use crate::sync::state::FolderState;
 
-    pub(crate) fn place(index: usize) -> FolderSync {
+    pub(crate) fn folder_sync(index: usize) -> FolderSync {
         let inbox = Mailbox::inbox();
         let pair = Pair {
             remote: inbox.clone(),
@@ -144,19 +144,19 @@ pub(super) mod tests {
 
     fn item(uids: &str, exact: bool) -> Item {
         let uids = UidSet::parse(uids.as_bytes()).unwrap();
-        Item::new(Rc::new(place(0)), uids, exact)
+        Item::new(Rc::new(folder_sync(0)), uids, exact)
     }
 
     /// All orders, as a server carries them out that has the messages in `there`.
-    fn all(items: Vec<Item>, size_limit: &SizeLimit, poison: &PoisonMessages, there: &str) -> Vec<String> {
-        let there = UidSet::parse(there.as_bytes()).unwrap();
+    fn all(items: Vec<Item>, size_limit: &SizeLimit, poison: &PoisonMessages, present: &str) -> Vec<String> {
+        let present = UidSet::parse(present.as_bytes()).unwrap();
         let mut items = VecDeque::from(items);
         let mut orders = vec![];
         while let Some(order) = next(&mut items, 0, size_limit, poison) {
             orders.push(match order {
                 Order::Find(item) => {
                     let text = format!("find {}", item.uids);
-                    let uids = item.uids.intersection(&there);
+                    let uids = item.uids.intersection(&present);
                     items.push_front(Item {
                         uids,
                         exact: true,
@@ -199,11 +199,11 @@ pub(super) mod tests {
     #[test]
     fn fetchers_keep_out_of_each_others_folders() {
         let (size_limit, poison) = (SizeLimit::default(), PoisonMessages::default());
-        let (a, b) = (Rc::new(place(0)), Rc::new(place(1)));
-        let part = |place: &Rc<FolderSync>| Item::new(place.clone(), UidSet::range(1..=9), true);
+        let (a, b) = (Rc::new(folder_sync(0)), Rc::new(folder_sync(1)));
+        let part = |sync: &Rc<FolderSync>| Item::new(sync.clone(), UidSet::range(1..=9), true);
         let mut items = VecDeque::from([part(&a), part(&a), part(&b), part(&b), part(&a)]);
         let mut folder = |reader| match next(&mut items, reader, &size_limit, &poison) {
-            Some(Order::Fetch(item)) => Some(item.place.index),
+            Some(Order::Fetch(item)) => Some(item.sync.index),
             _ => None,
         };
         let order: Vec<_> = [1, 2, 1, 2, 2, 1]

@@ -247,11 +247,11 @@ impl RemoteSide<'_> {
         let range = UidSet::range(folder.remote_next..=next - 1);
         let poison = (&*shared.poison, folder.id);
         let read = headers::open_and_read(remote, &pair.remote, &range, poison).await?;
-        let Some((selected, there, mut messages)) = read else {
+        let Some((selected, present, mut messages)) = read else {
             return Ok(None);
         };
         open::check(Side::Remote, selected, folder)?;
-        let new = there.minus(&done);
+        let new = present.minus(&done);
         messages.retain(|message| new.contains(message.uid));
         Ok(Some((new, messages)))
     }
@@ -353,12 +353,12 @@ fn settle_unlocated(
 }
 
 /// Finds messages whose UID the local server did not tell when it took them.
-pub async fn locate(shared: &Shared, place: &FolderSync, local: &mut SideSession) -> FolderResult<()> {
-    let folder = &place.folder;
+pub async fn locate(shared: &Shared, sync: &FolderSync, local: &mut SideSession) -> FolderResult<()> {
+    let folder = &sync.folder;
     if shared.state.borrow().unlocated(folder.id)?.is_empty() {
         return Ok(());
     }
-    let unknown = unknown_local(shared, &place.pair, folder, local).await?;
+    let unknown = unknown_local(shared, &sync.pair, folder, local).await?;
     let found = headers::read(local, &unknown, Detail::Key).await?;
     // The next run learns the others.
     settle_unlocated(shared, folder, found).map(drop)
@@ -405,12 +405,12 @@ async fn match_up(
         if !in_doubt.is_empty() {
             open::open(remote, &pair.remote, folder, false).await?;
         }
-        let (there, here) = tokio::join!(
+        let (remote_digests, local_digests) = tokio::join!(
             headers::digests(remote, &in_doubt),
             headers::digests(local, &likely)
         );
-        digests.remote = there?;
-        digests.local = here?;
+        digests.remote = remote_digests?;
+        digests.local = local_digests?;
     }
     let claims = messages.iter().enumerate();
     Ok(claims

@@ -58,16 +58,19 @@ impl Pool {
 
     /// Remote and local messages whose likeness is in doubt: they are the same only if their octets are.
     pub fn doubtful(&self, remote: &[Seen]) -> (UidSet, UidSet) {
-        let (mut there, mut here) = (vec![], vec![]);
+        let (mut remote_uids, mut local_uids) = (vec![], vec![]);
         for message in remote {
             let candidates = || self.positions(&message.key).filter(|&at| self.is_free(at));
             let mut all = candidates().filter_map(|at| self.messages.get(at)).peekable();
             if all.peek().is_some() && !all.any(|local| is_certain(message, local)) {
-                there.extend(Some(message.uid).filter(|_| message.digest.is_none()));
-                here.extend(candidates().filter_map(|at| self.messages.get(at).map(|local| local.uid)));
+                remote_uids.extend(Some(message.uid).filter(|_| message.digest.is_none()));
+                local_uids.extend(candidates().filter_map(|at| self.messages.get(at).map(|local| local.uid)));
             }
         }
-        (there.into_iter().collect(), here.into_iter().collect())
+        (
+            remote_uids.into_iter().collect(),
+            local_uids.into_iter().collect(),
+        )
     }
 
     /// Gives out the other half of a message: one that is certainly the same, or whose octets are.
@@ -146,9 +149,9 @@ mod tests {
         let mut message = remote("a", 1, 1, true);
         assert!(pool.doubtful(std::slice::from_ref(&message)).0.is_empty());
         message.flags = Rc::new(crate::imap::Flags::parse("\\Draft"));
-        let (there, here) = pool.doubtful(&[message]);
+        let (remote_uids, local_uids) = pool.doubtful(&[message]);
         assert_eq!(
-            (there.to_string(), here.to_string()),
+            (remote_uids.to_string(), local_uids.to_string()),
             ("1".to_owned(), "2".to_owned())
         );
     }

@@ -35,13 +35,13 @@ impl Orphans {
         if shared.job.inbox_only() || new == 0 || known == 0 || messages >= known + new {
             return Ok(Self::default());
         }
-        let (selected, there) = open::search(remote, &pair.remote, folder, false, ["ALL"]).await?;
+        let (selected, present) = open::search(remote, &pair.remote, folder, false, ["ALL"]).await?;
         // What a cut answer lacks is not gone.
-        if there.len() < u64::from(selected.messages) {
+        if present.len() < u64::from(selected.messages) {
             return Ok(Self::default());
         }
         let state = shared.state.borrow();
-        let gone = state.done_uids(folder.id)?.minus(&there);
+        let gone = state.done_uids(folder.id)?.minus(&present);
         let mut orphans = Self::default();
         for copy in state.copies(folder.id, &gone)? {
             if let Some(local) = copy.local_uid {

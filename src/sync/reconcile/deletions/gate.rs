@@ -232,11 +232,11 @@ async fn expunge(
         true => session.run(Command::new("EXPUNGE"), |_| {}).await.map(drop),
         false => Ok(()),
     };
-    give_back(shared, mailbox, validity, session).await?;
+    restore_marks(shared, mailbox, validity, session).await?;
     expunged
 }
 
-async fn give_back(
+async fn restore_marks(
     shared: &Shared,
     mailbox: &Mailbox,
     validity: u32,
@@ -249,7 +249,7 @@ async fn give_back(
 }
 
 /// Gives back the marks of others that a run which was cut off had lifted.
-pub async fn give_back_lifted_marks(shared: &Shared, connections: &mut Connections) -> FolderResult<()> {
+pub async fn restore_lifted_marks(shared: &Shared, connections: &mut Connections) -> FolderResult<()> {
     for side in [Side::Remote, Side::Local] {
         let mailboxes = shared.state.borrow().mailboxes_with_lifted_marks(marked(side))?;
         for mailbox in mailboxes {
@@ -265,7 +265,7 @@ pub async fn give_back_lifted_marks(shared: &Shared, connections: &mut Connectio
                 }
                 opened => {
                     let validity = session.opened(opened)?.uid_validity.unwrap_or(0);
-                    give_back(shared, &mailbox, validity, session).await?;
+                    restore_marks(shared, &mailbox, validity, session).await?;
                 }
             }
         }

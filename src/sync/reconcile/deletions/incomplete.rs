@@ -54,19 +54,19 @@ pub async fn look_again(
 /// Says that messages stay on the remote side until the server gives as much of them as it announces.
 pub async fn report_short(
     shared: &Shared,
-    place: &FolderSync,
+    sync: &FolderSync,
     connections: &mut Connections,
 ) -> FolderResult<()> {
-    let incomplete = shared.state.borrow().incomplete(place.folder.id)?;
+    let incomplete = shared.state.borrow().incomplete(sync.folder.id)?;
     if incomplete.is_empty() || shared.job.dry {
         return Ok(());
     }
-    let (_, alive) = place
+    let (_, alive) = sync
         .search(&mut connections.remote, false, among(&incomplete))
         .await?;
     if !alive.is_empty() {
         let reason = "less came of them than the server announces";
-        report_kept_remotely(shared, place, alive.len(), reason);
+        report_kept_remotely(shared, sync, alive.len(), reason);
     }
     Ok(())
 }
@@ -74,7 +74,7 @@ pub async fn report_short(
 /// Which of the messages that this run copied are not, by key and size, what the server shows of them: they are not whole.
 pub async fn unlike(
     shared: &Shared,
-    place: &FolderSync,
+    sync: &FolderSync,
     remote: &mut SideSession,
     copies: &[Copy],
     new: &UidSet,
@@ -90,10 +90,10 @@ pub async fn unlike(
         .collect();
     if !unlike.is_empty() {
         let mut state = shared.state.borrow_mut();
-        state.set_completeness(place.folder.id, &unlike, Completeness::Cut)?;
+        state.set_completeness(sync.folder.id, &unlike, Completeness::Cut)?;
         drop(state);
         let reason = "what came of them is not what the server shows";
-        report_kept_remotely(shared, place, unlike.len(), reason);
+        report_kept_remotely(shared, sync, unlike.len(), reason);
     }
     Ok(unlike)
 }

@@ -31,7 +31,7 @@ pub struct LocalPlan {
 
 /// What would be deleted in one folder.
 struct Doomed {
-    place: Rc<FolderSync>,
+    sync: Rc<FolderSync>,
     /// Remote messages that are gone.
     gone: UidSet,
     /// Local messages.
@@ -40,10 +40,8 @@ struct Doomed {
 
 impl LocalPlan {
     /// Whether anything is to be deleted in a folder.
-    pub fn concerns(&self, place: &FolderSync) -> bool {
-        self.folders
-            .iter()
-            .any(|doomed| doomed.place.index == place.index)
+    pub fn concerns(&self, sync: &FolderSync) -> bool {
+        self.folders.iter().any(|doomed| doomed.sync.index == sync.index)
     }
 }
 
@@ -52,21 +50,21 @@ impl LocalPlan {
 /// something had to be left undone, which the next run looks at again.
 pub async fn reconcile(
     shared: &Shared,
-    place: &Rc<FolderSync>,
+    sync: &Rc<FolderSync>,
     connections: &mut Connections,
     plan: &mut LocalPlan,
 ) -> FolderResult<bool> {
-    plan.folders.retain(|doomed| doomed.place.index != place.index);
-    let id = place.folder.id;
-    let Some(messages) = place.pair.source.messages else {
+    plan.folders.retain(|doomed| doomed.sync.index != sync.index);
+    let id = sync.folder.id;
+    let Some(messages) = sync.pair.source.messages else {
         return Ok(true);
     };
-    report_missing(shared, place, connections).await?;
+    report_missing(shared, sync, connections).await?;
     let known = shared.state.borrow().count(id)?;
     let inbox_only = shared.job.inbox_only();
-    let deletes = shared.job.delete_local && !place.pair.joined;
+    let deletes = shared.job.delete_local && !sync.pair.joined;
     let (extra, kept) = if deletes {
-        only_local(shared, place)?
+        only_local(shared, sync)?
     } else {
         Default::default()
     };
@@ -74,49 +72,49 @@ pub async fn reconcile(
         let reason =
             "only the local side has them, and they are older than the task or were filed by their owner";
         let mut reporter = shared.reporter.borrow_mut();
-        reporter.withheld(place.pair.remote.name(), kept.len(), reason);
+        reporter.withheld(sync.pair.remote.name(), kept.len(), reason);
     }
     let differs = if inbox_only {
         known > messages
     } else {
-        known != messages || place.gaps.get()
+        known != messages || sync.gaps.get()
     };
     if !differs && extra.is_empty() {
         return Ok(true);
     }
-    let (selected, there) = place.search(&mut connections.remote, false, ["ALL"]).await?;
+    let (selected, present) = sync.search(&mut connections.remote, false, ["ALL"]).await?;
     let recorded = {
         let state = shared.state.borrow();
         state.done_uids(id)?.union(&state.pending_uids(id)?)
     };
     if !inbox_only
         && !shared.job.dry
-        && let Some(next) = place.pair.source.uid_next
+        && let Some(next) = sync.pair.source.uid_next
     {
-        let unexplained = there.minus(&recorded).below(next);
-        if !unexplained.below(place.folder.remote_next).is_empty() {
+        let unexplained = present.minus(&recorded).below(next);
+        if !unexplained.below(sync.folder.remote_next).is_empty() {
             // All UIDs there were dealt with: nothing appears among them but after a restored backup.
-            folder::renumbered(shared, place, Side::Remote)?;
+            folder::renumbered(shared, sync, Side::Remote)?;
             return Ok(false);
         }
         for uid in unexplained.iter() {
-            withheld(shared, place, uid)?;
+            withheld(shared, sync, uid)?;
         }
     }
     // What a cut answer lacks is not gone.
-    if there.len() < u64::from(selected.messages) {
+    if present.len() < u64::from(selected.messages) {
         let reason = match deletes {
             true => "Host1 did not list all its messages: nothing is deleted locally",
             false => "Host1 did not list all its messages",
         };
-        let folder = place.pair.remote.name();
+        let folder = sync.pair.remote.name();
         shared
             .reporter
             .borrow_mut()
             .problem(folder, Exit::WithErrors, reason);
         return Ok(false);
     }
-    let mut gone = recorded.minus(&there);
+    let mut gone = recorded.minus(&present);
     if !shared.job.dry {
         // What a run deleted that was cut off before it could record it is nobody's wish.
         let mut state = shared.state.borrow_mut();
@@ -128,7 +126,7 @@ pub async fn reconcile(
         shared.state.borrow_mut().mark_local_only(id, &gone)?;
         return Ok(true);
     }
-    let sorted = sort_gone(shared, place, &gone)?;
+    let sorted = sort_gone(shared, sync, &gone)?;
     shared.state.borrow_mut().mark_local_only(id, &sorted.stays)?;
     let local = sorted.copies.union(&extra);
     if local.is_empty() {
@@ -136,7 +134,7 @@ pub async fn reconcile(
         return Ok(sorted.waits == 0);
     }
     plan.folders.push(Doomed {
-        place: place.clone(),
+        sync: sync.clone(),
         gone: sorted.goes,
         local,
     });
@@ -145,9 +143,9 @@ pub async fn reconcile(
 
 /// Local messages that came after the folder was first compared and that no task brought, and the others that only the
 /// local side has. One whose key was ever delivered was filed by its owner.
-fn only_local(shared: &Shared, place: &FolderSync) -> FolderResult<(UidSet, UidSet)> {
+fn only_local(shared: &Shared, sync: &FolderSync) -> FolderResult<(UidSet, UidSet)> {
     let mut state = shared.state.borrow_mut();
-    let id = place.folder.id;
+    let id = sync.folder.id;
     let confirmed = state.confirmed(id)?;
     let all = state.local_only(id)?;
     let uids = |list: Vec<LocalOnly>| list.iter().map(|message| message.uid).collect::<UidSet>();
@@ -189,9 +187,9 @@ struct Gone {
     waits: u64,
 }
 
-fn sort_gone(shared: &Shared, place: &FolderSync, gone: &UidSet) -> FolderResult<Gone> {
+fn sort_gone(shared: &Shared, sync: &FolderSync, gone: &UidSet) -> FolderResult<Gone> {
     let state = shared.state.borrow();
-    let id = place.folder.id;
+    let id = sync.folder.id;
     let mut sorted = Gone {
         goes: gone.clone(),
         copies: UidSet::default(),
@@ -224,9 +222,9 @@ fn sort_gone(shared: &Shared, place: &FolderSync, gone: &UidSet) -> FolderResult
             sorted.waits
         );
         let mut reporter = shared.reporter.borrow_mut();
-        reporter.problem(place.pair.remote.name(), Exit::WithErrors, &reason);
+        reporter.problem(sync.pair.remote.name(), Exit::WithErrors, &reason);
         reporter.withheld(
-            place.pair.remote.name(),
+            sync.pair.remote.name(),
             sorted.waits,
             "an equal message has not arrived yet",
         );
@@ -237,30 +235,30 @@ fn sort_gone(shared: &Shared, place: &FolderSync, gone: &UidSet) -> FolderResult
 /// Reports messages that the remote side did not hand out, unless they have gone meanwhile.
 async fn report_missing(
     shared: &Shared,
-    place: &FolderSync,
+    sync: &FolderSync,
     connections: &mut Connections,
 ) -> FolderResult<()> {
-    if place.missing.borrow().is_empty() {
+    if sync.missing.borrow().is_empty() {
         return Ok(());
     }
-    let missing = among(&place.missing.borrow());
-    let (_, there) = place.search(&mut connections.remote, false, missing).await?;
-    place.missing.take();
-    for uid in there.iter() {
-        withheld(shared, place, uid)?;
+    let missing = among(&sync.missing.borrow());
+    let (_, present) = sync.search(&mut connections.remote, false, missing).await?;
+    sync.missing.take();
+    for uid in present.iter() {
+        withheld(shared, sync, uid)?;
     }
     Ok(())
 }
 
 /// Notes a message that the remote side has and did not give.
-fn withheld(shared: &Shared, place: &FolderSync, uid: u32) -> FolderResult<()> {
+fn withheld(shared: &Shared, sync: &FolderSync, uid: u32) -> FolderResult<()> {
     let reason = "the remote server did not hand it out";
     shared
         .reporter
         .borrow_mut()
-        .message_problem(place.index, Exit::FetchErrors, uid, None, reason);
+        .message_problem(sync.index, Exit::FetchErrors, uid, None, reason);
     let mut state = shared.state.borrow_mut();
-    Ok(state.withhold(place.folder.id, std::iter::once(uid))?)
+    Ok(state.withhold(sync.folder.id, std::iter::once(uid))?)
 }
 
 /// Deletes what is planned, and folders that the remote side has no longer, as far as no guard forbids it. `complete`:
@@ -276,16 +274,16 @@ pub async fn carry_out(
         return Ok(());
     }
     let mut doomed = vec![];
-    for Doomed { place, gone, local } in plan.folders {
+    for Doomed { sync, gone, local } in plan.folders {
         let outcome = connections::with_reconnect(shared, connections, async |connections| {
-            let opened = place.open(&mut connections.local, false).await?;
+            let opened = sync.open(&mut connections.local, false).await?;
             let alive = connections.local.search_among(&local).await?;
             Ok((opened, alive))
         })
         .await;
-        if let Some((_, alive)) = contain(shared, place.pair.remote.name(), outcome)? {
+        if let Some((_, alive)) = contain(shared, sync.pair.remote.name(), outcome)? {
             let local = alive;
-            doomed.push(Doomed { place, gone, local });
+            doomed.push(Doomed { sync, gone, local });
         }
     }
     let missing = folders::missing(shared, listing, connections).await?;
@@ -308,7 +306,7 @@ pub async fn carry_out(
     }
     let guard = guard(shared, listing, complete, missing.most_are_missing, total);
     for doomed in &doomed {
-        let before = doomed.place.pair.destination.and_then(|status| status.messages);
+        let before = doomed.sync.pair.destination.and_then(|status| status.messages);
         let before = before.unwrap_or(0);
         let own = (before > SMALL && doomed.local.len() * 2 > before)
             .then(|| format!("{} of its {before} messages would go", doomed.local.len()));
@@ -317,7 +315,7 @@ pub async fn carry_out(
             delete(shared, doomed, reason.as_deref(), connections).await
         })
         .await;
-        contain(shared, doomed.place.pair.remote.name(), outcome)?;
+        contain(shared, doomed.sync.pair.remote.name(), outcome)?;
     }
     for folder in missing.folders {
         let outcome = connections::with_reconnect(shared, connections, async |connections| {
@@ -375,9 +373,9 @@ async fn delete(
     guard: Option<&str>,
     connections: &mut Connections,
 ) -> FolderResult<()> {
-    let place = &doomed.place;
-    let id = place.folder.id;
-    let guard = guard.or(place
+    let sync = &doomed.sync;
+    let id = sync.folder.id;
+    let guard = guard.or(sync
         .folder
         .replaced
         .then_some("one of the two sides replaced the folder"));
@@ -387,15 +385,15 @@ async fn delete(
     };
     let held = doomed.local.minus(&allowed);
     if let Some(reason) = guard.filter(|_| !held.is_empty()) {
-        hold_back(shared, id, place.pair.remote.name(), &held, reason)?;
+        hold_back(shared, id, sync.pair.remote.name(), &held, reason)?;
     }
     let mut kept = held.clone();
     if !allowed.is_empty() && !shared.job.dry {
-        let opened = place.open(&mut connections.local, true).await?;
+        let opened = sync.open(&mut connections.local, true).await?;
         intend(shared, id, &allowed)?;
         let proof = LocalDeletable::new(allowed.clone());
-        let refused = gate::delete(shared, &place.pair.local, opened, &mut connections.local, &proof).await?;
-        report_kept(shared, place, Side::Local, &refused);
+        let refused = gate::delete(shared, &sync.pair.local, opened, &mut connections.local, &proof).await?;
+        report_kept(shared, sync, Side::Local, &refused);
         kept = kept.union(&refused);
     }
     let deleted = doomed.local.minus(&kept).len();
@@ -405,7 +403,7 @@ async fn delete(
     }
     let mut reporter = shared.reporter.borrow_mut();
     reporter.report.deleted_local += deleted;
-    if let Some(folder) = reporter.folder(place.index) {
+    if let Some(folder) = reporter.folder(sync.index) {
         folder.deleted_local += deleted;
     }
     Ok(())
@@ -431,17 +429,17 @@ pub async fn settle_intended(
         return Ok(());
     }
     open::open(local, mailbox, folder, true).await?;
-    let there = local.search_among(&intended).await?;
-    gate::take_back_marks(local, &there).await?;
+    let present = local.search_among(&intended).await?;
+    gate::take_back_marks(local, &present).await?;
     let mut state = shared.state.borrow_mut();
-    state.forget_copies(folder.id, &intended.minus(&there))?;
+    state.forget_copies(folder.id, &intended.minus(&present))?;
     Ok(state.local_deletion_done(folder.id)?)
 }
 
 /// Forgets what went: it comes again when the source has it again.
 fn forget(shared: &Shared, doomed: &Doomed, kept: &UidSet) -> FolderResult<()> {
     let mut state = shared.state.borrow_mut();
-    let id = doomed.place.folder.id;
+    let id = doomed.sync.folder.id;
     let staying: UidSet = state
         .copies(id, &doomed.gone)?
         .iter()

@@ -21,15 +21,15 @@ pub use local::{LocalPlan, carry_out, reconcile, settle_intended};
 pub use remote::remote;
 
 /// Tells of messages that stay on the remote side for want of a proof.
-fn report_kept_remotely(shared: &Shared, place: &FolderSync, messages: u64, reason: &str) {
-    let folder = place.pair.remote.name();
+fn report_kept_remotely(shared: &Shared, sync: &FolderSync, messages: u64, reason: &str) {
+    let folder = sync.pair.remote.name();
     let mut reporter = shared.reporter.borrow_mut();
     reporter.withheld(folder, messages, reason);
     let reason = format!("{messages} messages were not deleted remotely: {reason}");
     reporter.problem(folder, Exit::WithErrors, &reason);
 }
 
-fn report_kept(shared: &Shared, place: &FolderSync, side: Side, kept: &UidSet) {
+fn report_kept(shared: &Shared, sync: &FolderSync, side: Side, kept: &UidSet) {
     if kept.is_empty() {
         return;
     }
@@ -39,7 +39,7 @@ fn report_kept(shared: &Shared, place: &FolderSync, side: Side, kept: &UidSet) {
         kept.len()
     );
     let mut reporter = shared.reporter.borrow_mut();
-    reporter.problem(place.pair.remote.name(), Exit::WithErrors, &reason);
+    reporter.problem(sync.pair.remote.name(), Exit::WithErrors, &reason);
 }
 
 /// The moment before which mail counts as older than so many days.

@@ -21,42 +21,42 @@ use crate::sync::state::Copy;
 use crate::task::{LocalUser, RemoteDeletion};
 
 /// Deletes from the remote side what is known to be delivered.
-pub async fn remote(shared: &Shared, place: &FolderSync, connections: &mut Connections) -> FolderResult<()> {
-    if place.pair.view {
+pub async fn remote(shared: &Shared, sync: &FolderSync, connections: &mut Connections) -> FolderResult<()> {
+    if sync.pair.view {
         // What is deleted there is deleted from the folders that it shows.
         return Ok(());
     }
     let before = match shared.job.delete_remote {
-        RemoteDeletion::Keep => return take_back_marks(shared, place, connections).await,
+        RemoteDeletion::Keep => return take_back_marks(shared, sync, connections).await,
         RemoteDeletion::AfterTransfer => None,
         RemoteDeletion::OlderThan(days) => Some(days_ago(days.get())),
     };
     if !shared.job.dry {
-        compare::locate(shared, place, &mut connections.local).await?;
+        compare::locate(shared, sync, &mut connections.local).await?;
     }
-    incomplete::report_short(shared, place, connections).await?;
-    let id = place.folder.id;
+    incomplete::report_short(shared, sync, connections).await?;
+    let id = sync.folder.id;
     let delivered = shared.state.borrow().deletable(id, before)?;
     if delivered.is_empty() {
         return Ok(());
     }
     if shared.job.dry {
-        let (_, alive) = place
+        let (_, alive) = sync
             .search(&mut connections.remote, false, among(&delivered))
             .await?;
-        count(shared, place, alive.len());
+        count(shared, sync, alive.len());
         return Ok(());
     }
-    let (mut opened, alive) = place
+    let (mut opened, alive) = sync
         .search(&mut connections.remote, true, among(&delivered))
         .await?;
     let gone = delivered.minus(&alive);
     shared.state.borrow_mut().mark_remote_deleted(id, &gone)?;
     if !shared.job.shared_with.is_empty() {
-        report_shared(shared, place, alive.len());
+        report_shared(shared, sync, alive.len());
         return Ok(());
     }
-    let Some(candidates) = Candidates::check(shared, place, connections, &alive).await? else {
+    let Some(candidates) = Candidates::check(shared, sync, connections, &alive).await? else {
         return Ok(());
     };
     if candidates.proven.is_empty() {
@@ -72,27 +72,20 @@ pub async fn remote(shared: &Shared, place: &FolderSync, connections: &mut Conne
     }
     if candidates.has_earlier {
         // It was opened to be read meanwhile.
-        opened = place.open(&mut connections.remote, true).await?;
+        opened = sync.open(&mut connections.remote, true).await?;
     }
     let proven = candidates.proven.clone();
     let proof = RemoteDeletable::new(candidates.proven, different);
-    let kept = gate::delete(
-        shared,
-        &place.pair.remote,
-        opened,
-        &mut connections.remote,
-        &proof,
-    )
-    .await?;
+    let kept = gate::delete(shared, &sync.pair.remote, opened, &mut connections.remote, &proof).await?;
     let deleted = proven.minus(&kept);
     shared.state.borrow_mut().mark_remote_deleted(id, &deleted)?;
-    report_kept(shared, place, Side::Remote, &kept);
-    count(shared, place, deleted.len());
+    report_kept(shared, sync, Side::Remote, &kept);
+    count(shared, sync, deleted.len());
     Ok(())
 }
 
 /// What one task deleted another one would never see.
-fn report_shared(shared: &Shared, place: &FolderSync, messages: u64) {
+fn report_shared(shared: &Shared, sync: &FolderSync, messages: u64) {
     if messages == 0 {
         return;
     }
@@ -101,13 +94,13 @@ fn report_shared(shared: &Shared, place: &FolderSync, messages: u64) {
         "tasks of other users pull from the same account: {}",
         users.join(", ")
     );
-    report_kept_remotely(shared, place, messages, &reason);
+    report_kept_remotely(shared, sync, messages, &reason);
 }
 
-fn count(shared: &Shared, place: &FolderSync, messages: u64) {
+fn count(shared: &Shared, sync: &FolderSync, messages: u64) {
     let mut reporter = shared.reporter.borrow_mut();
     reporter.report.deleted_remote += messages;
-    if let Some(folder) = reporter.folder(place.index) {
+    if let Some(folder) = reporter.folder(sync.index) {
         folder.deleted_remote += messages;
     }
 }
@@ -115,15 +108,15 @@ fn count(shared: &Shared, place: &FolderSync, messages: u64) {
 /// Marks that a former run made and could not carry through are taken back when nothing is to be deleted any more.
 async fn take_back_marks(
     shared: &Shared,
-    place: &FolderSync,
+    sync: &FolderSync,
     connections: &mut Connections,
 ) -> FolderResult<()> {
-    let id = place.folder.id;
+    let id = sync.folder.id;
     let intended = shared.state.borrow().intended_remote_deletions(id)?;
     if shared.job.dry || intended.is_empty() {
         return Ok(());
     }
-    let (_, alive) = place
+    let (_, alive) = sync
         .search(&mut connections.remote, true, among(&intended))
         .await?;
     gate::take_back_marks(&mut connections.remote, &alive).await?;
@@ -141,26 +134,26 @@ impl Candidates {
     /// Holds each message and its copy against what is recorded; `None` when what is known of a side's UIDs proved wrong.
     async fn check(
         shared: &Shared,
-        place: &FolderSync,
+        sync: &FolderSync,
         connections: &mut Connections,
         alive: &UidSet,
     ) -> FolderResult<Option<Self>> {
-        let id = place.folder.id;
+        let id = sync.folder.id;
         let copies = shared.state.borrow().copies(id, alive)?;
-        let just_copied = place.copied.borrow().clone();
+        let just_copied = sync.copied.borrow().clone();
         let earlier: UidSet = copies
             .iter()
             .map(|copy| copy.uid)
             .filter(|&uid| !just_copied.contains(uid))
             .collect();
         let new = alive.intersection(&just_copied);
-        let unlike = incomplete::unlike(shared, place, &mut connections.remote, &copies, &new).await?;
-        let Some(locally) = Local::look(place, &mut connections.local, &copies, &just_copied).await? else {
-            folder::renumbered(shared, place, Side::Local)?;
+        let unlike = incomplete::unlike(shared, sync, &mut connections.remote, &copies, &new).await?;
+        let Some(locally) = Local::look(sync, &mut connections.local, &copies, &just_copied).await? else {
+            folder::renumbered(shared, sync, Side::Local)?;
             return Ok(None);
         };
-        let Some(changed) = changed_since(place, connections, &copies, &earlier, &locally).await? else {
-            folder::renumbered(shared, place, Side::Remote)?;
+        let Some(changed) = changed_since(sync, connections, &copies, &earlier, &locally).await? else {
+            folder::renumbered(shared, sync, Side::Remote)?;
             return Ok(None);
         };
         if !changed.other.is_empty() {
@@ -169,12 +162,12 @@ impl Candidates {
                 changed.other.len()
             );
             let mut reporter = shared.reporter.borrow_mut();
-            reporter.problem(place.pair.remote.name(), Exit::WithErrors, &reason);
+            reporter.problem(sync.pair.remote.name(), Exit::WithErrors, &reason);
             shared.state.borrow_mut().copy_again(id, &changed.other)?;
         }
         if !changed.unproven.is_empty() {
             let reason = "it cannot be told whether they are what was delivered";
-            report_kept_remotely(shared, place, changed.unproven.len(), reason);
+            report_kept_remotely(shared, sync, changed.unproven.len(), reason);
         }
         let proven = copies
             .iter()
@@ -199,7 +192,7 @@ struct Local {
 impl Local {
     /// Looks at the copies; `None` when a UID is another message than the one on record.
     async fn look(
-        place: &FolderSync,
+        sync: &FolderSync,
         local: &mut SideSession,
         copies: &[Copy],
         just_copied: &UidSet,
@@ -215,7 +208,7 @@ impl Local {
         if new.is_empty() && old_uids.is_empty() {
             return Ok(Some(found));
         }
-        place.open(local, false).await?;
+        sync.open(local, false).await?;
         if !new.is_empty() {
             found.present = local.search_among(&new).await?;
             let marked = local.search("DELETED").await?;
@@ -251,7 +244,7 @@ impl Local {
 /// Which of the messages of earlier runs are not, octet for octet, what was delivered then; `None` when a UID is another
 /// message altogether. What is on record without a digest is held against its local copy.
 async fn changed_since(
-    place: &FolderSync,
+    sync: &FolderSync,
     connections: &mut Connections,
     copies: &[Copy],
     earlier: &UidSet,
@@ -260,7 +253,7 @@ async fn changed_since(
     if earlier.is_empty() {
         return Ok(Some(Changed::default()));
     }
-    place.open(&mut connections.remote, false).await?;
+    sync.open(&mut connections.remote, false).await?;
     let seen = headers::read(&mut connections.remote, earlier, Detail::Record).await?;
     let seen: HashMap<u32, Seen> = seen.into_iter().map(|seen| (seen.uid, seen)).collect();
     let copies: Vec<&Copy> = copies.iter().filter(|copy| earlier.contains(copy.uid)).collect();
@@ -270,7 +263,7 @@ async fn changed_since(
     if other {
         return Ok(None);
     }
-    let there: HashMap<u32, Digest> = headers::digests(&mut connections.remote, earlier).await?;
+    let remote_digests: HashMap<u32, Digest> = headers::digests(&mut connections.remote, earlier).await?;
     let unread: HashSet<u32> = copies
         .iter()
         .filter(|copy| copy.digest.is_none())
@@ -280,18 +273,18 @@ async fn changed_since(
         .into_iter()
         .filter(|&uid| locally.present.contains(uid))
         .collect();
-    let mut here = HashMap::new();
+    let mut local_digests = HashMap::new();
     if !unread.is_empty() {
-        place.open(&mut connections.local, false).await?;
-        here = headers::digests(&mut connections.local, &unread).await?;
+        sync.open(&mut connections.local, false).await?;
+        local_digests = headers::digests(&mut connections.local, &unread).await?;
     }
     let mut changed = Changed::default();
     for copy in copies {
         let recorded = copy
             .digest
-            .or_else(|| copy.local_uid.and_then(|uid| here.get(&uid).copied()));
+            .or_else(|| copy.local_uid.and_then(|uid| local_digests.get(&uid).copied()));
         let has_trace = seen.get(&copy.uid).is_some_and(|seen| seen.has_trace);
-        match (there.get(&copy.uid), recorded) {
+        match (remote_digests.get(&copy.uid), recorded) {
             (Some(now), Some(then)) if *now == then => {}
             (Some(_), Some(_)) => changed.other.insert(copy.uid),
             // Delivered by a former version, which recorded no digests, and gone locally since.

@@ -65,22 +65,22 @@ impl FolderSync {
 }
 
 /// The UIDs of a side turned out to mean other messages than those on record: nothing that is known of them holds.
-pub fn renumbered(shared: &Shared, place: &FolderSync, side: Side) -> FolderResult<()> {
+pub fn renumbered(shared: &Shared, sync: &FolderSync, side: Side) -> FolderResult<()> {
     let reason = format!(
         "{}: the numbers of the messages mean other messages than before, as after a restored backup: nothing is \
          deleted, the next run compares both sides",
         side.host()
     );
-    let name = place.pair.remote.name();
+    let name = sync.pair.remote.name();
     shared
         .reporter
         .borrow_mut()
         .problem(name, Exit::WithErrors, &reason);
-    place.broken.set(true);
+    sync.broken.set(true);
     let mut state = shared.state.borrow_mut();
     match side {
-        Side::Remote => state.forget_remote_generation(place.folder.id)?,
-        Side::Local => state.forget_local_generation(place.folder.id)?,
+        Side::Remote => state.forget_remote_generation(sync.folder.id)?,
+        Side::Local => state.forget_local_generation(sync.folder.id)?,
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ pub(super) async fn confirm(
     pairs: &mut [Pair],
     connections: &mut Connections,
 ) -> FolderResult<()> {
-    let (mut there, mut here) = (vec![], vec![]);
+    let (mut doubtful_remote, mut doubtful_local) = (vec![], vec![]);
     for (at, pair) in pairs.iter().enumerate() {
         let known = shared.state.borrow().known_folder(&pair.remote)?;
         let known = known.filter(|folder| folder.local == pair.local || folder.local == pair.fallback);
@@ -26,17 +26,17 @@ pub(super) async fn confirm(
             .as_ref()
             .map_or(Ok(false), |folder| prepare::is_settled(shared, pair, folder))?;
         if !is_settled && is_doubtful(pair.source, known.as_ref().map(remote_side)) {
-            there.push(at);
+            doubtful_remote.push(at);
         }
         if pair
             .destination
             .is_some_and(|status| is_doubtful(status, known.as_ref().map(local_side)))
         {
-            here.push(at);
+            doubtful_local.push(at);
         }
     }
-    let remote: Vec<&Mailbox> = there.iter().map(|&at| &pairs[at].remote).collect();
-    let local: Vec<&Mailbox> = here.iter().map(|&at| &pairs[at].local).collect();
+    let remote: Vec<&Mailbox> = doubtful_remote.iter().map(|&at| &pairs[at].remote).collect();
+    let local: Vec<&Mailbox> = doubtful_local.iter().map(|&at| &pairs[at].local).collect();
     let (remote, local) = tokio::join!(
         connections.remote.examine_all(&remote),
         connections.local.examine_all(&local)
@@ -44,13 +44,13 @@ pub(super) async fn confirm(
     let (remote, local) = (remote?, local?);
     let remote: HashMap<_, _> = remote.into_iter().collect();
     let local: HashMap<_, _> = local.into_iter().collect();
-    for at in there {
+    for at in doubtful_remote {
         let pair = &mut pairs[at];
         if let Some(&opened) = remote.get(&pair.remote) {
             pair.source = merged(opened, pair.source);
         }
     }
-    for at in here {
+    for at in doubtful_local {
         let pair = &mut pairs[at];
         if let Some(&opened) = local.get(&pair.local) {
             pair.destination = pair.destination.map(|told| merged(opened, told));

@@ -61,7 +61,7 @@ pub fn known_folders(ledger: &Ledger) -> crate::sync::state::Result<Known> {
 
 async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult<Listing> {
     // Asked once in a run: where a connection breaks at it, the list counts for more.
-    let (mut there, mut here) = match shared.sampled.replace(true) {
+    let (mut remote_sample, mut local_sample) = match shared.sampled.replace(true) {
         true => Default::default(),
         false => (
             Sample::newest(shared, Side::Remote)?,
@@ -69,8 +69,12 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
         ),
     };
     let (remote, local) = tokio::join!(
-        sampled_side(&mut connections.remote, Besides::Subscriptions, &mut there),
-        sampled_side(&mut connections.local, Besides::Nothing, &mut here)
+        sampled_side(
+            &mut connections.remote,
+            Besides::Subscriptions,
+            &mut remote_sample
+        ),
+        sampled_side(&mut connections.local, Besides::Nothing, &mut local_sample)
     );
     let ((remote, subscribe), (local, _)) = (remote?, local?);
     renamed::follow(shared, &remote)?;
@@ -83,8 +87,8 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
     let statuses = statuses.filter_map(|(listed, status)| Some((listed.mailbox.clone(), (*status)?)));
     *shared.local_folders.borrow_mut() = statuses.collect();
     confirm::confirm(shared, &mut pairs, connections).await?;
-    note_renumbered(shared, &pairs, &remote, there, &mut connections.remote).await?;
-    note_renumbered(shared, &pairs, &local, here, &mut connections.local).await?;
+    note_renumbered(shared, &pairs, &remote, remote_sample, &mut connections.remote).await?;
+    note_renumbered(shared, &pairs, &local, local_sample, &mut connections.local).await?;
     note_replaced_mailbox(shared, &pairs, &local)?;
     note_filed(shared, &unpaired(&pairs, &local))?;
     {

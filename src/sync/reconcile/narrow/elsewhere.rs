@@ -79,9 +79,9 @@ impl Elsewhere {
         let (own, by_header) = identities(remote, uids).await?;
         let mut available: HashMap<Identity, usize> = HashMap::new();
         for mailbox in self.before(&pair.remote) {
-            let there = self.messages(&mailbox, remote).await?;
+            let listed = self.messages(&mailbox, remote).await?;
             for (identity, _) in &own {
-                if let Some(uids) = there.get(identity) {
+                if let Some(uids) = listed.get(identity) {
                     available.insert(*identity, available.get(identity).unwrap_or(&0) + uids.len());
                 }
             }
@@ -128,8 +128,8 @@ impl Elsewhere {
             return Ok(UidSet::default());
         }
         for mailbox in self.before(&pair.remote) {
-            let there = self.messages(&mailbox, remote).await?;
-            left.retain(|(identity, _)| identity.is_none_or(|identity| !there.contains_key(&identity)));
+            let listed = self.messages(&mailbox, remote).await?;
+            left.retain(|(identity, _)| identity.is_none_or(|identity| !listed.contains_key(&identity)));
         }
         Ok(left.into_iter().map(|(_, uid)| uid).collect())
     }
@@ -154,8 +154,8 @@ impl Elsewhere {
     }
 
     /// Records which of the messages that were left to other folders were delivered from there.
-    pub fn settle(&self, shared: &Shared, place: &FolderSync) -> FolderResult<()> {
-        let id = place.folder.id;
+    pub fn settle(&self, shared: &Shared, sync: &FolderSync) -> FolderResult<()> {
+        let id = sync.folder.id;
         let left = shared.state.borrow().left_out(id)?;
         let waiting: Vec<(Identity, u32)> = left
             .into_iter()
@@ -166,8 +166,8 @@ impl Elsewhere {
             return Ok(());
         }
         let mut delivered = UidSet::default();
-        for mailbox in self.before(&place.pair.remote) {
-            let Some(there) = self.seen.borrow().get(&mailbox).cloned() else {
+        for mailbox in self.before(&sync.pair.remote) {
+            let Some(listed) = self.seen.borrow().get(&mailbox).cloned() else {
                 continue;
             };
             let state = shared.state.borrow();
@@ -176,7 +176,7 @@ impl Elsewhere {
             };
             let done = state.delivered_uids(folder.id)?;
             for (identity, uid) in &waiting {
-                let given = there.get(identity);
+                let given = listed.get(identity);
                 if given.is_some_and(|uids| uids.iter().any(|&uid| done.contains(uid))) {
                     delivered.insert(*uid);
                 }

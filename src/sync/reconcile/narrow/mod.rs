@@ -56,11 +56,11 @@ pub async fn narrow(
         return Ok(comparison);
     }
     let candidates = UidSet::union_of(&comparison.wanted);
-    let there = match comparison.exact {
+    let existing = match comparison.exact {
         true => candidates,
         false => within(pair, folder, &candidates, "", remote).await?,
     };
-    let mut wanted = there;
+    let mut wanted = existing;
     if !limits.is_empty() {
         let inside = within(pair, folder, &wanted, &limits, remote).await?;
         let outside = wanted.minus(&inside);
@@ -106,11 +106,11 @@ async fn within(
 }
 
 /// After the copying: records which of the messages that were left to other folders were delivered from there.
-pub fn settle(shared: &Shared, place: &FolderSync) -> FolderResult<()> {
+pub fn settle(shared: &Shared, sync: &FolderSync) -> FolderResult<()> {
     if shared.job.dry {
         return Ok(());
     }
-    shared.elsewhere.settle(shared, place)
+    shared.elsewhere.settle(shared, sync)
 }
 
 /// Whether messages were left to other folders that have not delivered them.
