@@ -57,7 +57,8 @@ build_program() {
     local target=$arch-unknown-linux-gnu
     # With an explicit target the flags do not reach build scripts and macros, which must stay dynamic.
     RUSTFLAGS='-C target-feature=+crt-static' \
-        cargo build --quiet --locked --release --target "$target" --package ns8-imapsync-actions >&2
+        cargo build --quiet --locked --release --target "$target" --package ns8-imapsync-actions \
+        --features vendored-openssl >&2
     echo "${CARGO_TARGET_DIR:-target}/$target/release/ns8-imapsync"
 }
 

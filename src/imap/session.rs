@@ -46,13 +46,14 @@ struct InFlight {
 ///
 /// ```no_run
 /// # async fn example() -> ns8_imapsync::imap::Result<()> {
-/// use ns8_imapsync::imap::{self, Alerts, ConnectionInfo, Credentials, Encryption, Endpoint, Mailbox, Trust};
+/// use ns8_imapsync::imap::{self, Alerts, ConnectionInfo, Credentials, Encryption, Endpoint, Mailbox, Protocols, Trust};
 ///
 /// let endpoint = Endpoint {
 ///     host: "imap.example.com".to_owned(),
 ///     port: 993,
 ///     encryption: Encryption::Tls,
 ///     trust: Trust::Authorities,
+///     protocols: Protocols::Current,
 ///     proxy: None,
 ///     alerts: Alerts::default(),
 /// };

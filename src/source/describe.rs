@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::imap::Protocols;
+
 use super::{Client, ClientAuthentication, Entry, Grant, HttpsUrl, Kind, OAuth, SignIn, Source};
 
 /// A source as anybody may see it: every field but the secrets, under the names of [`super::SourceFields`].
@@ -26,6 +28,8 @@ pub struct Description {
     pub certificate: Option<String>,
     /// How many connections a run may have to it; 0 leaves it to the module.
     pub connections: u8,
+    /// Whether it may speak encryption that is not safe any more.
+    pub old_encryption: bool,
     /// The proxy on the way to it; `direct` for none; empty for what holds for the instance.
     pub proxy: String,
     /// Who logs in at the proxy.
@@ -100,6 +104,7 @@ impl Source {
             security: self.security.as_str(),
             certificate: self.certificate.clone(),
             connections: self.connections.map_or(0, std::num::NonZero::get),
+            old_encryption: self.protocols == Protocols::Old,
             proxy: self.route.as_str().to_owned(),
             proxy_user: self.route.user().to_owned(),
             sign_in: self.kind(),

@@ -32,6 +32,9 @@ pub struct SourceFields {
     /// leaves it to the module.
     #[schemars(range(min = 0, max = 16))]
     pub connections: Option<i64>,
+    /// Whether the IMAP server may speak encryption that is not safe any more, for one that cannot be updated: TLS 1.0 and
+    /// 1.1, short keys, old ciphers. Missing is false.
+    pub old_encryption: Option<bool>,
     /// The proxy on the way to the IMAP server, socks5://host:port or http://host:port; direct for none, whatever holds for
     /// the instance; empty for what holds for the instance. An edit without it leaves it unchanged.
     pub proxy: Option<String>,

@@ -37,6 +37,7 @@ use std::num::NonZeroU8;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::imap::Protocols;
 use crate::task::{Invalid, Port, RemoteHost, RemoteUser, SecretString, Security, SourceId};
 
 /// A remote server and how to sign in there.
@@ -58,6 +59,8 @@ pub struct Source {
     pub certificate: Option<String>,
     /// How many connections a run may have to it at once.
     pub connections: Option<NonZeroU8>,
+    /// Which encryption is good enough for it.
+    pub protocols: Protocols,
     /// How it is reached.
     pub route: Route,
     /// How to sign in.

@@ -12,6 +12,7 @@ use super::{
     OAuth, Route, ServiceAccount, SignIn, Source, SourceFields,
 };
 use crate::error::{Error, ErrorKey, Refusal, Result};
+use crate::imap::Protocols;
 use crate::source::client::{ClientCertificate, Mismatch};
 use crate::task::{
     Invalid, Port, RemoteHost, RemoteUser, Security, SourceId, parse_fingerprint, parse_password,
@@ -46,6 +47,10 @@ impl Source {
         let security = reader.parse("security", security, Security::parse);
         let certificate = reader.certificate();
         let connections = reader.connections();
+        let protocols = match fields.old_encryption {
+            Some(true) => Protocols::Old,
+            Some(false) | None => Protocols::Current,
+        };
         let route = reader.route(former);
         // A stored secret goes to where it went before, and no less protected.
         let former_here = former.filter(|former| {
@@ -53,6 +58,7 @@ impl Source {
                 && port.as_ref() == Some(&former.port)
                 && security.is_some_and(|security| !security.is_weaker_than(former.security))
                 && certificate.as_ref() == Some(&former.certificate)
+                && (protocols == former.protocols || protocols == Protocols::Current)
                 && route.as_ref().map(Route::as_str) == Some(former.route.as_str())
         });
         reader.had_secret = former.and_then(Source::oauth).and_then(|oauth| {
@@ -94,6 +100,7 @@ impl Source {
                 security,
                 certificate,
                 connections,
+                protocols,
                 route,
                 sign_in,
             }),

@@ -5,6 +5,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
 
 use super::{ClientAuthentication, Entry, Grant, OAuth, SignIn, Source};
+use crate::imap::Protocols;
 use crate::secret::{self, ROOM, Zeroizing};
 
 impl Source {
@@ -41,6 +42,7 @@ impl Source {
             "security": self.security.as_str(),
             "certificate": self.certificate,
             "connections": self.connections,
+            "old_encryption": self.protocols == Protocols::Old,
             "proxy": self.route.as_str(),
             "proxy_user": self.route.user(),
             "proxy_password": self.route.password().map(|password| password.expose_secret()),

@@ -9,8 +9,8 @@ use secrecy::SecretString;
 use crate::error::ErrorKey;
 use crate::imap::error::Accepted;
 use crate::imap::{
-    self, Alerts, Certificate, ConnectionInfo, Credentials, Encryption, Endpoint, Session, Spool, Trust,
-    Workarounds,
+    self, Alerts, Certificate, ConnectionInfo, Credentials, Encryption, Endpoint, Protocols, Session, Spool,
+    Trust, Workarounds,
 };
 use crate::source::Source;
 use crate::sync::access::Access;
@@ -229,6 +229,7 @@ impl Account {
                 port: port.get(),
                 encryption: encryption(*security),
                 trust: server.trust.clone(),
+                protocols: Protocols::Current,
                 proxy: instance::setting("IMAP_PROXY").map(SecretString::from),
                 alerts: Alerts::default(),
             },
@@ -243,10 +244,11 @@ impl Account {
         }
     }
 
-    /// Goes to the server the way that its source says, over no more connections than that allows.
+    /// Goes to the server the way that its source says, over no more and no other connections than that allows.
     pub fn reach_as(&mut self, source: &Source) {
         self.connections = source.connections;
         self.endpoint.proxy = source.route.proxy(self.endpoint.proxy.take());
+        self.endpoint.protocols = source.protocols;
     }
 
     /// A local account, entered as the master user.
@@ -262,6 +264,7 @@ impl Account {
                     pin: pin.certificate,
                     names: pin.names,
                 }),
+                protocols: Protocols::Current,
                 proxy: None,
                 alerts: Alerts::default(),
             },
@@ -276,6 +279,16 @@ impl Account {
             logged_in: Cell::new(false),
             workarounds: Workarounds::default(),
             spool: Spool::default(),
+        }
+    }
+
+    /// What its administrator has to be told of the way there, for as long as it is so.
+    pub fn caution(&self) -> Option<&'static str> {
+        match self.endpoint.protocols {
+            Protocols::Current => None,
+            Protocols::Old => {
+                Some("old encryption is allowed for this server, so others may be able to read along")
+            }
         }
     }
 

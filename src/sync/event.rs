@@ -26,6 +26,13 @@ pub enum Event<'a> {
         /// The name that logs in.
         user: &'a str,
     },
+    /// What is not as safe as it should be.
+    Caution {
+        /// The side.
+        side: Side,
+        /// The same as a sentence.
+        text: &'a str,
+    },
     /// A certificate was met for the first time, and is the one that counts from now on.
     CertificateAccepted {
         /// The side.
@@ -262,6 +269,7 @@ impl fmt::Display for Event<'_> {
                     side.host()
                 )
             }
+            Self::Caution { side, text } => write!(f, "{}: warning: {text}", side.host()),
             Self::CertificateAccepted {
                 side,
                 sha256,

@@ -58,6 +58,8 @@ need_sandbox_packages() {
     need_packages \
         cc=build-essential \
         c++=build-essential \
+        pkg-config=pkg-config \
+        /usr/include/openssl/ssl.h=libssl-dev \
         dovecot=dovecot-imapd \
         /usr/lib/dovecot/imap=dovecot-imapd \
         /usr/lib/dovecot/modules/lib95_imap_filter_sieve_plugin.so=dovecot-sieve \

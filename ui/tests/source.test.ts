@@ -42,14 +42,30 @@ describe('a source', () => {
   })
 
   it('leaves its secrets where they are when it is edited', () => {
-    const source = { ...sourceFrom(microsoft), port: 993, connections: 2, tenant: 't', client_id: 'c', has_secret: true } as unknown as Source
+    const source = {
+      ...sourceFrom(microsoft),
+      port: 993,
+      connections: 2,
+      old_encryption: false,
+      tenant: 't',
+      client_id: 'c',
+      has_secret: true,
+    } as unknown as Source
     const form = formOfSource(source)
     const keys = (changes: object) => checkSource({ ...form, ...changes }, source).map((one) => one.error)
     expect(keys({ label: 'Other', scope: 'less' })).toEqual([])
     expect(checkSource(form, null).map((one) => one.error)).toEqual(['client_secret_password_required'])
     expect(inputOfSource(form, 'x')).toMatchObject({ client_secret_password: '', connections: 2 })
     // They are never sent elsewhere; where none is needed, the module would forget it.
-    for (const changes of [{ hostname: 'imap.y' }, { port: '143' }, { security: '' }, { certificate: 'ab' }, { tenant: 'u' }]) {
+    for (const changes of [
+      { hostname: 'imap.y' },
+      { port: '143' },
+      { security: '' },
+      { certificate: 'ab' },
+      { old_encryption: 'allowed' },
+      { proxy: 'direct' },
+      { tenant: 'u' },
+    ]) {
       expect(keys(changes)).toEqual(['client_secret_password_required'])
       expect(keys({ ...changes, sign_in: 'device-code' })).toEqual(['client_secret_password_required'])
       expect(keys({ ...changes, client_secret_password: 's' })).toEqual([])
@@ -64,6 +80,9 @@ describe('a source', () => {
     expect(keys({ hostname: 'a b' })).toEqual(['hostname_invalid'])
     expect(keys({ port: '0' })).toEqual(['port_invalid'])
     expect(keys({ connections: '17' })).toEqual(['connections_invalid'])
+    expect(keys({ proxy: 'proxy:3128' })).toEqual(['proxy_invalid'])
+    expect(keys({ proxy: 'http://proxy:3128', proxy_user: 'u' })).toEqual(['proxy_password_required'])
+    expect(keys({ proxy: 'socks5://[::1]:1080', proxy_user: 'u', proxy_password: 'p' })).toEqual([])
     expect(keys({ tenant: '', client_id: '' })).toEqual(['tenant_required', 'client_id_required'])
     expect(keys({ preset: 'oauth' })).toEqual(['issuer_required'])
     expect(keys({ preset: 'oauth', token_endpoint: 'https://x/token' })).toEqual([])

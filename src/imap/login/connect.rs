@@ -91,7 +91,8 @@ async fn protect(
 ) -> Result<Box<dyn Stream>> {
     let host = dial::ascii_host(&endpoint.host)?;
     let (stream, words) = Overheard::new(stream);
-    let protected = timeout(TLS_LIMIT, tls::connect(Box::new(stream), &host, &endpoint.trust))
+    let handshake = tls::connect(Box::new(stream), &host, &endpoint.trust, endpoint.protocols);
+    let protected = timeout(TLS_LIMIT, handshake)
         .await
         .map_err(|_| Error::Tls(format!("TLS with {host} was not answered in time")))?
         .map_err(|error| instead_of_tls(endpoint, &words).unwrap_or(error))?;
@@ -124,7 +125,8 @@ async fn refuse_strangers(endpoint: &Endpoint) -> Result<()> {
     let probe = async {
         let (stream, first) = Overheard::new(dial::connect(host, *port, endpoint.proxy.as_ref()).await?);
         words = first;
-        tls::connect(Box::new(stream), &dial::ascii_host(host)?, &Trust::Any).await
+        let host = dial::ascii_host(host)?;
+        tls::connect(Box::new(stream), &host, &Trust::Any, endpoint.protocols).await
     };
     let protected = matches!(timeout(PROBE_LIMIT, probe).await, Ok(Ok(_)));
     match words.speaker() {

@@ -24,7 +24,7 @@ use super::error::Result;
 use super::notices::{Alerts, Notices};
 use super::response::Untagged;
 use super::session::Session;
-use super::tls::{TlsInfo, Trust};
+use super::tls::{Protocols, TlsInfo, Trust};
 
 /// How a connection is to be protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub struct Endpoint {
     pub encryption: Encryption,
     /// Acceptable certificates.
     pub trust: Trust,
+    /// Acceptable encryption.
+    pub protocols: Protocols,
     /// The proxy on the way to the server, as an address; it may hold a password.
     pub proxy: Option<SecretString>,
     /// Where the server's alerts are collected.

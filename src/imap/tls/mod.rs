@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! TLS: who is trusted, how a connection becomes protected.
 //!
-//! [`verifier`]: looks at the certificate · [`words`]: what a failed handshake means.
+//! [`verifier`]: looks at the certificate · [`old`]: for servers that cannot be updated · [`words`]: what a failed
+//! handshake means.
 
+mod old;
 mod verifier;
 mod words;
 
@@ -74,10 +76,20 @@ impl Trust {
 /// How a connection is protected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TlsInfo {
-    /// `TLSv1.3` or `TLSv1.2`; empty where the handshake was broken off.
+    /// `TLSv1.3` or `TLSv1.2`, an older one where old encryption is allowed; empty where the handshake was broken off.
     pub version: String,
     /// The server's certificate.
     pub certificate: Option<Certificate>,
+}
+
+/// Which encryption is good enough.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocols {
+    /// TLS 1.2 and later, with what is held to be safe.
+    #[default]
+    Current,
+    /// Whatever there has been since TLS 1.0: others may be able to read along.
+    Old,
 }
 
 /// A connection after the handshake.
@@ -89,8 +101,13 @@ pub struct Protected {
 }
 
 /// Does the handshake over `stream`.
-pub async fn connect(stream: Box<dyn Stream>, host: &str, trust: &Trust) -> Result<Protected> {
-    connect_with(verifier::roots(), stream, host, trust).await
+pub async fn connect(
+    stream: Box<dyn Stream>,
+    host: &str,
+    trust: &Trust,
+    protocols: Protocols,
+) -> Result<Protected> {
+    connect_with(verifier::roots(), stream, host, trust, protocols).await
 }
 
 /// The same with these authorities.
@@ -99,17 +116,21 @@ async fn connect_with(
     stream: Box<dyn Stream>,
     host: &str,
     trust: &Trust,
+    protocols: Protocols,
 ) -> Result<Protected> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = Arc::new(Verifier::new(roots, trust.clone(), provider.clone())?);
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|_| Error::Tls(format!("{host} is no name that a certificate can carry")))?;
+    if protocols == Protocols::Old {
+        return old::connect(stream, host, &name, trust, &verifier).await;
+    }
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::Tls(error.to_string()))?
         .dangerous()
         .with_custom_certificate_verifier(verifier.clone())
         .with_no_client_auth();
-    let name = ServerName::try_from(host.to_owned())
-        .map_err(|_| Error::Tls(format!("{host} is no name that a certificate can carry")))?;
     let stream = TlsConnector::from(Arc::new(config))
         .connect(name, stream)
         .await

@@ -63,7 +63,7 @@ fn self_signed(host: &str) -> Shown {
     }
 }
 
-fn meet(roots: Arc<RootCertStore>, shown: &Shown, trust: &Trust) -> Result<TlsInfo> {
+fn meet(roots: Arc<RootCertStore>, shown: &Shown, trust: &Trust, protocols: Protocols) -> Result<TlsInfo> {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -81,7 +81,7 @@ fn meet(roots: Arc<RootCertStore>, shown: &Shown, trust: &Trust) -> Result<TlsIn
         .unwrap()
         .block_on(async {
             let (ended, _) = tokio::join!(
-                connect_with(roots, Box::new(ours), HOST, trust),
+                connect_with(roots, Box::new(ours), HOST, trust, protocols),
                 server.accept(theirs)
             );
             ended.map(|protected| protected.info)
@@ -135,8 +135,10 @@ fn what_was_trusted_is_not_replaced_by_less() {
     ];
     for (name, shown, fault, accepted) in cases {
         let trusts = [Trust::Authorities, pinned.clone(), Trust::Ask, Trust::Learn];
-        for (trust, accepted) in trusts.iter().zip(accepted) {
-            let met = meet(authority.roots(), shown, trust);
+        let both = [Protocols::Current, Protocols::Old];
+        let cases = trusts.iter().zip(accepted);
+        for ((trust, accepted), protocols) in cases.flat_map(|case| both.map(|protocols| (case, protocols))) {
+            let met = meet(authority.roots(), shown, trust, protocols);
             match met {
                 Ok(info) => {
                     assert!(accepted, "{name} was accepted by {trust:?}");
@@ -162,7 +164,7 @@ fn what_was_trusted_is_not_replaced_by_less() {
 fn another_name_is_told_apart_from_a_signature_of_ones_own() {
     let authority = Authority::new();
     let refusal = |shown: &Shown| {
-        let refused = meet(authority.roots(), shown, &Trust::Authorities).unwrap_err();
+        let refused = meet(authority.roots(), shown, &Trust::Authorities, Protocols::Current).unwrap_err();
         refused.to_string()
     };
     let said = refusal(&authority.issue("imap.evil.example", false));
@@ -187,6 +189,9 @@ fn a_renewal_is_known_by_its_name() {
         (&authority.issue(HOST, false), false),
         (&self_signed("mail.local.example"), false),
     ] {
-        assert_eq!(meet(authority.roots(), shown, &trust).is_ok(), accepted);
+        for protocols in [Protocols::Current, Protocols::Old] {
+            let met = meet(authority.roots(), shown, &trust, protocols);
+            assert_eq!(met.is_ok(), accepted, "{protocols:?}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use rustls::{AlertDescription, Error, PeerIncompatible};
 
 /// What an administrator can do about a server that is too old for rustls.
-const ADVICE: &str = "have the server updated";
+const ADVICE: &str = "have the server updated; where that cannot be done, a source may allow old encryption";
 
 /// What broke a handshake off; `weakness` is what the server's certificate lacks.
 pub(super) fn explain(error: &io::Error, weakness: Option<&str>) -> String {
@@ -18,7 +18,7 @@ pub(super) fn explain(error: &io::Error, weakness: Option<&str>) -> String {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<Error>());
     let Some(cause) = cause else {
         return match error.kind() {
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+            kind if is_end(kind) => {
                 format!(
                     "the server closed the connection during the handshake; it may speak only protocols older than TLS 1.2 \
                  ({ADVICE}), or none on this port"
@@ -51,6 +51,14 @@ pub(super) fn explain(error: &io::Error, weakness: Option<&str>) -> String {
         }
         other => other.to_string(),
     }
+}
+
+/// Whether the other side ended the connection.
+pub(super) fn is_end(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+    )
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::imap::utf7;
+use crate::imap::{Protocols, utf7};
 use crate::task::FileKind;
 use crate::task::{Exclusions, FolderMode, RemoteDeletion, RemoteHost, Security, Task};
 
@@ -29,6 +29,12 @@ const FIXED: [&str; 10] = [
 /// Namespaces of other people's mail on the local server.
 const NEVER: &str = "^Shared(/.*)?$|^Public(/.*)?$";
 
+/// What IO::Socket::SSL is told for a server that is too old for what it does by itself.
+const OLD_ENCRYPTION: [&str; 2] = [
+    "SSL_version=SSLv23:!SSLv2:!SSLv3",
+    "SSL_cipher_list=DEFAULT:@SECLEVEL=0",
+];
+
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a run needs to know beside its task.
@@ -44,6 +50,8 @@ pub struct RunContext<'a> {
     pub certificate: Option<&'a str>,
     /// Whether the remote server is known to speak TLS, so that nothing else is accepted from it.
     pub known: bool,
+    /// Which encryption is good enough for the remote server.
+    pub protocols: Protocols,
     /// The SHA-256 of the certificate that the local server has to show.
     pub local_certificate: Option<&'a str>,
     /// What it logs in with on the remote side.
@@ -90,6 +98,11 @@ pub fn arguments(task: &Task, around: &RunContext<'_>) -> Vec<OsString> {
     add("--port2", around.local_port.to_string().into());
     for policy in certificate_policy(&task.remote_host, around.certificate) {
         add("--sslargs1", policy.into());
+    }
+    if around.protocols == Protocols::Old {
+        for policy in OLD_ENCRYPTION {
+            add("--sslargs1", policy.into());
+        }
     }
     if let Some(sha256) = around.local_certificate {
         for policy in [
@@ -236,6 +249,7 @@ mod tests {
             local_port: 143,
             certificate,
             known: false,
+            protocols: Protocols::Current,
             local_certificate: None,
             login: RemoteLogin::Password,
             days,
@@ -325,13 +339,18 @@ mod tests {
             };
             whole(&task("outlook.office365.com"), &around)
         };
+        let old = RunContext {
+            protocols: Protocols::Old,
+            ..around(Some(PIN), None)
+        };
         let written = format!(
             "# UPDATE_SNAPSHOTS=1 cargo test writes this file again; read the difference before committing it.\n\
-             # Four whole lines, then what depends on the shape of the task.\n{}\n{}\n{}\n{}\n{}",
+             # Five whole lines, then what depends on the shape of the task.\n{}\n{}\n{}\n{}\n{}\n{}",
             whole(&task("bücher.example"), &around(None, None)),
             whole(&pinned, &around(Some(PIN), Some(1))),
             by(RemoteLogin::OnBehalf { admin: "root" }),
             by(RemoteLogin::Token),
+            whole(&pinned, &old),
             product()
         );
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sync/imapsync/snapshots/command.txt");

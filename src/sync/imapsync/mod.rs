@@ -143,6 +143,7 @@ async fn run(
         local_port: job.local.endpoint.port,
         certificate,
         known: job.remote.endpoint.trust.is_known() || job.remote.first_met().is_some(),
+        protocols: job.remote.endpoint.protocols,
         local_certificate: local_met.or(local_pin),
         days,
     };

@@ -73,7 +73,7 @@ async fn side(account: &Account) -> LoginTest {
     let mut info = ConnectionInfo::default();
     let outcome = enter(account, &mut info).await;
     let (status, message) = match &outcome {
-        Ok(_) => ("ok".to_owned(), "the login works".to_owned()),
+        Ok(_) => ("ok".to_owned(), works(account)),
         Err(error) => {
             // The handshake ended here, but what it showed is for the administrator to judge.
             if let imap::Error::CertificateRefused(refused) = error {
@@ -100,6 +100,12 @@ async fn side(account: &Account) -> LoginTest {
         alerts: account.endpoint.alerts.texts(),
         seconds,
     }
+}
+
+/// What a login that worked is told as.
+pub(super) fn works(account: &Account) -> String {
+    let caution = account.caution().map(|caution| format!("; {caution}"));
+    format!("the login works{}", caution.unwrap_or_default())
 }
 
 /// Logs in, looks whether there is a mailbox to be read, and logs out again; gives the server's name for itself.

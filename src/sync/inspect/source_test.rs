@@ -10,6 +10,7 @@ use crate::imap::{self, Besides, ConnectionInfo, Mailbox, Session, TlsInfo};
 use crate::source::oauth::TokenError;
 use crate::source::{Grant, Kind, Source};
 use crate::sync::account::{Account, Failure, Side};
+use crate::sync::inspect::login_test::works;
 
 /// What the test of a source found.
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
@@ -77,7 +78,7 @@ async fn steps(source: &Source, account: &Account, report: &mut Report) -> Optio
             certificate: Some(changed.shown.clone()),
         });
     }
-    let mut session = report.add(source, "login", "the login works", entered, started)?;
+    let mut session = report.add(source, "login", &works(account), entered, started)?;
 
     let started = Instant::now();
     let listed = session.overview(Besides::Nothing).await.map(|_| ());

@@ -433,6 +433,12 @@ fn introduce(reporter: &mut Reporter, name: &TaskName, job: &Job) {
             port: account.endpoint.port,
             user: &account.user,
         });
+        if let Some(text) = account.caution() {
+            reporter.tell(&Event::Caution {
+                side: account.side,
+                text,
+            });
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod connect;
 mod describing;
 mod keeping_secrets;
 mod keeping_tokens;
+mod outdated;
 mod provider_errors;
 mod signing_in;
 

@@ -107,7 +107,7 @@ export interface ValidateTaskOutput {
     message: string
     /** How the connection is protected. */
     tls?: {
-      /** `TLSv1.3` or `TLSv1.2`; empty where the handshake was broken off. */
+      /** `TLSv1.3` or `TLSv1.2`, an older one where old encryption is allowed; empty where the handshake was broken off. */
       version: string
       /** The server's certificate. */
       certificate?: {
@@ -148,7 +148,7 @@ export interface ValidateTaskOutput {
     message: string
     /** How the connection is protected. */
     tls?: {
-      /** `TLSv1.3` or `TLSv1.2`; empty where the handshake was broken off. */
+      /** `TLSv1.3` or `TLSv1.2`, an older one where old encryption is allowed; empty where the handshake was broken off. */
       version: string
       /** The server's certificate. */
       certificate?: {
@@ -694,6 +694,8 @@ export interface SaveSourceInput {
   certificate?: string | null
   /** How many connections a run may have to the IMAP server at once, no more than the module has anyway; missing or 0 leaves it to the module. */
   connections?: number | null
+  /** Whether the IMAP server may speak encryption that is not safe any more, for one that cannot be updated: TLS 1.0 and 1.1, short keys, old ciphers. Missing is false. */
+  old_encryption?: boolean | null
   /** The proxy on the way to the IMAP server, socks5://host:port or http://host:port; direct for none, whatever holds for the instance; empty for what holds for the instance. An edit without it leaves it unchanged. */
   proxy?: string | null
   /** Who logs in at the proxy. */
@@ -767,6 +769,8 @@ export interface ListSourcesOutput {
     certificate?: string | null
     /** How many connections a run may have to it; 0 leaves it to the module. */
     connections: number
+    /** Whether it may speak encryption that is not safe any more. */
+    old_encryption: boolean
     /** The proxy on the way to it; `direct` for none; empty for what holds for the instance. */
     proxy: string
     /** Who logs in at the proxy. */
@@ -897,7 +901,7 @@ export interface TestSourceOutput {
   }[]
   /** How the connection to the IMAP server is protected. */
   tls?: {
-    /** `TLSv1.3` or `TLSv1.2`; empty where the handshake was broken off. */
+    /** `TLSv1.3` or `TLSv1.2`, an older one where old encryption is allowed; empty where the handshake was broken off. */
     version: string
     /** The server's certificate. */
     certificate?: {

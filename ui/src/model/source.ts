@@ -3,11 +3,8 @@
 import type { ParameterError, SignIn, Source, SourceInput, SourcePreset } from '../api/types.ts'
 import { isHost, isPort } from './rules.ts'
 
-/** Fields of save-source that the form does not have: an edit without them leaves the proxy as it is. */
-type ElsewhereSet = 'proxy' | 'proxy_user' | 'proxy_password'
-
 /** The fields of the form: those of save-source, as texts. */
-export type SourceForm = Record<Exclude<keyof SourceInput, 'source_id' | 'security' | 'sign_in' | ElsewhereSet>, string> & Pick<Source, 'security' | 'sign_in'>
+export type SourceForm = Record<Exclude<keyof SourceInput, 'source_id' | 'security' | 'sign_in'>, string> & Pick<Source, 'security' | 'sign_in'>
 
 export type SourceField = keyof SourceForm
 
@@ -24,6 +21,10 @@ export function sourceFrom(preset: SourcePreset, signIn: SignIn = preset.sign_in
     security: preset.security,
     certificate: '',
     connections: '0',
+    old_encryption: 'refused',
+    proxy: '',
+    proxy_user: '',
+    proxy_password: '',
     admin_user: '',
     admin_password: '',
     admin_method: preset.admin_method || 'template',
@@ -70,6 +71,10 @@ export function formOfSource(source: Source): SourceForm {
     port: String(source.port),
     certificate: source.certificate ?? '',
     connections: String(source.connections),
+    old_encryption: source.old_encryption ? 'allowed' : 'refused',
+    proxy: source.proxy,
+    proxy_user: source.proxy_user,
+    proxy_password: '',
     admin_password: '',
     client_secret_password: '',
     client_secret_expires: source.client_certificate ? '' : (source.client_secret_expires ?? ''),
@@ -85,9 +90,13 @@ const OWN_PERSON: SignIn[] = ['device-code', 'authorization-code']
 /** Whether the owner of each mailbox has to sign in. */
 export const needsPerson = (signIn: SignIn): boolean => OWN_PERSON.includes(signIn)
 
+const PROXY_LOGIN: SourceField[] = ['proxy_user', 'proxy_password']
+/** Whether the source has a proxy of its own. */
+const hasProxy = ({ proxy }: SourceForm): boolean => proxy.trim() !== '' && proxy.trim() !== 'direct'
+
 /** The fields beside server and name that count, the usual ones and those for special cases. */
 export function fieldsOf(form: SourceForm): { usual: SourceField[]; special: SourceField[] } {
-  const special: SourceField[] = ['connections']
+  const special: SourceField[] = ['connections', 'old_encryption', 'proxy', ...(hasProxy(form) ? PROXY_LOGIN : [])]
   switch (form.sign_in) {
     case 'password':
       return { usual: [], special }
@@ -119,11 +128,12 @@ const COMMON: SourceField[] = ['label', 'preset', 'sign_in', 'hostname', 'securi
 /** The fields as save-source takes them: those that count, and no others. */
 export function inputOfSource(form: SourceForm, id: string | null): SourceInput {
   const { usual, special } = fieldsOf(form)
-  const names = [...COMMON, ...usual, ...special].filter((name) => name !== 'connections')
+  const names = [...COMMON, ...usual, ...special].filter((name) => name !== 'connections' && name !== 'old_encryption')
   const texts = Object.fromEntries(names.map((name) => [name, name.endsWith('password') ? form[name] : form[name].trim()]))
   // An optional value that is empty is none.
   for (const name of ['client_secret_expires', 'certificate', 'client_certificate']) if (texts[name] === '') delete texts[name]
-  return { ...texts, ...(id ? { source_id: id } : {}), port: Number(form.port), connections: Number(form.connections) } as SourceInput
+  const others = { port: Number(form.port), connections: Number(form.connections), old_encryption: form.old_encryption === 'allowed' }
+  return { ...texts, ...(id ? { source_id: id } : {}), ...others } as SourceInput
 }
 
 const REQUIRED: SourceField[] = ['admin_user', 'login_template', 'tenant', 'client_id']
@@ -134,6 +144,8 @@ const PLACE: SourceField[] = [
   'port',
   'security',
   'certificate',
+  'old_encryption',
+  'proxy',
   'tenant',
   'authority',
   'issuer',
@@ -179,6 +191,9 @@ export function checkSource(form: SourceForm, former: Source | null): ParameterE
   ) {
     refuse(secrets[0]!, 'required')
   }
+  if (hasProxy(form) && !/^(socks5h?|http):\/\/[^@\s]+:\d{1,5}\/?$/i.test(form.proxy.trim())) refuse('proxy', 'invalid')
+  const sameProxy = former !== null && former.proxy === form.proxy.trim() && former.proxy_user === form.proxy_user.trim()
+  if (hasProxy(form) && form.proxy_user.trim() !== '' && form.proxy_password === '' && !sameProxy) refuse('proxy_password', 'required')
   if (!/^\d{1,2}$/.test(form.connections) || Number(form.connections) > 16) refuse('connections', 'invalid')
   return errors
 }

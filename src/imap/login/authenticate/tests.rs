@@ -8,7 +8,7 @@ use super::*;
 use crate::imap::login::Encryption;
 use crate::imap::notices::Alerts;
 use crate::imap::script::converse;
-use crate::imap::tls::Trust;
+use crate::imap::tls::{Protocols, Trust};
 
 const IN: &str = "% OK [CAPABILITY IMAP4rev1] in";
 const PLAIN: &str = "AUTHENTICATE PLAIN AGFubgBzM2NyZXQ=";
@@ -34,6 +34,7 @@ fn enter(credentials: &Credentials, capabilities: &str, script: &[(&str, &str)])
         port: 993,
         encryption: Encryption::Tls,
         trust: Trust::Learn,
+        protocols: Protocols::Current,
         proxy: None,
         alerts: Alerts::default(),
     };
