@@ -5,7 +5,6 @@
 //! messages and octets · [`preview`]: what a run would do · [`verify`]: whether both sides hold the same mail, and what
 //! the ledger says they do.
 
-mod against_ledger;
 pub mod candidate;
 pub mod count;
 pub mod login_test;

@@ -27,7 +27,7 @@ pub struct Item {
     /// How often the server put it off.
     pub put_off: u8,
     /// What is as large as this was left out already.
-    pub sifted: Option<u64>,
+    pub checked_for_size: Option<u64>,
 }
 
 impl Item {
@@ -40,7 +40,7 @@ impl Item {
             doubtful: false,
             alone: false,
             put_off: 0,
-            sifted: None,
+            checked_for_size: None,
         }
     }
 }
@@ -50,7 +50,7 @@ pub enum Order {
     /// Ask which of them exist.
     Find(Item),
     /// Ask which of them have so many octets or more: they do not fit into the local mailbox.
-    Sift(Item, u64),
+    FindLarge(Item, u64),
     /// Fetch them.
     Fetch(Item),
     /// Report the message: the connection broke at it too often.
@@ -72,9 +72,9 @@ pub fn next(
     };
     item.sync.reader.set(Some(reader));
     if let Some(limit) = size_limit.limit()
-        && item.sifted.is_none_or(|before| before > limit)
+        && item.checked_for_size.is_none_or(|before| before > limit)
     {
-        return Some(Order::Sift(item, limit));
+        return Some(Order::FindLarge(item, limit));
     }
     if !item.exact && (item.doubtful || item.alone) {
         return Some(Order::Find(item));
@@ -164,10 +164,10 @@ pub(super) mod tests {
                     });
                     text
                 }
-                Order::Sift(item, limit) => {
+                Order::FindLarge(item, limit) => {
                     let text = format!("sift {} {limit}", item.uids);
                     items.push_front(Item {
-                        sifted: Some(limit),
+                        checked_for_size: Some(limit),
                         ..item
                     });
                     text

@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! From fields to a source.
+//! From fields to a source. What the kinds of OAuth 2.0 need of them is in [`oauth`] and [`client`].
+
+mod client;
+mod oauth;
 
 use std::num::NonZeroU8;
 
 use secrecy::SecretString;
 
-use super::fields::{given, secret};
-use super::preset::{self, Preset};
-use super::{
-    Administrator, Client, ClientAuthentication, Endpoints, Entry, Grant, HttpsUrl, Kind, LoginTemplate,
-    OAuth, Route, ServiceAccount, SignIn, Source, SourceFields,
-};
 use crate::error::{Error, ErrorKey, Refusal, Result};
 use crate::imap::Protocols;
-use crate::source::client::{ClientCertificate, Mismatch};
+use crate::source::fields::{given, secret};
+use crate::source::preset::{self, Preset};
+use crate::source::{
+    Administrator, ClientAuthentication, Entry, Kind, LoginTemplate, Route, SignIn, Source, SourceFields,
+};
 use crate::task::{
     Invalid, Port, RemoteHost, RemoteUser, Security, SourceId, parse_fingerprint, parse_password,
 };
 
 /// The longest text of any field but certificates and keys, in bytes.
 const LONGEST: usize = 1024;
-/// The longest certificate, chain of certificates or key, in bytes.
-const LONGEST_PEM: usize = 64 * 1024;
 /// As many connections as any provider allows.
 const MOST_CONNECTIONS: i64 = 16;
 
@@ -314,242 +313,6 @@ impl<'a> Reader<'a> {
             user: user?,
             password: password?,
             entry: entry?,
-        })
-    }
-
-    fn oauth(&mut self, kind: Kind, former: Option<&Source>) -> Option<OAuth> {
-        let fields = self.fields;
-        let stored = former.and_then(Source::oauth);
-        let account = match kind {
-            Kind::ServiceAccount => Some(self.service_account(stored)?),
-            _ => None,
-        };
-        let endpoints = self.endpoints(kind, account.as_ref());
-        // A secret goes to where tokens are issued, and nowhere else.
-        let stored = stored.filter(|stored| {
-            endpoints.as_ref().map(|endpoints| &endpoints.token) == Some(&stored.endpoints.token)
-        });
-        let scope = self.or_preset(&fields.scope, |preset| preset.scope(kind));
-        let scope = match scope {
-            // A provider may know what an application is to get.
-            "" if kind == Kind::Application => Some(String::new()),
-            scope => self.parse("scope", scope, plain),
-        };
-        let authorities = self.authorities();
-        let grant = match (kind, account) {
-            (_, Some(account)) => Some(Grant::ServiceAccount(account)),
-            (Kind::Application, None) => self.client(stored, true).map(Grant::Application),
-            (Kind::DeviceCode, None) => self.client(stored, false).map(Grant::DeviceCode),
-            _ => self.client(stored, false).map(Grant::AuthorizationCode),
-        };
-        Some(OAuth {
-            grant: grant?,
-            endpoints: endpoints?,
-            scope: scope?,
-            tenant: self.or_preset(&fields.tenant, |preset| preset.tenant).to_owned(),
-            authority: self
-                .or_preset(&fields.authority, |preset| preset.authority)
-                .to_owned(),
-            issuer: given(&fields.issuer).unwrap_or_default().to_owned(),
-            authorities: authorities?,
-        })
-    }
-
-    /// The key file names where tokens are issued, unless a field does; so it is never sent anywhere itself.
-    fn service_account(&mut self, stored: Option<&OAuth>) -> Option<ServiceAccount> {
-        match secret(&self.fields.service_account_password) {
-            Some(text) if text.len() <= LONGEST_PEM => match ServiceAccount::parse(text) {
-                Ok(account) => Some(account),
-                Err(invalid) => {
-                    self.refuse("service_account_password", invalid.to_string());
-                    None
-                }
-            },
-            Some(_) => {
-                self.refuse(
-                    "service_account_password",
-                    format!("it is longer than {LONGEST_PEM} bytes"),
-                );
-                None
-            }
-            None => match stored.map(|stored| &stored.grant) {
-                Some(Grant::ServiceAccount(account)) => Some(account.clone()),
-                _ => {
-                    let advice = "give the key file (JSON) of the service account";
-                    let refusal =
-                        Refusal::new("service_account_password", ErrorKey::PasswordRequired, advice);
-                    self.refusals.push(refusal);
-                    None
-                }
-            },
-        }
-    }
-
-    fn endpoints(&mut self, kind: Kind, account: Option<&ServiceAccount>) -> Option<Endpoints> {
-        let fields = self.fields;
-        let tenant = self.or_preset(&fields.tenant, |preset| preset.tenant);
-        let authority = self.or_preset(&fields.authority, |preset| preset.authority);
-        let base = match authority.is_empty() {
-            true => None,
-            false => Some(self.tenant(kind, authority, tenant)?),
-        };
-        let of_tenant = |path: &str| base.as_ref().and_then(|base| base.join(path).ok());
-        let token = match (
-            self.or_preset(&fields.token_endpoint, |preset| preset.token_endpoint),
-            account,
-        ) {
-            (
-                "",
-                Some(ServiceAccount {
-                    token_endpoint: Some(endpoint),
-                    ..
-                }),
-            ) => Some(endpoint.clone()),
-            ("", _) if base.is_some() => of_tenant("oauth2/v2.0/token"),
-            (text, _) => self.parse("token_endpoint", text, HttpsUrl::parse),
-        };
-        let authorization = match self.or_preset(&fields.authorization_endpoint, |preset| {
-            preset.authorization_endpoint
-        }) {
-            "" if base.is_some() => Some(of_tenant("oauth2/v2.0/authorize")),
-            "" if kind != Kind::AuthorizationCode => Some(None),
-            text => self
-                .parse("authorization_endpoint", text, HttpsUrl::parse)
-                .map(Some),
-        };
-        let device = match self.or_preset(&fields.device_endpoint, |preset| preset.device_endpoint) {
-            "" if base.is_some() => Some(of_tenant("oauth2/v2.0/devicecode")),
-            "" if kind != Kind::DeviceCode => Some(None),
-            text => self.parse("device_endpoint", text, HttpsUrl::parse).map(Some),
-        };
-        Some(Endpoints {
-            token: token?,
-            authorization: authorization?,
-            device: device?,
-        })
-    }
-
-    fn tenant(&mut self, kind: Kind, authority: &str, tenant: &str) -> Option<HttpsUrl> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-        let everybody = ["common", "consumers", "organizations"].contains(&tenant);
-        let base = self.parse("authority", authority, HttpsUrl::parse);
-        let tenant = self.parse("tenant", tenant, |text| {
-            if !text.chars().all(plain) || text.starts_with('.') {
-                return Err(Invalid("it is the organisation's id or one of its domains".into()));
-            }
-            if everybody && kind == Kind::Application {
-                return Err(Invalid(
-                    "an application signs in to one organisation: give that organisation's id or one of its domains".into(),
-                ));
-            }
-            Ok(text.to_owned())
-        });
-        base?.join(&tenant?).ok()
-    }
-
-    fn authorities(&mut self) -> Option<String> {
-        let text = given(&self.fields.authority_certificates).unwrap_or_default();
-        if text.is_empty() {
-            return Some(String::new());
-        }
-        let sound = text.len() <= LONGEST_PEM
-            && x509_parser::pem::Pem::iter_from_buffer(text.as_bytes())
-                .all(|pem| pem.is_ok_and(|pem| pem.label == "CERTIFICATE" && pem.parse_x509().is_ok()))
-            && text.contains("-----BEGIN CERTIFICATE-----");
-        if !sound {
-            self.refuse(
-                "authority_certificates",
-                "it is no list of certificates in PEM form",
-            );
-            return None;
-        }
-        Some(text.to_owned())
-    }
-
-    fn client(&mut self, stored: Option<&OAuth>, must_authenticate: bool) -> Option<Client> {
-        let fields = self.fields;
-        let id = self.parse("client_id", given(&fields.client_id).unwrap_or_default(), plain)?;
-        let stored = stored
-            .and_then(OAuth::client)
-            .filter(|stored| stored.id == id)
-            .map(|stored| &stored.authentication);
-        let authentication = match given(&fields.client_certificate) {
-            Some(certificate) => self.client_certificate(certificate, stored)?,
-            // One that has a secret does not lose it without a word, because it may not go where it would go now.
-            None => {
-                let must_authenticate = must_authenticate || self.had_secret.as_ref() == Some(&id);
-                self.client_secret(stored, must_authenticate)?
-            }
-        };
-        Some(Client { id, authentication })
-    }
-
-    fn client_certificate(
-        &mut self,
-        certificate: &str,
-        stored: Option<&ClientAuthentication>,
-    ) -> Option<ClientAuthentication> {
-        let key = match (secret(&self.fields.client_key_password), stored) {
-            (Some(key), _) => SecretString::from(key),
-            (None, Some(ClientAuthentication::Certificate(stored))) => stored.key.clone(),
-            (None, _) => {
-                let advice = "give the private key of the certificate";
-                self.refusals.push(Refusal::new(
-                    "client_key_password",
-                    ErrorKey::PasswordRequired,
-                    advice,
-                ));
-                return None;
-            }
-        };
-        match ClientCertificate::parse(certificate, &key) {
-            Ok(certificate) => Some(ClientAuthentication::Certificate(Box::new(certificate))),
-            Err(Mismatch::Certificate(invalid)) => {
-                self.refuse("client_certificate", invalid.to_string());
-                None
-            }
-            Err(Mismatch::Key(invalid)) => {
-                self.refuse("client_key_password", invalid.to_string());
-                None
-            }
-        }
-    }
-
-    fn client_secret(
-        &mut self,
-        stored: Option<&ClientAuthentication>,
-        must_authenticate: bool,
-    ) -> Option<ClientAuthentication> {
-        let fields = self.fields;
-        let basic = match given(&fields.client_authentication).unwrap_or("post") {
-            "post" => false,
-            "basic" => true,
-            _ => {
-                self.refuse("client_authentication", "it is post or basic");
-                return None;
-            }
-        };
-        let stored = match stored {
-            Some(ClientAuthentication::Secret { secret, .. }) => Some(secret),
-            _ => None,
-        };
-        let given_secret = secret(&fields.client_secret_password);
-        if given_secret.is_none() && stored.is_none() && !must_authenticate {
-            return Some(ClientAuthentication::None);
-        }
-        let advice = "give the application's secret, or its certificate with the private key";
-        let secret = self.secret("client_secret_password", given_secret, stored, advice)?;
-        let expires = match given(&fields.client_secret_expires) {
-            None => None,
-            Some(day) => Some(self.parse("client_secret_expires", day, |text| {
-                text.parse()
-                    .map_err(|_| Invalid("it is a day such as 2027-05-31".into()))
-            })?),
-        };
-        Some(ClientAuthentication::Secret {
-            secret,
-            expires,
-            basic,
         })
     }
 }

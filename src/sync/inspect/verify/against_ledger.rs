@@ -4,7 +4,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::verify::{Difference, FolderComparison, VerifiedMessage, VerifyReport};
+use super::messages::VerifiedMessage;
+use super::report::{Difference, FolderComparison, VerifyReport};
 use crate::imap::Mailbox;
 use crate::sync::account::Side;
 use crate::sync::folder_mapping::{self, Pair};

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What a server answers to a fetcher: messages as they come, and how each command ended.
+
+use std::rc::Rc;
+
+use super::{Fetcher, InFlight};
+use crate::imap::{Error, Fetch, Result, Selected, Session, StatusLine, UidSet, Untagged};
+use crate::sync::account::Side;
+use crate::sync::exit_code::Exit;
+use crate::sync::native::MAX_MISSING;
+use crate::sync::native::pipeline::MAX_TEMPORARY_REFUSALS;
+use crate::sync::native::plan::Item;
+use crate::sync::reconcile::error::FolderError;
+use crate::sync::reconcile::folder::FolderSync;
+use crate::sync::state::Completeness;
+
+/// Into so many parts what did not come is divided.
+const PARTS: usize = 8;
+
+impl Fetcher {
+    pub(super) async fn on_untagged(&mut self, data: Untagged) -> Result<()> {
+        if let Some(InFlight::Open { selected, .. }) = self.in_flight.front_mut() {
+            selected.note(&data);
+            return Ok(());
+        }
+        // A server may work on several commands of the open folder at once and answer them in any order (RFC 3501, 5.5;
+        // Dovecot does): the UID tells which one a message belongs to.
+        let mut open_now = self
+            .in_flight
+            .iter_mut()
+            .take_while(|command| !matches!(command, InFlight::Open { .. }));
+        match data {
+            Untagged::Search(uids) => {
+                for command in open_now {
+                    if let InFlight::Search { item, found, .. } = command {
+                        *found = found.union(&uids.intersection(&item.uids));
+                    }
+                }
+            }
+            Untagged::Fetch(fetch) => {
+                let Some(uid) = fetch.uid.filter(|_| fetch.body.is_some() || fetch.body_nil) else {
+                    return Ok(());
+                };
+                let asked = open_now.find_map(|command| match command {
+                    InFlight::Fetch {
+                        item, received, open, ..
+                    } if item.uids.contains(uid) && !received.contains(uid) => Some((item, received, *open)),
+                    _ => None,
+                });
+                // Some servers keep the former folder open when the next one cannot be: its messages are not those
+                // asked for.
+                let Some((item, received, true)) = asked else {
+                    return Ok(());
+                };
+                received.insert(uid);
+                let sync = item.sync.clone();
+                sync.received.set(sync.received.get() + 1);
+                self.progress = true;
+                if fetch.body.is_none() {
+                    self.refuse(&sync, uid, "the server has no content for it");
+                } else if !fetch.is_whole {
+                    self.refuse(
+                        &sync,
+                        uid,
+                        "the server sent a part of it instead of the whole message",
+                    );
+                } else {
+                    self.note_short(&sync, uid, &fetch);
+                    self.packer.add(sync, uid, *fetch).await.map_err(Error::Spool)?;
+                }
+            }
+            Untagged::Unreadable => {
+                for command in open_now {
+                    if let InFlight::Fetch { garbled, .. } = command {
+                        *garbled = true;
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Reports a message of which much less came than the server says that it has; some servers estimate sizes, and are off
+    /// by a little. What came is kept locally; on the remote side it is never deleted.
+    fn note_short(&self, sync: &FolderSync, uid: u32, fetch: &Fetch) {
+        let (Some(size), Some(body)) = (fetch.size, &fetch.body) else {
+            return;
+        };
+        if Completeness::of(body.canonical_len(), Some(size)) == Completeness::Cut {
+            let reason = format!(
+                "message {uid}: only {} of {size} octets came; they are kept, and the message stays on the remote side",
+                body.canonical_len()
+            );
+            let mut reporter = self.shared.reporter.borrow_mut();
+            reporter.problem(sync.pair.remote.name(), Exit::FetchErrors, &reason);
+        }
+    }
+
+    pub(super) fn refuse(&self, sync: &FolderSync, uid: u32, reason: &str) {
+        let mut reporter = self.shared.reporter.borrow_mut();
+        reporter.message_problem(sync.index, Exit::FetchErrors, uid, None, reason);
+        self.withhold(sync, &UidSet::range(uid..=uid));
+    }
+
+    pub(super) fn withhold(&self, sync: &FolderSync, uids: &UidSet) {
+        let mut state = self.shared.state.borrow_mut();
+        if let Err(error) = state.withhold(sync.folder.id, uids.iter()) {
+            self.pipeline.fail(error.into());
+        }
+    }
+
+    pub(super) fn on_tagged(&mut self, session: &Session, answered: &str, status: StatusLine) -> Result<()> {
+        let at = self.in_flight.iter().position(|command| match command {
+            InFlight::Open { tag, .. } | InFlight::Search { tag, .. } | InFlight::Fetch { tag, .. } => {
+                Session::is(*tag, answered)
+            }
+        });
+        if at.is_some_and(|at| at > 0 && matches!(self.in_flight.get(at), Some(InFlight::Open { .. }))) {
+            // It could not be told any more which folder a message is from (RFC 3501, 5.5).
+            let text = "it opened a folder before it had answered what was asked of another";
+            return Err(Error::Inconsistent(text.to_owned()));
+        }
+        // As long as it is in flight, what it was about is put back.
+        if let Some(InFlight::Search {
+            found, open: true, ..
+        }) = at.and_then(|at| self.in_flight.get(at))
+        {
+            session.check_found(found)?;
+        }
+        match at.and_then(|at| self.in_flight.remove(at)) {
+            Some(InFlight::Open { .. }) if !status.is_ok() && status.is_throttled() => {
+                return Err(Error::Unavailable(status.to_string()));
+            }
+            Some(InFlight::Open { sync, selected, .. }) => self.opened(&sync, selected, &status),
+            Some(InFlight::Search {
+                item,
+                found,
+                limit,
+                open,
+                ..
+            }) if open => self.searched(item, &found, limit, &status)?,
+            Some(InFlight::Fetch {
+                item,
+                received,
+                open,
+                garbled,
+                ..
+            }) if open => self.fetched(item, &received, garbled, status)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn opened(&mut self, sync: &Rc<FolderSync>, selected: Selected, status: &StatusLine) {
+        let other = selected
+            .uid_validity
+            .is_some_and(|validity| validity != sync.folder.remote_validity);
+        let reason = if !status.is_ok() {
+            format!("cannot be opened: {status}")
+        } else if other {
+            "was replaced during the run; the next run compares it again".to_owned()
+        } else {
+            self.shared.job.remote.workarounds.answered(&sync.pair.remote);
+            return;
+        };
+        if !sync.broken.replace(true) {
+            let name = sync.pair.remote.name().to_owned();
+            self.shared
+                .reporter
+                .borrow_mut()
+                .problem(&name, Exit::SelectErrors, &reason);
+        }
+        for command in &mut self.in_flight {
+            if let InFlight::Fetch { item, open, .. } | InFlight::Search { item, open, .. } = command
+                && Rc::ptr_eq(&item.sync, sync)
+            {
+                *open = false;
+            }
+        }
+    }
+
+    /// The end of a search: what exists is asked for again, what is too large is left for another run.
+    fn searched(
+        &mut self,
+        item: Item,
+        found: &UidSet,
+        limit: Option<u64>,
+        status: &StatusLine,
+    ) -> Result<()> {
+        if self.is_put_off(&item, &item.uids, status) {
+            return Err(Error::Unavailable(status.to_string()));
+        }
+        if !status.is_ok() {
+            // What exists is looked for at the end of the run, and reported then.
+            item.sync.gaps.set(true);
+            let name = item.sync.pair.remote.name();
+            let reason = format!("cannot be searched: {status}");
+            let mut reporter = self.shared.reporter.borrow_mut();
+            reporter.problem(name, Exit::FetchErrors, &reason);
+            return Ok(());
+        }
+        self.progress = true;
+        let Some(limit) = limit else {
+            // What the answer lacks is noticed at the end of the run.
+            item.sync.gaps.set(true);
+            let uids = found.clone();
+            self.ask_again(Item {
+                uids,
+                exact: true,
+                ..item
+            });
+            return Ok(());
+        };
+        self.withhold(&item.sync, found);
+        item.sync.left.set(item.sync.left.get() + found.len());
+        item.sync.received.set(item.sync.received.get() + found.len());
+        let uids = item.uids.minus(found);
+        if limit > 0 {
+            self.ask_again(Item {
+                uids,
+                checked_for_size: Some(limit),
+                ..item
+            });
+        } else {
+            self.miss(&item, &uids);
+        }
+        Ok(())
+    }
+
+    /// What did not come is looked for at the end of the run. Of a folder that is new all messages are counted then.
+    fn miss(&self, item: &Item, left: &UidSet) {
+        if item.exact {
+            let mut missing = item.sync.missing.borrow_mut();
+            *missing = missing.union(left);
+            if missing.len() > MAX_MISSING {
+                let reason = format!("{} messages that it lists are not handed out", missing.len());
+                self.leave_out(
+                    &item.sync,
+                    FolderError::unusable(Side::Remote, Exit::FetchErrors, reason),
+                );
+            }
+        } else if !left.is_empty() {
+            let mut unanswered = item.sync.unanswered.borrow_mut();
+            *unanswered = unanswered.union(left);
+            if item.sync.folder.remote_next > 1 {
+                item.sync.gaps.set(true);
+            }
+        }
+    }
+
+    fn ask_again(&self, item: Item) {
+        if !item.uids.is_empty() {
+            self.pipeline.items.borrow_mut().push_front(item);
+        }
+    }
+
+    /// Whether the server wants to be asked later; then it will be.
+    fn is_put_off(&self, item: &Item, left: &UidSet, status: &StatusLine) -> bool {
+        let put_off =
+            status.is_throttled() || (status.is_temporary() && item.put_off < MAX_TEMPORARY_REFUSALS);
+        if status.is_ok() || !put_off {
+            return false;
+        }
+        self.ask_again(Item {
+            uids: left.clone(),
+            put_off: item.put_off.saturating_add(1),
+            ..item.clone()
+        });
+        true
+    }
+
+    /// The end of a FETCH. When the server refused, what it did not give is asked for one by one; when it was silent, in
+    /// smaller and smaller groups: one message may have kept it from giving the others.
+    fn fetched(&mut self, item: Item, received: &UidSet, garbled: bool, status: StatusLine) -> Result<()> {
+        let left = item.uids.minus(received);
+        if status.is_ok() && (item.alone || !garbled) {
+            if item.exact && item.uids.len() > 1 {
+                let size = usize::try_from(left.len()).unwrap_or(usize::MAX) / PARTS;
+                for uids in left.chunks(size.max(1)) {
+                    self.ask_again(Item { uids, ..item.clone() });
+                }
+            } else {
+                self.miss(&item, &left);
+            }
+            return Ok(());
+        }
+        if self.is_put_off(&item, &left, &status) {
+            return Err(Error::Unavailable(status.to_string()));
+        }
+        if !item.alone {
+            self.ask_again(Item {
+                uids: left,
+                alone: true,
+                ..item
+            });
+        } else if let Some(uid) = left.first() {
+            self.refuse(&item.sync, uid, &format!("cannot be read: {status}"));
+        }
+        Ok(())
+    }
+}

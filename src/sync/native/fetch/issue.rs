@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What a fetcher sends: enough commands in flight that the server never waits for the next one.
+
+use std::rc::Rc;
+
+use super::{Fetcher, InFlight};
+use crate::imap::{Command, Result, Selected, Session, UidSet};
+use crate::sync::native::plan::{self, Item, Order};
+use crate::sync::reconcile::folder::FolderSync;
+use crate::sync::reconcile::{compare, poison};
+
+/// Messages asked for and not received, at least while there are more: a server that works on several commands at once
+/// ends them all at once, so the next one is sent long before.
+const MESSAGES_IN_FLIGHT: u64 = 1000;
+
+/// Commands in flight at most, beside those that open folders.
+const COMMANDS_IN_FLIGHT: usize = 16;
+
+impl Fetcher {
+    /// Whether more is to be asked for already.
+    pub(super) fn has_room(&self, session: &Session) -> bool {
+        let server = session.workarounds();
+        let opens_alone = |command: &InFlight| match command {
+            InFlight::Open { sync, .. } => server.is_suspect(&sync.pair.remote),
+            InFlight::Search { .. } | InFlight::Fetch { .. } => false,
+        };
+        if self.in_flight.iter().any(opens_alone) || (server.is_sequential() && !self.in_flight.is_empty()) {
+            return false;
+        }
+        let (mut commands, mut messages) = (0, 0);
+        for command in &self.in_flight {
+            match command {
+                InFlight::Open { .. } => {}
+                InFlight::Search { .. } => commands += 1,
+                InFlight::Fetch { item, received, .. } => {
+                    commands += 1;
+                    // A range may be much wider than what is in it.
+                    let asked = match item.exact {
+                        true => item.uids.len(),
+                        false => item.uids.len().min(compare::BATCH),
+                    };
+                    messages += asked.saturating_sub(received.len());
+                }
+            }
+        }
+        commands < 2 || (commands < COMMANDS_IN_FLIGHT && messages < MESSAGES_IN_FLIGHT)
+    }
+
+    pub(super) fn next_order(&self) -> Option<Order> {
+        let mut items = self.pipeline.items.borrow_mut();
+        plan::next(
+            &mut items,
+            self.number,
+            &self.pipeline.size_limit,
+            &self.shared.poison,
+        )
+    }
+
+    /// Does what an order says, or sends what it asks for.
+    pub(super) async fn issue(
+        &mut self,
+        session: &mut Session,
+        order: Order,
+        opened: &mut Option<Rc<FolderSync>>,
+    ) -> Result<()> {
+        let (item, command, limit) = match order {
+            Order::GiveUp(item) => return self.give_up(&item),
+            Order::Find(item) => {
+                let command = session.search_command(&format!("UID {}", item.uids));
+                (item, Some(command), None)
+            }
+            Order::FindLarge(item, limit) => {
+                let command = session.search_command(&format!("UID {} NOT SMALLER {limit}", item.uids));
+                (item, Some(command), Some(limit))
+            }
+            Order::Fetch(item) => (item, None, None),
+        };
+        if !opened.as_ref().is_some_and(|sync| Rc::ptr_eq(sync, &item.sync)) {
+            let tag = session
+                .send(Session::open_command(&item.sync.pair.remote, false))
+                .await?;
+            let sync = item.sync.clone();
+            *opened = Some(sync.clone());
+            self.in_flight.push_back(InFlight::Open {
+                tag,
+                sync: sync.clone(),
+                selected: Selected::default(),
+            });
+            if session.workarounds().is_suspect(&sync.pair.remote) {
+                self.pipeline.items.borrow_mut().push_front(item);
+                return Ok(());
+            }
+        }
+        let issued = match command {
+            Some(command) => InFlight::Search {
+                tag: session.send(command).await?,
+                item,
+                found: UidSet::default(),
+                limit,
+                open: true,
+            },
+            None => {
+                let items = format!("{} (UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])", item.uids);
+                InFlight::Fetch {
+                    tag: session.send(Command::new("UID FETCH").text(&items)).await?,
+                    item,
+                    received: UidSet::default(),
+                    open: true,
+                    garbled: false,
+                }
+            }
+        };
+        self.in_flight.push_back(issued);
+        Ok(())
+    }
+
+    fn give_up(&mut self, item: &Item) -> Result<()> {
+        for uid in item.uids.iter() {
+            self.progress = true;
+            if self.shared.poison.give_up(item.sync.folder.id, uid)? {
+                self.refuse(&item.sync, uid, poison::REASON);
+            }
+        }
+        Ok(())
+    }
+}
