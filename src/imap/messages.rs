@@ -8,7 +8,7 @@ use super::flags::Flags;
 use super::limits;
 use super::literal::Literal;
 use super::mailbox::Mailbox;
-use super::mailboxes::Selected;
+use super::opening::Selected;
 use super::response::Untagged;
 use super::session::{Session, Tag};
 use super::uidset::UidSet;

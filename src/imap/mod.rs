@@ -3,7 +3,7 @@
 //!
 //! From the outside in:
 //! - [`mod@login`]: connect, protect, authenticate; gives a [`Session`].
-//! - [`session`]: commands, several in flight, on a logged-in connection; [`mailboxes`] and [`messages`]: what they do.
+//! - [`session`]: commands, several in flight, on a logged-in connection; [`mailboxes`], [`opening`] and [`messages`]: what they do.
 //! - [`command`], [`response`], [`status`]: what goes out and what comes back, as types; [`scan`] reads the words.
 //! - [`wire`]: lines and literals; [`literal`] keeps large ones out of memory, in the [`spool`].
 //! - [`limits`]: what a server may cost.
@@ -29,6 +29,7 @@ pub mod mask;
 pub mod messages;
 pub mod namespace;
 pub mod notices;
+pub mod opening;
 pub mod proxy;
 pub mod quick_ack;
 pub mod quirks;
@@ -56,11 +57,12 @@ pub use literal::Literal;
 pub use login::{ConnectionInfo, Credentials, Encryption, Endpoint, login};
 pub use mailbox::Mailbox;
 pub use mailbox_id::MailboxId;
-pub use mailboxes::{Besides, Selected};
+pub use mailboxes::Besides;
 pub use mask::Mask;
 pub use messages::{Message, among};
 pub use namespace::{Namespace, Namespaces, Owner};
 pub use notices::Alerts;
+pub use opening::Selected;
 pub use response::{Code, Fetch, Kind, Listed, MailboxStatus, Response, StatusLine, Untagged};
 pub use session::{Session, Tag};
 pub use spool::Spool;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The program as the platform, the container and administrators use it, each test in a sandbox of its own.
 //!
-//! - [`actions`]: life cycle of the instance, events, helpers
+//! - [`actions`]: tasks and settings, changed at any moment
+//! - [`life_cycle`]: an instance restored, cloned, migrated, updated
 //! - [`errors`]: what goes wrong around the module, and the key that says so
 //! - [`bulk`]: many tasks at once, and questions about tasks
 //! - [`agent_protocol`]: what the agent sees and does
@@ -31,6 +32,7 @@ mod golden;
 mod history;
 mod imapsync;
 mod invalid_input;
+mod life_cycle;
 mod metrics;
 mod name_service;
 mod one_gate;

@@ -55,9 +55,9 @@ pub struct Order<'a> {
 pub async fn sync(shared: &Shared, order: Order<'_>) -> Result<(), Failure> {
     let days = days(order.folder, order.task);
     let (ends, late) = post_process::before(shared, days).await?;
-    let (story, status) = run(shared, order, days.filter(|_| !late)).await?;
-    tell(shared, &story);
-    let outcome = judge(&story, status);
+    let (summary, status) = run(shared, order, days.filter(|_| !late)).await?;
+    tell(shared, &summary);
+    let outcome = judge(&summary, status);
     if outcome
         .as_ref()
         .is_err_and(|failure| failure.exit == Exit::Stopped)
@@ -66,7 +66,7 @@ pub async fn sync(shared: &Shared, order: Order<'_>) -> Result<(), Failure> {
     }
     // Whatever has arrived is finished, even when the rest has not.
     let skipped = shared.reporter.borrow().report.messages.skipped;
-    let finished = post_process::after(shared, &copied_into_inbox(&story)).await;
+    let finished = post_process::after(shared, &copied_into_inbox(&summary)).await;
     shared.reporter.borrow_mut().report.messages.skipped = skipped;
     outcome.and(finished)?;
     ends.remember(shared)
@@ -91,9 +91,9 @@ pub fn leftover(log: &Path) -> Vec<Copied> {
     copied_into_inbox(&reader.finish())
 }
 
-fn copied_into_inbox(story: &LogSummary) -> Vec<Copied> {
+fn copied_into_inbox(summary: &LogSummary) -> Vec<Copied> {
     let inbox = |name: &str| Mailbox::from_wire(name.as_bytes().to_vec()).is_inbox();
-    let folders = story
+    let folders = summary
         .folders
         .iter()
         .filter(|folder| inbox(&folder.remote) && inbox(&folder.local));
@@ -167,7 +167,7 @@ async fn run(
             .status()
             .map_err(|error| failed("wait for imapsync", error))?;
         read += follow(&reading, read, &mut reader).map_err(|error| failed("read the log", error))?;
-        progress(shared, reader.story());
+        progress(shared, reader.summary());
         if let Some(status) = status {
             return Ok((reader.finish(), status));
         }
@@ -204,32 +204,32 @@ fn follow(log: &File, from: u64, reader: &mut Reader) -> io::Result<u64> {
     }
 }
 
-fn progress(shared: &Shared, story: &LogSummary) {
+fn progress(shared: &Shared, summary: &LogSummary) {
     let mut reporter = shared.reporter.borrow_mut();
-    let (done, total) = story.messages();
+    let (done, total) = summary.messages();
     let progress = &mut reporter.progress;
-    progress.folder = story
+    progress.folder = summary
         .folders
         .last()
         .map(|folder| log::readable(&folder.remote))
         .unwrap_or_default();
-    progress.folder_index = story.folder_index;
-    progress.folders = story.folders_wanted;
+    progress.folder_index = summary.folder_index;
+    progress.folders = summary.folders_wanted;
     (progress.messages_done, progress.messages_total) = (done, total);
-    progress.bytes_done = story.bytes();
+    progress.bytes_done = summary.bytes();
     reporter.tick();
 }
 
 /// Takes over what the log says into the report.
-fn tell(shared: &Shared, story: &LogSummary) {
+fn tell(shared: &Shared, summary: &LogSummary) {
     let mut reporter = shared.reporter.borrow_mut();
     let report = &mut reporter.report;
-    report.folders = story
+    report.folders = summary
         .folders
         .iter()
         .map(|folder| {
             let remote = log::readable(&folder.remote);
-            let failed = story
+            let failed = summary
                 .problems
                 .iter()
                 .filter(|p| p.uid.is_some() && p.folder == remote)
@@ -247,35 +247,35 @@ fn tell(shared: &Shared, story: &LogSummary) {
         })
         .collect();
     report.messages = Messages {
-        copied: story.copied(),
+        copied: summary.copied(),
         skipped: report.folders.iter().map(|folder| folder.skipped).sum(),
-        failed: story
+        failed: summary
             .problems
             .iter()
             .filter(|problem| problem.uid.is_some())
             .count() as u64,
     };
-    report.bytes = story.bytes();
-    report.deleted_remote = story.deleted_remote();
-    report.deleted_local = story.totals.deleted_local;
-    report.problems.extend(story.problems.iter().cloned());
+    report.bytes = summary.bytes();
+    report.deleted_remote = summary.deleted_remote();
+    report.deleted_local = summary.totals.deleted_local;
+    report.problems.extend(summary.problems.iter().cloned());
 }
 
 /// What imapsync's end means.
-fn judge(story: &LogSummary, status: ExitStatus) -> Result<(), Failure> {
+fn judge(summary: &LogSummary, status: ExitStatus) -> Result<(), Failure> {
     let Some(code) = status.code() else {
         let signal = status.signal().unwrap_or_default();
         return Err(Failure::local(format!("imapsync was killed by signal {signal}")));
     };
     if code == 0 {
-        return match story.exit {
+        return match summary.exit {
             Some(_) => Ok(()),
             None => Err(Failure::local(
                 "imapsync's log is not complete: is the disk full?",
             )),
         };
     }
-    let name = story
+    let name = summary
         .exit
         .as_ref()
         .map_or("it did not say why", |exit| exit.name.as_str());

@@ -3,6 +3,9 @@
 //!
 //! Folder names are kept as the log has them: as the server sends them, in modified UTF-7.
 
+mod lines;
+
+use self::lines::{exit_line, folder_line, problem_line};
 use crate::imap::utf7;
 use crate::task::report::Problem;
 
@@ -14,7 +17,7 @@ const LONGEST_LINE: usize = 64 * 1024;
 pub struct Reader {
     line: Vec<u8>,
     in_statistics: bool,
-    story: LogSummary,
+    summary: LogSummary,
 }
 
 /// All that a log has told so far.
@@ -101,12 +104,12 @@ impl Reader {
     /// All that was told, a last line without its end included.
     pub fn finish(mut self) -> LogSummary {
         self.end_line();
-        self.story
+        self.summary
     }
 
     /// All that has been told so far.
-    pub fn story(&self) -> &LogSummary {
-        &self.story
+    pub fn summary(&self) -> &LogSummary {
+        &self.summary
     }
 
     fn end_line(&mut self) {
@@ -114,16 +117,16 @@ impl Reader {
         let line = String::from_utf8_lossy(&bytes);
         if let Some(rest) = line.strip_prefix("++++ ") {
             self.in_statistics = rest.starts_with("Statistics");
-        } else if self.in_statistics && self.story.totals.take(&line) {
+        } else if self.in_statistics && self.summary.totals.take(&line) {
         } else if let Some((index, wanted, folder)) = folder_line(&line) {
-            self.story.folder_index = index;
-            self.story.folders_wanted = wanted;
-            self.story.folders.push(folder);
+            self.summary.folder_index = index;
+            self.summary.folders_wanted = wanted;
+            self.summary.folders.push(folder);
         } else if let Some(problem) = problem_line(&line) {
-            self.story.problems.push(problem);
+            self.summary.problems.push(problem);
         } else if let Some(exit) = exit_line(&line) {
-            self.story.exit = Some(exit);
-        } else if let Some(folder) = self.story.folders.last_mut() {
+            self.summary.exit = Some(exit);
+        } else if let Some(folder) = self.summary.folders.last_mut() {
             folder.take(&line);
         }
     }
@@ -176,55 +179,6 @@ impl Folder {
     pub fn bytes(&self) -> u64 {
         self.copied.iter().map(|message| message.bytes).sum()
     }
-
-    fn take(&mut self, line: &str) {
-        if let Some(copied) = self.copied_line(line) {
-            self.copied.push(copied);
-        } else if let Some(selected) = self.selected_line(line) {
-            self.selected = selected;
-        }
-    }
-
-    /// `msg INBOX/1 {314}   copied to INBOX/1   63.60 msgs/s …`: both numbers are UIDs.
-    fn copied_line(&self, line: &str) -> Option<Copied> {
-        let rest = line.strip_prefix("msg ")?.strip_prefix(self.remote.as_str())?;
-        let (remote_uid, rest) = rest.strip_prefix('/')?.split_once(" {")?;
-        let (bytes, rest) = rest.split_once('}')?;
-        let rest = rest.trim_start().strip_prefix("copied to ")?;
-        let rest = rest.strip_prefix(self.local.as_str())?.strip_prefix('/')?;
-        Some(Copied {
-            remote_uid: remote_uid.parse().ok()?,
-            local_uid: rest.split_whitespace().next()?.parse().ok(),
-            bytes: bytes.parse().ok()?,
-        })
-    }
-
-    /// `Host1: folder [INBOX] selected 4 messages, duplicates 0`
-    fn selected_line(&self, line: &str) -> Option<u64> {
-        let rest = line.strip_prefix("Host1: folder [")?;
-        let rest = rest.split_once("] selected ")?.1;
-        rest.split_once(" messages")?.0.parse().ok()
-    }
-}
-
-impl Totals {
-    fn take(&mut self, line: &str) -> bool {
-        let Some((name, value)) = line.split_once(" : ") else {
-            return false;
-        };
-        let Some(Ok(number)) = value.split_whitespace().next().map(str::parse) else {
-            return false;
-        };
-        match name.trim_end() {
-            "Messages transferred" => self.transferred = number,
-            "Messages skipped" => self.skipped = number,
-            "Total bytes transferred" => self.bytes = number,
-            "Messages deleted on host1" => self.deleted_remote = number,
-            "Messages deleted on host2" => self.deleted_local = number,
-            _ => return false,
-        }
-        true
-    }
 }
 
 /// A raw name as people read it.
@@ -232,90 +186,18 @@ pub fn readable(raw: &str) -> String {
     utf7::decode(raw.as_bytes()).unwrap_or_else(|| raw.to_owned())
 }
 
-/// `Folder     1/4 [INBOX]     -> [INBOX]   `; a name that is not ASCII is followed by ` = [its text]`.
-fn folder_line(line: &str) -> Option<(u64, u64, Folder)> {
-    let rest = line.strip_prefix("Folder ")?.trim_start();
-    let (numbers, rest) = rest.split_once(' ')?;
-    let (index, wanted) = numbers.split_once('/')?;
-    let (remote, local) = rest.split_once(" -> [")?;
-    let raw = |text: &str| -> Option<String> {
-        let inner = text.trim_end().strip_suffix(']')?;
-        Some(inner.split_once("] = [").map_or(inner, |(raw, _)| raw).to_owned())
-    };
-    let folder = Folder {
-        remote: raw(remote.strip_prefix('[')?)?,
-        local: raw(local)?,
-        ..Folder::default()
-    };
-    Some((index.parse().ok()?, wanted.parse().ok()?, folder))
-}
-
-/// `Err 1/2: - msg Work/17 {99} could not append ( Subject:[…], … ) to folder Work: 12 NO refused`
-fn problem_line(line: &str) -> Option<Problem> {
-    let (numbers, text) = line.strip_prefix("Err ")?.split_once(": ")?;
-    let (number, of) = numbers.split_once('/')?;
-    number.parse::<u64>().ok()?;
-    of.parse::<u64>().ok()?;
-    let text = text.trim().trim_start_matches("- ");
-    let named = text.strip_prefix("msg ").and_then(|rest| {
-        // The folder's name may hold anything; the first slash before a number and a blank ends it.
-        rest.match_indices('/').find_map(|(slash, _)| {
-            let (folder, rest) = (rest.get(..slash)?, rest.get(slash + 1..)?);
-            let (uid, reason) = rest.split_once(' ')?;
-            Some((folder, uid.parse().ok()?, reason))
-        })
-    });
-    Some(match named {
-        Some((folder, uid, reason)) => Problem {
-            folder: readable(folder),
-            uid: Some(uid),
-            message_id: None,
-            reason: without_subject(reason),
-        },
-        None => Problem {
-            reason: text.to_owned(),
-            ..Problem::default()
-        },
-    })
-}
-
-/// A report tells which message failed and why, not what people write each other.
-fn without_subject(reason: &str) -> String {
-    let size = reason.starts_with('{').then(|| reason.split_once("} ")).flatten();
-    let reason = size.map_or(reason, |(_, rest)| rest);
-    let bounds = reason
-        .find("( Subject:[")
-        .zip(reason.rfind("] ) to folder "))
-        .filter(|(start, end)| start < end);
-    match bounds.and_then(|(start, end)| reason.get(..start).zip(reason.get(end + 4..))) {
-        Some((before, after)) => format!("{before}{after}"),
-        None => reason.to_owned(),
-    }
-}
-
-/// `Exiting with return value 0 (EX_OK: successful termination) 0/50 nb_errors/max_errors PID 13681`
-fn exit_line(line: &str) -> Option<Exit> {
-    let rest = line.strip_prefix("Exiting with return value ")?;
-    let (code, rest) = rest.split_once(" (")?;
-    let name = rest.split([':', ')']).next()?;
-    Some(Exit {
-        code: code.parse().ok()?,
-        name: name.to_owned(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const OK: &[u8] = include_bytes!("fixtures/ok.log");
-    const REFUSED: &[u8] = include_bytes!("fixtures/connection-refused.log");
+    const OK: &[u8] = include_bytes!("../fixtures/ok.log");
+    const REFUSED: &[u8] = include_bytes!("../fixtures/connection-refused.log");
 
     #[test]
     fn a_recorded_run_is_understood() {
-        let story = LogSummary::of(OK);
-        assert_eq!((story.folder_index, story.folders_wanted), (4, 4));
-        let names: Vec<_> = story
+        let summary = LogSummary::of(OK);
+        assert_eq!((summary.folder_index, summary.folders_wanted), (4, 4));
+        let names: Vec<_> = summary
             .folders
             .iter()
             .map(|f| (f.remote.as_str(), f.local.as_str()))
@@ -329,7 +211,7 @@ mod tests {
                 ("Work.Sub", "Work/Sub")
             ]
         );
-        let last = story.folders.last().unwrap();
+        let last = summary.folders.last().unwrap();
         let expected = |uid| Copied {
             remote_uid: uid,
             local_uid: Some(uid),
@@ -339,18 +221,18 @@ mod tests {
             (last.selected, &last.copied[..]),
             (2, &[expected(1), expected(2)][..])
         );
-        assert_eq!((story.copied(), story.bytes()), (11, 3449));
+        assert_eq!((summary.copied(), summary.bytes()), (11, 3449));
         let totals = Totals {
             transferred: 11,
             bytes: 3449,
             ..Totals::default()
         };
-        assert_eq!(story.totals, totals);
+        assert_eq!(summary.totals, totals);
         let exit = Exit {
             code: 0,
             name: "EX_OK".to_owned(),
         };
-        assert_eq!((story.exit, story.problems), (Some(exit), Vec::new()));
+        assert_eq!((summary.exit, summary.problems), (Some(exit), Vec::new()));
     }
 
     #[test]
@@ -371,28 +253,28 @@ mod tests {
         let mut reader = Reader::default();
         reader.feed(&OK[..half]);
         assert_eq!(
-            (reader.story().folder_index, reader.story().messages()),
+            (reader.summary().folder_index, reader.summary().messages()),
             (2, (6, 6))
         );
         reader.feed(&OK[half..]);
-        assert_eq!(reader.story().messages(), (11, 11));
+        assert_eq!(reader.summary().messages(), (11, 11));
     }
 
     #[test]
     fn a_failed_connection_gives_its_code_and_errors() {
-        let story = LogSummary::of(REFUSED);
-        let exit = story.exit.unwrap();
+        let summary = LogSummary::of(REFUSED);
+        let exit = summary.exit.unwrap();
         assert_eq!(
             (exit.code, exit.name.as_str()),
             (101, "EXIT_CONNECTION_FAILURE_HOST1")
         );
-        assert_eq!(story.problems.len(), 2);
+        assert_eq!(summary.problems.len(), 2);
         assert!(
-            story.problems[0]
+            summary.problems[0]
                 .reason
                 .starts_with("Host1 failure: can not open imap connection")
         );
-        assert_eq!(story.problems[0].uid, None);
+        assert_eq!(summary.problems[0].uid, None);
     }
 
     #[test]
@@ -401,9 +283,9 @@ mod tests {
             msg [Gmail]/All Mail/7 {10}             copied to All Mail/Mail::IMAPClient=HASH(0x5) 1.00 msgs/s\n\
             Folder     2/2 [Gel&APY-scht copied to x] = [Gelöscht copied to x] -> [Gel&APY-scht copied to x] = [Gelöscht copied to x]\n\
             msg Gel&APY-scht copied to x/8 {20}             copied to Gel&APY-scht copied to x/9 1.00 msgs/s\n";
-        let story = LogSummary::of(log.as_bytes());
+        let summary = LogSummary::of(log.as_bytes());
         assert_eq!(
-            story.folders[0].copied,
+            summary.folders[0].copied,
             [Copied {
                 remote_uid: 7,
                 local_uid: None,
@@ -411,20 +293,20 @@ mod tests {
             }]
         );
         assert_eq!(
-            story.folders[1].copied,
+            summary.folders[1].copied,
             [Copied {
                 remote_uid: 8,
                 local_uid: Some(9),
                 bytes: 20
             }]
         );
-        assert_eq!(readable(&story.folders[1].remote), "Gelöscht copied to x");
-        assert_eq!(story.exit, None);
+        assert_eq!(readable(&summary.folders[1].remote), "Gelöscht copied to x");
+        assert_eq!(summary.exit, None);
     }
 
     #[test]
     fn a_refused_message_is_named_without_its_subject() {
-        let story = LogSummary::of(
+        let summary = LogSummary::of(
             b"Err 1/1: - msg Work/2020/17 {99} could not append ( Subject:[secret ] ) plan], Date:[\"x\"], Size:[99], Flags:[\\Seen] ) to folder Work/2020: 12 NO [OVERQUOTA] full\n",
         );
         let expected = Problem {
@@ -433,7 +315,7 @@ mod tests {
             message_id: None,
             reason: "could not append to folder Work/2020: 12 NO [OVERQUOTA] full".to_owned(),
         };
-        assert_eq!(story.problems, [expected]);
+        assert_eq!(summary.problems, [expected]);
     }
 
     #[test]
