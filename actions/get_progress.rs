@@ -142,12 +142,11 @@ fn standing(store: &Store, name: &TaskName, task: TaskReference, states: &States
         state if !state.is_running() => Progress::default(),
         _ => store.progress(name).unwrap_or_default(),
     };
-    let rate = rate(&progress);
     Standing {
         localuser: task.localuser,
         task_id: task.task_id,
         state,
-        rate,
+        rate: progress.rate(),
         seconds_left: seconds_left(&progress),
         seconds_idle: (state == State::Running).then(|| seconds_idle(&progress, SystemTime::now())),
         folder: progress.folder,
@@ -159,16 +158,6 @@ fn standing(store: &Store, name: &TaskName, task: TaskReference, states: &States
         bytes_total: progress.bytes_total,
         last_result: outcome::of_last_run(store, name),
     }
-}
-
-fn elapsed(progress: &Progress) -> u64 {
-    u64::try_from(progress.updated - progress.started)
-        .unwrap_or_default()
-        .max(1)
-}
-
-fn rate(progress: &Progress) -> u64 {
-    progress.bytes_done / elapsed(progress)
 }
 
 fn seconds_idle(progress: &Progress, now: SystemTime) -> i64 {
@@ -191,26 +180,13 @@ fn seconds_left(progress: &Progress) -> Option<u64> {
     }
     total
         .saturating_sub(done)
-        .checked_mul(elapsed(progress))?
+        .checked_mul(progress.elapsed())?
         .checked_div(done)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_rate_is_over_the_whole_run() {
-        let mut progress = Progress {
-            started: 100,
-            updated: 110,
-            bytes_done: 5000,
-            ..Progress::default()
-        };
-        assert_eq!(rate(&progress), 500);
-        progress.updated = 90;
-        assert_eq!(rate(&progress), 5000);
-    }
 
     #[test]
     fn a_run_is_idle_since_it_last_moved() {

@@ -16,6 +16,7 @@ mod create_task;
 mod delete_source;
 mod delete_task;
 mod expand_cron;
+mod get_batch;
 mod get_configuration;
 mod get_facts;
 mod get_history;
@@ -81,6 +82,7 @@ static APPLETS: &[Applet] = &[
     Applet::action::<list_informations::ListInformations>(),
     Applet::action::<preview_task::PreviewTask>(),
     Applet::action::<verify_task::VerifyTask>(),
+    Applet::action::<get_batch::GetBatch>(),
     Applet::action::<get_progress::GetProgress>(),
     Applet::action::<get_log::GetLog>(),
     Applet::action::<get_history::GetHistory>(),

@@ -8,6 +8,7 @@
 pub(crate) mod action;
 pub(crate) mod answer;
 pub(crate) mod applet;
+pub(crate) mod batch;
 pub(crate) mod context;
 pub(crate) mod fields;
 pub(crate) mod frame;

@@ -2,12 +2,14 @@
 //! What the host does with tasks and their runs, whichever action asks for it.
 //!
 //! - [`backup`]: copies of databases for the backup of the instance
+//! - [`batches`]: tasks that are moved together, looked at as one thing
 //! - [`metrics`]: the state of the instance for Prometheus
 //! - [`settings`]: settings on their way to becoming a task: completed, tested on both sides, stored
 //! - [`sources`]: editing and deleting sources, with the tasks that follow them
 //! - [`runs`]: starting and stopping runs, and taking a task away from them
 
 pub mod backup;
+pub mod batches;
 pub mod metrics;
 pub mod runs;
 pub mod settings;

@@ -31,6 +31,20 @@ pub struct Progress {
     pub turned_away: u64,
 }
 
+impl Progress {
+    /// How long it has run, in seconds, and never nothing.
+    pub fn elapsed(&self) -> u64 {
+        u64::try_from(self.updated - self.started)
+            .unwrap_or_default()
+            .max(1)
+    }
+
+    /// Bytes a second, over the whole run.
+    pub fn rate(&self) -> u64 {
+        self.bytes_done / self.elapsed()
+    }
+}
+
 /// The state of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -42,4 +56,22 @@ pub enum State {
     Running,
     /// Asked to end, not there yet.
     Stopping,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_over_the_whole_run() {
+        let mut progress = Progress {
+            started: 100,
+            updated: 110,
+            bytes_done: 5000,
+            ..Progress::default()
+        };
+        assert_eq!(progress.rate(), 500);
+        progress.updated = 90;
+        assert_eq!(progress.rate(), 5000);
+    }
 }

@@ -4,6 +4,7 @@
 //! - [`actions`]: tasks and settings, changed at any moment
 //! - [`life_cycle`]: an instance restored, cloned, migrated, updated
 //! - [`errors`]: what goes wrong around the module, and the key that says so
+//! - [`batches`]: tasks that are moved together
 //! - [`bulk`]: many tasks at once, and questions about tasks
 //! - [`agent_protocol`]: what the agent sees and does
 //! - [`name_service`]: no library of the host resolves names
@@ -25,6 +26,7 @@
 
 mod actions;
 mod agent_protocol;
+mod batches;
 mod bulk;
 mod copies;
 mod errors;

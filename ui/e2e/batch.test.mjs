@@ -65,6 +65,33 @@ it('shows a batch as one thing, and starts, pauses and retries all of it', () =>
     await view.close()
   }))
 
+it('has a page of its own, found on Status: how much is moved, how fast, how long it takes, what failed', () =>
+  withHost({ tasks: 30, batch: 'Week 12' }, async (host, platform) => {
+    const { app, page, ...view } = await open(browser, host, 'page=status')
+    await view.settled()
+    await app.getByRole('link', { name: 'Week 12' }).click()
+    await app.getByRole('heading', { name: 'Week 12', level: 1 }).waitFor()
+    await page.waitForFunction('location.hash.includes("page=batch")')
+    const summary = app.getByRole('region', { name: 'The batch Week 12' })
+    await summary.getByText(/moved · .* messages · \d+ mailboxes are not counted yet · .* a second · .* left/).waitFor()
+    assert.ok(Number(await summary.getByRole('progressbar').getAttribute('aria-valuenow')) > 0)
+    await app.getByRole('img', { name: 'Throughput' }).waitFor()
+    await app.getByText(/^At most .* a second, from/).waitFor()
+    await checkAccessibility({ app, page, ...view }, 'the page of a batch')
+
+    const retry = summary.getByRole('button', { name: /^Retry/ }).first()
+    const failed = Number((await retry.innerText()).match(/\d+/)[0])
+    await retry.click()
+    await app.getByText(`${failed} tasks started`).waitFor()
+    await summary.getByRole('button', { name: /^Pause/ }).click()
+    await until(() => platform.runs.size === 0, 'the end of all runs')
+    await app.getByText(/a second ·/).waitFor({ state: 'detached' })
+    await summary.getByRole('link', { name: 'Show its tasks' }).click()
+    await page.waitForFunction('location.hash.includes("page=tasks&batch=Week")')
+    await app.getByRole('link', { name: 'Open the batch' }).waitFor()
+    await view.close()
+  }))
+
 it('pauses a schedule and resumes it; it stays what it is', () =>
   withHost({ tasks: 5 }, async (host, platform) => {
     const { app, ...view } = await open(browser, host, 'page=tasks')

@@ -23,7 +23,7 @@ after(() => browser.close())
 describe('every screen', () => {
   for (const [size, viewport] of Object.entries(SIZES)) {
     it(`is accessible and fits, ${size}`, () =>
-      withHost({ tasks: 60, sources: true }, async (host) => {
+      withHost({ tasks: 60, sources: true, batch: 'Autumn' }, async (host) => {
         for (const [name, [place, act]] of Object.entries(SCREENS)) {
           const view = await open(browser, host, place, { viewport })
           await view.settled()

@@ -16,6 +16,7 @@ export const SCREENS = {
   tasks: ['page=tasks'],
   'tasks-selected': ['page=tasks', (app) => app.locator('tbody input[type=checkbox]').first().check()],
   'tasks-none-found': ['page=tasks&q=nobody'],
+  batch: ['page=batch&name=Autumn'],
   menu: [
     'page=tasks',
     (app) =>

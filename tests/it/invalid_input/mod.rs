@@ -64,7 +64,7 @@ const NO_NAMES: [&str; 42] = [
 const LONG: usize = 5000;
 
 /// The actions with input, each of which a test below is about, or one of `sources::describing`.
-const WITH_INPUT: [&str; 23] = [
+const WITH_INPUT: [&str; 24] = [
     "begin-sign-in",
     "browse-folders",
     "compare-again",
@@ -74,6 +74,7 @@ const WITH_INPUT: [&str; 23] = [
     "create-task",
     "delete-source",
     "delete-task",
+    "get-batch",
     "get-history",
     "get-log",
     "get-progress",

@@ -20,9 +20,11 @@ const FAULTS = [
 const PASSWORD = 'secret'
 
 export class StandIn extends SourcesStandIn {
-  constructor({ tasks = 0, configured = true, delay = 20, sources = false } = {}) {
+  constructor({ tasks = 0, configured = true, delay = 20, sources = false, batch = '' } = {}) {
     super()
     this.delay = delay
+    /** The batch that all tasks belong to from the beginning. */
+    this.batch = batch
     /** What the source servers were told. */
     this.passwords = []
     this.users = Array.from({ length: Math.max(60, tasks) }, (_, at) => `${FIRST[at % FIRST.length]}.${LAST[at % LAST.length]}${at >= 24 ? at : ''}`)
@@ -79,6 +81,7 @@ export class StandIn extends SourcesStandIn {
       mailbox_messages: never ? null : 700 + ((at * 7919) % 20_000),
       has_log: !never,
       certificate: null,
+      batch: this.batch,
     }
     this.tasks.set(key(task), task)
     if (kind === 1) this.start(task)
@@ -167,6 +170,32 @@ export class StandIn extends SourcesStandIn {
           last_result: null,
         }
       }),
+    }
+  }
+
+  'get-batch'({ batch }) {
+    const members = [...this.tasks.values()].filter((task) => task.batch === batch)
+    const parts = members.map((task) => {
+      const run = this.runs.get(key(task))
+      if (run?.state === 'running') return [run.done, run.total]
+      return task.last_sync_exit_code === 0 ? [task.mailbox_messages, task.mailbox_messages] : [task.last_sync_messages ?? 0, null]
+    })
+    const messages_done = parts.reduce((sum, [done]) => sum + done, 0)
+    const messages_total = parts.reduce((sum, [done, total]) => sum + (total ?? done), 0)
+    const rate = members.filter((task) => this.runs.get(key(task))?.state === 'running').length * 2_000_000
+    const moved = messages_done > 0
+    return {
+      tasks: members.length,
+      uncounted: parts.filter(([, total]) => total === null).length,
+      messages_done,
+      messages_total,
+      bytes_done: messages_done * 26_500,
+      bytes_total: messages_total * 26_500,
+      rate,
+      seconds_left: rate === 0 ? null : Math.round(((messages_total - messages_done) * 26_500) / rate),
+      throughput: moved
+        ? { from: seconds() - 3600, step: 76, bytes: Array.from({ length: 48 }, (_, at) => Math.round(9e7 * (1 + Math.sin(at / 5)))) }
+        : { from: 0, step: 0, bytes: [] },
     }
   }
 

@@ -65,6 +65,9 @@ export const getLog = (title: string, task: Json.TaskRef) => ask<{ log_content: 
 
 export const getHistory = (title: string, task: Json.TaskRef) => ask<Json.History>('get-history', title, ref(task))
 
+/** How far a batch is, from what is stored. */
+export const getBatch = (title: string, batch: string) => ask<Json.BatchFigures>('get-batch', title, { batch }, { timeout: 30_000 })
+
 export const listInformations = (title: string, task: Json.TaskRef) => ask<Json.Information>('list-informations', title, ref(task), { timeout: 5 * MINUTES })
 
 export const previewTask = (title: string, task: Json.TaskRef) => ask<Json.Preview | Json.Failed>('preview-task', title, ref(task), { timeout: 30 * MINUTES })

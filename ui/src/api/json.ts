@@ -580,6 +580,37 @@ export type VerifyTaskOutput = {
   message: string
 }
 
+/** What get-batch takes. */
+export interface GetBatchInput {
+  /** What it is called. */
+  batch: string
+}
+
+/** What get-batch answers. */
+export interface GetBatchOutput {
+  /** How many tasks it has. */
+  tasks: number
+  /** Of how many nobody has counted the mail yet; their mail is in the totals as far as it was moved. */
+  uncounted: number
+  messages_done: number
+  messages_total: number
+  bytes_done: number
+  bytes_total: number
+  /** Bytes a second, of the runs at work. */
+  rate: number
+  /** Null while there is no telling. */
+  seconds_left?: number | null
+  /** Bytes that were moved in equal intervals. */
+  throughput: {
+    /** When the first interval begins, in seconds since 1970. */
+    from: number
+    /** How long each is, in seconds. */
+    step: number
+    /** Bytes moved in each, the earliest first; empty while nothing was moved. */
+    bytes: number[]
+  }
+}
+
 /** What get-progress takes. */
 export interface GetProgressInput {
   /** The tasks. */

@@ -38,6 +38,10 @@ type Told = Item<ProgressAnswer['tasks']>
 /** Where a run stands; of one that has ended no more than that is known. */
 export type Progress = Pick<Told, 'localuser' | 'task_id' | 'state'> & Partial<Told>
 
+/** How far a batch is. */
+export type BatchFigures = Json.GetBatchOutput
+export type Throughput = BatchFigures['throughput']
+
 export type History = Json.GetHistoryOutput
 export type PastRun = Item<History['runs']>
 

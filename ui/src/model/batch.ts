@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Where the tasks stand that are moved together.
+import type { BatchFigures } from '../api/types.ts'
 import { isActive, percentOf, type Entry, type State } from './tasks.ts'
 
 export interface BatchStanding {
@@ -39,4 +40,11 @@ export function standingOf(entries: Entry[]): BatchStanding {
     messages,
     moving,
   }
+}
+
+/** The share of the bytes that is moved, or of the messages where there are no bytes; null while nothing is counted. What nobody has counted is taken for as much as the rest. */
+export function shareOf({ tasks, uncounted, bytes_done, bytes_total, messages_done, messages_total }: BatchFigures): number | null {
+  const [done, total] = bytes_total > 0 ? [bytes_done, bytes_total] : [messages_done, messages_total]
+  if (tasks === 0 || total === 0) return null
+  return Math.min(100, Math.floor((done / total) * ((tasks - uncounted) / tasks) * 100))
 }

@@ -8,6 +8,7 @@ const later = (loader: () => Promise<{ default: Component }>) => defineAsyncComp
 export const views: Record<string, Component> = {
   status: later(() => import('./StatusView.vue')),
   tasks: later(() => import('./TasksView.vue')),
+  batch: later(() => import('./BatchView.vue')),
   sources: later(() => import('./SourcesView.vue')),
   import: later(() => import('./ImportView.vue')),
   settings: later(() => import('./SettingsView.vue')),

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+use ns8_imapsync::control::batches::throughput::{self, Stretch, Throughput};
+use ns8_imapsync::control::batches::volume::{Amount, Known, Volume};
+use ns8_imapsync::control::batches::{self};
+use ns8_imapsync::error::Result;
+use ns8_imapsync::task::progress::Progress;
+use ns8_imapsync::task::{Store, TaskName};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::common::action::Action;
+use crate::common::batch::BatchReference;
+use crate::common::context::Context;
+use crate::common::now::now;
+use crate::common::outcome;
+use crate::common::parallel;
+use crate::common::state::{State, States};
+
+/// Tells how far a batch is, from what is stored.
+pub(crate) struct GetBatch;
+
+/// How far a batch is. Sizes in bytes, times in seconds since 1970.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Standing {
+    /// How many tasks it has.
+    tasks: usize,
+    /// Of how many nobody has counted the mail yet; their mail is in the totals as far as it was moved.
+    uncounted: usize,
+    messages_done: u64,
+    messages_total: u64,
+    bytes_done: u64,
+    bytes_total: u64,
+    /// Bytes a second, of the runs at work.
+    rate: u64,
+    /// Null while there is no telling.
+    seconds_left: Option<u64>,
+    throughput: Throughput,
+}
+
+/// What is known of one task.
+struct Part {
+    volume: Volume,
+    rate: u64,
+    stretches: Vec<Stretch>,
+}
+
+impl Action for GetBatch {
+    const NAME: &'static str = "get-batch";
+    const ABOUT: &'static str = "Tells how far a batch is";
+    type Input = BatchReference;
+    type Output = Standing;
+
+    fn run(context: &Context, batch: BatchReference) -> Result<Standing> {
+        let names = batches::members(&context.store, &batch.name()?)?;
+        let states = States::new(&context.store, &context.sources)?;
+        let parts = parallel::map(&names, |name| part(&context.store, name, states.of(name)));
+        let (done, total, uncounted) = Volume::sum(parts.iter().map(|part| part.volume));
+        let rate = parts.iter().map(|part| part.rate).sum();
+        let stretches: Vec<Stretch> = parts.into_iter().flat_map(|part| part.stretches).collect();
+        Ok(Standing {
+            tasks: names.len(),
+            uncounted,
+            messages_done: done.messages,
+            messages_total: total.messages,
+            bytes_done: done.bytes,
+            bytes_total: total.bytes,
+            rate,
+            seconds_left: seconds_left(done, total, uncounted, names.len(), rate),
+            throughput: throughput::of(&stretches, now()),
+        })
+    }
+}
+
+fn part(store: &Store, name: &TaskName, state: State) -> Part {
+    let history = store.history(name);
+    let report = outcome::report(store, name, store.status(name));
+    let progress = (state == State::Running).then(|| store.progress(name)).flatten();
+    let volume = Volume::of(&Known {
+        history: &history,
+        report: report.as_ref(),
+        progress: progress.as_ref(),
+        counted: None,
+    });
+    let mut stretches: Vec<Stretch> = history.iter().map(Stretch::from).collect();
+    stretches.extend(progress.as_ref().map(Stretch::from));
+    Part {
+        volume,
+        rate: progress.as_ref().map_or(0, Progress::rate),
+        stretches,
+    }
+}
+
+/// Mail that nobody has counted is taken for as much as that of the others.
+fn seconds_left(done: Amount, total: Amount, uncounted: usize, tasks: usize, rate: u64) -> Option<u64> {
+    let counted = u64::try_from(tasks.checked_sub(uncounted)?).ok()?;
+    let tasks = u64::try_from(tasks).ok()?;
+    let expected = total.bytes.checked_mul(tasks)?.checked_div(counted)?;
+    expected.saturating_sub(done.bytes).checked_div(rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_is_that_of_all_mail_also_of_what_nobody_has_counted() {
+        let bytes = |bytes| Amount { messages: 0, bytes };
+        assert_eq!(seconds_left(bytes(100), bytes(300), 0, 3, 10), Some(20));
+        assert_eq!(seconds_left(bytes(100), bytes(300), 1, 4, 10), Some(30));
+        assert_eq!(seconds_left(bytes(300), bytes(300), 0, 3, 10), Some(0));
+        for (uncounted, rate) in [(0, 0), (3, 10)] {
+            assert_eq!(seconds_left(bytes(1), bytes(3), uncounted, 3, rate), None);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Tasks that are moved together, looked at as one thing.
+//!
+//! - [`volume`]: how much mail there is, and how much of it has been moved
+//! - [`throughput`]: how fast it moved, over time
+
+pub mod throughput;
+pub mod volume;
+
+use crate::error::Result;
+use crate::task::{BatchName, Store, TaskName};
+
+/// The tasks of a batch, sorted by their names.
+///
+/// # Errors
+/// When the folder of the tasks cannot be read.
+pub fn members(store: &Store, batch: &BatchName) -> Result<Vec<TaskName>> {
+    let mut names = store.names()?;
+    names.retain(|name| store.plan(name).batch == *batch);
+    Ok(names)
+}
