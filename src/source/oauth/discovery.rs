@@ -8,6 +8,9 @@ use super::{Network, TokenError};
 use crate::source::{HttpsUrl, SourceFields};
 use crate::task::Invalid;
 
+/// Where the document is, seen from the issuer (OpenID Connect Discovery, 4).
+const DOCUMENT: &str = "/.well-known/openid-configuration";
+
 #[derive(Deserialize)]
 struct Document {
     issuer: String,
@@ -29,16 +32,20 @@ pub fn complete(fields: &mut SourceFields, network: &Network) -> Result<(), Disc
     if !given(&fields.issuer) || given(&fields.token_endpoint) {
         return Ok(());
     }
+    // People copy the address of the document itself.
     let issuer = fields.issuer.as_deref().unwrap_or_default().trim();
+    let issuer = issuer.strip_suffix(DOCUMENT).unwrap_or(issuer).to_owned();
+    let issuer = issuer.as_str();
     let base = HttpsUrl::parse(issuer).map_err(DiscoveryError::Issuer)?;
     let url = base
-        .join(".well-known/openid-configuration")
+        .join(DOCUMENT.trim_start_matches('/'))
         .map_err(DiscoveryError::Issuer)?;
     let authorities = fields.authority_certificates.as_deref().unwrap_or_default();
     let http = Http::new(&url, authorities.trim(), network).map_err(DiscoveryError::Provider)?;
     let answer = http.get(&url).map_err(DiscoveryError::Provider)?;
-    let document: Document = serde_json::from_slice(&answer.body)
-        .map_err(|_| DiscoveryError::Provider(answer.nonsense(url.host())))?;
+    let document: Document = answer
+        .json()
+        .ok_or_else(|| DiscoveryError::Provider(answer.nonsense(url.host())))?;
     // OpenID Connect Discovery, 4.3: or anybody's document could stand for anybody else's.
     if document.issuer.trim_end_matches('/') != issuer.trim_end_matches('/') {
         return Err(DiscoveryError::Issuer(Invalid(
@@ -51,6 +58,7 @@ pub fn complete(fields: &mut SourceFields, network: &Network) -> Result<(), Disc
         fields.client_authentication = Some("basic".to_owned());
     }
     fields.token_endpoint = Some(document.token_endpoint);
+    fields.issuer = Some(issuer.to_owned());
     if !given(&fields.authorization_endpoint) {
         fields.authorization_endpoint = document.authorization_endpoint;
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! How the owner of a mailbox signs in at the provider: what the page is told, and what it brings back.
 
-use oauth2::{CsrfToken, PkceCodeChallenge, StandardDeviceAuthorizationResponse};
+use oauth2::{CsrfToken, PkceCodeChallenge};
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
@@ -9,6 +9,7 @@ use url::Url;
 
 use super::http::Http;
 use super::pending::{self, Kept, Pending};
+use super::reply::DeviceReply;
 use super::request::{self, Voucher};
 use super::{Explained, Network, TokenError, Tokens, explain, now};
 use crate::source::{Grant, Kind, OAuth, Source, Sources};
@@ -16,8 +17,6 @@ use crate::task::{Invalid, RemoteUser, SourceId};
 
 /// So long somebody may take at the provider's page.
 const SIGN_IN_SECONDS: i64 = 30 * 60;
-/// RFC 8628 section 3.2.
-const USUAL_INTERVAL: u64 = 5;
 /// RFC 8628 section 3.5.
 const SLOWER: u64 = 5;
 /// Where a browser ends up whose address is copied back by hand.
@@ -140,29 +139,24 @@ fn by_device(oauth: &OAuth, state: &str, network: &Network) -> Result<(Begun, Ke
     }
     form.push(("scope", oauth.scope.as_str().into()));
     let answer = request::post(&http, endpoint, oauth, &form)?;
-    if let Some(refusal) = request::refusal(&answer, &request::mask(oauth, &form)) {
+    if let Some(refusal) = request::refusal(&answer, endpoint.host(), &request::mask(oauth, &form))? {
         return Err(TokenError::Denied(refusal.denial(oauth)).into());
     }
-    let Ok(codes) = serde_json::from_slice::<StandardDeviceAuthorizationResponse>(&answer.body) else {
+    let Some(codes) = DeviceReply::read(&answer) else {
         return Err(answer.nonsense(endpoint.host()).into());
     };
-    let interval = match codes.interval().as_secs() {
-        0 => USUAL_INTERVAL,
-        seconds => seconds,
-    };
-    let complete = codes.verification_uri_complete();
     let begun = Begun {
         sign_in: Kind::DeviceCode,
         state: state.to_owned(),
-        expires_at: now() + i64::try_from(codes.expires_in().as_secs()).unwrap_or(SIGN_IN_SECONDS),
-        user_code: Some(codes.user_code().secret().clone()),
-        verification_uri: Some(codes.verification_uri().to_string()),
-        verification_uri_complete: complete.map(|uri| uri.secret().clone()),
-        interval: Some(interval),
+        expires_at: now() + codes.life,
+        user_code: Some(codes.code),
+        verification_uri: Some(codes.address),
+        verification_uri_complete: codes.whole_address,
+        interval: Some(codes.interval),
         authorization_url: None,
         redirect_uri: None,
     };
-    Ok((begun, Kept::Device(codes.device_code().secret().as_str().into())))
+    Ok((begun, Kept::Device(codes.device)))
 }
 
 fn by_browser(
@@ -287,23 +281,28 @@ pub fn complete(
             }
         }
     };
-    let refusal = match request::ask(oauth, &voucher, network)? {
-        Ok(issued) => {
+    let refusal = match request::ask(oauth, &voucher, network) {
+        Ok(Ok(issued)) => {
             tokens.sign_in(&issued)?;
             pending::remove(sources, state);
             return Ok(Standing::signed_in(pending.mailbox));
         }
-        Err(refusal) => refusal,
+        Ok(Err(refusal)) => refusal,
+        // RFC 8628, 3.5: whoever asks again and again goes on with asking.
+        Err(TokenError::Unreachable(reason)) if matches!(pending.kept, Kept::Device(_)) => {
+            let pending = pending.postponed(SLOWER);
+            pending::write(sources, state, &pending)?;
+            return Ok(Standing {
+                message: reason,
+                ..Standing::pending(&pending)
+            });
+        }
+        Err(error) => return Err(error.into()),
     };
     match refusal.error.as_str() {
         "authorization_pending" | "slow_down" => {
             let slower = if refusal.error == "slow_down" { SLOWER } else { 0 };
-            let interval = pending.interval + slower;
-            let pending = Pending {
-                interval,
-                next_question: now() + i64::try_from(interval).unwrap_or_default(),
-                ..pending
-            };
+            let pending = pending.postponed(slower);
             pending::write(sources, state, &pending)?;
             Ok(Standing::pending(&pending))
         }

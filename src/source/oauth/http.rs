@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use jiff::fmt::rfc2822;
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::de::DeserializeOwned;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Proxy};
@@ -219,6 +220,13 @@ impl Http {
 }
 
 impl Answer {
+    /// The text as JSON; `None` where it is none of that form. What serde says may repeat a value, which may be a token.
+    pub fn json<T: DeserializeOwned>(&self) -> Option<T> {
+        // RFC 8259 section 8.1 lets a reader skip the mark.
+        let text = self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body);
+        serde_json::from_slice(text).ok()
+    }
+
     /// What stands there instead of JSON.
     pub fn nonsense(&self, host: &str) -> TokenError {
         let kind = self.kind.split(';').next().unwrap_or_default();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! OAuth 2.0: how access tokens are got, kept and renewed.
 //!
-//! - [`http`]: the way to the provider · [`request`]: what is asked there, on each grant · [`assertion`]: signed
-//!   statements · [`explain`]: what the provider's errors mean, and what to do about them
+//! - [`http`]: the way to the provider · [`request`]: what is asked there, on each grant · [`reply`]: what comes
+//!   back · [`assertion`]: signed statements · [`explain`]: what the provider's errors mean, and what to do about them
 //! - [`tokens`]: the tokens of a source on disk, renewed once for all processes
 //! - [`flow`]: how the owner of a mailbox signs in at the provider · [`discovery`]: where a provider's endpoints are
 
@@ -13,6 +13,7 @@ pub mod explain;
 pub mod flow;
 pub mod http;
 mod pending;
+mod reply;
 pub mod request;
 pub mod tokens;
 

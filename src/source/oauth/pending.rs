@@ -29,6 +29,18 @@ pub(super) struct Pending {
     pub kept: Kept,
 }
 
+impl Pending {
+    /// The same with the next question later, and from then on so many seconds more between two.
+    pub(super) fn postponed(self, slower: u64) -> Self {
+        let interval = self.interval.saturating_add(slower);
+        Self {
+            interval,
+            next_question: now().saturating_add(i64::try_from(interval).unwrap_or(i64::MAX)),
+            ..self
+        }
+    }
+}
+
 pub(super) enum Kept {
     Device(SecretString),
     Browser {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What is asked at the token endpoint, on each grant.
 
-use oauth2::TokenResponse as _;
-use oauth2::basic::{BasicErrorResponse, BasicTokenResponse};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::http::{Answer, Field, Http};
+use super::reply::{ErrorReply, TokenReply};
 use super::{Denial, Network, TokenError, assertion, explain, now};
 use crate::imap::Mask;
 use crate::source::{Client, ClientAuthentication, Grant, HttpsUrl, OAuth};
@@ -203,30 +202,37 @@ fn read(
     asked_at: i64,
     mask: &Mask,
 ) -> Result<Result<Issued, Refusal>, TokenError> {
-    if let Some(refusal) = refusal(answer, mask) {
+    if let Some(refusal) = refusal(answer, host, mask)? {
         return Ok(Err(refusal));
     }
-    // What serde says may repeat a value, which may be a token.
-    let Ok(issued) = serde_json::from_slice::<BasicTokenResponse>(&answer.body) else {
+    let Some(issued) = TokenReply::read(answer) else {
         return Err(answer.nonsense(host));
     };
-    let life = issued.expires_in().map_or(UNKNOWN_LIFE, |life| {
-        i64::try_from(life.as_secs()).unwrap_or(UNKNOWN_LIFE)
-    });
     Ok(Ok(Issued {
-        access: issued.access_token().secret().as_str().into(),
-        expires_at: asked_at + life,
-        refresh: issued.refresh_token().map(|token| token.secret().as_str().into()),
+        access: issued.access,
+        expires_at: asked_at + issued.life.unwrap_or(UNKNOWN_LIFE),
+        refresh: issued.refresh,
     }))
 }
 
 /// The error that an answer tells, if it does.
-pub fn refusal(answer: &Answer, mask: &Mask) -> Option<Refusal> {
-    let told: BasicErrorResponse = serde_json::from_slice(&answer.body).ok()?;
-    let error = told.error().as_ref().to_owned();
-    let description = told.error_description().map(String::as_str).unwrap_or_default();
-    let explained = explain::explain(&mask.apply(&error), &mask.apply(description));
-    Some(Refusal { error, explained })
+///
+/// # Errors
+/// [`TokenError::Unreachable`] where the provider says that it is in trouble.
+pub fn refusal(answer: &Answer, host: &str, mask: &Mask) -> Result<Option<Refusal>, TokenError> {
+    let Some(told) = ErrorReply::read(answer) else {
+        return Ok(None);
+    };
+    let explained = explain::explain(&mask.apply(&told.error), &mask.apply(&told.description));
+    if told.is_temporary() {
+        return Err(TokenError::Unreachable(format!(
+            "{host} is in trouble: {explained}"
+        )));
+    }
+    Ok(Some(Refusal {
+        error: told.error,
+        explained,
+    }))
 }
 
 impl Refusal {

@@ -175,7 +175,10 @@ impl Tokens {
         let refresh = refresh.map(|text| SecretString::from(text.expose()));
         let voucher = match (&refresh, self.oauth.needs_person()) {
             (Some(token), true) => Voucher::Refresh(token),
-            (None, true) if self.is_ours(stored) => return Err(TokenError::Denied(no_refresh_token())),
+            (None, true) if self.is_ours(stored) => {
+                let lost = self.standing(stored).map(|denied| denied.denial.clone());
+                return Err(TokenError::Denied(lost.unwrap_or_else(no_refresh_token)));
+            }
             (None, true) => return Err(TokenError::Denied(never_signed_in())),
             (_, false) => Voucher::Own {
                 mailbox: self.mailbox.as_str(),

@@ -112,6 +112,39 @@ fn a_provider_in_trouble_is_told_from_one_that_refuses() -> anyhow::Result<()> {
 }
 
 #[test]
+fn tokens_are_taken_in_every_form_in_which_providers_give_them() -> anyhow::Result<()> {
+    let world = World::with("application")?;
+    let token_with = |fields: Value| {
+        let mut body = json!({"access_token": "t0ken", "token_type": "Bearer"});
+        for (name, value) in fields.as_object().into_iter().flatten() {
+            body[name] = value.clone();
+        }
+        json!({"status": 200, "body": body})
+    };
+    for fields in [
+        json!({}),
+        json!({"expires_in": "3599", "scope": ["imap"], "refresh_token": ""}),
+        json!({"expires_in": -1}),
+        json!({"expires_in": i64::MAX}),
+        json!({"token_type": null}),
+    ] {
+        world.issuer.set_mode(token_with(fields.clone()))?;
+        let step = token_step(&world, "application")?;
+        ensure!(step["status"] == "ok", "{fields}: {step}");
+    }
+    for fields in [json!({"access_token": ""}), json!({"access_token": "a\nb"})] {
+        world.issuer.set_mode(token_with(fields))?;
+        let step = token_step(&world, "application")?;
+        ensure!(step["status"] == "token_server_unreachable", "{step}");
+    }
+    let trouble = json!({"error": "temporarily_unavailable", "error_description": "later"});
+    world.issuer.set_mode(json!({"status": 400, "body": trouble}))?;
+    let step = token_step(&world, "application")?;
+    ensure!(step["status"] == "token_server_unreachable", "{step}");
+    Ok(())
+}
+
+#[test]
 fn a_secret_that_is_refused_is_not_tried_with_every_run() -> anyhow::Result<()> {
     let world = World::with("application")?;
     world.deliver(ANN, 1)?;
