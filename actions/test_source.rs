@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::common::action::Action;
 use crate::common::context::Context;
-use crate::common::fields::{mailbox, source_id};
+use crate::common::fields::{mailbox_of, source_id};
 
 /// Tests a source with one mailbox: a token, the login, the list of folders, the inbox.
 pub(crate) struct TestSource;
@@ -36,7 +36,7 @@ impl Action for TestSource {
 
     fn run(context: &Context, question: Question) -> Result<Report> {
         let source = context.sources.load(&source_id(&question.source_id)?)?;
-        let mailbox = mailbox(&question.mailbox)?;
+        let mailbox = mailbox_of(&source, &question.mailbox)?;
         let password = question.password.map(SecretText::into_secret).unwrap_or_default();
         Container::find()?.test_source(&source.id, &mailbox, &password)
     }

@@ -202,7 +202,20 @@ pub(crate) fn source_id(text: &str) -> Result<SourceId> {
 /// # Errors
 /// What is wrong with it.
 pub(crate) fn mailbox(text: &str) -> Result<RemoteUser> {
-    RemoteUser::parse(text).map_err(|invalid| {
+    mailbox_that(text, |_| Ok(()))
+}
+
+/// Reads the field `mailbox` for a source, which has to make a login of it.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn mailbox_of(source: &Source, text: &str) -> Result<RemoteUser> {
+    mailbox_that(text, |mailbox| source.login(mailbox).map(|_| ()))
+}
+
+fn mailbox_that(text: &str, fits: impl Fn(&RemoteUser) -> Result<(), Invalid>) -> Result<RemoteUser> {
+    let mailbox = RemoteUser::parse(text).and_then(|mailbox| fits(&mailbox).map(|()| mailbox));
+    mailbox.map_err(|invalid| {
         Refusal::new("mailbox", ErrorKey::Invalid("mailbox"), invalid.to_string())
             .with_value(repeated(text))
             .into()

@@ -78,6 +78,15 @@ impl LoginTemplate {
         &self.text
     }
 
+    /// What the server finds the mailbox's end by: the text between it and the administrator.
+    fn separator(&self) -> Option<&str> {
+        let at = self.parts.iter().position(|part| *part == Part::Admin)?;
+        match self.parts.get(..at)? {
+            [.., Part::User | Part::Local | Part::Domain, Part::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
     /// The login name that opens a mailbox.
     ///
     /// # Errors
@@ -85,6 +94,20 @@ impl LoginTemplate {
     pub fn login(&self, mailbox: &RemoteUser, admin: &str) -> Result<RemoteUser, Invalid> {
         let user = mailbox.as_str();
         let (local, domain) = user.rsplit_once('@').unwrap_or((user, ""));
+        let needs = |part: Part| self.parts.contains(&part);
+        if needs(Part::Domain) && domain.is_empty() || needs(Part::Local) && local.is_empty() {
+            return Err(Invalid(
+                "the login template of its source takes it apart, and it is no address such as ann@example.com"
+                    .into(),
+            ));
+        }
+        if let Some(separator) = self.separator()
+            && user.contains(separator)
+        {
+            return Err(Invalid(format!(
+                "it holds {separator}, which stands between user and administrator in the login template"
+            )));
+        }
         let login: String = self
             .parts
             .iter()
@@ -129,6 +152,25 @@ mod tests {
         assert_eq!(login("{local}%{domain}", "ann@example.com"), "ann%example.com");
         // What a mailbox is called is never read as a template.
         assert_eq!(login("{user}*{admin}", "{admin}"), "{admin}*root");
+    }
+
+    #[test]
+    fn a_mailbox_that_would_be_another_one_is_refused() {
+        let login = |template: &str, user: &str| {
+            let user = RemoteUser::parse(user).unwrap();
+            LoginTemplate::parse(template).unwrap().login(&user, "root")
+        };
+        for (template, user) in [
+            ("{user}*{admin}", "ann*bob"),
+            ("{local}@{domain}*{admin}", "ann"),
+            ("{local}*{admin}", "@example.com"),
+            ("{domain}/{local}", "ann@"),
+        ] {
+            assert!(login(template, user).is_err(), "{template} {user}");
+        }
+        // The administrator is found by the first separator, whatever follows.
+        assert_eq!(login("{admin}/{user}", "a/b").unwrap().as_str(), "root/a/b");
+        assert_eq!(login("{local}%{domain}", "a%b@c").unwrap().as_str(), "a%b%c");
     }
 
     #[test]

@@ -85,6 +85,10 @@ fn an_administrator_opens_mailboxes_and_the_password_is_changed_once() -> anyhow
     ensure!(env(&sandbox)?.contains("REMOTEUSERNAME=r1@example.com*root\n"));
     let password = || std::fs::read_to_string(sandbox.task_file(TASK, "pwd"));
     ensure!(password()? == "Admin-1");
+    // What would open another mailbox is sent nowhere.
+    let question = json!({"source_id": "old", "mailbox": "r1*r2"});
+    let refused = sandbox.action("test-source", question)?;
+    ensure!(keys(&refused) == ["mailbox_invalid"], "{refused:?}");
 
     // An edit without the password keeps it; one with another server has to bring it.
     source["label"] = "Renamed".into();
