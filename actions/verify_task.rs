@@ -2,7 +2,7 @@
 
 use ns8_imapsync::container::Container;
 use ns8_imapsync::error::Result;
-use ns8_imapsync::sync::inspect::verify::VerifyReport;
+use ns8_imapsync::sync::inspect::verify::report::VerifyReport;
 use schemars::JsonSchema;
 use serde::Deserialize;
 

@@ -11,7 +11,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use secrecy::zeroize::Zeroizing;
 
-use super::utf7;
+use super::{charset, utf7};
 use crate::text;
 
 const HIDDEN: &str = "…";
@@ -70,9 +70,13 @@ impl Mask {
 
 impl Secret {
     fn new(plain: &str, messages: &[Zeroizing<String>]) -> Self {
-        let latin1: Option<Vec<u8>> = plain.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
-        let mut octets = vec![plain.as_bytes().to_vec()];
-        octets.extend(latin1.filter(|latin1| latin1 != plain.as_bytes()));
+        let mut octets = vec![Zeroizing::new(plain.as_bytes().to_vec())];
+        let composed = Zeroizing::new(charset::composed(plain).as_bytes().to_vec());
+        for other in [Some(composed), charset::latin1(plain)].into_iter().flatten() {
+            if !octets.contains(&other) {
+                octets.push(other);
+            }
+        }
         let mut forms: BTreeSet<String> = [
             plain.to_owned(),
             plain.trim().to_owned(),
@@ -106,7 +110,7 @@ impl Secret {
             .collect();
         forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
         Self {
-            octets: octets.into_iter().map(Zeroizing::new).collect(),
+            octets,
             forms: forms.into_iter().map(Zeroizing::new).collect(),
         }
     }

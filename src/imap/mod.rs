@@ -14,7 +14,8 @@
 
 pub mod capability;
 pub mod certificate;
-pub mod command;
+pub mod charset;
+mod command;
 pub mod date;
 pub mod dial;
 pub mod error;

@@ -111,6 +111,11 @@ const NEWCOMERS: u64 = 1000;
 const REST: Duration = Duration::from_millis(250);
 
 impl Session {
+    /// A text of the server without the secret that it was told.
+    pub(super) fn masked(&self, text: &str) -> String {
+        self.notices.masked(text)
+    }
+
     pub(super) fn new(wire: Wire, notices: Notices) -> Self {
         Self {
             wire,

@@ -8,9 +8,10 @@ use super::credentials::{Credentials, oauthbearer, plain, xoauth2};
 use super::refusal::{self, Verdict};
 use super::sasl::{self, Ended, Message, Scripted};
 use super::scram::{HASHES, Hash, Scram};
-use super::{Endpoint, read_capabilities};
+use super::{Endpoint, read_capabilities, read_capabilities_if_told};
 use crate::imap::capability::Capabilities;
 use crate::imap::capability::Capability;
+use crate::imap::charset;
 use crate::imap::command::Command;
 use crate::imap::error::{Error, Result};
 use crate::imap::response::{Code, Untagged};
@@ -20,11 +21,11 @@ use crate::imap::session::Session;
 #[derive(Clone, Copy)]
 enum Way {
     /// SASL PLAIN.
-    Plain(Charset),
+    Plain(Form),
     /// The LOGIN command.
-    Login(Charset),
+    Login(Form),
     /// SASL LOGIN.
-    SaslLogin,
+    SaslLogin(Form),
     /// SASL SCRAM.
     Scram(&'static Hash),
     /// SASL OAUTHBEARER.
@@ -35,22 +36,35 @@ enum Way {
 
 /// How names and passwords beyond ASCII become octets.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Charset {
-    Utf8,
-    /// What some servers, such as Exchange, compare with.
+enum Form {
+    /// As they were given, in UTF-8.
+    AsGiven,
+    /// With each umlaut in one piece, as most keyboards give them.
+    Composed,
+    /// In what some servers, such as Exchange, compare with.
     Latin1,
 }
 
-impl Charset {
-    /// The text's octets; `None` where the charset lacks a character.
+impl Form {
+    /// The text's octets; `None` where the form lacks a character.
     fn encode(self, text: &str) -> Option<Message> {
         match self {
-            Self::Utf8 => Some(Message::new(text.as_bytes().to_vec())),
-            Self::Latin1 => {
-                let octets: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
-                octets.map(Message::new)
-            }
+            Self::AsGiven => Some(Message::new(text.as_bytes().to_vec())),
+            Self::Composed => Some(Message::new(charset::composed(text).as_bytes().to_vec())),
+            Self::Latin1 => charset::latin1(text),
         }
+    }
+
+    /// Those in which name or password have other octets than as they were given.
+    fn others(user: &str, password: &str) -> Vec<Self> {
+        let differs = |form: Self| {
+            let coded = [user, password].map(|text| Some(form.encode(text)?.as_slice() != text.as_bytes()));
+            matches!(coded, [Some(one), Some(other)] if one || other)
+        };
+        [Self::Composed, Self::Latin1]
+            .into_iter()
+            .filter(|&form| differs(form))
+            .collect()
     }
 }
 
@@ -62,7 +76,7 @@ pub(super) async fn authenticate(
     encrypted: bool,
 ) -> Result<()> {
     if session.capabilities().is_empty() {
-        read_capabilities(session).await?;
+        read_capabilities_if_told(session).await?;
     }
     let capabilities = session.capabilities().clone();
     let ways = ways(credentials, &capabilities);
@@ -82,7 +96,11 @@ pub(super) async fn authenticate(
             // A server that hangs up after a refusal has said what there is to say.
             Err(error) => return Err(refused.map_or(error, |(_, refused)| refused)),
         };
-        let verdict = refusal::judge(&ended.answer);
+        let verdict = match refusal::judge(&ended.answer) {
+            // Whoever tells why has looked at them.
+            Verdict::NotThisWay if ended.reason.is_some() => Verdict::Refused,
+            verdict => verdict,
+        };
         let error = refusal::error(&ended.answer, ended.reason.as_deref(), credentials, &capabilities);
         match verdict {
             Verdict::LoggedIn => {
@@ -108,23 +126,23 @@ pub(super) async fn authenticate(
     ))
 }
 
-/// The ways in, in the order in which they are tried: at most two that send the same octets.
+/// The ways in, in the order in which they are tried: at most two that send the same octets, and three in all.
 fn ways(credentials: &Credentials, capabilities: &Capabilities) -> Vec<Way> {
     let offers = |name: &str| capabilities.has_sasl(name);
     match credentials {
         Credentials::Token { .. } => [("OAUTHBEARER", Way::OauthBearer), ("XOAUTH2", Way::Xoauth2)]
             .into_iter()
-            .find_map(|(name, way)| offers(name).then_some(vec![way]))
-            .unwrap_or_default(),
-        Credentials::Delegated { .. } if offers("PLAIN") => vec![Way::Plain(Charset::Utf8)],
+            .filter_map(|(name, way)| offers(name).then_some(way))
+            .collect(),
+        Credentials::Delegated { .. } if offers("PLAIN") => vec![Way::Plain(Form::AsGiven)],
         Credentials::Delegated { .. } => vec![],
         Credentials::Password { user, password } => {
             let may_login = !capabilities.has(Capability::LoginDisabled);
             let scram = HASHES.iter().find(|hash| offers(hash.name)).map(Way::Scram);
-            let command = may_login.then_some(Way::Login(Charset::Utf8));
-            let asked = offers("LOGIN").then_some(Way::SaslLogin);
+            let command = may_login.then_some(Way::Login(Form::AsGiven));
+            let asked = offers("LOGIN").then_some(Way::SaslLogin(Form::AsGiven));
             let mut ways: Vec<Way> = match (offers("PLAIN"), scram) {
-                (true, _) => [Some(Way::Plain(Charset::Utf8)), command.or(asked)]
+                (true, _) => [Some(Way::Plain(Form::AsGiven)), command.or(asked)]
                     .into_iter()
                     .flatten()
                     .collect(),
@@ -133,17 +151,16 @@ fn ways(credentials: &Credentials, capabilities: &Capabilities) -> Vec<Way> {
                 }
                 (false, _) => command.or(asked).or(scram).into_iter().collect(),
             };
-            let beyond_ascii = !user.is_ascii() || !password.expose_secret().is_ascii();
-            let possible = [user.as_str(), password.expose_secret()]
-                .iter()
-                .all(|text| Charset::Latin1.encode(text).is_some());
-            if beyond_ascii && possible {
-                ways.extend(match (may_login, offers("PLAIN")) {
-                    (true, _) => Some(Way::Login(Charset::Latin1)),
-                    (false, true) => Some(Way::Plain(Charset::Latin1)),
-                    (false, false) => None,
-                });
+            let others = Form::others(user, password.expose_secret());
+            if others.contains(&Form::Composed) {
+                // Where the one is refused, the other is the better guess than the same once more.
+                ways.truncate(1);
             }
+            ways.extend(others.into_iter().filter_map(|form| match may_login {
+                true => Some(Way::Login(form)),
+                false if offers("PLAIN") => Some(Way::Plain(form)),
+                false => offers("LOGIN").then_some(Way::SaslLogin(form)),
+            }));
             ways
         }
     }
@@ -152,7 +169,11 @@ fn ways(credentials: &Credentials, capabilities: &Capabilities) -> Vec<Way> {
 /// Whether a way makes sense after this refusal.
 fn worth_trying(way: Way, verdict: Verdict) -> bool {
     match way {
-        Way::Login(Charset::Latin1) | Way::Plain(Charset::Latin1) => verdict == Verdict::Refused,
+        Way::Login(Form::Latin1) | Way::Plain(Form::Latin1) | Way::SaslLogin(Form::Latin1) => {
+            verdict == Verdict::Refused
+        }
+        // A token that one mechanism has refused is no better in the other.
+        Way::Xoauth2 => verdict == Verdict::NotThisWay,
         _ => true,
     }
 }
@@ -166,29 +187,27 @@ async fn attempt(
 ) -> Result<Ended> {
     let secret = credentials.secret();
     let (authorization, authentication) = credentials.identities();
-    let octets = |charset: Charset, text: &str| charset.encode(text).unwrap_or_default();
+    let octets = |form: Form, text: &str| form.encode(text).unwrap_or_default();
     match way {
-        Way::Login(charset) => {
+        Way::Login(form) => {
             let command = Command::new("LOGIN")
-                .string(&octets(charset, authentication))
-                .string(&octets(charset, secret.expose_secret()));
+                .string(&octets(form, authentication))
+                .string(&octets(form, secret.expose_secret()));
             let answer = session
                 .call(command, |data| note_capabilities(data, learnt))
                 .await?;
             Ok(Ended { answer, reason: None })
         }
-        Way::Plain(charset) => {
-            let message = match charset {
-                Charset::Utf8 => plain(authorization, authentication, secret),
-                Charset::Latin1 => {
-                    let message = plain(authorization, authentication, secret);
-                    octets(charset, &String::from_utf8_lossy(&message))
-                }
+        Way::Plain(form) => {
+            let message = plain(authorization, authentication, secret);
+            let message = match form {
+                Form::AsGiven => message,
+                form => octets(form, &String::from_utf8_lossy(&message)),
             };
             sasl::converse(session, &mut Scripted::once("PLAIN", message, b""), learnt).await
         }
-        Way::SaslLogin => {
-            let messages = [authentication, secret.expose_secret()].map(|text| octets(Charset::Utf8, text));
+        Way::SaslLogin(form) => {
+            let messages = [authentication, secret.expose_secret()].map(|text| octets(form, text));
             let mut mechanism = Scripted::asked("LOGIN", messages.into());
             sasl::converse(session, &mut mechanism, learnt).await
         }

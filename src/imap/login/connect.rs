@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::first_words::{FirstWords, Overheard, Speaker};
-use super::{ConnectionInfo, Encryption, Endpoint, read_capabilities};
+use super::{ConnectionInfo, Encryption, Endpoint, read_capabilities_if_told};
 use crate::imap::capability::Capability;
 use crate::imap::command::Command;
 use crate::imap::dial;
@@ -48,7 +48,7 @@ pub(super) async fn open(
     }
     let (mut session, kind) = greet(Box::new(QuickAck::new(tcp)), endpoint, notices, info).await?;
     if session.capabilities().is_empty() {
-        read_capabilities(&mut session).await?;
+        read_capabilities_if_told(&mut session).await?;
     }
     // RFC 8314: a session that is authenticated before TLS cannot be protected any more.
     if session.capabilities().has(Capability::StartTls) && kind != Kind::Preauth {
@@ -80,7 +80,7 @@ async fn start_tls(
     let stream = protect(session.into_wire().into_stream(), endpoint, info).await?;
     let mut session = Session::new(Wire::new(stream, GREETING_LIMIT), notices.clone());
     // What was said in plain text may be an attacker's (RFC 9051, 6.2.1): asked again.
-    read_capabilities(&mut session).await?;
+    read_capabilities_if_told(&mut session).await?;
     Ok(session)
 }
 

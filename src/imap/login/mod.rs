@@ -2,7 +2,8 @@
 //! From nothing to a logged-in session.
 //!
 //! [`connect`]: to a greeting over a protected connection · [`first_words`]: what else than IMAP may answer there ·
-//! [`authenticate`]: which way in, how often ([`credentials`], [`sasl`], [`scram`]) · [`refusal`]: what a refusal means.
+//! [`authenticate`]: which way in, how often ([`credentials`], [`sasl`], [`scram`]) · [`refusal`], [`token_reason`]: what a
+//! refusal means.
 
 mod authenticate;
 mod connect;
@@ -11,6 +12,7 @@ mod first_words;
 mod refusal;
 mod sasl;
 mod scram;
+mod token_reason;
 
 use std::time::Duration;
 
@@ -20,7 +22,7 @@ pub use self::credentials::Credentials;
 
 use super::capability::Capabilities;
 use super::command::Command;
-use super::error::Result;
+use super::error::{Error, Result};
 use super::notices::{Alerts, Notices};
 use super::response::Untagged;
 use super::session::Session;
@@ -93,6 +95,14 @@ pub async fn login(
     session.introduce();
     session.wire_mut().set_idle(IDLE_LIMIT);
     Ok(session)
+}
+
+/// Asks what the server can do. Some tell it to those only who have logged in: LOGIN is always there.
+async fn read_capabilities_if_told(session: &mut Session) -> Result<()> {
+    match read_capabilities(session).await {
+        Err(Error::Command { .. }) => Ok(()),
+        outcome => outcome,
+    }
 }
 
 async fn read_capabilities(session: &mut Session) -> Result<()> {

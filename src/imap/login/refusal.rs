@@ -20,7 +20,7 @@ pub(super) enum Verdict {
 }
 
 /// Accounts that are kept closed for other reasons than a wrong password; each further try may prolong it.
-const CLOSED: [&str; 12] = [
+const CLOSED: [&str; 17] = [
     "lock",
     "too many",
     "blocked",
@@ -33,6 +33,11 @@ const CLOSED: [&str; 12] = [
     "try again later",
     "application-specific password",
     "web login required",
+    "attempts",
+    "banned",
+    "access is disabled",
+    "access disabled",
+    "not enabled for imap",
 ];
 
 /// A way in that the server does not take, in words.
@@ -49,6 +54,7 @@ pub(super) fn judge(answer: &StatusLine) -> Verdict {
     let text = answer.text.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     let final_codes = [
+        "NOPERM",
         "PRIVACYREQUIRED",
         "EXPIRED",
         "ALERT",

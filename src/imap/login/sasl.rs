@@ -2,10 +2,13 @@
 //! One AUTHENTICATE dialogue (RFC 3501, 6.2.2): a mechanism answers the server's challenges until the outcome.
 
 use base64::Engine as _;
+use base64::alphabet;
 use base64::engine::general_purpose::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use secrecy::zeroize::Zeroizing;
 
 use super::authenticate::note_capabilities;
+use super::token_reason;
 use crate::imap::capability::Capabilities;
 use crate::imap::capability::Capability;
 use crate::imap::command::Command;
@@ -15,6 +18,12 @@ use crate::imap::session::Session;
 
 /// Longer than any mechanism's dialogue; a server that asks for ever is given up.
 const MOST_CHALLENGES: usize = 10;
+
+/// Challenges of servers that forget the padding.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// A message to the server, wiped when it has gone.
 pub(super) type Message = Zeroizing<Vec<u8>>;
@@ -78,9 +87,9 @@ pub(super) async fn converse(
                 let said = match waiting.take() {
                     Some(first) => Ok(first),
                     None => {
-                        let decoded = STANDARD.decode(challenge.trim()).unwrap_or_default();
-                        reason = Some(String::from_utf8_lossy(&decoded).into_owned())
-                            .filter(|r| r.starts_with('{'));
+                        let decoded = LENIENT.decode(challenge.trim()).unwrap_or_default();
+                        // It may repeat the token.
+                        reason = token_reason::in_words(&session.masked(&String::from_utf8_lossy(&decoded)));
                         mechanism.respond(&decoded)
                     }
                 };

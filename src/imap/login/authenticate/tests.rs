@@ -102,6 +102,9 @@ fn nothing_more_is_tried_where_that_locks_the_account() {
         "% NO [AUTHENTICATIONFAILED] Too many login failures",
         "% NO Account is locked",
         "% NO [EXPIRED] That password isn't the right one.",
+        "% NO [NOPERM] Not for you",
+        "% NO IMAP access is disabled for your domain",
+        "% NO Maximum number of login attempts exceeded",
         "% NO [ALERT] Application-specific password required",
     ] {
         let error = log_in("AUTH=PLAIN SASL-IR", &[(PLAIN, refusal)]).unwrap_err();
@@ -110,22 +113,37 @@ fn nothing_more_is_tried_where_that_locks_the_account() {
 }
 
 #[test]
-fn umlauts_are_tried_as_latin_1_too() {
-    let credentials = password("grün§");
-    assert_eq!(ways(&credentials, &Capabilities::parse("IMAP4rev1")).len(), 2);
+fn umlauts_are_tried_in_other_forms_too() {
+    let ways = |secret: &str, capabilities: &str| ways(&password(secret), &Capabilities::parse(capabilities));
     assert!(matches!(
-        ways(&credentials, &Capabilities::parse("LOGINDISABLED AUTH=PLAIN"))[..],
-        [Way::Plain(Charset::Utf8), Way::Plain(Charset::Latin1)]
+        ways("grün§", "IMAP4rev1")[..],
+        [Way::Login(Form::AsGiven), Way::Login(Form::Latin1)]
     ));
-    assert_eq!(
-        ways(&password("日本語"), &Capabilities::parse("IMAP4rev1")).len(),
-        1
-    );
-    assert_eq!(
-        ways(&password("plain"), &Capabilities::parse("IMAP4rev1")).len(),
-        1
-    );
-    assert_eq!(Charset::Latin1.encode("ü§").unwrap().as_slice(), [0xfc, 0xa7]);
+    assert!(matches!(
+        ways("grün§", "LOGINDISABLED AUTH=PLAIN")[..],
+        [Way::Plain(Form::AsGiven), Way::Plain(Form::Latin1)]
+    ));
+    assert!(matches!(
+        ways("grün§", "LOGINDISABLED AUTH=LOGIN")[..],
+        [Way::SaslLogin(Form::AsGiven), Way::SaslLogin(Form::Latin1)]
+    ));
+    // An umlaut of two characters is more likely one of one than the same once more.
+    assert!(matches!(
+        ways("gru\u{308}n", "AUTH=PLAIN")[..],
+        [
+            Way::Plain(Form::AsGiven),
+            Way::Login(Form::Composed),
+            Way::Login(Form::Latin1)
+        ]
+    ));
+    assert_eq!(ways("日本語", "IMAP4rev1").len(), 1);
+    assert_eq!(ways("plain", "IMAP4rev1").len(), 1);
+}
+
+#[test]
+fn what_the_server_tells_after_the_login_only_is_not_missed() {
+    let script = [("CAPABILITY", "% BAD log in first"), (LOGIN, IN)];
+    log_in("", &script).unwrap();
 }
 
 #[test]
@@ -219,6 +237,32 @@ fn a_refused_token_is_told_with_the_servers_reason() {
         let error = enter(&token(), capabilities, &script).unwrap_err();
         assert!(
             matches!(&error, Error::Token(text) if text.contains("401")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn another_mechanism_is_tried_where_the_first_is_not_spoken_and_no_token_is_shown_twice() {
+    let bearer = "n,a=ann@x.example,\x01host=imap.x.example\x01port=993\x01auth=Bearer t0ken\x01\x01";
+    let bearer = format!("AUTHENTICATE OAUTHBEARER {}", STANDARD.encode(bearer));
+    let xoauth2 = STANDARD.encode("user=ann@x.example\x01auth=Bearer t0ken\x01\x01");
+    let xoauth2 = format!("AUTHENTICATE XOAUTH2 {xoauth2}");
+    let both = "AUTH=XOAUTH2 AUTH=OAUTHBEARER SASL-IR";
+    for refusal in [
+        "% NO [CANNOT] Unsupported authentication mechanism",
+        "% BAD what is that?",
+    ] {
+        enter(&token(), both, &[(&bearer, refusal), (&xoauth2, IN)]).unwrap();
+    }
+    // Unpadded, and with BAD at the end.
+    let reason = STANDARD.encode(r#"{"status":"invalid_token"}"#);
+    let challenge = format!("+ {}", reason.trim_end_matches('='));
+    for refused in ["A1 NO no", "A1 BAD no"] {
+        let script = [(bearer.as_str(), challenge.as_str()), ("AQ==", refused)];
+        let error = enter(&token(), both, &script).unwrap_err();
+        assert!(
+            matches!(&error, Error::Token(text) if text.contains("expired")),
             "{error}"
         );
     }
