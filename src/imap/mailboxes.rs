@@ -112,7 +112,7 @@ impl Session {
         if self.capabilities().has(Capability::Condstore) || self.capabilities().has(Capability::Qresync) {
             items.push_str(" HIGHESTMODSEQ");
         }
-        if self.capabilities().has(Capability::ObjectId) {
+        if self.capabilities().has(Capability::ObjectId) && !self.workarounds().has_wrong_ids() {
             items.push_str(" MAILBOXID");
         }
         // RFC 8438 and IMAP4rev2; elsewhere the sizes have to be summed up.
@@ -147,6 +147,11 @@ impl Session {
         if !extended {
             let mailboxes: Vec<&Mailbox> = selectable(&listed).collect();
             found.extend(self.statuses(&mailboxes, &items).await?);
+        }
+        // Cyrus 3.10 prints freed memory there, which may look like an identity; what SELECT says is right.
+        if found.values().any(|status| status.has_wrong_id) {
+            self.workarounds().set_has_wrong_ids();
+            found.values_mut().for_each(|status| status.id = None);
         }
         // What no valid status is known of is opened instead: servers leave it out, spell the name in another way, or,
         // like Dovecot while another session makes the index of a mailbox for the first time, claim that a full mailbox

@@ -51,6 +51,7 @@ impl From<Selected> for MailboxStatus {
             highest_modseq: selected.highest_modseq,
             size: None,
             id: selected.id,
+            has_wrong_id: false,
         }
     }
 }

@@ -92,6 +92,8 @@ pub struct MailboxStatus {
     pub size: Option<u64>,
     /// Its identity (RFC 8474), where the server tells.
     pub id: Option<MailboxId>,
+    /// It told something that is no identity.
+    pub has_wrong_id: bool,
 }
 
 impl MailboxStatus {
@@ -215,7 +217,10 @@ fn status(value: Value) -> Option<MailboxStatus> {
             "UIDVALIDITY" => status.uid_validity = value.number().filter(|&n| n > 0),
             "HIGHESTMODSEQ" => status.highest_modseq = value.number().filter(|&n| n > 0),
             "SIZE" => status.size = value.number(),
-            "MAILBOXID" => status.id = mailbox_id(value),
+            "MAILBOXID" => {
+                status.id = mailbox_id(value);
+                status.has_wrong_id = status.id.is_none();
+            }
             _ => {}
         }
     }
@@ -226,7 +231,7 @@ fn status(value: Value) -> Option<MailboxStatus> {
 fn mailbox_id(value: &Value) -> Option<MailboxId> {
     match value {
         Value::List(words) => words.first().and_then(mailbox_id),
-        Value::Atom(text) => Some(MailboxId::of(text)),
+        Value::Atom(text) => MailboxId::parse(text),
         _ => None,
     }
 }

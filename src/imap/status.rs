@@ -147,9 +147,7 @@ impl Code {
             "HIGHESTMODSEQ" => rest.trim().parse().ok().map(Self::HighestModseq),
             "MAILBOXID" => {
                 let id = rest.trim_matches(|c| matches!(c, '(' | ')' | ' '));
-                Some(id)
-                    .filter(|id| !id.is_empty())
-                    .map(|id| Self::MailboxId(MailboxId::of(id)))
+                MailboxId::parse(id).map(Self::MailboxId)
             }
             "PERMANENTFLAGS" => {
                 let flags = rest.trim_matches(|c| matches!(c, '(' | ')' | ' '));

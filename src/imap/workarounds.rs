@@ -24,6 +24,7 @@ struct Learnt {
     plain_list: bool,
     plain_search: bool,
     finds_numbers: Option<bool>,
+    wrong_ids: bool,
     /// Mailboxes at which connections broke: how often.
     mailboxes: HashMap<Mailbox, u8>,
 }
@@ -127,6 +128,16 @@ impl Workarounds {
     /// The server offers ESEARCH, and refused it. `false` when that is known.
     pub(super) fn search_plainly(&self) -> bool {
         self.with(|learnt| !std::mem::replace(&mut learnt.plain_search, true))
+    }
+
+    /// Whether STATUS is not to be asked for the identity of a mailbox.
+    pub(super) fn has_wrong_ids(&self) -> bool {
+        self.with(|learnt| learnt.wrong_ids)
+    }
+
+    /// STATUS told an identity that is none.
+    pub(super) fn set_has_wrong_ids(&self) {
+        self.with(|learnt| learnt.wrong_ids = true);
     }
 
     /// Whether the server answers UID SEARCH with the numbers of the messages, where that is known.

@@ -2,6 +2,7 @@
 //! What the server says of its model.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sha2::Digest as _;
 
@@ -107,7 +108,10 @@ fn status(name: &str, folder: &Folder, faults: &Faults, items: &[Word]) -> Strin
     let octets: usize = folder.messages.iter().map(|m| m.body.len()).sum();
     for item in items {
         if item.text() == "MAILBOXID" && faults.has("OBJECTID") {
-            found.push(format!("MAILBOXID (F{})", folder.id));
+            found.push(match faults.freed_ids {
+                false => format!("MAILBOXID (F{})", folder.id),
+                true => freed_id(),
+            });
             continue;
         }
         let value = match item.text().as_str() {
@@ -123,6 +127,17 @@ fn status(name: &str, folder: &Folder, faults: &Faults, items: &[Word]) -> Strin
         found.push(format!("{} {value}", item.text()));
     }
     format!("* STATUS {} ({})\r\n", quoted(name), found.join(" "))
+}
+
+/// What Cyrus 3.10 prints: memory that was freed, which now and then looks like an identity.
+fn freed_id() -> String {
+    static PRINTED: AtomicUsize = AtomicUsize::new(0);
+    let at = PRINTED.fetch_add(1, Ordering::Relaxed);
+    match at % 3 {
+        0 => format!("MAILBOXID (Q{at}U)"),
+        1 => format!("MAILBOXID ()\u{17}{at}U)"),
+        _ => format!("MAILBOXID (\u{19}{at}\u{17}U)"),
+    }
 }
 
 fn highest(folder: &Folder) -> u64 {

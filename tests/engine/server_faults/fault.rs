@@ -64,6 +64,8 @@ pub(crate) struct Faults {
     pub stale_status: Option<Model>,
     /// LIST names every mailbox twice, the second time INBOX as `Inbox`.
     pub listed_twice: bool,
+    /// STATUS tells anything as the identity of a mailbox.
+    pub freed_ids: bool,
     /// STATUS and SELECT tell no UIDNEXT.
     pub no_uid_next: bool,
     /// Everything is open to read only.

@@ -102,3 +102,21 @@ fn another_mailbox_under_the_same_name_and_numbers_is_another() {
     assert_eq!((run.exit, run.report.messages.copied), (Some(0), 1), "{run:#?}");
     assert!(holds(&world, "Alpha", "two") && holds(&world, "Alpha", "six"));
 }
+
+#[test]
+fn identities_of_freed_memory_are_none() {
+    let world = world(Mode::Copy);
+    world.remote.behave(Faults {
+        with: vec!["OBJECTID"],
+        freed_ids: true,
+        ..Faults::default()
+    });
+    world.remote.model().add("Alpha", &message("four", 300), &[]);
+    rests(&world, 1, 4);
+    // What SELECT tells is right, and still counts.
+    rename(&world, "Alpha", "Gamma");
+    rename(&world, "Beta", "Alpha");
+    rename(&world, "Gamma", "Beta");
+    let run = world.run_unjudged();
+    assert_eq!((run.exit, run.report.deleted_local), (Some(0), 0), "{run:#?}");
+}

@@ -114,6 +114,7 @@ fn merged(opened: MailboxStatus, told: MailboxStatus) -> MailboxStatus {
         highest_modseq: opened.highest_modseq,
         size: told.size.filter(|_| opened.messages == told.messages),
         id: opened.id.or(told.id),
+        has_wrong_id: told.has_wrong_id,
     }
 }
 
