@@ -3,6 +3,7 @@
 
 mod configuration;
 mod owner;
+mod processor;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -304,7 +305,15 @@ impl MailServer {
         std::fs::read_to_string(self.dir().join("log")).unwrap_or_default()
     }
 
-    fn doveadm(&self) -> Command {
+    /// Processor time of all its processes so far, in seconds.
+    pub fn processor_seconds(&self) -> anyhow::Result<f64> {
+        let master = std::fs::read_to_string(self.dir().join("run/master.pid"))?;
+        let master: i32 = master.trim().parse().context("no process id")?;
+        processor::seconds(master)
+    }
+
+    /// `doveadm` on this server, to be given arguments.
+    pub fn doveadm(&self) -> Command {
         let mut command = self.owner.command("doveadm");
         command
             .arg("-c")

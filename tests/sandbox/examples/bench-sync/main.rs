@@ -21,7 +21,7 @@ use table::Table;
 const FAR: [u64; 2] = [20, 50];
 /// Messages that come between two runs.
 const NEWS: usize = 50;
-/// Local accounts; each program at each distance fills one of its own.
+/// Local accounts for each run; each program at each distance fills one of its own.
 const ACCOUNTS: usize = 40;
 
 #[derive(Parser)]
@@ -35,7 +35,10 @@ struct Options {
     /// Messages in the mailbox that all programs copy from far away.
     #[arg(long, default_value_t = 1_000)]
     far: usize,
-    /// A tenth of the mailboxes.
+    /// How often everything is measured; the table has the run with the median time.
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    /// A tenth of the mailboxes, measured once.
     #[arg(long)]
     quick: bool,
 }
@@ -43,13 +46,14 @@ struct Options {
 fn main() -> anyhow::Result<()> {
     let mut options = Options::parse();
     if options.quick {
+        options.runs = 1;
         for size in [&mut options.messages, &mut options.small, &mut options.far] {
             *size /= 10;
         }
     }
     let load = std::fs::read_to_string("/proc/loadavg")?;
     println!("Load of the machine before: {}", load.trim());
-    let mut bench = Bench::start()?;
+    let mut bench = Bench::start(options.runs)?;
     bench.realistic(options.messages)?;
     bench.far(options.far)?;
     bench.small(options.small)?;
@@ -62,6 +66,7 @@ struct Bench {
     proxies: BTreeMap<u64, Proxy>,
     programs: Vec<Program>,
     used: usize,
+    runs: usize,
 }
 
 /// A mailbox to copy from.
@@ -73,10 +78,10 @@ struct Source<'a> {
 }
 
 impl Bench {
-    fn start() -> anyhow::Result<Self> {
+    fn start(runs: usize) -> anyhow::Result<Self> {
         let sandbox = Sandbox::start()?;
         sandbox.local().reconfigure(AS_NS8)?;
-        let names: Vec<String> = (0..ACCOUNTS).map(|n| format!("bench{n}")).collect();
+        let names: Vec<String> = (0..ACCOUNTS * runs).map(|n| format!("bench{n}")).collect();
         sandbox.add_accounts(&names)?;
         let remote = sandbox.remote();
         let mut proxies = BTreeMap::new();
@@ -91,6 +96,7 @@ impl Bench {
             proxies,
             programs,
             used: 0,
+            runs,
         })
     }
 
@@ -110,7 +116,9 @@ impl Bench {
             self.whole(&mut table, source, program, 0)?;
         }
         for rtt in FAR {
-            self.whole(&mut table, source, Program::Ours, rtt)?;
+            for program in [Program::Ours, Program::Floor] {
+                self.whole(&mut table, source, program, rtt)?;
+            }
         }
         table.print();
         self.clear(source)
@@ -162,13 +170,26 @@ impl Bench {
         for program in self.programs.clone() {
             self.whole(&mut table, source, program, 0)?;
         }
-        self.whole(&mut table, source, Program::Ours, 50)?;
+        for program in [Program::Ours, Program::Floor] {
+            self.whole(&mut table, source, program, 50)?;
+        }
         table.print();
         self.clear(source)
     }
 
-    /// Everything that is measured of one program at one distance, in an account of its own.
+    /// Everything that is measured of one program at one distance.
     fn whole(
+        &mut self,
+        table: &mut Table,
+        source: Source<'_>,
+        program: Program,
+        rtt: u64,
+    ) -> anyhow::Result<()> {
+        (0..self.runs).try_for_each(|_| self.once(table, source, program, rtt))
+    }
+
+    /// The same once, in an account of its own.
+    fn once(
         &mut self,
         table: &mut Table,
         source: Source<'_>,
@@ -177,7 +198,10 @@ impl Bench {
     ) -> anyhow::Result<()> {
         let name = format!("bench{}", self.used);
         self.used += 1;
-        ensure!(self.used <= ACCOUNTS, "there are more measurements than accounts");
+        ensure!(
+            self.used <= ACCOUNTS * self.runs,
+            "there are more measurements than accounts"
+        );
         let proxy = self.proxies.get(&rtt).context("no proxy")?;
         let job = Job::new(&self.sandbox, &name, source.user, proxy.port(), program)?;
         let before = self.sandbox.remote().count(source.user)?;
@@ -189,6 +213,10 @@ impl Bench {
             Some((before, source.octets)),
         );
         job.check(before)?;
+        if program == Program::Floor {
+            std::fs::remove_dir_all(self.sandbox.local().maildir(&name))?;
+            return Ok(());
+        }
         table.row("nothing new", rtt, program, job.run()?, None);
         let news: Vec<NewMail> = (0..NEWS)
             .map(|n| NewMail::new(&format!("news{n}.{name}@x")).folder("Work"))

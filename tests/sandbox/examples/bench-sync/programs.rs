@@ -18,8 +18,12 @@ pub(crate) enum Program {
     Ours,
     /// Debian's isync.
     Mbsync,
+    /// Dovecot's own `doveadm backup`, which runs at the destination.
+    Doveadm,
     /// imapsync, as the container calls it.
     Imapsync,
+    /// The least that a first copy can be (`bench-floor`).
+    Floor,
 }
 
 impl Program {
@@ -31,7 +35,9 @@ impl Program {
         };
         let mut all = vec![Self::Ours];
         all.extend(installed("mbsync").then_some(Self::Mbsync));
+        all.push(Self::Doveadm);
         all.extend(installed("imapsync").then_some(Self::Imapsync));
+        all.push(Self::Floor);
         all
     }
 
@@ -40,7 +46,9 @@ impl Program {
         match self {
             Self::Ours => "ns8-imapsync",
             Self::Mbsync => "mbsync",
+            Self::Doveadm => "doveadm backup",
             Self::Imapsync => "imapsync",
+            Self::Floor => "limit",
         }
     }
 }
@@ -50,8 +58,8 @@ impl Program {
 pub(crate) struct Taken {
     /// From start to end.
     pub wall: Duration,
-    /// Processor time in seconds.
-    pub cpu: f64,
+    /// Processor time in seconds: of the program, of the source and of the destination.
+    pub cpu: [f64; 3],
     /// The most memory in kilobytes.
     pub memory: u64,
 }
@@ -91,7 +99,8 @@ impl<'a> Job<'a> {
                 "remoteport": port,
             }))?,
             Program::Mbsync => job.write("mbsyncrc", &job.mbsync())?,
-            Program::Imapsync => {
+            Program::Doveadm => {}
+            Program::Imapsync | Program::Floor => {
                 job.write("pass1", &password(source))?;
                 job.write("pass2", MASTER_PASSWORD)?;
             }
@@ -104,7 +113,9 @@ impl<'a> Job<'a> {
         match self.program {
             Program::Ours => self.measure(&self.case.program(&["start"])?),
             Program::Mbsync => self.measure(&self.mbsync_command(&["-a"])),
+            Program::Doveadm => self.measure(&self.doveadm_command()),
             Program::Imapsync => self.measure(&self.imapsync_command(&[])),
+            Program::Floor => self.measure(&self.floor_command()?),
         }
     }
 
@@ -112,7 +123,7 @@ impl<'a> Job<'a> {
     pub(crate) fn count(&self) -> anyhow::Result<Option<Taken>> {
         Ok(match self.program {
             Program::Ours => Some(self.measure(&self.case.program(&["list-informations"])?)?),
-            Program::Mbsync => None,
+            Program::Mbsync | Program::Doveadm | Program::Floor => None,
             Program::Imapsync => Some(self.measure(&self.imapsync_command(&["--justfoldersizes"]))?),
         })
     }
@@ -123,6 +134,7 @@ impl<'a> Job<'a> {
             Program::Ours => Some(self.measure(&self.case.program(&["validation"])?)?),
             // It logs in on the remote side alone, and lists its folders.
             Program::Mbsync => Some(self.measure(&self.mbsync_command(&["-l", "-a"]))?),
+            Program::Doveadm | Program::Floor => None,
             Program::Imapsync => Some(self.measure(&self.imapsync_command(&["--justlogin"]))?),
         })
     }
@@ -224,6 +236,53 @@ impl<'a> Job<'a> {
         command
     }
 
+    fn doveadm_command(&self) -> Command {
+        let sandbox = self.case.sandbox;
+        let mut command = sandbox.local().doveadm();
+        let mut set = |name: &str, value: &str| {
+            command.arg("-o").arg(format!("{name}={value}"));
+        };
+        set("imapc_host", &sandbox.remote().address().to_string());
+        set("imapc_port", &self.port.to_string());
+        set("imapc_user", &self.source);
+        set("imapc_password", &password(&self.source));
+        set("imapc_ssl", "starttls");
+        set("imapc_ssl_verify", "no");
+        // As Dovecot's manual advises for migrations.
+        set("imapc_features", "rfc822.size fetch-headers");
+        set("mail_prefetch_count", "20");
+        command.args(["backup", "-R", "-u", &self.case.name, "imapc:"]);
+        command
+    }
+
+    fn floor_command(&self) -> anyhow::Result<Command> {
+        let sandbox = self.case.sandbox;
+        let mut command = Command::new(std::env::current_exe()?.with_file_name("bench-floor"));
+        command.env("RUST_BACKTRACE", "0");
+        let mut side = |option: &str, host: String, port: u16, user: &str, file: &str| {
+            command
+                .args([option, &host, &port.to_string(), user])
+                .arg(self.dir.join(file));
+        };
+        side(
+            "--from",
+            sandbox.remote().address().to_string(),
+            self.port,
+            &self.source,
+            "pass1",
+        );
+        let master = format!("{}*vmail", self.case.name);
+        let local = sandbox.local();
+        side(
+            "--to",
+            local.address().to_string(),
+            local.port(),
+            &master,
+            "pass2",
+        );
+        Ok(command)
+    }
+
     /// Runs a command, which must end well.
     fn measure(&self, command: &Command) -> anyhow::Result<Taken> {
         let figures = self.dir.join("figures");
@@ -238,7 +297,13 @@ impl<'a> Job<'a> {
                 None => timed.env_remove(name),
             };
         }
+        if let Some(dir) = command.get_current_dir() {
+            timed.current_dir(dir);
+        }
         let log = std::fs::File::create(self.dir.join("output"))?;
+        let servers = [self.case.sandbox.remote(), self.case.sandbox.local()];
+        let [source, destination] = servers.map(sandbox::MailServer::processor_seconds);
+        let before = [source?, destination?];
         timed.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let started = Instant::now();
         let status = timed.status().context("cannot run time")?;
@@ -257,7 +322,11 @@ impl<'a> Job<'a> {
         };
         Ok(Taken {
             wall,
-            cpu: user.parse::<f64>()? + system.parse::<f64>()?,
+            cpu: [
+                user.parse::<f64>()? + system.parse::<f64>()?,
+                servers[0].processor_seconds()? - before[0],
+                servers[1].processor_seconds()? - before[1],
+            ],
             memory: memory.parse()?,
         })
     }

@@ -13,9 +13,19 @@ struct Row {
     what: &'static str,
     rtt: u64,
     program: Program,
-    taken: Taken,
+    /// Each run of it.
+    taken: Vec<Taken>,
     /// Messages and octets, where the rate tells something.
     moved: Option<(usize, u64)>,
+}
+
+impl Row {
+    /// The run that took the median time.
+    fn median(&self) -> Taken {
+        let mut taken = self.taken.clone();
+        taken.sort_by_key(|taken| taken.wall);
+        taken[taken.len() / 2]
+    }
 }
 
 impl Table {
@@ -42,34 +52,44 @@ impl Table {
             program.name(),
             taken.wall.as_secs_f64()
         );
-        self.rows.push(Row {
-            what,
-            rtt,
-            program,
-            taken,
-            moved,
-        });
+        let same = |row: &&mut Row| (row.what, row.rtt, row.program) == (what, rtt, program);
+        match self.rows.iter_mut().find(same) {
+            Some(row) => row.taken.push(taken),
+            None => self.rows.push(Row {
+                what,
+                rtt,
+                program,
+                taken: vec![taken],
+                moved,
+            }),
+        }
     }
 
     /// Prints it; times of other programs also as multiples of ours.
     pub(crate) fn print(&self) {
-        println!("\n{}\n", self.title);
+        let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
         println!(
-            "| | RTT ms | program | wall s | CPU s | peak RSS MB | messages/s | MB/s | times ours | times RTT 0 |"
+            "\n{}; load of the machine at the end {}\n",
+            self.title,
+            load.trim()
+        );
+        println!(
+            "| | RTT ms | program | wall s | CPU s: program, source, destination | peak RSS MB | messages/s | MB/s | times ours | times RTT 0 |"
         );
         println!("|---|--:|---|--:|--:|--:|--:|--:|--:|--:|");
         let mut rows: Vec<&Row> = self.rows.iter().collect();
         let position = |what: &str| self.rows.iter().position(|row| row.what == what);
         rows.sort_by_key(|row| (position(row.what), row.rtt));
         for row in rows {
-            let wall = row.taken.wall.as_secs_f64();
+            let taken = row.median();
+            let wall = taken.wall.as_secs_f64();
             let of = |rtt: u64, program: Program| {
                 let same =
                     |other: &&Row| other.what == row.what && other.rtt == rtt && other.program == program;
                 self.rows
                     .iter()
                     .find(same)
-                    .map(|other| wall / other.taken.wall.as_secs_f64())
+                    .map(|other| wall / other.median().wall.as_secs_f64())
             };
             let times = |factor: Option<f64>| factor.map_or(String::new(), |factor| format!("{factor:.1}"));
             let ours = if row.program == Program::Ours {
@@ -88,12 +108,14 @@ impl Table {
                         )
                     });
             println!(
-                "| {} | {} | {} | {wall:.2} | {:.2} | {:.1} | {messages} | {megabytes} | {} | {} |",
+                "| {} | {} | {} | {wall:.2} | {:.2}, {:.2}, {:.2} | {:.1} | {messages} | {megabytes} | {} | {} |",
                 row.what,
                 row.rtt,
                 row.program.name(),
-                row.taken.cpu,
-                row.taken.memory as f64 / 1024.0,
+                taken.cpu[0],
+                taken.cpu[1],
+                taken.cpu[2],
+                taken.memory as f64 / 1024.0,
                 times(ours),
                 times(nearby),
             );
