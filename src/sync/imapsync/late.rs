@@ -15,9 +15,7 @@ use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::Connections;
 use crate::sync::reconcile::error::{FolderError, FolderResult};
-
-/// In the state: where the folders of the source ended when the last complete run began.
-const ENDS: &str = "imapsync_ends";
+use crate::sync::state::AccountFact;
 
 /// Where each folder of the source ends.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +49,7 @@ impl Ends {
 
     /// Those of the last complete run.
     fn former(shared: &Shared) -> Result<Self, Failure> {
-        let text = shared.state.borrow().meta(ENDS)?;
+        let text = shared.state.borrow().account_fact(AccountFact::ImapsyncEnds)?;
         // What cannot be read is as good as nothing: everything is looked at.
         Ok(text
             .and_then(|text| serde_json::from_str(&text).ok())
@@ -62,7 +60,10 @@ impl Ends {
     pub fn remember(&self, shared: &Shared) -> Result<(), Failure> {
         let text = serde_json::to_string(self)
             .map_err(|error| Failure::local(format!("cannot remember where the folders end: {error}")))?;
-        Ok(shared.state.borrow().set_meta(ENDS, &text)?)
+        Ok(shared
+            .state
+            .borrow()
+            .set_account_fact(AccountFact::ImapsyncEnds, &text)?)
     }
 
     fn news(&self, folder: &str, former: &Self) -> News {

@@ -23,11 +23,8 @@ use crate::sync::reconcile::headers::{self, Detail, Seen};
 use crate::sync::reconcile::inbox;
 use crate::sync::reconcile::listing::{self, Listing};
 use crate::sync::reconcile::prepare::prepare;
-use crate::sync::state::{Completeness, Entry};
+use crate::sync::state::{Completeness, Entry, Flag};
 use crate::task::RemoteDeletion;
-
-/// In the state: an imapsync run is under way or was cut off, and its log may tell what it has brought.
-const UNDER_WAY: &str = "imapsync";
 
 /// Whether there is anything to do around imapsync.
 fn any(shared: &Shared) -> bool {
@@ -38,7 +35,7 @@ fn any(shared: &Shared) -> bool {
 /// Records what a run that was cut off had copied into the inbox, before its log is written over. It needs no server:
 /// if a folder was replaced since, all records of it are void anyway.
 pub fn recover(shared: &Shared, copied: &[Copied]) -> Result<(), Failure> {
-    if shared.state.borrow().meta(UNDER_WAY)?.as_deref() != Some("1") {
+    if !shared.state.borrow().is_set(Flag::ImapsyncRunning)? {
         return Ok(());
     }
     let inbox = crate::imap::Mailbox::inbox();
@@ -65,7 +62,7 @@ pub async fn before(shared: &Shared, days: Option<u32>) -> Result<(Ends, bool), 
             contain(shared, &name, outcome)?;
         }
     }
-    shared.state.borrow().set_meta(UNDER_WAY, "1")?;
+    shared.state.borrow().set(Flag::ImapsyncRunning, true)?;
     close(connections).await;
     Ok(found)
 }
@@ -114,8 +111,8 @@ pub async fn after(shared: &Shared, copied: &[Copied]) -> Result<(), Failure> {
         close(connections).await;
     }
     let state = shared.state.borrow();
-    state.set_meta(UNDER_WAY, "0")?;
-    state.set_meta("running", "0")?;
+    state.set(Flag::ImapsyncRunning, false)?;
+    state.set(Flag::Running, false)?;
     Ok(())
 }
 

@@ -25,7 +25,7 @@ use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::listing;
 use crate::sync::reconcile::prepare::{prepare, sync_fingerprint};
 use crate::sync::reconcile::{flags, inbox, narrow, self_check};
-use crate::sync::state::FolderState;
+use crate::sync::state::{Flag, FolderState};
 
 /// Moves what is to be moved.
 pub async fn sync(shared: &Shared) -> Result<(), Failure> {
@@ -106,7 +106,7 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
     }
     self_check::check(shared, &folders, &listing, &mut connections).await?;
     listing::accept_local_mailbox(shared, &listing)?;
-    shared.state.borrow().set_meta("running", "0")?;
+    shared.state.borrow().set(Flag::Running, false)?;
     connections::close(connections).await;
     Ok(())
 }

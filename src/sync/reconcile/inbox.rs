@@ -14,15 +14,12 @@ use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::deletions::gate::{self, Filtered};
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::FolderSync;
-use crate::sync::state::PostDelivery;
+use crate::sync::state::{Flag, PostDelivery};
 
 /// Marks a message that goes through the filters. The command that marks a message and the one that filters it leave
 /// side by side, and the server does both or neither: after a crash the mark tells whether a message still has to be
 /// filtered. It is taken away when that is no longer in question, also from what the filters filed elsewhere.
 const FILTERED: &str = "$NS8ImapsyncFiltered";
-
-/// Remembered in the state while there may be marks.
-const MARKED: &str = "marked";
 
 /// Messages whose filtering is under way at once; their commands fit into one TLS record.
 const GROUP: usize = 40;
@@ -65,12 +62,12 @@ async fn resume(shared: &Shared, sync: &FolderSync, local: &mut SideSession) -> 
         decide(shared, sync, local, started).await?;
     }
     // What that run had no time to take away, whether it was filtering or beyond.
-    if shared.state.borrow().meta(MARKED)?.as_deref() == Some("1") {
+    if shared.state.borrow().is_set(Flag::FilterMarks)? {
         sync.open(local, true).await?;
         let marked = local.search(&format!("KEYWORD {FILTERED}")).await?;
         tidy(shared, sync, local, Filtered::new(marked)).await?;
         sweep(sync, local, &HashMap::new()).await?;
-        shared.state.borrow().set_meta(MARKED, "0")?;
+        shared.state.borrow().set(Flag::FilterMarks, false)?;
     }
     Ok(())
 }
@@ -124,7 +121,7 @@ async fn filter(shared: &Shared, sync: &FolderSync, local: &mut SideSession) -> 
             .problem(sync.pair.local.name(), Exit::WithErrors, reason);
         return Ok(());
     }
-    shared.state.borrow().set_meta(MARKED, "1")?;
+    shared.state.borrow().set(Flag::FilterMarks, true)?;
     let before = next_uids(local).await?;
     sync.open(local, true).await?;
     for group in wanted.chunks(GROUP) {
@@ -158,7 +155,7 @@ async fn filter(shared: &Shared, sync: &FolderSync, local: &mut SideSession) -> 
         }
     }
     sweep(sync, local, &before).await?;
-    shared.state.borrow().set_meta(MARKED, "0")?;
+    shared.state.borrow().set(Flag::FilterMarks, false)?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 
 use rusqlite::params;
 
+use super::step::{ACCEPTED, DELIVERED, PRESENT};
 use super::{Ledger, Result};
 use crate::imap::UidSet;
 
@@ -35,7 +36,7 @@ impl Ledger {
     /// Delivered messages that came short: they are never deleted on the remote side.
     pub fn incomplete(&self, id: i64) -> Result<UidSet> {
         self.uids(
-            "SELECT uid FROM message WHERE folder = ?1 AND step IN (1, 2, 4) AND complete <> 1 ORDER BY uid",
+            &format!("SELECT uid FROM message WHERE folder = ?1 AND step IN ({DELIVERED}, {PRESENT}, {ACCEPTED}) AND complete <> 1 ORDER BY uid"),
             id,
         )
     }
@@ -43,7 +44,7 @@ impl Ledger {
     /// Delivered messages that were cut.
     pub fn cut(&self, id: i64) -> Result<UidSet> {
         self.uids(
-            "SELECT uid FROM message WHERE folder = ?1 AND step IN (1, 2, 4) AND complete = 2 ORDER BY uid",
+            &format!("SELECT uid FROM message WHERE folder = ?1 AND step IN ({DELIVERED}, {PRESENT}, {ACCEPTED}) AND complete = 2 ORDER BY uid"),
             id,
         )
     }

@@ -3,6 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
+use super::step::{ACCEPTED, DELIVERED, GONE, PRESENT};
 use super::{Ledger, Result, number, stored};
 use crate::imap::{Mailbox, MailboxId, MailboxStatus};
 
@@ -295,9 +296,11 @@ impl Ledger {
 
 fn remember_delivered(db: &Transaction<'_>, id: i64) -> Result<()> {
     db.execute(
-        "INSERT OR IGNORE INTO history
+        &format!(
+            "INSERT OR IGNORE INTO history
          SELECT folder, key, size, ifnull(digest, x'') FROM message
-         WHERE folder = ?1 AND step IN (1, 2, 4, 5) AND length(key) = 16",
+         WHERE folder = ?1 AND step IN ({DELIVERED}, {PRESENT}, {ACCEPTED}, {GONE}) AND length(key) = 16"
+        ),
         [id],
     )?;
     Ok(())
@@ -306,7 +309,9 @@ fn remember_delivered(db: &Transaction<'_>, id: i64) -> Result<()> {
 /// What is on record of a folder's messages is delivered, and no more than that: no copy of them is ours to delete.
 fn leave_to_its_owner(db: &Connection, id: i64) -> Result<()> {
     db.execute(
-        "UPDATE message SET step = 2 WHERE folder = ?1 AND step IN (1, 4)",
+        &format!(
+            "UPDATE message SET step = {PRESENT} WHERE folder = ?1 AND step IN ({DELIVERED}, {ACCEPTED})"
+        ),
         [id],
     )?;
     Ok(())

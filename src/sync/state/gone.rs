@@ -3,7 +3,9 @@
 
 use rusqlite::params;
 
-use super::messages::{Entry, Step};
+use super::messages::Entry;
+use super::step::Step;
+use super::step::{ACCEPTED, DELIVERED, GONE, PRESENT};
 use super::{Ledger, Result};
 use crate::imap::UidSet;
 
@@ -40,14 +42,14 @@ impl Ledger {
     pub fn mark_local_only(&mut self, id: i64, uids: &UidSet) -> Result<()> {
         self.transaction(|db| {
             let mut keep = db.prepare_cached(
-                "INSERT OR IGNORE INTO local_only
-                 SELECT folder, local_uid, key, size, date, iif(step = 1, 2, 1) FROM message
-                 WHERE folder = ?1 AND uid = ?2 AND step IN (1, 2) AND local_uid IS NOT NULL",
+                &format!("INSERT OR IGNORE INTO local_only
+                 SELECT folder, local_uid, key, size, date, iif(step = {DELIVERED}, 2, 1) FROM message
+                 WHERE folder = ?1 AND uid = ?2 AND step IN ({DELIVERED}, {PRESENT}) AND local_uid IS NOT NULL"),
             )?;
             let mut remember = db.prepare_cached(
-                "INSERT OR IGNORE INTO history
+                &format!("INSERT OR IGNORE INTO history
                  SELECT folder, key, size, ifnull(digest, x'') FROM message
-                 WHERE folder = ?1 AND uid = ?2 AND step IN (1, 4) AND length(key) = 16",
+                 WHERE folder = ?1 AND uid = ?2 AND step IN ({DELIVERED}, {ACCEPTED}) AND length(key) = 16"),
             )?;
             for uid in uids.iter() {
                 keep.execute(params![id, uid])?;
@@ -82,7 +84,7 @@ impl Ledger {
     /// Remote messages that we marked `\Deleted`, or were about to, and that are not gone yet.
     pub fn intended_remote_deletions(&self, id: i64) -> Result<UidSet> {
         self.uids(
-            "SELECT uid FROM message WHERE folder = ?1 AND remote_deletion = 1 AND step IN (1, 2, 4) ORDER BY uid",
+            &format!("SELECT uid FROM message WHERE folder = ?1 AND remote_deletion = 1 AND step IN ({DELIVERED}, {PRESENT}, {ACCEPTED}) ORDER BY uid"),
             id,
         )
     }
@@ -103,7 +105,7 @@ impl Ledger {
     /// history.
     pub fn forget_remote_deleted(&mut self, id: i64, local_next: u32) -> Result<()> {
         self.transaction(|db| {
-            let gone = "folder = ?1 AND step = 5 AND (local_uid IS NULL OR local_uid < ?2)";
+            let gone = format!("folder = ?1 AND step = {GONE} AND (local_uid IS NULL OR local_uid < ?2)");
             db.execute(
                 &format!(
                     "INSERT OR IGNORE INTO history SELECT folder, key, size, ifnull(digest, x'') FROM message

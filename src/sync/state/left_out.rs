@@ -3,7 +3,8 @@
 
 use rusqlite::params;
 
-use super::messages::Step;
+use super::step::Step;
+use super::step::{ACCEPTED, DELIVERED, ELSEWHERE, GONE, LEFT_OUT, PRESENT};
 use super::{Ledger, Result};
 use crate::imap::UidSet;
 
@@ -38,7 +39,7 @@ impl Ledger {
     /// What was not copied from a folder.
     pub fn left_out(&self, id: i64) -> Result<Vec<LeftOut>> {
         let mut statement = self.db.prepare_cached(
-            "SELECT uid, key, step FROM message WHERE folder = ?1 AND step IN (6, 7) ORDER BY uid",
+            &format!("SELECT uid, key, step FROM message WHERE folder = ?1 AND step IN ({LEFT_OUT}, {ELSEWHERE}) ORDER BY uid"),
         )?;
         let rows = statement.query_map([id], |row| {
             Ok(LeftOut {
@@ -54,7 +55,7 @@ impl Ledger {
     pub fn take_up(&mut self, id: i64, uids: &UidSet) -> Result<()> {
         self.transaction(|db| {
             let mut statement = db.prepare_cached(
-                "UPDATE message SET step = ?3, key = x'' WHERE folder = ?1 AND uid = ?2 AND step IN (6, 7)",
+                &format!("UPDATE message SET step = ?3, key = x'' WHERE folder = ?1 AND uid = ?2 AND step IN ({LEFT_OUT}, {ELSEWHERE})"),
             )?;
             for uid in uids.iter() {
                 statement.execute(params![id, uid, Step::Failed as i64])?;
@@ -66,8 +67,9 @@ impl Ledger {
     /// Records that messages which were not copied from a folder were delivered from others.
     pub fn delivered_elsewhere(&mut self, id: i64, uids: &UidSet) -> Result<()> {
         self.transaction(|db| {
-            let mut statement =
-                db.prepare_cached("UPDATE message SET step = 7 WHERE folder = ?1 AND uid = ?2 AND step = 6")?;
+            let mut statement = db.prepare_cached(&format!(
+                "UPDATE message SET step = {ELSEWHERE} WHERE folder = ?1 AND uid = ?2 AND step = {LEFT_OUT}"
+            ))?;
             for uid in uids.iter() {
                 statement.execute(params![id, uid])?;
             }
@@ -78,7 +80,7 @@ impl Ledger {
     /// Remote UIDs whose messages are or were on the local side.
     pub fn delivered_uids(&self, id: i64) -> Result<UidSet> {
         self.uids(
-            "SELECT uid FROM message WHERE folder = ?1 AND step IN (1, 2, 4, 5) ORDER BY uid",
+            &format!("SELECT uid FROM message WHERE folder = ?1 AND step IN ({DELIVERED}, {PRESENT}, {ACCEPTED}, {GONE}) ORDER BY uid"),
             id,
         )
     }

@@ -7,32 +7,13 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::completeness::Completeness;
 use super::post_delivery::PostDelivery;
+use super::step::Step;
+use super::step::{ACCEPTED, DELIVERED, FAILED, GONE, PLANNED, PRESENT};
 use super::{Ledger, Result, collect_set, number, stored};
 use crate::imap::{Flags, UidSet};
 use crate::sync::message_key::MessageKey;
 
 pub use crate::sync::message_key::Digest;
-
-/// How far a message has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// About to be appended; the outcome is unknown until it is recorded.
-    Planned = 0,
-    /// The local server confirmed it.
-    Delivered = 1,
-    /// It was there already, found by its key.
-    Present = 2,
-    /// Refused or unreadable; tried again by the next run.
-    Failed = 3,
-    /// The local server took it and did not say where; it counts as delivered once it is found there.
-    Accepted = 4,
-    /// Deleted on the remote side after its delivery. Its local copy is not to be taken for another message's.
-    Gone = 5,
-    /// Not copied from this folder: out of the task's period, or left to another folder that shows it too.
-    LeftOut = 6,
-    /// Not copied from this folder, as it was delivered from another one.
-    Elsewhere = 7,
-}
 
 /// A message that is known.
 #[derive(Clone, Debug)]
@@ -109,13 +90,13 @@ impl Ledger {
         self.transaction(|db| {
             let mut statement = db.prepare_cached(
                 // One whose outcome is still unknown is now sent for a second time.
-                "INSERT INTO message (folder, uid, key, size, digest, flags, date, step, complete)
+                &format!("INSERT INTO message (folder, uid, key, size, digest, flags, date, step, complete)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
                  ON CONFLICT (folder, uid) DO UPDATE SET
-                    repeated = iif(step = 0 AND excluded.step = 0, unixepoch(), repeated),
+                    repeated = iif(step = {PLANNED} AND excluded.step = {PLANNED}, unixepoch(), repeated),
                     local_uid = NULL, key = excluded.key, size = excluded.size, digest = excluded.digest,
                     flags = excluded.flags, date = excluded.date, step = excluded.step, complete = excluded.complete,
-                    remote_deletion = 0, distrusted = 0, sieve = 0, seen = 0",
+                    remote_deletion = 0, distrusted = 0, sieve = 0, seen = 0"),
             )?;
             for entry in entries {
                 statement.execute(params![
@@ -145,7 +126,7 @@ impl Ledger {
     ) -> Result<()> {
         self.transaction(|db| {
             let mut conflict = db.prepare_cached(
-                "UPDATE message INDEXED BY message_local SET step = 3, local_uid = NULL, sieve = 0, seen = 0 WHERE folder = ?1 AND local_uid = ?2 AND uid <> ?3",
+                &format!("UPDATE message INDEXED BY message_local SET step = {FAILED}, local_uid = NULL, sieve = 0, seen = 0 WHERE folder = ?1 AND local_uid = ?2 AND uid <> ?3"),
             )?;
             let mut statement = db.prepare_cached(
                 "UPDATE message SET local_uid = ?3, step = ?6, sieve = ?4, seen = ?5 WHERE folder = ?1 AND uid = ?2",
@@ -170,10 +151,10 @@ impl Ledger {
         seen: PostDelivery,
     ) -> Result<()> {
         self.transaction(|db| {
-            let mut planned = db.prepare_cached(
-                "UPDATE message SET local_uid = ?3, step = 1, sieve = ?4, seen = ?5
-                 WHERE folder = ?1 AND uid = ?2 AND step = 0",
-            )?;
+            let mut planned = db.prepare_cached(&format!(
+                "UPDATE message SET local_uid = ?3, step = {DELIVERED}, sieve = ?4, seen = ?5
+                 WHERE folder = ?1 AND uid = ?2 AND step = {PLANNED}"
+            ))?;
             let mut present = db.prepare_cached(
                 // One that was delivered from a former generation of the remote folder stays delivered.
                 "INSERT OR REPLACE INTO message (folder, uid, local_uid, key, size, digest, flags, date, step)
@@ -218,10 +199,10 @@ impl Ledger {
     /// Records that the local copies of messages are not there, although the server had confirmed them.
     pub fn deny_delivery(&mut self, id: i64, local: &UidSet) -> Result<()> {
         self.transaction(|db| {
-            let mut statement = db.prepare_cached(
-                "UPDATE message SET step = 3, local_uid = NULL, distrusted = 1
-                 WHERE folder = ?1 AND local_uid = ?2 AND step IN (1, 2, 4)",
-            )?;
+            let mut statement = db.prepare_cached(&format!(
+                "UPDATE message SET step = {FAILED}, local_uid = NULL, distrusted = 1
+                 WHERE folder = ?1 AND local_uid = ?2 AND step IN ({DELIVERED}, {PRESENT}, {ACCEPTED})"
+            ))?;
             for uid in local.iter() {
                 statement.execute(params![id, uid])?;
             }
@@ -233,7 +214,7 @@ impl Ledger {
     /// Messages whose likeness of headers proved wrong.
     pub fn distrusted(&self, id: i64) -> Result<UidSet> {
         self.uids(
-            "SELECT uid FROM message WHERE folder = ?1 AND step = 3 AND distrusted = 1 ORDER BY uid",
+            &format!("SELECT uid FROM message WHERE folder = ?1 AND step = {FAILED} AND distrusted = 1 ORDER BY uid"),
             id,
         )
     }
@@ -249,7 +230,7 @@ impl Ledger {
     pub fn locate(&mut self, id: i64, located: &[(u32, u32)]) -> Result<()> {
         self.transaction(|db| {
             let mut statement = db.prepare_cached(
-                "UPDATE message SET local_uid = ?3, step = iif(step = 4, 1, step) WHERE folder = ?1 AND uid = ?2",
+                &format!("UPDATE message SET local_uid = ?3, step = iif(step = {ACCEPTED}, {DELIVERED}, step) WHERE folder = ?1 AND uid = ?2"),
             )?;
             for (uid, local) in located {
                 statement.execute(params![id, uid, local])?;
@@ -261,7 +242,7 @@ impl Ledger {
     /// Delivered messages whose local UID is unknown, by key.
     pub fn unlocated(&self, id: i64) -> Result<HashMap<MessageKey, Vec<u32>>> {
         let mut statement = self.db.prepare_cached(
-            "SELECT key, uid FROM message WHERE folder = ?1 AND step IN (4, 5) AND local_uid IS NULL ORDER BY uid DESC",
+            &format!("SELECT key, uid FROM message WHERE folder = ?1 AND step IN ({ACCEPTED}, {GONE}) AND local_uid IS NULL ORDER BY uid DESC"),
         )?;
         let rows = statement.query_map([id], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?)))?;
         let mut found: HashMap<MessageKey, Vec<u32>> = HashMap::new();
@@ -276,10 +257,10 @@ impl Ledger {
 
     /// What is known of a message.
     pub fn row(&self, id: i64, uid: u32) -> Result<Option<Row>> {
-        let mut statement = self.db.prepare_cached(
+        let mut statement = self.db.prepare_cached(&format!(
             "SELECT local_uid, flags, remote_deletion FROM message
-             WHERE folder = ?1 AND uid = ?2 AND step IN (1, 2, 4)",
-        )?;
+             WHERE folder = ?1 AND uid = ?2 AND step IN ({DELIVERED}, {PRESENT}, {ACCEPTED})"
+        ))?;
         let row = statement.query_row(params![id, uid], |row| {
             Ok(Row {
                 local_uid: row.get(0)?,
@@ -305,20 +286,20 @@ impl Ledger {
     /// Messages known to be delivered whole whose Sieve filters ran and that arrived before a moment. One whose arrival
     /// is unknown is not older than anything.
     pub fn deletable(&self, id: i64, before: Option<i64>) -> Result<UidSet> {
-        let mut statement = self.db.prepare_cached(
-            "SELECT uid FROM message WHERE folder = ?1 AND step IN (1, 2) AND complete = 1
-                AND (?2 IS NULL OR (date < ?2 AND date <> 0)) AND sieve NOT IN (1, 2) ORDER BY uid",
-        )?;
+        let mut statement = self.db.prepare_cached(&format!(
+            "SELECT uid FROM message WHERE folder = ?1 AND step IN ({DELIVERED}, {PRESENT}) AND complete = 1
+                AND (?2 IS NULL OR (date < ?2 AND date <> 0)) AND sieve NOT IN (1, 2) ORDER BY uid"
+        ))?;
         let rows = statement.query_map(params![id, before], |row| row.get(0))?;
         collect_set(rows)
     }
 
     /// Recorded messages and their local copies.
     pub fn copies(&self, id: i64, uids: &UidSet) -> Result<Vec<Copy>> {
-        let mut statement = self.db.prepare_cached(
+        let mut statement = self.db.prepare_cached(&format!(
             "SELECT local_uid, key, size, digest, step FROM message
-             WHERE folder = ?1 AND uid = ?2 AND step IN (1, 2, 4)",
-        )?;
+             WHERE folder = ?1 AND uid = ?2 AND step IN ({DELIVERED}, {PRESENT}, {ACCEPTED})"
+        ))?;
         let mut copies = vec![];
         for uid in uids.iter() {
             let copy = statement.query_row(params![id, uid], |row| {
@@ -344,9 +325,9 @@ impl Ledger {
 
     /// How many messages are known that the remote side may still have.
     pub fn count(&self, id: i64) -> Result<u64> {
-        let mut statement = self
-            .db
-            .prepare_cached("SELECT count(*) FROM message WHERE folder = ?1 AND step <> 5")?;
+        let mut statement = self.db.prepare_cached(&format!(
+            "SELECT count(*) FROM message WHERE folder = ?1 AND step <> {GONE}"
+        ))?;
         Ok(statement.query_row([id], |row| row.get(0)).map(number)?)
     }
 
@@ -360,19 +341,19 @@ impl Ledger {
 
     /// The keys of messages of the account that wait or failed, in whatever folder.
     pub fn is_waiting(&self, key: &MessageKey) -> Result<bool> {
-        let mut statement = self.db.prepare_cached(
+        let mut statement = self.db.prepare_cached(&format!(
             "SELECT EXISTS (SELECT 1 FROM message JOIN folder ON folder.id = message.folder
-             WHERE folder.source = ?1 AND message.step IN (0, 3) AND message.key = ?2)",
-        )?;
+             WHERE folder.source = ?1 AND message.step IN ({PLANNED}, {FAILED}) AND message.key = ?2)"
+        ))?;
         Ok(statement.query_row(params![self.source, key.as_bytes()], |row| row.get(0))?)
     }
 
     /// Whether the local UID is the copy of a message that another account, or another folder, brought.
     pub fn belongs_to_others(&self, id: i64, local_uid: u32) -> Result<bool> {
         let mut statement = self.db.prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM folder AS own JOIN folder AS other ON other.local = own.local AND other.id <> own.id
+            &format!("SELECT EXISTS (SELECT 1 FROM folder AS own JOIN folder AS other ON other.local = own.local AND other.id <> own.id
                 JOIN message ON message.folder = other.id
-             WHERE own.id = ?1 AND message.local_uid = ?2 AND message.step IN (1, 4, 5))",
+             WHERE own.id = ?1 AND message.local_uid = ?2 AND message.step IN ({DELIVERED}, {ACCEPTED}, {GONE}))"),
         )?;
         Ok(statement.query_row(params![id, local_uid], |row| row.get(0))?)
     }

@@ -8,11 +8,12 @@
 //! [`messages`] ([`uids`], [`completeness`], [`post_delivery`], [`left_out`], [`late_copies`], [`gone`], [`sample`],
 //! [`recorded`]) · [`local_only`]: messages that no task brought · [`local_deletion`]: those that we delete · [`unpaired`]:
 //! local folders that nothing is pulled to · [`history`]: deliveries whose remote side is gone · [`withheld`]: deletions that
-//! wait for an administrator · [`copy`]: copies of databases.
+//! wait for an administrator · [`facts`]: single flags and texts · [`copy`]: copies of databases.
 
 mod completeness;
 mod copy;
 mod error;
+mod facts;
 mod folders;
 mod gone;
 mod history;
@@ -26,21 +27,23 @@ mod recorded;
 mod sample;
 pub mod schema;
 mod sources;
+mod step;
 mod uids;
 mod unpaired;
 mod withheld;
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension as _, Transaction};
+use rusqlite::{Connection, Transaction};
 
 pub use completeness::Completeness;
 pub use copy::copy_database;
 pub use error::LedgerError;
+pub use facts::{AccountFact, Flag, MailboxFact};
 pub use folders::{FolderState, is_same_generation};
 pub use left_out::LeftOut;
 pub use local_only::{LocalOnly, Origin};
-pub use messages::{Copy, Digest, Entry, Row, Step};
+pub use messages::{Copy, Digest, Entry, Row};
 pub use post_delivery::PostDelivery;
 pub use recorded::{Recorded, RecordedFolder};
 pub use sample::Mark;
@@ -109,29 +112,6 @@ impl Ledger {
     /// Puts the ledger aside because it turned out to be damaged.
     pub fn discard(folder: &Path, user: &LocalUser) -> Result<()> {
         put_aside(&path(folder, user))
-    }
-
-    /// One remembered word about the account of this run.
-    pub fn meta(&self, name: &str) -> Result<Option<String>> {
-        self.mailbox_meta(&format!("{}/{name}", self.source))
-    }
-
-    /// Remembers a word about the account of this run.
-    pub fn set_meta(&self, name: &str, value: &str) -> Result<()> {
-        self.set_mailbox_meta(&format!("{}/{name}", self.source), value)
-    }
-
-    /// One remembered word about the local mailbox.
-    pub fn mailbox_meta(&self, name: &str) -> Result<Option<String>> {
-        let mut statement = self.db.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
-        Ok(statement.query_row([name], |row| row.get(0)).optional()?)
-    }
-
-    /// Remembers a word about the local mailbox.
-    pub fn set_mailbox_meta(&self, name: &str, value: &str) -> Result<()> {
-        self.db
-            .execute("INSERT OR REPLACE INTO meta VALUES (?1, ?2)", [name, value])?;
-        Ok(())
     }
 
     /// Makes what was written survive a power loss, before an effect that cannot be taken back.

@@ -3,6 +3,7 @@
 
 use rusqlite::params;
 
+use super::step::{ACCEPTED, DELIVERED, GONE, PRESENT};
 use crate::imap::UidSet;
 use crate::sync::state::{Ledger, Result};
 
@@ -48,7 +49,7 @@ impl Ledger {
     /// Remote messages that wait for `\Seen`: what was cut is to come again.
     pub fn unseen(&self, id: i64) -> Result<UidSet> {
         self.uids(
-            "SELECT uid FROM message WHERE folder = ?1 AND seen = 1 AND step IN (1, 2, 4, 5) AND complete <> 2 ORDER BY uid",
+            &format!("SELECT uid FROM message WHERE folder = ?1 AND seen = 1 AND step IN ({DELIVERED}, {PRESENT}, {ACCEPTED}, {GONE}) AND complete <> 2 ORDER BY uid"),
             id,
         )
     }

@@ -3,6 +3,7 @@
 
 use rusqlite::params;
 
+use super::step::{ACCEPTED, DELIVERED, GONE, PRESENT};
 use super::{Digest, FolderState, Ledger, PostDelivery, Result};
 use crate::imap::Mailbox;
 use crate::sync::message_key::MessageKey;
@@ -49,9 +50,9 @@ impl Ledger {
     fn recorded_in(&self, id: i64) -> Result<Vec<Recorded>> {
         // One that is present without a copy was removed by its owner.
         let mut statement = self.db.prepare_cached(
-            "SELECT iif(step = 5, NULL, uid), local_uid, key, digest FROM message
-             WHERE folder = ?1 AND (step IN (1, 4, 5) OR (step = 2 AND local_uid IS NOT NULL)) AND sieve = ?2
-             UNION ALL SELECT NULL, NULL, key, digest FROM history WHERE folder = ?1",
+            &format!("SELECT iif(step = {GONE}, NULL, uid), local_uid, key, digest FROM message
+             WHERE folder = ?1 AND (step IN ({DELIVERED}, {ACCEPTED}, {GONE}) OR (step = {PRESENT} AND local_uid IS NOT NULL)) AND sieve = ?2
+             UNION ALL SELECT NULL, NULL, key, digest FROM history WHERE folder = ?1"),
         )?;
         let mut rows = statement.query(params![id, PostDelivery::None as i64])?;
         let mut found = vec![];

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use rusqlite::{OptionalExtension as _, params};
 
+use super::step::{ACCEPTED, DELIVERED, GONE, PRESENT};
 use super::{Digest, FolderState, Ledger, Result, number};
 use crate::imap::Mailbox;
 use crate::sync::message_key::MessageKey;
@@ -26,9 +27,9 @@ impl Ledger {
     /// The youngest messages on record, so many, by remote UID. What is known of one that was cut is not what the server has.
     pub fn youngest(&self, id: i64, count: u32) -> Result<HashMap<u32, Mark>> {
         self.sample(
-            "SELECT uid, key, size, date, digest FROM message WHERE folder = ?1 AND step IN (1, 2, 4) AND length(key) = 16
+            &format!("SELECT uid, key, size, date, digest FROM message WHERE folder = ?1 AND step IN ({DELIVERED}, {PRESENT}, {ACCEPTED}) AND length(key) = 16
                 AND complete <> 2
-             ORDER BY uid DESC LIMIT ?2",
+             ORDER BY uid DESC LIMIT ?2"),
             id,
             count,
         )
@@ -37,11 +38,11 @@ impl Ledger {
     /// The same on the local side, by local UID, with what nobody brought.
     pub fn youngest_locally(&self, id: i64, count: u32) -> Result<HashMap<u32, Mark>> {
         self.sample(
-            "SELECT * FROM (SELECT local_uid, key, size, date, digest FROM message WHERE folder = ?1 AND local_uid IS NOT NULL
-                AND step IN (1, 2, 5) AND length(key) = 16 ORDER BY local_uid DESC LIMIT ?2)
+            &format!("SELECT * FROM (SELECT local_uid, key, size, date, digest FROM message WHERE folder = ?1 AND local_uid IS NOT NULL
+                AND step IN ({DELIVERED}, {PRESENT}, {GONE}) AND length(key) = 16 ORDER BY local_uid DESC LIMIT ?2)
              UNION SELECT * FROM (SELECT local_uid, key, size, date, NULL FROM local_only WHERE folder = ?1
                 ORDER BY local_uid DESC LIMIT ?2)
-             ORDER BY 1 DESC LIMIT ?2",
+             ORDER BY 1 DESC LIMIT ?2"),
             id,
             count,
         )

@@ -3,6 +3,7 @@
 
 use rusqlite::params;
 
+use super::step::{ACCEPTED, DELIVERED, ELSEWHERE, FAILED, LEFT_OUT, PLANNED, PRESENT};
 use super::{Ledger, Result, collect_set};
 use crate::imap::UidSet;
 
@@ -10,7 +11,7 @@ impl Ledger {
     /// Remote UIDs that need nothing more: delivered, present, or left out.
     pub fn done_uids(&self, id: i64) -> Result<UidSet> {
         self.uids(
-            "SELECT uid FROM message WHERE folder = ?1 AND step IN (1, 2, 4, 6, 7) ORDER BY uid",
+            &format!("SELECT uid FROM message WHERE folder = ?1 AND step IN ({DELIVERED}, {PRESENT}, {ACCEPTED}, {LEFT_OUT}, {ELSEWHERE}) ORDER BY uid"),
             id,
         )
     }
@@ -18,7 +19,9 @@ impl Ledger {
     /// Remote UIDs whose delivery is unknown or failed.
     pub fn pending_uids(&self, id: i64) -> Result<UidSet> {
         self.uids(
-            "SELECT uid FROM message WHERE folder = ?1 AND step IN (0, 3) ORDER BY uid",
+            &format!(
+                "SELECT uid FROM message WHERE folder = ?1 AND step IN ({PLANNED}, {FAILED}) ORDER BY uid"
+            ),
             id,
         )
     }
@@ -26,7 +29,7 @@ impl Ledger {
     /// Remote UIDs whose delivery is unknown.
     pub fn planned_uids(&self, id: i64) -> Result<UidSet> {
         self.uids(
-            "SELECT uid FROM message WHERE folder = ?1 AND step = 0 ORDER BY uid",
+            &format!("SELECT uid FROM message WHERE folder = ?1 AND step = {PLANNED} ORDER BY uid"),
             id,
         )
     }
@@ -34,15 +37,15 @@ impl Ledger {
     /// Remote UIDs that were once there without a record of them.
     pub fn unexplained_uids(&self, id: i64) -> Result<UidSet> {
         self.uids(
-            "SELECT uid FROM message WHERE folder = ?1 AND step = 3 AND length(key) = 0 ORDER BY uid",
+            &format!("SELECT uid FROM message WHERE folder = ?1 AND step = {FAILED} AND length(key) = 0 ORDER BY uid"),
             id,
         )
     }
 
     /// Whether the outcome of any delivery is unknown.
     pub fn is_anything_planned(&self) -> Result<bool> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM message WHERE step = 0)";
-        Ok(self.db.query_row(sql, [], |row| row.get(0))?)
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM message WHERE step = {PLANNED})");
+        Ok(self.db.query_row(&sql, [], |row| row.get(0))?)
     }
 
     /// Local UIDs that are accounted for, from `from` on: delivered, present, or only there.

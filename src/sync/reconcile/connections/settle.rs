@@ -8,6 +8,7 @@ use crate::sync::account::Failure;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::{self, Connections};
 use crate::sync::reconcile::error::FolderResult;
+use crate::sync::state::Flag;
 
 /// Between two looks after a run that was killed: its server may have a whole batch before it.
 const AFTER_CRASH: Duration = Duration::from_secs(1);
@@ -40,8 +41,8 @@ pub async fn poll_until_stable<T: PartialEq, E>(
 pub async fn settle_after_crash(shared: &Shared, connections: &mut Connections) -> Result<(), Failure> {
     let unfinished = {
         let state = shared.state.borrow();
-        let cut_off = state.meta("running")?.as_deref() == Some("1");
-        state.set_meta("running", "1")?;
+        let cut_off = state.is_set(Flag::Running)?;
+        state.set(Flag::Running, true)?;
         cut_off && state.is_anything_planned()?
     };
     if !unfinished {

@@ -10,9 +10,7 @@ use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::Connections;
 use crate::sync::reconcile::error::FolderResult;
-
-/// Remembered while there may be a marker in the local mailbox.
-const MARKER: &str = "marker";
+use crate::sync::state::MailboxFact;
 
 const PREFIX: &str = "ns8-imapsync-";
 
@@ -66,7 +64,10 @@ async fn look(shared: &Shared, connections: &mut Connections) -> FolderResult<Ve
         "{}{PREFIX}{token:016x}",
         shared.local_prefix.borrow()
     )));
-    shared.state.borrow().set_mailbox_meta(MARKER, marker.0.name())?;
+    shared
+        .state
+        .borrow()
+        .set_mailbox_fact(MailboxFact::Marker, marker.0.name())?;
     let create = Command::new("CREATE").mailbox(&marker.0);
     let created = connections.local.call(create, |_| {}).await?;
     if !created.is_ok() {
@@ -90,7 +91,7 @@ async fn look(shared: &Shared, connections: &mut Connections) -> FolderResult<Ve
         })
         .await;
     gate::delete_marker(&mut connections.local, &marker).await?;
-    shared.state.borrow().set_mailbox_meta(MARKER, "")?;
+    shared.state.borrow().set_mailbox_fact(MailboxFact::Marker, "")?;
     let listed = listed?;
     if is_shown {
         report(
@@ -113,11 +114,11 @@ async fn look(shared: &Shared, connections: &mut Connections) -> FolderResult<Ve
 
 /// A run that was cut off may have left its marker.
 async fn remove_leftover(shared: &Shared, connections: &mut Connections) -> FolderResult<()> {
-    let left = shared.state.borrow().mailbox_meta(MARKER)?;
+    let left = shared.state.borrow().mailbox_fact(MailboxFact::Marker)?;
     if let Some(name) = left.filter(|name| name.contains(PREFIX)) {
         let marker = Marker(Mailbox::from_name(&name));
         gate::delete_marker(&mut connections.local, &marker).await?;
-        shared.state.borrow().set_mailbox_meta(MARKER, "")?;
+        shared.state.borrow().set_mailbox_fact(MailboxFact::Marker, "")?;
     }
     Ok(())
 }

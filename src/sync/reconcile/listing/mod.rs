@@ -17,13 +17,7 @@ use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::connections::{self, Connections};
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::listing::sample::Sample;
-use crate::sync::state::{Ledger, LedgerError, Unpaired, is_same_generation};
-
-/// Remembered while the local mailbox counts as replaced.
-const REPLACED: &str = "mailbox_replaced";
-
-/// Remembered of the local inbox: UIDVALIDITY and the highest UIDNEXT.
-const INBOX: &str = "inbox";
+use crate::sync::state::{Flag, Ledger, LedgerError, MailboxFact, Unpaired, is_same_generation};
 
 /// What both sides have.
 pub struct Listing {
@@ -208,7 +202,7 @@ async fn note_renumbered(
         }
     }
     if side == Side::Local {
-        shared.state.borrow().set_meta(REPLACED, "1")?;
+        shared.state.borrow().set(Flag::MailboxReplaced, true)?;
     }
     let mailboxes = renumbered.into_iter().map(|mailbox| (side, mailbox));
     shared.renumbered.borrow_mut().extend(mailboxes);
@@ -241,18 +235,18 @@ fn note_replaced_mailbox(
             .local_high(mailbox)?
             .is_some_and(|(known, high)| validity == known && next < high);
         if mailbox.is_inbox() {
-            let known = state.mailbox_meta(INBOX)?.and_then(|known| {
+            let known = state.mailbox_fact(MailboxFact::Inbox)?.and_then(|known| {
                 let (validity, next) = known.split_once(' ')?;
                 Some((validity.parse().ok()?, next.parse().ok()?))
             });
             was_replaced |= known.is_some_and(|(validity, next)| !is_same_generation(validity, next, now));
-            state.set_mailbox_meta(INBOX, &format!("{validity} {next}"))?;
+            state.set_mailbox_fact(MailboxFact::Inbox, &format!("{validity} {next}"))?;
         }
         if was_replaced {
-            state.set_meta(REPLACED, "1")?;
+            state.set(Flag::MailboxReplaced, true)?;
         }
     }
-    let is_replaced = state.meta(REPLACED)?.as_deref() == Some("1");
+    let is_replaced = state.is_set(Flag::MailboxReplaced)?;
     if is_replaced {
         shared.reporter.borrow_mut().tell(&Event::MailboxReplaced);
     }
@@ -287,7 +281,7 @@ pub fn accept_local_mailbox(shared: &Shared, listing: &Listing) -> Result<(), Fa
         shared.state.borrow_mut().set_unpaired(&now)?;
     }
     if shared.mailbox_replaced.get() && !listing.remote_empty {
-        shared.state.borrow().set_meta(REPLACED, "0")?;
+        shared.state.borrow().set(Flag::MailboxReplaced, false)?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::sync::message_key::{Digest, MessageKey};
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::headers;
-use crate::sync::state::{FolderState, Ledger, LedgerError, Mark};
+use crate::sync::state::{Flag, FolderState, Ledger, LedgerError, Mark};
 
 /// Folders that are looked at with every list: the inbox, and those that mail came to last.
 const FOLDERS: usize = 4;
@@ -195,10 +195,10 @@ impl Sample {
     /// those on record for the same octets is not suspected of it again.
     pub async fn settle_doubts(&mut self, shared: &Shared, session: &mut SideSession) -> FolderResult<()> {
         let varies = match session.side() {
-            Side::Remote => "varies_remotely",
-            Side::Local => "varies_locally",
+            Side::Remote => Flag::RemoteVaries,
+            Side::Local => Flag::LocalVaries,
         };
-        if shared.state.borrow().meta(varies)?.is_some() {
+        if shared.state.borrow().is_set(varies)? {
             return Ok(());
         }
         for asked in &mut self.folders {
@@ -207,7 +207,7 @@ impl Sample {
                 continue;
             }
             if !asked.prove(session, &suspects).await? {
-                shared.state.borrow().set_meta(varies, "1")?;
+                shared.state.borrow().set(varies, true)?;
                 return Ok(());
             }
         }

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Single facts that the ledger keeps beyond folders and messages: flags and texts, each under one name.
+
+use rusqlite::OptionalExtension as _;
+
+use super::{Ledger, Result};
+
+/// A flag about the account of the run; unset when it was never set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flag {
+    /// A run is at work, or was cut off.
+    Running,
+    /// A run of imapsync is at work or was cut off; its log may tell what it has brought.
+    ImapsyncRunning,
+    /// Messages may carry the keyword that tells filtered ones.
+    FilterMarks,
+    /// The local mailbox counts as replaced.
+    MailboxReplaced,
+    /// The remote server gives other octets for the same message.
+    RemoteVaries,
+    /// The local server gives other octets for the same message.
+    LocalVaries,
+}
+
+/// A text about the account of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountFact {
+    /// Where the folders of the source ended when the last complete run of imapsync began.
+    ImapsyncEnds,
+}
+
+/// A text about the local mailbox, for all its accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailboxFact {
+    /// The folder that proves two mailboxes to be different, as long as it may be left over.
+    Marker,
+    /// UIDVALIDITY and the highest UIDNEXT of the inbox.
+    Inbox,
+}
+
+impl Flag {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::ImapsyncRunning => "imapsync",
+            Self::FilterMarks => "marked",
+            Self::MailboxReplaced => "mailbox_replaced",
+            Self::RemoteVaries => "varies_remotely",
+            Self::LocalVaries => "varies_locally",
+        }
+    }
+}
+
+impl AccountFact {
+    fn name(self) -> &'static str {
+        match self {
+            Self::ImapsyncEnds => "imapsync_ends",
+        }
+    }
+}
+
+impl MailboxFact {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Marker => "marker",
+            Self::Inbox => "inbox",
+        }
+    }
+}
+
+impl Ledger {
+    /// Whether a flag is set.
+    pub fn is_set(&self, flag: Flag) -> Result<bool> {
+        let value = self.stored_fact(&self.of_account(flag.name()))?;
+        Ok(value.as_deref() == Some("1"))
+    }
+
+    /// Sets a flag, or clears it.
+    pub fn set(&self, flag: Flag, on: bool) -> Result<()> {
+        self.store_fact(&self.of_account(flag.name()), if on { "1" } else { "0" })
+    }
+
+    /// What is known of the account.
+    pub fn account_fact(&self, fact: AccountFact) -> Result<Option<String>> {
+        self.stored_fact(&self.of_account(fact.name()))
+    }
+
+    /// Remembers something of the account.
+    pub fn set_account_fact(&self, fact: AccountFact, value: &str) -> Result<()> {
+        self.store_fact(&self.of_account(fact.name()), value)
+    }
+
+    /// What is known of the local mailbox.
+    pub fn mailbox_fact(&self, fact: MailboxFact) -> Result<Option<String>> {
+        self.stored_fact(fact.name())
+    }
+
+    /// Remembers something of the local mailbox.
+    pub fn set_mailbox_fact(&self, fact: MailboxFact, value: &str) -> Result<()> {
+        self.store_fact(fact.name(), value)
+    }
+
+    fn of_account(&self, name: &str) -> String {
+        format!("{}/{name}", self.source)
+    }
+
+    fn stored_fact(&self, name: &str) -> Result<Option<String>> {
+        let mut statement = self.db.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
+        Ok(statement.query_row([name], |row| row.get(0)).optional()?)
+    }
+
+    fn store_fact(&self, name: &str, value: &str) -> Result<()> {
+        self.db
+            .execute("INSERT OR REPLACE INTO meta VALUES (?1, ?2)", [name, value])?;
+        Ok(())
+    }
+}
