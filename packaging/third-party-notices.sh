@@ -43,6 +43,18 @@ crates() {
     done < "$scratch/crates"
 }
 
+# OpenSSL is built into the program; the crate that brings its source is there for the build alone.
+openssl() {
+    local version folder
+    version=$(sed -n '/^name = "openssl-src"$/{n;s/^version = "\(.*\)"$/\1/p}' Cargo.lock)
+    folder=$(find "${CARGO_HOME:-$HOME/.cargo}/registry/src" -mindepth 3 -maxdepth 3 -path "*/openssl-src-$version/openssl" | head -n 1)
+    [ -n "$folder" ] || {
+        echo "third-party-notices.sh: the source of OpenSSL is not there: run cargo fetch --locked" >&2
+        exit 1
+    }
+    part "OpenSSL ${version#*+}" Apache-2.0 "$folder"
+}
+
 packages() {
     local manifest
     [ -d ui/node_modules/vue ] || return 0
@@ -53,7 +65,10 @@ packages() {
     done
 }
 
+# Those that are needed for a build with other features may be missing still.
+cargo fetch --quiet --locked
 crates
+openssl
 packages
 echo "ns8-imapsync is free software: GPL-3.0-or-later, see LICENSE. The images hold the work of others as well:"
 [ ! -e "$scratch/without" ] || {
