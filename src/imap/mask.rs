@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -11,6 +12,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use secrecy::zeroize::Zeroizing;
 
+use super::escapes::Unescaped;
 use super::{charset, utf7};
 use crate::text;
 
@@ -63,6 +65,9 @@ impl Mask {
             if let Some(masked) = secret.hide_forms(&text) {
                 text = Cow::Owned(masked);
             }
+            if let Some(masked) = secret.hide_spelled(&text) {
+                text = Cow::Owned(masked);
+            }
         }
         text
     }
@@ -79,6 +84,8 @@ impl Secret {
         }
         let mut forms: BTreeSet<String> = [
             plain.to_owned(),
+            plain.to_lowercase(),
+            plain.to_uppercase(),
             plain.trim().to_owned(),
             text::printable(plain).into_owned(),
             // Octets that are no UTF-8, as they are read here.
@@ -99,6 +106,7 @@ impl Secret {
         for octets in &octets {
             forms.insert(percent(octets, false));
             forms.insert(percent(octets, true));
+            forms.insert(percent(octets, false).replace("%20", "+"));
             forms.insert(octets.iter().map(|octet| format!("{octet:02x}")).collect());
             forms.insert(base64::engine::general_purpose::STANDARD.encode(octets));
             forms.insert(String::from_utf8_lossy(octets).into_owned());
@@ -129,6 +137,29 @@ impl Secret {
         }
     }
 
+    /// Hides the secret where its characters are spelled out, all of them or some.
+    fn hide_spelled(&self, text: &str) -> Option<String> {
+        let said = Unescaped::read(text)?;
+        let places = self.octets.iter().filter(|secret| secret.len() >= TELLING);
+        let hidden = places.flat_map(|secret| {
+            memchr::memmem::find_iter(&said.octets, secret.as_slice())
+                .map(|at| said.places[at].start..said.places[at + secret.len() - 1].end)
+        });
+        let mut hidden: Vec<Range<usize>> = hidden.collect();
+        hidden.sort_by_key(|place| place.start);
+        let mut out = String::with_capacity(text.len());
+        let mut from = 0;
+        for place in &hidden {
+            if place.start >= from {
+                out.push_str(text.get(from..place.start)?);
+                out.push_str(HIDDEN);
+                from = place.end;
+            }
+        }
+        out.push_str(text.get(from..)?);
+        (!hidden.is_empty()).then_some(out)
+    }
+
     /// Where a form begins that goes on behind the text's end.
     fn cut_off(&self, text: &str) -> Option<usize> {
         let starts = |form: &str| {
@@ -144,16 +175,15 @@ impl Secret {
 
     /// Hides every word of base 64 in which the secret is, wherever it was cut and whatever is around it.
     fn hide_coded(&self, text: &str) -> Option<String> {
-        let coded = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_' | ',' | '=');
         let mut out: Option<String> = None;
         let mut rest = text;
         let mut done = String::new();
-        while let Some(start) = rest.find(coded) {
+        while let Some(start) = rest.find(is_coded) {
             let (before, tail) = rest.split_at(start);
-            let end = tail.find(|c| !coded(c)).unwrap_or(tail.len());
+            let end = tail.find(|c| !is_coded(c)).unwrap_or(tail.len());
             let (word, tail) = tail.split_at(end);
             done.push_str(before);
-            if self.is_in(word) {
+            if self.is_in(word, true) {
                 done.push_str(HIDDEN);
                 out = Some(String::new());
             } else {
@@ -164,7 +194,8 @@ impl Secret {
         out.map(|_| done + rest)
     }
 
-    fn is_in(&self, word: &str) -> bool {
+    /// Whether a word of base 64 holds the secret; `again` looks for such words within it.
+    fn is_in(&self, word: &str, again: bool) -> bool {
         let standard: Zeroizing<String> = Zeroizing::new(
             word.chars()
                 .filter(|&c| c != '=')
@@ -187,9 +218,18 @@ impl Secret {
             let Ok(decoded) = LENIENT.decode(part).map(Zeroizing::new) else {
                 return false;
             };
-            self.octets.iter().any(|secret| holds(&decoded, secret))
+            let within = || {
+                let inner = std::str::from_utf8(&decoded).unwrap_or_default();
+                inner.split(|c| !is_coded(c)).any(|word| self.is_in(word, false))
+            };
+            self.octets.iter().any(|secret| holds(&decoded, secret)) || again && within()
         })
     }
+}
+
+/// Whether a character may be one of base 64.
+fn is_coded(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_' | ',' | '=')
 }
 
 /// Whether octets hold a secret, or end in the beginning of it.
@@ -256,6 +296,7 @@ mod tests {
             code(secret.as_bytes()),
             code(&latin1),
             code(format!("\0me\0{secret}").as_bytes()),
+            code(code(secret.as_bytes()).as_bytes()),
             code(format!("me\0admin\0{secret}").as_bytes()),
             code(format!("user=me\x01auth=Bearer {secret}\x01\x01").as_bytes()),
         ] {
@@ -268,6 +309,28 @@ mod tests {
             let said = mask(secret).apply(&cut).into_owned();
             assert!(said == "BAD …", "{cut}: {said}");
         }
+    }
+
+    #[test]
+    fn a_secret_is_hidden_where_it_is_spelled_out() {
+        let secret = "Pä§ s\"cret\\77";
+        let units = |form: fn(u32) -> String| secret.chars().map(|c| form(u32::from(c))).collect::<String>();
+        for echo in [
+            units(|c| format!("\\u{c:04x}")),
+            units(|c| format!("\\u{{{c:x}}}")),
+            units(|c| format!("&#{c};")),
+            units(|c| format!("&#x{c:X};")),
+            secret.bytes().map(|octet| format!("={octet:02X}")).collect(),
+            "P\\u00e4\\u00a7 s\\\"cret\\\\77".to_owned(),
+            "P%C3%A4%C2%A7+s%22cret%5C77".to_owned(),
+            "P&#228;§ s&quot;cret\\77".to_owned(),
+            secret.to_uppercase(),
+        ] {
+            let said = mask(secret).apply(&format!("BAD what is {echo} ?")).into_owned();
+            assert_eq!(said, "BAD what is … ?", "{echo}");
+        }
+        let other = "NO 100% wrong &amp; = \\u0041 77";
+        assert_eq!(mask(secret).apply(other), other);
     }
 
     #[test]

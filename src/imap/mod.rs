@@ -19,6 +19,7 @@ mod command;
 pub mod date;
 pub mod dial;
 pub mod error;
+mod escapes;
 pub mod flags;
 pub mod limits;
 pub mod literal;
