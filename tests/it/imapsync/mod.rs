@@ -8,6 +8,7 @@ mod scenarios;
 mod standin;
 mod status;
 mod stops;
+mod tokens;
 
 use anyhow::{Context as _, ensure};
 use rustix::process::Pid;

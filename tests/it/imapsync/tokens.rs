@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The access token that imapsync reads.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use anyhow::ensure;
+use sandbox::{Issuer, wait_until};
+use serde_json::json;
+
+use crate::imapsync::{create, standin};
+use crate::support::{TASK, action_output};
+
+#[test]
+fn a_token_lies_in_a_file_that_is_kept_fresh_and_goes_with_the_run() -> anyhow::Result<()> {
+    let (sandbox, standin) = standin::sandbox(&[])?;
+    let issuer = Issuer::start(&sandbox)?;
+    // Half of it is over before the token is looked at again.
+    issuer.set_life(50)?;
+    action_output(&sandbox, "save-source", issuer.source("application")?)?;
+    let mut task = sandbox
+        .task_with(json!({"source": "application", "remoteusername": "ann@example.com", "start": false}));
+    for name in ["remotehostname", "remoteport", "remotepassword", "security"] {
+        task.as_object_mut().map(|fields| fields.remove(name));
+    }
+    create(&sandbox, task)?;
+    let file = sandbox.task_file(TASK, "token");
+    let token = || fs::read_to_string(&file).unwrap_or_default();
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| sandbox.syncctl(&["start", TASK]));
+        standin.wait_until_started()?;
+        let first = token();
+        ensure!(!first.is_empty() && fs::metadata(&file)?.permissions().mode() & 0o777 == 0o600);
+        let arguments = standin.arguments()?;
+        let named = arguments
+            .windows(2)
+            .any(|pair| pair[0] == "--oauthaccesstoken1" && pair[1].ends_with(&format!("/{TASK}.token")));
+        ensure!(named, "{arguments:?}");
+        ensure!(
+            !arguments.iter().any(|argument| argument == "--passfile1"),
+            "{arguments:?}"
+        );
+        let others = [arguments.concat(), standin.environment()?];
+        ensure!(
+            !others.iter().any(|text| text.contains(&first)),
+            "the token is told"
+        );
+        wait_until("another token", || {
+            !["", first.as_str()].contains(&token().as_str())
+        })?;
+        standin.end(0)?;
+        let ended = run.join().map_err(|_| anyhow::anyhow!("a thread failed"))??;
+        ensure!(ended.exit_code == 0, "{}", sandbox.log(TASK));
+        Ok(())
+    })?;
+    ensure!(!file.try_exists()?, "the token stays behind");
+    ensure!(standin.starts()? == 1);
+    Ok(())
+}
