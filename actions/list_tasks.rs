@@ -6,6 +6,7 @@ use ns8_imapsync::agent::cluster::Cluster;
 use ns8_imapsync::agent::{directory, journal};
 use ns8_imapsync::error::{ErrorKey, Result};
 use ns8_imapsync::files;
+use ns8_imapsync::supervisor::arrivals::record::{Listening, Record};
 use ns8_imapsync::task::FileKind;
 use ns8_imapsync::task::{Store, Task, TaskName};
 use schemars::JsonSchema;
@@ -103,6 +104,10 @@ struct Entry {
     /// Where mail goes and which mail that is, where that is not the usual.
     #[serde(skip_serializing_if = "Option::is_none")]
     folder_options: Option<FolderOptionsFields>,
+    /// Whether the remote server is listened to, and a run begins as soon as mail arrives there.
+    as_it_arrives: bool,
+    /// How that stands, while it is asked for and the service is there.
+    listening: Option<Listening>,
 }
 
 impl Action for ListTasks {
@@ -169,9 +174,10 @@ fn mailboxes(context: &Context, uuid: &str) -> Result<Vec<String>> {
 fn entries(context: &Context, names: &[TaskName]) -> Result<Vec<Entry>> {
     let store = &context.store;
     let states = States::new(store, &context.sources)?;
+    let record = Record::of_living(store);
     let now = now();
     let entries = parallel::map(names, |name| match store.load(name) {
-        Ok(task) => task.map(|task| entry(store, name, &task, now, &states)),
+        Ok(task) => task.map(|task| entry(store, name, &task, now, &states, &record)),
         Err(error) => {
             journal::error(format_args!("{name} cannot be listed: {error}"));
             None
@@ -181,7 +187,14 @@ fn entries(context: &Context, names: &[TaskName]) -> Result<Vec<Entry>> {
     Ok(entries.into_iter().flatten().collect())
 }
 
-fn entry(store: &Store, name: &TaskName, task: &Task, now: i64, states: &States<'_>) -> Entry {
+fn entry(
+    store: &Store,
+    name: &TaskName,
+    task: &Task,
+    now: i64,
+    states: &States<'_>,
+    record: &Record,
+) -> Entry {
     let state = states.of(name);
     let status = store.status(name);
     let report = outcome::report(store, name, status);
@@ -238,5 +251,7 @@ fn entry(store: &Store, name: &TaskName, task: &Task, now: i64, states: &States<
             true => None,
             false => Some(FolderOptionsFields::from(&options.folders)),
         },
+        as_it_arrives: options.as_it_arrives,
+        listening: record.tasks.get(name).map(|remembered| remembered.state),
     }
 }

@@ -44,6 +44,9 @@ pub(crate) struct Update {
     /// Whether the schedule waits until this is false again; no run is stopped, and the task can be started by hand.
     #[serde(default)]
     on_hold: Option<bool>,
+    /// Whether the remote server is listened to, and a run begins as soon as mail arrives there.
+    #[serde(default)]
+    as_it_arrives: Option<bool>,
     /// The name of the batch that the tasks belong to; empty for none.
     #[serde(default)]
     batch: Option<String>,
@@ -71,6 +74,7 @@ struct Changes {
     folders: Option<FolderMode>,
     exclusions: Option<Exclusions>,
     password: Option<SecretString>,
+    as_it_arrives: Option<bool>,
     on_hold: Option<bool>,
     batch: Option<BatchName>,
 }
@@ -131,6 +135,7 @@ impl Update {
             folders,
             exclusions,
             password,
+            as_it_arrives: self.as_it_arrives,
             on_hold: self.on_hold,
             batch,
         })
@@ -167,6 +172,7 @@ fn update_one(context: &Context, reference: &TaskReference, changes: &Changes) -
                 source,
                 confirm_certificate: false,
                 folder_options: None,
+                as_it_arrives: changes.as_it_arrives,
             };
             let settings = TaskSettings::complete(&context.store, request)?;
             let user = settings.task().local_user.clone();
@@ -184,7 +190,8 @@ fn update_one(context: &Context, reference: &TaskReference, changes: &Changes) -
                 )
                 .into());
             };
-            let options = context.store.options(&name);
+            let mut options = context.store.options(&name);
+            options.as_it_arrives = changes.as_it_arrives.unwrap_or(options.as_it_arrives);
             context
                 .store
                 .save(&lock, &changes.apply(former)?, None, &options, &|| {
@@ -206,7 +213,10 @@ impl Changes {
     /// Whether only what was decided about the task changes. An update without any change is none: it takes the task,
     /// which finishes what an interrupted edit left behind.
     fn is_decision(&self) -> bool {
-        let has_settings = self.schedule.is_some() || self.folders.is_some() || self.exclusions.is_some();
+        let has_settings = self.schedule.is_some()
+            || self.folders.is_some()
+            || self.exclusions.is_some()
+            || self.as_it_arrives.is_some();
         !has_settings && self.password.is_none() && (self.on_hold.is_some() || self.batch.is_some())
     }
 

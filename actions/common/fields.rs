@@ -88,6 +88,10 @@ pub(crate) struct TaskFields {
     /// names, and all mail is pulled.
     #[serde(default)]
     pub folder_options: Option<FolderOptionsFields>,
+    /// Whether the remote server is listened to, and a run begins as soon as mail arrives there. An edit without it leaves
+    /// that as it is.
+    #[serde(default)]
+    pub as_it_arrives: Option<bool>,
 }
 
 impl TaskFields {
@@ -183,6 +187,7 @@ impl TaskFields {
                 source: source.zip(remote.mailbox),
                 confirm_certificate: self.confirm_certificate.unwrap_or_default(),
                 folder_options,
+                as_it_arrives: self.as_it_arrives,
             }),
             _ => Err(Error::Refused(gather.0)),
         }

@@ -35,6 +35,8 @@ pub struct Request {
     pub source: Option<(Source, RemoteUser)>,
     /// Where mail goes and which mail that is; an edit without it leaves that as it is.
     pub folder_options: Option<FolderOptions>,
+    /// Whether mail is pulled as it arrives; an edit without it leaves that as it is.
+    pub as_it_arrives: Option<bool>,
 }
 
 /// Settings with all that a login needs.
@@ -46,6 +48,7 @@ pub struct TaskSettings {
     confirm_certificate: bool,
     source: Option<(Source, RemoteUser)>,
     folder_options: Option<FolderOptions>,
+    as_it_arrives: Option<bool>,
     /// Whether nothing changes that a login could fail by.
     same_login: bool,
 }
@@ -65,6 +68,7 @@ impl TaskSettings {
             confirm_certificate,
             source,
             folder_options,
+            as_it_arrives,
         } = request;
         let name = task.name();
         let is_given = password.is_some();
@@ -146,6 +150,7 @@ impl TaskSettings {
             confirm_certificate,
             source,
             folder_options,
+            as_it_arrives,
             same_login,
         })
     }
@@ -234,6 +239,7 @@ impl Tested {
             trust: known,
             source,
             folder_options,
+            as_it_arrives,
             ..
         } = self.settings;
         let name = task.name();
@@ -255,6 +261,7 @@ impl Tested {
         let options = Options {
             trust: self.certificate.as_ref().map_or(known, learnt),
             folders: folder_options.unwrap_or_else(|| former.folders.clone()),
+            as_it_arrives: as_it_arrives.unwrap_or(former.as_it_arrives),
             source: source.map(|(source, mailbox)| SourceLink {
                 id: source.id,
                 mailbox,

@@ -36,6 +36,8 @@ capabilities! {
     Gmail = "X-GM-EXT-1",
     /// Both sides tell their names (RFC 2971).
     Id = "ID",
+    /// News of the open mailbox come by themselves (RFC 2177).
+    Idle = "IDLE",
     /// IMAP4rev2 (RFC 9051).
     Imap4Rev2 = "IMAP4REV2",
     /// LIST with options (RFC 5258).
@@ -52,6 +54,8 @@ capabilities! {
     MultiAppend = "MULTIAPPEND",
     /// Whose folders are where (RFC 2342).
     Namespace = "NAMESPACE",
+    /// News of other mailboxes come by themselves (RFC 5465).
+    Notify = "NOTIFY",
     /// Identities of messages (RFC 8474).
     ObjectId = "OBJECTID",
     /// Modification sequences, and more (RFC 7162).

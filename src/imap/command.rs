@@ -47,11 +47,30 @@ impl Command {
     /// Adds a mailbox name. Names that a server listed with raw 8-bit octets go back quoted the same way.
     pub fn mailbox(mut self, mailbox: &Mailbox) -> Self {
         self.raw(b" ");
+        self.name_of(mailbox);
+        self
+    }
+
+    fn name_of(&mut self, mailbox: &Mailbox) {
         if mailbox.wire().iter().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
             self.parts.push(Part::Literal(mailbox.wire().to_vec()));
         } else {
             self.raw(&quoted(mailbox.wire()));
         }
+    }
+
+    /// Adds a mailbox name within parentheses that are open.
+    pub(super) fn listed(mut self, mailbox: &Mailbox, first: bool) -> Self {
+        if !first {
+            self.raw(b" ");
+        }
+        self.name_of(mailbox);
+        self
+    }
+
+    /// Adds text as it is, without a blank.
+    pub(super) fn closed(mut self, text: &str) -> Self {
+        self.raw(text.as_bytes());
         self
     }
 

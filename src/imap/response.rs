@@ -51,6 +51,8 @@ pub enum Untagged {
     Namespace(Namespaces),
     /// How many messages the selected mailbox has.
     Exists(u32),
+    /// A message of the selected mailbox is gone.
+    Expunged,
     /// The server's name for itself (RFC 2971).
     Id(Vec<(String, String)>),
     /// What tells of a message and cannot be read.
@@ -156,6 +158,9 @@ fn untagged(mut scanner: Scanner<'_>) -> Option<Untagged> {
         let name = scanner.word();
         if name.eq_ignore_ascii_case("EXISTS") {
             return Some(Untagged::Exists(number));
+        }
+        if name.eq_ignore_ascii_case("EXPUNGE") {
+            return Some(Untagged::Expunged);
         }
         if name.eq_ignore_ascii_case("FETCH") {
             return Some(match fetch(&mut scanner) {

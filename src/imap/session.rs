@@ -3,6 +3,7 @@
 
 mod call;
 mod introduction;
+mod news;
 mod receive;
 
 use std::collections::VecDeque;
@@ -77,6 +78,8 @@ pub struct Session {
     in_flight: VecDeque<InFlight>,
     /// A command is half sent: nothing else may be.
     half_sent: bool,
+    /// The server was told to tell news, until it is told to stop.
+    idles: bool,
     /// Asks a silent server whether it still listens.
     probe: Option<Tag>,
     /// Something came that makes no sense; the answer that is waited for may have been a part of it.
@@ -124,6 +127,7 @@ impl Session {
             pending_octets: 0,
             in_flight: VecDeque::new(),
             half_sent: false,
+            idles: false,
             probe: None,
             garbled: false,
             budget: Budget::default(),

@@ -85,7 +85,7 @@ impl StatusLine {
         matches!(&self.code, Some(Code::Other(code)) if code.split(' ').next() == Some(name))
     }
 
-    pub(super) fn parse(kind: Kind, rest: &[u8]) -> Self {
+    pub(crate) fn parse(kind: Kind, rest: &[u8]) -> Self {
         let mut code = None;
         let mut text = rest;
         if let Some(coded) = rest.strip_prefix(b"[")

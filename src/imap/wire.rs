@@ -42,6 +42,8 @@ pub struct Wire {
     waited: Duration,
     progress: u64,
     spool: Spool,
+    /// No messages are expected, only what is told of them.
+    news_only: bool,
 }
 
 impl Wire {
@@ -60,6 +62,7 @@ impl Wire {
             waited: Duration::ZERO,
             progress: 0,
             spool: Spool::default(),
+            news_only: false,
         }
     }
 
@@ -78,6 +81,20 @@ impl Wire {
     pub fn set_idle(&mut self, limit: Duration) {
         self.limit = limit;
         self.advance();
+    }
+
+    /// Takes no messages from here on, only what is told of them.
+    pub fn expect_little(&mut self) {
+        self.news_only = true;
+    }
+
+    /// Octets that the lines of this response may have.
+    fn most_of_lines(&self, text: &[u8]) -> usize {
+        match self.news_only {
+            true => limits::NEWS_OCTETS,
+            false if lists_uids(text) => limits::SEARCH_OCTETS,
+            false => limits::RESPONSE_OCTETS,
+        }
     }
 
     /// Where large literals are put.
@@ -200,7 +217,11 @@ impl Wire {
             };
             raw.text.extend_from_slice(b"\r\n");
             let said = said_size(&raw.text);
-            check_literal(&raw, size, said)?;
+            let most = match self.news_only {
+                true => limits::NEWS_OCTETS as u64,
+                false => limits::literal_octets(said),
+            };
+            check_literal(&raw, size, said, most)?;
             let literal = self.literal(size, in_memory, said).await?;
             in_memory = in_memory.saturating_sub(size);
             raw.literals.push(literal);
@@ -214,7 +235,8 @@ impl Wire {
             let unread = &self.inbox[self.start..];
             let end = memchr::memchr(b'\n', unread);
             let taken = end.unwrap_or(unread.len());
-            if text.len() + taken > limits::RESPONSE_OCTETS && !is_longer(text, taken) {
+            let length = text.len() + taken;
+            if length > limits::NEWS_OCTETS && length > self.most_of_lines(text) {
                 return Err(Error::Limit("a line that does not end".to_owned()));
             }
             text.extend_from_slice(&unread[..taken]);
@@ -338,24 +360,24 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Whether a response may be as long as this: one that lists UIDs.
-fn is_longer(text: &[u8], more: usize) -> bool {
+/// Whether a response lists UIDs, and so may be longer than others.
+fn lists_uids(text: &[u8]) -> bool {
     let lists = |name: &[u8]| {
         text.get(..name.len())
             .is_some_and(|head| head.eq_ignore_ascii_case(name))
     };
-    (lists(b"* SEARCH") || lists(b"* ESEARCH")) && text.len() + more <= limits::SEARCH_OCTETS
+    lists(b"* SEARCH") || lists(b"* ESEARCH")
 }
 
 /// Holds a literal that is announced against what the response says and what any may say.
-fn check_literal(raw: &Raw, size: u64, said: Option<u64>) -> Result<()> {
+fn check_literal(raw: &Raw, size: u64, said: Option<u64>, most: u64) -> Result<()> {
     if raw.literals.len() >= limits::LITERALS {
         return Err(Error::Limit(format!(
             "more than {} literals in one response",
             limits::LITERALS
         )));
     }
-    if size <= limits::literal_octets(said) {
+    if size <= most {
         return Ok(());
     }
     Err(Error::Limit(match said {

@@ -61,7 +61,7 @@ impl Program {
         let said = File::from(memfd_create("verdict", MemfdFlags::CLOEXEC)?);
         let origin: &[&str] = match origin {
             Origin::Manual => &[],
-            Origin::Schedule => &["--scheduled"],
+            Origin::Arrival | Origin::Schedule => &["--scheduled"],
         };
         let child = Command::new(&self.path)
             .arg0("syncctl")

@@ -28,6 +28,8 @@ pub struct Entry {
 pub enum Origin {
     /// Somebody, by hand.
     Manual,
+    /// The source told of new mail.
+    Arrival,
     /// The task's schedule.
     Schedule,
 }

@@ -6,6 +6,7 @@
 //! - [`queue_file`]: the queue on disk, for the next supervisor and for the host, which only reads it
 //! - [`run_queue`]: the order
 //! - [`capacity`]: how many runs work at once
+//! - [`arrivals`]: sources that are listened to, so that runs begin when mail arrives
 //! - [`message`]: what goes through the socket
 //! - [`socket`], [`client`]: how the supervisor is asked
 //! - [`child`]: a run as a process, and the end of one that could not tell it itself
@@ -14,6 +15,7 @@
 //! Nothing here moves mail. Without a supervisor a run is its own process, which waits for its turn in
 //! [`crate::sync::run::queue`].
 
+pub mod arrivals;
 pub mod capacity;
 pub mod child;
 pub mod client;

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The order in which tasks come to run: what was started by hand, or has waited for an hour, before what a schedule
-//! started; among those, remote servers and then batches in turns, so that no one waits behind hundreds of others; never two
+//! The order in which tasks come to run: what was started by hand, or has waited for an hour, before what new mail started,
+//! and that before what a schedule did; among those, remote servers and then batches in turns, so that no one waits behind hundreds of others; never two
 //! of one local user; never more at once than allowed, but for some whose servers have no other run.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroUsize;
 use std::time::Instant;
@@ -210,10 +209,13 @@ impl RunQueue {
         };
         let rank = |run: &&QueuedRun| {
             let waited = seconds.saturating_sub(run.entry.since);
-            let first = run.entry.origin == Origin::Manual || waited >= LONG_WAIT;
+            let first = match waited >= LONG_WAIT {
+                true => Origin::Manual,
+                false => run.entry.origin,
+            };
             let source = self.sources.get(&run.source).copied();
             let batch = self.batches.get(&run.entry.batch).copied();
-            (Reverse(first), source, batch, run.order)
+            (first, source, batch, run.order)
         };
         let first = self.runs.values().filter(may_run).min_by_key(rank)?;
         Some(first.entry.task.clone())

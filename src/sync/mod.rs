@@ -4,6 +4,7 @@
 //! - [`run`]: one run of a task from lock to summary; an [`engine`] does the moving. [`job`]: what a run is asked to do.
 //! - [`native`]: the native engine. [`imapsync`]: the stock program as engine.
 //! - [`reconcile`]: what both sides have and what follows from it, whichever engine copies.
+//! - [`news`]: a connection to the source that tells of new mail, between the runs.
 //! - [`inspect`]: login test, count, preview, verify.
 //! - [`state`]: what is remembered between runs. [`message_key`]: by what messages are the same.
 //! - [`folder_mapping`]: which remote folders are selected and what they are called locally.
@@ -23,6 +24,7 @@ pub mod instance;
 pub mod job;
 pub mod message_key;
 pub mod native;
+pub mod news;
 pub mod reconcile;
 pub mod reporter;
 pub mod run;

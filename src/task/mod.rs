@@ -49,7 +49,7 @@ pub use refusals::Refusals;
 pub use remote::{Port, RemoteHost, RemoteUser, Security};
 pub use schedule::Schedule;
 pub use secrecy::{ExposeSecret, SecretString};
-pub use store::{LEDGERS, Store};
+pub use store::{LEDGERS, SCHEDULES_PAUSED, Store};
 pub use text::{Invalid, parse_fingerprint};
 pub use trust::Trust;
 pub use user::LocalUser;

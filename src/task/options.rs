@@ -18,6 +18,9 @@ pub struct Options {
     /// Where mail goes and which mail that is.
     #[serde(default, skip_serializing_if = "FolderOptions::is_default")]
     pub folders: FolderOptions,
+    /// Whether the source is listened to, and a run begins when it tells of new mail.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub as_it_arrives: bool,
     /// Names unknown here.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
@@ -29,9 +32,9 @@ mod tests {
 
     #[test]
     fn what_a_later_version_wrote_is_kept() {
-        let text = r#"{"certificate":"ab","colour":"red"}"#;
+        let text = r#"{"certificate":"ab","as_it_arrives":true,"colour":"red"}"#;
         let options: Options = serde_json::from_str(text).unwrap();
-        assert_eq!(options.trust, Trust::Pinned("ab".to_owned()));
+        assert!(options.trust == Trust::Pinned("ab".to_owned()) && options.as_it_arrives);
         assert_eq!(serde_json::to_string(&options).unwrap(), text);
         assert_eq!(serde_json::from_str::<Options>("{}").unwrap(), Options::default());
     }

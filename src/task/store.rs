@@ -38,6 +38,9 @@ const EDIT_ATTEMPTS: u32 = 10;
 /// The folder of the ledgers, one for each local mailbox, below that of the tasks' files.
 pub const LEDGERS: &str = ".ledger";
 
+/// The file that is there while schedules are paused, for the container, which does not know the settings of the instance.
+pub const SCHEDULES_PAUSED: &str = ".schedules-paused";
+
 /// All tasks of an instance, as files (contract section 4).
 #[derive(Debug, Clone)]
 pub struct Store {

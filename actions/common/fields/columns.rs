@@ -147,6 +147,13 @@ pub(crate) const COLUMNS: &[Column] = &[
     column("sieve_enabled", Need::Optional, Kind::Flag, &["sieve"], |task| {
         Some(task?.sieve.into())
     }),
+    column(
+        "as_it_arrives",
+        Need::Optional,
+        Kind::Flag,
+        &["idle", "push"],
+        none,
+    ),
     column("start", Need::Optional, Kind::Flag, &[], none),
 ];
 

@@ -23,9 +23,10 @@ use tokio::task::{JoinSet, LocalSet};
 
 use self::connection::{Reply, converse};
 use self::main_program::MainProgram;
+use super::arrivals::{Arrivals, Told, changes};
 use super::capacity::{self, Capacity};
 use super::child::{Child, Cut, Program, in_words, write_cut_off};
-use super::entry::State;
+use super::entry::{Origin, State};
 use super::message::{Answer, Request, Stream, Verdict};
 use super::queue_file::{Content, QueueFile};
 use super::run_queue::RunQueue;
@@ -55,12 +56,13 @@ pub fn serve(store: &Store, command: &[OsString], capacity: Capacity) -> anyhow:
     let file = QueueFile::of(store);
     let _serving = file.serve()?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, async {
+    let code = LocalSet::new().block_on(&runtime, async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut child_ended = signal(SignalKind::child())?;
         let listener = UnixListener::from_std(socket::listen(file.folder())?)?;
         let (events, mut requests) = unbounded_channel();
+        let (told, mut news) = unbounded_channel();
         let mut supervisor = Supervisor {
             store,
             events: events.clone(),
@@ -75,12 +77,15 @@ pub fn serve(store: &Store, command: &[OsString], capacity: Capacity) -> anyhow:
             followers: HashMap::new(),
             stoppers: HashMap::new(),
             settings: HashMap::new(),
+            arrivals: Arrivals::new(store, told),
             recovered: BTreeSet::new(),
             ending: false,
             denied_since: None,
             unsaved: None,
         };
         supervisor.recover();
+        let mut changes = changes::see(store);
+        supervisor.arrivals.begin();
         let mut connections = JoinSet::new();
         while !supervisor.is_over() {
             supervisor.start_due();
@@ -96,9 +101,12 @@ pub fn serve(store: &Store, command: &[OsString], capacity: Capacity) -> anyhow:
                     connections.spawn_local(converse(stream, events.clone()));
                 }
                 Some(_) = connections.join_next() => {}
+                Some(changed) = changes.recv() => supervisor.arrivals.heed(&changed),
+                Some(told) = news.recv() => supervisor.hear(told),
                 () = until(supervisor.next_moment()) => {
                     supervisor.force_if_due();
                     supervisor.look_if_due();
+                    supervisor.start_arrived();
                 }
             }
         }
@@ -107,7 +115,10 @@ pub fn serve(store: &Store, command: &[OsString], capacity: Capacity) -> anyhow:
         // A client that does not read is not waited for.
         let _ = tokio::time::timeout(FAREWELL, read).await;
         Ok(code)
-    })
+    });
+    // A token that is asked for, or a name, is not waited for.
+    runtime.shutdown_background();
+    code
 }
 
 async fn until(moment: Option<Instant>) {
@@ -137,6 +148,8 @@ struct Supervisor<'a> {
     stoppers: HashMap<TaskName, Vec<Reply>>,
     /// Settings that are others for a run.
     settings: HashMap<TaskName, BTreeMap<String, String>>,
+    /// Sources that are listened to.
+    arrivals: Arrivals,
     /// Tasks of the former supervisor, of which a process may still be left.
     recovered: BTreeSet<TaskName>,
     /// Whether the supervisor was told to end, or has to.
@@ -240,10 +253,14 @@ impl Supervisor<'_> {
             self.tell(name, verdict);
             return;
         }
+        if self.arrivals.holds(name) {
+            return self.put_back(name, State::Waiting, EXIT_PAUSE);
+        }
         let settings = self.settings.get(name).cloned().unwrap_or_default();
         match self.program.start(name, origin, self.capacity.now(), &settings) {
             Ok(child) => {
                 self.denied_since = None;
+                self.arrivals.run_begins(name);
                 self.children.insert(child.pid, child);
             }
             Err(error) => {
@@ -303,6 +320,12 @@ impl Supervisor<'_> {
     fn conclude(&mut self, mut child: Child, status: WaitStatus) -> Option<Verdict> {
         let name = &child.name.clone();
         let verdict = child.verdict();
+        let exit = match &verdict {
+            // Somebody else has the task: that was no run.
+            Some(verdict) => Some(verdict.exit_code).filter(|_| !verdict.busy),
+            None => child.stopped.then_some(Exit::Stopped.code()),
+        };
+        self.arrivals.run_ended(name, exit);
         let started = self.queue.get(name).and_then(|run| run.entry.started);
         let cut_short = verdict
             .as_ref()
@@ -362,6 +385,7 @@ impl Supervisor<'_> {
     /// Ends all runs, then the main program, then itself.
     fn end(&mut self) {
         self.ending = true;
+        self.arrivals.end();
         for child in self.children.values_mut() {
             child.end(GRACE);
         }
@@ -390,13 +414,34 @@ impl Supervisor<'_> {
             .chain(self.main.kill_at())
             .chain(starts)
             .chain(self.look_at)
+            .chain(self.arrivals.next_moment())
             .min()
     }
 
-    /// Measures while tasks wait, and only then.
+    /// Heeds what a source told.
+    fn hear(&mut self, told: Told) {
+        if let Some(words) = self.arrivals.hear(told) {
+            journal(Stream::Output, &words);
+        }
+    }
+
+    /// Puts those tasks into the queue whose source has told of new mail.
+    fn start_arrived(&mut self) {
+        let now = Instant::now();
+        let due = self.arrivals.take_due(now);
+        if !due.is_empty() {
+            // Who waits or runs already does so: nobody follows.
+            let (reply, _) = unbounded_channel();
+            self.enter(due, Origin::Arrival, &BTreeMap::new(), false, &reply);
+        }
+        self.arrivals.save_if_due(now);
+    }
+
+    /// Measures while tasks wait, or a run may be turned away.
     fn plan_look(&mut self) {
-        let needed =
-            !self.ending && !self.queue.paused && self.queue.waiting() > 0 && !self.children.is_empty();
+        let waits = !self.queue.paused && self.queue.waiting() > 0 && !self.children.is_empty();
+        let mut running = self.children.values();
+        let needed = !self.ending && (waits || running.any(|child| self.arrivals.may_crowd(&child.name)));
         match (needed, self.look_at) {
             (true, None) => {
                 self.capacity.begin();
@@ -413,7 +458,7 @@ impl Supervisor<'_> {
             return;
         }
         self.look_at = Some(Instant::now() + capacity::PACE);
-        if self.capacity.adapts() {
+        if self.capacity.adapts() && self.queue.waiting() > 0 {
             self.capacity.look(self.queue.is_full());
             self.queue.set_at_once(self.capacity.now());
         }
@@ -424,6 +469,7 @@ impl Supervisor<'_> {
             let before = self.turned_away.insert(name.clone(), times).unwrap_or_default();
             if times > before {
                 self.queue.turned_away(&name);
+                self.arrivals.turned_away(&name);
             }
         }
     }
@@ -437,7 +483,8 @@ impl Supervisor<'_> {
     }
 
     /// Tells those who follow what waits that it goes on later; the exit code of the process.
-    fn farewell(self) -> u8 {
+    fn farewell(mut self) -> u8 {
+        self.arrivals.save_if_due(Instant::now());
         let waiting = self.queue.waiting();
         if waiting > 0 {
             journal(

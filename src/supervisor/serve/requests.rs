@@ -48,7 +48,7 @@ impl Supervisor<'_> {
 
     /// Puts tasks into the queue. Those that a schedule has put there already come earlier when somebody wants them by
     /// hand.
-    fn enter(
+    pub(super) fn enter(
         &mut self,
         tasks: Vec<TaskName>,
         origin: Origin,
@@ -134,6 +134,7 @@ impl Supervisor<'_> {
             if run.is_some() {
                 self.settings.remove(&task);
                 self.recovered.remove(&task);
+                self.arrivals.run_is_off(&task);
                 taken_out.push(task.clone());
             }
             drop(reply.send(Answer::Stopped { task }));

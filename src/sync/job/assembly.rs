@@ -8,6 +8,7 @@ use crate::sync::access::Access;
 use crate::sync::account::{Account, Failure, LocalServer, RemoteServer};
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Job;
+use crate::task::options::Options;
 use crate::task::{LocalPin, LocalUser, Store, Task, TaskName};
 
 /// The folder of large messages on their way.
@@ -54,18 +55,27 @@ pub fn job(
 ) -> Result<Job, Failure> {
     let mut local = Account::local(&task.local_user, local_server(store, destination)?);
     let options = store.options(name);
-    let server = RemoteServer::of(task, &options);
-    let mut remote = Account::remote(&server, &task.remote_user, Access::of_task(store, task)?);
+    let mut remote = remote(store, task, &options)?;
     // On the volume of the state: what is temporary elsewhere is memory.
     let spool = Spool::in_folder(store.folder().join(SPOOL));
     (local.spool, remote.spool) = (spool.clone(), spool);
+    Job::new(task, options.folders, remote, local)
+}
+
+/// The remote account of a task, and the way there.
+///
+/// # Errors
+/// When a password is missing, or the source.
+pub fn remote(store: &Store, task: &Task, options: &Options) -> Result<Account, Failure> {
+    let server = RemoteServer::of(task, options);
+    let mut remote = Account::remote(&server, &task.remote_user, Access::of_task(store, task)?);
     // A source that cannot be read was told of above.
     let link = options.source.as_ref();
     let source = link.and_then(|link| Sources::of(store).read(&link.id).ok().flatten());
     if let Some(source) = source {
         remote.reach_as(&source);
     }
-    Job::new(task, options.folders, remote, local)
+    Ok(remote)
 }
 
 /// Other local users who have a task that pulls from the account of this one.

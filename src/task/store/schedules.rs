@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::{LOCK_TIMEOUT, READABLE, Store};
+use super::{LOCK_TIMEOUT, READABLE, SCHEDULES_PAUSED, Store};
 use crate::error::Result;
 use crate::files;
 use crate::task::FileKind;
@@ -31,6 +31,7 @@ impl Store {
         // Not the tasks' locks, which runs may hold for hours.
         let _schedules = self.lock_schedules()?;
         let mail_host = mail_host()?;
+        self.show_paused(mail_host.is_none())?;
         let mut kept: HashSet<OsString> = HashSet::new();
         let mut unscheduled: HashSet<OsString> = HashSet::new();
         for stem in self.stems()? {
@@ -70,6 +71,21 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Tells the container whether schedules are paused.
+    fn show_paused(&self, paused: bool) -> anyhow::Result<()> {
+        let path = self.layout.tasks.join(SCHEDULES_PAUSED);
+        let shown = match paused {
+            true => files::write_atomic_unsynced(&self.layout.tasks, &path, b"", READABLE),
+            false => files::remove(&path),
+        };
+        shown.with_context(|| format!("cannot change {SCHEDULES_PAUSED}"))
+    }
+
+    /// Whether schedules are paused.
+    pub fn are_schedules_paused(&self) -> bool {
+        self.layout.tasks.join(SCHEDULES_PAUSED).exists()
     }
 
     /// The cron file that a task should have.

@@ -2,6 +2,7 @@
 //! `syncctl` as the container knows it (contract section 5): one run at a time, stopped when it is told to, and what it
 //! says to whom.
 
+mod arrivals;
 mod bad_input;
 mod hostile;
 mod many;

@@ -92,6 +92,8 @@ export interface CreateTaskInput {
     /** Only mail that is more than so many days old; 0 is no limit. */
     older_than_days?: number
   } | null
+  /** Whether the remote server is listened to, and a run begins as soon as mail arrives there. An edit without it leaves that as it is. */
+  as_it_arrives?: boolean | null
 }
 
 /** What validate-task takes. */
@@ -276,6 +278,8 @@ export interface UpdateTasksInput {
   remotepassword?: string | null
   /** Whether the schedule waits until this is false again; no run is stopped, and the task can be started by hand. */
   on_hold?: boolean | null
+  /** Whether the remote server is listened to, and a run begins as soon as mail arrives there. */
+  as_it_arrives?: boolean | null
   /** The name of the batch that the tasks belong to; empty for none. */
   batch?: string | null
 }
@@ -431,6 +435,10 @@ export interface ListTasksOutput {
       /** Only mail that is more than so many days old; 0 is no limit. */
       older_than_days?: number
     } | null
+    /** Whether the remote server is listened to, and a run begins as soon as mail arrives there. */
+    as_it_arrives: boolean
+    /** How that stands, while it is asked for and the service is there. */
+    listening?: 'connecting' | 'watching' | 'not_offered' | 'refused' | 'unmet' | 'yielding' | null
   }[]
 }
 

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Listens to the source of one task: a connection, and the next one when it ends.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinHandle;
+
+use super::backoff::Backoff;
+use super::record::Listening;
+use crate::sync::account::Failure;
+use crate::sync::news::{Line, NoNews};
+use crate::task::{Store, TaskName};
+
+/// What a worker tells.
+#[derive(Debug)]
+pub(in crate::supervisor) struct Told {
+    pub(super) task: TaskName,
+    /// Which of the workers of the task it is.
+    pub(super) number: u64,
+    pub(super) what: What,
+}
+
+/// What there is to tell.
+#[derive(Debug)]
+pub(super) enum What {
+    /// How it stands, and why.
+    State(Listening, Option<String>),
+    /// Where the folders stand.
+    Position(u64),
+}
+
+/// What all workers have in common.
+#[derive(Clone)]
+pub(super) struct Common {
+    pub(super) store: Store,
+    pub(super) told: UnboundedSender<Told>,
+    /// So many log in at once.
+    pub(super) logins: Rc<Semaphore>,
+}
+
+/// A worker, until it is told to stop.
+#[derive(Debug)]
+pub(super) struct Worker {
+    stop: Option<oneshot::Sender<()>>,
+    handle: JoinHandle<()>,
+}
+
+impl Worker {
+    /// Starts to listen.
+    pub(super) fn start(common: &Common, task: TaskName, number: u64) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let common = common.clone();
+        Self {
+            stop: Some(stop),
+            handle: tokio::task::spawn_local(Listener { common, task, number }.work(stopped)),
+        }
+    }
+
+    /// Has it end its connection, soon.
+    pub(super) fn stop(&mut self) {
+        // One that has ended by itself has no connection.
+        let _ = self.stop.take().map(|stop| stop.send(()));
+    }
+
+    /// Whether it may still have a connection.
+    pub(super) fn is_alive(&self) -> bool {
+        !self.handle.is_finished()
+    }
+}
+
+struct Listener {
+    common: Common,
+    task: TaskName,
+    number: u64,
+}
+
+impl Listener {
+    async fn work(self, mut stopped: oneshot::Receiver<()>) {
+        let mut backoff = Backoff::default();
+        loop {
+            let begun = Instant::now();
+            let line = tokio::select! {
+                biased;
+                _ = &mut stopped => return,
+                line = self.open() => line,
+            };
+            let end = match line {
+                Err(end) => end,
+                Ok(mut line) => {
+                    self.tell(What::State(Listening::Watching, None));
+                    self.tell(What::Position(line.position().digest()));
+                    tokio::select! {
+                        biased;
+                        _ = &mut stopped => {
+                            line.leave().await;
+                            return;
+                        }
+                        end = line.listen(|position| self.tell(What::Position(position.digest()))) => end,
+                    }
+                }
+            };
+            let Some(pause) = self.heed(end, begun.elapsed(), &mut backoff) else {
+                return;
+            };
+            tokio::select! {
+                biased;
+                _ = &mut stopped => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    async fn open(&self) -> Result<Line, NoNews> {
+        // Dropped with the login done; the semaphore is never closed.
+        let _turn = self.common.logins.acquire().await.ok();
+        Line::open(&self.common.store, &self.task).await
+    }
+
+    fn tell(&self, what: What) {
+        let told = Told {
+            task: self.task.clone(),
+            number: self.number,
+            what,
+        };
+        // Without a supervisor there is nobody to tell.
+        drop(self.common.told.send(told));
+    }
+
+    /// Tells why there is no connection; after how long another one is made, if at all.
+    fn heed(&self, end: NoNews, lasted: Duration, backoff: &mut Backoff) -> Option<Duration> {
+        match end {
+            NoNews::Later { why, pause } => {
+                self.tell(What::State(Listening::Connecting, Some(why)));
+                Some(backoff.pause(lasted, pause))
+            }
+            NoNews::NotOffered => {
+                self.tell(What::State(Listening::NotOffered, None));
+                Some(Backoff::not_offered())
+            }
+            NoNews::Refused(failure) => {
+                self.count(&failure);
+                None
+            }
+            NoNews::Unmet => {
+                self.tell(What::State(Listening::Unmet, None));
+                None
+            }
+        }
+    }
+
+    /// A refused login counts as that of a run does; a run that is at work counts its own.
+    fn count(&self, failure: &Failure) {
+        let store = &self.common.store;
+        let counted = store
+            .acquire(&self.task, Duration::ZERO)
+            .and_then(|lock| match lock {
+                Some(_lock) => store.save_refusals(&self.task, store.refusals(&self.task).more()),
+                None => Ok(()),
+            });
+        let uncounted = counted
+            .err()
+            .map(|error| format!(", and that cannot be noted: {error}"));
+        let why = format!("{}{}", failure.message, uncounted.unwrap_or_default());
+        self.tell(What::State(Listening::Refused, Some(why)));
+    }
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! One connection to the source of a task that tells when mail arrives. It moves nothing, changes nothing, and learns
+//! nothing: what a run has not yet seen of the server is not met here first.
+
+mod position;
+
+use std::time::Duration;
+
+pub use position::Position;
+
+use crate::imap::{self, Besides, Mailbox};
+use crate::sync::account::{Account, Failure, Side, Standing};
+use crate::sync::folder_mapping::Selection;
+use crate::sync::job::assembly;
+use crate::sync::reconcile::connections::session::SideSession;
+use crate::sync::reconcile::listing;
+use crate::task::{FolderMode, Store, TaskName};
+
+/// Servers are told to go on after so long, which also shows whether they are still there: RFC 2177 wants it within 29
+/// minutes, boxes that translate addresses forget silent connections after five.
+const STRETCH: Duration = Duration::from_secs(270);
+
+/// The folders besides the inbox that a server is asked to tell news of; more than that, and it may well refuse.
+const MOST_FOLDERS: usize = 50;
+
+/// A connection that tells news.
+pub struct Line {
+    session: SideSession,
+    position: Position,
+    folders: usize,
+}
+
+/// Why there is no such connection, or none any more.
+#[derive(Debug)]
+pub enum NoNews {
+    /// The server has no way to tell news.
+    NotOffered,
+    /// The server refused the login, which counts as that of a run.
+    Refused(Failure),
+    /// Nothing is known yet of the server, or that it does not protect its connections: a run has to be first.
+    Unmet,
+    /// The server does not serve now; it may have said for how long.
+    Later {
+        /// What it said.
+        why: String,
+        /// For how long.
+        pause: Option<Duration>,
+    },
+}
+
+impl From<imap::Error> for NoNews {
+    fn from(error: imap::Error) -> Self {
+        if matches!(error, imap::Error::Command { command: "IDLE", .. }) {
+            return Self::NotOffered;
+        }
+        Self::Later {
+            pause: match &error {
+                imap::Error::Unavailable(text) => imap::quirks::suggested_pause(text),
+                _ => None,
+            },
+            why: Failure::from_imap(Side::Remote, &error).message,
+        }
+    }
+}
+
+impl From<Failure> for NoNews {
+    fn from(failure: Failure) -> Self {
+        Self::Later {
+            why: failure.message,
+            pause: None,
+        }
+    }
+}
+
+impl Line {
+    /// Logs in to the source of a task, as the files of the task are now, and looks where the inbox stands.
+    ///
+    /// # Errors
+    /// When that leads nowhere.
+    pub async fn open(store: &Store, name: &TaskName) -> Result<Self, NoNews> {
+        let task = assembly::load(store, name)?;
+        let options = store.options(name);
+        if options.trust.is_unknown() {
+            return Err(NoNews::Unmet);
+        }
+        let account = assembly::remote(store, &task, &options)?;
+        let selection = Selection {
+            mode: task.folders,
+            excluded: task
+                .exclusions
+                .matchers()
+                .map_err(|error| Failure::local(error.to_string()))?,
+            options: options.folders,
+        };
+        let session = account.login().await;
+        let session = session.map_err(|error| match account.standing() {
+            Standing::Refused => NoNews::Refused(Failure::from_imap(Side::Remote, &error)),
+            Standing::Unknown | Standing::LoggedIn => error.into(),
+        })?;
+        Self::begin(&account, session, &selection).await
+    }
+
+    async fn begin(account: &Account, session: imap::Session, selection: &Selection) -> Result<Self, NoNews> {
+        let mut session = SideSession::new(account.side, session);
+        if !session.tells_news() {
+            session.imap.leave().await;
+            return Err(NoNews::NotOffered);
+        }
+        let others = match session.tells_news_of_others() && selection.mode != FolderMode::Inbox {
+            true => others(&mut session, selection).await?,
+            false => vec![],
+        };
+        session.expect_news_only();
+        let inbox = session.imap.open(&Mailbox::inbox(), false).await?;
+        let mut position = Position::at(&inbox);
+        let mut folders = 0;
+        if session.tells_news_of_others() {
+            let mut told = position.clone();
+            told.watch(&others);
+            if session
+                .imap
+                .notify_of(&others, |data| {
+                    told.note(data);
+                })
+                .await?
+            {
+                (position, folders) = (told, others.len());
+            } else if !session.capabilities().has(imap::Capability::Idle) {
+                session.imap.leave().await;
+                return Err(NoNews::NotOffered);
+            }
+        }
+        Ok(Self {
+            session,
+            position,
+            folders,
+        })
+    }
+
+    /// How many folders it tells of beside the inbox.
+    pub fn folders(&self) -> usize {
+        self.folders
+    }
+
+    /// Where the folders stand.
+    pub fn position(&self) -> &Position {
+        &self.position
+    }
+
+    /// Listens until the connection ends, and hands to `tell` where the folders stand whenever mail has arrived.
+    pub async fn listen(&mut self, mut tell: impl FnMut(&Position)) -> NoNews {
+        loop {
+            let position = &mut self.position;
+            let mut arrived = false;
+            let heard = self.session.imap.await_news(STRETCH, |data| match data {
+                Some(data) => arrived |= position.note(data),
+                None if std::mem::take(&mut arrived) => tell(position),
+                None => {}
+            });
+            if let Err(error) = heard.await {
+                return error.into();
+            }
+        }
+    }
+
+    /// Ends the connection soon.
+    pub async fn leave(self) {
+        self.session.imap.leave().await;
+    }
+}
+
+/// The folders besides the inbox that the task pulls, as far as a server may be asked about so many.
+async fn others(session: &mut SideSession, selection: &Selection) -> Result<Vec<Mailbox>, NoNews> {
+    let listed = listing::side(session, Besides::Nothing).await;
+    let (side, _) = listed.map_err(|error| NoNews::from(Failure::from(error)))?;
+    let chooser = selection.on(&side);
+    let chosen = side.folders.iter().filter(|(listed, status)| {
+        status.is_some() && !listed.mailbox.is_inbox() && chooser.reason(listed).is_none()
+    });
+    let chosen = chosen.map(|(listed, _)| listed.mailbox.clone());
+    Ok(chosen.take(MOST_FOLDERS).collect())
+}
