@@ -14,6 +14,7 @@ const stored = {
   exclude: ',Spam',
   foldersynchronization: 'exclusion',
   sieve_enabled: true,
+  as_it_arrives: true,
   delete_local: true,
   delete_remote: false,
   delete_remote_older: 0,
@@ -22,7 +23,14 @@ const stored = {
 
 it('sends what counts in the chosen mode only', () => {
   const form = { ...formOf(stored, false), delete_remote_older: '30' }
-  expect(inputOf(form, 'a')).toMatchObject({ task_id: 'a', remoteport: 143, exclude: 'Spam', sieve_enabled: false, delete_remote_older: 0 })
+  expect(inputOf(form, 'a')).toMatchObject({
+    task_id: 'a',
+    remoteport: 143,
+    exclude: 'Spam',
+    sieve_enabled: false,
+    as_it_arrives: true,
+    delete_remote_older: 0,
+  })
   expect(inputOf({ ...form, foldersynchronization: 'inbox', delete_remote: true }, 'a')).toMatchObject({
     exclude: '',
     sieve_enabled: true,

@@ -108,7 +108,7 @@ it('exports every setting and no password', () => {
   ])
   expect(text).not.toContain('secret')
   const [, row] = parse(text, ',').rows
-  expect(row!.cells).toEqual(['john', 'j@x', '', 'imap.x', '993', 'ssl', 'exclusion', 'a,b', '5m', 'false', 'true', '30', 'false', ''])
+  expect(row!.cells).toEqual(['john', 'j@x', '', 'imap.x', '993', 'ssl', 'exclusion', 'a,b', '5m', 'false', 'true', '30', 'false', 'false', ''])
 })
 
 it('offers a template that its own reader takes', () => {

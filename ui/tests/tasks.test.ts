@@ -30,6 +30,7 @@ const task = (changes: Partial<Task> = {}): Task => ({
   paused: false,
   on_hold: false,
   batch: '',
+  as_it_arrives: false,
   ...changes,
 })
 const entries = (...tasks: Task[]) => list.entriesOf(tasks, new Map(), 0)

@@ -67,6 +67,8 @@ export class StandIn extends SourcesStandIn {
       delete_remote: at % 12 === 4,
       delete_remote_older: at % 12 === 4 ? 30 : 0,
       sieve_enabled: false,
+      as_it_arrives: false,
+      listening: null,
       expunge_remote: '',
       cron: ['', '5m', '1h', '12h'][at % 4],
       folder_inbox: '',

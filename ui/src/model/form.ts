@@ -24,6 +24,7 @@ export function emptyForm(): TaskForm {
     delete_remote: false,
     delete_remote_older: '0',
     cron: '',
+    as_it_arrives: false,
   }
 }
 
@@ -44,13 +45,14 @@ export function formOf(task: Task, copy: boolean): TaskForm {
     delete_remote: task.delete_remote,
     delete_remote_older: String(task.delete_remote_older ?? 0),
     cron: task.cron,
+    as_it_arrives: task.as_it_arrives,
   }
 }
 
 /** The fields as create-task wants them; what does not count in the chosen mode is left empty. */
 export function inputOf(form: TaskForm, taskId: string, signsIn = false): TaskInput {
   const { foldersynchronization: mode, exclude, sieve_enabled, delete_remote_older } = form
-  const { source, localuser, remoteusername, remotehostname, remotepassword, remoteport, security, delete_local, delete_remote, cron } = form
+  const { source, localuser, remoteusername, remotehostname, remotepassword, remoteport, security, delete_local, delete_remote, cron, as_it_arrives } = form
   // A source knows its server, and most know how to sign in as well.
   const server = source ? { source } : { remotehostname, remoteport: Number(remoteport), security }
   return {
@@ -61,6 +63,7 @@ export function inputOf(form: TaskForm, taskId: string, signsIn = false): TaskIn
     delete_local,
     delete_remote,
     cron,
+    as_it_arrives,
     task_id: taskId,
     foldersynchronization: mode,
     exclude: mode === 'exclusion' ? exclude : '',

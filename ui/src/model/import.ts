@@ -19,6 +19,7 @@ export const COLUMNS = [
   'delete_remote',
   'delete_remote_older',
   'sieve_enabled',
+  'as_it_arrives',
   'source',
 ] as const
 export type Column = (typeof COLUMNS)[number]
@@ -26,7 +27,7 @@ export type Column = (typeof COLUMNS)[number]
 const REQUIRED: Column[] = ['localuser', 'remoteusername', 'remotepassword', 'remotehostname', 'remoteport', 'security']
 /** What a row may say besides. */
 export const OPTIONAL: Column[] = COLUMNS.filter((column) => !REQUIRED.includes(column))
-const BOOLEANS: Column[] = ['delete_local', 'delete_remote', 'sieve_enabled']
+const BOOLEANS: Column[] = ['delete_local', 'delete_remote', 'sieve_enabled', 'as_it_arrives']
 
 /** The server of all rows that name none. */
 export interface Defaults {
@@ -57,6 +58,7 @@ const HEADINGS: Record<Column, string> = {
   delete_remote: 'deleteremote',
   delete_remote_older: 'deleteremoteolder',
   sieve_enabled: 'sieveenabled sieve',
+  as_it_arrives: 'asitarrives idle push',
   source: 'sourceid',
 }
 const COLUMN_OF = new Map(COLUMNS.flatMap((column) => HEADINGS[column].split(' ').map((name) => [name, column] as const)))
@@ -179,6 +181,7 @@ function readForm(cells: string[], mapping: Mapping, defaults: Defaults, users: 
     delete_remote: isTrue(values.delete_remote ?? ''),
     delete_remote_older: values.delete_remote_older || '0',
     sieve_enabled: isTrue(values.sieve_enabled ?? ''),
+    as_it_arrives: isTrue(values.as_it_arrives ?? ''),
   }
   // An empty optional cell asks for nothing.
   const present = new Set(COLUMNS.filter((column) => values[column] || REQUIRED.includes(column) || (column === 'source' && form.source !== '')))

@@ -21,6 +21,8 @@ export interface TaskForm {
   delete_remote: boolean
   delete_remote_older: string
   cron: string
+  /** Whether the source is listened to. */
+  as_it_arrives: boolean
 }
 
 const LONGEST_USER = 128
