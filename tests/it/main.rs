@@ -38,6 +38,7 @@ mod life_cycle;
 mod metrics;
 mod name_service;
 mod one_gate;
+mod refused_logins;
 mod release;
 mod sources;
 mod support;
