@@ -149,6 +149,13 @@ pub enum Event<'a> {
         /// How many messages.
         messages: u64,
     },
+    /// Copies were removed of messages that another program had brought while this run did.
+    SecondCopiesRemoved {
+        /// The folder on the local side.
+        folder: &'a dyn Printable,
+        /// How many messages.
+        messages: u64,
+    },
     /// A flag is not taken by the local server.
     FlagRefused {
         /// The folder on the local side.
@@ -339,6 +346,11 @@ impl fmt::Display for Event<'_> {
                 f,
                 "Host2: folder [{folder}]: removed {messages} messages that arrived a second time after a connection had \
                  broken"
+            ),
+            Self::SecondCopiesRemoved { folder, messages } => write!(
+                f,
+                "Host2: folder [{folder}]: removed {messages} copies of this run, as another program had brought the same \
+                 messages meanwhile: does another instance pull this account?"
             ),
             Self::FlagRefused {
                 folder,

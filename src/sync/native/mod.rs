@@ -19,7 +19,7 @@ use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::native::plan::Item;
 use crate::sync::reconcile::connections::{self, Connections, settle};
-use crate::sync::reconcile::deletions::{self, LocalPlan, gate};
+use crate::sync::reconcile::deletions::{self, LocalPlan, gate, second_copies};
 use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::listing;
@@ -166,6 +166,7 @@ async fn finish(
         }
         // After a connection was lost: what is lifted is not what its owner took back.
         gate::restore_lifted_marks(shared, connections).await?;
+        second_copies::remove(shared, sync, &mut connections.local).await?;
         if shared.job.inbox_only() {
             inbox::inbox(shared, sync, connections).await?;
         } else {

@@ -12,7 +12,7 @@ use crate::sync::job::Shared;
 use crate::sync::reconcile::compare::{self, Comparison};
 use crate::sync::reconcile::connections::Connections;
 use crate::sync::reconcile::connections::session::SideSession;
-use crate::sync::reconcile::deletions::{self, incomplete};
+use crate::sync::reconcile::deletions::{self, incomplete, second_copies};
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::narrow;
@@ -117,6 +117,7 @@ pub async fn prepare(
     folder.fingerprint.clear();
     shared.state.borrow().save_folder(&folder)?;
     deletions::settle_intended(shared, &pair.local, &folder, &mut connections.local).await?;
+    second_copies::resume(shared, &pair, &folder, &mut connections.local).await?;
     narrow::reopen(shared, &pair, &folder, &mut connections.remote).await?;
     incomplete::look_again(shared, &pair, &folder, &mut connections.remote).await?;
     let comparison = compare::compare(

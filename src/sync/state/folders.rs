@@ -212,6 +212,7 @@ impl Ledger {
         self.db
             .execute("DELETE FROM local_only WHERE folder = ?1", [id])?;
         self.local_deletion_done(id)?;
+        self.second_copies_stay(id)?;
         self.db.execute(
             "UPDATE folder SET local_next = 1, local_high = 1, local_mailbox = NULL, baseline = 0, fingerprint = ''
              WHERE id = ?1",
@@ -285,7 +286,14 @@ impl Ledger {
     /// Forgets a folder that we deleted locally: it comes again when the source has it again.
     pub fn forget_folder(&mut self, id: i64) -> Result<()> {
         self.transaction(|db| {
-            for table in ["message", "local_only", "history", "withheld", "local_deletion"] {
+            for table in [
+                "message",
+                "local_only",
+                "history",
+                "withheld",
+                "local_deletion",
+                "second_copy",
+            ] {
                 db.execute(&format!("DELETE FROM {table} WHERE folder = ?1"), [id])?;
             }
             db.execute("DELETE FROM folder WHERE id = ?1", [id])?;
@@ -321,6 +329,7 @@ fn forget_messages(db: &Transaction<'_>, id: i64) -> Result<()> {
     db.execute("DELETE FROM message WHERE folder = ?1", [id])?;
     db.execute("DELETE FROM local_only WHERE folder = ?1", [id])?;
     db.execute("DELETE FROM local_deletion WHERE folder = ?1", [id])?;
+    db.execute("DELETE FROM second_copy WHERE folder = ?1", [id])?;
     db.execute(
         "UPDATE folder SET remote_next = 1, remote_high = 1, remote_messages = 0, remote_modseq = 0, local_next = 1,
             local_high = 1, remote_mailbox = NULL, local_mailbox = NULL, baseline = 0, fingerprint = '',

@@ -6,7 +6,7 @@
 //!
 //! [`schema`]: its form, and how former ones are taken over · [`sources`]: the accounts · [`folders`] ·
 //! [`messages`] ([`uids`], [`completeness`], [`post_delivery`], [`left_out`], [`late_copies`], [`gone`], [`sample`],
-//! [`recorded`]) · [`local_only`]: messages that no task brought · [`local_deletion`]: those that we delete · [`unpaired`]:
+//! [`recorded`], [`second_copies`]) · [`local_only`]: messages that no task brought · [`local_deletion`]: those that we delete · [`unpaired`]:
 //! local folders that nothing is pulled to · [`history`]: deliveries whose remote side is gone · [`withheld`]: deletions that
 //! wait for an administrator · [`facts`]: single flags and texts · [`copy`]: copies of databases.
 
@@ -26,6 +26,7 @@ mod post_delivery;
 mod recorded;
 mod sample;
 pub mod schema;
+mod second_copies;
 mod sources;
 mod step;
 mod uids;
@@ -47,6 +48,7 @@ pub use messages::{Copy, Digest, Entry, Row};
 pub use post_delivery::PostDelivery;
 pub use recorded::{Recorded, RecordedFolder};
 pub use sample::Mark;
+pub use second_copies::SecondCopy;
 pub use sources::AccountName;
 pub use unpaired::Unpaired;
 pub use withheld::Side as MarkedSide;

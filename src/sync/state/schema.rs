@@ -107,6 +107,11 @@ pub(super) fn prepare(db: &mut Connection) -> Result<()> {
             folder INTEGER NOT NULL,
             local_uid INTEGER NOT NULL,
             PRIMARY KEY (folder, local_uid)) WITHOUT ROWID;
+         CREATE TABLE IF NOT EXISTS second_copy (
+            folder INTEGER NOT NULL,
+            local_uid INTEGER NOT NULL,
+            stays INTEGER NOT NULL,
+            PRIMARY KEY (folder, local_uid)) WITHOUT ROWID;
          CREATE TABLE IF NOT EXISTS unpaired (
             source INTEGER NOT NULL,
             local BLOB NOT NULL,

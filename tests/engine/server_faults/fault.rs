@@ -133,6 +133,8 @@ pub(crate) enum Act {
     /// It closes without a word, and stores the messages only after so many more commands: a server that had the whole
     /// APPEND when the connection broke, and was slow.
     Late { commands: usize },
+    /// Another program has stored the same just before, an APPEND.
+    AfterAnother,
     /// The mailbox is deleted just before.
     DeleteMailbox(&'static str),
 }

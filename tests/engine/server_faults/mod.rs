@@ -17,6 +17,7 @@ mod model;
 mod namespaces;
 mod narrowed;
 mod renamed;
+mod rivals;
 mod server;
 mod session;
 mod stubborn;

@@ -280,6 +280,9 @@ impl Session<'_> {
                 lock(&self.shared.late).push((commands, rest.to_vec()));
                 return Err(Closed);
             }
+            Some(Act::AfterAnother) => {
+                self.append(rest);
+            }
             Some(Act::DeleteMailbox(name)) => {
                 lock(&self.shared.model).folders.remove(name);
             }

@@ -47,6 +47,7 @@ pub(super) struct World {
     pub local: Server,
     pub mode: Mode,
     instance: Instance,
+    task: Task,
     name: TaskName,
     /// What both sides had before the first run.
     remote_before: Contents,
@@ -158,6 +159,7 @@ impl World {
             local,
             mode,
             instance,
+            task,
             name,
             remote_before,
             local_before,
@@ -284,6 +286,25 @@ impl World {
     /// Runs the task, whatever both sides have then.
     pub(super) fn run_unjudged(&self) -> Run {
         self.instance.wait(&self.name, self.instance.start(&self.name))
+    }
+
+    /// Runs the task in several instances at once, none of which sees the ledger of another.
+    pub(super) fn run_together(&self, instances: usize) {
+        let port = self.local.address.port();
+        let clones = (1..instances).map(|_| Instance::new("127.0.0.1", port, MASTER_PASSWORD));
+        let clones: Vec<Instance> = clones.collect();
+        for clone in &clones {
+            clone.save(&self.task, REMOTE_PASSWORD);
+        }
+        let all: Vec<&Instance> = clones.iter().chain([&self.instance]).collect();
+        let children: Vec<_> = all.iter().map(|one| (one, one.start(&self.name))).collect();
+        let runs: Vec<Run> = children
+            .into_iter()
+            .map(|(one, child)| one.wait(&self.name, child))
+            .collect();
+        for run in &runs {
+            self.check(run);
+        }
     }
 
     /// Loses what the task remembers, as a restored backup without it does.

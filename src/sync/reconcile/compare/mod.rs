@@ -103,10 +103,6 @@ pub async fn compare(
     let found = match_up(shared, pair, folder, &mut pool, &messages, remote, local).await?;
     let matched: UidSet = found.iter().map(|&(at, _)| messages[at].uid).collect();
     new = new.minus(&matched);
-    // Only what is nobody's copy can have come late.
-    let unclaimed = pool.left().filter(|message| !known_uids.contains(message.uid));
-    let unclaimed: Vec<LocalOnly> = unclaimed.copied().collect();
-    pool.remove(&late_copies::remove(shared, pair, folder, &unclaimed, local).await?);
     let (back, other): (Vec<_>, Vec<_>) = found
         .iter()
         .copied()
@@ -119,7 +115,12 @@ pub async fn compare(
                 .came_back(folder.id, former, &messages[at].entry())?;
         }
     }
-    record(shared, folder, &messages, &other, &known_uids, &pool)?;
+    // Only what is nobody's copy can have come late.
+    let unclaimed = pool.left().filter(|message| !known_uids.contains(message.uid));
+    let unclaimed: Vec<LocalOnly> = unclaimed.copied().collect();
+    record_found(shared, folder, &messages, &other, &unclaimed)?;
+    pool.remove(&late_copies::remove(shared, pair, folder, &unclaimed, local).await?);
+    record_local_only(shared, folder, &known_uids, &pool)?;
     if history {
         new = new.minus(&removed_by_owner(shared, pair, folder, &messages, &matched, remote).await?);
     }
@@ -418,17 +419,28 @@ async fn match_up(
         .collect())
 }
 
-/// Records what was found, and what the task has not brought.
-fn record(
+/// Records what was found. What a run that was cut off had sent and is there twice, another program has brought, too: it
+/// counts as sent twice.
+fn record_found(
     shared: &Shared,
     folder: &FolderState,
     messages: &[Seen],
     found: &[(usize, u32)],
-    stored: &UidSet,
-    pool: &Pool,
+    unclaimed: &[LocalOnly],
 ) -> FolderResult<()> {
     let (sieve, seen) = shared.job.post_delivery();
     let mut state = shared.state.borrow_mut();
+    let planned = state.planned_uids(folder.id)?;
+    let is_there_twice = |message: &&Seen| {
+        let is_twin = |other: &LocalOnly| other.key == message.key && other.uid >= folder.baseline;
+        planned.contains(message.uid) && unclaimed.iter().any(is_twin)
+    };
+    let twice: Vec<u32> = found
+        .iter()
+        .map(|&(at, _)| &messages[at])
+        .filter(is_there_twice)
+        .map(|message| message.uid)
+        .collect();
     for group in found.chunks(GROUP) {
         let group: Vec<_> = group
             .iter()
@@ -436,6 +448,17 @@ fn record(
             .collect();
         state.found(folder.id, &group, sieve, seen)?;
     }
+    Ok(state.repeat(folder.id, twice.into_iter())?)
+}
+
+/// Records what the task has not brought.
+fn record_local_only(
+    shared: &Shared,
+    folder: &FolderState,
+    stored: &UidSet,
+    pool: &Pool,
+) -> FolderResult<()> {
+    let mut state = shared.state.borrow_mut();
     let (older, younger): (Vec<LocalOnly>, Vec<LocalOnly>) = pool
         .left()
         .filter(|message| !stored.contains(message.uid))

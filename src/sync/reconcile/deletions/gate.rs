@@ -12,7 +12,8 @@ use crate::sync::reconcile::connections::Connections;
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::deletions::different_mailboxes::{DifferentMailboxes, Marker};
 use crate::sync::reconcile::error::FolderResult;
-use crate::sync::state::{LocalOnly, MarkedSide};
+use crate::sync::reconcile::headers::Seen;
+use crate::sync::state::{LocalOnly, MarkedSide, SecondCopy};
 
 const DELETED: &str = "\\Deleted";
 
@@ -127,6 +128,59 @@ impl Deletable for LateCopies {
 
     fn uids(&self) -> &UidSet {
         &self.late
+    }
+}
+
+/// Local messages that this program brought and that are octet for octet what another one had brought before.
+#[derive(Default)]
+pub struct SecondCopies {
+    own: UidSet,
+    copies: Vec<SecondCopy>,
+}
+
+impl SecondCopies {
+    /// Those of the own copies that are too many: of equal messages as many stay as this program brought, those that came
+    /// first.
+    pub(super) fn among(own: &[Seen], others: &[Seen], digests: &HashMap<u32, Digest>) -> Self {
+        let mut equal: HashMap<(MessageKey, Digest), Vec<(u32, bool)>> = HashMap::new();
+        for (seen, is_own) in own
+            .iter()
+            .map(|seen| (seen, true))
+            .chain(others.iter().map(|seen| (seen, false)))
+        {
+            if let Some(digest) = digests.get(&seen.uid) {
+                let copies = equal.entry((seen.key, *digest)).or_default();
+                copies.push((seen.uid, is_own));
+            }
+        }
+        let mut found = Self::default();
+        for mut copies in equal.into_values() {
+            copies.sort_unstable();
+            let wanted = copies.iter().filter(|(_, is_own)| *is_own).count();
+            let (stay, rest) = copies.split_at(wanted);
+            let second = rest.iter().filter(|(_, is_own)| *is_own);
+            let first = stay.iter().filter(|(_, is_own)| !is_own);
+            for (&(uid, _), &(stays, _)) in second.zip(first) {
+                found.own.insert(uid);
+                found.copies.push(SecondCopy { own: uid, stays });
+            }
+        }
+        found
+    }
+
+    /// Each of them with the copy that stays.
+    pub fn copies(&self) -> &[SecondCopy] {
+        &self.copies
+    }
+}
+
+impl sealed::Sealed for SecondCopies {}
+
+impl Deletable for SecondCopies {
+    const SIDE: Side = Side::Local;
+
+    fn uids(&self) -> &UidSet {
+        &self.own
     }
 }
 

@@ -2,7 +2,7 @@
 //! What is deleted, on either side, and what never is.
 //!
 //! [`mod@remote`] ([`incomplete`]) and [`local`] ([`folders`]) check what may go; [`different_mailboxes`] is the proof that
-//! both sides are not the same; [`gate`] alone sends what deletes. What has no proof is kept and reported.
+//! both sides are not the same; [`second_copies`] are those of messages that another program brought, too; [`gate`] alone sends what deletes. What has no proof is kept and reported.
 
 pub mod different_mailboxes;
 pub mod folders;
@@ -10,6 +10,7 @@ pub mod gate;
 pub mod incomplete;
 pub mod local;
 pub mod remote;
+pub mod second_copies;
 
 use crate::imap::UidSet;
 use crate::sync::account::Side;

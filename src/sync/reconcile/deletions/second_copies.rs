@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Messages that another program brought while this run brought them: a clone of this instance, or any other one that
+//! cannot see this ledger. Of two copies the one that came first stays; the other is removed by the run that brought it. As
+//! UIDs are given in order, the run with the second copy always finds the first one, and no two runs remove both.
+
+use crate::imap::UidSet;
+use crate::sync::event::Event;
+use crate::sync::folder_mapping::Pair;
+use crate::sync::job::Shared;
+use crate::sync::reconcile::connections::session::SideSession;
+use crate::sync::reconcile::deletions::gate::{self, Deletable as _, SecondCopies};
+use crate::sync::reconcile::error::FolderResult;
+use crate::sync::reconcile::folder::{FolderSync, open};
+use crate::sync::reconcile::headers::{self, Detail, Seen};
+use crate::sync::state::{FolderState, SecondCopy};
+
+/// Removes what this run, or one before that was cut off, brought after another program had brought the same.
+pub async fn remove(shared: &Shared, sync: &FolderSync, local: &mut SideSession) -> FolderResult<()> {
+    // After a connection was lost.
+    resume(shared, &sync.pair, &sync.folder, local).await?;
+    let id = sync.folder.id;
+    // What is older was compared before anything was brought.
+    let from = sync.folder.local_next.max(sync.folder.baseline);
+    let (own, claimed) = {
+        let state = shared.state.borrow();
+        (state.brought_from(id, from)?, state.claimed_from(id, from)?)
+    };
+    let Some(&last) = own.keys().max().filter(|_| !shared.job.dry) else {
+        return Ok(());
+    };
+    // Only what came before a message of ours concerns this run.
+    let others = UidSet::range(from..=last).minus(&claimed);
+    if others.is_empty() {
+        return Ok(());
+    }
+    sync.open(local, true).await?;
+    let is_alive = |seen: &Seen| !seen.flags.contains("\\Deleted");
+    let mut others = headers::read(local, &others, Detail::Record).await?;
+    others.retain(|other| is_alive(other) && own.values().any(|key| *key == other.key));
+    let suspects = own
+        .iter()
+        .filter(|(_, key)| others.iter().any(|other| other.key == **key));
+    let suspects: UidSet = suspects.map(|(&uid, _)| uid).collect();
+    if suspects.is_empty() {
+        return Ok(());
+    }
+    let mut own = headers::read(local, &suspects, Detail::Record).await?;
+    own.retain(is_alive);
+    let both = own.iter().chain(&others).map(|seen| seen.uid).collect();
+    let digests = headers::digests(local, &both).await?;
+    let second = SecondCopies::among(&own, &others, &digests);
+    if second.uids().is_empty() {
+        return Ok(());
+    }
+    {
+        let mut state = shared.state.borrow_mut();
+        state.intend_to_remove(id, second.copies())?;
+        state.sync()?;
+    }
+    let opened = sync.open(local, true).await?;
+    let kept = gate::delete(shared, &sync.pair.local, opened, local, &second).await?;
+    settled(shared, &sync.folder, second.copies(), &kept)?;
+    let messages = second.uids().minus(&kept).len();
+    if messages > 0 {
+        shared.reporter.borrow_mut().tell(&Event::SecondCopiesRemoved {
+            folder: &sync.pair.local,
+            messages,
+        });
+    }
+    Ok(())
+}
+
+/// What a run was about to remove when it was cut off: what is there loses our mark, and is looked at again.
+pub async fn resume(
+    shared: &Shared,
+    pair: &Pair,
+    folder: &FolderState,
+    local: &mut SideSession,
+) -> FolderResult<()> {
+    let copies = shared.state.borrow().second_copies(folder.id)?;
+    if copies.is_empty() || shared.job.dry {
+        return Ok(());
+    }
+    open::open(local, &pair.local, folder, true).await?;
+    let own = copies.iter().map(|copy| copy.own).collect();
+    let there = local.search_among(&own).await?;
+    gate::take_back_marks(local, &there).await?;
+    settled(shared, folder, &copies, &there)
+}
+
+fn settled(shared: &Shared, folder: &FolderState, copies: &[SecondCopy], kept: &UidSet) -> FolderResult<()> {
+    let gone = copies.iter().filter(|copy| !kept.contains(copy.own));
+    let gone: Vec<SecondCopy> = gone.copied().collect();
+    let mut state = shared.state.borrow_mut();
+    state.second_copies_removed(folder.id, &gone)?;
+    Ok(state.second_copies_stay(folder.id)?)
+}

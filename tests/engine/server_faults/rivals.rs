@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Another program pulls the same account into the same mailbox at the same time, and neither sees the other's ledger.
+
+use crate::server_faults::fault::{ALWAYS, Act, Faults, Rule};
+use crate::server_faults::model::Model;
+use crate::server_faults::world::{MODES, Mode, Side, World, everywhere, message};
+
+#[test]
+fn what_another_program_brought_meanwhile_is_not_there_twice() {
+    for (skip, times) in [(0, ALWAYS), (0, 1), (1, 1)] {
+        everywhere(&[Side::Local], &MODES, |side, mode| {
+            let world = World::new(mode).titled(format!("{mode:?}, {times} after {skip}"));
+            let rule = Rule::times(times, "APPEND", "", Act::AfterAnother).after(skip);
+            world.server(side).behave(Faults::rule(rule));
+            // The run itself leaves nothing twice.
+            world.finish();
+            world.complete();
+            world.idle();
+        });
+    }
+}
+
+#[test]
+fn a_run_that_is_cut_off_while_it_removes_second_copies_is_completed() {
+    let removing: [fn() -> Rule; 5] = [
+        || Rule::once("UID STORE", "\\Deleted", Act::Close),
+        || Rule::once("UID STORE", "\\Deleted", Act::DoAndClose),
+        || Rule::once("UID STORE", "\\Deleted", Act::DoAndDie),
+        || Rule::once("UID EXPUNGE", "", Act::DoAndClose),
+        || Rule::once("UID EXPUNGE", "", Act::DoAndDie),
+    ];
+    // Most of it is waiting for a server that died.
+    std::thread::scope(|scope| {
+        for rule in removing {
+            scope.spawn(move || everywhere(&[Side::Local], &[Mode::Copy, Mode::Inbox], |side, mode| {
+                let world = World::new(mode).titled(format!("{mode:?}, {:?}", rule()));
+                let another = Rule::times(ALWAYS, "APPEND", "", Act::AfterAnother);
+                world.server(side).behave(Faults {
+                    rules: vec![another, rule()],
+                    ..Faults::default()
+                });
+                world.run_unjudged();
+                world.complete();
+                world.idle();
+            }));
+        }
+    });
+}
+
+#[test]
+fn what_was_sent_before_a_crash_and_brought_by_another_program_is_not_there_twice() {
+    everywhere(&[Side::Local], &MODES, |side, mode| {
+        let world = World::new(mode).titled(format!("{mode:?}"));
+        let before = world.server(side).model().folders["INBOX"].messages.len();
+        let rule = Rule::once("APPEND", "INBOX", Act::DoAndDie);
+        world.server(side).behave(Faults::rule(rule));
+        world.run_unjudged();
+        let mut model = world.server(side).model();
+        let sent = model.folders["INBOX"].messages[before..].to_vec();
+        assert!(!sent.is_empty(), "{mode:?}");
+        for message in sent {
+            model.add("INBOX", &message.body, &[]);
+        }
+        drop(model);
+        world.complete();
+        world.idle();
+    });
+}
+
+/// What its owner put there stays, however alike.
+#[test]
+fn another_message_that_came_meanwhile_stays() {
+    everywhere(&[Side::Local], &MODES, |side, mode| {
+        let mut world = World::new(mode).titled(format!("{mode:?}"));
+        world.has_locally("INBOX", &message("two", 400));
+        let rule = Rule::times(ALWAYS, "APPEND", "", Act::AfterAnother);
+        world.server(side).behave(Faults::rule(rule));
+        world.finish();
+        world.complete();
+    });
+}
+
+fn many(remote: &mut Model, _: &mut Model) {
+    for n in 0..300 {
+        let folder = ["INBOX", "Work", "Private"][n % 3];
+        remote.add(folder, &message(&format!("m{n}"), 300 + 10 * n), &[]);
+        if n % 50 == 0 {
+            remote.add(folder, &message(&format!("m{n}"), 300 + 10 * n), &[]);
+        }
+    }
+}
+
+#[test]
+fn two_instances_that_start_together_bring_nothing_twice() {
+    everywhere(&[Side::Local], &MODES, |_, mode| {
+        for instances in [2, 3] {
+            let world = World::with(mode, Model::new('/', ""), many)
+                .titled(format!("{instances} instances, {mode:?}"));
+            world.run_together(instances);
+            world.complete();
+            world.idle();
+        }
+    });
+}
