@@ -20,6 +20,7 @@ impl Action for DeleteTask {
         let results = selection.apply(&context.store, |name| {
             let lock = runs::take(&context.store, name)?;
             let link = context.store.options(name).source;
+            runs::retire(&context.store, name);
             context.store.remove(lock, name)?;
             if let Some(link) = link {
                 sources::forget_sign_in(&context.sources, &link)?;

@@ -10,6 +10,7 @@ use crate::container::Container;
 use crate::error::{Error, ErrorKey, Result};
 use crate::files;
 use crate::supervisor::queue_file::{QueueFile, Snapshot};
+use crate::sync::state::Ledger;
 use crate::task::FileKind;
 use crate::task::lock::TaskLock;
 use crate::task::{Store, TaskName};
@@ -193,6 +194,14 @@ fn is_started(store: &Store, queue: &Snapshot, name: &TaskName) -> Result<bool> 
 /// Whatever the file system says.
 pub fn is_running(store: &Store, name: &TaskName) -> Result<bool> {
     is_started(store, &Snapshot::read(store), name)
+}
+
+/// Notes in the ledger of its user that a task is about to be deleted. The task goes in any case: the next one then compares
+/// both sides.
+pub fn retire(store: &Store, name: &TaskName) {
+    if let Ok(Some(task)) = store.load(name) {
+        Ledger::retire(store.folder(), &task.local_user, name).ok();
+    }
 }
 
 /// Takes a task for an edit or a deletion; a run in progress is stopped.

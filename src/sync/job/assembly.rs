@@ -87,9 +87,9 @@ pub fn others_at(store: &Store, task: &Task) -> crate::error::Result<Vec<LocalUs
     for name in store.names()? {
         // One that cannot be read pulls nothing.
         if let Ok(Some(other)) = store.load(&name)
-            && other.local_user != task.local_user
-            && other.remote_host == task.remote_host
-            && other.remote_user == task.remote_user
+            && !is_same_but_for_case(other.local_user.as_str(), task.local_user.as_str())
+            && is_same_but_for_case(other.remote_host.as_str(), task.remote_host.as_str())
+            && is_same_but_for_case(other.remote_user.as_str(), task.remote_user.as_str())
         {
             users.push(other.local_user);
         }
@@ -97,6 +97,11 @@ pub fn others_at(store: &Store, task: &Task) -> crate::error::Result<Vec<LocalUs
     users.sort_unstable();
     users.dedup();
     Ok(users)
+}
+
+/// Mail servers tell neither names of hosts nor of users apart by their case.
+fn is_same_but_for_case(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
 }
 
 /// The local mail server with the master user's password.

@@ -12,6 +12,7 @@ use crate::sync::reconcile::compare;
 use crate::sync::reconcile::connections::Connections;
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::deletions::gate::{self, Filtered};
+use crate::sync::reconcile::deletions::second_copies;
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::state::{Flag, PostDelivery};
@@ -123,6 +124,9 @@ async fn filter(shared: &Shared, sync: &FolderSync, local: &mut SideSession) -> 
     }
     shared.state.borrow().set(Flag::FilterMarks, true)?;
     let before = next_uids(local).await?;
+    let waiting = wanted.iter().map(|&(_, local)| local).collect();
+    second_copies::remove_filed(shared, sync, &waiting, &before, local).await?;
+    let wanted = shared.state.borrow().sieve(id, PostDelivery::Wanted)?;
     sync.open(local, true).await?;
     for group in wanted.chunks(GROUP) {
         if local.sent() + GROUP_OCTETS > BUFFER_OCTETS {

@@ -43,6 +43,10 @@ pub async fn prepare(
             } else if !same_local || !same_remote {
                 forget_generation(shared, &pair, folder, same_local)?;
             } else if is_settled(shared, &pair, folder)? {
+                if shared.job.delete_local && !pair.joined {
+                    let withheld = shared.state.borrow().count_withheld(folder.id)?;
+                    deletions::report_older(shared, pair.remote.name(), withheld);
+                }
                 shared
                     .reporter
                     .borrow_mut()

@@ -214,8 +214,8 @@ impl Ledger {
         self.local_deletion_done(id)?;
         self.second_copies_stay(id)?;
         self.db.execute(
-            "UPDATE folder SET local_next = 1, local_high = 1, local_mailbox = NULL, baseline = 0, fingerprint = ''
-             WHERE id = ?1",
+            "UPDATE folder SET local_next = 1, local_high = 1, local_mailbox = NULL, baseline = 0, brought_before = 0,
+                fingerprint = '' WHERE id = ?1",
             [id],
         )?;
         Ok(())
@@ -332,8 +332,8 @@ fn forget_messages(db: &Transaction<'_>, id: i64) -> Result<()> {
     db.execute("DELETE FROM second_copy WHERE folder = ?1", [id])?;
     db.execute(
         "UPDATE folder SET remote_next = 1, remote_high = 1, remote_messages = 0, remote_modseq = 0, local_next = 1,
-            local_high = 1, remote_mailbox = NULL, local_mailbox = NULL, baseline = 0, fingerprint = '',
-            replaced = remote_validity <> 0 WHERE id = ?1",
+            local_high = 1, remote_mailbox = NULL, local_mailbox = NULL, baseline = 0, brought_before = 0,
+            fingerprint = '', replaced = remote_validity <> 0 WHERE id = ?1",
         [id],
     )?;
     Ok(())

@@ -43,7 +43,8 @@ impl Ledger {
         self.transaction(|db| {
             let mut keep = db.prepare_cached(
                 &format!("INSERT OR IGNORE INTO local_only
-                 SELECT folder, local_uid, key, size, date, iif(step = {DELIVERED}, 2, 1) FROM message
+                 SELECT folder, local_uid, key, size, date, iif(step = {DELIVERED} AND local_uid >= (
+                    SELECT brought_before FROM folder WHERE id = ?1), 2, 1) FROM message
                  WHERE folder = ?1 AND uid = ?2 AND step IN ({DELIVERED}, {PRESENT}) AND local_uid IS NOT NULL"),
             )?;
             let mut remember = db.prepare_cached(

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Messages that were sent for a second time: the first copy may arrive late.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension as _, params};
 
-use super::{Ledger, Result};
+use super::{Digest, Ledger, PostDelivery, Result};
 use crate::imap::UidSet;
 use crate::sync::message_key::MessageKey;
 
@@ -44,6 +44,20 @@ impl Ledger {
         let sql = "UPDATE message SET repeated = 0 WHERE folder = ?1 AND repeated <> 0 AND repeated < unixepoch() - 86400";
         self.db.execute(sql, [id])?;
         Ok(())
+    }
+
+    /// The digest of a copy that went through the Sieve filters, by its local UID before that.
+    pub fn filtered_digest(&self, id: i64, local: u32) -> Result<Option<Digest>> {
+        let sql = "SELECT digest FROM message WHERE folder = ?1 AND local_uid = ?2 AND sieve = ?3";
+        let mut statement = self.db.prepare_cached(sql)?;
+        let found = statement.query_row(params![id, local, PostDelivery::Done as i64], |row| {
+            row.get::<_, Option<Vec<u8>>>(0)
+        });
+        Ok(found
+            .optional()?
+            .flatten()
+            .as_deref()
+            .and_then(Digest::from_bytes))
     }
 
     /// Messages of a folder that were sent for a second time: local UID and key of the one that is recorded.

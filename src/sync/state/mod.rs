@@ -4,7 +4,7 @@
 //! deleted. Own effects are written before they happen; a ledger that is lost is rebuilt by comparing both sides, and
 //! then permits less.
 //!
-//! [`schema`]: its form, and how former ones are taken over · [`sources`]: the accounts · [`folders`] ·
+//! [`schema`]: its form, and how former ones are taken over · [`sources`]: the accounts · [`former_tasks`] · [`folders`] ·
 //! [`messages`] ([`uids`], [`completeness`], [`post_delivery`], [`left_out`], [`late_copies`], [`gone`], [`sample`],
 //! [`recorded`], [`second_copies`]) · [`local_only`]: messages that no task brought · [`local_deletion`]: those that we delete · [`unpaired`]:
 //! local folders that nothing is pulled to · [`history`]: deliveries whose remote side is gone · [`withheld`]: deletions that
@@ -15,6 +15,7 @@ mod copy;
 mod error;
 mod facts;
 mod folders;
+mod former_tasks;
 mod gone;
 mod history;
 mod late_copies;

@@ -120,14 +120,18 @@ pub(super) fn prepare(db: &mut Connection) -> Result<()> {
             messages INTEGER NOT NULL,
             PRIMARY KEY (source, local)) WITHOUT ROWID;",
     )?;
-    for column in ["remote_mailbox", "local_mailbox"] {
+    for (column, kind) in [
+        ("remote_mailbox", "BLOB"),
+        ("local_mailbox", "BLOB"),
+        ("brought_before", "INTEGER NOT NULL DEFAULT 0"),
+    ] {
         let is_there: bool = db.query_row(
             "SELECT EXISTS (SELECT 1 FROM pragma_table_info('folder') WHERE name = ?1)",
             [column],
             |row| row.get(0),
         )?;
         if !is_there {
-            db.execute_batch(&format!("ALTER TABLE folder ADD COLUMN {column} BLOB"))?;
+            db.execute_batch(&format!("ALTER TABLE folder ADD COLUMN {column} {kind}"))?;
         }
     }
     Ok(())

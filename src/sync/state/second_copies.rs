@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use rusqlite::params;
 
+use super::step::{DELIVERED, GONE};
 use super::{Ledger, Result, collect_set};
 use crate::imap::UidSet;
 use crate::sync::message_key::MessageKey;
@@ -14,7 +15,7 @@ use crate::sync::message_key::MessageKey;
 pub struct SecondCopy {
     /// The one that this program brought.
     pub own: u32,
-    /// The other one, which stays.
+    /// The other one, which stays; 0 when filters have filed it in another folder.
     pub stays: u32,
 }
 
@@ -22,7 +23,7 @@ impl Ledger {
     /// Local copies that this account brought, from a local UID on, with their keys.
     pub fn brought_from(&self, id: i64, from: u32) -> Result<HashMap<u32, MessageKey>> {
         let mut statement = self.db.prepare_cached(
-            "SELECT local_uid, key FROM message WHERE folder = ?1 AND local_uid >= ?2 AND step IN (1, 5)",
+            &format!("SELECT local_uid, key FROM message WHERE folder = ?1 AND local_uid >= ?2 AND step IN ({DELIVERED}, {GONE})"),
         )?;
         let rows = statement.query_map(params![id, from], |row| {
             Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?))
@@ -76,7 +77,7 @@ impl Ledger {
     pub fn second_copies_removed(&mut self, id: i64, copies: &[SecondCopy]) -> Result<()> {
         self.transaction(|db| {
             let mut turn = db.prepare_cached(
-                "UPDATE message SET local_uid = ?3, sieve = iif(sieve IN (1, 2), 3, sieve)
+                "UPDATE message SET local_uid = iif(?3 = 0, local_uid, ?3), sieve = iif(sieve IN (1, 2), 3, sieve)
                  WHERE folder = ?1 AND local_uid = ?2",
             )?;
             let mut local_only =

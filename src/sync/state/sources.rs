@@ -90,17 +90,15 @@ impl Ledger {
         self.turn_to(task, account)
     }
 
-    /// Turns to the account of a task. The same user under another host name is the same account that moved, unless the
-    /// ledger knows an account of that name already.
+    /// Turns to the account of a task. The same user under another host name is the same account that moved, and one whose
+    /// name is written in another case is the same, unless the ledger knows an account of that very name already.
     fn turn_to(&mut self, task: &TaskName, account: &AccountName) -> Result<()> {
-        let known = self.known_source(account)?;
-        if known.is_none()
-            && let Some(source) = self.bound(task)?
-            && self.user_of(source)?.as_deref() == Some(account.user.as_str())
+        if self.known_source(account)?.is_none()
+            && let Some(source) = self.same_account(task, account)?
         {
             self.db.execute(
-                "UPDATE source SET host = ?2 WHERE id = ?1",
-                params![source, account.host],
+                "UPDATE source SET host = ?2, user = ?3 WHERE id = ?1",
+                params![source, account.host, account.user],
             )?;
         }
         let source = self.source_of(account)?;
@@ -128,16 +126,23 @@ impl Ledger {
         Ok(self.db.last_insert_rowid())
     }
 
-    fn user_of(&self, source: i64) -> Result<Option<String>> {
-        let found = self
-            .db
-            .query_row("SELECT user FROM source WHERE id = ?1", [source], |row| {
-                row.get(0)
-            });
-        Ok(found.optional()?)
+    /// The account that the task pulled from until now, or else the one of that host, if its user is the same but for case.
+    fn same_account(&self, task: &TaskName, account: &AccountName) -> Result<Option<i64>> {
+        let bound = self.bound(task)?;
+        let mut statement = self.db.prepare("SELECT id, host, user FROM source")?;
+        let mut rows = statement.query([])?;
+        let (mut own, mut at_host) = (None, None);
+        while let Some(row) = rows.next()? {
+            let (id, host, user): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            if user.to_lowercase() == account.user.to_lowercase() {
+                own = own.or(Some(id).filter(|_| bound == Some(id)));
+                at_host = at_host.or(Some(id).filter(|_| host == account.host));
+            }
+        }
+        Ok(own.or(at_host))
     }
 
-    fn bound(&self, task: &TaskName) -> Result<Option<i64>> {
+    pub(super) fn bound(&self, task: &TaskName) -> Result<Option<i64>> {
         let sql = "SELECT source FROM task WHERE name = ?1";
         let found = self.db.query_row(sql, [task.to_string()], |row| row.get(0));
         Ok(found.optional()?)

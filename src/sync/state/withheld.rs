@@ -4,7 +4,7 @@
 
 use rusqlite::params;
 
-use super::{Ledger, Result, collect_set};
+use super::{Ledger, Result, collect_set, number};
 use crate::imap::{Mailbox, UidSet};
 
 /// On which side a mark was lifted.
@@ -43,8 +43,19 @@ impl Ledger {
         })
     }
 
-    /// Confirms all that was withheld of the account of this run.
+    /// How many local messages of a folder wait for an administrator.
+    pub fn count_withheld(&self, id: i64) -> Result<u64> {
+        let sql = "SELECT count(*) FROM withheld WHERE folder = ?1 AND confirmed = 0";
+        let mut statement = self.db.prepare_cached(sql)?;
+        Ok(statement.query_row([id], |row| row.get(0)).map(number)?)
+    }
+
+    /// Confirms all that was withheld of the account of this run. The next run looks at these folders.
     pub fn confirm_withheld(&self) -> Result<()> {
+        self.db.execute(
+            "UPDATE folder SET fingerprint = '' WHERE source = ?1 AND id IN (SELECT folder FROM withheld)",
+            [self.source],
+        )?;
         self.db.execute(
             "UPDATE withheld SET confirmed = 1 WHERE folder IN (SELECT id FROM folder WHERE source = ?1)",
             [self.source],

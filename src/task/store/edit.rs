@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -144,7 +145,7 @@ impl Store {
         Ok(lock.remove()?)
     }
 
-    /// Removes the ledgers of users who have no task any more.
+    /// Removes the ledgers of users who have had no task for a year.
     ///
     /// # Errors
     /// Whatever the file system says.
@@ -170,8 +171,9 @@ impl Store {
             };
             let prefix = format!("{user}_");
             let at = names.partition_point(|name| *name < prefix);
-            if names.get(at).is_none_or(|name| !name.starts_with(&prefix)) {
-                files::remove(&ledgers.join(&file))?;
+            let path = ledgers.join(&file);
+            if names.get(at).is_none_or(|name| !name.starts_with(&prefix)) && is_idle(&path)? {
+                files::remove(&path)?;
             }
         }
         Ok(())
@@ -184,4 +186,12 @@ impl Store {
         let names: io::Result<Vec<String>> = names.collect();
         Ok(names?.into_iter().filter(|name| name.ends_with(".env")).collect())
     }
+}
+
+/// How long a ledger is kept that no task uses: who comes back after that compares both sides.
+const LEDGER_KEPT: Duration = Duration::from_secs(365 * 86_400);
+
+fn is_idle(path: &Path) -> Result<bool> {
+    let written = fs::metadata(path)?.modified()?;
+    Ok(written.elapsed().is_ok_and(|age| age > LEDGER_KEPT))
 }

@@ -20,6 +20,7 @@ pub(super) fn missing(faults: &Faults, verb: &str, words: &[Word]) -> Option<&'s
         "ENABLE" => &["ENABLE"],
         "NAMESPACE" => &["NAMESPACE"],
         "UID EXPUNGE" => &["UIDPLUS"],
+        "FILTER" => &["FILTER=SIEVE"],
         "AUTHENTICATE" if words.len() > 1 => &["AUTH=PLAIN", "SASL-IR"],
         "AUTHENTICATE" => &["AUTH=PLAIN"],
         "LIST" if asks("RETURN") => &["LIST-EXTENDED", "LIST-STATUS"],
@@ -210,6 +211,22 @@ pub(super) fn search(folder: &Folder, words: &[Word]) -> String {
             "NOT" if argument() == "SMALLER" => {
                 let limit: usize = argument().parse().unwrap();
                 found.retain(|m| m.body.len() >= limit);
+            }
+            "LARGER" => {
+                let limit: usize = argument().parse().unwrap();
+                found.retain(|m| m.body.len() > limit);
+            }
+            "SMALLER" => {
+                let limit: usize = argument().parse().unwrap();
+                found.retain(|m| m.body.len() < limit);
+            }
+            "KEYWORD" => {
+                let keyword = argument();
+                found.retain(|m| m.has(&keyword));
+            }
+            "UNKEYWORD" => {
+                let keyword = argument();
+                found.retain(|m| !m.has(&keyword));
             }
             "SINCE" => {
                 let date = argument();

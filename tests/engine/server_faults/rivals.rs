@@ -32,17 +32,19 @@ fn a_run_that_is_cut_off_while_it_removes_second_copies_is_completed() {
     // Most of it is waiting for a server that died.
     std::thread::scope(|scope| {
         for rule in removing {
-            scope.spawn(move || everywhere(&[Side::Local], &[Mode::Copy, Mode::Inbox], |side, mode| {
-                let world = World::new(mode).titled(format!("{mode:?}, {:?}", rule()));
-                let another = Rule::times(ALWAYS, "APPEND", "", Act::AfterAnother);
-                world.server(side).behave(Faults {
-                    rules: vec![another, rule()],
-                    ..Faults::default()
-                });
-                world.run_unjudged();
-                world.complete();
-                world.idle();
-            }));
+            scope.spawn(move || {
+                everywhere(&[Side::Local], &[Mode::Copy, Mode::Inbox], |side, mode| {
+                    let world = World::new(mode).titled(format!("{mode:?}, {:?}", rule()));
+                    let another = Rule::times(ALWAYS, "APPEND", "", Act::AfterAnother);
+                    world.server(side).behave(Faults {
+                        rules: vec![another, rule()],
+                        ..Faults::default()
+                    });
+                    world.run_unjudged();
+                    world.complete();
+                    world.idle();
+                })
+            });
         }
     });
 }
@@ -101,4 +103,62 @@ fn two_instances_that_start_together_bring_nothing_twice() {
             world.idle();
         }
     });
+}
+
+/// How often the local side has each message of the remote inbox, in whatever folder.
+fn assert_once(world: &World) {
+    let wanted = world.remote.model().folders["INBOX"].messages.clone();
+    let model = world.local.model();
+    for message in wanted {
+        let all = model.folders.values().flat_map(|folder| &folder.messages);
+        let found = all.filter(|one| one.body == message.body).count();
+        let text = String::from_utf8_lossy(&message.body);
+        assert_eq!(found, 1, "{}: {text}", world.title);
+    }
+}
+
+fn unread(remote: &mut Model, _: &mut Model) {
+    for n in 0..12 {
+        remote.add("INBOX", &message(&format!("u{n}"), 300 + 10 * n), &[]);
+    }
+}
+
+fn filtering() -> Faults {
+    Faults {
+        with: vec!["FILTER=SIEVE"],
+        ..Faults::default()
+    }
+}
+
+#[test]
+fn a_copy_that_arrives_after_the_other_one_was_filed_is_removed() {
+    let world = World::with(Mode::Inbox, Model::new('/', ""), unread).filtered();
+    world.local.behave(Faults {
+        rules: vec![Rule::once("APPEND", "", Act::Late { commands: 100_000 })],
+        ..filtering()
+    });
+    let run = world.run_unjudged();
+    assert_eq!(run.exit, Some(0), "{run:#?}");
+    assert_once(&world);
+    world.local.behave(filtering());
+    world.local.hurry();
+    let run = world.run_unjudged();
+    assert_eq!(run.exit, Some(0), "{run:#?}");
+    assert_once(&world);
+    let model = world.local.model();
+    assert!(model.folders["INBOX"].messages.is_empty(), "{run:#?}");
+}
+
+#[test]
+fn two_instances_that_filter_file_each_message_once() {
+    for round in 0..6 {
+        let world = World::with(Mode::Inbox, Model::new('/', ""), unread)
+            .filtered()
+            .titled(format!("round {round}"));
+        world.local.behave(filtering());
+        world.run_together_unjudged(2 + round % 2);
+        let run = world.run_unjudged();
+        assert_eq!(run.exit, Some(0), "{run:#?}");
+        assert_once(&world);
+    }
 }

@@ -107,6 +107,13 @@ impl Server {
         }
     }
 
+    /// What is late arrives with the next command.
+    pub(crate) fn hurry(&self) {
+        for (commands, _) in lock(&self.shared.late).iter_mut() {
+            *commands = 0;
+        }
+    }
+
     /// What was heard since the last time.
     pub(crate) fn heard(&self) -> Vec<String> {
         std::mem::take(&mut lock(&self.shared.heard))

@@ -380,6 +380,7 @@ impl Session<'_> {
                 None => "NO [NONEXISTENT] No such mailbox".to_owned(),
             },
             "APPEND" => self.append(words),
+            "FILTER" => self.filter(words),
             "UID FETCH" | "UID SEARCH" | "UID STORE" | "UID EXPUNGE" | "EXPUNGE" => {
                 let Some(selected) = self.selected.take() else {
                     // What was pipelined behind a SELECT that failed.

@@ -288,8 +288,22 @@ impl World {
         self.instance.wait(&self.name, self.instance.start(&self.name))
     }
 
+    /// With the user's Sieve filters.
+    pub(super) fn filtered(mut self) -> Self {
+        self.task.sieve = true;
+        self.instance.save(&self.task, REMOTE_PASSWORD);
+        self
+    }
+
     /// Runs the task in several instances at once, none of which sees the ledger of another.
     pub(super) fn run_together(&self, instances: usize) {
+        for run in &self.run_together_unjudged(instances) {
+            self.check(run);
+        }
+    }
+
+    /// The same, whatever both sides have then.
+    pub(super) fn run_together_unjudged(&self, instances: usize) -> Vec<Run> {
         let port = self.local.address.port();
         let clones = (1..instances).map(|_| Instance::new("127.0.0.1", port, MASTER_PASSWORD));
         let clones: Vec<Instance> = clones.collect();
@@ -298,13 +312,10 @@ impl World {
         }
         let all: Vec<&Instance> = clones.iter().chain([&self.instance]).collect();
         let children: Vec<_> = all.iter().map(|one| (one, one.start(&self.name))).collect();
-        let runs: Vec<Run> = children
+        children
             .into_iter()
             .map(|(one, child)| one.wait(&self.name, child))
-            .collect();
-        for run in &runs {
-            self.check(run);
-        }
+            .collect()
     }
 
     /// Loses what the task remembers, as a restored backup without it does.

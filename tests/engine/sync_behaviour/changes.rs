@@ -71,6 +71,41 @@ fn what_was_moved_or_deleted_here_does_not_come_back() -> anyhow::Result<()> {
 }
 
 #[test]
+fn what_was_filed_here_does_not_come_again_with_another_task_or_login() -> anyhow::Result<()> {
+    let case = case()?;
+    case.deliver(Side::Remote, &mails("INBOX", "m", 10))?;
+    case.create(json!({}))?;
+    case.run_copies(10)?;
+    let mut imap = case.imap(Side::Local)?;
+    imap.run("CREATE Kept")?;
+    imap.run("SELECT INBOX")?;
+    imap.run("UID MOVE 1:3 Kept")?;
+    drop(imap);
+    case.expunge(Side::Local, "INBOX", "UID 4:5")?;
+    let stays = |case: &Case| -> anyhow::Result<()> {
+        ensure!(case.ids(Side::Local, "INBOX")?.len() == 5 && case.ids(Side::Local, "Kept")?.len() == 3);
+        Ok(())
+    };
+    // The same name of a task, and then another way to write the login.
+    case.act("delete-task")?;
+    case.create(json!({}))?;
+    case.run_copies(0)?;
+    stays(&case)?;
+    let login = case.user(Side::Remote).to_uppercase();
+    case.create(json!({ "remoteusername": login }))?;
+    case.run_copies(0)?;
+    stays(&case)?;
+    case.act("delete-task")?;
+    case.create(json!({}))?;
+    case.run_copies(0)?;
+    stays(&case)?;
+    // Whoever wants all of it again says so.
+    case.act("compare-again")?;
+    case.run_copies(5)?;
+    Ok(())
+}
+
+#[test]
 fn what_was_moved_away_and_back_there_is_not_copied_twice() -> anyhow::Result<()> {
     let case = case()?;
     case.deliver(Side::Remote, &mails("INBOX", "m", 10))?;

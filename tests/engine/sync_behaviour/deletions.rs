@@ -69,6 +69,65 @@ fn what_was_here_before_the_task_stays_until_it_is_confirmed() -> anyhow::Result
 }
 
 #[test]
+fn what_was_here_before_the_task_is_counted_until_it_is_confirmed_when_it_goes_there() -> anyhow::Result<()> {
+    let case = case()?;
+    case.deliver(Side::Remote, &mails("Work", "w", 10))?;
+    case.deliver(Side::Local, &mails("Work", "w", 3))?;
+    case.create(json!({"delete_local": true}))?;
+    case.run_copies(7)?;
+    case.expunge(Side::Remote, "Work", "UID 1:3")?;
+    // However often nothing new is found.
+    for _ in 0..3 {
+        let run = case.run_copies(0)?;
+        ensure!(deleted(&run.report) == (0, 0), "{}", run.log);
+        let withheld = &run.report["withheld"][0];
+        ensure!(
+            withheld["folder"] == "Work" && withheld["messages"] == 3,
+            "{}\n{}",
+            run.report,
+            run.log
+        );
+    }
+    case.act("confirm-deletions")?;
+    let run = case.run_copies(0)?;
+    ensure!(deleted(&run.report) == (3, 0), "{}", run.log);
+    ensure!(run.report["withheld"] == json!([]), "{}", run.report);
+    case.agree()
+}
+
+#[test]
+fn a_mirror_leaves_alone_what_a_deleted_task_brought() -> anyhow::Result<()> {
+    let case = case()?;
+    case.deliver(Side::Remote, &mails("Work", "w", 10))?;
+    case.deliver(Side::Remote, &mails("Gone", "g", 2))?;
+    case.create(json!({}))?;
+    case.run_copies(12)?;
+    case.act("delete-task")?;
+    case.create(json!({"delete_local": true}))?;
+    case.run_copies(0)?;
+    case.deliver(Side::Remote, &mails("Work", "new", 2))?;
+    case.run_copies(2)?;
+    case.expunge(Side::Remote, "Work", "UID 1:3,11")?;
+    case.imap(Side::Remote)?.run("DELETE Gone")?;
+    let mut went = 0;
+    for _ in 0..3 {
+        let run = case.run_copies(0)?;
+        went += deleted(&run.report).0;
+        let withheld = &run.report["withheld"];
+        ensure!(
+            withheld
+                .as_array()
+                .is_some_and(|all| all.iter().any(|one| one["messages"] == 3)),
+            "{}",
+            run.report
+        );
+    }
+    ensure!(went == 1, "{went}");
+    ensure!(case.ids(Side::Local, "Work")?.len() == 11 && case.ids(Side::Local, "Gone")?.len() == 2);
+    Ok(())
+}
+
+#[test]
 fn nothing_is_deleted_without_being_told_to() -> anyhow::Result<()> {
     let case = case()?;
     case.deliver(Side::Remote, &mails("Work", "w", 6))?;

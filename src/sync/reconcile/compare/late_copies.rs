@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! A copy that arrived late: its APPEND was on the way when the connection broke, and was sent again.
 
-use crate::imap::UidSet;
+use crate::imap::{Error, UidSet};
 use crate::sync::event::Event;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
+use crate::sync::message_key::Digest;
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::deletions::gate::{self, Deletable as _, LateCopies};
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::open;
-use crate::sync::reconcile::headers;
+use crate::sync::reconcile::headers::{self, Detail};
 use crate::sync::state::{FolderState, LocalOnly};
 
 /// Removes those of the local messages that nobody claims which are second copies of messages that were sent twice; gives
@@ -31,8 +32,21 @@ pub(super) async fn remove(
         .map(|message| message.uid)
         .chain(repeated.iter().map(|&(uid, _)| uid))
         .collect();
+    open::open(local, &pair.local, folder, true).await?;
+    let mut digests = headers::digests(local, &both).await?;
+    for &(original, key) in &repeated {
+        let filtered = shared.state.borrow().filtered_digest(folder.id, original)?;
+        let Some(digest) = filtered.filter(|_| !digests.contains_key(&original)) else {
+            continue;
+        };
+        let is_late = |message: &&LocalOnly| message.key == key && digests.get(&message.uid) == Some(&digest);
+        if let Some(message) = unclaimed.iter().find(is_late)
+            && is_elsewhere(shared, pair, message, &digest, local).await?
+        {
+            digests.insert(original, digest);
+        }
+    }
     let selected = open::open(local, &pair.local, folder, true).await?;
-    let digests = headers::digests(local, &both).await?;
     let late = LateCopies::among(unclaimed, &repeated, &digests);
     // Before the effect: what was sent twice has come twice now, and nothing more is late.
     shared
@@ -48,4 +62,31 @@ pub(super) async fn remove(
         });
     }
     Ok(removed)
+}
+
+/// Whether another local folder has the same message: the filters filed the copy that was sent again there.
+async fn is_elsewhere(
+    shared: &Shared,
+    pair: &Pair,
+    message: &LocalOnly,
+    digest: &Digest,
+    local: &mut SideSession,
+) -> FolderResult<bool> {
+    let folders = shared.local_folders.borrow().clone();
+    let others = folders.iter().filter(|(mailbox, _)| *mailbox != pair.local);
+    for (mailbox, _) in others.filter(|(_, status)| status.messages != Some(0)) {
+        match local.imap.open(mailbox, false).await {
+            Err(Error::Command { .. }) => continue,
+            opened => local.opened(opened)?,
+        };
+        let (above, below) = (message.size.saturating_sub(1), message.size.saturating_add(1));
+        let of_size = local.search(&format!("LARGER {above} SMALLER {below}")).await?;
+        let alike = headers::read(local, &of_size, Detail::Key).await?;
+        let alike = alike.iter().filter(|seen| seen.key == message.key);
+        let found = headers::digests(local, &alike.map(|seen| seen.uid).collect()).await?;
+        if found.values().any(|found| found == digest) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

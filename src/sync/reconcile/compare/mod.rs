@@ -5,7 +5,7 @@ mod late_copies;
 pub mod pool;
 mod returned;
 
-use crate::imap::UidSet;
+use crate::imap::{MailboxStatus, UidSet};
 use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
@@ -48,7 +48,7 @@ pub async fn compare(
 ) -> FolderResult<Comparison> {
     let side = RemoteSide { shared, pair, folder };
     // Where both sides have to be read, they are read at the same time.
-    let (unknown, read) = if side.has_news() && has_unknown(pair, folder) {
+    let (unknown, read) = if side.has_news() && has_unknown(shared, pair, folder)? {
         let (unknown, read) = tokio::join!(unknown(shared, pair, folder, local), side.read(remote));
         (unknown?, Some(read?))
     } else {
@@ -308,11 +308,16 @@ fn by_range(pair: &Pair, folder: &FolderState, next: u32) -> Comparison {
     }
 }
 
-/// Whether the local folder may hold messages that nothing is known of.
-fn has_unknown(pair: &Pair, folder: &FolderState) -> bool {
+/// Whether the local folder may hold messages that nothing is known of. After a crash no status is believed that says
+/// otherwise.
+fn has_unknown(shared: &Shared, pair: &Pair, folder: &FolderState) -> FolderResult<bool> {
     // The number of messages is not asked: an index that is being built says 0 for a while.
-    pair.destination
-        .is_some_and(|status| status.uid_next.is_none_or(|next| next > folder.local_next))
+    let may_have_news = |status: MailboxStatus| status.uid_next.is_none_or(|next| next > folder.local_next);
+    Ok(match pair.destination {
+        Some(status) if may_have_news(status) => true,
+        Some(_) => !shared.state.borrow().planned_uids(folder.id)?.is_empty(),
+        None => false,
+    })
 }
 
 /// The local messages that nothing is known of, by their keys.
@@ -322,7 +327,7 @@ async fn unknown(
     folder: &FolderState,
     local: &mut SideSession,
 ) -> FolderResult<Vec<Seen>> {
-    if !has_unknown(pair, folder) {
+    if !has_unknown(shared, pair, folder)? {
         return Ok(vec![]);
     }
     let unknown = unknown_local(shared, pair, folder, local).await?;

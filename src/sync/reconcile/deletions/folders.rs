@@ -159,11 +159,13 @@ async fn look(
         let done = state.done_uids(folder.id)?;
         (state.copies(folder.id, &done)?, state.confirmed(folder.id)?)
     };
+    let former = shared.state.borrow().brought_before(folder.id)?;
     let mut own = confirmed;
     for copy in copies {
         let state = shared.state.borrow();
         if let Some(uid) = copy.local_uid
             && copy.is_delivered
+            && uid >= former
             && !state.belongs_to_others(folder.id, uid)?
             && !state.is_waiting(&copy.key)?
         {

@@ -168,6 +168,19 @@ impl SecondCopies {
         found
     }
 
+    /// Those of the own copies that another program's filters have filed in other folders.
+    pub(super) fn filed(own: &HashMap<u32, Digest>, mut filed: Vec<Digest>) -> Self {
+        let mut found = Self::default();
+        for (&uid, digest) in own {
+            if let Some(at) = filed.iter().position(|one| one == digest) {
+                filed.swap_remove(at);
+                found.own.insert(uid);
+                found.copies.push(SecondCopy { own: uid, stays: 0 });
+            }
+        }
+        found
+    }
+
     /// Each of them with the copy that stays.
     pub fn copies(&self) -> &[SecondCopy] {
         &self.copies

@@ -68,12 +68,7 @@ pub async fn reconcile(
     } else {
         Default::default()
     };
-    if !kept.is_empty() {
-        let reason =
-            "only the local side has them, and they are older than the task or were filed by their owner";
-        let mut reporter = shared.reporter.borrow_mut();
-        reporter.withheld(sync.pair.remote.name(), kept.len(), reason);
-    }
+    report_older(shared, sync.pair.remote.name(), kept.len());
     let differs = if inbox_only {
         known > messages
     } else {
@@ -128,6 +123,10 @@ pub async fn reconcile(
     }
     let sorted = sort_gone(shared, sync, &gone)?;
     shared.state.borrow_mut().mark_local_only(id, &sorted.stays)?;
+    if !sorted.stays.is_empty() {
+        let (_, all_kept) = only_local(shared, sync)?;
+        report_older(shared, sync.pair.remote.name(), all_kept.minus(&kept).len());
+    }
     let local = sorted.copies.union(&extra);
     if local.is_empty() {
         shared.state.borrow_mut().forget(id, &sorted.goes)?;
@@ -139,6 +138,15 @@ pub async fn reconcile(
         local,
     });
     Ok(false)
+}
+
+/// Tells of local messages that stay until an administrator confirms that they may go.
+pub(in crate::sync::reconcile) fn report_older(shared: &Shared, folder: &str, messages: u64) {
+    if messages > 0 {
+        let reason =
+            "only the local side has them, and they are older than the task or were filed by their owner";
+        shared.reporter.borrow_mut().withheld(folder, messages, reason);
+    }
 }
 
 /// Local messages that came after the folder was first compared and that no task brought, and the others that only the
@@ -190,6 +198,7 @@ struct Gone {
 fn sort_gone(shared: &Shared, sync: &FolderSync, gone: &UidSet) -> FolderResult<Gone> {
     let state = shared.state.borrow();
     let id = sync.folder.id;
+    let former = state.brought_before(id)?;
     let mut sorted = Gone {
         goes: gone.clone(),
         copies: UidSet::default(),
@@ -208,7 +217,7 @@ fn sort_gone(shared: &Shared, sync: &FolderSync, gone: &UidSet) -> FolderResult<
         let Some(local_uid) = local_uid else { continue };
         if state.is_waiting(&key)? {
             waiting.insert(uid);
-        } else if !is_delivered || state.belongs_to_others(id, local_uid)? {
+        } else if !is_delivered || local_uid < former || state.belongs_to_others(id, local_uid)? {
             sorted.stays.insert(uid);
         } else {
             sorted.copies.insert(local_uid);

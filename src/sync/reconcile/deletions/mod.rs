@@ -18,6 +18,7 @@ use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::folder::FolderSync;
 
+pub(in crate::sync::reconcile) use local::report_older;
 pub use local::{LocalPlan, carry_out, reconcile, settle_intended};
 pub use remote::remote;
 

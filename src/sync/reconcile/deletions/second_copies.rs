@@ -3,7 +3,9 @@
 //! cannot see this ledger. Of two copies the one that came first stays; the other is removed by the run that brought it. As
 //! UIDs are given in order, the run with the second copy always finds the first one, and no two runs remove both.
 
-use crate::imap::UidSet;
+use std::collections::{HashMap, HashSet};
+
+use crate::imap::{Error, Mailbox, UidSet};
 use crate::sync::event::Event;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
@@ -34,7 +36,6 @@ pub async fn remove(shared: &Shared, sync: &FolderSync, local: &mut SideSession)
         return Ok(());
     }
     sync.open(local, true).await?;
-    let is_alive = |seen: &Seen| !seen.flags.contains("\\Deleted");
     let mut others = headers::read(local, &others, Detail::Record).await?;
     others.retain(|other| is_alive(other) && own.values().any(|key| *key == other.key));
     let suspects = own
@@ -49,16 +50,75 @@ pub async fn remove(shared: &Shared, sync: &FolderSync, local: &mut SideSession)
     let both = own.iter().chain(&others).map(|seen| seen.uid).collect();
     let digests = headers::digests(local, &both).await?;
     let second = SecondCopies::among(&own, &others, &digests);
+    carry_out(shared, sync, &second, local).await
+}
+
+/// The same for what waits for the user's filters, by local UIDs: another program's run may have had its copies filed
+/// meanwhile. `now` is the next UID of every folder.
+pub async fn remove_filed(
+    shared: &Shared,
+    sync: &FolderSync,
+    waiting: &UidSet,
+    now: &HashMap<Mailbox, u32>,
+    local: &mut SideSession,
+) -> FolderResult<()> {
+    let at_start: HashMap<Mailbox, u32> = {
+        let folders = shared.local_folders.borrow();
+        let known = folders
+            .iter()
+            .filter_map(|(mailbox, status)| Some((mailbox.clone(), status.uid_next?)));
+        known.collect()
+    };
+    let keys = shared
+        .state
+        .borrow()
+        .brought_from(sync.folder.id, waiting.first().unwrap_or(1))?;
+    let keys: HashSet<_> = keys.values().copied().collect();
+    let mut filed = vec![];
+    for (mailbox, next) in now {
+        let from = at_start.get(mailbox).copied().unwrap_or(1);
+        if *next <= from || *mailbox == sync.pair.local {
+            continue;
+        }
+        match local.imap.open(mailbox, false).await {
+            Err(Error::Command { .. }) => continue,
+            opened => local.opened(opened)?,
+        };
+        let new = headers::read(local, &UidSet::range(from..=next - 1), Detail::Record).await?;
+        let alike = new
+            .iter()
+            .filter(|seen| is_alive(seen) && keys.contains(&seen.key));
+        let digests = headers::digests(local, &alike.map(|seen| seen.uid).collect()).await?;
+        filed.extend(digests.into_values());
+    }
+    if filed.is_empty() {
+        return Ok(());
+    }
+    sync.open(local, true).await?;
+    let own = headers::digests(local, waiting).await?;
+    carry_out(shared, sync, &SecondCopies::filed(&own, filed), local).await
+}
+
+fn is_alive(seen: &Seen) -> bool {
+    !seen.flags.contains("\\Deleted")
+}
+
+async fn carry_out(
+    shared: &Shared,
+    sync: &FolderSync,
+    second: &SecondCopies,
+    local: &mut SideSession,
+) -> FolderResult<()> {
     if second.uids().is_empty() {
         return Ok(());
     }
     {
         let mut state = shared.state.borrow_mut();
-        state.intend_to_remove(id, second.copies())?;
+        state.intend_to_remove(sync.folder.id, second.copies())?;
         state.sync()?;
     }
     let opened = sync.open(local, true).await?;
-    let kept = gate::delete(shared, &sync.pair.local, opened, local, &second).await?;
+    let kept = gate::delete(shared, &sync.pair.local, opened, local, second).await?;
     settled(shared, &sync.folder, second.copies(), &kept)?;
     let messages = second.uids().minus(&kept).len();
     if messages > 0 {

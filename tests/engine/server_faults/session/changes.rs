@@ -76,6 +76,25 @@ impl Session<'_> {
         }
     }
 
+    /// `FILTER SIEVE DELIVERY UID n`: the user's script files everything in one folder.
+    pub(super) fn filter(&self, words: &[Word]) -> String {
+        let Some(selected) = &self.selected else {
+            return "BAD No mailbox is selected".to_owned();
+        };
+        let mut model = lock(&self.shared.model);
+        model.create("Filed");
+        let folder = &model.folders[&selected.name];
+        let existing: Vec<u32> = folder.messages.iter().map(|message| message.uid).collect();
+        for uid in command::uids(&words[3].text(), &existing) {
+            let folder = model.folders.get_mut(&selected.name).expect("the mailbox");
+            let message = folder.find(uid).expect("a message that is there");
+            let filed = message.clone();
+            message.flags.insert("\\Deleted".to_owned());
+            model.append("Filed", filed.body, filed.flags.into_iter(), &filed.date);
+        }
+        "OK Filtered".to_owned()
+    }
+
     /// Stores what arrives late, when its time has come.
     pub(super) fn store_late(&self) {
         let mut due = vec![];
