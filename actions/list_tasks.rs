@@ -8,13 +8,15 @@ use ns8_imapsync::error::{ErrorKey, Result};
 use ns8_imapsync::files;
 use ns8_imapsync::supervisor::arrivals::record::{Listening, Record};
 use ns8_imapsync::task::FileKind;
-use ns8_imapsync::task::{Store, Task, TaskName};
+use ns8_imapsync::task::{LocalUser, Store, Task, TaskName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::common::action::Action;
 use crate::common::context::Context;
 use crate::common::fields::FolderOptionsFields;
+use crate::common::fields::columns::ListedTask;
+use crate::common::fields::listed::ListedFields;
 use crate::common::now::now;
 use crate::common::outcome;
 use crate::common::parallel;
@@ -58,26 +60,14 @@ struct Mailbox {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    task_id: String,
-    localuser: String,
-    remoteusername: String,
-    remotehostname: String,
-    remoteport: String,
-    #[schemars(extend("enum" = ["", "tls", "ssl"]))]
-    security: &'static str,
-    delete_local: bool,
+    /// Its settings, as create-task takes them.
+    #[serde(flatten)]
+    settings: ListedFields,
+    #[serde(skip)]
+    user: LocalUser,
     deletefolder: &'static str,
-    exclude: String,
-    delete_remote: bool,
-    sieve_enabled: bool,
     expunge_remote: &'static str,
-    cron: String,
     folder_inbox: &'static str,
-    #[schemars(extend("enum" = ["all", "inbox", "exclusion"]))]
-    foldersynchronization: &'static str,
-    delete_remote_older: u32,
-    /// Always empty: a password never leaves the state folder.
-    remotepassword: &'static str,
     service_running: bool,
     last_sync_timestamp: Option<i64>,
     last_sync_exit_code: Option<i32>,
@@ -91,8 +81,6 @@ struct Entry {
     last_sync_error: Option<String>,
     /// The SHA-256 of the accepted certificate, where it is one that no authority vouches for.
     certificate: Option<String>,
-    /// The source that says where the remote server is and how to sign in there; then remoteusername is the mailbox.
-    source: Option<String>,
     /// Whom the task trusts: `authorities`, `pinned`, or `unknown`.
     trust: &'static str,
     /// Whether the schedule pauses, since the login was refused in several runs in a row.
@@ -104,8 +92,6 @@ struct Entry {
     /// Where mail goes and which mail that is, where that is not the usual.
     #[serde(skip_serializing_if = "Option::is_none")]
     folder_options: Option<FolderOptionsFields>,
-    /// Whether the remote server is listened to, and a run begins as soon as mail arrives there.
-    as_it_arrives: bool,
     /// How that stands, while it is asked for and the service is there.
     listening: Option<Listening>,
 }
@@ -144,7 +130,7 @@ impl Action for ListTasks {
         for entry in &mut entries {
             entry.next_run = entry.next_run.filter(|_| !paused);
             // The run could not tell one from the other.
-            if is_unknown(entry) && mailboxes.contains(&entry.localuser) {
+            if is_unknown(entry) && mailboxes.iter().any(|mailbox| mailbox == entry.user.as_str()) {
                 entry.last_sync_error = Some(ErrorKey::MasterCredentialsRefused.to_string());
             }
         }
@@ -201,29 +187,16 @@ fn entry(
     let options = store.options(name);
     let paused = task.schedule.is_some() && store.refusals(name).pause();
     let plan = store.plan(name);
-    let mailbox = options.source.as_ref().map(|link| link.mailbox.to_string());
     let when = |condition: bool, option: &'static str| if condition { option } else { "" };
     Entry {
-        task_id: task.id.to_string(),
-        localuser: task.local_user.to_string(),
-        remoteusername: mailbox.unwrap_or_else(|| task.remote_user.to_string()),
-        remotehostname: task.remote_host.to_string(),
-        remoteport: task.remote_port.to_string(),
-        security: task.security.as_str(),
-        delete_local: task.delete_local,
+        settings: ListedFields::of(&ListedTask {
+            task,
+            options: Some(&options),
+        }),
+        user: task.local_user.clone(),
         deletefolder: when(task.delete_local, "--delete2folders"),
-        exclude: task.exclusions.as_stored(),
-        delete_remote: task.delete_remote.deletes(),
-        sieve_enabled: task.sieve,
         expunge_remote: when(task.delete_remote.deletes(), "--noexpungeaftereach"),
-        cron: task
-            .schedule
-            .map(|schedule| schedule.to_string())
-            .unwrap_or_default(),
         folder_inbox: task.folders.as_option(),
-        foldersynchronization: task.folders.as_str(),
-        delete_remote_older: task.delete_remote.days(),
-        remotepassword: "",
         service_running: state.is_running(),
         last_sync_timestamp: status.map(|status| status.started),
         last_sync_exit_code: status.map(|status| status.exit_code),
@@ -244,14 +217,12 @@ fn entry(
             .as_ref()
             .map(|report| report.messages.copied + report.messages.skipped),
         last_sync_error: report.and_then(|report| report.error),
-        source: options.source.map(|link| link.id.to_string()),
         certificate: options.trust.fingerprint().map(str::to_owned),
         trust: options.trust.state(),
         folder_options: match options.folders.is_default() {
             true => None,
             false => Some(FolderOptionsFields::from(&options.folders)),
         },
-        as_it_arrives: options.as_it_arrives,
         listening: record.tasks.get(name).map(|remembered| remembered.state),
     }
 }

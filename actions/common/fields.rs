@@ -19,6 +19,7 @@ use super::input::repeated;
 
 pub(crate) mod columns;
 mod folder_options;
+pub(crate) mod listed;
 
 /// The longest password, in bytes; 200 characters of any script fit in.
 const LONGEST_PASSWORD: usize = 1024;

@@ -252,7 +252,7 @@ fn completed(mut fields: Row, task_id: &str, existing: Option<&(Task, Option<Sou
     let task = existing.map(|(task, _)| task);
     for column in COLUMNS {
         if fields.get(column.name).is_none_or(Value::is_null)
-            && let Some(value) = (column.default)(task)
+            && let Some(value) = column.default(task)
         {
             fields.insert(column.name.to_owned(), value);
         }

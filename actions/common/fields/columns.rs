@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The table of the fields of a task: what an import reads of a row, and what a row leaves out.
+//! The table of the fields of a task: what an import reads of a row, what stands for what a row leaves out, and how
+//! list-tasks tells them.
 
-use ns8_imapsync::task::{FolderMode, Task};
-use serde_json::Value;
+use ns8_imapsync::task::options::Options;
+use ns8_imapsync::task::{FolderMode, SourceLink, Task};
+use serde_json::{Value, json};
 
 /// What a cell of a CSV file becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,117 +46,266 @@ pub(crate) struct Column {
     pub need: Need,
     /// What a cell becomes.
     pub kind: Kind,
-    /// What it is where a row leaves it out: of the task that is edited, or of a new one. `None` leaves the field out.
-    pub default: fn(Option<&Task>) -> Option<Value>,
+    /// What becomes of it where a row leaves it out.
+    pub left_out: LeftOut,
+    /// How list-tasks tells it; `None` for what is no setting of a task.
+    pub listed: Option<Listed>,
 }
 
-fn none(_: Option<&Task>) -> Option<Value> {
-    None
+/// What becomes of a field that a row leaves out.
+#[derive(Clone, Copy)]
+pub(crate) enum LeftOut {
+    /// Nothing: it is left out of the request, too.
+    Missing,
+    /// It stays as it is; a new task gets this, or has it left out.
+    Kept(fn() -> Option<Value>),
 }
 
-const fn column(
-    name: &'static str,
-    need: Need,
-    kind: Kind,
-    others: &'static [&'static str],
-    default: fn(Option<&Task>) -> Option<Value>,
-) -> Column {
-    Column {
-        name,
-        heading: name,
-        others,
-        need,
-        kind,
-        default,
+/// How list-tasks tells a field.
+#[derive(Clone, Copy)]
+pub(crate) struct Listed {
+    /// Its JSON Schema.
+    pub schema: fn() -> Value,
+    /// Its value.
+    pub value: fn(&ListedTask<'_>) -> Value,
+}
+
+/// A task and its options.
+pub(crate) struct ListedTask<'a> {
+    /// The task.
+    pub task: &'a Task,
+    /// What its file does not hold.
+    pub options: Option<&'a Options>,
+}
+
+impl ListedTask<'_> {
+    fn link(&self) -> Option<&SourceLink> {
+        self.options?.source.as_ref()
     }
+}
+
+impl Column {
+    /// What stands for the field where a row leaves it out: what the task has that is edited, or what a new one gets.
+    pub(crate) fn default(&self, task: Option<&Task>) -> Option<Value> {
+        let LeftOut::Kept(new) = self.left_out else {
+            return None;
+        };
+        match (task, self.listed) {
+            (Some(task), Some(listed)) => Some((listed.value)(&ListedTask { task, options: None })),
+            _ => new(),
+        }
+    }
+}
+
+const fn listed(schema: fn() -> Value, value: fn(&ListedTask<'_>) -> Value) -> Option<Listed> {
+    Some(Listed { schema, value })
+}
+
+fn text() -> Value {
+    json!({"type": "string"})
+}
+
+fn flag() -> Value {
+    json!({"type": "boolean"})
 }
 
 /// All of them, in the order in which they are named to people.
 pub(crate) const COLUMNS: &[Column] = &[
     Column {
+        name: "localuser",
         heading: "localusername",
-        ..column(
-            "localuser",
-            Need::Required,
-            Kind::Text,
-            &["localuser", "user", "mailbox", "destination"],
-            none,
-        )
+        others: &["localuser", "user", "mailbox", "destination"],
+        need: Need::Required,
+        kind: Kind::Text,
+        left_out: LeftOut::Missing,
+        listed: listed(text, |it| it.task.local_user.to_string().into()),
     },
-    column(
-        "remoteusername",
-        Need::Required,
-        Kind::Text,
-        &["remoteuser", "login", "username", "email"],
-        none,
-    ),
-    column(
-        "remotepassword",
-        Need::UnlessSource,
-        Kind::Secret,
-        &["password", "pass", "pwd"],
-        none,
-    ),
-    column(
-        "remotehostname",
-        Need::UnlessSource,
-        Kind::Text,
-        &["remotehost", "host", "hostname", "server", "imapserver"],
-        none,
-    ),
-    column("remoteport", Need::UnlessSource, Kind::Number, &["port"], none),
-    column(
-        "security",
-        Need::UnlessSource,
-        Kind::Security,
-        &["encryption"],
-        none,
-    ),
-    column("source", Need::Optional, Kind::Text, &[], none),
-    column("task_id", Need::Optional, Kind::Text, &[], none),
-    column("delete_local", Need::Optional, Kind::Flag, &[], |task| {
-        Some(task.is_some_and(|task| task.delete_local).into())
-    }),
-    column("delete_remote", Need::Optional, Kind::Flag, &[], |task| {
-        Some(task.is_some_and(|task| task.delete_remote.deletes()).into())
-    }),
-    column("delete_remote_older", Need::Optional, Kind::Number, &[], |task| {
-        Some(task?.delete_remote.days().into())
-    }),
-    column("exclude", Need::Optional, Kind::Text, &[], |task| {
-        Some(
-            task.map(|task| task.exclusions.as_stored())
-                .unwrap_or_default()
-                .into(),
-        )
-    }),
-    column("cron", Need::Optional, Kind::Text, &["schedule"], |task| {
-        let schedule = task.and_then(|task| task.schedule);
-        Some(
-            schedule
-                .map(|schedule| schedule.to_string())
-                .unwrap_or_default()
-                .into(),
-        )
-    }),
-    column(
-        "foldersynchronization",
-        Need::Optional,
-        Kind::Word,
-        &["folders"],
-        |task| Some(task.map_or(FolderMode::All, |task| task.folders).as_str().into()),
-    ),
-    column("sieve_enabled", Need::Optional, Kind::Flag, &["sieve"], |task| {
-        Some(task?.sieve.into())
-    }),
-    column(
-        "as_it_arrives",
-        Need::Optional,
-        Kind::Flag,
-        &["idle", "push"],
-        none,
-    ),
-    column("start", Need::Optional, Kind::Flag, &[], none),
+    Column {
+        name: "remoteusername",
+        heading: "remoteusername",
+        others: &["remoteuser", "login", "username", "email"],
+        need: Need::Required,
+        kind: Kind::Text,
+        left_out: LeftOut::Missing,
+        listed: listed(text, |it| {
+            it.link()
+                .map_or(&it.task.remote_user, |link| &link.mailbox)
+                .to_string()
+                .into()
+        }),
+    },
+    Column {
+        name: "remotepassword",
+        heading: "remotepassword",
+        others: &["password", "pass", "pwd"],
+        need: Need::UnlessSource,
+        kind: Kind::Secret,
+        left_out: LeftOut::Missing,
+        listed: listed(
+            || {
+                json!({
+                    "description": "Always empty: a password never leaves the state folder.",
+                    "type": "string",
+                })
+            },
+            |_| "".into(),
+        ),
+    },
+    Column {
+        name: "remotehostname",
+        heading: "remotehostname",
+        others: &["remotehost", "host", "hostname", "server", "imapserver"],
+        need: Need::UnlessSource,
+        kind: Kind::Text,
+        left_out: LeftOut::Missing,
+        listed: listed(text, |it| it.task.remote_host.to_string().into()),
+    },
+    Column {
+        name: "remoteport",
+        heading: "remoteport",
+        others: &["port"],
+        need: Need::UnlessSource,
+        kind: Kind::Number,
+        left_out: LeftOut::Missing,
+        listed: listed(text, |it| it.task.remote_port.to_string().into()),
+    },
+    Column {
+        name: "security",
+        heading: "security",
+        others: &["encryption"],
+        need: Need::UnlessSource,
+        kind: Kind::Security,
+        left_out: LeftOut::Missing,
+        listed: listed(
+            || json!({"type": "string", "enum": ["", "tls", "ssl"]}),
+            |it| it.task.security.as_str().into(),
+        ),
+    },
+    Column {
+        name: "source",
+        heading: "source",
+        others: &[],
+        need: Need::Optional,
+        kind: Kind::Text,
+        left_out: LeftOut::Missing,
+        listed: listed(
+            || {
+                json!({
+                    "description": "The source that says where the remote server is and how to sign in there; then \
+                                    remoteusername is the mailbox.",
+                    "type": ["string", "null"],
+                })
+            },
+            |it| it.link().map(|link| link.id.to_string()).into(),
+        ),
+    },
+    Column {
+        name: "task_id",
+        heading: "task_id",
+        others: &[],
+        need: Need::Optional,
+        kind: Kind::Text,
+        left_out: LeftOut::Missing,
+        listed: listed(text, |it| it.task.id.to_string().into()),
+    },
+    Column {
+        name: "delete_local",
+        heading: "delete_local",
+        others: &[],
+        need: Need::Optional,
+        kind: Kind::Flag,
+        left_out: LeftOut::Kept(|| Some(false.into())),
+        listed: listed(flag, |it| it.task.delete_local.into()),
+    },
+    Column {
+        name: "delete_remote",
+        heading: "delete_remote",
+        others: &[],
+        need: Need::Optional,
+        kind: Kind::Flag,
+        left_out: LeftOut::Kept(|| Some(false.into())),
+        listed: listed(flag, |it| it.task.delete_remote.deletes().into()),
+    },
+    Column {
+        name: "delete_remote_older",
+        heading: "delete_remote_older",
+        others: &[],
+        need: Need::Optional,
+        kind: Kind::Number,
+        left_out: LeftOut::Kept(|| None),
+        listed: listed(
+            || json!({"type": "integer", "format": "uint32", "minimum": 0}),
+            |it| it.task.delete_remote.days().into(),
+        ),
+    },
+    Column {
+        name: "exclude",
+        heading: "exclude",
+        others: &[],
+        need: Need::Optional,
+        kind: Kind::Text,
+        left_out: LeftOut::Kept(|| Some("".into())),
+        listed: listed(text, |it| it.task.exclusions.as_stored().into()),
+    },
+    Column {
+        name: "cron",
+        heading: "cron",
+        others: &["schedule"],
+        need: Need::Optional,
+        kind: Kind::Text,
+        left_out: LeftOut::Kept(|| Some("".into())),
+        listed: listed(text, |it| {
+            let schedule = it.task.schedule.map(|schedule| schedule.to_string());
+            schedule.unwrap_or_default().into()
+        }),
+    },
+    Column {
+        name: "foldersynchronization",
+        heading: "foldersynchronization",
+        others: &["folders"],
+        need: Need::Optional,
+        kind: Kind::Word,
+        left_out: LeftOut::Kept(|| Some(FolderMode::All.as_str().into())),
+        listed: listed(
+            || json!({"type": "string", "enum": ["all", "inbox", "exclusion"]}),
+            |it| it.task.folders.as_str().into(),
+        ),
+    },
+    Column {
+        name: "sieve_enabled",
+        heading: "sieve_enabled",
+        others: &["sieve"],
+        need: Need::Optional,
+        kind: Kind::Flag,
+        left_out: LeftOut::Kept(|| None),
+        listed: listed(flag, |it| it.task.sieve.into()),
+    },
+    Column {
+        name: "as_it_arrives",
+        heading: "as_it_arrives",
+        others: &["idle", "push"],
+        need: Need::Optional,
+        kind: Kind::Flag,
+        left_out: LeftOut::Missing,
+        listed: listed(
+            || {
+                json!({
+                    "description": "Whether the remote server is listened to, and a run begins as soon as mail arrives there.",
+                    "type": "boolean",
+                })
+            },
+            |it| it.options.is_some_and(|options| options.as_it_arrives).into(),
+        ),
+    },
+    Column {
+        name: "start",
+        heading: "start",
+        others: &[],
+        need: Need::Optional,
+        kind: Kind::Flag,
+        left_out: LeftOut::Missing,
+        listed: None,
+    },
 ];
 
 /// The headings of those columns that are needed, or of those that are not.

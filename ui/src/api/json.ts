@@ -373,24 +373,26 @@ export interface ListTasksOutput {
     value: string
   }[]
   user_properties: {
-    task_id: string
     localuser: string
     remoteusername: string
+    /** Always empty: a password never leaves the state folder. */
+    remotepassword: string
     remotehostname: string
     remoteport: string
     security: '' | 'tls' | 'ssl'
+    /** The source that says where the remote server is and how to sign in there; then remoteusername is the mailbox. */
+    source?: string | null
+    task_id: string
     delete_local: boolean
-    deletefolder: string
-    exclude: string
     delete_remote: boolean
-    sieve_enabled: boolean
-    expunge_remote: string
-    cron: string
-    folder_inbox: string
-    foldersynchronization: 'all' | 'inbox' | 'exclusion'
     delete_remote_older: number
-    /** Always empty: a password never leaves the state folder. */
-    remotepassword: string
+    exclude: string
+    cron: string
+    foldersynchronization: 'all' | 'inbox' | 'exclusion'
+    sieve_enabled: boolean
+    deletefolder: string
+    expunge_remote: string
+    folder_inbox: string
     service_running: boolean
     last_sync_timestamp?: number | null
     last_sync_exit_code?: number | null
@@ -405,8 +407,6 @@ export interface ListTasksOutput {
     last_sync_error?: string | null
     /** The SHA-256 of the accepted certificate, where it is one that no authority vouches for. */
     certificate?: string | null
-    /** The source that says where the remote server is and how to sign in there; then remoteusername is the mailbox. */
-    source?: string | null
     /** Whom the task trusts: `authorities`, `pinned`, or `unknown`. */
     trust: string
     /** Whether the schedule pauses, since the login was refused in several runs in a row. */
@@ -598,7 +598,7 @@ export interface GetBatchInput {
 export interface GetBatchOutput {
   /** How many tasks it has. */
   tasks: number
-  /** Of how many nobody has counted the mail yet; their mail is in the totals as far as it was moved. */
+  /** Of how many no one has counted the mail yet; their mail is in the totals as far as it was moved. */
   uncounted: number
   messages_done: number
   messages_total: number
