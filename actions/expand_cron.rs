@@ -11,7 +11,7 @@ use crate::common::frame;
 
 /// No arguments.
 pub(crate) fn arguments(command: Command) -> Command {
-    command.after_help("Files that are nobody's task, such as *.custom, are left alone.")
+    command.after_help("Files that are no one's task, such as *.custom, are left alone.")
 }
 
 /// Writes `cron/NAME.cron` of every task and removes those of tasks that are gone. A task that is damaged is

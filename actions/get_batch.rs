@@ -26,7 +26,7 @@ pub(crate) struct GetBatch;
 pub(crate) struct Standing {
     /// How many tasks it has.
     tasks: usize,
-    /// Of how many nobody has counted the mail yet; their mail is in the totals as far as it was moved.
+    /// Of how many no one has counted the mail yet; their mail is in the totals as far as it was moved.
     uncounted: usize,
     messages_done: u64,
     messages_total: u64,
@@ -92,7 +92,7 @@ fn part(store: &Store, name: &TaskName, state: State) -> Part {
     }
 }
 
-/// Mail that nobody has counted is taken for as much as that of the others.
+/// Mail that no one has counted is taken for as much as that of the others.
 fn seconds_left(done: Amount, total: Amount, uncounted: usize, tasks: usize, rate: u64) -> Option<u64> {
     let counted = u64::try_from(tasks.checked_sub(uncounted)?).ok()?;
     let tasks = u64::try_from(tasks).ok()?;

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Prints the licences of what is in the images beside our own work: the crates of the program, and the packages of the
+# Prints the licences of what is in the images in addition to our own work: the crates of the program, and the packages of the
 # page where ui/node_modules is there. Equal texts are printed once.
 #
 #   packaging/third-party-notices.sh > THIRD-PARTY-NOTICES

@@ -32,7 +32,7 @@ const UNIT: &str = "imapsync.service";
 const PODMAN_FAILED: i32 = 125;
 /// Two logins and their time limits fit in here several times.
 const ANSWER: Duration = Duration::from_secs(120);
-/// Counting and comparing large mailboxes takes its time; nobody looks at a page for longer.
+/// Counting and comparing large mailboxes takes its time; no one looks at a page for longer.
 const LONG_ANSWER: Duration = Duration::from_secs(900);
 
 /// Podman puts a program into the container and comes back.
@@ -119,7 +119,7 @@ impl Container {
     /// `service_not_running`, or podman's reason.
     pub fn start(&self, names: &[TaskName]) -> Result<()> {
         let words = words(&["start", "--"], names);
-        // A pipe that the run keeps open would have its reader wait for the run's end; a file has nobody wait.
+        // A pipe that the run keeps open would have its reader wait for the run's end; a file has no one wait.
         let mut said = tempfile::tempfile().context("cannot make a temporary file")?;
         let child = self
             .exec(&["-d"], &words)

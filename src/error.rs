@@ -225,7 +225,7 @@ keys! {
     StarttlsNotAllowed = "STARTTLS_not_allowed_use_IMAPS", 4;
     /// The remote server shows another certificate than the accepted one.
     CertificateChanged = "certificate_changed", 4;
-    /// No authority vouches for the remote server's certificate, and nobody has accepted it yet.
+    /// No authority vouches for the remote server's certificate, and no one has accepted it yet.
     CertificateUnknown = "certificate_unknown", 4;
     /// The remote server broke the protocol or closed the connection.
     RemoteServerError = "remote_server_error", 1;

@@ -83,7 +83,7 @@ fn put(
         Ok(()) if synced => sync_folder_of(target),
         Ok(()) => Ok(()),
         Err(error) => {
-            // Nobody else writes it as long as we hold its lock; that it could not be written is the news.
+            // No one else writes it as long as we hold its lock; that it could not be written is the news.
             let _ = fs::remove_file(&path);
             Err(error)
         }
@@ -99,7 +99,7 @@ fn temporary(staging: &Path, target: &Path) -> PathBuf {
     staging.join(format!(".{stem}{TEMPORARY_SUFFIX}"))
 }
 
-/// Opens a temporary file that is nobody else's: a process that writes the same target has renamed it before we
+/// Opens a temporary file that is no one else's: a process that writes the same target has renamed it before we
 /// get the lock, and then it is no temporary file any more.
 fn take(path: &Path, mode: u32) -> io::Result<File> {
     loop {

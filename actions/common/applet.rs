@@ -54,7 +54,7 @@ impl Applet {
         }
     }
 
-    /// A step of an event: an action that nobody checks the input of.
+    /// A step of an event: an action that no one checks the input of.
     pub(crate) const fn event<A: Action>() -> Self {
         Self {
             name: A::NAME,

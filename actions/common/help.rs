@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! What `--help` and the manual page teach beside the options: examples, exit codes, files.
+//! What `--help` and the manual page teach in addition to the options: examples, exit codes, files.
 
 use std::fmt::Write as _;
 

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::schema;
 
-/// Long values help nobody who reads the refusal.
+/// Long values help no one who reads the refusal.
 const LONGEST_REPEATED: usize = 256;
 
 /// Reads the fields of a request.

@@ -29,12 +29,12 @@ pub(crate) fn grant(context: &Context) -> Result<()> {
 }
 
 /// Takes over the settings of the instance that this one was, and has the service started. An instance that was
-/// never configured waits for configure-module. One that is `beside` the living original starts nothing by itself:
+/// never configured waits for configure-module. With `original_lives` it starts nothing by itself:
 /// both would pull the same mail, each without knowing what the other has deleted.
 ///
 /// # Errors
 /// Whatever keeps the settings from being written or the service from starting.
-pub(crate) fn take_over(context: &Context, origin: &Origin, beside: bool) -> Result<()> {
+pub(crate) fn take_over(context: &Context, origin: &Origin, original_lives: bool) -> Result<()> {
     // Starting the service takes longer than the platform's steps around this one.
     if let Some(step) = step() {
         context.commands.weight(&step, SERVICE_WEIGHT);
@@ -45,7 +45,7 @@ pub(crate) fn take_over(context: &Context, origin: &Origin, beside: bool) -> Res
         .iter()
         .filter_map(|name| Some((*name, Some(origin.setting(name)?))))
         .collect();
-    if beside {
+    if original_lives {
         changes.push((settings::SCHEDULES_PAUSED, Some("1")));
         // What waited there goes on there.
         QueueFile::of(&context.store)

@@ -8,6 +8,6 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Nothing {}
 
-/// Whatever comes; nobody looks at it.
+/// Whatever comes; no one looks at it.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Anything {}

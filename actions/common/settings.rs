@@ -15,7 +15,7 @@ pub(crate) const SYNC_ENGINE: &str = "SYNC_ENGINE";
 /// How many runs there are at once.
 pub(crate) const MAX_CONCURRENT_SYNCS: &str = "MAX_CONCURRENT_SYNCS";
 
-/// Whether cron starts nothing: the instance is a copy beside the one that it was made from.
+/// Whether cron starts nothing: the instance is a copy next to the one that it was made from.
 pub(crate) const SCHEDULES_PAUSED: &str = "SCHEDULES_PAUSED";
 
 /// What an instance takes over from the one that it was made from.

@@ -80,7 +80,7 @@ enum Verb {
     Resume,
     /// Tells by the exit code whether the supervisor, crond and the queue are well
     Health,
-    /// Is the supervisor of all runs, beside the command given, and ends when that ends
+    /// Is the supervisor of all runs, next to the command given, and ends when that ends
     Serve {
         /// The command, such as crond -f
         #[arg(required = true, last = true)]

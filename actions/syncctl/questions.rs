@@ -164,7 +164,7 @@ pub(super) fn test_source(store: &Store) -> Done {
         host: &source.host,
         port: source.port,
         security: source.security,
-        // What opens many mailboxes is shown to nobody that nothing is known of.
+        // What opens many mailboxes is shown to no one that nothing is known of.
         trust: match &source.certificate {
             Some(pin) => accepted(&Trust::Pinned(pin.clone())),
             None => imap::Trust::Ask,

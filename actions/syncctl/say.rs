@@ -60,7 +60,7 @@ fn tell_journal(text: &str, stream: Stream, journal: Stream) {
         && in_container()
         && let Ok(mut file) = std::fs::OpenOptions::new().append(true).open(journal)
     {
-        // A journal that is full or gone keeps nobody from going on.
+        // A journal that is full or gone keeps no one from going on.
         let _ = writeln!(file, "{}", printable(text));
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn halt(store: &Store, tasks: &[TaskName]) -> Result<(), Failure> {
         };
         client.ask(&request, drop).map_err(failed)?;
     }
-    // Runs that are nobody's, and what any of them has left.
+    // Runs that are no one's, and what any of them has left.
     let failures: Vec<String> = parallel::map(tasks, |name| stop::stop(store, name))
         .into_iter()
         .filter_map(|stopped| stopped.err().map(|error| error.to_string()))

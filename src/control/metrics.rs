@@ -2,7 +2,7 @@
 //! The state of the instance for Prometheus, in its text format (OpenMetrics 1.0).
 //!
 //! Everything is read from the files of tasks and sources when somebody asks: no process has to remember anything,
-//! and what happened while nobody looked is told all the same.
+//! and what happened while no one looked is told all the same.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -102,7 +102,7 @@ fn wait_until_seen(store: &Store, name: &TaskName, ended_before: Option<SystemTi
 }
 
 /// Starts all those runs that there are not yet, with one call. A task that is damaged is told to `report`, and keeps
-/// nobody from being started.
+/// no one from being started.
 ///
 /// # Errors
 /// `service_not_running`, or what keeps the supervisor from taking them.

@@ -7,7 +7,7 @@ use super::mailbox::Mailbox;
 pub struct Command {
     name: &'static str,
     parts: Vec<Part>,
-    /// Nobody relies on its answer.
+    /// No one relies on its answer.
     optional: bool,
 }
 

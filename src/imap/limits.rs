@@ -130,7 +130,7 @@ impl Budget {
     }
 }
 
-/// Whether one more response may wait beside those that do.
+/// Whether one more response may wait in addition to those that do.
 ///
 /// # Errors
 /// When too many wait.

@@ -11,7 +11,7 @@ use super::response::{Listed, MailboxStatus, Response, StatusLine, Untagged};
 use super::session::{Session, accepted};
 use crate::imap::capability::Capability;
 
-/// What an overview tells beside names and states.
+/// What an overview tells in addition to names and states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Besides {
     /// Nothing.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! What a server wants people to read, and what nobody may: its alerts are collected, the secret that it was told is
+//! What a server wants people to read, and what no one may: its alerts are collected, the secret that it was told is
 //! hidden in all its words.
 
 use std::sync::{Arc, Mutex};

@@ -96,7 +96,7 @@ pub struct Session {
     uid_next: Option<u32>,
     /// What goes along with the first command is still to be sent.
     introduces: bool,
-    /// The ID command whose answer nobody has waited for yet.
+    /// The ID command whose answer no one has waited for yet.
     introduction: Option<Tag>,
     server: Option<String>,
     greeting: String,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What goes over the wire, for those who look for a fault: commands and responses as `tracing` events of the target
 //! [`TARGET`], once a session has logged in. What literals and the quoted strings of a FETCH hold is mail, and is never
-//! part of it. Costs a comparison where nobody listens.
+//! part of it. Costs a comparison where no one listens.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! What is known of providers, so that nobody has to look it up. It fills in fields; every one can be another.
+//! What is known of providers, so that no one has to look it up. It fills in fields; every one can be another.
 
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -47,7 +47,7 @@ impl Program {
         })
     }
 
-    /// Starts a run, one of so many at once. What it says at its end goes to a file in memory, where nobody has to read along.
+    /// Starts a run, one of so many at once. What it says at its end goes to a file in memory, where no one has to read along.
     ///
     /// # Errors
     /// When the system denies what it takes.

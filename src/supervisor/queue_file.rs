@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! `.queue/queue.json`: the queue as the next supervisor finds it, and as the host reads it without asking anybody.
 //!
-//! Beside it are `serving`, which a living supervisor holds with flock, and `socket`. What the file says counts only
+//! Next to it are `serving`, which a living supervisor holds with flock, and `socket`. What the file says counts only
 //! while somebody holds that lock: after a supervisor was killed, nothing waits until the next one takes over.
 
 use std::collections::BTreeMap;

@@ -185,8 +185,8 @@ impl RunQueue {
         chosen
     }
 
-    /// Whose turn it is. One slow server keeps no other waiting: beside the runs that are allowed at once, half as many
-    /// work that pull from servers of which nobody else does.
+    /// Whose turn it is. One slow server keeps no other waiting: in addition to the runs that are allowed at once, half as many
+    /// work that pull from servers of which no one else does.
     fn next(&self, now: Instant, seconds: i64) -> Option<TaskName> {
         let users: BTreeSet<&str> = self.at_work().map(|run| run.user.as_str()).collect();
         let at_once = self.at_once.get();
@@ -328,7 +328,7 @@ mod tests {
         let names = |names: Vec<TaskName>| names.iter().map(TaskName::to_string).collect::<Vec<_>>();
         assert_eq!(names(queue.take_turns(Instant::now(), 0)), ["a1", "b1", "c1"]);
         queue.remove(&TaskName::parse("b1").unwrap());
-        // Two work, which is what is allowed; one more may where nobody else pulls from.
+        // Two work, which is what is allowed; one more may where no one else pulls from.
         assert_eq!(names(queue.take_turns(Instant::now(), 0)), ["b2"]);
     }
 

@@ -17,7 +17,7 @@ fn short(folder: &File) -> PathBuf {
     format!("/proc/self/fd/{}/{NAME}", folder.as_raw_fd()).into()
 }
 
-/// Makes the socket in that folder, which nobody else may enter. What a killed supervisor left there is removed.
+/// Makes the socket in that folder, which no one else may enter. What a killed supervisor left there is removed.
 ///
 /// # Errors
 /// Whatever the system says.
@@ -34,7 +34,7 @@ pub fn listen(folder: &Path) -> io::Result<UnixListener> {
 /// Connects to the socket in that folder.
 ///
 /// # Errors
-/// Whatever the system says, above all that nobody listens.
+/// Whatever the system says, above all that no one listens.
 pub fn connect(folder: &Path) -> io::Result<UnixStream> {
     UnixStream::connect(short(&File::open(folder)?))
 }

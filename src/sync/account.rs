@@ -66,7 +66,7 @@ pub struct Account {
 /// How an account stands with its server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Nobody logged in, nor was refused.
+    /// No one logged in, nor was refused.
     Unknown,
     /// A login worked.
     LoggedIn,

@@ -19,7 +19,7 @@ impl Engine {
     /// The engine that the setting asks for: `imapsync` or `native`, which is also what `auto` and none mean.
     ///
     /// # Errors
-    /// When it is not there, or nobody knows it.
+    /// When it is not there, or no one knows it.
     pub fn choose(setting: Option<&str>) -> Result<Self, Failure> {
         match setting.unwrap_or("auto") {
             "auto" | "" | "native" => Ok(Self::Native),

@@ -37,7 +37,7 @@ pub fn setting(name: &str) -> Option<String> {
     value.filter(|value| !value.is_empty())
 }
 
-/// Whether cron started this process, and nobody by hand: one of those it descends from is a child of the daemon.
+/// Whether cron started this process, and no one by hand: one of those it descends from is a child of the daemon.
 /// The daemon itself, which is the container's first process, is everybody's ancestor there.
 pub fn started_by_cron() -> bool {
     const DEEP: usize = 16;
@@ -54,7 +54,7 @@ pub fn started_by_cron() -> bool {
     false
 }
 
-/// Whether this process is all that a line of a cron file starts, and no part of a script: then nobody waits for its
+/// Whether this process is all that a line of a cron file starts, and no part of a script: then no one waits for its
 /// end.
 pub fn is_cron_line() -> bool {
     let Some(parent) = parent_of(std::process::id()) else {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Many tasks that change together, whatever happens in between: what an edit of their source needs.
 //!
-//! Each task's new files are staged beside the old ones, marked with the name of the batch; so is the one file beside
+//! Each task's new files are staged next to the old ones, marked with the name of the batch; so is the one file written with
 //! them. When all of that is on disk, `.batch` appears, which names the batch: from then on all of it counts, before
-//! that nothing does. The one who takes a task's lock, or wants to read the file beside, finishes what a crash has left.
+//! that nothing does. The one who takes a task's lock, or wants to read the file written with them, finishes what a crash has left.
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};

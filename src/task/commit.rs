@@ -2,7 +2,7 @@
 //! Files of one task that change together, whatever happens in between.
 //!
 //! A new password next to the old host, or the other way round, would send a secret to the wrong server.
-//! So the new contents are staged beside the files, a marker says that they are complete, and the one who
+//! So the new contents are staged next to the files, a marker says that they are complete, and the one who
 //! takes the task's lock next finishes what a crash has left. What many tasks change together is a [`batch`].
 
 use std::fs;
@@ -29,7 +29,7 @@ pub(super) fn replace_together(folder: &Path, name: &TaskName, changes: &[Staged
     finish(folder, name)
 }
 
-/// Writes everything down that is to be replaced: by [`finish`], as soon as the batch exists that is named. Nobody
+/// Writes everything down that is to be replaced: by [`finish`], as soon as the batch exists that is named. No one
 /// needs to wait for a batch without a name. The caller holds the task's lock.
 pub(super) fn stage(folder: &Path, name: &TaskName, changes: &[Staged], batch: &str) -> io::Result<()> {
     discard(folder, name)?;

@@ -40,7 +40,7 @@ pub struct Entry {
     pub value: String,
 }
 
-/// The lines of a file that nobody here knows; an edit keeps them.
+/// The lines of a file that no one here knows; an edit keeps them.
 pub type Kept = Vec<Entry>;
 
 /// The text of `NAME.env`.

@@ -175,7 +175,7 @@ impl Holder {
         Self::of(self.pid) == Some(self)
     }
 
-    /// Who announced themselves in a lock file; what is in a file that nobody holds means nothing.
+    /// Who announced themselves in a lock file; what is in a file that no one holds means nothing.
     pub fn announced(path: &Path) -> Option<Self> {
         let mut text = String::new();
         files::open(path).ok()?.take(64).read_to_string(&mut text).ok()?;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{FolderOptions, SourceLink, Trust};
 
-/// Options of a task beside its file. What a later version added is kept.
+/// Options of a task next to its file. What a later version added is kept.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Options {
     /// Which certificate of the remote server is accepted.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! `NAME.plan`: what an administrator decided about a task beside its settings. It is changed while the task runs, and
+//! `NAME.plan`: what an administrator decided about a task in addition to its settings. It is changed while the task runs, and
 //! stops no run.
 
 use serde::{Deserialize, Serialize};

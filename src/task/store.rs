@@ -132,7 +132,7 @@ impl Store {
             None => {
                 let mut of_user = Vec::new();
                 for name in self.names()? {
-                    // A file that vanished or cannot be read is nobody's; list-tasks reports it.
+                    // A file that vanished or cannot be read is no one's; list-tasks reports it.
                     if self
                         .text(&name)
                         .ok()

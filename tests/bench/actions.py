@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Median time and peak memory of every action, beside what was recorded of the module in Python."""
+"""Median time and peak memory of every action, compared with what was recorded of the module in Python."""
 
 import json
 import os

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-#   tests/bench/sync.sh [--quick] [options]     how fast mail is pulled, beside mbsync and imapsync
+#   tests/bench/sync.sh [--quick] [options]     how fast mail is pulled, compared with mbsync and imapsync
 #
 #   --messages N    the first mailbox, of realistic mail in twelve folders (10000, about 265 MB)
 #   --small N       the second mailbox, of messages of 2 KB in ten folders (100000)

@@ -76,6 +76,6 @@ impl Engine {
 
 /// Past the test harness, which shows the output of failed tests only.
 pub(crate) fn tell(line: &str) {
-    // Nobody reads it: then nobody misses it.
+    // No one reads it: then no one misses it.
     let _ = std::io::stderr().write_all(line.as_bytes());
 }

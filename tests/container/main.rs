@@ -36,7 +36,7 @@ fn the_container_does_what_the_description_says() -> anyhow::Result<()> {
     verbs(&node)?;
     sandbox.sync(sandbox.task_with(json!({"cron": "1m"})))?;
 
-    // Files of the administrator, beside those of the module, as the description has them but for the time.
+    // Files of the administrator, next to those of the module, as the description has them but for the time.
     let state = sandbox.node().state();
     let script = state.join("imapsync/script.custom");
     fs::write(&script, "#!/bin/sh\nid -u > /etc/imapsync/ran.custom\n")?;

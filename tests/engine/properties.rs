@@ -191,7 +191,7 @@ proptest! {
             prop_assert!(!pair.joined);
             prop_assert!(pair.local.name().starts_with(&prefix_of(local_prefix, local_separator)) || pair.local.is_inbox());
         }
-        // What is known of some of them stays, whatever comes beside it.
+        // What is known of some of them stays, whatever comes in addition.
         let known: Known = before
             .iter()
             .filter_map(|&at| pairs.get(at))

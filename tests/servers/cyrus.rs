@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Cyrus IMAP: folders of others beside one's own, and UIDs of its own making.
+//! Cyrus IMAP: folders of others next to one's own, and UIDs of its own making.
 
 use sandbox::{Imap, Sandbox};
 

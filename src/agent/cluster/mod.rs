@@ -308,15 +308,15 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_ever() {
-        let nobody = Agent {
+    fn no_one_waits_for_ever() {
+        let unreachable = Agent {
             redis_user: Some("u".to_owned()),
             redis_password: Some("p".into()),
             cluster_api: Some("http://127.0.0.1:1".to_owned()),
             ..Agent::default()
         };
         let started = Instant::now();
-        let error = mailboxes(&nobody, Duration::from_millis(300))
+        let error = mailboxes(&unreachable, Duration::from_millis(300))
             .unwrap_err()
             .to_string();
         assert!(error.contains("cannot reach the cluster's API"), "{error}");

@@ -48,7 +48,7 @@ pub struct Known<'a> {
 pub struct Volume {
     /// What has been moved.
     pub done: Amount,
-    /// What there is to move in all; `None` while nobody has counted it.
+    /// What there is to move in all; `None` while no one has counted it.
     pub total: Option<Amount>,
 }
 
@@ -80,7 +80,7 @@ impl Volume {
         }
     }
 
-    /// How far many are, and how many of them nobody has counted.
+    /// How far many are, and how many of them no one has counted.
     pub fn sum(volumes: impl Iterator<Item = Self>) -> (Amount, Amount, usize) {
         let (mut done, mut total, mut uncounted) = (Amount::default(), Amount::default(), 0);
         for volume in volumes {

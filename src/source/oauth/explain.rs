@@ -12,7 +12,7 @@ pub struct Explained {
     pub provider_code: String,
     /// What happened.
     pub message: String,
-    /// What to do about it; empty where nobody knows.
+    /// What to do about it; empty where no one knows.
     pub advice: String,
 }
 

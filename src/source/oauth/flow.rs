@@ -81,7 +81,7 @@ pub enum Status {
 /// Why a sign-in cannot go on.
 #[derive(Debug)]
 pub enum FlowError {
-    /// Nobody signs in to this source.
+    /// No one signs in to this source.
     NobodySignsIn,
     /// The address to come back to is none.
     Redirect(Invalid),

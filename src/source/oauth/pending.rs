@@ -142,7 +142,7 @@ pub(super) fn remove(sources: &Sources, state: &str) {
     }
 }
 
-/// Clears away sign-ins that nobody completed.
+/// Clears away sign-ins that no one completed.
 pub(super) fn sweep(sources: &Sources) {
     let Ok(entries) = fs::read_dir(folder(sources)) else {
         return;

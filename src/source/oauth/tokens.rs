@@ -2,7 +2,7 @@
 //! The tokens of a source on disk, renewed once for all processes.
 //!
 //! One file per mailbox, or one for the source where an application opens all of them. The one who renews a token holds the
-//! lock beside the file; everybody else waits for it, and then finds the new one. A new refresh token is on the disk
+//! lock next to the file; everybody else waits for it, and then finds the new one. A new refresh token is on the disk
 //! before the access token that came with it is used: a process that dies loses no sign-in.
 
 use std::fs::{self, File, OpenOptions};
@@ -207,7 +207,7 @@ impl Tokens {
         })
     }
 
-    /// Remembers a refusal, so that nobody runs into it again and again.
+    /// Remembers a refusal, so that no one runs into it again and again.
     fn note(&self, stored: &Stored, refusal: Refusal) -> Result<Denial, TokenError> {
         let denial = refusal.denial(&self.oauth);
         let ours = self.is_ours(stored);
@@ -242,7 +242,7 @@ impl Tokens {
         let access = stored.access.as_ref().filter(|_| self.is_ours(stored))?;
         let now = now();
         let life = stored.expires_at - stored.obtained_at;
-        // A token from the future tells of a clock that was set back: nobody knows how old it is.
+        // A token from the future tells of a clock that was set back: no one knows how old it is.
         let good = stored.obtained_at <= now && now < stored.expires_at - BEFORE_END.min(life / 2);
         let is_refused = refused.is_some_and(|refused| refused.expose_secret() == access.expose());
         (good && !is_refused).then(|| Token {

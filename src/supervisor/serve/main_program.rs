@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The program beside which the supervisor serves, crond: when it ends, so does the container, and the unit starts both
+//! The program next to which the supervisor serves, crond: when it ends, so does the container, and the unit starts both
 //! again.
 
 use std::ffi::OsString;

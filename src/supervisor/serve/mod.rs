@@ -198,7 +198,7 @@ impl Supervisor<'_> {
         self.store.path(name, FileKind::Env).exists()
     }
 
-    /// Whose mailbox a task fills, and from where. One that is damaged is in nobody's way; its run tells what is wrong.
+    /// Whose mailbox a task fills, and from where. One that is damaged is in no one's way; its run tells what is wrong.
     fn describe(&self, name: &TaskName) -> (String, String) {
         match self.store.load(name) {
             Ok(Some(task)) => {
@@ -507,7 +507,7 @@ impl Supervisor<'_> {
 /// Says something where the journal hears it.
 fn journal(stream: Stream, text: &str) {
     let text = crate::text::printable(text);
-    // Without a journal there is nobody to tell.
+    // Without a journal there is no one to tell.
     let _ = match stream {
         Stream::Output => writeln!(std::io::stdout().lock(), "{text}"),
         Stream::Errors => writeln!(std::io::stderr().lock(), "{text}"),

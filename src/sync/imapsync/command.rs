@@ -37,7 +37,7 @@ const OLD_ENCRYPTION: [&str; 2] = [
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What a run needs to know beside its task.
+/// What a run needs to know in addition to its task.
 #[derive(Debug, Clone, Copy)]
 pub struct RunContext<'a> {
     /// Where the task's files are.

@@ -131,7 +131,7 @@ async fn is_late(
     Ok(false)
 }
 
-/// Nobody has mail that is so many days old.
+/// No one has mail that is so many days old.
 const AGES: u32 = 365_000;
 
 /// Messages between two UIDs that are too old in the eyes of imapsync, which goes by the date of arrival or by the Date

@@ -36,7 +36,7 @@ use crate::task::report::{Folder, Messages};
 /// How often the log is read for progress.
 const PACE: Duration = Duration::from_millis(200);
 
-/// What a run by imapsync needs beside the job.
+/// What a run by imapsync needs in addition to the job.
 #[derive(Debug)]
 pub struct Order<'a> {
     /// The program.

@@ -160,7 +160,7 @@ impl Step {
     }
 }
 
-/// What to do about a server that does not take a token, or lets nobody at the mailbox.
+/// What to do about a server that does not take a token, or lets no one at the mailbox.
 fn advice(source: &Source, step: &str, error: &imap::Error) -> &'static str {
     let refused = matches!(error, imap::Error::Token(_) | imap::Error::Credentials(_));
     let said = error.to_string();

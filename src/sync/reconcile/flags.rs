@@ -138,7 +138,7 @@ impl Found {
     /// Takes in the flags of one remote message; of those that did not change, a large folder has many. What a server
     /// says last holds.
     fn note(&mut self, state: &Ledger, folder: i64, uid: u32, flags: Flags) -> Result<(), LedgerError> {
-        // `\Deleted` that we set ourselves, or tried to, is nobody's wish; that of others is never carried over either,
+        // `\Deleted` that we set ourselves, or tried to, is not the owner's wish; that of others is never carried over either,
         // only taken back.
         let deleted = Flags::parse("\\Deleted");
         let row = state.row(folder, uid)?;

@@ -48,7 +48,7 @@ impl Seen {
     }
 }
 
-/// What is asked for beside the key. Each item costs the server time, with some a look at the message itself.
+/// What is asked for in addition to the key. Each item costs the server time, with some a look at the message itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
     /// Nothing: the message is only to be found again.

@@ -39,7 +39,7 @@ impl MailboxLock {
         Ok(Self { file })
     }
 
-    /// Takes the lock if nobody has it.
+    /// Takes the lock if no one has it.
     ///
     /// # Errors
     /// Whatever the file system says.
@@ -51,7 +51,7 @@ impl MailboxLock {
         }
     }
 
-    /// Waits until nobody else works on the mailbox.
+    /// Waits until no one else works on the mailbox.
     ///
     /// # Errors
     /// Whatever the file system says.

@@ -3,7 +3,7 @@
 //!
 //! Every run draws a ticket: a file with the next number as its name, locked with flock for as long as
 //! the run waits or works. A run may work when fewer than N older tickets are held. A process that dies
-//! gives its lock back whatever happens to it, and an unlocked ticket counts for nobody, so there is
+//! gives its lock back whatever happens to it, and an unlocked ticket counts for no one, so there is
 //! nothing that a crash could leave wrong and no process that keeps the order.
 
 use std::collections::HashSet;
@@ -58,7 +58,7 @@ struct TicketName {
     source: String,
 }
 
-/// The folder of what waits: the tickets, and beside them the supervisor's queue.
+/// The folder of what waits: the tickets, and next to them the supervisor's queue.
 pub fn folder(store: &Store) -> PathBuf {
     store.folder().join(".queue")
 }
@@ -139,7 +139,7 @@ impl Queue {
     }
 
     /// How many runs are before one of a source, given the sources of all that came earlier. One slow server keeps no other
-    /// waiting: beside the runs that are allowed at once, half as many work that are the first of their source.
+    /// waiting: in addition to the runs that are allowed at once, half as many work that are the first of their source.
     fn position(&self, before: &[&str], source: &str) -> usize {
         let at_once = self.at_once.get();
         let Some(waiting) = before.get(at_once..) else {
@@ -332,7 +332,7 @@ mod tests {
         });
         let started = started.into_inner().unwrap();
         assert_eq!(most.into_inner(), 3);
-        // Those let in together may overtake each other, nobody else may.
+        // Those let in together may overtake each other, no one else may.
         for (position, number) in started.iter().enumerate() {
             assert!((*number as i64 - 1 - position as i64).abs() < 3, "{started:?}");
         }

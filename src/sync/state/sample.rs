@@ -35,7 +35,7 @@ impl Ledger {
         )
     }
 
-    /// The same on the local side, by local UID, with what nobody brought.
+    /// The same on the local side, by local UID, with what no one brought.
     pub fn youngest_locally(&self, id: i64, count: u32) -> Result<HashMap<u32, Mark>> {
         self.sample(
             &format!("SELECT * FROM (SELECT local_uid, key, size, date, digest FROM message WHERE folder = ?1 AND local_uid IS NOT NULL

@@ -164,7 +164,7 @@ fn has_marker(path: &Path) -> bool {
 }
 
 fn write_marker(folder: &Path, path: &Path) -> Result<()> {
-    // Files that SQLite kept beside a former state.
+    // Files that SQLite kept next to a former state.
     for ending in ["-wal", "-shm"] {
         let mut name = path.as_os_str().to_owned();
         name.push(ending);

@@ -20,7 +20,7 @@ fn names() -> [TaskName; 3] {
     ["u1_a", "u2_b", "u3_c"].map(|name| TaskName::parse(name).unwrap())
 }
 
-/// The passwords of all tasks, and the file beside.
+/// The passwords of all tasks, and the file with them.
 fn contents(store: &Store) -> Vec<String> {
     let paths = names().map(|name| store.path(&name, FileKind::Password));
     let beside = store.folder().join(".sources/s.json");

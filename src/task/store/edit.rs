@@ -82,7 +82,7 @@ impl Store {
         Ok(staged)
     }
 
-    /// Writes many tasks and one file beside them: all of it or nothing, whatever happens in between. Schedules stay as
+    /// Writes many tasks and one file with them: all of it or nothing, whatever happens in between. Schedules stay as
     /// they are. The caller holds the locks of all the tasks.
     ///
     /// # Errors

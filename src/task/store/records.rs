@@ -99,7 +99,7 @@ impl Store {
         )?)
     }
 
-    /// What an administrator decided about a task beside its settings.
+    /// What an administrator decided about a task in addition to its settings.
     pub fn plan(&self, name: &TaskName) -> Plan {
         self.json(name, FileKind::Plan).unwrap_or_default()
     }

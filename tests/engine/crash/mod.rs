@@ -60,7 +60,7 @@ fn rounds(mode: Mode) -> anyhow::Result<()> {
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
     let first = seed.unwrap_or(u64::try_from(now)?);
-    // How long a run takes that nobody kills, as far as is known.
+    // How long a run takes that no one kills, as far as is known.
     let mut usual = Duration::from_millis(1500);
     let mut failures = vec![];
     let mut kills = 0;

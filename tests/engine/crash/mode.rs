@@ -25,7 +25,7 @@ if header :contains "subject" "file" { fileinto :create "Filed"; }
 elsif header :contains "subject" "both" { fileinto :copy :create "Copies"; }
 "#;
 
-/// What a task does beside copying.
+/// What a task does in addition to copying.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Mode {
     /// Nothing.

@@ -110,7 +110,7 @@ impl Mails {
         self.by_digest
             .get(digest)
             .copied()
-            .context("a mail that nobody wrote: truncated, or changed on its way")
+            .context("a mail that no one wrote: truncated, or changed on its way")
     }
 }
 

@@ -107,7 +107,7 @@ impl Oracle {
         }
     }
 
-    /// A backup came back. That a mail is gone by that is nobody's wish.
+    /// A backup came back. That a mail is gone by that is not the owner's wish.
     pub(super) fn restored(&mut self, at: At, before: &Contents, after: &Contents, mails: &Mails) {
         if at == At::Local {
             // A folder that is still there and lost what a run knows of shows that a backup came back.

@@ -204,7 +204,7 @@ fn folders_replaced_with_a_deletion_on_the_remote_side() -> anyhow::Result<()> {
     case.deliver(Side::Remote, &mails("Work", "w", 10))?;
     case.create(json!({}))?;
     case.run_copies(10)?;
-    // Another folder of the same name, with mail that nobody has delivered under the same UIDs.
+    // Another folder of the same name, with mail that no one has delivered under the same UIDs.
     let mut imap = case.imap(Side::Remote)?;
     imap.run("DELETE Work")?;
     imap.run("CREATE Work")?;

@@ -182,7 +182,7 @@ fn all_flags_and_keywords() -> anyhow::Result<()> {
         }
     }
     case.deliver(Side::Remote, &mails)?;
-    // Nobody has seen this one yet: it is \Recent, which is not a flag that can be given.
+    // No one has seen this one yet: it is \Recent, which is not a flag that can be given.
     let new = case.maildir(Side::Remote, "INBOX").join("new");
     let from = new.with_file_name("cur");
     let any = from

@@ -192,7 +192,7 @@ fn a_replaced_folder_deletes_nothing() -> anyhow::Result<()> {
             run.report
         );
         ensure!(case.ids(Side::Local, "Work")?.len() == 8);
-        // What such a folder had beside is nobody's to delete later either; what goes from now on is.
+        // What such a folder had beside is no one's to delete later either; what goes from now on is.
         let run = case.run_copies(0)?;
         ensure!(deleted(&run.report) == (0, 0), "{name}: {}", run.log);
         case.expunge(Side::Remote, "Work", "HEADER Message-Id <w8@x>")?;
@@ -273,7 +273,7 @@ fn folders_that_the_task_filled_go_when_the_source_has_them_no_more() -> anyhow:
     case.act("confirm-deletions")?;
     let run = case.run_copies(0)?;
     ensure!(!case.mailbox(Side::Local)?.contains_key("Large"), "{}", run.log);
-    // What this program deleted is nobody's wish: it comes again when the source has it again.
+    // What this program deleted is not the owner's wish: it comes again when the source has it again.
     case.deliver(Side::Remote, &mails("Going", "back", 2))?;
     case.run_copies(2)?;
     ensure!(case.ids(Side::Local, "Going")?.len() == 2);

@@ -2,7 +2,7 @@
 //! Replays what was recorded from the previous, Python module, step by step through the agent, and compares exit
 //! codes, status, output, files and mailboxes.
 //!
-//! The recording had its remote server at 127.0.0.3:143 and 127.0.0.3:993, and nobody at 127.0.0.3:20999. The
+//! The recording had its remote server at 127.0.0.3:143 and 127.0.0.3:993, and no one at 127.0.0.3:20999. The
 //! sandbox has the same addresses, but free ports: in inputs and expectations these three ports are replaced.
 //!
 //! Where this module differs on purpose, the case lists the step and what happens instead, with the reason.

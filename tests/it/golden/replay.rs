@@ -37,7 +37,7 @@ pub(super) enum Instead {
         reason: &'static str,
         same_as: &'static str,
     },
-    /// It completes, and beside what was recorded there are these files.
+    /// It completes, and compared with what was recorded there are these files.
     Written {
         reason: &'static str,
         files: &'static [(&'static str, &'static str)],
@@ -325,7 +325,7 @@ impl Replay {
         output
     }
 
-    /// Compares the files with those of a step; `written` are there beside them, or instead.
+    /// Compares the files with those of a step; `written` are there in addition, or instead.
     fn compare_files(&self, step: &Value, settled: bool, written: &[(&str, &str)]) -> anyhow::Result<()> {
         if !step["files"].is_object() {
             return Ok(());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! An imapsync that nobody waits for any more, or that does not listen.
+//! An imapsync that no one waits for any more, or that does not listen.
 
 use anyhow::ensure;
 use rustix::process::{Signal, kill_process};

@@ -2,7 +2,7 @@
 //! Every field of every action with what must never be in it: a refusal that names the field and changes nothing,
 //! or a task that works with exactly that value.
 //!
-//! The forms of each field of create-task are tested beside its types; here is what the agent and the mail servers
+//! The forms of each field of create-task are tested next to its types; here is what the agent and the mail servers
 //! make of them.
 
 mod fields;

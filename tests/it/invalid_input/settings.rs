@@ -95,7 +95,7 @@ fn environment(sandbox: &Sandbox, name: &str) -> Option<String> {
 #[test]
 fn nothing_that_could_be_another_setting_comes_with_an_event_or_a_backup() -> anyhow::Result<()> {
     let sandbox = Sandbox::start()?;
-    // A clone beside the living original pauses its schedules.
+    // A clone next to the living original pauses its schedules.
     let environment = || {
         let mut settings = sandbox.node().state_environment();
         settings.remove("SCHEDULES_PAUSED");

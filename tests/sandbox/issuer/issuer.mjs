@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// An authorization server for the tests: oidc-provider, a certified one, over HTTPS. Beside it, over HTTP: the
+// An authorization server for the tests: oidc-provider, a certified one, over HTTPS. In addition, over HTTP: the
 // introspection that Dovecot asks, and the switches of the tests.
 //
 // node issuer.mjs SETTINGS.json, with {host, ready, key, certificate}: when everything listens, the file `ready` holds
@@ -134,7 +134,7 @@ const configuration = {
 const provider = new Provider(issuer, configuration)
 provider.proxy = true
 
-/** A service account's statement for a token, as Google takes it: no client beside it. */
+/** A service account's statement for a token, as Google takes it: no client with it. */
 const bearer = async (params) => {
   const options = { audience: `${issuer}/token`, issuer: 'service@project.example', algorithms: ['RS256'] }
   const now = new Date(Date.now() + state.clock * 1000)
@@ -189,7 +189,7 @@ secure.on('request', async (request, response) => {
   }
   if (typeof mode === 'object') return answer(response, mode.status, mode.body)
   if (params.get('grant_type') === JWT_BEARER) return answer(response, ...(await bearer(params)))
-  // What was asked for is done, and nobody hears of it.
+  // What was asked for is done, and no one hears of it.
   if (mode === 'lost') response.end = () => response
   // oidc-provider takes a body that was read already.
   request.body = Object.fromEntries(params)

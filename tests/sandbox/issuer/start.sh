@@ -16,7 +16,7 @@ if ! cmp -s tests/sandbox/issuer/package.json "$place/package.json" || [ ! -d "$
     rm -rf "$place/node_modules"
     (cd "$place" && npm install --silent --no-fund --no-audit) >> "$place/install.log" 2>&1
 fi
-# Modules are looked up beside the program.
+# Modules are looked up next to the program.
 for module in tests/sandbox/issuer/*.mjs; do
     install -m 0644 "$module" "$place/.${module##*/}.new"
     mv "$place/.${module##*/}.new" "$place/${module##*/}"

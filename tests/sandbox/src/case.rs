@@ -125,7 +125,7 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// The program of the container, as crond starts it; nobody stands between it and the test.
+    /// The program of the container, as crond starts it; no one stands between it and the test.
     pub fn program(&self, arguments: &[&str]) -> anyhow::Result<Command> {
         let node = self.sandbox.node();
         let mut command = Command::new(node.container().join("root/usr/local/bin/syncctl"));

@@ -37,7 +37,7 @@ pub enum ApiFault {
     FailingActions,
     /// The tokens given so far are not valid any more; a new login works.
     ExpiredTokens,
-    /// Nobody listens: connections are refused.
+    /// No one listens: connections are refused.
     Refused,
 }
 

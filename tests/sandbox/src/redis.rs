@@ -125,7 +125,7 @@ impl Redis {
     fn launch(&self) -> anyhow::Result<()> {
         let dir = self.node.base().join("redis");
         std::fs::create_dir_all(&dir)?;
-        // KEYS blocks a cluster's Redis for everyone: nobody gets it, so that its use shows.
+        // KEYS blocks a cluster's Redis for everyone: no one gets it, so that its use shows.
         let configuration = format!(
             "bind {ADDRESS}\nport {}\nsave \"\"\nappendonly no\ndir {}\nlogfile {}/log\n             user default on >nopass ~* &* -@all +@read +@connection -keys\n             user {} on >{} ~* &* +@all -keys\n",
             self.port,

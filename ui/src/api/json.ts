@@ -390,6 +390,8 @@ export interface ListTasksOutput {
     cron: string
     foldersynchronization: 'all' | 'inbox' | 'exclusion'
     sieve_enabled: boolean
+    /** Whether the remote server is listened to, and a run begins as soon as mail arrives there. */
+    as_it_arrives: boolean
     deletefolder: string
     expunge_remote: string
     folder_inbox: string
@@ -435,8 +437,6 @@ export interface ListTasksOutput {
       /** Only mail that is more than so many days old; 0 is no limit. */
       older_than_days?: number
     } | null
-    /** Whether the remote server is listened to, and a run begins as soon as mail arrives there. */
-    as_it_arrives: boolean
     /** How that stands, while it is asked for and the service is there. */
     listening?: 'connecting' | 'watching' | 'not_offered' | 'refused' | 'unmet' | 'yielding' | null
   }[]

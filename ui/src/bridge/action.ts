@@ -100,7 +100,7 @@ export async function runAction<T>(action: string, data: unknown, options: RunOp
       forgetIn(FORGET_AFTER)
       if (!heard && options.quiet) forgetLate()
     }
-    /** The parent stores the task again when the event arrives that nobody waited for. */
+    /** The parent stores the task again when the event arrives that no one waited for. */
     const forgetLate = () => {
       const done = onLeave(() => {
         clearTimeout(timer)

@@ -5,7 +5,7 @@ import { validateTask } from '../api/index.ts'
 import type { Certificate, ConnectionReport, TaskInput } from '../api/types.ts'
 import { t } from '../i18n/index.ts'
 
-/** The refusals that are a question: nobody vouches for the server, or it shows another certificate than before. */
+/** The refusals that are a question: no one vouches for the server, or it shows another certificate than before. */
 const QUESTIONS = new Set(['certificate_unknown', 'certificate_changed'])
 export const isQuestion = (status: string): boolean => QUESTIONS.has(status)
 
@@ -15,7 +15,7 @@ export function useCertificate() {
   const asked = shallowRef<{ certificate: Certificate; host: string; changed: boolean } | null>(null)
   let answer: (yes: boolean) => void = () => {}
 
-  /** The input with what vouches for the server; nobody logs in where the answer is yet to be given. */
+  /** The input with what vouches for the server; no one logs in where the answer is yet to be given. */
   const guarded = (input: TaskInput): TaskInput => ({
     ...input,
     confirm_certificate: true,
@@ -33,7 +33,7 @@ export function useCertificate() {
     answer(yes)
   }
 
-  /** Tests the logins, and asks first where nobody vouches for the server. */
+  /** Tests the logins, and asks first where no one vouches for the server. */
   async function test(input: TaskInput): Promise<ConnectionReport> {
     const report = await validateTask(t('action.validate-task'), guarded(input))
     const shown = report.remote.tls?.certificate

@@ -4,7 +4,7 @@ import { createI18n } from 'vue-i18n'
 import { core, onLeave } from '../bridge/core.ts'
 import { formatNumber } from '../model/format.ts'
 
-/** How often the parent's language is looked at; it tells nobody when it changes. */
+/** How often the parent's language is looked at; it tells no one when it changes. */
 const LOOK_EVERY = 2_000
 const FALLBACK = 'en'
 

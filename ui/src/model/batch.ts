@@ -8,7 +8,7 @@ export interface BatchStanding {
   tasks: number
   /** Those that have run, and do not run now. */
   done: number
-  /** The share that is done, those at work by how far they are; a mailbox that nobody has counted yet counts like any other. */
+  /** The share that is done, those at work by how far they are; a mailbox that no one has counted yet counts like any other. */
   percent: number
   /** How many tasks are in each state; those that do not occur are left out. */
   states: [state: State, count: number][]
@@ -42,7 +42,7 @@ export function standingOf(entries: Entry[]): BatchStanding {
   }
 }
 
-/** The share of the bytes that is moved, or of the messages where there are no bytes; null while nothing is counted. What nobody has counted is taken for as much as the rest. */
+/** The share of the bytes that is moved, or of the messages where there are no bytes; null while nothing is counted. What no one has counted is taken for as much as the rest. */
 export function shareOf({ tasks, uncounted, bytes_done, bytes_total, messages_done, messages_total }: BatchFigures): number | null {
   const [done, total] = bytes_total > 0 ? [bytes_done, bytes_total] : [messages_done, messages_total]
   if (tasks === 0 || total === 0) return null

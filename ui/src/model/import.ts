@@ -86,7 +86,7 @@ export function guessMapping(table: Table): { header: boolean; mapping: Mapping 
     header,
     mapping: mapping.map((column, at) => {
       if (mapping.indexOf(column) === at) return column
-      // Beside an account, `source` is no other name of it.
+      // Next to an account, `source` is no other name of it.
       return letters(first[at] ?? '') === 'source' && !mapping.includes('source') ? 'source' : null
     }),
   }

@@ -94,7 +94,7 @@ const PROXY_LOGIN: SourceField[] = ['proxy_user', 'proxy_password']
 /** Whether the source has a proxy of its own. */
 const hasProxy = ({ proxy }: SourceForm): boolean => proxy.trim() !== '' && proxy.trim() !== 'direct'
 
-/** The fields beside server and name that count, the usual ones and those for special cases. */
+/** The fields in addition to server and name that count, the usual ones and those for special cases. */
 export function fieldsOf(form: SourceForm): { usual: SourceField[]; special: SourceField[] } {
   const special: SourceField[] = ['connections', 'old_encryption', 'proxy', ...(hasProxy(form) ? PROXY_LOGIN : [])]
   switch (form.sign_in) {

@@ -34,7 +34,7 @@ export const failureOf = (task: Task): string => reasonOf(task.last_sync_error, 
 /** The key of the reason why a run failed. */
 export const reasonOf = (error: string | null | undefined, exitCode: number | null | undefined): string => error || FAILURES[exitCode ?? 0] || 'run_failed'
 
-/** The share that is done, 0 to 100, or null while nobody knows. */
+/** The share that is done, 0 to 100, or null while no one knows. */
 export function percentOf(progress: Progress | undefined): number | null {
   const bytes = ratio(progress?.bytes_done, progress?.bytes_total)
   return bytes ?? ratio(progress?.messages_done, progress?.messages_total)

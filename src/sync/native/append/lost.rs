@@ -91,7 +91,7 @@ impl Appender {
         true
     }
 
-    /// Stops everything. Nobody will answer what was in flight on a connection that broke.
+    /// Stops everything. No one will answer what was in flight on a connection that broke.
     fn abandon(&mut self, failure: Failure) -> Result<()> {
         self.in_flight.clear();
         self.pipeline.fail(failure);

@@ -13,7 +13,7 @@ use crate::sync::reconcile::{compare, poison};
 /// ends them all at once, so the next one is sent long before.
 const MESSAGES_IN_FLIGHT: u64 = 1000;
 
-/// Commands in flight at most, beside those that open folders.
+/// Commands in flight at most, in addition to those that open folders.
 const COMMANDS_IN_FLIGHT: usize = 16;
 
 impl Fetcher {

@@ -13,7 +13,7 @@ use crate::sync::reconcile::folder::open;
 use crate::sync::reconcile::headers::{self, Detail};
 use crate::sync::state::{FolderState, LocalOnly};
 
-/// Removes those of the local messages that nobody claims which are second copies of messages that were sent twice; gives
+/// Removes those of the local messages that no one claims which are second copies of messages that were sent twice; gives
 /// their UIDs. No more go than were sent twice.
 pub(super) async fn remove(
     shared: &Shared,

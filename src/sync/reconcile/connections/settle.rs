@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What a run or a connection that broke off may still bring about: the server may be at work on commands whose answer
-//! nobody will read. It is looked at until two looks agree.
+//! no one will read. It is looked at until two looks agree.
 
 use std::time::Duration;
 

@@ -211,7 +211,7 @@ async fn note_renumbered(
 
 /// An inbox of another generation may mean that the whole local mailbox is another one: then folders that are missing were
 /// not removed by its owner. It is looked at whatever the task pulls, and counts until a run has come to its end. So does a
-/// folder whose UIDs went back: nobody but a restored backup does that.
+/// folder whose UIDs went back: no one but a restored backup does that.
 fn note_replaced_mailbox(
     shared: &Shared,
     pairs: &[Pair],

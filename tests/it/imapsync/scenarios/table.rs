@@ -10,7 +10,7 @@ pub(super) struct Scenario {
     pub remote: &'static [&'static str],
 }
 
-/// What is said in `create-task` beside the account.
+/// What is said in `create-task` in addition to the account.
 #[derive(Clone, Copy)]
 pub(super) struct Task {
     pub mode: &'static str,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Measures the engine beside other programs on the same mail; `tests/bench/sync.sh` says how to run it.
+//! Measures the engine and other programs on the same mail; `tests/bench/sync.sh` says how to run it.
 
 mod programs;
 mod table;
