@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+use ns8_imapsync::control::batches;
+use ns8_imapsync::control::batches::jobs::Kind;
 use ns8_imapsync::control::batches::throughput::{self, Stretch, Throughput};
 use ns8_imapsync::control::batches::volume::{Amount, Known, Volume};
-use ns8_imapsync::control::batches::{self};
 use ns8_imapsync::error::Result;
 use ns8_imapsync::task::progress::Progress;
 use ns8_imapsync::task::{Store, TaskName};
@@ -11,6 +12,8 @@ use serde::Serialize;
 
 use crate::common::action::Action;
 use crate::common::batch::BatchReference;
+use crate::common::batch_job;
+use crate::common::batch_report;
 use crate::common::context::Context;
 use crate::common::now::now;
 use crate::common::outcome;
@@ -37,6 +40,10 @@ pub(crate) struct Standing {
     /// Null while there is no telling.
     seconds_left: Option<u64>,
     throughput: Throughput,
+    /// The look at both sides before the move; null before the first time.
+    assess: Option<batch_job::Standing>,
+    /// The comparison of both sides; null before the first time.
+    verify: Option<batch_job::Standing>,
 }
 
 /// What is known of one task.
@@ -53,7 +60,8 @@ impl Action for GetBatch {
     type Output = Standing;
 
     fn run(context: &Context, batch: BatchReference) -> Result<Standing> {
-        let names = batches::members(&context.store, &batch.name()?)?;
+        let batch = batch.name()?;
+        let names = batches::members(&context.store, &batch)?;
         let states = States::new(&context.store, &context.sources)?;
         let parts = parallel::map(&names, |name| part(&context.store, name, states.of(name)));
         let (done, total, uncounted) = Volume::sum(parts.iter().map(|part| part.volume));
@@ -69,6 +77,8 @@ impl Action for GetBatch {
             rate,
             seconds_left: seconds_left(done, total, uncounted, names.len(), rate),
             throughput: throughput::of(&stretches, now()),
+            assess: batch_job::standing(&context.store, &batch, &names, Kind::Assess),
+            verify: batch_job::standing(&context.store, &batch, &names, Kind::Verify),
         })
     }
 }
@@ -81,7 +91,7 @@ fn part(store: &Store, name: &TaskName, state: State) -> Part {
         history: &history,
         report: report.as_ref(),
         progress: progress.as_ref(),
-        counted: None,
+        counted: batch_report::assessed(store, name).and_then(|found| found.counted()),
     });
     let mut stretches: Vec<Stretch> = history.iter().map(Stretch::from).collect();
     stretches.extend(progress.as_ref().map(Stretch::from));

@@ -3,6 +3,7 @@
 //!
 //! [`common::frame`] is what surrounds an action: JSON in, JSON out, refusals and failures.
 
+mod assess_batch;
 mod begin_sign_in;
 mod browse_folders;
 mod clone_module;
@@ -17,11 +18,13 @@ mod delete_source;
 mod delete_task;
 mod expand_cron;
 mod get_batch;
+mod get_batch_report;
 mod get_configuration;
 mod get_facts;
 mod get_history;
 mod get_log;
 mod get_progress;
+mod get_verification;
 mod import_csv_tasks;
 mod import_module;
 mod import_tasks;
@@ -41,12 +44,14 @@ mod save_source;
 mod start_all_tasks;
 mod start_task;
 mod stop_all_tasks;
+mod stop_batch_job;
 mod stop_task;
 mod syncctl;
 mod test_source;
 mod update_module;
 mod update_tasks;
 mod validate_task;
+mod verify_batch;
 mod verify_task;
 
 use std::ffi::{OsStr, OsString};
@@ -83,6 +88,11 @@ static APPLETS: &[Applet] = &[
     Applet::action::<preview_task::PreviewTask>(),
     Applet::action::<verify_task::VerifyTask>(),
     Applet::action::<get_batch::GetBatch>(),
+    Applet::action::<assess_batch::AssessBatch>(),
+    Applet::action::<verify_batch::VerifyBatch>(),
+    Applet::action::<stop_batch_job::StopBatchJob>(),
+    Applet::action::<get_batch_report::GetBatchReport>(),
+    Applet::action::<get_verification::GetVerification>(),
     Applet::action::<get_progress::GetProgress>(),
     Applet::action::<get_log::GetLog>(),
     Applet::action::<get_history::GetHistory>(),

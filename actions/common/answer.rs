@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// The answer to a question that takes both servers. That they cannot be asked is an answer as well: a failed
 /// action raises an alarm, and the page has its own place for the reason.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Answer<T> {
     /// They could be asked.

@@ -9,6 +9,8 @@ pub(crate) mod action;
 pub(crate) mod answer;
 pub(crate) mod applet;
 pub(crate) mod batch;
+pub(crate) mod batch_job;
+pub(crate) mod batch_report;
 pub(crate) mod context;
 pub(crate) mod fields;
 pub(crate) mod frame;

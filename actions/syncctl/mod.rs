@@ -101,6 +101,11 @@ enum Verb {
         /// The task, <localuser>_<task_id>
         name: String,
     },
+    /// Looks at both sides before a move and prints as JSON what it would meet
+    Assess {
+        /// The task, <localuser>_<task_id>
+        name: String,
+    },
     /// Compares both sides message by message and prints as JSON what differs
     Verify {
         /// The task, <localuser>_<task_id>
@@ -162,6 +167,7 @@ pub(crate) fn run(matches: &ArgMatches) -> ExitCode {
         Verb::ListInformations { name } => {
             named(&name).and_then(|name| questions::informations(&store, &name))
         }
+        Verb::Assess { name } => named(&name).and_then(|name| questions::assess(&store, &name)),
         Verb::ListFolders { name } => questions::list_folders(&store, &name),
         Verb::TestSource => questions::test_source(&store),
         Verb::Engine => questions::engine(),

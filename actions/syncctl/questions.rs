@@ -11,6 +11,7 @@ use ns8_imapsync::sync::Engine;
 use ns8_imapsync::sync::access::Access;
 use ns8_imapsync::sync::account::{Account, Failure, RemoteServer, accepted};
 use ns8_imapsync::sync::folder_mapping::Selection;
+use ns8_imapsync::sync::inspect::assess;
 use ns8_imapsync::sync::inspect::candidate::Candidate;
 use ns8_imapsync::sync::inspect::count;
 use ns8_imapsync::sync::inspect::login_test::{self, LoginTest};
@@ -119,6 +120,17 @@ pub(super) fn informations(store: &Store, name: &TaskName) -> Done {
             print_json(&json!({"status": false}))
         }
     }
+}
+
+/// Looks at both sides before a move.
+pub(super) fn assess(store: &Store, name: &TaskName) -> Done {
+    let assessed = (|| {
+        let task = assembly::load(store, name)?;
+        let job = assembly::job(store, name, &task, destination().as_ref())?;
+        let known = run::known_folders(store, &task, &job);
+        runtime::ask(assess::assess(&job.remote, &job.local, &job.selection, &known)).map_err(failed)
+    })();
+    answer(assessed, |_| ExitCode::SUCCESS)
 }
 
 /// Lists the remote folders of a task or of a candidate.

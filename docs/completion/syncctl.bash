@@ -16,6 +16,9 @@ _syncctl() {
             ",$1")
                 cmd="syncctl"
                 ;;
+            syncctl,assess)
+                cmd="syncctl__subcmd__assess"
+                ;;
             syncctl,engine)
                 cmd="syncctl__subcmd__engine"
                 ;;
@@ -63,6 +66,9 @@ _syncctl() {
                 ;;
             syncctl,verify)
                 cmd="syncctl__subcmd__verify"
+                ;;
+            syncctl__subcmd__help,assess)
+                cmd="syncctl__subcmd__help__subcmd__assess"
                 ;;
             syncctl__subcmd__help,engine)
                 cmd="syncctl__subcmd__help__subcmd__engine"
@@ -119,8 +125,22 @@ _syncctl() {
 
     case "${cmd}" in
         syncctl)
-            opts="-h -V --help --version start run stop pause resume health serve status validation list-informations verify list-folders test-source engine metrics help"
+            opts="-h -V --help --version start run stop pause resume health serve status validation list-informations assess verify list-folders test-source engine metrics help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        syncctl__subcmd__assess)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -161,8 +181,22 @@ _syncctl() {
             return 0
             ;;
         syncctl__subcmd__help)
-            opts="start run stop pause resume health serve status validation list-informations verify list-folders test-source engine metrics help"
+            opts="start run stop pause resume health serve status validation list-informations assess verify list-folders test-source engine metrics help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        syncctl__subcmd__help__subcmd__assess)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

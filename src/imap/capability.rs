@@ -58,6 +58,8 @@ capabilities! {
     Notify = "NOTIFY",
     /// Identities of messages (RFC 8474).
     ObjectId = "OBJECTID",
+    /// How much room there is (RFC 9208).
+    Quota = "QUOTA",
     /// Modification sequences, and more (RFC 7162).
     Qresync = "QRESYNC",
     /// The first response of SASL goes with the command (RFC 4959).
@@ -90,6 +92,13 @@ impl Capabilities {
     /// Whether a capability is offered.
     pub fn has(&self, capability: Capability) -> bool {
         self.0.iter().any(|name| name == capability.name())
+    }
+
+    /// The largest message that is taken, in octets, where that is told (RFC 7889).
+    pub fn append_limit(&self) -> Option<u64> {
+        self.0
+            .iter()
+            .find_map(|name| name.strip_prefix("APPENDLIMIT=")?.parse().ok())
     }
 
     /// Whether a SASL mechanism is offered; `name` in upper case.

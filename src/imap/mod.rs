@@ -35,6 +35,7 @@ pub mod opening;
 pub mod proxy;
 pub mod quick_ack;
 pub mod quirks;
+mod quota;
 pub mod response;
 pub mod scan;
 #[cfg(test)]
@@ -65,6 +66,7 @@ pub use messages::{Message, among};
 pub use namespace::{Namespace, Namespaces, Owner};
 pub use notices::Alerts;
 pub use opening::Selected;
+pub use quota::StorageQuota;
 pub use response::{Code, Fetch, Kind, Listed, MailboxStatus, Response, StatusLine, Untagged};
 pub use session::{Session, Tag};
 pub use spool::Spool;

@@ -9,6 +9,7 @@ use super::literal::Literal;
 use super::mailbox::Mailbox;
 use super::mailbox_id::MailboxId;
 use super::namespace::Namespaces;
+use super::quota::StorageQuota;
 use super::scan::{Raw, Scanner, Value};
 use super::status::printable;
 pub use super::status::{Code, Kind, StatusLine};
@@ -55,6 +56,8 @@ pub enum Untagged {
     Expunged,
     /// The server's name for itself (RFC 2971).
     Id(Vec<(String, String)>),
+    /// How much room there is (RFC 9208).
+    Quota(StorageQuota),
     /// What tells of a message and cannot be read.
     Unreadable,
     /// Anything else.
@@ -188,6 +191,7 @@ fn untagged(mut scanner: Scanner<'_>) -> Option<Untagged> {
         }
         "ESEARCH" => esearch(&mut scanner),
         "NAMESPACE" => Untagged::Namespace(Namespaces::parse(&mut scanner)),
+        "QUOTA" => Untagged::Quota(StorageQuota::parse(&mut scanner)?),
         "ID" => Untagged::Id(id(scanner.value()?)),
         _ => Untagged::Other,
     })
@@ -367,6 +371,29 @@ mod tests {
                 panic!("{text}")
             };
             assert_eq!((fetch.uid, fetch.identity.as_deref()), (Some(7), Some(identity)));
+        }
+    }
+
+    #[test]
+    fn a_quota_is_told_in_units_of_1024_octets() {
+        let parsed = parse("* QUOTA \"User quota\" (MESSAGE 3 100 STORAGE 10 512)", &[]);
+        let Response::Untagged(Untagged::Quota(quota)) = parsed else {
+            panic!("no quota")
+        };
+        assert_eq!(
+            (quota.used, quota.limit, quota.free()),
+            (10_240, 524_288, 514_048)
+        );
+        for text in [
+            "* QUOTA \"\" ()",
+            "* QUOTA x",
+            "* QUOTA x (STORAGE 1)",
+            "* QUOTA x (STORAGE a b)",
+        ] {
+            assert!(
+                matches!(parse(text, &[]), Response::Untagged(Untagged::Other)),
+                "{text}"
+            );
         }
     }
 

@@ -52,6 +52,10 @@ kinds! {
     Report = "report",
     /// What the last runs did.
     History = "history",
+    /// What a look at both sides before the move found.
+    Assessment = "assessment",
+    /// How both sides compared, message by message.
+    Verification = "verification",
     /// What was said to the servers and heard.
     Trace = "trace",
     /// How often the login was refused in a row.

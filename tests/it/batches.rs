@@ -63,10 +63,139 @@ fn a_batch_tells_how_much_of_its_mail_is_moved_and_how_fast() -> anyhow::Result<
 #[test]
 fn a_batch_without_a_name_is_refused() -> anyhow::Result<()> {
     let sandbox = Sandbox::start()?;
-    for name in ["", "  ", "a\nb"] {
-        let outcome = sandbox.action("get-batch", json!({"batch": name}))?;
-        ensure!(outcome.exit_code != 0, "{name:?}");
-        ensure!(outcome.stdout.contains("\"batch"), "{}", outcome.stdout);
+    for action in ["get-batch", "get-batch-report", "assess-batch", "verify-batch"] {
+        for name in ["", "  ", "a\nb"] {
+            let outcome = sandbox.action(action, json!({"batch": name}))?;
+            ensure!(outcome.exit_code != 0, "{action} {name:?}");
+            ensure!(outcome.stdout.contains("\"batch"), "{}", outcome.stdout);
+        }
     }
+    Ok(())
+}
+
+/// A second task of the batch, for the user of the sandbox's second mailbox.
+fn second(sandbox: &Sandbox, password: &str) -> anyhow::Result<()> {
+    let mut input = sandbox.task_input();
+    input["task_id"] = json!("second");
+    input["start"] = json!(false);
+    action_output(sandbox, "create-task", input)?;
+    std::fs::write(sandbox.task_file("u1_second", "pwd"), password)?;
+    let task = json!({"localuser": "u1", "task_id": "second"});
+    action_output(
+        sandbox,
+        "update-tasks",
+        json!({"tasks": [task], "batch": "Week 12"}),
+    )?;
+    Ok(())
+}
+
+fn rows(sandbox: &Sandbox) -> anyhow::Result<Vec<Value>> {
+    let report = action_output(sandbox, "get-batch-report", json!({"batch": "Week 12"}))?;
+    Ok(report["tasks"].as_array().cloned().unwrap_or_default())
+}
+
+#[test]
+fn a_batch_is_assessed_and_what_is_found_stays_until_it_is_asked_again() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    deliver(&sandbox, 4)?;
+    let mut input = sandbox.task_input();
+    input["start"] = json!(false);
+    action_output(&sandbox, "create-task", input)?;
+    join(&sandbox, "Week 12")?;
+    second(&sandbox, "Not-the-one")?;
+    ensure!(batch(&sandbox, "Week 12")?["assess"].is_null());
+    ensure!(batch(&sandbox, "Week 12")?["uncounted"] == 2);
+
+    let week = json!({"batch": "Week 12"});
+    let ended = action_output(&sandbox, "assess-batch", week.clone())?;
+    ensure!(ended["result"] == "finished", "{ended}");
+    let found = rows(&sandbox)?;
+    let (good, bad) = (&found[0]["assessment"], &found[1]["assessment"]);
+    ensure!(good["verdict"] == "go" && good["messages"] == 4, "{good}");
+    ensure!(good["remote"] == "ok" && good["local"] == "ok", "{good}");
+    let (bytes, largest) = (good["bytes"].as_u64(), good["largest"].as_u64());
+    ensure!(largest > Some(0) && bytes > largest, "{good}");
+    ensure!(
+        bad["verdict"] == "no_go" && bad["remote"] == "bad_user_credentials",
+        "{bad}"
+    );
+
+    let told = batch(&sandbox, "Week 12")?;
+    ensure!(
+        told["assess"]["state"] == "finished" && told["assess"]["done"] == 2,
+        "{told}"
+    );
+    ensure!(told["uncounted"] == 1 && told["messages_total"] == 4, "{told}");
+    let file = &sandbox.state_files()?["imapsync/u1_abc123.assessment"];
+    ensure!(file.mode == 0o600, "{:o}", file.mode);
+
+    // A look is no move: nothing came to the destination.
+    let here = sandbox.mailbox(Side::Local, "u1")?;
+    ensure!(here.values().all(Vec::is_empty), "{here:?}");
+
+    // One that was cut off goes on with what it has not looked at.
+    let cut_off = told["assess"]["started"].clone();
+    std::fs::remove_file(sandbox.task_file("u1_second", "assessment"))?;
+    ensure!(batch(&sandbox, "Week 12")?["assess"]["state"] == "incomplete");
+    std::fs::write(sandbox.task_file("u1_second", "pwd"), "Pw-r1!")?;
+    action_output(&sandbox, "assess-batch", week)?;
+    let told = batch(&sandbox, "Week 12")?;
+    ensure!(
+        told["assess"]["started"] == cut_off && told["assess"]["done"] == 2,
+        "{told}"
+    );
+    ensure!(rows(&sandbox)?[1]["assessment"]["verdict"] == "go");
+    ensure!(rows(&sandbox)?[0]["assessment"]["at"] == good["at"]);
+
+    // What was found goes with its task.
+    action_output(
+        &sandbox,
+        "delete-task",
+        json!({"localuser": "u1", "task_id": "second"}),
+    )?;
+    ensure!(!sandbox.task_file("u1_second", "assessment").exists());
+    Ok(())
+}
+
+#[test]
+fn a_batch_is_verified_with_one_report_and_a_sheet_for_each_task() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    deliver(&sandbox, 3)?;
+    sandbox.sync(sandbox.task_input())?;
+    join(&sandbox, "Week 12")?;
+    let verify = |deep: bool| {
+        action_output(
+            &sandbox,
+            "verify-batch",
+            json!({"batch": "Week 12", "deep": deep}),
+        )
+    };
+    ensure!(verify(true)?["result"] == "finished");
+    let found = rows(&sandbox)?[0]["verification"].clone();
+    ensure!(
+        found["status"] == "agree" && found["remote_messages"] == 3,
+        "{found}"
+    );
+
+    sandbox.add_mail(Side::Remote, USER, &[NewMail::new("late@batch")])?;
+    verify(false)?;
+    let found = rows(&sandbox)?[0]["verification"].clone();
+    ensure!(found["status"] == "differ" && found["missing"] == 1, "{found}");
+    let task = json!({"localuser": "u1", "task_id": "abc123"});
+    let sheet = action_output(&sandbox, "get-verification", task)?;
+    ensure!(sheet["answer"]["differences"][0]["kind"] == "missing", "{sheet}");
+    let told = batch(&sandbox, "Week 12")?;
+    ensure!(
+        told["verify"]["state"] == "finished" && told["verify"]["deep"] == false,
+        "{told}"
+    );
+
+    // Without the container nothing is found out, and what was found stays.
+    let stopped = sandbox.helper("systemctl", &["--user", "stop", "imapsync.service"])?;
+    ensure!(stopped.exit_code == 0, "{stopped:?}");
+    let outcome = sandbox.action("verify-batch", json!({"batch": "Week 12"}))?;
+    ensure!(outcome.exit_code != 0, "{outcome:#?}");
+    ensure!(rows(&sandbox)?[0]["verification"]["missing"] == 1);
+    ensure!(batch(&sandbox, "Week 12")?["verify"]["state"] == "incomplete");
     Ok(())
 }

@@ -92,6 +92,63 @@ it('has a page of its own, found on Status: how much is moved, how fast, how lon
     await view.close()
   }))
 
+it('assesses all mailboxes, goes on when the page is left, is stopped and gone on with, and saves what it found', () =>
+  withHost({ tasks: 24, batch: 'Week 12' }, async (host, platform) => {
+    platform.jobPace = 40
+    const first = await open(browser, host, 'page=batch&name=Week%2012')
+    await first.settled()
+    await button(first.app, 'Assess 24 mailboxes').click()
+    await first.app.getByText('You can leave this page').waitFor()
+    await until(() => platform.found.assess.size > 0, 'the first mailbox')
+    await first.close()
+
+    // Another browser finds it at work.
+    const { app, page, ...view } = await open(browser, host, 'page=batch&name=Week%2012')
+    const section = app.getByRole('region', { name: 'Assess', exact: true })
+    await section.getByText(/^\d+ of 24 mailboxes$/).waitFor()
+    await button(section, 'Stop').click()
+    await until(() => [...platform.batchJobs.values()][0].state !== 'running', 'the stop')
+    assert.equal([...platform.batchJobs.values()][0].state, 'incomplete')
+    await button(app, 'Load again')
+      .or(app.getByRole('button', { name: 'Refresh' }))
+      .first()
+      .click()
+    await section.getByText('Not all mailboxes were looked at.').waitFor()
+    platform.jobPace = 0.1
+    await button(section, 'Go on').click()
+    await section.getByText(/^Finished/).waitFor()
+    await section.getByText(/^\d+ can be moved, \d+ worth a look, \d+ cannot be moved$/).waitFor()
+    assert.equal(await section.locator('tbody tr').count(), 24)
+    // What keeps a mailbox from moving comes first.
+    assert.match(await section.locator('tbody tr').first().innerText(), /Cannot be moved/)
+    const download = page.waitForEvent('download')
+    await button(section, 'Save as CSV').click()
+    assert.equal((await download).suggestedFilename(), 'imapsync-assessment.csv')
+    await checkAccessibility({ app, page, ...view }, 'an assessment')
+    await view.close()
+  }))
+
+it('verifies all mailboxes in one report, with a sheet for each', () =>
+  withHost({ tasks: 24, batch: 'Week 12' }, async (host) => {
+    const { app, page, ...view } = await open(browser, host, 'page=batch&name=Week%2012')
+    const section = app.getByRole('region', { name: 'Verify all' })
+    await button(section, 'Verify 24 mailboxes').click()
+    await section.getByText(/^\d+ agree, \d+ differ, \d+ could not be compared$/).waitFor()
+    assert.equal(await section.locator('tbody tr').count(), 24)
+    const download = page.waitForEvent('download')
+    await button(section, 'Save as CSV').click()
+    assert.equal((await download).suggestedFilename(), 'imapsync-verification.csv')
+    await checkAccessibility({ app, page, ...view }, 'a verification')
+    await section
+      .getByRole('row', { name: /differs/ })
+      .first()
+      .getByRole('link', { name: 'Sheet' })
+      .click()
+    await app.getByText('What was found when the batch was verified').waitFor()
+    await app.getByText('The two sides differ.').waitFor()
+    await view.close()
+  }))
+
 it('pauses a schedule and resumes it; it stays what it is', () =>
   withHost({ tasks: 5 }, async (host, platform) => {
     const { app, ...view } = await open(browser, host, 'page=tasks')

@@ -2,8 +2,13 @@
 //! Tasks that are moved together, looked at as one thing.
 //!
 //! - [`volume`]: how much mail there is, and how much of it has been moved
+//! - [`jobs`]: what is done to every task and takes long; [`by_server`]: few of them at the same server
+//! - [`forecast`]: whether a mailbox can be moved, and how long that will take
 //! - [`throughput`]: how fast it moved, over time
 
+pub mod by_server;
+pub mod forecast;
+pub mod jobs;
 pub mod throughput;
 pub mod volume;
 

@@ -111,7 +111,7 @@ impl Session {
             }
             Untagged::Unreadable => self.garbled = true,
             // Words that keep a connection alive bring nothing further.
-            Untagged::Other => {}
+            Untagged::Other | Untagged::Quota(_) => {}
             _ => self.wire.credit(octets),
         }
     }

@@ -121,7 +121,7 @@ pub async fn list_folders(remote: &Account, selection: &Selection) -> Result<Fol
 }
 
 /// Messages and octets; where STATUS does not tell sizes, those of all messages are summed up.
-async fn sized(
+pub(super) async fn sized(
     session: &mut SideSession,
     mailbox: &crate::imap::Mailbox,
     status: MailboxStatus,
@@ -133,14 +133,24 @@ async fn sized(
     if messages == 0 {
         return Ok((messages, 0));
     }
-    session.open(mailbox, false).await?;
     let mut octets = 0;
-    session
-        .run(Command::new("FETCH").text("1:* (RFC822.SIZE)"), |data| {
-            if let Untagged::Fetch(fetch) = data {
-                octets += fetch.size.unwrap_or(0);
-            }
-        })
-        .await?;
+    each_size(session, mailbox, |size| octets += size).await?;
     Ok((messages, octets))
+}
+
+/// Asks for the sizes of all messages of a folder that is not empty.
+pub(super) async fn each_size(
+    session: &mut SideSession,
+    mailbox: &crate::imap::Mailbox,
+    mut take: impl FnMut(u64),
+) -> FolderResult<()> {
+    session.open(mailbox, false).await?;
+    let sizes = Command::new("FETCH").text("1:* (RFC822.SIZE)");
+    let take = |data| {
+        if let Untagged::Fetch(fetch) = data {
+            take(fetch.size.unwrap_or(0));
+        }
+    };
+    session.run(sizes, take).await?;
+    Ok(())
 }

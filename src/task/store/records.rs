@@ -117,6 +117,31 @@ impl Store {
         Ok(files::write_atomic(&self.layout.tasks, &path, &text, PRIVATE)?)
     }
 
+    /// What was found about a task when somebody asked; `None` where nobody did, or in another version.
+    pub fn finding<T: serde::de::DeserializeOwned>(&self, name: &TaskName, kind: FileKind) -> Option<T> {
+        self.json(name, kind)
+    }
+
+    /// Stores what was found about a task, unless it was deleted meanwhile.
+    ///
+    /// # Errors
+    /// Whatever the file system says; the former finding is then still there.
+    pub fn save_finding<T: serde::Serialize>(
+        &self,
+        name: &TaskName,
+        kind: FileKind,
+        finding: &T,
+    ) -> Result<()> {
+        let text = serde_json::to_vec(finding).context("cannot write what was found")?;
+        let path = self.path(name, kind);
+        files::write_atomic(&self.layout.tasks, &path, &text, PRIVATE)?;
+        // A deletion comes in between without asking: it waits for runs only.
+        match files::is_plain(&self.path(name, FileKind::Env)) {
+            true => Ok(()),
+            false => Ok(files::remove(&path)?),
+        }
+    }
+
     /// How often in a row the remote server refused the login.
     pub fn refusals(&self, name: &TaskName) -> Refusals {
         self.json(name, FileKind::Refused).unwrap_or_default()

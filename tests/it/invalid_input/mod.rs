@@ -64,7 +64,8 @@ const NO_NAMES: [&str; 42] = [
 const LONG: usize = 5000;
 
 /// The actions with input, each of which a test below is about, or one of `sources::describing`.
-const WITH_INPUT: [&str; 24] = [
+const WITH_INPUT: [&str; 29] = [
+    "assess-batch",
     "begin-sign-in",
     "browse-folders",
     "compare-again",
@@ -75,19 +76,23 @@ const WITH_INPUT: [&str; 24] = [
     "delete-source",
     "delete-task",
     "get-batch",
+    "get-batch-report",
     "get-history",
     "get-log",
     "get-progress",
+    "get-verification",
     "import-tasks",
     "list-informations",
     "list-tasks",
     "preview-task",
     "save-source",
     "start-task",
+    "stop-batch-job",
     "stop-task",
     "test-source",
     "update-tasks",
     "validate-task",
+    "verify-batch",
     "verify-task",
 ];
 

@@ -19,6 +19,7 @@ fn no_action_takes_a_path_or_a_pattern_for_a_task() -> anyhow::Result<()> {
         "delete-task",
         "get-history",
         "get-log",
+        "get-verification",
         "browse-folders",
         "preview-task",
         "verify-task",

@@ -25,6 +25,9 @@ export class StandIn extends SourcesStandIn {
     this.delay = delay
     /** The batch that all tasks belong to from the beginning. */
     this.batch = batch
+    this.batchJobs = new Map()
+    this.found = { assess: new Map(), verify: new Map() }
+    this.jobPace = 0.5
     /** What the source servers were told. */
     this.passwords = []
     this.users = Array.from({ length: Math.max(60, tasks) }, (_, at) => `${FIRST[at % FIRST.length]}.${LAST[at % LAST.length]}${at >= 24 ? at : ''}`)
@@ -193,12 +196,90 @@ export class StandIn extends SourcesStandIn {
       messages_total,
       bytes_done: messages_done * 26_500,
       bytes_total: messages_total * 26_500,
+      assess: this.batchJobs.get(`assess ${batch}`) ?? null,
+      verify: this.batchJobs.get(`verify ${batch}`) ?? null,
       rate,
       seconds_left: rate === 0 ? null : Math.round(((messages_total - messages_done) * 26_500) / rate),
       throughput: moved
         ? { from: seconds() - 3600, step: 76, bytes: Array.from({ length: 48 }, (_, at) => Math.round(9e7 * (1 + Math.sin(at / 5)))) }
         : { from: 0, step: 0, bytes: [] },
     }
+  }
+
+  /** A job of a batch goes through its tasks one by one, and can be stopped. */
+  async batchJob(kind, { batch, deep = false }, pause, find) {
+    const id = `${kind} ${batch}`
+    if (this.batchJobs.get(id)?.state === 'running') return { result: 'already_running' }
+    const job = { state: 'running', started: seconds(), ended: null, deep, done: 0 }
+    this.batchJobs.set(id, job)
+    for (const task of [...this.tasks.values()].filter((one) => one.batch === batch)) {
+      await pause(this.jobPace)
+      if (job.stop) {
+        job.state = 'incomplete'
+        return { result: 'stopped' }
+      }
+      this.found[kind].set(key(task), find(task))
+      job.done++
+    }
+    Object.assign(job, { state: 'finished', ended: seconds() })
+    return { result: 'finished' }
+  }
+
+  'assess-batch'(data, _, pause) {
+    return this.batchJob('assess', data, pause, (task) => {
+      const bad = task.last_sync_error === 'bad_user_credentials'
+      const large = task.remotehostname === 'imap.example.com'
+      return {
+        at: seconds(),
+        verdict: bad ? 'no_go' : large ? 'look' : 'go',
+        remote: bad ? 'bad_user_credentials' : 'ok',
+        local: 'ok',
+        folders: bad ? 0 : 11,
+        messages: bad ? 0 : 11_374,
+        bytes: bad ? 0 : 301_411_000,
+        largest: bad ? 0 : 41_000_000,
+        too_large: large && !bad ? 2 : 0,
+        quota: bad ? null : { used: 1_000_000, limit: 5_000_000_000 },
+        seconds: bad ? null : 301,
+        warnings: bad ? [] : large ? ['too_large', 'special'] : ['special'],
+        unreadable: [],
+        special: bad ? [] : [{ remote: 'Gesendet', local: 'Sent' }],
+        renamed: [],
+      }
+    })
+  }
+
+  'verify-batch'(data, _, pause) {
+    return this.batchJob('verify', data, pause, (task) => {
+      const none = { folders: 0, remote_messages: 0, local_messages: 0, missing: 0, extra: 0, different: 0, gone: 0, not_as_recorded: 0, unreadable: 0 }
+      if (task.last_sync_error) return { at: seconds(), status: task.last_sync_error, ...none }
+      const missing = task.remotehostname === 'imap.example.com' ? 1 : 0
+      const figures = { folders: 11, remote_messages: 11_374, local_messages: 11_374 - missing, missing }
+      return { at: seconds(), status: missing ? 'differ' : 'agree', ...none, ...figures }
+    })
+  }
+
+  'stop-batch-job'({ batch, job }) {
+    const found = this.batchJobs.get(`${job} ${batch}`)
+    if (found) found.stop = true
+  }
+
+  'get-batch-report'({ batch }) {
+    const members = [...this.tasks.values()].filter((task) => task.batch === batch)
+    const tasks = members.map(({ localuser, task_id, remoteusername, remotehostname }) => ({
+      localuser,
+      task_id,
+      remoteusername,
+      remotehostname,
+      assessment: this.found.assess.get(`${localuser}/${task_id}`) ?? null,
+      verification: this.found.verify.get(`${localuser}/${task_id}`) ?? null,
+    }))
+    return { tasks }
+  }
+
+  'get-verification'(data) {
+    const found = this.found.verify.get(key(data))
+    return { at: found?.at ?? null, answer: found ? this['verify-task'](data) : null }
   }
 
   'validate-task'(data) {

@@ -68,6 +68,17 @@ export const getHistory = (title: string, task: Json.TaskRef) => ask<Json.Histor
 /** How far a batch is, from what is stored. */
 export const getBatch = (title: string, batch: string) => ask<Json.BatchFigures>('get-batch', title, { batch }, { timeout: 30_000 })
 
+/** What was found about its tasks, from what is stored. */
+export const getBatchReport = (title: string, batch: string) => ask<Json.BatchReport>('get-batch-report', title, { batch }, { timeout: MINUTES })
+
+/** Goes on whether or not somebody waits for it; where it stands is told by get-batch. */
+export const runBatchJob = (job: Json.BatchJob, title: string, batch: string, deep: boolean) =>
+  ask<unknown>(`${job}-batch`, title, job === 'verify' ? { batch, deep } : { batch }, { timeout: 24 * 60 * MINUTES })
+
+export const stopBatchJob = (title: string, batch: string, job: Json.BatchJob) => ask<unknown>('stop-batch-job', title, { batch, job })
+
+export const getVerification = (title: string, task: Json.TaskRef) => ask<Json.StoredVerification>('get-verification', title, ref(task))
+
 export const listInformations = (title: string, task: Json.TaskRef) => ask<Json.Information>('list-informations', title, ref(task), { timeout: 5 * MINUTES })
 
 export const previewTask = (title: string, task: Json.TaskRef) => ask<Json.Preview | Json.Failed>('preview-task', title, ref(task), { timeout: 30 * MINUTES })

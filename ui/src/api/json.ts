@@ -617,6 +617,196 @@ export interface GetBatchOutput {
     /** Bytes moved in each, the earliest first; empty while nothing was moved. */
     bytes: number[]
   }
+  /** The look at both sides before the move; null before the first time. */
+  assess?: {
+    /** `running`; `incomplete`, after it was stopped or cut off, or tasks came into the batch; or `finished`. */
+    state: 'running' | 'incomplete' | 'finished'
+    /** When it began, in seconds since 1970. */
+    started: number
+    /** When it had been through all tasks. */
+    ended?: number | null
+    /** Whether every octet is compared. */
+    deep: boolean
+    /** Of how many tasks something was found since. */
+    done: number
+  } | null
+  /** The comparison of both sides; null before the first time. */
+  verify?: {
+    /** `running`; `incomplete`, after it was stopped or cut off, or tasks came into the batch; or `finished`. */
+    state: 'running' | 'incomplete' | 'finished'
+    /** When it began, in seconds since 1970. */
+    started: number
+    /** When it had been through all tasks. */
+    ended?: number | null
+    /** Whether every octet is compared. */
+    deep: boolean
+    /** Of how many tasks something was found since. */
+    done: number
+  } | null
+}
+
+/** What assess-batch takes. */
+export type AssessBatchInput = GetBatchInput
+
+/** What assess-batch answers. */
+export interface AssessBatchOutput {
+  /** `finished`, `stopped`, or `already_running`, which is left alone. */
+  result: 'finished' | 'stopped' | 'already_running'
+}
+
+/** What verify-batch takes. */
+export interface VerifyBatchInput {
+  /** What it is called. */
+  batch: string
+  /** Whether every octet of every message is compared. */
+  deep?: boolean | null
+}
+
+/** What verify-batch answers. */
+export type VerifyBatchOutput = AssessBatchOutput
+
+/** What stop-batch-job takes. */
+export interface StopBatchJobInput {
+  /** What the batch is called. */
+  batch: string
+  /** What is done to every task. */
+  job: 'assess' | 'verify'
+}
+
+/** What get-batch-report takes. */
+export type GetBatchReportInput = GetBatchInput
+
+/** What get-batch-report answers. */
+export interface GetBatchReportOutput {
+  tasks: {
+    localuser: string
+    task_id: string
+    remoteusername: string
+    remotehostname: string
+    /** Before the move; null where no one looked. */
+    assessment?: {
+      /** When it was looked at, in seconds since 1970. */
+      at: number
+      /** Whether it can be moved. */
+      verdict: 'go' | 'look' | 'no_go'
+      /** `ok`, or the key of what is wrong with the login at the source. */
+      remote: string
+      /** `ok`, or the key of what is wrong with the login at the destination. */
+      local: string
+      folders: number
+      messages: number
+      bytes: number
+      /** The largest message. */
+      largest: number
+      /** Messages that are larger than what the destination takes. */
+      too_large: number
+      /** The room at the destination; null where its server does not tell. */
+      quota?: {
+        /** What is taken. */
+        used: number
+        /** What there is in all. */
+        limit: number
+      } | null
+      /** How long the first copy is expected to take; null without a login. */
+      seconds?: number | null
+      /** What to mind. */
+      warnings: ('over_quota' | 'too_large' | 'unreadable' | 'renamed' | 'special' | 'throttled')[]
+      /** Folders that cannot be opened. */
+      unreadable: string[]
+      /** Folders that get other names because of their use. */
+      special: {
+        /** The name at the source. */
+        remote: string
+        /** The name at the destination. */
+        local: string
+      }[]
+      /** Folders that get other names because theirs cannot be had. */
+      renamed: {
+        /** The name at the source. */
+        remote: string
+        /** The name at the destination. */
+        local: string
+      }[]
+    } | null
+    /** After it; null where nothing was compared. */
+    verification?: {
+      /** When they were compared, in seconds since 1970. */
+      at: number
+      /** `agree`, `differ`, or the key of why they could not be compared. */
+      status: string
+      folders: number
+      remote_messages: number
+      local_messages: number
+      missing: number
+      extra: number
+      different: number
+      gone: number
+      not_as_recorded: number
+      /** Folders that could not be compared. */
+      unreadable: number
+    } | null
+  }[]
+}
+
+/** What get-verification takes. */
+export type GetVerificationInput = ListInformationsInput
+
+/** What get-verification answers. */
+export interface GetVerificationOutput {
+  /** When both sides were compared, in seconds since 1970; null where they were not. */
+  at?: number | null
+  /** What was found, or why there is no answer; null where nothing was compared. */
+  answer?: {
+    /** Nothing is missing, extra, different, gone or not as recorded, and every folder could be compared. */
+    agree: boolean
+    /** Folder by folder. */
+    folders: {
+      /** The remote folder. */
+      remote: string
+      /** The local folder. */
+      local: string
+      /** Messages there. */
+      remote_messages: number
+      /** Messages here. */
+      local_messages: number
+      /** Remote messages that are not here. */
+      missing: number
+      /** Local messages that are not there. */
+      extra: number
+      /** Messages that are on both sides and differ. */
+      different: number
+      /** Messages that were delivered, that the remote side has no longer, and that are nowhere in the local mailbox: deleted by their owner, or lost. */
+      gone: number
+      /** Messages that are others than those that the ledger has under their numbers, as after a restored backup. */
+      not_as_recorded: number
+      /** Messages that are on both sides and the same but for what the local server changes when it stores a message: line ends, NULs, a date in the future. They are no difference. */
+      changed_by_destination?: number
+      /** Why the folder could not be compared. */
+      unreadable?: string | null
+    }[]
+    /** Message by message. */
+    differences: {
+      /** The remote folder. */
+      folder: string
+      /** The UID, of the local side for a message that was found or recorded there alone, else of the remote side. */
+      uid: number
+      /** The Message-Id. */
+      message_id?: string | null
+      /** `missing`, `extra`, `size`, `flags`, `date`, `content`, `gone` or `not_as_recorded`. */
+      kind: 'missing' | 'extra' | 'size' | 'flags' | 'date' | 'content' | 'gone' | 'not_as_recorded'
+      /** What the remote side has. */
+      remote?: string | null
+      /** What the local side has. */
+      local?: string | null
+    }[]
+    /** There are more differences than listed. */
+    truncated: boolean
+  } | {
+    /** The key of what is wrong. */
+    status: string
+    /** The same as a sentence. */
+    message: string
+  } | null
 }
 
 /** What get-progress takes. */

@@ -40,6 +40,15 @@ export type Progress = Pick<Told, 'localuser' | 'task_id' | 'state'> & Partial<T
 
 /** How far a batch is. */
 export type BatchFigures = Json.GetBatchOutput
+/** Where a job of a batch stands. */
+export type JobStanding = Given<BatchFigures, 'assess'>
+export type BatchJob = NonNullable<Json.StopBatchJobInput['job']>
+export type BatchReport = Json.GetBatchReportOutput
+/** What was found about one task of a batch. */
+export type Found = Item<BatchReport['tasks']>
+export type Assessed = Given<Found, 'assessment'>
+/** What the last comparison with the batch found. */
+export type StoredVerification = Json.GetVerificationOutput
 export type Throughput = BatchFigures['throughput']
 
 export type History = Json.GetHistoryOutput

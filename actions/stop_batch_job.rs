@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+use ns8_imapsync::control::batches::jobs::{Job, Kind};
+use ns8_imapsync::error::{ErrorKey, Refusal, Result};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::common::action::Action;
+use crate::common::batch;
+use crate::common::context::Context;
+
+/// Ends the assessment or the verification of a batch after the mailboxes under way; what was found stays.
+pub(crate) struct StopBatchJob;
+
+/// Which job of which batch.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Question {
+    /// What the batch is called.
+    batch: String,
+    /// What is done to every task.
+    #[schemars(extend("enum" = ["assess", "verify"]))]
+    job: String,
+}
+
+impl Action for StopBatchJob {
+    const NAME: &'static str = "stop-batch-job";
+    const ABOUT: &'static str = "Ends the assessment or the verification of a batch";
+    type Input = Question;
+    type Output = ();
+
+    fn run(context: &Context, question: Question) -> Result<()> {
+        let batch = batch::named(&question.batch)?;
+        let Ok(kind) = serde_json::from_value::<Kind>(Value::from(question.job)) else {
+            return Err(Refusal::new("job", ErrorKey::Invalid("job"), "it is assess or verify").into());
+        };
+        Job::of(&context.store, &batch, kind).ask_to_stop()
+    }
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What is done to every task of a batch and takes long: it goes on when no one looks, is found again with its results,
+//! and goes on where it was cut off.
+//!
+//! `imapsync/.batches/ID.KIND.json` says when it began and ended; while it is at work, the lock beside it is held. What is
+//! found about a task is in a file of the task's own, so it goes with the task.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::error::Result;
+use crate::files;
+use crate::task::{BatchName, FileKind, Store};
+
+const PRIVATE: u32 = 0o600;
+const PRIVATE_FOLDER: u32 = 0o700;
+/// Somebody else's glance at the lock takes no longer.
+const GLANCE: Duration = Duration::from_millis(200);
+
+/// What is done to every task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Both sides are looked at before the move.
+    Assess,
+    /// Both sides are compared message by message.
+    Verify,
+}
+
+impl Kind {
+    /// The file of a task that has what was found.
+    pub fn finding(self) -> FileKind {
+        match self {
+            Self::Assess => FileKind::Assessment,
+            Self::Verify => FileKind::Verification,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Assess => "assess",
+            Self::Verify => "verify",
+        }
+    }
+}
+
+/// When a job began and ended, in milliseconds since 1970: what was found in the second before it began is older.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Record {
+    /// When it began.
+    pub started: i64,
+    /// When it had been through all tasks; `None` while it is at work, or was cut off.
+    pub ended: Option<i64>,
+    /// Whether every octet is compared.
+    #[serde(default)]
+    pub deep: bool,
+}
+
+/// A job of a batch, at work or not.
+#[derive(Debug)]
+pub struct Job {
+    folder: PathBuf,
+    stem: String,
+}
+
+/// The right to work on a job; others may look meanwhile.
+#[derive(Debug)]
+pub struct Turn(#[expect(dead_code, reason = "held, never read")] File);
+
+impl Job {
+    /// The job of a batch; nothing is touched yet.
+    pub fn of(store: &Store, batch: &BatchName, kind: Kind) -> Self {
+        let digest = Sha256::digest(batch.as_str());
+        let id: String = digest
+            .iter()
+            .take(16)
+            .map(|octet| format!("{octet:02x}"))
+            .collect();
+        Self {
+            folder: store.folder().join(".batches"),
+            stem: format!("{id}.{}", kind.word()),
+        }
+    }
+
+    fn file(&self, ending: &str) -> PathBuf {
+        self.folder.join(format!("{}.{ending}", self.stem))
+    }
+
+    /// When it began and ended; `None` before the first time.
+    pub fn record(&self) -> Option<Record> {
+        serde_json::from_slice(&files::read(&self.file("json")).ok()??).ok()
+    }
+
+    /// Stores when it began and ended.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn save(&self, record: &Record) -> Result<()> {
+        let text = serde_json::to_vec(record).context("cannot write the job of the batch")?;
+        Ok(files::write_atomic(
+            &self.folder,
+            &self.file("json"),
+            &text,
+            PRIVATE,
+        )?)
+    }
+
+    /// Takes the turn; `None` while another process has it.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn begin(&self) -> Result<Option<Turn>> {
+        match fs::DirBuilder::new().mode(PRIVATE_FOLDER).create(&self.folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(anyhow::Error::new(error)
+                    .context("cannot make the folder of the batches")
+                    .into());
+            }
+            _ => {}
+        }
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(PRIVATE)
+            .open(self.file("lock"))?;
+        match files::lock(&lock, GLANCE) {
+            Ok(()) => {
+                files::remove(&self.file("stop"))?;
+                Ok(Some(Turn(lock)))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether somebody works on it now.
+    pub fn is_at_work(&self) -> bool {
+        let Ok(lock) = files::open(&self.file("lock")) else {
+            return false;
+        };
+        files::lock_shared(&lock, Duration::ZERO).is_err()
+    }
+
+    /// Asks whoever works on it to end after what is under way.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn ask_to_stop(&self) -> Result<()> {
+        match self.is_at_work() {
+            true => Ok(files::write_atomic(
+                &self.folder,
+                &self.file("stop"),
+                b"",
+                PRIVATE,
+            )?),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether somebody asked for its end.
+    pub fn is_to_stop(&self) -> bool {
+        files::is_plain(&self.file("stop"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::Layout;
+
+    #[test]
+    fn one_works_on_a_job_and_others_see_that() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(Layout::in_container(folder.path()));
+        let name = BatchName::parse("../Week 12").unwrap();
+        let job = Job::of(&store, &name, Kind::Assess);
+        assert!(job.record().is_none() && !job.is_at_work());
+        job.ask_to_stop().unwrap();
+        let turn = job.begin().unwrap();
+        assert!(turn.is_some() && job.is_at_work() && !job.is_to_stop());
+        let same = Job::of(&store, &name, Kind::Assess);
+        assert!(same.begin().unwrap().is_none());
+        assert!(!Job::of(&store, &name, Kind::Verify).is_at_work());
+        same.ask_to_stop().unwrap();
+        assert!(job.is_to_stop());
+        let record = Record {
+            started: 5,
+            ended: Some(6),
+            deep: true,
+        };
+        job.save(&record).unwrap();
+        assert_eq!(same.record(), Some(record));
+        drop(turn);
+        assert!(!job.is_at_work());
+        // A new turn forgets who wanted the last one to end.
+        assert!(job.begin().unwrap().is_some() && !job.is_to_stop());
+        assert!(fs::read_dir(folder.path()).unwrap().count() == 1);
+    }
+}
