@@ -118,7 +118,8 @@ it('assesses all mailboxes, goes on when the page is left, is stopped and gone o
     await button(section, 'Go on').click()
     await section.getByText(/^Finished/).waitFor()
     await section.getByText(/^\d+ can be moved, \d+ worth a look, \d+ cannot be moved$/).waitFor()
-    assert.equal(await section.locator('tbody tr').count(), 24)
+    // What was found is asked for once it is all there.
+    await until(async () => (await section.locator('tbody tr').count()) === 24, 'all that was found')
     // What keeps a mailbox from moving comes first.
     assert.match(await section.locator('tbody tr').first().innerText(), /Cannot be moved/)
     const download = page.waitForEvent('download')
@@ -134,7 +135,7 @@ it('verifies all mailboxes in one report, with a sheet for each', () =>
     const section = app.getByRole('region', { name: 'Verify all' })
     await button(section, 'Verify 24 mailboxes').click()
     await section.getByText(/^\d+ agree, \d+ differ, \d+ could not be compared$/).waitFor()
-    assert.equal(await section.locator('tbody tr').count(), 24)
+    await until(async () => (await section.locator('tbody tr').count()) === 24, 'all that was compared')
     const download = page.waitForEvent('download')
     await button(section, 'Save as CSV').click()
     assert.equal((await download).suggestedFilename(), 'imapsync-verification.csv')
