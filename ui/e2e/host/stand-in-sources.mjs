@@ -65,6 +65,9 @@ const EMPTY_SOURCE = {
   preset: '',
   certificate: null,
   connections: 0,
+  old_encryption: false,
+  proxy: '',
+  proxy_user: '',
   admin_user: '',
   admin_method: '',
   login_template: '',
@@ -173,7 +176,7 @@ export class SourcesStandIn extends Platform {
     if (given === 'wrong') refuse('client_secret_password', 'client_secret_password_invalid')
     const person = ['device-code', 'authorization-code'].includes(data.sign_in)
     const { admin_password, client_secret_password, client_key_password, service_account_password, client_certificate, ...fields } = data
-    const days = data.client_secret_expires ? Math.round((Date.parse(data.client_secret_expires) - Date.now()) / 86_400_000) : null
+    const days = data.client_secret_expires ? Math.ceil((Date.parse(data.client_secret_expires) - Date.now()) / 86_400_000) : null
     this.sources.set(source_id, {
       ...EMPTY_SOURCE,
       ...fields,
