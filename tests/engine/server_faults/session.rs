@@ -362,8 +362,10 @@ impl Session<'_> {
             }
             "LIST" | "LSUB" | "STATUS" => {
                 let connections = {
+                    // Always in this order, as sessions run at the same time.
+                    let model = lock(&self.shared.model);
                     let faults = lock(&self.shared.faults);
-                    answer::listing(&lock(&self.shared.model), &faults, verb, words)
+                    answer::listing(&model, &faults, verb, words)
                 };
                 match connections {
                     Some(connections) => {
