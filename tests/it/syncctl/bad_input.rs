@@ -150,7 +150,7 @@ fn a_full_disk_fails_the_run_and_nothing_else() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let out = tempfile::tempdir()?;
     let (mut failed, mut succeeded) = (0, 0);
-    for free in (0..360).step_by(8) {
+    for free in (0..720).step_by(16) {
         let program = world.program()?;
         let mut command = Command::new("unshare");
         command.args(["--mount", "--", "sh", "-c", FULL_DISK]).env_clear();
