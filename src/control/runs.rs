@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::anyhow;
 
+use crate::agent::journal;
 use crate::container::Container;
 use crate::error::{Error, ErrorKey, Result};
 use crate::files;
@@ -196,11 +197,15 @@ pub fn is_running(store: &Store, name: &TaskName) -> Result<bool> {
     is_started(store, &Snapshot::read(store), name)
 }
 
-/// Notes in the ledger of its user that a task is about to be deleted. The task goes in any case: the next one then compares
-/// both sides.
+/// Notes in the ledger of its user that a task is about to be deleted. The task goes in any case; where that cannot be
+/// noted, the next task of the same accounts takes for its own what this one brought, and the journal says so.
 pub fn retire(store: &Store, name: &TaskName) {
-    if let Ok(Some(task)) = store.load(name) {
-        Ledger::retire(store.folder(), &task.local_user, name).ok();
+    if let Ok(Some(task)) = store.load(name)
+        && let Err(error) = Ledger::retire(store.folder(), &task.local_user, name)
+    {
+        journal::warning(format_args!(
+            "{name}: its end is not noted in the ledger: {error}"
+        ));
     }
 }
 

@@ -22,7 +22,7 @@ use crate::task::{BatchName, FileKind, Store};
 const PRIVATE: u32 = 0o600;
 const PRIVATE_FOLDER: u32 = 0o700;
 /// Somebody else's glance at the lock takes no longer.
-const GLANCE: Duration = Duration::from_millis(200);
+const LOCK_WAIT: Duration = Duration::from_millis(200);
 
 /// What is done to every task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -131,7 +131,7 @@ impl Job {
             .truncate(false)
             .mode(PRIVATE)
             .open(self.file("lock"))?;
-        match files::lock(&lock, GLANCE) {
+        match files::lock(&lock, LOCK_WAIT) {
             Ok(()) => {
                 files::remove(&self.file("stop"))?;
                 Ok(Some(Turn(lock)))

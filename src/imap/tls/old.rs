@@ -2,7 +2,6 @@
 //! Old encryption, for servers that cannot be updated: OpenSSL speaks what rustls rightly refuses, down to TLS 1.0, RSA
 //! key exchange, CBC and keys of 1024 bits. Whom to trust is judged as ever.
 
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -13,7 +12,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_openssl::SslStream;
 
 use super::verifier::Verifier;
-use super::{Protected, TlsInfo, Trust, words};
+use super::{Protected, TlsInfo, Trust};
 use crate::imap::error::{Error, Result};
 use crate::imap::wire::Stream;
 
@@ -88,11 +87,5 @@ fn explain(error: &openssl::ssl::Error) -> String {
     {
         return reason.to_owned();
     }
-    match error.io_error().map(io::Error::kind) {
-        Some(kind) if words::is_end(kind) => {
-            "the server closed the connection during the handshake".to_owned()
-        }
-        _ => "the server closed the connection during the handshake, or does not speak TLS on this port"
-            .to_owned(),
-    }
+    "the server closed the connection during the handshake, or does not speak TLS on this port".to_owned()
 }

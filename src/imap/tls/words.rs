@@ -18,7 +18,7 @@ pub(super) fn explain(error: &io::Error, weakness: Option<&str>) -> String {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<Error>());
     let Some(cause) = cause else {
         return match error.kind() {
-            kind if is_end(kind) => {
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
                 format!(
                     "the server closed the connection during the handshake; it may speak only protocols older than TLS 1.2 \
                  ({ADVICE}), or none on this port"
@@ -51,14 +51,6 @@ pub(super) fn explain(error: &io::Error, weakness: Option<&str>) -> String {
         }
         other => other.to_string(),
     }
-}
-
-/// Whether the other side ended the connection.
-pub(super) fn is_end(kind: io::ErrorKind) -> bool {
-    matches!(
-        kind,
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
-    )
 }
 
 #[cfg(test)]

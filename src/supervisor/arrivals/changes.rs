@@ -18,7 +18,7 @@ use crate::task::{FileKind, SCHEDULES_PAUSED, SourceId, Store, TaskName};
 /// An edit writes several files.
 const SETTLE: Duration = Duration::from_millis(100);
 /// How often is looked where the kernel does not tell.
-const GLANCE: Duration = Duration::from_secs(30);
+const RECHECK_INTERVAL: Duration = Duration::from_secs(30);
 /// Names of files have 255 octets at most, beside what else is told.
 const BUFFER: usize = 16 * 1024;
 
@@ -78,12 +78,12 @@ pub(in crate::supervisor) fn see(store: &Store) -> UnboundedReceiver<Changed> {
     let (tell, told) = unbounded_channel();
     let (raw, mut seen) = unbounded_channel();
     // The kernel is asked on a thread of its own, which waits there.
-    let eyes = Eyes::open(store).and_then(|eyes| {
+    let watches = Watches::open(store).and_then(|watches| {
         let thread = std::thread::Builder::new().name("changes".to_owned());
-        thread.spawn(move || eyes.watch(&raw))
+        thread.spawn(move || watches.report(&raw))
     });
     tokio::task::spawn_local(async move {
-        if eyes.is_ok() {
+        if watches.is_ok() {
             while let Some(mut changed) = seen.recv().await {
                 tokio::time::sleep(SETTLE).await;
                 while let Ok(more) = seen.try_recv() {
@@ -96,14 +96,14 @@ pub(in crate::supervisor) fn see(store: &Store) -> UnboundedReceiver<Changed> {
         }
         // Where the kernel does not tell, or does no longer.
         while tell.send(Changed::anything()).is_ok() {
-            tokio::time::sleep(GLANCE).await;
+            tokio::time::sleep(RECHECK_INTERVAL).await;
         }
     });
     told
 }
 
 /// What the kernel tells of two folders.
-struct Eyes {
+struct Watches {
     descriptor: OwnedFd,
     folder_of_sources: PathBuf,
     tasks: i32,
@@ -119,7 +119,7 @@ fn watch(descriptor: &OwnedFd, folder: &Path) -> io::Result<i32> {
     Ok(inotify::add_watch(descriptor, folder, events)?)
 }
 
-impl Eyes {
+impl Watches {
     fn open(store: &Store) -> io::Result<Self> {
         let descriptor = inotify::init(CreateFlags::CLOEXEC)?;
         let folder_of_sources = Sources::of(store).folder().to_owned();
@@ -134,7 +134,7 @@ impl Eyes {
     }
 
     /// Tells what is seen until nobody listens, or nothing is to be seen any more.
-    fn watch(&self, tell: &UnboundedSender<Changed>) {
+    fn report(&self, tell: &UnboundedSender<Changed>) {
         let mut buffer = [MaybeUninit::uninit(); BUFFER];
         let mut reader = inotify::Reader::new(&self.descriptor, &mut buffer);
         loop {

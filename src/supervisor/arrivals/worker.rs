@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use super::backoff::Backoff;
 use super::record::Listening;
 use crate::sync::account::Failure;
-use crate::sync::news::{Line, NoNews};
+use crate::sync::news::{NewsConnection, NoNews};
 use crate::task::{Store, TaskName};
 
 /// What a worker tells.
@@ -82,23 +82,23 @@ impl Listener {
         let mut backoff = Backoff::default();
         loop {
             let begun = Instant::now();
-            let line = tokio::select! {
+            let connection = tokio::select! {
                 biased;
                 _ = &mut stopped => return,
-                line = self.open() => line,
+                connection = self.open() => connection,
             };
-            let end = match line {
+            let end = match connection {
                 Err(end) => end,
-                Ok(mut line) => {
+                Ok(mut connection) => {
                     self.tell(What::State(Listening::Watching, None));
-                    self.tell(What::Position(line.position().digest()));
+                    self.tell(What::Position(connection.position().digest()));
                     tokio::select! {
                         biased;
                         _ = &mut stopped => {
-                            line.leave().await;
+                            connection.leave().await;
                             return;
                         }
-                        end = line.listen(|position| self.tell(What::Position(position.digest()))) => end,
+                        end = connection.listen(|position| self.tell(What::Position(position.digest()))) => end,
                     }
                 }
             };
@@ -113,10 +113,10 @@ impl Listener {
         }
     }
 
-    async fn open(&self) -> Result<Line, NoNews> {
+    async fn open(&self) -> Result<NewsConnection, NoNews> {
         // Dropped with the login done; the semaphore is never closed.
         let _turn = self.common.logins.acquire().await.ok();
-        Line::open(&self.common.store, &self.task).await
+        NewsConnection::open(&self.common.store, &self.task).await
     }
 
     fn tell(&self, what: What) {

@@ -24,7 +24,7 @@ const STRETCH: Duration = Duration::from_secs(270);
 const MOST_FOLDERS: usize = 50;
 
 /// A connection that tells news.
-pub struct Line {
+pub struct NewsConnection {
     session: SideSession,
     position: Position,
     folders: usize,
@@ -72,7 +72,7 @@ impl From<Failure> for NoNews {
     }
 }
 
-impl Line {
+impl NewsConnection {
     /// Logs in to the source of a task, as the files of the task are now, and looks where the inbox stands.
     ///
     /// # Errors

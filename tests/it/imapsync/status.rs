@@ -2,20 +2,27 @@
 //! What is told of a run while it lasts and after it: progress, status, report.
 
 use anyhow::ensure;
-use sandbox::wait_until;
+use sandbox::{Sandbox, wait_until};
 use serde_json::{Value, json};
 
-use crate::imapsync::{create, create_again, exit_code, standin};
+use crate::imapsync::standin::{self, StandIn};
+use crate::imapsync::{create, create_again, exit_code};
 use crate::support::TASK;
 
-#[test]
-fn every_exit_code_reaches_status_and_report() -> anyhow::Result<()> {
+/// A sandbox whose task has had one run, which ended well.
+fn after_one_run() -> anyhow::Result<(Sandbox, StandIn)> {
     let (sandbox, standin) = standin::sandbox(&[])?;
     let run = sandbox.mark_run(TASK);
     create(&sandbox, sandbox.task_input())?;
     standin.wait_until_started()?;
     standin.end(0)?;
     sandbox.wait_for_run(&run)?;
+    Ok((sandbox, standin))
+}
+
+#[test]
+fn every_exit_code_reaches_status_and_report() -> anyhow::Result<()> {
+    let (sandbox, standin) = after_one_run()?;
     for (code, key) in [
         (10, json!("Check_hostname_or_tcp_port")),
         (12, json!("SSL_encryption_error")),
@@ -56,12 +63,7 @@ fn every_exit_code_reaches_status_and_report() -> anyhow::Result<()> {
 
 #[test]
 fn progress_is_told_and_a_stop_ends_imapsync_too() -> anyhow::Result<()> {
-    let (sandbox, standin) = standin::sandbox(&[])?;
-    let run = sandbox.mark_run(TASK);
-    create(&sandbox, sandbox.task_input())?;
-    standin.wait_until_started()?;
-    standin.end(0)?;
-    sandbox.wait_for_run(&run)?;
+    let (sandbox, standin) = after_one_run()?;
     let status = std::fs::read(sandbox.task_file(TASK, "status"))?;
 
     create_again(&sandbox)?;
@@ -105,12 +107,7 @@ fn progress_is_told_and_a_stop_ends_imapsync_too() -> anyhow::Result<()> {
 
 #[test]
 fn what_cannot_run_says_so_and_leaves_the_former_status() -> anyhow::Result<()> {
-    let (sandbox, standin) = standin::sandbox(&[])?;
-    let run = sandbox.mark_run(TASK);
-    create(&sandbox, sandbox.task_input())?;
-    standin.wait_until_started()?;
-    standin.end(0)?;
-    sandbox.wait_for_run(&run)?;
+    let (sandbox, standin) = after_one_run()?;
     let status = std::fs::read(sandbox.task_file(TASK, "status"))?;
 
     for name in ["", "nobody_x", "u1/abc123", ".hidden"] {
