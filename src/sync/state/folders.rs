@@ -40,6 +40,8 @@ pub struct FolderState {
     pub remote_id: Option<MailboxId>,
     /// The identity of the local folder.
     pub local_id: Option<MailboxId>,
+    /// A task pulled it that is deleted, and none has met it since.
+    pub is_former: bool,
 }
 
 impl FolderState {
@@ -67,7 +69,7 @@ const COLUMNS: &str = "id, local, remote_validity, local_validity, remote_next,
     max(remote_high, (SELECT ifnull(max(uid), 0) + 1 FROM message WHERE folder = folder.id)), remote_messages,
     remote_modseq, local_next,
     max(local_high, (SELECT ifnull(max(local_uid), 0) + 1 FROM message WHERE folder = folder.id)), fingerprint,
-    replaced, baseline, remote_mailbox, local_mailbox";
+    replaced, baseline, remote_mailbox, local_mailbox, former";
 
 fn id(stored: Option<Vec<u8>>) -> Option<MailboxId> {
     stored.as_deref().and_then(MailboxId::from_bytes)
@@ -90,13 +92,21 @@ fn state(row: &Row<'_>) -> rusqlite::Result<FolderState> {
         baseline: row.get(12)?,
         remote_id: id(row.get(13)?),
         local_id: id(row.get(14)?),
+        is_former: row.get(15)?,
     })
 }
 
 impl Ledger {
     /// The folder's record, made when there is none.
     pub fn folder(&mut self, remote: &Mailbox, local: &Mailbox) -> Result<FolderState> {
-        if let Some(found) = self.known_folder(remote)? {
+        if let Some(mut found) = self.known_folder(remote)? {
+            if found.is_former {
+                let mut statement = self
+                    .db
+                    .prepare_cached("UPDATE folder SET former = 0 WHERE id = ?1")?;
+                statement.execute([found.id])?;
+                found.is_former = false;
+            }
             if &found.local == local {
                 return Ok(found);
             }
@@ -132,7 +142,7 @@ impl Ledger {
             "SELECT {COLUMNS}, remote FROM folder WHERE source = ?1 ORDER BY remote"
         ))?;
         let rows = statement.query_map([self.source], |row| {
-            Ok((Mailbox::from_wire(row.get(15)?), state(row)?))
+            Ok((Mailbox::from_wire(row.get(16)?), state(row)?))
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }

@@ -31,7 +31,7 @@ impl Ledger {
                 return Ok(());
             }
             db.execute(
-                "UPDATE folder SET fingerprint = '', runs_missing = 0, brought_before = max(local_high,
+                "UPDATE folder SET fingerprint = '', runs_missing = 0, former = 1, brought_before = max(local_high,
                     (SELECT ifnull(max(local_uid), 0) + 1 FROM message WHERE folder = folder.id)) WHERE source = ?1",
                 [source],
             )?;

@@ -33,7 +33,7 @@ pub struct Recorded {
 
 impl Ledger {
     /// Every folder of the account with what is on record of it. What went through Sieve filters is left out: they may
-    /// have discarded it.
+    /// have discarded it. So is what a task brought that is deleted: nobody watches over it any more.
     pub fn recorded(&self) -> Result<Vec<RecordedFolder>> {
         let mut folders = vec![];
         for (remote, state) in self.folders()? {
@@ -49,12 +49,14 @@ impl Ledger {
 
     fn recorded_in(&self, id: i64) -> Result<Vec<Recorded>> {
         // One that is present without a copy was removed by its owner.
-        let mut statement = self.db.prepare_cached(
-            &format!("SELECT iif(step = {GONE}, NULL, uid), local_uid, key, digest FROM message
-             WHERE folder = ?1 AND (step IN ({DELIVERED}, {ACCEPTED}, {GONE}) OR (step = {PRESENT} AND local_uid IS NOT NULL)) AND sieve = ?2
-             UNION ALL SELECT NULL, NULL, key, digest FROM history WHERE folder = ?1"),
-        )?;
-        let mut rows = statement.query(params![id, PostDelivery::None as i64])?;
+        let mut statement = self.db.prepare_cached(&format!(
+            "SELECT iif(step = {GONE}, NULL, uid), local_uid, key, digest FROM message
+             WHERE folder = ?1 AND sieve = ?2 AND ifnull(local_uid, 0) >= ?3
+                AND (step IN ({DELIVERED}, {ACCEPTED}, {GONE}) OR (step = {PRESENT} AND local_uid IS NOT NULL))
+             UNION ALL SELECT NULL, NULL, key, digest FROM history WHERE folder = ?1 AND ?3 = 0"
+        ))?;
+        let former = self.brought_before(id)?;
+        let mut rows = statement.query(params![id, PostDelivery::None as i64, former])?;
         let mut found = vec![];
         while let Some(row) = rows.next()? {
             let digest = row.get::<_, Option<Vec<u8>>>(3)?;

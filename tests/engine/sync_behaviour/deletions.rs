@@ -128,6 +128,34 @@ fn a_mirror_leaves_alone_what_a_deleted_task_brought() -> anyhow::Result<()> {
 }
 
 #[test]
+fn what_a_deleted_task_pulled_hinders_no_other() -> anyhow::Result<()> {
+    let case = case()?;
+    for folder in ["INBOX", "A", "B", "C"] {
+        case.deliver(Side::Remote, &mails(folder, folder, 2))?;
+    }
+    case.create(json!({}))?;
+    case.run_copies(8)?;
+    case.act("delete-task")?;
+    for side in [Side::Remote, Side::Local] {
+        let mut imap = case.imap(side)?;
+        for folder in ["A", "B", "C"] {
+            imap.run(&format!("DELETE {folder}"))?;
+        }
+        drop(imap);
+        case.expunge(side, "INBOX", "1:*")?;
+    }
+    case.deliver(Side::Remote, &mails("INBOX", "new", 3))?;
+    case.create(json!({"delete_local": true}))?;
+    case.run_copies(3)?;
+    let verified = case.sandbox.syncctl(&["verify", &case.task()])?;
+    ensure!(verified.exit_code == 0, "{}", verified.stdout);
+    case.expunge(Side::Remote, "INBOX", "UID 3")?;
+    let run = case.run_copies(0)?;
+    ensure!(deleted(&run.report) == (1, 0), "{}", run.log);
+    case.agree()
+}
+
+#[test]
 fn nothing_is_deleted_without_being_told_to() -> anyhow::Result<()> {
     let case = case()?;
     case.deliver(Side::Remote, &mails("Work", "w", 6))?;

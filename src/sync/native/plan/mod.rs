@@ -138,6 +138,7 @@ pub(super) mod tests {
             replaced: false,
             remote_id: None,
             local_id: None,
+            is_former: false,
         };
         FolderSync::new(index, pair, folder)
     }

@@ -48,7 +48,7 @@ pub(super) async fn missing(
         .borrow()
         .folders()?
         .into_iter()
-        .filter(|(_, folder)| folder.remote_validity != 0)
+        .filter(|(_, folder)| folder.remote_validity != 0 && !folder.is_former)
         .collect();
     let mut gone = vec![];
     for (remote, folder) in &known {
