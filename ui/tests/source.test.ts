@@ -136,7 +136,7 @@ describe('what a run held back', () => {
   })
 
   it('is written by the engine in the words that are looked for', () => {
-    const event = ['src/sync/event.rs', 'src/sync/reconcile/deletions/local.rs', 'src/sync/reporter.rs']
+    const event = ['src/sync/event.rs', 'src/sync/reconcile/deletions/carry_out.rs', 'src/sync/reporter.rs']
       .map((name) => readFileSync(fileURLToPath(new URL(`../../${name}`, import.meta.url)), 'utf8'))
       .join('\n')
     expect(event).toMatch(/messages were not deleted locally: \{\w+\}; confirm these deletions if they are meant/)

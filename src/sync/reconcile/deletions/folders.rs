@@ -197,7 +197,7 @@ pub(super) async fn remove(
     }
     if !folder.uids.is_empty() {
         let opened = open::open(local, mailbox, &folder.state, true).await?;
-        super::local::intend(shared, id, &folder.uids)?;
+        super::intended::intend(shared, id, &folder.uids)?;
         let proof = LocalDeletable::new(folder.uids.clone());
         gate::delete(shared, mailbox, opened, local, &proof).await?;
     }

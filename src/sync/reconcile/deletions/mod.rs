@@ -2,12 +2,16 @@
 //! What is deleted, on either side, and what never is.
 //!
 //! [`mod@remote`] ([`incomplete`]) and [`local`] ([`folders`]) check what may go; [`different_mailboxes`] is the proof that
-//! both sides are not the same; [`second_copies`] are those of messages that another program brought, too; [`gate`] alone sends what deletes. What has no proof is kept and reported.
+//! both sides are not the same; [`second_copies`] are those of messages that another program brought, too; [`mod@carry_out`]
+//! asks the guards, and has it [recorded](intended) first; [`gate`] alone sends what deletes. What has no proof is kept and
+//! reported.
 
+pub mod carry_out;
 pub mod different_mailboxes;
 pub mod folders;
 pub mod gate;
 pub mod incomplete;
+pub mod intended;
 pub mod local;
 pub mod remote;
 pub mod second_copies;
@@ -18,8 +22,10 @@ use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::folder::FolderSync;
 
+pub use carry_out::carry_out;
+pub use intended::settle_intended;
 pub(in crate::sync::reconcile) use local::report_older;
-pub use local::{LocalPlan, carry_out, reconcile, settle_intended};
+pub use local::{LocalPlan, reconcile};
 pub use remote::remote;
 
 /// Tells of messages that stay on the remote side for want of a proof.

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Deleting what is planned: the guards measure what would go against the mailbox as it was before the run; then it goes.
+
+use super::folders::{self, DoomedFolder};
+use super::gate::{self, LocalDeletable};
+use super::intended::intend;
+use super::local::{Doomed, LocalPlan, SMALL};
+use super::report_kept;
+use crate::imap::UidSet;
+use crate::sync::account::{Failure, Side};
+use crate::sync::event::Event;
+use crate::sync::exit_code::Exit;
+use crate::sync::job::Shared;
+use crate::sync::reconcile::connections::{self, Connections};
+use crate::sync::reconcile::error::{FolderResult, contain};
+use crate::sync::reconcile::listing::Listing;
+
+/// Deletes what is planned, and folders that the remote side has no longer, as far as no guard forbids it. `complete`:
+/// every folder of this run could be read on both sides.
+pub async fn carry_out(
+    shared: &Shared,
+    plan: LocalPlan,
+    listing: &Listing,
+    complete: bool,
+    connections: &mut Connections,
+) -> Result<(), Failure> {
+    if !shared.job.delete_local {
+        return Ok(());
+    }
+    let mut doomed = vec![];
+    for Doomed { sync, gone, local } in plan.folders {
+        let outcome = connections::with_reconnect(shared, connections, async |connections| {
+            let opened = sync.open(&mut connections.local, false).await?;
+            let alive = connections.local.search_among(&local).await?;
+            Ok((opened, alive))
+        })
+        .await;
+        if let Some((_, alive)) = contain(shared, sync.pair.remote.name(), outcome)? {
+            let local = alive;
+            doomed.push(Doomed { sync, gone, local });
+        }
+    }
+    let missing = folders::missing(shared, listing, connections).await?;
+    if missing.most_are_missing {
+        let reason = "host1 did not list most of the folders that it had: nothing is deleted locally";
+        let mut reporter = shared.reporter.borrow_mut();
+        reporter.problem("", Exit::WithErrors, reason);
+    }
+    let total: u64 = doomed.iter().map(|doomed| doomed.local.len()).sum::<u64>()
+        + missing
+            .folders
+            .iter()
+            .map(|folder| folder.uids.len())
+            .sum::<u64>();
+    if total == 0 && missing.folders.is_empty() {
+        for doomed in doomed {
+            forget(shared, &doomed, &UidSet::default())?;
+        }
+        return Ok(());
+    }
+    let guard = guard(shared, listing, complete, missing.most_are_missing, total);
+    for doomed in &doomed {
+        let before = doomed.sync.pair.destination.and_then(|status| status.messages);
+        let before = before.unwrap_or(0);
+        let own = (before > SMALL && doomed.local.len() * 2 > before)
+            .then(|| format!("{} of its {before} messages would go", doomed.local.len()));
+        let reason = guard.clone().or(own);
+        let outcome = connections::with_reconnect(shared, connections, async |connections| {
+            delete(shared, doomed, reason.as_deref(), connections).await
+        })
+        .await;
+        contain(shared, doomed.sync.pair.remote.name(), outcome)?;
+    }
+    for folder in missing.folders {
+        let outcome = connections::with_reconnect(shared, connections, async |connections| {
+            delete_folder(shared, &folder, guard.as_deref(), connections).await
+        })
+        .await;
+        contain(shared, folder.state.local.name(), outcome)?;
+    }
+    if !shared.job.dry {
+        shared.state.borrow().forget_confirmations()?;
+    }
+    Ok(())
+}
+
+/// Why nothing may be deleted locally in this run.
+fn guard(
+    shared: &Shared,
+    listing: &Listing,
+    complete: bool,
+    most_are_missing: bool,
+    doomed: u64,
+) -> Option<String> {
+    let before: u64 = listing
+        .local
+        .folders
+        .iter()
+        .filter_map(|(_, status)| status.as_ref()?.messages)
+        .sum();
+    let source: u64 = listing.pairs.iter().filter_map(|pair| pair.source.messages).sum();
+    if listing.remote_empty {
+        Some("the remote server listed no folder".to_owned())
+    } else if most_are_missing {
+        Some("the remote server did not list most of the folders that it had".to_owned())
+    } else if source == 0 {
+        Some("the remote mailbox is empty".to_owned())
+    } else if shared.mailbox_replaced.get() {
+        Some("the local mailbox was replaced".to_owned())
+    } else if shared.source_replaced.get() {
+        Some("the remote inbox was replaced: is it another mailbox?".to_owned())
+    } else if !complete {
+        Some("not every folder could be read".to_owned())
+    } else if before > SMALL && doomed * 2 > before {
+        Some(format!(
+            "{doomed} of the {before} messages of the mailbox would go"
+        ))
+    } else {
+        None
+    }
+}
+
+/// Deletes in one folder what no guard holds back, or what was confirmed.
+async fn delete(
+    shared: &Shared,
+    doomed: &Doomed,
+    guard: Option<&str>,
+    connections: &mut Connections,
+) -> FolderResult<()> {
+    let sync = &doomed.sync;
+    let id = sync.folder.id;
+    let guard = guard.or(sync
+        .folder
+        .replaced
+        .then_some("one of the two sides replaced the folder"));
+    let allowed = match guard {
+        None => doomed.local.clone(),
+        Some(_) => doomed.local.intersection(&shared.state.borrow().confirmed(id)?),
+    };
+    let held = doomed.local.minus(&allowed);
+    if let Some(reason) = guard.filter(|_| !held.is_empty()) {
+        hold_back(shared, id, sync.pair.remote.name(), &held, reason)?;
+    }
+    let mut kept = held.clone();
+    if !allowed.is_empty() && !shared.job.dry {
+        let opened = sync.open(&mut connections.local, true).await?;
+        intend(shared, id, &allowed)?;
+        let proof = LocalDeletable::new(allowed.clone());
+        let refused = gate::delete(shared, &sync.pair.local, opened, &mut connections.local, &proof).await?;
+        report_kept(shared, sync, Side::Local, &refused);
+        kept = kept.union(&refused);
+    }
+    let deleted = doomed.local.minus(&kept).len();
+    if !shared.job.dry {
+        forget(shared, doomed, &kept)?;
+        shared.state.borrow().local_deletion_done(id)?;
+    }
+    let mut reporter = shared.reporter.borrow_mut();
+    reporter.report.deleted_local += deleted;
+    if let Some(folder) = reporter.folder(sync.index) {
+        folder.deleted_local += deleted;
+    }
+    Ok(())
+}
+
+/// Forgets what went: it comes again when the source has it again.
+fn forget(shared: &Shared, doomed: &Doomed, kept: &UidSet) -> FolderResult<()> {
+    let mut state = shared.state.borrow_mut();
+    let id = doomed.sync.folder.id;
+    let staying: UidSet = state
+        .copies(id, &doomed.gone)?
+        .iter()
+        .filter(|copy| copy.local_uid.is_some_and(|uid| kept.contains(uid)))
+        .map(|copy| copy.uid)
+        .collect();
+    state.forget_copies(id, &doomed.local.minus(kept))?;
+    Ok(state.forget(id, &doomed.gone.minus(&staying))?)
+}
+
+fn hold_back(shared: &Shared, id: i64, folder: &str, held: &UidSet, why: &str) -> FolderResult<()> {
+    let reason = format!(
+        "{} messages were not deleted locally: {why}; confirm these deletions if they are meant",
+        held.len()
+    );
+    {
+        let mut reporter = shared.reporter.borrow_mut();
+        reporter.problem(folder, Exit::WithErrors, &reason);
+        reporter.withheld(folder, held.len(), why);
+    }
+    if !shared.job.dry {
+        shared.state.borrow_mut().withhold_local_too(id, held)?;
+    }
+    Ok(())
+}
+
+/// Deletes a folder that the remote side has no longer: first its messages, then, when it is empty, the folder.
+async fn delete_folder(
+    shared: &Shared,
+    folder: &DoomedFolder,
+    guard: Option<&str>,
+    connections: &mut Connections,
+) -> FolderResult<()> {
+    let (id, local) = (folder.state.id, &folder.state.local);
+    let own =
+        (folder.uids.len() > SMALL).then(|| format!("all of its {} messages would go", folder.uids.len()));
+    let guard = guard.map(str::to_owned).or(own);
+    let confirmed = shared.state.borrow().confirmed(id)?;
+    if let Some(reason) = guard.filter(|_| !folder.uids.minus(&confirmed).is_empty()) {
+        return hold_back(shared, id, local.name(), &folder.uids, &reason);
+    }
+    let messages = folder.uids.len();
+    if !shared.job.dry && !folders::remove(shared, folder, &mut connections.local).await? {
+        return Ok(());
+    }
+    let mut reporter = shared.reporter.borrow_mut();
+    reporter.tell(&Event::FolderDeleted {
+        folder: &local,
+        messages,
+    });
+    reporter.report.deleted_local += messages;
+    Ok(())
+}
