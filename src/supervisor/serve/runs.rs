@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The life of a run: its start, its end, and what becomes of its task then.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::{WaitOptions, WaitStatus, wait};
+
+use super::{BUSY_PAUSE, DENIED_PAUSE, EXIT_PAUSE, Supervisor, journal, now};
+use crate::supervisor::child::{Child, Cut, in_words, write_cut_off};
+use crate::supervisor::entry::State;
+use crate::supervisor::message::{Answer, Stream, Verdict};
+use crate::sync::exit_code::Exit;
+use crate::task::TaskName;
+
+impl Supervisor<'_> {
+    /// Starts the runs whose turn it is.
+    pub(super) fn start_due(&mut self) {
+        while !self.ending {
+            let chosen = self.queue.take_turns(Instant::now(), now());
+            if chosen.is_empty() {
+                return;
+            }
+            self.save();
+            for name in chosen {
+                self.start(&name);
+            }
+        }
+    }
+
+    fn start(&mut self, name: &TaskName) {
+        let Some(origin) = self.queue.get(name).map(|run| run.entry.origin) else {
+            return;
+        };
+        if !self.exists(name) {
+            self.queue.remove(name);
+            self.save();
+            // The one who deleted it knows.
+            let verdict = Verdict {
+                journal: None,
+                ..Verdict::failure(&format!("there is no task {name} any more"), Exit::NoInput)
+            };
+            self.tell(name, verdict);
+            return;
+        }
+        if self.arrivals.holds(name) {
+            return self.put_back(name, State::Waiting, EXIT_PAUSE);
+        }
+        let settings = self.settings.get(name).cloned().unwrap_or_default();
+        match self.program.start(name, origin, self.capacity.now(), &settings) {
+            Ok(child) => {
+                self.denied_since = None;
+                self.arrivals.run_begins(name);
+                self.children.insert(child.pid, child);
+            }
+            Err(error) => {
+                if self.denied_since.is_none() {
+                    journal(
+                        Stream::Errors,
+                        &format!("syncctl: {name} cannot be started yet: {error}"),
+                    );
+                }
+                self.denied_since.get_or_insert_with(Instant::now);
+                self.put_back(name, State::Waiting, DENIED_PAUSE);
+            }
+        }
+    }
+
+    /// Has a task wait again.
+    pub(super) fn put_back(&mut self, name: &TaskName, state: State, pause: Duration) {
+        if let Some(run) = self.queue.get_mut(name) {
+            run.entry.state = state;
+            run.not_before = Some(Instant::now() + pause);
+        }
+    }
+
+    /// Collects the children that have ended, those of others too.
+    pub(super) fn collect(&mut self) {
+        let mut told = vec![];
+        loop {
+            match wait(WaitOptions::NOHANG) {
+                Ok(Some((pid, status))) => {
+                    if let Some(child) = self.children.remove(&pid) {
+                        let name = child.name.clone();
+                        let verdict = self.conclude(child, status);
+                        told.push((name, verdict));
+                    } else if self.main.has_ended(pid, status) {
+                        self.end();
+                    }
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Ok(None) | Err(_) => break,
+            }
+        }
+        if !told.is_empty() {
+            self.save();
+        }
+        for (name, verdict) in told {
+            if let Some(verdict) = verdict {
+                self.tell(&name, verdict);
+            }
+            for reply in self.stoppers.remove(&name).unwrap_or_default() {
+                drop(reply.send(Answer::Stopped { task: name.clone() }));
+            }
+        }
+        self.end_main_if_alone();
+    }
+
+    /// What becomes of a task whose run has ended. Without a verdict it waits again.
+    fn conclude(&mut self, mut child: Child, status: WaitStatus) -> Option<Verdict> {
+        let name = &child.name.clone();
+        let verdict = child.verdict();
+        let exit = match &verdict {
+            // Somebody else has the task: that was no run.
+            Some(verdict) => Some(verdict.exit_code).filter(|_| !verdict.busy),
+            None => child.stopped.then_some(Exit::Stopped.code()),
+        };
+        self.arrivals.run_ended(name, exit);
+        let started = self.queue.get(name).and_then(|run| run.entry.started);
+        let cut_short = verdict
+            .as_ref()
+            .is_none_or(|verdict| verdict.exit_code == Exit::Stopped.code());
+        if self.ending && !child.stopped && cut_short {
+            self.write_cut_off(name, started, Cut::Interrupted);
+            self.put_back(name, State::Interrupted, Duration::ZERO);
+            return Some(Verdict::interrupted(name));
+        }
+        if verdict.as_ref().is_some_and(|verdict| verdict.busy) && self.recovered.contains(name) {
+            self.put_back(name, State::Interrupted, BUSY_PAUSE);
+            return None;
+        }
+        if verdict
+            .as_ref()
+            .is_some_and(|verdict| verdict.exit_code == Exit::Ok.code())
+        {
+            self.queue.went_well(name);
+        }
+        self.queue.remove(name);
+        self.recovered.remove(name);
+        self.settings.remove(name);
+        self.turned_away.remove(name);
+        Some(match verdict {
+            Some(verdict) => verdict,
+            None if child.stopped => Verdict::stopped(name),
+            None => {
+                self.write_cut_off(name, started, Cut::Crashed);
+                let words = format!("{name}: the run was ended by {}", in_words(status));
+                Verdict::failure(&words, Exit::CatchAll)
+            }
+        })
+    }
+
+    pub(super) fn write_cut_off(&self, name: &TaskName, started: Option<i64>, cut: Cut) {
+        if let Err(error) = write_cut_off(self.store, name, started.unwrap_or_else(now), cut) {
+            journal(
+                Stream::Errors,
+                &format!("syncctl: {name}: the end of a run cannot be written: {error}"),
+            );
+        }
+    }
+
+    /// Tells how a run ended.
+    pub(super) fn tell(&mut self, name: &TaskName, verdict: Verdict) {
+        if let Some(stream) = verdict.journal {
+            journal(stream, &verdict.says);
+        }
+        for reply in self.followers.remove(name).unwrap_or_default() {
+            drop(reply.send(Answer::Ended {
+                task: name.clone(),
+                verdict: verdict.clone(),
+            }));
+        }
+    }
+}
