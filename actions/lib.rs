@@ -61,6 +61,7 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, Command};
 use common::applet::Applet;
+pub use common::fields::facts::FieldFacts;
 pub use common::schema::Schemas;
 
 const PROGRAM: &str = "ns8-imapsync";
@@ -192,6 +193,11 @@ pub fn schemas() -> impl Iterator<Item = (&'static str, Schemas)> {
     APPLETS
         .iter()
         .filter_map(|applet| Some((applet.name(), applet.schemas()?)))
+}
+
+/// The fields of a task that an administrator fills in.
+pub fn fields() -> impl Iterator<Item = FieldFacts> {
+    common::fields::facts::all()
 }
 
 /// The words that a program of the table understands, and its help.

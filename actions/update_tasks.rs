@@ -5,52 +5,22 @@ use ns8_imapsync::container::Container;
 use ns8_imapsync::control::runs;
 use ns8_imapsync::control::settings::{Request, TaskSettings};
 use ns8_imapsync::error::{ErrorKey, Refusal, Result};
-use ns8_imapsync::secret::SecretText;
+use ns8_imapsync::task::options::OptionsChange;
 use ns8_imapsync::task::{
     BatchName, Exclusions, FolderMode, Plan, Schedule, SecretString, Store, Task, TaskName,
 };
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::common::action::Action;
 use crate::common::context::Context;
-use crate::common::fields::Gather;
+use crate::common::fields::{ChangedFields, Gather};
 use crate::common::mail_server;
 use crate::common::parallel;
 use crate::common::selection::{FieldError, REFUSED, TaskReference, field_errors};
 
 /// Changes the schedule, the folders, the password, the batch or the hold of many tasks.
 pub(crate) struct UpdateTasks;
-
-/// Which tasks, and what changes; what is missing stays.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Update {
-    /// The tasks.
-    tasks: Vec<TaskReference>,
-    /// Empty, or every so many minutes (5m) or hours (2h).
-    #[serde(default)]
-    cron: Option<String>,
-    /// Which folders are pulled.
-    #[serde(default)]
-    #[schemars(extend("enum" = ["all", "inbox", "exclusion", null]))]
-    foldersynchronization: Option<String>,
-    /// Patterns of folders to leave out, between commas.
-    #[serde(default)]
-    exclude: Option<String>,
-    /// The password on the remote server.
-    #[serde(default)]
-    remotepassword: Option<SecretText>,
-    /// Whether the schedule waits until this is false again; no run is stopped, and the task can be started by hand.
-    #[serde(default)]
-    on_hold: Option<bool>,
-    /// Whether the remote server is listened to, and a run begins as soon as mail arrives there.
-    #[serde(default)]
-    as_it_arrives: Option<bool>,
-    /// The name of the batch that the tasks belong to; empty for none.
-    #[serde(default)]
-    batch: Option<String>,
-}
 
 /// The answer.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -74,7 +44,7 @@ struct Changes {
     folders: Option<FolderMode>,
     exclusions: Option<Exclusions>,
     password: Option<SecretString>,
-    as_it_arrives: Option<bool>,
+    options: OptionsChange,
     on_hold: Option<bool>,
     batch: Option<BatchName>,
 }
@@ -82,11 +52,11 @@ struct Changes {
 impl Action for UpdateTasks {
     const NAME: &'static str = "update-tasks";
     const ABOUT: &'static str = "Changes the schedule, the folders or the password of many tasks";
-    type Input = Update;
+    type Input = ChangedFields;
     type Output = Results;
 
-    fn run(context: &Context, update: Update) -> Result<Results> {
-        let changes = update.changes()?;
+    fn run(context: &Context, update: ChangedFields) -> Result<Results> {
+        let changes = Changes::of(&update)?;
         context.mail_host()?;
         let outcomes = parallel::map(&update.tasks, |task| {
             let outcome = update_one(context, task, &changes);
@@ -105,40 +75,6 @@ impl Action for UpdateTasks {
             }
         });
         Ok(Results { results: outcomes })
-    }
-}
-
-impl Update {
-    fn changes(&self) -> Result<Changes> {
-        let mut gather = Gather::default();
-        let schedule = self
-            .cron
-            .as_deref()
-            .and_then(|text| gather.text("cron", text, Schedule::parse));
-        let folders = self
-            .foldersynchronization
-            .as_deref()
-            .and_then(|text| gather.text("foldersynchronization", text, FolderMode::parse));
-        let exclusions = self.exclude.as_deref().and_then(|text| gather.exclusions(text));
-        let password = self
-            .remotepassword
-            .as_ref()
-            .and_then(|text| gather.password(text.expose()))
-            .flatten();
-        let batch = self
-            .batch
-            .as_deref()
-            .and_then(|text| gather.text("batch", text, BatchName::parse));
-        gather.end()?;
-        Ok(Changes {
-            schedule,
-            folders,
-            exclusions,
-            password,
-            as_it_arrives: self.as_it_arrives,
-            on_hold: self.on_hold,
-            batch,
-        })
     }
 }
 
@@ -171,8 +107,7 @@ fn update_one(context: &Context, reference: &TaskReference, changes: &Changes) -
                 certificate: None,
                 source,
                 confirm_certificate: false,
-                folder_options: None,
-                as_it_arrives: changes.as_it_arrives,
+                options: changes.options.clone(),
             };
             let settings = TaskSettings::complete(&context.store, request)?;
             let user = settings.task().local_user.clone();
@@ -191,7 +126,7 @@ fn update_one(context: &Context, reference: &TaskReference, changes: &Changes) -
                 .into());
             };
             let mut options = context.store.options(&name);
-            options.as_it_arrives = changes.as_it_arrives.unwrap_or(options.as_it_arrives);
+            changes.options.apply(&mut options);
             context
                 .store
                 .save(&lock, &changes.apply(former)?, None, &options, &|| {
@@ -210,13 +145,46 @@ fn update_one(context: &Context, reference: &TaskReference, changes: &Changes) -
 }
 
 impl Changes {
+    /// Parses what is given.
+    fn of(update: &ChangedFields) -> Result<Self> {
+        let mut gather = Gather::default();
+        let schedule = update
+            .cron
+            .as_deref()
+            .and_then(|text| gather.text("cron", text, Schedule::parse));
+        let folders = update
+            .foldersynchronization
+            .as_deref()
+            .and_then(|text| gather.text("foldersynchronization", text, FolderMode::parse));
+        let exclusions = update.exclude.as_deref().and_then(|text| gather.exclusions(text));
+        let password = update
+            .remotepassword
+            .as_ref()
+            .and_then(|text| gather.password(text.expose()))
+            .flatten();
+        let batch = update
+            .batch
+            .as_deref()
+            .and_then(|text| gather.text("batch", text, BatchName::parse));
+        gather.end()?;
+        Ok(Self {
+            schedule,
+            folders,
+            exclusions,
+            password,
+            options: update.options(),
+            on_hold: update.on_hold,
+            batch,
+        })
+    }
+
     /// Whether only what was decided about the task changes. An update without any change is none: it takes the task,
     /// which finishes what an interrupted edit left behind.
     fn is_decision(&self) -> bool {
         let has_settings = self.schedule.is_some()
             || self.folders.is_some()
             || self.exclusions.is_some()
-            || self.as_it_arrives.is_some();
+            || !self.options.is_empty();
         !has_settings && self.password.is_none() && (self.on_hold.is_some() || self.batch.is_some())
     }
 

@@ -9,91 +9,23 @@ use ns8_imapsync::task::{
     Exclusions, FolderMode, FolderOptions, Invalid, LocalUser, Port, RemoteDeletion, RemoteHost, RemoteUser,
     Schedule, SecretString, Security, SourceId, Task, TaskId, parse_fingerprint, parse_password,
 };
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::Value;
 
 pub(crate) use folder_options::FolderOptionsFields;
+pub(crate) use inputs::{ChangedFields, TaskFields};
 
 use super::input::repeated;
 
 pub(crate) mod columns;
+pub(crate) mod facts;
 mod folder_options;
+mod inputs;
 pub(crate) mod listed;
 
 /// The longest password, in bytes; 200 characters of any script fit in.
 const LONGEST_PASSWORD: usize = 1024;
 /// The longest list of patterns, in bytes.
 const LONGEST_EXCLUSIONS: usize = 16 * 1024;
-
-/// The fields of a task.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TaskFields {
-    /// The task's id, made by the one who creates the task.
-    pub task_id: String,
-    /// The user of the local mail server who receives the mail.
-    #[schemars(length(min = 1))]
-    pub localuser: String,
-    /// The source that says where the remote server is and how to sign in there, instead of remotehostname, remoteport
-    /// and security. Where that is not a password of the task's own, remotepassword is left out as well.
-    #[serde(default)]
-    pub source: Option<String>,
-    /// The login name on the remote server; with a source, the mailbox there.
-    #[schemars(length(min = 1))]
-    pub remoteusername: String,
-    /// The remote server: a name or an IP address.
-    #[serde(default)]
-    #[schemars(extend("x-required-unless" = "source"))]
-    pub remotehostname: Option<String>,
-    /// The password on the remote server; empty on an edit leaves it unchanged.
-    #[serde(default)]
-    #[schemars(extend("x-required-unless" = "source"))]
-    pub remotepassword: Option<SecretText>,
-    /// The remote server's port.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 65535), extend("x-required-unless" = "source"))]
-    pub remoteport: Option<i64>,
-    /// STARTTLS (tls), TLS (ssl), or whatever the server offers (empty).
-    #[serde(default)]
-    #[schemars(extend("enum" = ["", "tls", "ssl", null], "x-required-unless" = "source"))]
-    pub security: Option<String>,
-    /// Deletes locally what is not on the remote side.
-    pub delete_local: bool,
-    /// Deletes on the remote side what is delivered.
-    pub delete_remote: bool,
-    /// With delete_remote: only what is older than so many days.
-    #[serde(default)]
-    #[schemars(range(min = 0))]
-    pub delete_remote_older: Option<i64>,
-    /// Patterns of folders to leave out, between commas.
-    pub exclude: String,
-    /// Empty, or every so many minutes (5m) or hours (2h).
-    pub cron: String,
-    /// Which folders are pulled.
-    #[schemars(extend("enum" = ["all", "inbox", "exclusion"]))]
-    pub foldersynchronization: String,
-    /// Runs the user's Sieve filters on new mail; counts with inbox only.
-    #[serde(default)]
-    pub sieve_enabled: Option<bool>,
-    /// Whether a run starts now; it does when this is missing.
-    #[serde(default)]
-    pub start: Option<bool>,
-    /// Fingerprint (SHA-256, hex) of the remote server's certificate that the administrator accepts.
-    #[serde(default)]
-    pub certificate: Option<String>,
-    /// Whether a certificate that no authority vouches for is shown instead of accepted, before the password is sent.
-    #[serde(default)]
-    pub confirm_certificate: Option<bool>,
-    /// Where mail goes and which mail that is. An edit without it leaves that as it is; a new task's folders keep their
-    /// names, and all mail is pulled.
-    #[serde(default)]
-    pub folder_options: Option<FolderOptionsFields>,
-    /// Whether the remote server is listened to, and a run begins as soon as mail arrives there. An edit without it leaves
-    /// that as it is.
-    #[serde(default)]
-    pub as_it_arrives: Option<bool>,
-}
 
 impl TaskFields {
     /// Parses every field. What a source says comes from there.
@@ -187,8 +119,7 @@ impl TaskFields {
                 certificate: certificate.or_else(|| source.as_ref()?.certificate.clone()),
                 source: source.zip(remote.mailbox),
                 confirm_certificate: self.confirm_certificate.unwrap_or_default(),
-                folder_options,
-                as_it_arrives: self.as_it_arrives,
+                options: self.options(folder_options),
             }),
             _ => Err(Error::Refused(gather.0)),
         }

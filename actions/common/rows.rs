@@ -72,7 +72,7 @@ fn column(heading: &str) -> Option<&'static Column> {
     own.or_else(|| {
         COLUMNS
             .iter()
-            .find(|column| column.others.contains(&heading.as_str()))
+            .find(|column| column.others.split_whitespace().any(|other| other == heading))
     })
 }
 

@@ -13,10 +13,9 @@ use crate::sync::account::learnt;
 use crate::sync::inspect::candidate::{Candidate, LocalFields, RemoteFields};
 use crate::sync::inspect::login_test::{LoginTest, LoginTestReport};
 use crate::task::FileKind;
-use crate::task::options::Options;
+use crate::task::options::{Options, OptionsChange};
 use crate::task::{
-    ExposeSecret as _, FolderOptions, MailHost, Refusals, RemoteUser, SecretString, SourceLink, Store, Task,
-    TaskName, Trust,
+    ExposeSecret as _, MailHost, Refusals, RemoteUser, SecretString, SourceLink, Store, Task, TaskName, Trust,
 };
 
 /// What is asked for, each value sound for itself.
@@ -33,10 +32,8 @@ pub struct Request {
     pub confirm_certificate: bool,
     /// The source that the server's address comes from, and the mailbox there.
     pub source: Option<(Source, RemoteUser)>,
-    /// Where mail goes and which mail that is; an edit without it leaves that as it is.
-    pub folder_options: Option<FolderOptions>,
-    /// Whether mail is pulled as it arrives; an edit without it leaves that as it is.
-    pub as_it_arrives: Option<bool>,
+    /// What `NAME.json` will say.
+    pub options: OptionsChange,
 }
 
 /// Settings with all that a login needs.
@@ -47,8 +44,7 @@ pub struct TaskSettings {
     trust: Trust,
     confirm_certificate: bool,
     source: Option<(Source, RemoteUser)>,
-    folder_options: Option<FolderOptions>,
-    as_it_arrives: Option<bool>,
+    options: OptionsChange,
     /// Whether nothing changes that a login could fail by.
     same_login: bool,
 }
@@ -67,8 +63,7 @@ impl TaskSettings {
             certificate,
             confirm_certificate,
             source,
-            folder_options,
-            as_it_arrives,
+            options,
         } = request;
         let name = task.name();
         let is_given = password.is_some();
@@ -149,8 +144,7 @@ impl TaskSettings {
             trust,
             confirm_certificate,
             source,
-            folder_options,
-            as_it_arrives,
+            options,
             same_login,
         })
     }
@@ -238,8 +232,7 @@ impl Tested {
             password,
             trust: known,
             source,
-            folder_options,
-            as_it_arrives,
+            options: change,
             ..
         } = self.settings;
         let name = task.name();
@@ -258,16 +251,15 @@ impl Tested {
         };
         let lock = runs::take(store, &name)?;
         let former = store.options(&name);
-        let options = Options {
+        let mut options = Options {
             trust: self.certificate.as_ref().map_or(known, learnt),
-            folders: folder_options.unwrap_or_else(|| former.folders.clone()),
-            as_it_arrives: as_it_arrives.unwrap_or(former.as_it_arrives),
             source: source.map(|(source, mailbox)| SourceLink {
                 id: source.id,
                 mailbox,
             }),
             ..former.clone()
         };
+        change.apply(&mut options);
         // The password that was tested is stored with the settings that were tested: another edit may have
         // come in between.
         store.save(&lock, &task, Some(&password), &options, mail_host)?;

@@ -26,6 +26,34 @@ pub struct Options {
     pub unknown: Map<String, Value>,
 }
 
+/// What an edit changes of the options that an administrator sets; what is `None` stays.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OptionsChange {
+    /// Where mail goes and which mail that is.
+    pub folders: Option<FolderOptions>,
+    /// Whether mail is pulled as it arrives.
+    pub as_it_arrives: Option<bool>,
+}
+
+impl OptionsChange {
+    /// Whether everything stays.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Sets what changes.
+    pub fn apply(&self, options: &mut Options) {
+        let Self {
+            folders,
+            as_it_arrives,
+        } = self;
+        if let Some(folders) = folders {
+            options.folders.clone_from(folders);
+        }
+        options.as_it_arrives = as_it_arrives.unwrap_or(options.as_it_arrives);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

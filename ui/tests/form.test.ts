@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { expect, it } from 'vitest'
+import { FIELDS } from '../src/api/facts.ts'
 import type { Task } from '../src/api/types.ts'
 import { accountOf, confirmationOf, deletionOf, emptyForm, formOf, inputOf } from '../src/model/form.ts'
 import { presetOf } from '../src/model/presets.ts'
@@ -14,7 +15,6 @@ const stored = {
   exclude: ',Spam',
   foldersynchronization: 'exclusion',
   sieve_enabled: true,
-  as_it_arrives: true,
   delete_local: true,
   delete_remote: false,
   delete_remote_older: 0,
@@ -28,7 +28,6 @@ it('sends what counts in the chosen mode only', () => {
     remoteport: 143,
     exclude: 'Spam',
     sieve_enabled: false,
-    as_it_arrives: true,
     delete_remote_older: 0,
   })
   expect(inputOf({ ...form, foldersynchronization: 'inbox', delete_remote: true }, 'a')).toMatchObject({
@@ -36,6 +35,12 @@ it('sends what counts in the chosen mode only', () => {
     sieve_enabled: true,
     delete_remote_older: 30,
   })
+})
+
+it('holds and sends every field that is on or off', () => {
+  const flags = FIELDS.filter((field) => field.kind === 'flag').map((field) => field.name)
+  const on = { ...stored, ...Object.fromEntries(flags.map((name) => [name, true])), foldersynchronization: 'inbox' } as Task
+  expect(inputOf(formOf(on, false), 'a')).toMatchObject(Object.fromEntries(flags.map((name) => [name, true])))
 })
 
 it('asks about an account whatever is wrong elsewhere', () => {

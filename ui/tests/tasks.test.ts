@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Progress, Task } from '../src/api/types.ts'
 import * as list from '../src/model/tasks.ts'
 
-const task = (changes: Partial<Task> = {}): Task => ({
+const task = (changes: Partial<Task> = {}) => ({
   localuser: 'john',
   task_id: 'a',
   remoteusername: 'j@old',
@@ -30,9 +30,8 @@ const task = (changes: Partial<Task> = {}): Task => ({
   paused: false,
   on_hold: false,
   batch: '',
-  as_it_arrives: false,
   ...changes,
-})
+}) as Task
 const entries = (...tasks: Task[]) => list.entriesOf(tasks, new Map(), 0)
 const view = (query: Record<string, string>) => list.viewFrom(query)
 

@@ -40,8 +40,9 @@ pub(crate) struct Column {
     pub name: &'static str,
     /// What it is called in a CSV file.
     pub heading: &'static str,
-    /// What other programs call it, in letters and digits.
-    pub others: &'static [&'static str],
+    /// What else it is called, in the languages of the page and by other programs: words in small letters, without
+    /// accents.
+    pub others: &'static str,
     /// Whether it has to be there.
     pub need: Need,
     /// What a cell becomes.
@@ -114,7 +115,10 @@ pub(crate) const COLUMNS: &[Column] = &[
     Column {
         name: "localuser",
         heading: "localusername",
-        others: &["localuser", "user", "mailbox", "destination"],
+        others: "localuser user mailbox destination destinationuser targetuser target utente utentelocale \
+             utentedidestinazione casella destinazione benutzer lokalerbenutzer zielbenutzer ziel \
+             postfach utilisateur utilisateurlocal utilisateurdedestination boite usuario usuariolocal \
+             usuariodedestino destino buzon samaccountname",
         need: Need::Required,
         kind: Kind::Text,
         left_out: LeftOut::Missing,
@@ -123,7 +127,12 @@ pub(crate) const COLUMNS: &[Column] = &[
     Column {
         name: "remoteusername",
         heading: "remoteusername",
-        others: &["remoteuser", "login", "username", "email"],
+        others: "remoteuser login loginname username email emailaddress mail mailaddress address source \
+             sourceuser sourceusername account userprincipalname upn primarysmtpaddress primaryemail \
+             emailaddressrequired indirizzo indirizzoemail posta nomeutente utenteremoto origine \
+             benutzername anmeldename emailadresse mailadresse adresse quelle quellbenutzer konto \
+             courriel adresseemail adressemail nomdutilisateur identifiant compte correo \
+             correoelectronico direccion nombredeusuario cuenta origen",
         need: Need::Required,
         kind: Kind::Text,
         left_out: LeftOut::Missing,
@@ -137,7 +146,8 @@ pub(crate) const COLUMNS: &[Column] = &[
     Column {
         name: "remotepassword",
         heading: "remotepassword",
-        others: &["password", "pass", "pwd"],
+        others: "password pass pwd passwd passwordrequired initialpassword parola parolachiave passwort \
+             kennwort motdepasse mdp contrasena clave",
         need: Need::UnlessSource,
         kind: Kind::Secret,
         left_out: LeftOut::Missing,
@@ -154,7 +164,10 @@ pub(crate) const COLUMNS: &[Column] = &[
     Column {
         name: "remotehostname",
         heading: "remotehostname",
-        others: &["remotehost", "host", "hostname", "server", "imapserver"],
+        others: "remotehost host hostname server servername imapserver imaphost imap incomingserver \
+             incomingmailserver sourceserver serverdiorigine serverimap serverinentrata \
+             posteingangsserver quellserver mailserver serveur serveurimap serveurentrant serveursource \
+             servidor servidorimap servidorentrante servidordeorigen",
         need: Need::UnlessSource,
         kind: Kind::Text,
         left_out: LeftOut::Missing,
@@ -163,7 +176,7 @@ pub(crate) const COLUMNS: &[Column] = &[
     Column {
         name: "remoteport",
         heading: "remoteport",
-        others: &["port"],
+        others: "port imapport incomingport porta portaimap imapanschluss portimap puerto puertoimap",
         need: Need::UnlessSource,
         kind: Kind::Number,
         left_out: LeftOut::Missing,
@@ -172,7 +185,9 @@ pub(crate) const COLUMNS: &[Column] = &[
     Column {
         name: "security",
         heading: "security",
-        others: &["encryption"],
+        others: "encryption ssl tls ssltls connectionsecurity connectiontype sockettype sicurezza \
+             crittografia cifratura sicherheit verschlusselung verbindungssicherheit securite chiffrement \
+             seguridad cifrado",
         need: Need::UnlessSource,
         kind: Kind::Security,
         left_out: LeftOut::Missing,
@@ -182,9 +197,98 @@ pub(crate) const COLUMNS: &[Column] = &[
         ),
     },
     Column {
+        name: "foldersynchronization",
+        heading: "foldersynchronization",
+        others: "folders cartelle ordner dossiers carpetas",
+        need: Need::Optional,
+        kind: Kind::Word,
+        left_out: LeftOut::Kept(|| Some(FolderMode::All.as_str().into())),
+        listed: listed(
+            || json!({"type": "string", "enum": ["all", "inbox", "exclusion"]}),
+            |it| it.task.folders.as_str().into(),
+        ),
+    },
+    Column {
+        name: "exclude",
+        heading: "exclude",
+        others: "escludi ausschliessen exclure excluir",
+        need: Need::Optional,
+        kind: Kind::Text,
+        left_out: LeftOut::Kept(|| Some("".into())),
+        listed: listed(text, |it| it.task.exclusions.as_stored().into()),
+    },
+    Column {
+        name: "cron",
+        heading: "cron",
+        others: "schedule pianificazione zeitplan planification programacion",
+        need: Need::Optional,
+        kind: Kind::Text,
+        left_out: LeftOut::Kept(|| Some("".into())),
+        listed: listed(text, |it| {
+            let schedule = it.task.schedule.map(|schedule| schedule.to_string());
+            schedule.unwrap_or_default().into()
+        }),
+    },
+    Column {
+        name: "delete_local",
+        heading: "delete_local",
+        others: "",
+        need: Need::Optional,
+        kind: Kind::Flag,
+        left_out: LeftOut::Kept(|| Some(false.into())),
+        listed: listed(flag, |it| it.task.delete_local.into()),
+    },
+    Column {
+        name: "delete_remote",
+        heading: "delete_remote",
+        others: "",
+        need: Need::Optional,
+        kind: Kind::Flag,
+        left_out: LeftOut::Kept(|| Some(false.into())),
+        listed: listed(flag, |it| it.task.delete_remote.deletes().into()),
+    },
+    Column {
+        name: "delete_remote_older",
+        heading: "delete_remote_older",
+        others: "",
+        need: Need::Optional,
+        kind: Kind::Number,
+        left_out: LeftOut::Kept(|| None),
+        listed: listed(
+            || json!({"type": "integer", "format": "uint32", "minimum": 0}),
+            |it| it.task.delete_remote.days().into(),
+        ),
+    },
+    Column {
+        name: "sieve_enabled",
+        heading: "sieve_enabled",
+        others: "sieve",
+        need: Need::Optional,
+        kind: Kind::Flag,
+        left_out: LeftOut::Kept(|| None),
+        listed: listed(flag, |it| it.task.sieve.into()),
+    },
+    Column {
+        name: "as_it_arrives",
+        heading: "as_it_arrives",
+        others: "idle push",
+        need: Need::Optional,
+        kind: Kind::Flag,
+        left_out: LeftOut::Missing,
+        listed: listed(
+            || {
+                json!({
+                    "description": "Whether the remote server is listened to, and a run begins as soon as mail arrives there.",
+                    "type": "boolean",
+                })
+            },
+            |it| it.options.is_some_and(|options| options.as_it_arrives).into(),
+        ),
+    },
+    Column {
         name: "source",
         heading: "source",
-        others: &[],
+        others: "sourceid",
         need: Need::Optional,
         kind: Kind::Text,
         left_out: LeftOut::Missing,
@@ -202,105 +306,16 @@ pub(crate) const COLUMNS: &[Column] = &[
     Column {
         name: "task_id",
         heading: "task_id",
-        others: &[],
+        others: "",
         need: Need::Optional,
         kind: Kind::Text,
         left_out: LeftOut::Missing,
         listed: listed(text, |it| it.task.id.to_string().into()),
     },
     Column {
-        name: "delete_local",
-        heading: "delete_local",
-        others: &[],
-        need: Need::Optional,
-        kind: Kind::Flag,
-        left_out: LeftOut::Kept(|| Some(false.into())),
-        listed: listed(flag, |it| it.task.delete_local.into()),
-    },
-    Column {
-        name: "delete_remote",
-        heading: "delete_remote",
-        others: &[],
-        need: Need::Optional,
-        kind: Kind::Flag,
-        left_out: LeftOut::Kept(|| Some(false.into())),
-        listed: listed(flag, |it| it.task.delete_remote.deletes().into()),
-    },
-    Column {
-        name: "delete_remote_older",
-        heading: "delete_remote_older",
-        others: &[],
-        need: Need::Optional,
-        kind: Kind::Number,
-        left_out: LeftOut::Kept(|| None),
-        listed: listed(
-            || json!({"type": "integer", "format": "uint32", "minimum": 0}),
-            |it| it.task.delete_remote.days().into(),
-        ),
-    },
-    Column {
-        name: "exclude",
-        heading: "exclude",
-        others: &[],
-        need: Need::Optional,
-        kind: Kind::Text,
-        left_out: LeftOut::Kept(|| Some("".into())),
-        listed: listed(text, |it| it.task.exclusions.as_stored().into()),
-    },
-    Column {
-        name: "cron",
-        heading: "cron",
-        others: &["schedule"],
-        need: Need::Optional,
-        kind: Kind::Text,
-        left_out: LeftOut::Kept(|| Some("".into())),
-        listed: listed(text, |it| {
-            let schedule = it.task.schedule.map(|schedule| schedule.to_string());
-            schedule.unwrap_or_default().into()
-        }),
-    },
-    Column {
-        name: "foldersynchronization",
-        heading: "foldersynchronization",
-        others: &["folders"],
-        need: Need::Optional,
-        kind: Kind::Word,
-        left_out: LeftOut::Kept(|| Some(FolderMode::All.as_str().into())),
-        listed: listed(
-            || json!({"type": "string", "enum": ["all", "inbox", "exclusion"]}),
-            |it| it.task.folders.as_str().into(),
-        ),
-    },
-    Column {
-        name: "sieve_enabled",
-        heading: "sieve_enabled",
-        others: &["sieve"],
-        need: Need::Optional,
-        kind: Kind::Flag,
-        left_out: LeftOut::Kept(|| None),
-        listed: listed(flag, |it| it.task.sieve.into()),
-    },
-    Column {
-        name: "as_it_arrives",
-        heading: "as_it_arrives",
-        others: &["idle", "push"],
-        need: Need::Optional,
-        kind: Kind::Flag,
-        left_out: LeftOut::Missing,
-        listed: listed(
-            || {
-                json!({
-                    "description": "Whether the remote server is listened to, and a run begins as soon as mail arrives there.",
-                    "type": "boolean",
-                })
-            },
-            |it| it.options.is_some_and(|options| options.as_it_arrives).into(),
-        ),
-    },
-    Column {
         name: "start",
         heading: "start",
-        others: &[],
+        others: "",
         need: Need::Optional,
         kind: Kind::Flag,
         left_out: LeftOut::Missing,

@@ -13,12 +13,14 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct FolderOptionsFields {
     /// Sent, Drafts, Trash, Junk and Archive go to the local folders of that use, whatever they are called.
     pub special_folders: bool,
-    /// How often a message comes that the server shows in several folders: in each of them, or once in its best one.
+    /// How often a message comes that the server shows in several folders (Gmail, and servers with OBJECTID, RFC 8474): in
+    /// `each` of them, or `once`, in its best one. A folder of all mail gives only what no other folder has.
     #[schemars(extend("enum" = ["", "each", "once"]))]
     pub labels: String,
-    /// The local folder below which all folders go, with a slash between its levels; empty for none.
+    /// The local folder below which all folders go, the inbox too, with a slash between its levels (`Old mail/2026`); empty
+    /// for none.
     pub target_folder: String,
-    /// Folders that get other names, with what is below them.
+    /// Folders that get other names, with what is below them: `{"from": "INBOX.Alt", "to": "Archive/Old"}`.
     pub rename: Vec<RenamingFields>,
     /// Only mail that is at most so many days old; 0 is no limit.
     #[schemars(range(min = 0))]

@@ -4,6 +4,7 @@
 // connection). It speaks the protocol of the platform; what the actions really do is tested against
 // the sandbox.
 import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { FINGERPRINT, key, refuse, seconds, SourcesStandIn } from './stand-in-sources.mjs'
 
 const HOSTS = ['imap.gmail.com', 'outlook.office365.com', 'imap.example.com', 'mail.acme.org']
@@ -18,6 +19,13 @@ const FAULTS = [
   [12, 'certificate_changed'],
 ]
 const PASSWORD = 'secret'
+const ANSWER = JSON.parse(readFileSync(new URL('../../../imageroot/actions/list-tasks/validate-output.json', import.meta.url)))
+/** What list-tasks tells of a task by true or false, as long as nothing is on. */
+const OFF = Object.fromEntries(
+  Object.entries(ANSWER.properties.user_properties.items.properties)
+    .filter(([, schema]) => schema.type === 'boolean')
+    .map(([name]) => [name, false]),
+)
 
 export class StandIn extends SourcesStandIn {
   constructor({ tasks = 0, configured = true, delay = 20, sources = false, batch = '' } = {}) {
@@ -58,19 +66,17 @@ export class StandIn extends SourcesStandIn {
     const never = kind === 9
     const ran = seconds() - 3600 - at * 977
     const task = {
+      ...OFF,
       task_id: `t${String(at).padStart(5, '0')}`,
       localuser: user,
       remoteusername: `${user}@old.example.com`,
       remotehostname: HOSTS[at % HOSTS.length],
       remoteport: at % 2 ? '993' : '143',
       security: at % 2 ? 'ssl' : 'tls',
-      delete_local: false,
       deletefolder: '',
       exclude: at % 6 === 2 ? ',^Spam$,^Trash$' : '',
       delete_remote: at % 12 === 4,
       delete_remote_older: at % 12 === 4 ? 30 : 0,
-      sieve_enabled: false,
-      as_it_arrives: false,
       listening: null,
       expunge_remote: '',
       cron: ['', '5m', '1h', '12h'][at % 4],

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A task as the form holds it, and as create-task takes it.
+import { FIELDS } from '../api/facts.ts'
 import type { Task, TaskInput } from '../api/types.ts'
 import { invalidPattern } from './patterns.ts'
 import { isDays, usualPort, type TaskForm } from './rules.ts'
@@ -8,67 +9,41 @@ import { isSchedule } from './schedule.ts'
 /** What happens to mail that one side has and the other has not. */
 export type Deletion = 'none' | 'local' | 'remote' | 'older'
 
+/** A value for each field. */
+export const formWith = (value: (field: (typeof FIELDS)[number]) => string | boolean): TaskForm =>
+  Object.fromEntries(FIELDS.map((field) => [field.name, value(field)])) as unknown as TaskForm
+
 export function emptyForm(): TaskForm {
-  return {
-    source: '',
-    localuser: '',
-    remoteusername: '',
-    remotepassword: '',
-    remotehostname: '',
-    remoteport: usualPort('ssl'),
-    security: 'ssl',
-    foldersynchronization: 'all',
-    exclude: '',
-    sieve_enabled: false,
-    delete_local: false,
-    delete_remote: false,
-    delete_remote_older: '0',
-    cron: '',
-    as_it_arrives: false,
-  }
+  const blank = formWith((field) => (field.kind === 'flag' ? false : field.kind === 'choice' ? field.values[0] : ''))
+  return { ...blank, security: 'ssl', remoteport: usualPort('ssl'), delete_remote_older: '0' }
 }
 
 /** The form of a stored task; a copy is for another mailbox. */
 export function formOf(task: Task, copy: boolean): TaskForm {
+  const stored = formWith(({ name, kind }) => (kind === 'flag' ? Boolean(task[name]) : String(task[name] ?? '')))
   return {
-    source: task.source ?? '',
-    localuser: copy ? '' : task.localuser,
-    remoteusername: copy ? '' : task.remoteusername,
+    ...stored,
+    ...(copy ? { localuser: '', remoteusername: '' } : {}),
     remotepassword: '',
-    remotehostname: task.remotehostname,
-    remoteport: String(task.remoteport),
-    security: task.security,
-    foldersynchronization: task.foldersynchronization,
     exclude: task.exclude.replace(/^,/, ''),
-    sieve_enabled: task.sieve_enabled,
-    delete_local: task.delete_local,
-    delete_remote: task.delete_remote,
-    delete_remote_older: String(task.delete_remote_older ?? 0),
-    cron: task.cron,
-    as_it_arrives: task.as_it_arrives,
+    delete_remote_older: stored.delete_remote_older || '0',
   }
 }
 
 /** The fields as create-task wants them; what does not count in the chosen mode is left empty. */
 export function inputOf(form: TaskForm, taskId: string, signsIn = false): TaskInput {
-  const { foldersynchronization: mode, exclude, sieve_enabled, delete_remote_older } = form
-  const { source, localuser, remoteusername, remotehostname, remotepassword, remoteport, security, delete_local, delete_remote, cron, as_it_arrives } = form
+  const { source, remotehostname, remotepassword, remoteport, security, ...settings } = form
+  const { foldersynchronization: mode, exclude, sieve_enabled, delete_remote, delete_remote_older } = form
   // A source knows its server, and most know how to sign in as well.
   const server = source ? { source } : { remotehostname, remoteport: Number(remoteport), security }
   return {
     ...server,
     ...(source && signsIn ? {} : { remotepassword }),
-    localuser,
-    remoteusername,
-    delete_local,
-    delete_remote,
-    cron,
-    as_it_arrives,
+    ...settings,
     task_id: taskId,
-    foldersynchronization: mode,
     exclude: mode === 'exclusion' ? exclude : '',
     sieve_enabled: mode === 'inbox' && sieve_enabled,
-    delete_remote_older: form.delete_remote ? Number(delete_remote_older) : 0,
+    delete_remote_older: delete_remote ? Number(delete_remote_older) : 0,
   }
 }
 

@@ -1,33 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // From a table of any make to the rows of import-tasks.
+import { FIELDS } from '../api/facts.ts'
 import type { ImportRow, Mailbox, ParameterError, Security, Source, Task } from '../api/types.ts'
+import { formWith } from './form.ts'
 import { natural, serialize, type Row, type Table } from './csv.ts'
 import { checkTask, usualPort, type TaskForm } from './rules.ts'
 
-/** The columns, as the actions call them; the first six are those of the shell's import. */
-export const COLUMNS = [
-  'localuser',
-  'remoteusername',
-  'remotepassword',
-  'remotehostname',
-  'remoteport',
-  'security',
-  'foldersynchronization',
-  'exclude',
-  'cron',
-  'delete_local',
-  'delete_remote',
-  'delete_remote_older',
-  'sieve_enabled',
-  'as_it_arrives',
-  'source',
-] as const
-export type Column = (typeof COLUMNS)[number]
+export type Column = (typeof FIELDS)[number]['name']
+/** The columns, as the actions call them; the first ones are those that the shell's import needs. */
+export const COLUMNS: Column[] = FIELDS.map((field) => field.name)
 
-const REQUIRED: Column[] = ['localuser', 'remoteusername', 'remotepassword', 'remotehostname', 'remoteport', 'security']
-/** What a row may say besides. */
-export const OPTIONAL: Column[] = COLUMNS.filter((column) => !REQUIRED.includes(column))
-const BOOLEANS: Column[] = ['delete_local', 'delete_remote', 'sieve_enabled', 'as_it_arrives']
+const namesOf = (holds: (field: (typeof FIELDS)[number]) => boolean): Column[] => FIELDS.filter(holds).map((field) => field.name)
+const REQUIRED = namesOf((field) => field.required !== 'no')
+/** What a row may say in addition. */
+export const OPTIONAL = namesOf((field) => field.required === 'no')
+/** What a source says instead of the row. */
+const SERVER = namesOf((field) => field.required === 'unless-source' && field.name !== 'remotepassword')
+const FLAGS = namesOf((field) => field.kind === 'flag')
+const NUMBERS = namesOf((field) => field.kind === 'number')
 
 /** The server of all rows that name none. */
 export interface Defaults {
@@ -38,30 +28,8 @@ export interface Defaults {
   security: Security
 }
 
-/** Headings met in the wild, reduced to letters: in five languages, and as mail programs and providers export them. */
-const HEADINGS: Record<Column, string> = {
-  localuser:
-    'localusername localuser user mailbox destination destinationuser targetuser target utente utentelocale utentedidestinazione casella destinazione benutzer lokalerbenutzer zielbenutzer ziel postfach utilisateur utilisateurlocal utilisateurdedestination boite usuario usuariolocal usuariodedestino destino buzon samaccountname',
-  remoteusername:
-    'remoteusername remoteuser login loginname username email emailaddress mail mailaddress address source sourceuser sourceusername account userprincipalname upn primarysmtpaddress primaryemail emailaddressrequired indirizzo indirizzoemail posta nomeutente utenteremoto account origine benutzername anmeldename emailadresse mailadresse adresse quelle quellbenutzer konto courriel adresseemail adressemail nomdutilisateur identifiant compte correo correoelectronico direccion nombredeusuario cuenta origen',
-  remotepassword:
-    'remotepassword password pass pwd passwd passwordrequired initialpassword parola parolachiave passwort kennwort motdepasse mdp contrasena clave',
-  remotehostname:
-    'remotehostname remotehost host hostname server servername imapserver imaphost imap incomingserver incomingmailserver sourceserver serverdiorigine serverimap serverinentrata posteingangsserver quellserver mailserver serveur serveurimap serveurentrant serveursource servidor servidorimap servidorentrante servidordeorigen',
-  remoteport: 'remoteport port imapport incomingport porta portaimap imapanschluss portimap puerto puertoimap',
-  security:
-    'security encryption ssl tls ssltls connectionsecurity connectiontype sockettype sicurezza crittografia cifratura sicherheit verschlusselung verbindungssicherheit securite chiffrement seguridad cifrado',
-  foldersynchronization: 'foldersynchronization folders cartelle ordner dossiers carpetas',
-  exclude: 'exclude escludi ausschliessen exclure excluir',
-  cron: 'cron schedule pianificazione zeitplan planification programacion',
-  delete_local: 'deletelocal',
-  delete_remote: 'deleteremote',
-  delete_remote_older: 'deleteremoteolder',
-  sieve_enabled: 'sieveenabled sieve',
-  as_it_arrives: 'asitarrives idle push',
-  source: 'sourceid',
-}
-const COLUMN_OF = new Map(COLUMNS.flatMap((column) => HEADINGS[column].split(' ').map((name) => [name, column] as const)))
+/** Headings reduced to letters: in five languages, and as mail programs and providers export them. */
+const COLUMN_OF = new Map<string, Column>()
 
 /** Which column each cell of a row belongs to; null cells are left out. */
 export type Mapping = (Column | null)[]
@@ -72,6 +40,13 @@ const letters = (text: string) =>
     .normalize('NFD')
     .toLowerCase()
     .replace(/[^a-z]/g, '')
+
+// The first column that goes by a name has it.
+for (const { name, heading, others } of FIELDS) {
+  for (const called of [letters(name), letters(heading), ...others.split(' ').filter(Boolean)]) {
+    if (!COLUMN_OF.has(called)) COLUMN_OF.set(called, name)
+  }
+}
 
 /** Whether the first row names the columns, and which they are; without names, the usual order. */
 export function guessMapping(table: Table): { header: boolean; mapping: Mapping } {
@@ -167,37 +142,23 @@ function readForm(cells: string[], mapping: Mapping, defaults: Defaults, users: 
           : defaults.security
   values.remoteport ||= own || mapping.includes('security') ? usualPort(security as Security) : defaults.remoteport
   const form = {
+    ...formWith(({ name, kind }) => (kind === 'flag' ? isTrue(values[name] ?? '') : (values[name] ?? ''))),
     source: values.source || defaults.source || '',
-    localuser: values.localuser ?? '',
-    remoteusername: values.remoteusername ?? '',
-    remotepassword: values.remotepassword ?? '',
-    remotehostname: values.remotehostname ?? '',
-    remoteport: values.remoteport ?? '',
     security: security as TaskForm['security'],
     foldersynchronization: (values.foldersynchronization || 'all') as TaskForm['foldersynchronization'],
-    exclude: values.exclude ?? '',
-    cron: values.cron ?? '',
-    delete_local: isTrue(values.delete_local ?? ''),
-    delete_remote: isTrue(values.delete_remote ?? ''),
     delete_remote_older: values.delete_remote_older || '0',
-    sieve_enabled: isTrue(values.sieve_enabled ?? ''),
-    as_it_arrives: isTrue(values.as_it_arrives ?? ''),
   }
   // An empty optional cell asks for nothing.
   const present = new Set(COLUMNS.filter((column) => values[column] || REQUIRED.includes(column) || (column === 'source' && form.source !== '')))
   return { form, present }
 }
 
-/** What a source says instead of the row. */
-const SERVER: Column[] = ['remotehostname', 'remoteport', 'security']
-
 function dataOf(form: TaskForm, present: Set<Column>, signsIn: boolean): ImportRow {
   const data: ImportRow = {}
   for (const column of present) {
     if (form.source !== '' && (SERVER.includes(column) || (signsIn && column === 'remotepassword'))) continue
     const value = form[column]
-    const numeric = column === 'remoteport' || column === 'delete_remote_older'
-    data[column] = numeric && /^\d{1,9}$/.test(String(value)) ? Number(value) : value
+    data[column] = NUMBERS.includes(column) && /^\d{1,9}$/.test(String(value)) ? Number(value) : value
   }
   return data
 }
@@ -215,7 +176,7 @@ function checkRow(row: Row, mapping: Mapping, form: TaskForm, original: Task | n
 }
 
 /** The headings that this page writes. */
-const OWN_HEADINGS = new Set([...COLUMNS.map((column) => (column === 'localuser' ? 'localusername' : column)), 'problem', 'task_id'])
+const OWN_HEADINGS = new Set<string>([...FIELDS.map((field) => field.heading), 'problem', 'task_id'])
 
 const identity = (task: { localuser: string; remoteusername: string; remotehostname: string }) =>
   JSON.stringify([task.localuser, task.remoteusername, task.remotehostname.toLowerCase()])
@@ -269,7 +230,7 @@ export function failuresAsCsv(candidates: Candidate[], refused: Map<number, stri
 }
 
 /** The heading that the shell's import knows. */
-const heading = (column: Column) => (column === 'localuser' ? 'localusername' : column)
+const heading = (column: Column) => FIELDS.find((field) => field.name === column)!.heading
 
 export const template = (delimiter = ','): string =>
   serialize(
@@ -287,7 +248,7 @@ export function exportTasks(tasks: Task[], delimiter = ','): string {
     COLUMNS.map((column) => {
       if (column === 'remotepassword') return ''
       if (column === 'exclude') return task.exclude.replace(/^,/, '')
-      return BOOLEANS.includes(column) ? String(Boolean(task[column])) : String(task[column] ?? '')
+      return FLAGS.includes(column) ? String(Boolean(task[column])) : String(task[column] ?? '')
     }),
   )
   return serialize([COLUMNS.map(heading), ...rows], delimiter)

@@ -1,29 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the actions refuse is refused in the form first, by the same rules and under the same keys.
-import type { FolderMode, ParameterError, Security, Task } from '../api/types.ts'
+import type { FIELDS } from '../api/facts.ts'
+import type { ParameterError, Security, Task } from '../api/types.ts'
 import { invalidPattern } from './patterns.ts'
 import { isSchedule } from './schedule.ts'
 
+type Field = (typeof FIELDS)[number]
+/** What the form holds of a field: truth values, one of its choices, or a text as it was typed. */
+type Filled<One extends Field> = One extends { values: readonly (infer Choice)[] } ? Choice : One['kind'] extends 'flag' ? boolean : string
+
 /** The fields an administrator fills in. */
-export interface TaskForm {
-  /** The source that says where the server is and how to sign in there; empty for none. */
-  source: string
-  localuser: string
-  remoteusername: string
-  remotepassword: string
-  remotehostname: string
-  remoteport: string
-  security: Security
-  foldersynchronization: FolderMode
-  exclude: string
-  sieve_enabled: boolean
-  delete_local: boolean
-  delete_remote: boolean
-  delete_remote_older: string
-  cron: string
-  /** Whether the source is listened to. */
-  as_it_arrives: boolean
-}
+export type TaskForm = { [One in Field as One['name']]: Filled<One> }
 
 const LONGEST_USER = 128
 const LONGEST_REMOTE_USER = 512
@@ -80,8 +67,8 @@ export const isPort = (text: string): boolean => /^\d{1,5}$/.test(text) && Numbe
 /** Days; 0 is at once. */
 export const isDays = (text: string): boolean => /^\d{1,9}$/.test(text)
 
-/** What stands around the form. */
-export interface Surroundings {
+/** What the rules depend on in addition to the form. */
+export interface TaskContext {
   /** The task that is edited, or null for a new one. */
   original: Task | null
   /** Whether the chosen source signs in by itself. */
@@ -94,7 +81,7 @@ export function sameAccount(form: TaskForm, task: Task): boolean {
 }
 
 /** Every refusal of the form, in the order of its fields. */
-export function checkTask(form: TaskForm, { original, signsIn = false }: Surroundings): ParameterError[] {
+export function checkTask(form: TaskForm, { original, signsIn = false }: TaskContext): ParameterError[] {
   const errors: ParameterError[] = []
   const refuse = (parameter: string, error: string) => errors.push({ parameter, error })
 
