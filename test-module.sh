@@ -11,7 +11,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 . tests/lib/packages.sh
 
-# Robot Framework in an environment of its own; python's is left alone.
+# Robot Framework in its own environment; python's is left alone.
 robot() {
     local venv=target/robot
     # Made once for each list of requirements.

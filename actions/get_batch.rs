@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_left_is_that_of_all_mail_also_of_what_nobody_has_counted() {
+    fn the_time_left_is_that_of_all_mail_also_of_what_no_one_has_counted() {
         let bytes = |bytes| Amount { messages: 0, bytes };
         assert_eq!(seconds_left(bytes(100), bytes(300), 0, 3, 10), Some(20));
         assert_eq!(seconds_left(bytes(100), bytes(300), 1, 4, 10), Some(30));

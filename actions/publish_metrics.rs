@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Tells the cluster's metrics module where the metrics of this instance are, when to raise an alert, and how to
-//! show them (contract section 4a). An instance without a port of its own publishes nothing.
+//! show them (contract section 4a). An instance without its own port publishes nothing.
 
 use std::process::ExitCode;
 

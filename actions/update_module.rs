@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The steps of `update-module.d`: the platform runs each in a process of its own, and goes on when one fails.
+//! The steps of `update-module.d`: the platform runs each in its own process, and goes on when one fails.
 
 use std::process::ExitCode;
 
@@ -20,7 +20,7 @@ pub(crate) fn grant(_: &ArgMatches) -> ExitCode {
     frame::helper(instance::grant)
 }
 
-/// Starts the new image where the former one runs, and where it was down by a fault of its own: the Python module could
+/// Starts the new image where the former one runs, and where it was down by its own fault: the Python module could
 /// not start with some schedules. A service that somebody stopped, or an instance that is not configured, stays as it is.
 pub(crate) fn restart(_: &ArgMatches) -> ExitCode {
     frame::helper(|context| {

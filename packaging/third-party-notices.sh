@@ -72,7 +72,7 @@ openssl
 packages
 echo "ns8-imapsync is free software: GPL-3.0-or-later, see LICENSE. The images hold the work of others as well:"
 [ ! -e "$scratch/without" ] || {
-    printf '\n%s\n' "Without a text of their own, under the terms named:"
+    printf '\n%s\n' "Without their own text, under the terms named:"
     sort -u "$scratch/without"
 }
 for names in "$scratch"/*.names; do

@@ -63,7 +63,7 @@ impl Applet {
         }
     }
 
-    /// A program with arguments of its own.
+    /// A program with its own arguments.
     pub(crate) const fn helper(
         name: &'static str,
         about: &'static str,

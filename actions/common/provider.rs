@@ -15,10 +15,10 @@ pub(crate) fn network() -> Network {
 /// A sign-in that cannot go on, as an error of an action.
 pub(crate) fn flow_error(error: FlowError) -> Error {
     match error {
-        FlowError::NobodySignsIn => Refusal::new(
+        FlowError::NoSignIn => Refusal::new(
             "source_id",
             ErrorKey::Invalid("source_id"),
-            "nobody signs in for the mailboxes of this source",
+            "the owners of this source's mailboxes need not sign in: leave that step out",
         )
         .into(),
         FlowError::Redirect(invalid) => Refusal::new(

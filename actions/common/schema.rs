@@ -35,7 +35,7 @@ pub(crate) fn of<A: Action>() -> Schemas {
     }
 }
 
-/// No schemas: a file of ours would replace the one that the platform has for an action of its own.
+/// No schemas: a file of ours would replace the one that the platform has for its own action.
 pub(crate) fn none() -> Schemas {
     Schemas {
         input: None,

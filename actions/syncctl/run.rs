@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! One run, in this process.
 
-use ns8_imapsync::supervisor::message::Verdict;
+use ns8_imapsync::supervisor::message::RunEnd;
 use ns8_imapsync::sync::reporter::Watcher;
 use ns8_imapsync::sync::run::{self, Outcome, Settings};
 use ns8_imapsync::task::{Store, TaskName};
@@ -15,29 +15,29 @@ pub(super) fn run(store: &Store, name: &TaskName, scheduled: bool) -> Done {
         scheduled,
         ..Settings::of_instance()
     };
-    print_json(&verdict(store, name, &settings, None))
+    print_json(&run_end(store, name, &settings, None))
 }
 
 /// Runs a task to its end.
-pub(super) fn verdict(
+pub(super) fn run_end(
     store: &Store,
     name: &TaskName,
     settings: &Settings,
     watcher: Option<Watcher>,
-) -> Verdict {
+) -> RunEnd {
     match run::run(store, name, destination().as_ref(), settings, watcher) {
-        Ok(Outcome::AlreadyRunning) => Verdict {
+        Ok(Outcome::AlreadyRunning) => RunEnd {
             busy: true,
             // Cron says this every few minutes of a long run: the journal need not hear it.
-            ..Verdict::nothing(format!("{name}: already running"))
+            ..RunEnd::nothing(format!("{name}: already running"))
         },
-        Ok(Outcome::Paused) => Verdict::nothing(format!(
+        Ok(Outcome::Paused) => RunEnd::nothing(format!(
             "{name}: the schedule pauses, since the login was refused again and again; edit the task, or start it by hand"
         )),
         Ok(Outcome::OnHold) => {
-            Verdict::nothing(format!("{name}: the schedule waits until somebody resumes it"))
+            RunEnd::nothing(format!("{name}: the schedule waits until somebody resumes it"))
         }
-        Ok(Outcome::Ended { exit, report }) => Verdict::summary(name, exit, &report),
-        Err(failure) => Verdict::failure(&failure.message, failure.exit),
+        Ok(Outcome::Ended { exit, report }) => RunEnd::summary(name, exit, &report),
+        Err(failure) => RunEnd::failure(&failure.message, failure.exit),
     }
 }

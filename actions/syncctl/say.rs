@@ -4,7 +4,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use ns8_imapsync::supervisor::message::{Stream, Verdict};
+use ns8_imapsync::supervisor::message::{RunEnd, Stream};
 use ns8_imapsync::sync::instance::in_container;
 use ns8_imapsync::text::printable;
 
@@ -29,11 +29,11 @@ pub(super) fn tell(text: &str, stream: Stream) {
 }
 
 /// Says how a run ended.
-pub(super) fn tell_verdict(verdict: &Verdict) {
-    if let Some(journal) = verdict.journal {
-        tell_journal(&verdict.says, verdict.stream, journal);
+pub(super) fn tell_run_end(end: &RunEnd) {
+    if let Some(journal) = end.journal {
+        tell_journal(&end.says, end.stream, journal);
     }
-    tell_caller(&verdict.says, verdict.stream);
+    tell_caller(&end.says, end.stream);
 }
 
 /// Says something to the caller, and to no one else.

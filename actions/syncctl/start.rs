@@ -14,8 +14,8 @@ use ns8_imapsync::sync::instance;
 use ns8_imapsync::sync::run::{Settings, progress_bar};
 use ns8_imapsync::task::{Store, TaskName};
 
-use super::run::verdict;
-use super::say::{tell, tell_caller, tell_verdict};
+use super::run::run_end;
+use super::say::{tell, tell_caller, tell_run_end};
 use super::stop::halt;
 use super::{Done, existing, failed};
 
@@ -45,9 +45,9 @@ pub(super) fn start(store: &Store, names: &[String], mode: Mode) -> Done {
         (None, [name]) => {
             let mut settings = Settings::of_instance();
             settings.debug |= mode.debug;
-            let verdict = verdict(store, name, &settings, progress_bar::watcher());
-            tell_verdict(&verdict);
-            ExitCode::from(verdict.exit_code)
+            let end = run_end(store, name, &settings, progress_bar::watcher());
+            tell_run_end(&end);
+            ExitCode::from(end.exit_code)
         }
         (None, tasks) => start_each(tasks, mode.debug)?,
     };
@@ -94,11 +94,11 @@ fn hand_over(store: &Store, client: Client, tasks: &[TaskName], mode: Mode) -> D
         }
         // Cron says this every few minutes of a long run: the journal need not hear it.
         Answer::AlreadyRunning { task } => tell_caller(&format!("{task}: already running"), Stream::Output),
-        Answer::Ended { verdict, .. } => {
+        Answer::Ended { end, .. } => {
             // The bar goes before the line that remains.
             bar.borrow_mut().take();
-            tell_caller(&verdict.says, verdict.stream);
-            heard.codes.push(verdict.exit_code);
+            tell_caller(&end.says, end.stream);
+            heard.codes.push(end.exit_code);
         }
         Answer::Failed { why } => heard.failure = Some(why),
         Answer::Stopped { .. } | Answer::Fine => {}
@@ -154,7 +154,7 @@ fn gone() -> Failure {
     )
 }
 
-/// Starts many runs, each in a process of its own, and waits for their ends.
+/// Starts many runs, each in its own process, and waits for their ends.
 fn start_each(names: &[TaskName], debug: bool) -> Done {
     let program = std::env::current_exe().map_err(failed)?;
     let mut runs = vec![];

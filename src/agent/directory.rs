@@ -291,7 +291,7 @@ fn read(connection: &mut Connection) -> redis::RedisResult<Found> {
             Some(value) => value.clone(),
             None => ours,
         };
-        // A service without an address, or of a module that is not there, serves nobody.
+        // A service without an address, or of a module that is not there, serves no one.
         let uuid = about(&uuids, field("module_uuid"));
         if host.is_empty() || uuid.is_empty() {
             continue;

@@ -22,7 +22,7 @@ pub fn say(level: Level, message: impl fmt::Display) {
     let journal = ["AGENT_COMFD", "JOURNAL_STREAM"]
         .iter()
         .any(|name| std::env::var_os(name).is_some());
-    let _nobody_listens: io::Result<()> =
+    let _unheard: io::Result<()> =
         io::stderr().write_all(line(level, &message.to_string(), journal).as_bytes());
 }
 

@@ -13,7 +13,7 @@ use crate::imap::capability::Capability;
 
 /// What an overview tells in addition to names and states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Besides {
+pub enum ListExtras {
     /// Nothing.
     Nothing,
     /// Which mailboxes are subscribed.
@@ -90,13 +90,13 @@ const NOSELECT: &str = "\\Noselect";
 impl Session {
     /// All mailboxes with their status, see [`Session::overview`].
     pub async fn list_status(&mut self) -> Result<Vec<(Listed, Option<MailboxStatus>)>> {
-        Ok(self.overview(Besides::Nothing).await?.mailboxes)
+        Ok(self.overview(ListExtras::Nothing).await?.mailboxes)
     }
 
     /// What there is: one round trip with LIST-STATUS (RFC 5819), else one for the lists and one for all statuses, which
     /// go out together.
-    pub async fn overview(&mut self, besides: Besides) -> Result<Overview> {
-        self.overview_and_ask(besides, vec![], |_, _| {}).await
+    pub async fn overview(&mut self, extras: ListExtras) -> Result<Overview> {
+        self.overview_and_ask(extras, vec![], |_, _| {}).await
     }
 
     /// The same with questions about messages, each in the mailbox that goes with it, in the same round trip. `take` gets
@@ -104,7 +104,7 @@ impl Session {
     /// what it refuses has no answer.
     pub async fn overview_and_ask(
         &mut self,
-        besides: Besides,
+        extras: ListExtras,
         questions: Vec<(Mailbox, Command)>,
         take: impl FnMut(usize, Untagged),
     ) -> Result<Overview> {
@@ -116,13 +116,13 @@ impl Session {
             items.push_str(" MAILBOXID");
         }
         // RFC 8438 and IMAP4rev2; elsewhere the sizes have to be summed up.
-        if besides == Besides::Sizes && self.has_status_size() {
+        if extras == ListExtras::Sizes && self.has_status_size() {
             items.push_str(" SIZE");
         }
         let offered = self.capabilities().has(Capability::ListStatus)
             && self.capabilities().has(Capability::ListExtended);
         let mut extended = offered && !self.workarounds().lists_plainly();
-        let (mut listing, mut answers) = self.listing(extended, &items, besides, questions, take).await?;
+        let (mut listing, mut answers) = self.listing(extended, &items, extras, questions, take).await?;
         if extended
             && answers
                 .first()
@@ -130,7 +130,7 @@ impl Session {
             && self.workarounds().list_plainly()
         {
             extended = false;
-            (listing, answers) = self.listing(extended, &items, besides, vec![], |_, _| {}).await?;
+            (listing, answers) = self.listing(extended, &items, extras, vec![], |_, _| {}).await?;
         }
         // Without namespace or subscriptions there is less comfort; without a list there is nothing.
         if let Some(answer) = answers.into_iter().next() {
@@ -173,7 +173,7 @@ impl Session {
         &mut self,
         extended: bool,
         items: &str,
-        besides: Besides,
+        extras: ListExtras,
         questions: Vec<(Mailbox, Command)>,
         mut take: impl FnMut(usize, Untagged),
     ) -> Result<(Listing, Vec<StatusLine>)> {
@@ -189,7 +189,7 @@ impl Session {
         if self.capabilities().has(Capability::Namespace) {
             commands.push(Command::new("NAMESPACE"));
         }
-        if besides == Besides::Subscriptions {
+        if extras == ListExtras::Subscriptions {
             commands.push(Command::new("LSUB").text("\"\" \"*\""));
         }
         let mut listing = Listing::default();

@@ -60,7 +60,7 @@ pub use literal::Literal;
 pub use login::{ConnectionInfo, Credentials, Encryption, Endpoint, login};
 pub use mailbox::Mailbox;
 pub use mailbox_id::MailboxId;
-pub use mailboxes::Besides;
+pub use mailboxes::ListExtras;
 pub use mask::Mask;
 pub use messages::{Message, among};
 pub use namespace::{Namespace, Namespaces, Owner};

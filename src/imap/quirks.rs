@@ -51,7 +51,7 @@ const TURNED_AWAY: [Phrase; 4] = [
     ),
     phrase(
         "too many",
-        "Gmail, Courier (MAXPERIP), Zimbra and others, in words of their own",
+        "Gmail, Courier (MAXPERIP), Zimbra and others, in their own words",
     ),
     phrase(
         "temporary",
@@ -71,7 +71,7 @@ const FULL: [Phrase; 5] = [
     ),
     phrase("exceeded your mail quota", "Courier-IMAP 5.0.13, imapd"),
     phrase("quota has been exceeded", "hMailServer, IMAPCommandAppend.cpp"),
-    phrase("mailbox is full", "hosters, in words of their own"),
+    phrase("mailbox is full", "hosters, in their own words"),
 ];
 
 impl StatusLine {

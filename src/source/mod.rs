@@ -70,7 +70,7 @@ pub struct Source {
 /// How the tasks of a source sign in.
 #[derive(Debug, Clone)]
 pub enum SignIn {
-    /// Each with a password of its own.
+    /// Each with its own password.
     OwnPassword,
     /// All of them with one account that opens every mailbox.
     Administrator(Administrator),
@@ -82,7 +82,7 @@ pub enum SignIn {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// Each task has a password of its own.
+    /// Each task has its own password.
     Password,
     /// One account opens all mailboxes.
     Administrator,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! How the IMAP server of a source is reached: as all servers of the instance are, or by a way of its own.
+//! How the IMAP server of a source is reached: as all servers of the instance are, or in its own way.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret as _;

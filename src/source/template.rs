@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_opens_nobody_in_particular_is_refused() {
+    fn what_opens_no_one_in_particular_is_refused() {
         for text in [
             "",
             "{admin}",

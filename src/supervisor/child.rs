@@ -15,7 +15,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, Signal, WaitStatus, kill_process};
 
 use super::entry::Origin;
-use super::message::Verdict;
+use super::message::RunEnd;
 use crate::error::ErrorKey;
 use crate::files;
 use crate::sync::event::Event;
@@ -27,8 +27,8 @@ use crate::task::report::Report;
 use crate::task::status::Status;
 use crate::task::{Store, TaskName};
 
-/// A verdict is a line; more than this is none.
-const LONGEST_VERDICT: u64 = 64 * 1024;
+/// The end is told in one line; more than this is none.
+const LONGEST_RUN_END_BYTES: u64 = 64 * 1024;
 
 /// The program that runs a task.
 #[derive(Debug, Clone)]
@@ -58,7 +58,7 @@ impl Program {
         at_once: NonZeroUsize,
         settings: &BTreeMap<String, String>,
     ) -> io::Result<Child> {
-        let said = File::from(memfd_create("verdict", MemfdFlags::CLOEXEC)?);
+        let said = File::from(memfd_create("run-end", MemfdFlags::CLOEXEC)?);
         let origin: &[&str] = match origin {
             Origin::Manual => &[],
             Origin::Arrival | Origin::Schedule => &["--scheduled"],
@@ -135,11 +135,11 @@ impl Child {
     }
 
     /// What the run said at its end; `None` when it came to no end of its own.
-    pub fn verdict(&mut self) -> Option<Verdict> {
+    pub fn run_end(&mut self) -> Option<RunEnd> {
         let mut text = String::new();
         self.said.rewind().ok()?;
         (&mut self.said)
-            .take(LONGEST_VERDICT)
+            .take(LONGEST_RUN_END_BYTES)
             .read_to_string(&mut text)
             .ok()?;
         serde_json::from_str(&text).ok()
@@ -160,7 +160,7 @@ pub fn in_words(status: WaitStatus) -> String {
 pub enum Cut {
     /// By a restart: it goes on afterwards.
     Interrupted,
-    /// By a fault of its own, or by the system.
+    /// By its own fault, or by the system.
     Crashed,
 }
 

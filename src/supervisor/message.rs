@@ -68,7 +68,7 @@ pub enum Answer {
         /// The task.
         task: TaskName,
         /// How.
-        verdict: Verdict,
+        end: RunEnd,
     },
     /// There is no run of the task any more.
     Stopped {
@@ -86,7 +86,7 @@ pub enum Answer {
 
 /// How a run ended, for those who followed it and for the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verdict {
+pub struct RunEnd {
     /// In words.
     pub says: String,
     /// The stream on which those who followed the run read them.
@@ -111,7 +111,7 @@ pub enum Stream {
     Errors,
 }
 
-impl Verdict {
+impl RunEnd {
     /// The line that sums up a run.
     pub fn summary(name: &TaskName, exit: Exit, report: &Report) -> Self {
         Self {

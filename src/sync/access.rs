@@ -136,7 +136,7 @@ impl Access {
     }
 }
 
-/// A token that is good now, on a thread where waiting keeps nobody.
+/// A token that is good now, on a thread where waiting keeps no one.
 pub(super) async fn token(tokens: &Tokens, refused: Option<&SecretString>) -> Result<Token, imap::Error> {
     let tokens = tokens.clone();
     let refused = refused.map(|token| SecretString::from(token.expose_secret()));

@@ -70,7 +70,7 @@ kinds! {
     StateShm = "state-shm",
     /// Held while the task runs, is edited or deleted; it goes last.
     Lock = "lock",
-    /// What crond reads, in a folder of its own.
+    /// What crond reads, in its own folder.
     Cron = "cron",
 }
 

@@ -187,7 +187,7 @@ impl Holder {
     }
 }
 
-/// Whether somebody holds the lock. A file that is not there is held by nobody.
+/// Whether somebody holds the lock. A file that is not there is held by no one.
 ///
 /// # Errors
 /// Whatever else the file system says.
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_on_a_removed_file_locks_nobody_out() {
+    fn a_lock_on_a_removed_file_locks_no_one_out() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("u1_a.lock");
         let first = lock(&path).unwrap();
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_glance_keeps_nobody_out() {
+    fn a_glance_keeps_no_one_out() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("u1_a.lock");
         drop(lock(&path).unwrap());

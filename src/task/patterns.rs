@@ -59,7 +59,7 @@ impl Pattern {
         &self.text
     }
 
-    /// Whether it has characters with a meaning of their own, so that a folder may be called like the pattern although
+    /// Whether it has characters with their own meaning, so that a folder may be called like the pattern although
     /// the expression does not match it.
     pub fn has_metacharacters(&self) -> bool {
         self.text.contains(|c| METACHARACTERS.contains(c))

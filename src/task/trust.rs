@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_state_is_read_back_and_damage_trusts_nobody() {
+    fn every_state_is_read_back_and_damage_trusts_no_one() {
         let pin = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
         for trust in [Trust::Unknown, Trust::Authorities, Trust::Pinned(pin.to_owned())] {
             assert_eq!(Trust::parse(trust.as_stored().unwrap_or_default()), trust);

@@ -24,7 +24,8 @@ RECORDED = {
     # Of ten rows.
     "import-csv-tasks, 9 rows": 22_000,
 }
-PATIENCE = 120
+# How long the end of a run is waited for.
+RUN_TIMEOUT_SECONDS = 120
 
 
 class Bench:
@@ -44,7 +45,7 @@ class Bench:
         return {**self.base_environment, **own, "AGENT_TASK_ID": "bench", "AGENT_TASK_ACTION": action}
 
     def once(self, action, command, text):
-        """Milliseconds and KiB; the memory from a run of its own, for /usr/bin/time rounds times."""
+        """Milliseconds and KiB; the memory from its own run, for /usr/bin/time rounds times."""
         environment = self.environment(action)
 
         def run(words):
@@ -97,7 +98,7 @@ class Bench:
 
     def settle(self):
         """Until no run is going on."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + RUN_TIMEOUT_SECONDS
         while any(task["service_running"] for task in self.act("list-tasks")["user_properties"]):
             if time.monotonic() > deadline:
                 sys.exit("waited in vain for the runs to end")

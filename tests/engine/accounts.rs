@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The real servers of this binary: one sandbox for all tests, with accounts of its own for each case.
+//! The real servers of this binary: one sandbox for all tests, with its own accounts for each case.
 
 use std::sync::{Mutex, PoisonError};
 

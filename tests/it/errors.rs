@@ -190,7 +190,7 @@ fn a_connection_lost_in_the_middle_loses_and_doubles_nothing() -> anyhow::Result
 }
 
 #[test]
-fn a_broken_task_file_is_reported_and_keeps_nobody_from_the_others() -> anyhow::Result<()> {
+fn a_broken_task_file_is_reported_and_keeps_no_one_from_the_others() -> anyhow::Result<()> {
     let sandbox = Sandbox::start()?;
     sandbox.sync(sandbox.task_input())?;
     for (name, content) in [

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The program as the platform, the container and administrators use it, each test in a sandbox of its own.
+//! The program as the platform, the container and administrators use it, each test in its own sandbox.
 //!
 //! - [`actions`]: tasks and settings, changed at any moment
 //! - [`life_cycle`]: an instance restored, cloned, migrated, updated

@@ -43,7 +43,7 @@ fn cyrus() -> anyhow::Result<()> {
     let start =
         format!("exec cyrmaster -C {dir}/imapd.conf -M {dir}/cyrus.conf -p {dir}/run/pid 2> {dir}/log");
     let server = serve(&sandbox, &root, &start, port)?;
-    // What somebody else lets this person read and delete is nobody's to pull or to empty.
+    // What somebody else lets this person read and delete is no one's to pull or to empty.
     let mut theirs = Imap::connect("127.0.0.1", port, "theirs", "Pw-theirs")?;
     theirs.run("CREATE Plans")?;
     theirs.append(

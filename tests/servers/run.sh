@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Tries the module on every mail server that can be had here: tests/servers/run.sh [PART OF A TEST'S NAME]
-# Gets them first (Debian's packages in a root of their own, pymap from PyPI), which takes some minutes once. Needs root
+# Gets them first (Debian's packages in their own root, pymap from PyPI), which takes some minutes once. Needs root
 # for what is not Dovecot 2.3; what could not be had is printed with the reason.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

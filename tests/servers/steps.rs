@@ -107,7 +107,7 @@ impl<'a> Trial<'a> {
         Ok(())
     }
 
-    /// Changes a flag in each folder and takes it back: only then do some servers give it a generation of its own.
+    /// Changes a flag in each folder and takes it back: only then do some servers give it its own generation.
     fn touch(&self) -> anyhow::Result<()> {
         let mut imap = self.source.imap()?;
         for folder in sandbox::mail::raw_names(&mut imap)? {

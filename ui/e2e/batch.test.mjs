@@ -65,7 +65,7 @@ it('shows a batch as one thing, and starts, pauses and retries all of it', () =>
     await view.close()
   }))
 
-it('has a page of its own, found on Status: how much is moved, how fast, how long it takes, what failed', () =>
+it('has its own page, found on Status: how much is moved, how fast, how long it takes, what failed', () =>
   withHost({ tasks: 30, batch: 'Week 12' }, async (host, platform) => {
     const { app, page, ...view } = await open(browser, host, 'page=status')
     await view.settled()

@@ -58,7 +58,7 @@ export async function open(browser, host, place, { viewport = DESKTOP, lang = 'e
 /** No finding of axe, anywhere in the page. */
 export async function checkAccessibility(view, name) {
   const frame = view.frame()
-  // Colours on their way to others are nobody's to read.
+  // Colours on their way to others are no one's to read.
   await frame.evaluate(() =>
     Promise.allSettled(
       document

@@ -77,7 +77,7 @@ it('tells a wrong password from a right one before anything is stored', async ()
   await goTo('page=tasks&panel=new')
   await fillTask('u1', REMOTE, 'wrong')
   await button(view.app, 'Test the connection').click()
-  // The sandbox's server has no certificate of an authority: nobody logs in before it is accepted.
+  // The sandbox's server has no certificate of an authority: no one logs in before it is accepted.
   await button(view.app, 'Trust this certificate').click()
   await view.app.getByText('The source server refuses this user name and password.').waitFor()
   await view.app.getByLabel('Password', { exact: true }).fill(PASSWORD)

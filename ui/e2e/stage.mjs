@@ -3,7 +3,7 @@
 import { serve } from './host/server.mjs'
 import { StandIn } from './host/stand-in.mjs'
 
-/** Runs a test on a host of its own. */
+/** Runs a test on its own host. */
 export async function withHost(options, act) {
   const platform = new StandIn(options)
   const host = await serve(platform)

@@ -69,7 +69,7 @@ it('names the cause when a preview or a verification is not possible', () =>
     }
   }))
 
-describe('a server that nobody vouches for', () => {
+describe('a server that no one vouches for', () => {
   const server = { 'Source server': 'selfsigned.example.com' }
 
   it('is asked about when a task is saved, in sight and before the password is sent', () =>
@@ -199,7 +199,7 @@ it('keeps a panel open whose task is deleted elsewhere', () =>
     await view.close()
   }))
 
-it('shows nobody what programs say to each other', () =>
+it('shows no one what programs say to each other', () =>
   withHost({}, async (host) => {
     const { app, ...view } = await open(browser, host, 'page=tasks&panel=new')
     await fillTask(app, { 'Source server': 'nowhere.example.com' })

@@ -26,7 +26,7 @@ it('counts those at work by how far they are', () => {
 
 it('is at nought with nothing to do', () => expect(standingOf([]).percent).toBe(0))
 
-it('shows what is moved of the bytes, of the messages where there are none, and of what nobody has counted', () => {
+it('shows what is moved of the bytes, of the messages where there are none, and of what no one has counted', () => {
   const share = (some: Partial<BatchFigures>) =>
     shareOf({ tasks: 4, uncounted: 0, bytes_done: 0, bytes_total: 0, messages_done: 0, messages_total: 0, ...some } as BatchFigures)
   expect(share({ bytes_done: 30, bytes_total: 100, messages_done: 9, messages_total: 10 })).toBe(30)

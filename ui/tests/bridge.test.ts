@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ActionFailure, runAction } from '../src/bridge/action.ts'
 import { connect, instanceName, leave, setTitle } from '../src/bridge/core.ts'
-import { amend, followRoute, href, lastQuery, navigate, place, setGuard } from '../src/bridge/route.ts'
+import { amend, followRoute, href, lastQuery, navigate, route, setGuard } from '../src/bridge/route.ts'
 import { fakeCore } from './fake-core.ts'
 
 let host: ReturnType<typeof fakeCore>
@@ -173,25 +173,25 @@ describe('runAction', () => {
   })
 })
 
-describe('the place', () => {
+describe('the route', () => {
   beforeEach(followRoute)
 
   it('is read from the address', () => {
     expect(instanceName()).toBe('imapsync1')
-    expect(place.value).toEqual({ page: 'tasks', query: { q: 'x' } })
+    expect(route.value).toEqual({ page: 'tasks', query: { q: 'x' } })
   })
   it('goes to the address, without what is empty', () => {
     navigate('log', { user: 'john', task: '' })
     expect(window.location.hash).toBe('#/apps/imapsync1?page=log&user=john')
     amend({ user: 'mary' })
-    expect(place.value).toEqual({ page: 'log', query: { user: 'mary' } })
+    expect(route.value).toEqual({ page: 'log', query: { user: 'mary' } })
     expect(lastQuery('tasks')).toEqual({ q: 'x' })
   })
   it('follows the back button, of this instance only', () => {
     host.move({ path: '/apps/imapsync1', query: { page: 'settings' } })
-    expect(place.value.page).toBe('settings')
+    expect(route.value.page).toBe('settings')
     host.move({ path: '/apps/mail1', query: { page: 'other' } })
-    expect(place.value.page).toBe('settings')
+    expect(route.value.page).toBe('settings')
   })
   it('is held back by unsaved changes, from links and from the back button', () => {
     let held: (() => void) | null = null
@@ -201,11 +201,11 @@ describe('the place', () => {
     })
     navigate('about')
     host.move({ path: '/apps/imapsync1', query: { page: 'settings' } })
-    expect(place.value.page).toBe('tasks')
+    expect(route.value.page).toBe('tasks')
     expect(window.location.hash).toContain('page=tasks')
     setGuard(null)
     held!()
-    expect(place.value.page).toBe('settings')
+    expect(route.value.page).toBe('settings')
   })
   it('makes links for other tabs', () => {
     expect(href('log', { user: 'a b' })).toMatch(/#\/apps\/imapsync1\?page=log&user=a\+b$/)

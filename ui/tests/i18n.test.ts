@@ -65,7 +65,7 @@ it('misses no message that the page asks for', () => {
   expect(begun.filter((pattern) => !names.some((name) => pattern.test(name))).map(String)).toEqual([])
 })
 
-it('has no message that nobody asks for', () => {
+it('has no message that no one asks for', () => {
   const used = new Set([...asked, ...literal])
   expect(names.filter((name) => !used.has(name) && !begun.some((pattern) => pattern.test(name)))).toEqual([])
 })

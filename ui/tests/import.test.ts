@@ -57,7 +57,7 @@ john,j@x,pw,IMAP.x,143,
       ['row_duplicate'],
     ])
   })
-  it('knows nobody to be unknown when the users are unknown', () => {
+  it('takes no one for unknown when the users are unknown', () => {
     expect(read(`${HEADER}\nany,a@x,pw,imap.x,993,ssl`, { mailboxes: [], tasks: [] })[0]!.errors).toEqual([])
   })
   it('mentions an account that has a task', () => {

@@ -91,7 +91,7 @@ pub fn of(found: &Assessment, host: &str, rate: Option<u64>) -> Forecast {
         .collect();
     let verdict = match warnings.as_slice() {
         some if some.contains(&Warning::OverQuota) => Verdict::NoGo,
-        // What is expected of every move keeps nobody from it.
+        // What is expected of every move keeps no one from it.
         some if some.iter().all(|one| *one == Warning::Special) => Verdict::Go,
         _ => Verdict::Look,
     };

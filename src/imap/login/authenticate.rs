@@ -5,7 +5,7 @@
 use secrecy::ExposeSecret as _;
 
 use super::credentials::{Credentials, oauthbearer, plain, xoauth2};
-use super::refusal::{self, Verdict};
+use super::refusal::{self, LoginAnswer};
 use super::sasl::{self, Ended, Message, Scripted};
 use super::scram::{HASHES, Hash, Scram};
 use super::{Endpoint, read_capabilities, read_capabilities_if_told};
@@ -84,10 +84,10 @@ pub(super) async fn authenticate(
         return Err(refusal::no_way_in(credentials, &capabilities, encrypted));
     }
     let mut learnt = None;
-    let mut refused: Option<(Verdict, Error)> = None;
+    let mut refused: Option<(LoginAnswer, Error)> = None;
     for way in ways {
-        if let Some((verdict, _)) = &refused
-            && !worth_trying(way, *verdict)
+        if let Some((meaning, _)) = &refused
+            && !worth_trying(way, *meaning)
         {
             continue;
         }
@@ -96,14 +96,14 @@ pub(super) async fn authenticate(
             // A server that hangs up after a refusal has said what there is to say.
             Err(error) => return Err(refused.map_or(error, |(_, refused)| refused)),
         };
-        let verdict = match refusal::judge(&ended.answer) {
+        let meaning = match refusal::judge(&ended.answer) {
             // Whoever tells why has looked at them.
-            Verdict::NotThisWay if ended.reason.is_some() => Verdict::Refused,
-            verdict => verdict,
+            LoginAnswer::NotThisWay if ended.reason.is_some() => LoginAnswer::Refused,
+            meaning => meaning,
         };
         let error = refusal::error(&ended.answer, ended.reason.as_deref(), credentials, &capabilities);
-        match verdict {
-            Verdict::LoggedIn => {
+        match meaning {
+            LoginAnswer::LoggedIn => {
                 if let Some(Code::Capability(capabilities)) = ended.answer.code {
                     learnt = Some(capabilities);
                 }
@@ -114,10 +114,10 @@ pub(super) async fn authenticate(
                 }
                 return Ok(());
             }
-            Verdict::Final => return Err(error),
+            LoginAnswer::Final => return Err(error),
             // What is not understood is no word about the password: a refusal before it says more.
-            Verdict::NotThisWay if refused.is_some() => {}
-            Verdict::NotThisWay | Verdict::Refused => refused = Some((verdict, error)),
+            LoginAnswer::NotThisWay if refused.is_some() => {}
+            LoginAnswer::NotThisWay | LoginAnswer::Refused => refused = Some((meaning, error)),
         }
     }
     Err(refused.map_or_else(
@@ -167,13 +167,13 @@ fn ways(credentials: &Credentials, capabilities: &Capabilities) -> Vec<Way> {
 }
 
 /// Whether a way makes sense after this refusal.
-fn worth_trying(way: Way, verdict: Verdict) -> bool {
+fn worth_trying(way: Way, meaning: LoginAnswer) -> bool {
     match way {
         Way::Login(Form::Latin1) | Way::Plain(Form::Latin1) | Way::SaslLogin(Form::Latin1) => {
-            verdict == Verdict::Refused
+            meaning == LoginAnswer::Refused
         }
         // A token that one mechanism has refused is no better in the other.
-        Way::Xoauth2 => verdict == Verdict::NotThisWay,
+        Way::Xoauth2 => meaning == LoginAnswer::NotThisWay,
         _ => true,
     }
 }

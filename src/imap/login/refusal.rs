@@ -8,7 +8,7 @@ use crate::imap::response::{Kind, StatusLine};
 
 /// What an answer says about the next try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum LoginAnswer {
     /// The login works.
     LoggedIn,
     /// The way in is not the server's; the credentials were not looked at.
@@ -50,7 +50,7 @@ const NO_WAY: [&str; 6] = [
     "unrecognized",
 ];
 
-pub(super) fn judge(answer: &StatusLine) -> Verdict {
+pub(super) fn judge(answer: &StatusLine) -> LoginAnswer {
     let text = answer.text.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     let final_codes = [
@@ -63,13 +63,13 @@ pub(super) fn judge(answer: &StatusLine) -> Verdict {
         "AUTHORIZATIONFAILED",
     ];
     if answer.is_ok() {
-        Verdict::LoggedIn
+        LoginAnswer::LoggedIn
     } else if final_codes.iter().any(|code| answer.has_code(code)) || answer.is_temporary() || says(&CLOSED) {
-        Verdict::Final
+        LoginAnswer::Final
     } else if answer.kind == Kind::Bad || answer.has_code("CANNOT") || says(&NO_WAY) {
-        Verdict::NotThisWay
+        LoginAnswer::NotThisWay
     } else {
-        Verdict::Refused
+        LoginAnswer::Refused
     }
 }
 

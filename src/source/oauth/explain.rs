@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_knows_is_repeated_in_one_short_line() {
+    fn what_no_one_knows_is_repeated_in_one_short_line() {
         let explained = explain("strange\u{7}", &format!("a\nb {}", "x".repeat(10_000)));
         assert!(explained.message.starts_with("the provider refused: a b x"));
         assert!(explained.message.len() < 500 && explained.advice.is_empty());

@@ -82,7 +82,7 @@ pub enum Status {
 #[derive(Debug)]
 pub enum FlowError {
     /// No one signs in to this source.
-    NobodySignsIn,
+    NoSignIn,
     /// The address to come back to is none.
     Redirect(Invalid),
     /// What the browser brought back does not belong to this sign-in.
@@ -109,12 +109,12 @@ pub fn begin(
     network: &Network,
 ) -> Result<Begun, FlowError> {
     pending::sweep(sources);
-    let oauth = source.oauth().ok_or(FlowError::NobodySignsIn)?;
+    let oauth = source.oauth().ok_or(FlowError::NoSignIn)?;
     let state = CsrfToken::new_random().into_secret();
     let (begun, kept) = match oauth.grant {
         Grant::DeviceCode(_) => by_device(oauth, &state, network)?,
         Grant::AuthorizationCode(_) => by_browser(oauth, &state, mailbox, redirect)?,
-        Grant::Application(_) | Grant::ServiceAccount(_) => return Err(FlowError::NobodySignsIn),
+        Grant::Application(_) | Grant::ServiceAccount(_) => return Err(FlowError::NoSignIn),
     };
     let interval = begun.interval.unwrap_or_default();
     let pending = Pending {
@@ -130,8 +130,8 @@ pub fn begin(
 }
 
 fn by_device(oauth: &OAuth, state: &str, network: &Network) -> Result<(Begun, Kept), FlowError> {
-    let endpoint = oauth.endpoints.device.as_ref().ok_or(FlowError::NobodySignsIn)?;
-    let client = oauth.client().ok_or(FlowError::NobodySignsIn)?;
+    let endpoint = oauth.endpoints.device.as_ref().ok_or(FlowError::NoSignIn)?;
+    let client = oauth.client().ok_or(FlowError::NoSignIn)?;
     let http = Http::new(endpoint, &oauth.authorities, network)?;
     let mut form = request::authenticate(client, oauth, now())?;
     if !form.iter().any(|(name, _)| *name == "client_id") {
@@ -174,8 +174,8 @@ fn by_browser(
         .endpoints
         .authorization
         .as_ref()
-        .ok_or(FlowError::NobodySignsIn)?;
-    let client = oauth.client().ok_or(FlowError::NobodySignsIn)?;
+        .ok_or(FlowError::NoSignIn)?;
+    let client = oauth.client().ok_or(FlowError::NoSignIn)?;
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
     let mut url = endpoint.url().clone();
     url.query_pairs_mut()
@@ -259,8 +259,8 @@ pub fn complete(
     let id = SourceId::parse(&pending.source).map_err(gone)?;
     let source = sources.load(&id).map_err(|_| gone(Invalid(String::new())))?;
     let mailbox = RemoteUser::parse(&pending.mailbox).map_err(gone)?;
-    let oauth = source.oauth().ok_or(FlowError::NobodySignsIn)?;
-    let tokens = Tokens::of(sources, &source, &mailbox, network).ok_or(FlowError::NobodySignsIn)?;
+    let oauth = source.oauth().ok_or(FlowError::NoSignIn)?;
+    let tokens = Tokens::of(sources, &source, &mailbox, network).ok_or(FlowError::NoSignIn)?;
     let code;
     let voucher = match &pending.kept {
         Kept::Device(_) if now() < pending.next_question => return Ok(Standing::pending(&pending)),

@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_else_is_missing_or_odd_keeps_nobody_out() {
+    fn what_else_is_missing_or_odd_keeps_no_one_out() {
         for changes in [
             json!({"token_type": "-"}),
             json!({"scope": ["a", "b"]}),

@@ -147,7 +147,7 @@ impl<'a> Reader<'a> {
         given(field).unwrap_or_else(|| self.preset.map_or("", of))
     }
 
-    /// As above, for a field in which empty is a value of its own.
+    /// As above, for a field in which empty is a value too.
     fn text_or_preset(&self, field: &'a Option<String>, of: impl FnOnce(&Preset) -> &'static str) -> &'a str {
         field.as_deref().unwrap_or_else(|| self.preset.map_or("", of))
     }

@@ -77,7 +77,7 @@ impl Changed {
 pub(in crate::supervisor) fn see(store: &Store) -> UnboundedReceiver<Changed> {
     let (tell, told) = unbounded_channel();
     let (raw, mut seen) = unbounded_channel();
-    // The kernel is asked on a thread of its own, which waits there.
+    // The kernel is asked on its own thread, which waits there.
     let watches = Watches::open(store).and_then(|watches| {
         let thread = std::thread::Builder::new().name("changes".to_owned());
         thread.spawn(move || watches.report(&raw))
@@ -133,7 +133,7 @@ impl Watches {
         })
     }
 
-    /// Tells what is seen until nobody listens, or nothing is to be seen any more.
+    /// Tells what is seen until no one listens, or nothing is to be seen any more.
     fn report(&self, tell: &UnboundedSender<Changed>) {
         let mut buffer = [MaybeUninit::uninit(); BUFFER];
         let mut reader = inotify::Reader::new(&self.descriptor, &mut buffer);

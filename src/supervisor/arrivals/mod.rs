@@ -8,7 +8,7 @@
 //! - [`record`]: what is remembered, and shown
 //!
 //! A run covers what the source had told when it began. What is told later than that starts the next one, and so does what
-//! came while nobody listened: where the folders stood is remembered.
+//! came while no one listened: where the folders stood is remembered.
 
 mod backoff;
 pub(super) mod changes;
@@ -97,7 +97,7 @@ impl Watched {
 }
 
 impl Arrivals {
-    /// Listens for nobody yet. What the workers tell is sent to `told`.
+    /// Listens for no one yet. What the workers tell is sent to `told`.
     pub(super) fn new(store: &Store, told: UnboundedSender<Told>) -> Self {
         let record = Record::read(store);
         Self {
@@ -124,7 +124,7 @@ impl Arrivals {
             self.look_at(&name, true);
         }
         self.former.clear();
-        // How it stood with the former supervisor is told to nobody any more.
+        // How it stood with the former supervisor is told to no one any more.
         self.save_at = Some(Instant::now());
     }
 

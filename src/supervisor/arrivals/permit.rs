@@ -16,7 +16,7 @@ pub(super) struct Permit {
 }
 
 impl Permit {
-    /// That of a task; `None` when it is not to be listened for: nobody wants it, its schedule waits or pauses, or the
+    /// That of a task; `None` when it is not to be listened for: no one wants it, its schedule waits or pauses, or the
     /// schedules of all.
     pub(super) fn of(store: &Store, name: &TaskName) -> Option<Self> {
         let options = store.options(name);

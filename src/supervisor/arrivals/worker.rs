@@ -125,7 +125,7 @@ impl Listener {
             number: self.number,
             what,
         };
-        // Without a supervisor there is nobody to tell.
+        // Without a supervisor there is no one to tell.
         drop(self.common.told.send(told));
     }
 

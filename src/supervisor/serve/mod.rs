@@ -28,7 +28,7 @@ use super::arrivals::{Arrivals, Told, changes};
 use super::capacity::{self, Capacity};
 use super::child::{Child, Cut, Program};
 use super::entry::{Origin, State};
-use super::message::{Answer, Request, Stream, Verdict};
+use super::message::{Answer, Request, RunEnd, Stream};
 use super::queue_file::{Content, QueueFile};
 use super::run_queue::RunQueue;
 use super::socket;
@@ -272,9 +272,9 @@ impl Supervisor<'_> {
         let now = Instant::now();
         let due = self.arrivals.take_due(now);
         if !due.is_empty() {
-            // Who waits or runs already does so: nobody follows.
+            // Who waits or runs already does so: no one follows.
             let (reply, _) = unbounded_channel();
-            self.enter(due, Origin::Arrival, &BTreeMap::new(), false, &reply);
+            self.enqueue(due, Origin::Arrival, &BTreeMap::new(), false, &reply);
         }
         self.arrivals.save_if_due(now);
     }
@@ -338,7 +338,7 @@ impl Supervisor<'_> {
             for reply in replies {
                 drop(reply.send(Answer::Ended {
                     task: name.clone(),
-                    verdict: Verdict::interrupted(&name),
+                    end: RunEnd::interrupted(&name),
                 }));
             }
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::connection::Reply;
 use super::{EXIT_PAUSE, GRACE, STUCK, Supervisor, now};
 use crate::supervisor::entry::{Entry, Origin, State};
-use crate::supervisor::message::{Answer, Request, SETTINGS, Verdict};
+use crate::supervisor::message::{Answer, Request, RunEnd, SETTINGS};
 use crate::supervisor::run_queue::QueuedRun;
 use crate::task::TaskName;
 
@@ -28,7 +28,7 @@ impl Supervisor<'_> {
                 origin,
                 settings,
                 follow,
-            } => self.enter(tasks, origin, &own(settings), follow, reply),
+            } => self.enqueue(tasks, origin, &own(settings), follow, reply),
             Request::Stop { tasks } => self.stop(tasks, reply),
             Request::Pause => self.pause(true, reply),
             Request::Resume => self.pause(false, reply),
@@ -48,7 +48,7 @@ impl Supervisor<'_> {
 
     /// Puts tasks into the queue. Those that a schedule has put there already come earlier when somebody wants them by
     /// hand.
-    pub(super) fn enter(
+    pub(super) fn enqueue(
         &mut self,
         tasks: Vec<TaskName>,
         origin: Origin,
@@ -143,8 +143,8 @@ impl Supervisor<'_> {
             self.save();
         }
         for task in taken_out {
-            let verdict = Verdict::stopped(&task);
-            self.tell(&task, verdict);
+            let end = RunEnd::stopped(&task);
+            self.tell(&task, end);
         }
     }
 

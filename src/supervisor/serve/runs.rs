@@ -8,7 +8,7 @@ use rustix::process::{WaitOptions, WaitStatus, wait};
 use super::{BUSY_PAUSE, DENIED_PAUSE, EXIT_PAUSE, Supervisor, journal, now};
 use crate::supervisor::child::{Child, Cut, in_words, write_cut_off};
 use crate::supervisor::entry::State;
-use crate::supervisor::message::{Answer, Stream, Verdict};
+use crate::supervisor::message::{Answer, RunEnd, Stream};
 use crate::sync::exit_code::Exit;
 use crate::task::TaskName;
 
@@ -35,11 +35,11 @@ impl Supervisor<'_> {
             self.queue.remove(name);
             self.save();
             // The one who deleted it knows.
-            let verdict = Verdict {
+            let end = RunEnd {
                 journal: None,
-                ..Verdict::failure(&format!("there is no task {name} any more"), Exit::NoInput)
+                ..RunEnd::failure(&format!("there is no task {name} any more"), Exit::NoInput)
             };
-            self.tell(name, verdict);
+            self.tell(name, end);
             return;
         }
         if self.arrivals.holds(name) {
@@ -81,8 +81,8 @@ impl Supervisor<'_> {
                 Ok(Some((pid, status))) => {
                     if let Some(child) = self.children.remove(&pid) {
                         let name = child.name.clone();
-                        let verdict = self.conclude(child, status);
-                        told.push((name, verdict));
+                        let end = self.conclude(child, status);
+                        told.push((name, end));
                     } else if self.main.has_ended(pid, status) {
                         self.end();
                     }
@@ -94,9 +94,9 @@ impl Supervisor<'_> {
         if !told.is_empty() {
             self.save();
         }
-        for (name, verdict) in told {
-            if let Some(verdict) = verdict {
-                self.tell(&name, verdict);
+        for (name, end) in told {
+            if let Some(end) = end {
+                self.tell(&name, end);
             }
             for reply in self.stoppers.remove(&name).unwrap_or_default() {
                 drop(reply.send(Answer::Stopped { task: name.clone() }));
@@ -105,46 +105,43 @@ impl Supervisor<'_> {
         self.end_main_if_alone();
     }
 
-    /// What becomes of a task whose run has ended. Without a verdict it waits again.
-    fn conclude(&mut self, mut child: Child, status: WaitStatus) -> Option<Verdict> {
+    /// What becomes of a task whose run has ended. Without an end it waits again.
+    fn conclude(&mut self, mut child: Child, status: WaitStatus) -> Option<RunEnd> {
         let name = &child.name.clone();
-        let verdict = child.verdict();
-        let exit = match &verdict {
+        let end = child.run_end();
+        let exit = match &end {
             // Somebody else has the task: that was no run.
-            Some(verdict) => Some(verdict.exit_code).filter(|_| !verdict.busy),
+            Some(end) => Some(end.exit_code).filter(|_| !end.busy),
             None => child.stopped.then_some(Exit::Stopped.code()),
         };
         self.arrivals.run_ended(name, exit);
         let started = self.queue.get(name).and_then(|run| run.entry.started);
-        let cut_short = verdict
+        let cut_short = end
             .as_ref()
-            .is_none_or(|verdict| verdict.exit_code == Exit::Stopped.code());
+            .is_none_or(|end| end.exit_code == Exit::Stopped.code());
         if self.ending && !child.stopped && cut_short {
             self.write_cut_off(name, started, Cut::Interrupted);
             self.put_back(name, State::Interrupted, Duration::ZERO);
-            return Some(Verdict::interrupted(name));
+            return Some(RunEnd::interrupted(name));
         }
-        if verdict.as_ref().is_some_and(|verdict| verdict.busy) && self.recovered.contains(name) {
+        if end.as_ref().is_some_and(|end| end.busy) && self.recovered.contains(name) {
             self.put_back(name, State::Interrupted, BUSY_PAUSE);
             return None;
         }
-        if verdict
-            .as_ref()
-            .is_some_and(|verdict| verdict.exit_code == Exit::Ok.code())
-        {
+        if end.as_ref().is_some_and(|end| end.exit_code == Exit::Ok.code()) {
             self.queue.went_well(name);
         }
         self.queue.remove(name);
         self.recovered.remove(name);
         self.settings.remove(name);
         self.turned_away.remove(name);
-        Some(match verdict {
-            Some(verdict) => verdict,
-            None if child.stopped => Verdict::stopped(name),
+        Some(match end {
+            Some(end) => end,
+            None if child.stopped => RunEnd::stopped(name),
             None => {
                 self.write_cut_off(name, started, Cut::Crashed);
                 let words = format!("{name}: the run was ended by {}", in_words(status));
-                Verdict::failure(&words, Exit::CatchAll)
+                RunEnd::failure(&words, Exit::CatchAll)
             }
         })
     }
@@ -159,14 +156,14 @@ impl Supervisor<'_> {
     }
 
     /// Tells how a run ended.
-    pub(super) fn tell(&mut self, name: &TaskName, verdict: Verdict) {
-        if let Some(stream) = verdict.journal {
-            journal(stream, &verdict.says);
+    pub(super) fn tell(&mut self, name: &TaskName, end: RunEnd) {
+        if let Some(stream) = end.journal {
+            journal(stream, &end.says);
         }
         for reply in self.followers.remove(name).unwrap_or_default() {
             drop(reply.send(Answer::Ended {
                 task: name.clone(),
-                verdict: verdict.clone(),
+                end: end.clone(),
             }));
         }
     }

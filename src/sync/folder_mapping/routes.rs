@@ -11,7 +11,7 @@ use super::well_known;
 use crate::imap::{Listed, Mailbox};
 use crate::task::{FolderOptions, Renaming};
 
-/// The nodes below which Gmail has the folders of its own.
+/// The nodes below which Gmail has its own folders.
 const GMAIL_ROOTS: [&str; 2] = ["[Gmail]", "[Google Mail]"];
 
 /// Where folders go that do not keep their names.

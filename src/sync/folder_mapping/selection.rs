@@ -78,7 +78,7 @@ pub struct Chooser<'a> {
 }
 
 impl Selection {
-    /// The selection among the folders of one side. A pattern with characters of a meaning of their own that is literally
+    /// The selection among the folders of one side. A pattern with characters that mean something else that is literally
     /// the name of a folder there, or of one that has folders below it, means these.
     pub fn on<'a>(&'a self, side: &'a Side) -> Chooser<'a> {
         let is_named = |pattern: &Pattern| {

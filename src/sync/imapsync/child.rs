@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The imapsync process: started without a shell, in a process group of its own, never left behind.
+//! The imapsync process: started without a shell, in its own process group, never left behind.
 
 use std::ffi::OsString;
 use std::fs::File;

@@ -66,7 +66,7 @@ pub async fn sync(shared: &Shared, order: Order<'_>) -> Result<(), Failure> {
     }
     // Whatever has arrived is finished, even when the rest has not.
     let skipped = shared.reporter.borrow().report.messages.skipped;
-    let finished = post_process::after(shared, &copied_into_inbox(&summary)).await;
+    let finished = post_process::complete(shared, &copied_into_inbox(&summary)).await;
     shared.reporter.borrow_mut().report.messages.skipped = skipped;
     outcome.and(finished)?;
     ends.remember(shared)

@@ -87,8 +87,8 @@ async fn plan(
     Ok(())
 }
 
-/// Finishes what imapsync has copied. `copied` is what its log says of the inbox.
-pub async fn after(shared: &Shared, copied: &[Copied]) -> Result<(), Failure> {
+/// Completes what imapsync has copied. `copied` is what its log says of the inbox.
+pub async fn complete(shared: &Shared, copied: &[Copied]) -> Result<(), Failure> {
     if any(shared) {
         let mut connections = connections::connect(shared).await?;
         let listing = listing::list(shared, &mut connections).await?;

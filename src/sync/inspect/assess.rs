@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::count::{each_size, sized};
 use crate::error::ErrorKey;
-use crate::imap::{Besides, Capability, Command, Error, StorageQuota, Untagged};
+use crate::imap::{Capability, Command, Error, ListExtras, StorageQuota, Untagged};
 use crate::sync::account::{Account, Failure};
 use crate::sync::folder_mapping::{self, Known, Pair, Selection, Side, SpecialUse};
 use crate::sync::reconcile::connections::session::SideSession;
@@ -58,8 +58,8 @@ pub struct NewName {
 /// Looks at both sides; a login that does not work is a finding, and all there is to find then.
 pub async fn assess(remote: &Account, local: &Account, selection: &Selection, known: &Known) -> Assessment {
     let (there, here) = tokio::join!(
-        listing::log_in_and_list(remote, Besides::Sizes),
-        listing::log_in_and_list(local, Besides::Sizes)
+        listing::log_in_and_list(remote, ListExtras::Sizes),
+        listing::log_in_and_list(local, ListExtras::Sizes)
     );
     let mut found = Assessment {
         remote: status(&there),

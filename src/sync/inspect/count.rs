@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::imap::{Besides, Command, MailboxStatus, Untagged};
+use crate::imap::{Command, ListExtras, MailboxStatus, Untagged};
 use crate::sync::account::{Account, Failure};
 use crate::sync::folder_mapping::{self, Known, Selection, SpecialUse};
 use crate::sync::reconcile::connections::session::SideSession;
@@ -67,8 +67,8 @@ pub async fn count(
     known: &Known,
 ) -> Result<Figures, Failure> {
     let (remote, local) = tokio::join!(
-        listing::log_in_and_list(remote, Besides::Sizes),
-        listing::log_in_and_list(local, Besides::Sizes)
+        listing::log_in_and_list(remote, ListExtras::Sizes),
+        listing::log_in_and_list(local, ListExtras::Sizes)
     );
     let ((remote, mut remote_session), (local, mut local_session)) = (remote?, local?);
     let mut figures = Figures {
@@ -93,7 +93,7 @@ pub async fn count(
 
 /// Lists the remote folders.
 pub async fn list_folders(remote: &Account, selection: &Selection) -> Result<FolderList, Failure> {
-    let (side, mut session) = listing::log_in_and_list(remote, Besides::Sizes).await?;
+    let (side, mut session) = listing::log_in_and_list(remote, ListExtras::Sizes).await?;
     let mut list = FolderList::default();
     let chooser = selection.on(&side);
     for (listed, status) in &side.folders {

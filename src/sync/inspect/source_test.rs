@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorKey;
-use crate::imap::{self, Besides, ConnectionInfo, Mailbox, Session, TlsInfo};
+use crate::imap::{self, ConnectionInfo, ListExtras, Mailbox, Session, TlsInfo};
 use crate::source::oauth::TokenError;
 use crate::source::{Grant, Kind, Source};
 use crate::sync::account::{Account, Failure, Side};
@@ -81,7 +81,7 @@ async fn steps(source: &Source, account: &Account, report: &mut Report) -> Optio
     let mut session = report.add(source, "login", &works(account), entered, started)?;
 
     let started = Instant::now();
-    let listed = session.overview(Besides::Nothing).await.map(|_| ());
+    let listed = session.overview(ListExtras::Nothing).await.map(|_| ());
     report.add(source, "list", "the folders can be listed", listed, started)?;
 
     let started = Instant::now();

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use crate::imap::{Mailbox, MailboxStatus};
 use crate::sync::account::{Account, Failure, Side};
 use crate::sync::folder_mapping::Selection;
-use crate::sync::reconcile::deletions::different_mailboxes::Verdict;
+use crate::sync::reconcile::deletions::different_mailboxes::Comparison;
 use crate::sync::reconcile::narrow::elsewhere::Elsewhere;
 use crate::sync::reconcile::narrow::period;
 use crate::sync::reconcile::poison::PoisonMessages;
@@ -120,7 +120,7 @@ pub struct Shared {
     /// The remote inbox is of another generation than at the last run: it may be another mailbox.
     pub source_replaced: Rc<Cell<bool>>,
     /// Whether both sides were seen to be two different mailboxes, once it was looked at.
-    pub different_mailboxes: Rc<Cell<Option<Verdict>>>,
+    pub different_mailboxes: Rc<Cell<Option<Comparison>>>,
     /// Messages were taken away from local folders that nothing is pulled to: their owner may have filed them in others.
     pub filed_from_elsewhere: Rc<Cell<bool>>,
     /// The folders of the local side at the start.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 pub use position::Position;
 
-use crate::imap::{self, Besides, Mailbox};
+use crate::imap::{self, ListExtras, Mailbox};
 use crate::sync::account::{Account, Failure, Side, Standing};
 use crate::sync::folder_mapping::Selection;
 use crate::sync::job::assembly;
@@ -20,7 +20,7 @@ use crate::task::{FolderMode, Store, TaskName};
 /// minutes, boxes that translate addresses forget silent connections after five.
 const STRETCH: Duration = Duration::from_secs(270);
 
-/// The folders besides the inbox that a server is asked to tell news of; more than that, and it may well refuse.
+/// The folders other than the inbox that a server is asked to tell news of; more than that, and it may well refuse.
 const MOST_FOLDERS: usize = 50;
 
 /// A connection that tells news.
@@ -169,9 +169,9 @@ impl NewsConnection {
     }
 }
 
-/// The folders besides the inbox that the task pulls, as far as a server may be asked about so many.
+/// The folders other than the inbox that the task pulls, as far as a server may be asked about so many.
 async fn others(session: &mut SideSession, selection: &Selection) -> Result<Vec<Mailbox>, NoNews> {
-    let listed = listing::side(session, Besides::Nothing).await;
+    let listed = listing::side(session, ListExtras::Nothing).await;
     let (side, _) = listed.map_err(|error| NoNews::from(Failure::from(error)))?;
     let chooser = selection.on(&side);
     let chosen = side.folders.iter().filter(|(listed, status)| {

@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use crate::imap::{Besides, Mailbox, MailboxStatus};
+use crate::imap::{ListExtras, Mailbox, MailboxStatus};
 use crate::sync::account::{Failure, Side};
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
@@ -70,8 +70,8 @@ async fn look(
     let mut remote_sample = Sample::of(shared, Side::Remote, known())?;
     let mut local_sample = Sample::of(shared, Side::Local, known())?;
     let (remote, local) = tokio::join!(
-        listing::sampled_side(&mut connections.remote, Besides::Nothing, &mut remote_sample),
-        listing::sampled_side(&mut connections.local, Besides::Nothing, &mut local_sample)
+        listing::sampled_side(&mut connections.remote, ListExtras::Nothing, &mut remote_sample),
+        listing::sampled_side(&mut connections.local, ListExtras::Nothing, &mut local_sample)
     );
     let ((remote, _), (local, _)) = (remote?, local?);
     let messages = |side: &folder_mapping::Side| -> u64 {

@@ -33,7 +33,7 @@ pub struct Recorded {
 
 impl Ledger {
     /// Every folder of the account with what is on record of it. What went through Sieve filters is left out: they may
-    /// have discarded it. So is what a task brought that is deleted: nobody watches over it any more.
+    /// have discarded it. So is what a task brought that is deleted: no one watches over it any more.
     pub fn recorded(&self) -> Result<Vec<RecordedFolder>> {
         let mut folders = vec![];
         for (remote, state) in self.folders()? {

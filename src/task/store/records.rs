@@ -117,7 +117,7 @@ impl Store {
         Ok(files::write_atomic(&self.layout.tasks, &path, &text, PRIVATE)?)
     }
 
-    /// What was found about a task when somebody asked; `None` where nobody did, or in another version.
+    /// What was found about a task when somebody asked; `None` where no one did, or in another version.
     pub fn finding<T: serde::de::DeserializeOwned>(&self, name: &TaskName, kind: FileKind) -> Option<T> {
         self.json(name, kind)
     }

@@ -267,7 +267,7 @@ fn a_schedule_is_rebuilt_from_a_file_that_lacks_everything_else() {
 }
 
 #[test]
-fn schedules_of_nobody_go_and_names_that_no_task_may_have_are_told() {
+fn schedules_of_no_one_go_and_names_that_no_task_may_have_are_told() {
     let instance = instance();
     instance.save(&task("u1", "a"), None).unwrap();
     let cron = instance.state.path().join("cron");

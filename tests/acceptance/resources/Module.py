@@ -12,7 +12,7 @@ from robot.api import SkipExecution, logger
 from robot.libraries.BuiltIn import BuiltIn
 
 # How long a condition is waited for, and how often it is looked at.
-PATIENCE = 300
+CONDITION_TIMEOUT_SECONDS = 300
 PAUSE = 0.05
 
 
@@ -217,7 +217,7 @@ class Module:
 
     @staticmethod
     def _wait(condition, what):
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + CONDITION_TIMEOUT_SECONDS
         while not condition():
             if time.monotonic() > deadline:
                 raise AssertionError(f"waited in vain for {what}")

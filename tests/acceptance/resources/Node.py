@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 # No single command of the suite takes longer; one that does is a failure, not a suite that hangs.
-PATIENCE = 600
+COMMAND_TIMEOUT_SECONDS = 600
 
 
 class Outcome:
@@ -38,7 +38,7 @@ def run(command, text=""):
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=PATIENCE,
+            timeout=COMMAND_TIMEOUT_SECONDS,
             check=False,
         )
     )
@@ -82,7 +82,7 @@ class Sandbox:
         if self.process is None:
             return
         self.process.stdin.close()
-        self.process.wait(PATIENCE)
+        self.process.wait(COMMAND_TIMEOUT_SECONDS)
         self.process = None
 
     def update(self):

@@ -48,7 +48,7 @@ pub(crate) struct Faults {
     pub breaks_at_header: Option<&'static str>,
     /// Messages with this text have the body `NIL`.
     pub bodiless: Option<&'static str>,
-    /// Of messages with this text comes this instead of the whole, of a size of its own or, when `false`, of the message's.
+    /// Of messages with this text comes this instead of the whole, of its own size or, when `false`, of the message's.
     pub instead: Option<(&'static str, &'static [u8], bool)>,
     /// Messages with this text are left out of what FETCH answers.
     pub forgotten: Option<&'static str>,

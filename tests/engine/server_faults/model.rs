@@ -117,7 +117,7 @@ impl Model {
     pub(crate) fn restore(&mut self, former: &Self) {
         let validity = self.validity;
         self.clone_from(former);
-        // Mailboxes that are made later get a UIDVALIDITY of their own all the same.
+        // Mailboxes that are made later get their own UIDVALIDITY all the same.
         self.validity = validity;
     }
 

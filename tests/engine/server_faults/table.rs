@@ -297,7 +297,7 @@ fn sizes_are_not_what_the_server_says() {
         ..Faults::default()
     };
     lacking("the right size", &off(-7));
-    // What comes short of what was announced is not deleted; by much, it is a fault of its own.
+    // What comes short of what was announced is not deleted; by much, it is a fault in its own right.
     for by in [5, 100_000] {
         everywhere(&SIDES, &MODES, |side, mode| {
             let world = World::new(mode).titled(format!("sizes off by {by} {side:?} {mode:?}"));

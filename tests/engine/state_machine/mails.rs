@@ -87,7 +87,7 @@ impl Mails {
 
     fn add(&mut self, id: &str, lines: usize, old: bool, draft: bool) -> Token {
         let token = self.all.len();
-        // Each at a second of its own: what is alike in that, too, counts as the same.
+        // Each at its own second: what is alike in that, too, counts as the same.
         let moment = self.begun + i64::try_from(token).unwrap_or_default();
         let date = moment - if old { 60 * DAY } else { 0 };
         let content = format!(

@@ -55,7 +55,7 @@ fn options(name: &str) -> anyhow::Result<Value> {
     })
 }
 
-/// Another task of the same user brings the message, from an account of its own.
+/// Another task of the same user brings the message, from its own account.
 fn another_brings_it(case: &Case, folder: &str) -> anyhow::Result<()> {
     let other = crate::accounts::case()?;
     other.deliver(Side::Remote, &[it(folder)])?;

@@ -123,7 +123,7 @@ pub(crate) fn with(input: &Value, field: &str, value: Value) -> Value {
     input
 }
 
-/// Runs an action that must refuse this field by a key of its own.
+/// Runs an action that must refuse this field by its own key.
 pub(crate) fn refused(
     sandbox: &Sandbox,
     action: &str,

@@ -179,7 +179,7 @@ fn a_token_that_was_taken_back_is_replaced_at_the_next_login() -> anyhow::Result
 }
 
 #[test]
-fn a_revoked_sign_in_is_told_and_bothers_nobody_any_more() -> anyhow::Result<()> {
+fn a_revoked_sign_in_is_told_and_bothers_no_one_any_more() -> anyhow::Result<()> {
     let world = World::with("device-code")?;
     world.deliver(ANN, 1)?;
     world.sign_in_by_device(ANN)?;

@@ -248,7 +248,7 @@ fn a_token_for_something_else_is_refused_by_the_server_and_told() -> anyhow::Res
 }
 
 #[test]
-fn a_certificate_that_nobody_vouches_for_gets_no_secret() -> anyhow::Result<()> {
+fn a_certificate_that_no_one_vouches_for_gets_no_secret() -> anyhow::Result<()> {
     let world = World::start()?;
     let mut fields = world.issuer.source("application")?;
     let url = world.issuer.url();

@@ -125,7 +125,7 @@ fn a_log_that_cannot_be_written_fails_the_run_and_leaves_the_status() -> anyhow:
     Ok(())
 }
 
-/// In a mount namespace of its own, which ends with it: the tasks on a file system of 2 MB with that many KB free.
+/// In its own mount namespace, which ends with it: the tasks on a file system of 2 MB with that many KB free.
 const FULL_DISK: &str = r#"
 mount -t tmpfs -o size=2m,mode=0700 tmpfs "$IMAPSYNC_DIR" || exit 77
 cp -p "$FROM/$TASK.env" "$FROM/$TASK.pwd" "$FROM/$TASK.json" "$FROM/$TASK.status" "$FROM/vmail.pwd" "$IMAPSYNC_DIR/"

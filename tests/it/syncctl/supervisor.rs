@@ -198,7 +198,7 @@ fn a_run_outlives_who_follows_it_unless_told_to_end() -> anyhow::Result<()> {
     let run = process(&world, TASK)?;
     ensure!(
         run.as_raw_nonzero().get().unsigned_abs() != follower.id(),
-        "a process of its own"
+        "its own process"
     );
     tell(&follower, Signal::KILL)?;
     follower.wait()?;

@@ -70,7 +70,7 @@ impl<'a> Case<'a> {
         self.sandbox.server(side).imap(&self.user(side))
     }
 
-    /// Gives the user of one side Dovecot settings of their own.
+    /// Gives the user of one side Dovecot settings.
     pub fn set(&self, side: Side, settings: &[&str]) -> anyhow::Result<()> {
         self.sandbox
             .server(side)
@@ -328,7 +328,7 @@ pub fn turned(name: &str) -> String {
         .collect()
 }
 
-/// What must be the same, in an order of its own.
+/// What must be the same, in its own order.
 pub fn identities(messages: &[Message]) -> Vec<Identity> {
     let mut all: Vec<Identity> = messages
         .iter()

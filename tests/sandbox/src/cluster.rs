@@ -59,7 +59,7 @@ struct Shared {
     master_password: String,
 }
 
-/// The API server of this sandbox, in a thread of its own.
+/// The API server of this sandbox, in its own thread.
 pub struct ClusterApi {
     port: u16,
     shared: Shared,

@@ -133,7 +133,7 @@ impl MailServer {
         self.write_users()
     }
 
-    /// Gives a user settings of their own, in place of those given before: any of Dovecot's without a blank, such as
+    /// Gives a user settings, in place of those given before: any of Dovecot's without a blank, such as
     /// `quota=maildir`, `quota_rule=*:bytes=50000` or `namespace/inbox/separator=/`. They count from the next login on.
     pub fn set_user_settings(&self, user: &str, settings: &[&str]) -> anyhow::Result<()> {
         let line = settings.iter().map(|setting| format!(" userdb_{setting}"));

@@ -57,7 +57,7 @@ export async function serve(platform, port = 0) {
   return {
     url: `http://127.0.0.1:${actual}${ROOT}/`,
     async close() {
-      // First nobody new may come in: an open page calls again as soon as it is cut off.
+      // First no one new may come in: an open page calls again as soon as it is cut off.
       const closed = new Promise((resolve) => server.close(resolve))
       server.closeAllConnections()
       for (const client of sockets.clients) client.terminate()

@@ -308,7 +308,7 @@ export class StandIn extends SourcesStandIn {
         return side('Check_hostname_or_tcp_port', 'the name cannot be resolved: no records found for Query { name: Name("nowhere.example.com.") }')
       // The handshake ends before anybody logs in.
       if (selfSigned && pin !== FINGERPRINT && (pin || data.confirm_certificate))
-        return side(pin ? 'certificate_changed' : 'certificate_unknown', 'nobody vouches for the certificate', { tls: { version: '', certificate } })
+        return side(pin ? 'certificate_changed' : 'certificate_unknown', 'no authority vouches for the certificate', { tls: { version: '', certificate } })
       this.passwords.push(data.remotepassword)
       const welcome = {
         tls: { version: 'TLSv1.3', certificate },

@@ -4,43 +4,43 @@
 import { shallowRef } from 'vue'
 import { core, instanceName, onLeave } from './core.ts'
 
-/** A place in the page. */
-export interface Place {
+/** A page, and what it was asked to show. */
+export interface Route {
   page: string
   query: Record<string, string>
 }
 
 /** What stands in the parent's address. */
-export function readPlace(): Place {
+export function readRoute(): Route {
   const [, search = ''] = window.parent.location.hash.split('?')
   const { page, ...query } = Object.fromEntries(new URLSearchParams(search))
   return { page: page || 'status', query }
 }
 
-/** The current place. */
-export const place = shallowRef<Place>({ page: 'status', query: {} })
+/** The current route. */
+export const route = shallowRef<Route>({ page: 'status', query: {} })
 
 const visited = new Map<string, Record<string, string>>()
 
 /** The query that a page was last seen with. */
 export const lastQuery = (page: string): Record<string, string> => visited.get(page) ?? {}
 
-function enter(target: Place): void {
+function arrive(target: Route): void {
   visited.set(target.page, target.query)
-  place.value = target
+  route.value = target
 }
 
-const same = (one: Place, other: Place) =>
+const same = (one: Route, other: Route) =>
   JSON.stringify([one.page, Object.entries(one.query).sort()]) === JSON.stringify([other.page, Object.entries(other.query).sort()])
 
 let guard: ((next: () => void) => boolean) | null = null
 
-/** Lets `check` hold a change of place back; it may call `next` later. */
+/** Lets `check` hold a change of route back; it may call `next` later. */
 export function setGuard(check: ((next: () => void) => boolean) | null): void {
   guard = check
 }
 
-function write(target: Place, how: 'push' | 'replace'): void {
+function write(target: Route, how: 'push' | 'replace'): void {
   const path = `/apps/${instanceName()}`
   // The router rejects a move to where it is already, and moves it was asked to drop.
   void Promise.resolve(core().$router[how]({ path, query: { page: target.page, ...target.query } })).catch(() => {})
@@ -49,22 +49,22 @@ function write(target: Place, how: 'push' | 'replace'): void {
 function go(page: string, query: Record<string, string>, how: 'push' | 'replace'): void {
   const kept = Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ''))
   const target = { page, query: kept }
-  if (same(target, place.value)) return
+  if (same(target, route.value)) return
   const move = () => {
-    enter(target)
+    arrive(target)
     write(target, how)
   }
   if (guard && !guard(move)) return
   move()
 }
 
-/** Goes to a place; the back button returns. */
+/** Goes to a page; the back button returns. */
 export const navigate = (page: string, query: Record<string, string> = {}): void => go(page, query, 'push')
 
 /** Changes the address without a step for the back button. */
-export const amend = (query: Record<string, string>): void => go(place.value.page, query, 'replace')
+export const amend = (query: Record<string, string>): void => go(route.value.page, query, 'replace')
 
-/** A link that opens the place in a tab of its own. */
+/** A link that opens a page in a new tab. */
 export function href(page: string, query: Record<string, string> = {}): string {
   const search = new URLSearchParams({ page, ...query })
   return `${window.parent.location.pathname}#/apps/${instanceName()}?${search}`
@@ -72,19 +72,19 @@ export function href(page: string, query: Record<string, string> = {}): string {
 
 /** Follows the parent's router. */
 export function followRoute(): void {
-  enter(readPlace())
+  arrive(readRoute())
   const instance = instanceName()
   const stop = core().$router.afterEach((to) => {
     if (to.path !== `/apps/${instance}`) return
     const { page, ...query } = to.query
     const target = { page: page || 'status', query }
-    if (same(target, place.value)) return
+    if (same(target, route.value)) return
     const move = () => {
-      enter(target)
+      arrive(target)
       write(target, 'replace')
     }
-    if (guard && !guard(move)) write(place.value, 'push')
-    else enter(target)
+    if (guard && !guard(move)) write(route.value, 'push')
+    else arrive(target)
   })
   onLeave(stop)
 }

@@ -61,7 +61,7 @@ export function formOfSource(source: Source): SourceForm {
     login_template,
     tenant,
     authority,
-    // Found out from the address of the provider, they are no settings of their own.
+    // Found out from the address of the provider, they are no settings.
     ...(issuer ? { token_endpoint: '', authorization_endpoint: '', device_endpoint: '' } : { token_endpoint, authorization_endpoint, device_endpoint }),
     issuer,
     scope,
@@ -91,7 +91,7 @@ const OWN_PERSON: SignIn[] = ['device-code', 'authorization-code']
 export const needsPerson = (signIn: SignIn): boolean => OWN_PERSON.includes(signIn)
 
 const PROXY_LOGIN: SourceField[] = ['proxy_user', 'proxy_password']
-/** Whether the source has a proxy of its own. */
+/** Whether the source has its own proxy. */
 const hasProxy = ({ proxy }: SourceForm): boolean => proxy.trim() !== '' && proxy.trim() !== 'direct'
 
 /** The fields in addition to server and name that count, the usual ones and those for special cases. */

@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 
 use self::messages::VerifiedMessage;
 use self::report::{Difference, FolderComparison, VerifyReport};
-use crate::imap::{Besides, Error, Mailbox, UidSet};
+use crate::imap::{Error, ListExtras, Mailbox, UidSet};
 use crate::sync::account::{Account, Failure, Side};
 use crate::sync::folder_mapping::{self, Known, Pair, Selection};
 use crate::sync::message_key::MessageKey;
@@ -111,7 +111,7 @@ pub async fn verify(
 }
 
 async fn log_in(account: &Account) -> Result<(folder_mapping::Side, SideSession), Failure> {
-    listing::log_in_and_list(account, Besides::Nothing).await
+    listing::log_in_and_list(account, ListExtras::Nothing).await
 }
 
 /// How folders are compared.

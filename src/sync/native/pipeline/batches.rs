@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_whose_appender_is_slow_keeps_nobody_waiting() {
+    fn a_folder_whose_appender_is_slow_keeps_no_one_waiting() {
         let batches = Batches::new(2);
         let (slow, other) = (Rc::new(folder_sync(0)), Rc::new(folder_sync(1)));
         for _ in 0..WAITING_OF_FOLDER {

@@ -115,7 +115,7 @@ pub async fn compare(
                 .came_back(folder.id, former, &messages[at].entry())?;
         }
     }
-    // Only what is nobody's copy can have come late.
+    // Only what is no one's copy can have come late.
     let unclaimed = pool.left().filter(|message| !known_uids.contains(message.uid));
     let unclaimed: Vec<LocalOnly> = unclaimed.copied().collect();
     record_found(shared, folder, &messages, &other, &unclaimed)?;

@@ -18,9 +18,9 @@ const PREFIX: &str = "ns8-imapsync-";
 #[derive(Clone, Copy, Debug)]
 pub struct DifferentMailboxes(());
 
-/// What came out of the look, once in a run.
+/// What came out of comparing the two sides, once in a run.
 #[derive(Clone, Copy, Debug)]
-pub enum Verdict {
+pub enum Comparison {
     /// They are different.
     Different(DifferentMailboxes),
     /// They are the same, or it could not be told.
@@ -36,28 +36,28 @@ impl Marker {
     }
 }
 
-/// Makes a folder of a name that nobody knows in the local mailbox and looks whether the remote side shows it. It is done
+/// Makes a folder of a name that no one knows in the local mailbox and looks whether the remote side shows it. It is done
 /// once in a run, when there is something to delete.
 pub async fn prove(
     shared: &Shared,
     connections: &mut Connections,
 ) -> FolderResult<Option<DifferentMailboxes>> {
     let known = shared.different_mailboxes.get();
-    let verdict = match known {
-        Some(verdict) => verdict,
+    let comparison = match known {
+        Some(comparison) => comparison,
         None => {
-            let verdict = look(shared, connections).await?;
-            shared.different_mailboxes.set(Some(verdict));
-            verdict
+            let comparison = compare(shared, connections).await?;
+            shared.different_mailboxes.set(Some(comparison));
+            comparison
         }
     };
-    match verdict {
-        Verdict::Different(proof) => Ok(Some(proof)),
-        Verdict::Unproven => Ok(None),
+    match comparison {
+        Comparison::Different(proof) => Ok(Some(proof)),
+        Comparison::Unproven => Ok(None),
     }
 }
 
-async fn look(shared: &Shared, connections: &mut Connections) -> FolderResult<Verdict> {
+async fn compare(shared: &Shared, connections: &mut Connections) -> FolderResult<Comparison> {
     remove_leftover(shared, connections).await?;
     let token = RandomState::new().build_hasher().finish();
     let marker = Marker(Mailbox::from_name(&format!(
@@ -77,7 +77,7 @@ async fn look(shared: &Shared, connections: &mut Connections) -> FolderResult<Ve
                 "host2 does not let a folder be made by which the two mailboxes are told apart: {created}"
             ),
         );
-        return Ok(Verdict::Unproven);
+        return Ok(Comparison::Unproven);
     }
     let mut is_shown = false;
     // The wildcard stands for whatever prefix the other side gives to its folders.
@@ -98,7 +98,7 @@ async fn look(shared: &Shared, connections: &mut Connections) -> FolderResult<Ve
             shared,
             "host1 and host2 are the same mailbox: nothing is deleted; correct the source of the task",
         );
-        return Ok(Verdict::Unproven);
+        return Ok(Comparison::Unproven);
     }
     if !listed.is_ok() {
         report(
@@ -107,9 +107,9 @@ async fn look(shared: &Shared, connections: &mut Connections) -> FolderResult<Ve
                 "host1 does not list its folders, so that it could not be told apart from host2: {listed}"
             ),
         );
-        return Ok(Verdict::Unproven);
+        return Ok(Comparison::Unproven);
     }
-    Ok(Verdict::Different(DifferentMailboxes(())))
+    Ok(Comparison::Different(DifferentMailboxes(())))
 }
 
 /// A run that was cut off may have left its marker.

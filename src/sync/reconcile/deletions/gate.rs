@@ -90,7 +90,7 @@ pub struct LateCopies {
 }
 
 impl LateCopies {
-    /// Pairs each message that was sent again, by the local UID on record, with one of the messages that nobody claims
+    /// Pairs each message that was sent again, by the local UID on record, with one of the messages that no one claims
     /// and that is the same.
     pub fn among(
         unclaimed: &[LocalOnly],

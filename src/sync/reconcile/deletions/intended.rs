@@ -16,7 +16,7 @@ pub(super) fn intend(shared: &Shared, id: i64, uids: &UidSet) -> FolderResult<()
     Ok(state.sync()?)
 }
 
-/// What a run was about to delete locally when it was cut off: what is gone is nobody's wish, and comes again when the source
+/// What a run was about to delete locally when it was cut off: what is gone is no one's wish, and comes again when the source
 /// has it again; what is there loses our mark, and is looked at again.
 pub async fn settle_intended(
     shared: &Shared,

@@ -105,7 +105,7 @@ pub async fn reconcile(
     }
     let mut gone = recorded.minus(&present);
     if !shared.job.dry {
-        // What a run deleted that was cut off before it could record it is nobody's wish.
+        // What a run deleted that was cut off before it could record it is no one's wish.
         let mut state = shared.state.borrow_mut();
         let ours = gone.intersection(&state.intended_remote_deletions(id)?);
         state.mark_remote_deleted(id, &ours)?;

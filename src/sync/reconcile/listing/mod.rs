@@ -7,7 +7,7 @@ pub mod sample;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::imap::{Besides, Mailbox, MailboxStatus};
+use crate::imap::{ListExtras, Mailbox, MailboxStatus};
 use crate::sync::account::{Account, Failure, Side};
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
@@ -65,10 +65,10 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
     let (remote, local) = tokio::join!(
         sampled_side(
             &mut connections.remote,
-            Besides::Subscriptions,
+            ListExtras::Subscriptions,
             &mut remote_sample
         ),
-        sampled_side(&mut connections.local, Besides::Nothing, &mut local_sample)
+        sampled_side(&mut connections.local, ListExtras::Nothing, &mut local_sample)
     );
     let ((remote, subscribe), (local, _)) = (remote?, local?);
     renamed::follow(shared, &remote)?;
@@ -118,21 +118,21 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
 /// Lists one side.
 pub async fn side(
     session: &mut SideSession,
-    besides: Besides,
+    extras: ListExtras,
 ) -> FolderResult<(folder_mapping::Side, Vec<Mailbox>)> {
-    sampled_side(session, besides, &mut Sample::default()).await
+    sampled_side(session, extras, &mut Sample::default()).await
 }
 
 /// Lists one side and asks for the youngest messages, in one round trip.
 pub async fn sampled_side(
     session: &mut SideSession,
-    besides: Besides,
+    extras: ListExtras,
     sample: &mut Sample,
 ) -> FolderResult<(folder_mapping::Side, Vec<Mailbox>)> {
     let questions = sample.questions();
     let overview = session
         .imap
-        .overview_and_ask(besides, questions, |question, data| sample.note(question, &data));
+        .overview_and_ask(extras, questions, |question, data| sample.note(question, &data));
     let overview = overview.await;
     let overview = session.fetched(overview)?;
     let provider = if session.is_gmail() {
@@ -170,11 +170,11 @@ fn tell_left_out(shared: &Shared, remote: &folder_mapping::Side) {
 /// Logs in and lists, for a look at one side alone.
 pub async fn log_in_and_list(
     account: &Account,
-    besides: Besides,
+    extras: ListExtras,
 ) -> Result<(folder_mapping::Side, SideSession), Failure> {
     let session = SideSession::log_in(account).await;
     let mut session = session.map_err(|error| Failure::from_imap(account.side, &error))?;
-    let (side, _) = side(&mut session, besides).await?;
+    let (side, _) = side(&mut session, extras).await?;
     Ok((side, session))
 }
 

@@ -188,7 +188,7 @@ impl Bench {
         (0..self.runs).try_for_each(|_| self.once(table, source, program, rtt))
     }
 
-    /// The same once, in an account of its own.
+    /// The same once, in its own account.
     fn once(
         &mut self,
         table: &mut Table,

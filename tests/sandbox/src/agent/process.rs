@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! One step: a process of its own group, with the agent's descriptor as number 3.
+//! One step: its own process group, with the agent's descriptor as number 3.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, PipeReader, Read, Write, pipe};

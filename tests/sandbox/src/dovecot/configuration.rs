@@ -76,7 +76,7 @@ auth_failure_delay = 0
 auth_username_format = %Lu
 mail_fsync = never
 mail_location = maildir:~/Maildir
-# First the users with settings of their own, then everybody else, also those who cannot log in any more.
+# First the users with their own settings, then everybody else, also those who cannot log in any more.
 userdb {{
   driver = passwd-file
   args = username_format=%u {dir}/settings
