@@ -127,45 +127,46 @@ fn copy(path: &Path, target: &Path) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::Connection;
-
     use super::*;
+    use crate::sync::state::{AccountName, Ledger, MailboxFact};
+    use crate::task::{LocalUser, TaskId, TaskName};
 
-    fn count(path: &Path) -> i64 {
-        let db = Connection::open(path).unwrap();
-        db.query_row("SELECT count(*) FROM x", [], |row| row.get(0))
-            .unwrap()
+    fn user() -> LocalUser {
+        LocalUser::parse("u1").unwrap()
+    }
+
+    fn ledger(tasks: &Path) -> Ledger {
+        let task = TaskName::new(&user(), &TaskId::parse("a").unwrap());
+        let account = AccountName::new("imap.test", "u1");
+        Ledger::open(tasks, &task, &user(), &account, |line| panic!("{line}")).unwrap()
     }
 
     #[test]
     fn a_database_that_is_written_meanwhile_is_copied_whole_and_put_back() {
-        let state = tempfile::tempdir().unwrap();
-        let state = state.path();
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path();
         let tasks = state.join("imapsync");
-        make_folder(&tasks.join(".ledger")).unwrap();
-        let live = tasks.join(".ledger/u1.db");
-        let db = Connection::open(&live).unwrap();
-        db.pragma_update(None, "journal_mode", "WAL").unwrap();
-        db.execute_batch("CREATE TABLE x (y)").unwrap();
-        for number in 0..100 {
-            db.execute("INSERT INTO x VALUES (?1)", [number]).unwrap();
-        }
+        make_folder(&tasks).unwrap();
+        let live = state::path(&tasks, &user());
+        // As long as it is open, this stands in the log next to the database.
+        let open = ledger(&tasks);
+        open.set_mailbox_fact(MailboxFact::Marker, "made").unwrap();
         fs::write(tasks.join("u1_a.env"), "CRON=\n").unwrap();
         fs::write(tasks.join("u1_b.state"), [MAGIC, b"and nothing more"].concat()).unwrap();
         let reports = std::cell::RefCell::new(Vec::new());
         dump(state, &tasks, &|report| reports.borrow_mut().push(report)).unwrap();
         assert_eq!(reports.borrow().len(), 1, "{reports:?}");
         let copied = state.join("backup/.ledger/u1.db");
-        assert_eq!(count(&copied), 100);
         assert_eq!(fs::metadata(&copied).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(databases(&state.join(COPIES), DEPTH).len(), 1);
 
         // As the backup was: without what belongs to the live database.
-        drop(db);
+        drop(open);
         fs::write(with_ending(&live, "-wal"), "of another time").unwrap();
         fs::write(&live, "torn").unwrap();
         put_back(state, &tasks).unwrap();
-        assert_eq!(count(&live), 100);
+        let fact = ledger(&tasks).mailbox_fact(MailboxFact::Marker).unwrap();
+        assert_eq!(fact.as_deref(), Some("made"));
         assert!(!state.join(COPIES).exists());
         put_back(state, &tasks).unwrap();
     }

@@ -25,7 +25,7 @@ const visited = new Map<string, Record<string, string>>()
 /** The query that a page was last seen with. */
 export const lastQuery = (page: string): Record<string, string> => visited.get(page) ?? {}
 
-function arrive(target: Route): void {
+function setRoute(target: Route): void {
   visited.set(target.page, target.query)
   route.value = target
 }
@@ -51,7 +51,7 @@ function go(page: string, query: Record<string, string>, how: 'push' | 'replace'
   const target = { page, query: kept }
   if (same(target, route.value)) return
   const move = () => {
-    arrive(target)
+    setRoute(target)
     write(target, how)
   }
   if (guard && !guard(move)) return
@@ -72,7 +72,7 @@ export function href(page: string, query: Record<string, string> = {}): string {
 
 /** Follows the parent's router. */
 export function followRoute(): void {
-  arrive(readRoute())
+  setRoute(readRoute())
   const instance = instanceName()
   const stop = core().$router.afterEach((to) => {
     if (to.path !== `/apps/${instance}`) return
@@ -80,11 +80,11 @@ export function followRoute(): void {
     const target = { page: page || 'status', query }
     if (same(target, route.value)) return
     const move = () => {
-      arrive(target)
+      setRoute(target)
       write(target, 'replace')
     }
     if (guard && !guard(move)) write(route.value, 'push')
-    else arrive(target)
+    else setRoute(target)
   })
   onLeave(stop)
 }
