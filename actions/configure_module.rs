@@ -50,7 +50,7 @@ impl Action for ConfigureModule {
                 Refusal::new(
                     "mail_host",
                     ErrorKey::MailHostFormat,
-                    "it is an IPv4 address or a host name with a dot in it",
+                    "expected an IPv4 address or a host name with a dot in it",
                 )
                 .with_value(repeated(&input.mail_host)),
             );

@@ -45,7 +45,7 @@ impl Action for ImportModule {
             .ok_or_else(|| anyhow!("there is no {FILE} in the state folder"))?;
         // The cause would tell a position only.
         let mut accounts: Vec<Value> =
-            serde_json::from_slice(&bytes).with_context(|| format!("{FILE} is no list of accounts"))?;
+            serde_json::from_slice(&bytes).with_context(|| format!("{FILE} is not a list of accounts"))?;
         let mailboxes = Mailboxes::listed(context, &accounts);
         context.store.create_folders()?;
         // The schedule is written when the service starts, with the address of the mail server of that time.
@@ -141,7 +141,7 @@ fn imported(index: usize, account: &Value, mailboxes: &Mailboxes) -> anyhow::Res
         "SimpleIMAPSSLRetriever" => (993, Security::Tls, true),
         "SimplePOP3Retriever" => (143, Security::StartTls, false),
         "SimplePOP3SSLRetriever" => (993, Security::Tls, false),
-        _ => return Err(anyhow!("its Retriever is none that is known")),
+        _ => return Err(anyhow!("its Retriever is unknown")),
     };
     let enabled = text("status").is_none_or(|status| status == "enabled");
     let deletes = text("Delete").is_some_and(|days| days != "-1");
@@ -180,7 +180,7 @@ fn schedule(minutes: &str) -> anyhow::Result<Option<Schedule>> {
     if minutes.is_empty() {
         return Ok(None);
     }
-    let minutes: u32 = minutes.parse().context("Time is no number of minutes")?;
+    let minutes: u32 = minutes.parse().context("Time is not a number of minutes")?;
     let text = match minutes {
         0 => return Ok(None),
         1..=60 => format!("{minutes}m"),

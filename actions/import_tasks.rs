@@ -35,7 +35,7 @@ impl Action for ImportTasks {
             return Err(Refusal::new(
                 "mode",
                 ErrorKey::Invalid("mode"),
-                "it is one of check, skip or update",
+                "expected one of check, skip or update",
             )
             .into());
         };

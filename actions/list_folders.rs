@@ -20,7 +20,7 @@ impl Action for ListFolders {
         Err(Refusal::new(
             "(root)",
             ErrorKey::UseBrowseFolders,
-            "list-folders has become browse-folders",
+            "list-folders was renamed: call browse-folders",
         )
         .into())
     }

@@ -33,7 +33,7 @@ impl Action for StopBatchJob {
     fn run(context: &Context, question: Question) -> Result<()> {
         let batch = batch::named(&question.batch)?;
         let Ok(kind) = serde_json::from_value::<Kind>(Value::from(question.job)) else {
-            return Err(Refusal::new("job", ErrorKey::Invalid("job"), "it is assess or verify").into());
+            return Err(Refusal::new("job", ErrorKey::Invalid("job"), "expected assess or verify").into());
         };
         Job::of(&context.store, &batch, kind).ask_to_stop()
     }

@@ -48,7 +48,7 @@ pub fn ascii_host(host: &str) -> Result<String, NameError> {
     if bare.parse::<IpAddr>().is_ok() {
         return Ok(bare.to_owned());
     }
-    idna::domain_to_ascii(bare).map_err(|_| NameError(format!("{host} is no host name")))
+    idna::domain_to_ascii(bare).map_err(|_| NameError(format!("{host} is not a host name")))
 }
 
 /// The addresses of a host.

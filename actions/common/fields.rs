@@ -307,7 +307,7 @@ impl Gather {
             self.invalid(
                 "remoteport",
                 number.into(),
-                "a port is a number from 1 to 65535".to_owned(),
+                "expected a port from 1 to 65535".to_owned(),
             );
         }
         port
@@ -319,7 +319,7 @@ impl Gather {
             self.invalid(
                 "delete_remote_older",
                 number.into(),
-                "it is a number of days from 0".to_owned(),
+                "expected a number of days, 0 or more".to_owned(),
             );
         }
         days

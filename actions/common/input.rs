@@ -6,6 +6,7 @@ use std::fmt;
 use anyhow::Context as _;
 use ns8_imapsync::error::{Error, ErrorKey, Refusal, Result};
 use ns8_imapsync::secret;
+use ns8_imapsync::text::printable;
 use schemars::JsonSchema;
 use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde_json::{Map, Value};
@@ -28,7 +29,7 @@ pub(crate) fn parse<T: DeserializeOwned + JsonSchema>(fields: Map<String, Value>
     }
     // Null is how a field that may be absent is left out by name.
     let fields: Map<String, Value> = fields.into_iter().filter(|(_, value)| !value.is_null()).collect();
-    Ok(serde_json::from_value(Value::Object(fields)).context("the input is not understood")?)
+    Ok(serde_json::from_value(Value::Object(fields)).context("the input cannot be read")?)
 }
 
 /// What may be repeated in a refusal.
@@ -77,8 +78,8 @@ fn check(schema: &Value, fields: &Map<String, Value>, names: &[&'static str]) ->
         .filter(|name| closed && !properties.contains_key(*name))
     {
         let advice = format!(
-            "there is no field {:?} here; remove it",
-            name.chars().take(64).collect::<String>()
+            "unknown field [{}]: remove it",
+            printable(&name.chars().take(64).collect::<String>())
         );
         let refusal = Refusal::new("(root)", ErrorKey::Unexpected, advice);
         // The value of a misspelt password is still a password.

@@ -4,6 +4,7 @@
 use anyhow::{bail, ensure};
 use ns8_imapsync::error::{ErrorKey, Refusal, Result};
 use ns8_imapsync::secret::Zeroizing;
+use ns8_imapsync::text::printable;
 use serde_json::{Map, Value};
 
 use super::fields::columns::{COLUMNS, Column, Kind, Need};
@@ -18,7 +19,7 @@ pub(crate) fn rows(bytes: &[u8]) -> anyhow::Result<Vec<Result<Row>>> {
     // No encoding of text has these: it is UTF-16 that was cut off, or no text at all.
     ensure!(
         !text.contains('\0'),
-        "the file is no text: save it as CSV or as Unicode text"
+        "the file is not text: save it as CSV or as Unicode text"
     );
     let mut rows = table::rows(&text, |heading| column(heading).is_some()).into_iter();
     let columns = columns(&rows.next().unwrap_or_default())?;
@@ -33,8 +34,8 @@ fn columns(head: &[Zeroizing<String>]) -> anyhow::Result<Vec<Option<&'static Col
         let Some(found) = column(heading) else {
             ensure!(
                 heading.trim().is_empty(),
-                "there is no column {:?}; --help tells which there are",
-                heading.trim()
+                "unknown column [{}]: --help lists those there are",
+                printable(heading.trim())
             );
             columns.push(None);
             continue;

@@ -38,7 +38,7 @@ pub(crate) fn schedules_paused(environment: &Environment) -> bool {
 /// Reads the field `sync_engine`; `auto` is no setting.
 pub(crate) fn engine<'a>(gather: &mut Gather, name: &'a str) -> Option<&'a str> {
     if !ENGINES.contains(&name) {
-        let advice = format!("it is one of {}", ENGINES.join(", "));
+        let advice = format!("expected one of {}", ENGINES.join(", "));
         gather.invalid("sync_engine", repeated(name), advice);
     }
     Some(name).filter(|name| *name != AUTO)
@@ -47,7 +47,7 @@ pub(crate) fn engine<'a>(gather: &mut Gather, name: &'a str) -> Option<&'a str> 
 /// Reads the field `max_concurrent_syncs`; 0 is no setting.
 pub(crate) fn limit(gather: &mut Gather, number: i64) -> Option<i64> {
     if !(0..=MOST_AT_ONCE).contains(&number) {
-        let advice = format!("it is a number from 0 to {MOST_AT_ONCE}");
+        let advice = format!("expected a number from 0 to {MOST_AT_ONCE}");
         gather.invalid("max_concurrent_syncs", number.into(), advice);
     }
     Some(number).filter(|number| *number > 0)

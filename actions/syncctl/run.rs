@@ -34,9 +34,9 @@ pub(super) fn run_end(
         Ok(Outcome::Paused) => RunEnd::nothing(format!(
             "{name}: the schedule pauses, since the login was refused again and again; edit the task, or start it by hand"
         )),
-        Ok(Outcome::OnHold) => {
-            RunEnd::nothing(format!("{name}: the schedule waits until somebody resumes it"))
-        }
+        Ok(Outcome::OnHold) => RunEnd::nothing(format!(
+            "{name}: its schedule is on hold; resume it, or start the task by hand"
+        )),
         Ok(Outcome::Ended { exit, report }) => RunEnd::summary(name, exit, &report),
         Err(failure) => RunEnd::failure(&failure.message, failure.exit),
     }

@@ -30,7 +30,7 @@ pub async fn connect(host: &str, port: u16, proxy: Option<&SecretString>) -> Res
     let failed = |why: &str| Error::Unreachable(format!("cannot connect to {host} port {port} {why}"));
     let proxy = Proxy::parse(proxy.expose_secret()).map_err(|form| {
         failed(&format!(
-            "through the proxy of this instance: IMAP_PROXY is not understood, {form}"
+            "through the proxy of this instance: invalid IMAP_PROXY: {form}"
         ))
     })?;
     let stream = reach(&proxy.host, proxy.port)

@@ -37,7 +37,7 @@ impl Proxy {
     /// What is expected; never the text itself, which may hold a password.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         const FORM: &str =
-            "it is socks5://host:port or http://host:port, with user:password@ before the host if needed";
+            "expected socks5://host:port or http://host:port, with user:password@ before the host if needed";
         let (scheme, rest) = text.trim().trim_end_matches('/').split_once("://").ok_or(FORM)?;
         let kind = match scheme.to_ascii_lowercase().as_str() {
             "socks5" | "socks5h" => Kind::Socks5,
@@ -109,7 +109,7 @@ impl Proxy {
         let mut answer = vec![];
         while !answer.ends_with(b"\r\n\r\n") {
             if answer.len() > LONGEST_ANSWER {
-                return Err("its answer never ends".to_owned());
+                return Err("its answer is too long".to_owned());
             }
             answer.push(stream.read_u8().await.map_err(broken)?);
         }

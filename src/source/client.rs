@@ -58,19 +58,19 @@ impl ClientCertificate {
     pub fn parse(certificate: &str, key: &SecretString) -> Result<Self, Mismatch> {
         let wrong = |advice: &str| Mismatch::Certificate(Invalid(advice.into()));
         let (_, pem) = parse_x509_pem(certificate.as_bytes())
-            .map_err(|_| wrong("it is no certificate in PEM form (-----BEGIN CERTIFICATE-----)"))?;
+            .map_err(|_| wrong("expected a certificate in PEM form (-----BEGIN CERTIFICATE-----)"))?;
         let parsed = pem
             .parse_x509()
-            .map_err(|_| wrong("it is no X.509 certificate"))?;
+            .map_err(|_| wrong("expected an X.509 certificate"))?;
         let mismatch = |advice: &str| Mismatch::Key(Invalid(advice.into()));
         let signing = EncodingKey::from_rsa_pem(key.expose_secret().as_bytes())
-            .map_err(|_| mismatch("it is no private RSA key in PEM form (-----BEGIN PRIVATE KEY-----)"))?;
+            .map_err(|_| mismatch("expected a private RSA key in PEM form (-----BEGIN PRIVATE KEY-----)"))?;
         let public = DecodingKey::from_rsa_der(&parsed.public_key().subject_public_key.data);
         let probe = b"one pair";
         let pair = jsonwebtoken::crypto::sign(probe, &signing, Algorithm::PS256)
             .and_then(|signature| jsonwebtoken::crypto::verify(&signature, probe, &public, Algorithm::PS256));
         if !pair.unwrap_or(false) {
-            return Err(mismatch("it is not the private key of that certificate"));
+            return Err(mismatch("expected the private key of that certificate"));
         }
         Ok(Self {
             sha256: Sha256::digest(&pem.contents).into(),

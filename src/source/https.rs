@@ -17,7 +17,7 @@ impl HttpsUrl {
     /// What is wrong with the text.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let url = Url::parse(text)
-            .map_err(|_| Invalid("it is no address such as https://login.example.com/token".into()))?;
+            .map_err(|_| Invalid("expected an address such as https://login.example.com/token".into()))?;
         if url.scheme() != "https" {
             return Err(Invalid(
                 "it has to begin with https://, since secrets are sent there".into(),

@@ -127,7 +127,7 @@ impl Kind {
         let known = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
         known.ok_or_else(|| {
             let names = Self::ALL.map(Self::as_str).join(", ");
-            Invalid(format!("it is one of {names}"))
+            Invalid(format!("expected one of {names}"))
         })
     }
 }

@@ -43,7 +43,7 @@ impl Route {
                     login: None,
                 }),
                 Err(_) => Err(Invalid(
-                    "it is socks5://host:port, http://host:port or direct".to_owned(),
+                    "expected socks5://host:port, http://host:port or direct".to_owned(),
                 )),
             },
         }

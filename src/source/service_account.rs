@@ -46,11 +46,11 @@ impl ServiceAccount {
         let wrong = |advice: &str| Invalid(advice.into());
         // What serde says may repeat a value, which may be the key.
         let file: KeyFile = serde_json::from_str(text).map_err(|_| {
-            wrong("it is no key file of a service account: JSON with client_email and private_key in it")
+            wrong("expected the key file of a service account: JSON with client_email and private_key")
         })?;
         let key = file.private_key.into_secret();
         EncodingKey::from_rsa_pem(key.expose_secret().as_bytes())
-            .map_err(|_| wrong("its private_key is no RSA key in PEM form"))?;
+            .map_err(|_| wrong("expected an RSA key in PEM form as its private_key"))?;
         let token_endpoint = file.token_uri.as_deref().map(HttpsUrl::parse).transpose();
         Ok(Self {
             file: SecretString::from(text.trim()),

@@ -54,7 +54,7 @@ impl LoginTemplate {
                 "domain" => Part::Domain,
                 "admin" => Part::Admin,
                 _ => {
-                    return wrong("between braces belongs user, local, domain or admin".to_owned());
+                    return wrong("expected user, local, domain or admin between braces".to_owned());
                 }
             });
             rest = after;
@@ -97,7 +97,7 @@ impl LoginTemplate {
         let needs = |part: Part| self.parts.contains(&part);
         if needs(Part::Domain) && domain.is_empty() || needs(Part::Local) && local.is_empty() {
             return Err(Invalid(
-                "the login template of its source takes it apart, and it is no address such as ann@example.com"
+                "the login template of its source takes it apart: expected an address such as ann@example.com"
                     .into(),
             ));
         }

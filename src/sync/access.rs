@@ -142,7 +142,7 @@ pub(super) async fn token(tokens: &Tokens, refused: Option<&SecretString>) -> Re
     let refused = refused.map(|token| SecretString::from(token.expose_secret()));
     tokio::task::spawn_blocking(move || tokens.get(refused.as_ref()))
         .await
-        .unwrap_or_else(|error| Err(TokenError::Failed(format!("the token was not got: {error}"))))
+        .unwrap_or_else(|error| Err(TokenError::Failed(format!("no token was issued: {error}"))))
         .map_err(|error| imap::Error::NoCredentials {
             key: error.key(),
             message: error.to_string(),

@@ -297,7 +297,7 @@ impl fmt::Display for Event<'_> {
             Self::SchedulePaused { runs } => write!(
                 f,
                 "Host1: the login was refused in {runs} runs in a row: the schedule pauses until the task is edited or a run \
-                 by hand gets in"
+                 by hand logs in"
             ),
             Self::LoginRetried { side, reason } => write!(f, "{}: {reason}; trying again", side.host()),
             Self::LoginFailed { message } | Self::Ledger { message } => f.write_str(message),
@@ -339,7 +339,7 @@ impl fmt::Display for Event<'_> {
             Self::WithOtherFolders { folder, messages } => {
                 write!(
                     f,
-                    "Host1: folder [{folder}]: {messages} messages come with other folders"
+                    "Host1: folder [{folder}]: {messages} messages are also in other folders, and are copied there"
                 )
             }
             Self::LateCopiesRemoved { folder, messages } => write!(
@@ -359,7 +359,7 @@ impl fmt::Display for Event<'_> {
                 answer,
             } => write!(
                 f,
-                "Host2: folder [{folder}]: the flag {flag} of {messages} messages is not taken: {answer}"
+                "Host2: folder [{folder}]: the flag {flag} was refused for {messages} messages: {answer}"
             ),
             Self::KeywordsDropped {
                 folder,

@@ -48,9 +48,9 @@ impl RemoteDeletion {
             ("--delete1", _) => Ok(Self::AfterTransfer),
             (_, Some(days)) => match days.parse() {
                 Ok(days) => Ok(Self::from_fields(true, days)),
-                Err(_) => invalid("after --delete1older= belongs a number of days"),
+                Err(_) => invalid("expected a number of days after --delete1older="),
             },
-            _ => invalid("it is one of --delete1, --delete1older=DAYS or empty"),
+            _ => invalid("expected one of --delete1, --delete1older=DAYS or empty"),
         }
     }
 

@@ -142,7 +142,7 @@ impl FolderPath {
         }
         if text.split('/').any(|level| level.trim().is_empty()) {
             return invalid(
-                "a folder is written like Old mail/2019, with a name on both sides of each slash",
+                "expected a folder such as Old mail/2019, with a name on both sides of each slash",
             );
         }
         if text.split('/').count() > DEEPEST {
@@ -170,7 +170,7 @@ impl Renaming {
     pub fn parse(from: &str, to: &str) -> Result<Self, Invalid> {
         free_of_control_characters(from)?;
         if from.is_empty() {
-            return invalid("it is empty where the remote folder's name belongs");
+            return invalid("expected the name of a remote folder");
         }
         Ok(Self {
             from: from.to_owned(),

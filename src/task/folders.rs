@@ -26,7 +26,7 @@ impl FolderMode {
             "all" => Ok(Self::All),
             "inbox" => Ok(Self::Inbox),
             "exclusion" => Ok(Self::Exclusion),
-            _ => invalid("it is one of all, inbox or exclusion"),
+            _ => invalid("expected one of all, inbox or exclusion"),
         }
     }
 

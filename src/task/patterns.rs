@@ -49,7 +49,7 @@ impl Pattern {
                 expression,
             }),
             Err(_) => invalid(format!(
-                "the pattern {text} is no valid expression; write \\ before a character that is meant as itself"
+                "the pattern {text} is not a valid expression; write \\ before a character that is meant as itself"
             )),
         }
     }

@@ -36,7 +36,7 @@ impl RemoteHost {
         let target = if let Some(address) = bare {
             let address: Ipv6Addr = address
                 .parse()
-                .map_err(|_| Invalid("between brackets belongs an IPv6 address".into()))?;
+                .map_err(|_| Invalid("expected an IPv6 address between the brackets".into()))?;
             Target::Address(address.into())
         } else if let Ok(address) = text.parse::<IpAddr>() {
             Target::Address(address)
@@ -79,8 +79,8 @@ impl RemoteHost {
 
 /// The letters-digits-hyphens form of a name; underscores occur in real internal names and are let through.
 fn ascii_name(text: &str) -> Result<String, Invalid> {
-    let ascii = idna::domain_to_ascii(text)
-        .map_err(|_| Invalid("it is neither a host name nor an IP address".into()))?;
+    let ascii =
+        idna::domain_to_ascii(text).map_err(|_| Invalid("expected a host name or an IP address".into()))?;
     let name = ascii.strip_suffix('.').unwrap_or(&ascii);
     let label_ok = |label: &str| {
         (1..=63).contains(&label.len())
@@ -96,7 +96,7 @@ fn ascii_name(text: &str) -> Result<String, Invalid> {
         .next()
         .is_some_and(|label| label.bytes().all(|b| b.is_ascii_digit()));
     if name.len() > 253 || digits_last || !name.split('.').all(label_ok) {
-        return invalid("it is neither a host name nor an IP address");
+        return invalid("expected a host name or an IP address");
     }
     Ok(ascii)
 }
@@ -161,7 +161,7 @@ impl Security {
             "" => Ok(Self::Opportunistic),
             "tls" => Ok(Self::StartTls),
             "ssl" => Ok(Self::Tls),
-            _ => invalid("it is one of tls (STARTTLS), ssl (IMAPS) or empty"),
+            _ => invalid("expected one of tls (STARTTLS), ssl (IMAPS) or empty"),
         }
     }
 
@@ -188,7 +188,7 @@ impl Security {
             "" => Ok(Self::Opportunistic),
             "--tls1" => Ok(Self::StartTls),
             "--ssl1" => Ok(Self::Tls),
-            _ => invalid("it is one of --tls1, --ssl1 or empty"),
+            _ => invalid("expected one of --tls1, --ssl1 or empty"),
         }
     }
 

@@ -61,6 +61,6 @@ pub fn parse_fingerprint(text: &str) -> Result<String, Invalid> {
     let plain: String = text.chars().filter(|c| *c != ':').collect();
     match plain.len() == 64 && plain.bytes().all(|b| b.is_ascii_hexdigit()) {
         true => Ok(plain.to_ascii_lowercase()),
-        false => invalid("it is not a SHA-256 fingerprint in hex"),
+        false => invalid("expected a SHA-256 fingerprint in hex"),
     }
 }

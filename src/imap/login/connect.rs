@@ -114,7 +114,7 @@ fn instead_of_tls(endpoint: &Endpoint, words: &FirstWords) -> Option<Error> {
 
 fn no_imap(Endpoint { host, port, .. }: &Endpoint, name: &str) -> Error {
     Error::Unreachable(format!(
-        "{host} port {port} is no IMAP server, it speaks {name}: {PORTS}"
+        "{host} port {port} is not an IMAP server, it speaks {name}: {PORTS}"
     ))
 }
 

@@ -82,7 +82,7 @@ pub(super) async fn converse(
             Response::Continue(challenge) => {
                 challenges += 1;
                 if challenges > MOST_CHALLENGES {
-                    return Err(Error::protocol("it asks for ever while logging in"));
+                    return Err(Error::protocol("it keeps asking for more while logging in"));
                 }
                 let said = match waiting.take() {
                     Some(first) => Ok(first),

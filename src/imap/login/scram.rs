@@ -67,7 +67,7 @@ impl<'a> Scram<'a> {
     pub(super) fn new(hash: &'static Hash, user: &'a str, password: &'a SecretString) -> Result<Self> {
         let mut octets = [0; 18];
         let random = rand::SystemRandom::new().fill(&mut octets);
-        random.map_err(|_| Error::protocol("no random numbers can be had"))?;
+        random.map_err(|_| Error::protocol("the system gives no random numbers"))?;
         Ok(Self::with_nonce(hash, user, password, STANDARD.encode(octets)))
     }
 
@@ -135,7 +135,7 @@ impl Mechanism for Scram<'_> {
     fn respond(&mut self, challenge: &[u8]) -> Result<Message> {
         let challenge = String::from_utf8_lossy(challenge);
         let Some(expected) = &self.signature else {
-            let unsound = Error::protocol(format!("its {} challenge is not sound", self.hash.name));
+            let unsound = Error::protocol(format!("its {} challenge is invalid", self.hash.name));
             return self.prove(&challenge).ok_or(unsound);
         };
         // e= tells an error; its outcome follows.
@@ -155,7 +155,10 @@ impl Mechanism for Scram<'_> {
 }
 
 fn impostor() -> Error {
-    Error::Tls("the server could not prove that it knows the password: it may be another one".to_owned())
+    Error::Tls(
+        "the server could not prove that it knows the password: it may not be the server it claims to be"
+            .to_owned(),
+    )
 }
 
 #[cfg(test)]

@@ -162,7 +162,7 @@ impl Session {
             return Ok(());
         };
         if self.garbled {
-            let text = format!("the answer to {} cannot be made out", command.name);
+            let text = format!("the answer to {} is not valid IMAP", command.name);
             return Err(Error::protocol(text));
         }
         self.workarounds.ignores_pipelined();

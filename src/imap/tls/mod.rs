@@ -121,7 +121,7 @@ async fn connect_with(
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = Arc::new(Verifier::new(roots, trust.clone(), provider.clone())?);
     let name = ServerName::try_from(host.to_owned())
-        .map_err(|_| Error::Tls(format!("{host} is no name that a certificate can carry")))?;
+        .map_err(|_| Error::Tls(format!("{host} is not a name that a certificate can carry")))?;
     if protocols == Protocols::Old {
         return old::connect(stream, host, &name, trust, &verifier).await;
     }

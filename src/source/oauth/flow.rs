@@ -215,7 +215,7 @@ fn by_browser(
 
 /// RFC 8252 section 7.3: over plain HTTP a code goes to the same machine only.
 fn check_redirect(text: &str) -> Result<(), Invalid> {
-    let wrong = || Invalid("it is an https:// address, or http://localhost".into());
+    let wrong = || Invalid("expected an https:// address, or http://localhost".into());
     let url = Url::parse(text).map_err(|_| wrong())?;
     let is_loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
     match url.scheme() {
@@ -332,7 +332,7 @@ fn given(came_back: Return, redirect: &str, state: &str) -> Result<Given, FlowEr
     };
     let wrong = |advice: &str| FlowError::Return(Invalid(advice.into()));
     let url = Url::parse(address.expose_secret().trim()).map_err(|_| {
-        wrong("it is no address; copy the whole address of the page that the browser ended at")
+        wrong("expected an address: copy the whole address of the page that the browser ended at")
     })?;
     let expected = Url::parse(redirect).map_err(|_| wrong("the sign-in is damaged; begin again"))?;
     let bare = |url: &Url| {
@@ -361,7 +361,9 @@ fn given(came_back: Return, redirect: &str, state: &str) -> Result<Given, FlowEr
             let description = value("error_description").unwrap_or_default();
             Ok(Given::Refusal(explain::explain(&error, &description)))
         }
-        (None, None) => Err(wrong("there is no code in it")),
+        (None, None) => Err(wrong(
+            "it holds no code; copy the whole address of the page that the browser ended at",
+        )),
     }
 }
 

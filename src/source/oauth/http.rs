@@ -58,7 +58,7 @@ impl Network {
                 // The address may hold a password: it is not repeated.
                 let proxy = Proxy::new(proxy).map_err(|_| {
                     TokenError::Failed(
-                        "the setting HTTPS_PROXY is no address such as http://proxy.example.com:3128"
+                        "invalid HTTPS_PROXY: expected an address such as http://proxy.example.com:3128"
                             .to_owned(),
                     )
                 })?;
@@ -232,7 +232,7 @@ impl Answer {
         let kind = self.kind.split(';').next().unwrap_or_default();
         let kind = if kind.is_empty() { "something" } else { kind };
         TokenError::Unreachable(format!(
-            "{host} answered with {kind} that is no answer of a token server (HTTP status {}); compare the endpoints of the source",
+            "{host} answered with {kind} and not as a token server does (HTTP status {}); compare the endpoints of the source",
             self.status
         ))
     }
@@ -277,7 +277,8 @@ fn roots(authorities: &str) -> Result<RootCerts, TokenError> {
                 Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
                 _ => {
                     return Err(TokenError::Failed(
-                        "the source's authority_certificates are no certificates".to_owned(),
+                        "invalid authority_certificates of the source: expected certificates in PEM form"
+                            .to_owned(),
                     ));
                 }
             }

@@ -81,7 +81,7 @@ fn path(sources: &Sources, state: &str) -> Option<PathBuf> {
 
 pub(super) fn write(sources: &Sources, state: &str, pending: &Pending) -> Result<(), TokenError> {
     let folder = folder(sources);
-    let path = path(sources, state).ok_or_else(|| failed("the sign-in has no sound name"))?;
+    let path = path(sources, state).ok_or_else(|| failed("the sign-in's name is invalid"))?;
     let mut stored = json!({
         "source": pending.source,
         "mailbox": pending.mailbox,

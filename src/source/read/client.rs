@@ -70,7 +70,7 @@ impl Reader<'_> {
             "post" => false,
             "basic" => true,
             _ => {
-                self.refuse("client_authentication", "it is post or basic");
+                self.refuse("client_authentication", "expected post or basic");
                 return None;
             }
         };
@@ -88,7 +88,7 @@ impl Reader<'_> {
             None => None,
             Some(day) => Some(self.parse("client_secret_expires", day, |text| {
                 text.parse()
-                    .map_err(|_| Invalid("it is a day such as 2027-05-31".into()))
+                    .map_err(|_| Invalid("expected a day such as 2027-05-31".into()))
             })?),
         };
         Some(ClientAuthentication::Secret {

@@ -201,7 +201,7 @@ impl<'a> Reader<'a> {
         };
         let port = u16::try_from(number).ok().and_then(Port::new);
         if port.is_none() {
-            self.refuse("port", "a port is a number from 1 to 65535");
+            self.refuse("port", "expected a port from 1 to 65535");
         }
         port
     }
@@ -222,7 +222,7 @@ impl<'a> Reader<'a> {
             _ => {
                 self.refuse(
                     "connections",
-                    format!("it is a number from 0 to {MOST_CONNECTIONS}"),
+                    format!("expected a number from 0 to {MOST_CONNECTIONS}"),
                 );
                 None
             }
@@ -298,7 +298,7 @@ impl<'a> Reader<'a> {
                     .map(Entry::Template)
             }
             _ => {
-                self.refuse("admin_method", "it is template or authzid");
+                self.refuse("admin_method", "expected template or authzid");
                 None
             }
         };

@@ -129,7 +129,7 @@ impl Reader<'_> {
         let base = self.parse("authority", authority, HttpsUrl::parse);
         let tenant = self.parse("tenant", tenant, |text| {
             if !text.chars().all(plain) || text.starts_with('.') {
-                return Err(Invalid("it is the organisation's id or one of its domains".into()));
+                return Err(Invalid("expected the organisation's id or one of its domains".into()));
             }
             if everybody && kind == Kind::Application {
                 return Err(Invalid(
@@ -153,7 +153,7 @@ impl Reader<'_> {
         if !sound {
             self.refuse(
                 "authority_certificates",
-                "it is no list of certificates in PEM form",
+                "expected a list of certificates in PEM form",
             );
             return None;
         }

@@ -228,7 +228,7 @@ impl Arrivals {
                         "its source offers neither IDLE nor NOTIFY, so mail comes by the schedule only"
                     }
                     Listening::Refused => {
-                        "its source refused the login that was to tell of new mail, until a run gets in"
+                        "its source refused the login; it is listened to again after a run that logs in"
                     }
                     _ => return None,
                 };

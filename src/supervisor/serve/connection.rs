@@ -32,7 +32,7 @@ pub(super) async fn converse(stream: UnixStream, events: UnboundedSender<(Reques
     match serde_json::from_str(&text) {
         Ok(request) => drop(events.send((request, reply))),
         Err(error) => {
-            let why = format!("that is no request: {error}");
+            let why = format!("invalid request: {error}");
             drop(reply.send(Answer::Failed { why }));
             drop(reply);
         }

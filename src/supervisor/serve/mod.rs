@@ -166,7 +166,7 @@ impl Supervisor<'_> {
         let content = self.file.read().unwrap_or_else(|error| {
             journal(
                 Stream::Errors,
-                &format!("syncctl: the queue cannot be read, and is begun again: {error}"),
+                &format!("syncctl: the queue cannot be read and begins empty: {error}"),
             );
             Content::default()
         });

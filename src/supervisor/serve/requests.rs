@@ -154,7 +154,7 @@ impl Supervisor<'_> {
         drop(reply.send(match &self.unsaved {
             None => Answer::Fine,
             Some(error) => Answer::Failed {
-                why: format!("that is not remembered, since the queue cannot be written: {error}"),
+                why: format!("it will not last beyond a restart: the queue cannot be written: {error}"),
             },
         }));
     }

@@ -150,7 +150,7 @@ impl Supervisor<'_> {
         if let Err(error) = write_cut_off(self.store, name, started.unwrap_or_else(now), cut) {
             journal(
                 Stream::Errors,
-                &format!("syncctl: {name}: the end of a run cannot be written: {error}"),
+                &format!("syncctl: {name}: how the run ended cannot be written: {error}"),
             );
         }
     }

@@ -143,14 +143,16 @@ async fn finish(
     let started = shared.reporter.borrow().elapsed();
     let left = sync.left.take();
     if left > 0 {
-        let reason = format!("{left} messages wait for another run: the local mailbox has no room for them");
+        let reason = format!(
+            "{left} messages wait for another run: the local mailbox has no room for them; raise its quota"
+        );
         let mut reporter = shared.reporter.borrow_mut();
         reporter.problem(sync.pair.remote.name(), Exit::OverQuota, &reason);
     }
     let (expected, received) = (sync.expected.get(), sync.received.get());
     if !sync.broken.get() && expected > received + MAX_MISSING {
         sync.broken.set(true);
-        let reason = format!("it has {expected} messages to copy, it says, and handed out {received}");
+        let reason = format!("handed out {received} of the {expected} messages to copy");
         return Err(FolderError::unusable(Side::Remote, Exit::FetchErrors, reason));
     }
     if !sync.broken.get() {

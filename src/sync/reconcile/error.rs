@@ -134,7 +134,7 @@ pub fn contain<T>(shared: &Shared, folder: &str, outcome: FolderResult<T>) -> Re
             let text = format!("{}: {reason}; the folder is left out", side.host());
             shared.reporter.borrow_mut().problem(folder, kind, &text);
             if left_out > MAX_UNUSABLE {
-                let text = "at one folder after another".to_owned();
+                let text = "it failed at one folder after another".to_owned();
                 return Err(Failure::from_imap(side, &Error::Unstable(text)));
             }
             Ok(None)

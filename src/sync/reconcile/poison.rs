@@ -77,7 +77,7 @@ impl PoisonMessages {
         if given_up.len() <= MAX_GIVEN_UP {
             return Ok(new);
         }
-        let text = "the server breaks off at one message after another";
+        let text = "the server drops the connection at one message after another";
         Err(Error::Unstable(text.to_owned()))
     }
 }

@@ -62,7 +62,7 @@ fn end(store: &Store, name: &TaskName) -> crate::error::Result<bool> {
             return Ok(true);
         }
     }
-    Err(anyhow::anyhow!("the run of {name} does not end").into())
+    Err(anyhow::anyhow!("the run of {name} does not end; restart imapsync.service").into())
 }
 
 /// The imapsync that a killed run has left behind: it holds the lock as its standard input.

@@ -14,6 +14,7 @@ use crate::files;
 use crate::task::FileKind;
 use crate::task::layout::MailHost;
 use crate::task::{Schedule, TaskName, cron, env};
+use crate::text::printable;
 
 impl Store {
     /// Rebuilds all cron files from the tasks' files, of which only the schedules have to be sound, and removes those
@@ -41,7 +42,11 @@ impl Store {
             }
             let name = stem.to_str().and_then(|stem| TaskName::parse(stem).ok());
             let Some(name) = name.filter(TaskName::is_sound) else {
-                report(format!("{stem:?}.env is skipped: no task may have that name"));
+                let stem = stem.to_string_lossy();
+                report(format!(
+                    "{}.env is skipped: no task may have that name; rename or remove the file",
+                    printable(&stem)
+                ));
                 continue;
             };
             let file = name.file(FileKind::Cron);

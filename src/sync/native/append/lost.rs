@@ -109,7 +109,7 @@ impl Appender {
         if batch.losses > 0 && batch.messages.len() > 1 {
             self.one_by_one(batch);
         } else if batch.losses > poison::MAX_LOSSES {
-            let reason = "are not taken by host2: the connection breaks whenever they are sent";
+            let reason = "make host2 drop the connection whenever they are sent";
             self.report(&batch, Exit::AppendErrors, reason);
             for message in &batch.messages {
                 self.shared.poison.give_up(batch.sync.folder.id, message.uid)?;

@@ -234,7 +234,7 @@ impl Fetcher {
             let mut missing = item.sync.missing.borrow_mut();
             *missing = missing.union(left);
             if missing.len() > MAX_MISSING {
-                let reason = format!("{} messages that it lists are not handed out", missing.len());
+                let reason = format!("does not hand out {} messages that it lists", missing.len());
                 self.leave_out(
                     &item.sync,
                     FolderError::unusable(Side::Remote, Exit::FetchErrors, reason),

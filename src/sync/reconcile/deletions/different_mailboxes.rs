@@ -74,7 +74,7 @@ async fn compare(shared: &Shared, connections: &mut Connections) -> FolderResult
         report(
             shared,
             &format!(
-                "host2 does not let a folder be made by which the two mailboxes are told apart: {created}"
+                "nothing is deleted remotely, as host1 and host2 may be the same mailbox: host2 refused to create the folder for the test: {created}"
             ),
         );
         return Ok(Comparison::Unproven);
@@ -104,7 +104,7 @@ async fn compare(shared: &Shared, connections: &mut Connections) -> FolderResult
         report(
             shared,
             &format!(
-                "host1 does not list its folders, so that it could not be told apart from host2: {listed}"
+                "nothing is deleted remotely, as host1 and host2 may be the same mailbox: host1 refused to list its folders: {listed}"
             ),
         );
         return Ok(Comparison::Unproven);

@@ -65,7 +65,7 @@ pub async fn report_short(
         .search(&mut connections.remote, false, among(&incomplete))
         .await?;
     if !alive.is_empty() {
-        let reason = "less came of them than the server announces";
+        let reason = "host1 sent less of them than it announces";
         report_kept_remotely(shared, sync, alive.len(), reason);
     }
     Ok(())
@@ -92,7 +92,7 @@ pub async fn unlike(
         let mut state = shared.state.borrow_mut();
         state.set_completeness(sync.folder.id, &unlike, Completeness::Cut)?;
         drop(state);
-        let reason = "what came of them is not what the server shows";
+        let reason = "host1 sent something else of them than it shows now";
         report_kept_remotely(shared, sync, unlike.len(), reason);
     }
     Ok(unlike)

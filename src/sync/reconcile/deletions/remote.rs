@@ -166,7 +166,7 @@ impl Candidates {
             shared.state.borrow_mut().copy_again(id, &changed.other)?;
         }
         if !changed.unproven.is_empty() {
-            let reason = "it cannot be told whether they are what was delivered";
+            let reason = "nothing proves that they are the messages that were delivered";
             report_kept_remotely(shared, sync, changed.unproven.len(), reason);
         }
         let proven = copies

@@ -67,7 +67,7 @@ impl FolderSync {
 /// The UIDs of a side turned out to mean other messages than those on record: nothing that is known of them holds.
 pub fn renumbered(shared: &Shared, sync: &FolderSync, side: Side) -> FolderResult<()> {
     let reason = format!(
-        "{}: the numbers of the messages mean other messages than before, as after a restored backup: nothing is \
+        "{}: the UIDs name other messages than before, as after a restored backup: nothing is \
          deleted, the next run compares both sides",
         side.host()
     );
