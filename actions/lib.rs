@@ -61,7 +61,7 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, Command};
 use common::applet::Applet;
-pub use common::fields::facts::FieldFacts;
+pub use common::fields::facts::{FieldFacts, ValueWords};
 pub use common::schema::Schemas;
 
 const PROGRAM: &str = "ns8-imapsync";
@@ -199,6 +199,9 @@ pub fn schemas() -> impl Iterator<Item = (&'static str, Schemas)> {
 pub fn fields() -> impl Iterator<Item = FieldFacts> {
     common::fields::facts::all()
 }
+
+/// What the values of fields are called in a file.
+pub const VALUE_WORDS: ValueWords = common::fields::facts::VALUE_WORDS;
 
 /// The words that a program of the table understands, and its help.
 pub fn command(name: &str) -> Option<Command> {

@@ -7,7 +7,7 @@ use ns8_imapsync::secret::Zeroizing;
 use ns8_imapsync::text::printable;
 use serde_json::{Map, Value};
 
-use super::fields::columns::{COLUMNS, Column, Kind, Need};
+use super::fields::columns::{COLUMNS, Column, FALSE_WORDS, Kind, Need, SECURITY_WORDS, TRUE_WORDS};
 use super::table;
 
 /// The fields of one row, as import-tasks takes them.
@@ -64,17 +64,19 @@ fn columns(head: &[Zeroizing<String>]) -> anyhow::Result<Vec<Option<&'static Col
 
 /// The column of a heading, however it is spelled.
 fn column(heading: &str) -> Option<&'static Column> {
-    let letters = |text: &str| -> String {
-        let letters = text.chars().filter(char::is_ascii_alphanumeric);
-        letters.map(|letter| letter.to_ascii_lowercase()).collect()
-    };
     let heading = letters(heading);
     let own = COLUMNS.iter().find(|column| letters(column.heading) == heading);
-    own.or_else(|| {
-        COLUMNS
-            .iter()
-            .find(|column| column.others.split_whitespace().any(|other| other == heading))
-    })
+    own.or_else(|| COLUMNS.iter().find(|column| is_among(column.others, &heading)))
+}
+
+/// Letters and digits alone, in small letters.
+fn letters(text: &str) -> String {
+    let letters = text.chars().filter(char::is_ascii_alphanumeric);
+    letters.map(|letter| letter.to_ascii_lowercase()).collect()
+}
+
+fn is_among(words: &str, word: &str) -> bool {
+    words.split_whitespace().any(|one| one == word)
 }
 
 /// Spreadsheets end every line with the separators of columns that hold nothing.
@@ -127,19 +129,15 @@ fn typed(kind: Kind, text: &str) -> Value {
     let word = text.to_ascii_lowercase();
     let parsed = match kind {
         Kind::Number => text.parse::<i64>().ok().map(Value::from),
-        Kind::Flag => match word.as_str() {
-            "true" | "yes" | "1" | "y" | "on" | "x" => Some(Value::Bool(true)),
-            "false" | "no" | "0" | "n" | "off" => Some(Value::Bool(false)),
-            _ => None,
-        },
-        Kind::Security => Some(Value::from(match word.as_str() {
-            "starttls" => "tls",
-            "imaps" => "ssl",
-            "none" | "no" => "",
-            other => other,
-        })),
+        Kind::Flag if is_among(TRUE_WORDS, &word) => Some(Value::Bool(true)),
+        Kind::Flag if is_among(FALSE_WORDS, &word) => Some(Value::Bool(false)),
+        Kind::Security => {
+            let letters = letters(&word);
+            let known = SECURITY_WORDS.iter().find(|(_, words)| is_among(words, &letters));
+            Some(Value::from(known.map_or(word, |(name, _)| (*name).to_owned())))
+        }
         Kind::Word => Some(Value::from(word)),
-        Kind::Text | Kind::Secret => None,
+        Kind::Flag | Kind::Text | Kind::Secret => None,
     };
     parsed.unwrap_or_else(|| Value::from(text))
 }
@@ -231,6 +229,21 @@ mod tests {
             assert_eq!(rows.len(), 1, "{text}");
             assert_eq!(rows[0].as_ref().unwrap(), &meant, "{text}");
         }
+    }
+
+    #[test]
+    fn values_go_by_their_names_in_other_languages() {
+        let header = format!("{};sieve_enabled;delete_local", headings(true).join(";"));
+        let rows = parsed(&format!(
+            "{header}\nu1;r1;pw;h;993;SSL/TLS;Sì;nein\nu2;r2;pw;h;143;keine;oui;\n"
+        ));
+        let row = rows[0].as_ref().unwrap();
+        assert_eq!(
+            (&row["security"], &row["sieve_enabled"]),
+            (&"ssl".into(), &true.into())
+        );
+        assert_eq!(row["delete_local"], false);
+        assert_eq!(rows[1].as_ref().unwrap()["security"], "");
     }
 
     #[test]

@@ -323,6 +323,22 @@ pub(crate) const COLUMNS: &[Column] = &[
     },
 ];
 
+/// What is true is called, in the languages of the page.
+pub(crate) const TRUE_WORDS: &str = "true yes 1 y on x ja wahr j si sì sí s vero verdadero oui o vrai";
+
+/// What is false is called.
+pub(crate) const FALSE_WORDS: &str = "false no 0 n off nein falsch falso non faux";
+
+/// What the ways to protect a connection are called, in letters.
+pub(crate) const SECURITY_WORDS: [(&str, &str); 3] = [
+    ("ssl", "ssl imaps ssltls sslimaps tlsssl implicit ssltlsimplicit"),
+    ("tls", "tls starttls tlsstarttls"),
+    (
+        "",
+        "none no plain nessuna nessuno keine aucun aucune ninguna ninguno",
+    ),
+];
+
 /// The headings of those columns that are needed, or of those that are not.
 pub(crate) fn headings(needed: bool) -> Vec<&'static str> {
     let columns = COLUMNS.iter();

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::columns::{COLUMNS, Column, Kind, Need};
+use super::columns::{COLUMNS, Column, Kind, Need, SECURITY_WORDS, TRUE_WORDS};
 
 /// A field that an administrator fills in, and that a row of a file may hold.
 pub struct FieldFacts {
@@ -20,6 +20,20 @@ pub struct FieldFacts {
     /// The values of a choice.
     pub values: Vec<String>,
 }
+
+/// What values are called in a file.
+pub struct ValueWords {
+    /// A truth value that is on; between blanks.
+    pub is_true: &'static str,
+    /// The ways to protect a connection, and what each is called in letters, between blanks.
+    pub security: &'static [(&'static str, &'static str)],
+}
+
+/// All of them.
+pub(crate) const VALUE_WORDS: ValueWords = ValueWords {
+    is_true: TRUE_WORDS,
+    security: &SECURITY_WORDS,
+};
 
 /// All of them. The page makes the ids of tasks by itself, and whether a run starts is no setting.
 pub(crate) fn all() -> impl Iterator<Item = FieldFacts> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // From a table of any make to the rows of import-tasks.
-import { FIELDS } from '../api/facts.ts'
+import { FIELDS, SECURITY_WORDS, TRUE_WORDS } from '../api/facts.ts'
 import type { ImportRow, Mailbox, ParameterError, Security, Source, Task } from '../api/types.ts'
 import { formWith } from './form.ts'
 import { natural, serialize, type Row, type Table } from './csv.ts'
@@ -89,29 +89,9 @@ export interface Candidate {
   warnings: string[]
 }
 
-const SECURITY: Record<string, Security> = {
-  ssl: 'ssl',
-  imaps: 'ssl',
-  ssltls: 'ssl',
-  sslimaps: 'ssl',
-  tlsssl: 'ssl',
-  implicit: 'ssl',
-  ssltlsimplicit: 'ssl',
-  tls: 'tls',
-  starttls: 'tls',
-  tlsstarttls: 'tls',
-  none: '',
-  no: '',
-  plain: '',
-  nessuna: '',
-  nessuno: '',
-  keine: '',
-  aucun: '',
-  aucune: '',
-  ninguna: '',
-  ninguno: '',
-}
-const isTrue = (text: string) => /^(1|true|yes|y|on|x|ja|wahr|j|si|sì|sí|s|vero|verdadero|oui|o|vrai)$/i.test(text.trim())
+const SECURITY = new Map<string, Security>(SECURITY_WORDS.flatMap(([security, words]) => words.split(' ').map((word) => [word, security] as const)))
+const TRUE = new Set(TRUE_WORDS.split(' '))
+const isTrue = (text: string) => TRUE.has(text.trim().toLowerCase())
 
 /** The destination user of an address: the whole of it or the part before the at sign, as the mail server has it. */
 function userOf(address: string, users: Map<string, string>): string {
@@ -132,7 +112,7 @@ function readForm(cells: string[], mapping: Mapping, defaults: Defaults, users: 
   const own = Boolean(mapping.includes('security') && values.security)
   const told = own ? (values.security ?? '') : ''
   const security = own
-    ? (SECURITY[letters(told)] ?? told.toLowerCase())
+    ? (SECURITY.get(letters(told)) ?? told.toLowerCase())
     : values.remoteport === '143'
       ? 'tls'
       : values.remoteport === '993'
