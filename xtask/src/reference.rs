@@ -49,11 +49,7 @@ pub(crate) fn page() -> String {
         .unwrap_or_default();
     fields(&mut page, &schema);
     page.push_str(OPTIONS);
-    let options = schema["properties"]["folder_options"]["anyOf"].as_array();
-    fields(
-        &mut page,
-        options.and_then(|some| some.first()).unwrap_or(&Value::Null),
-    );
+    fields(&mut page, &schema["properties"]["folder_options"]);
     page.push_str(EXITS);
     for exit in Exit::ALL {
         row(
