@@ -60,3 +60,124 @@ export const ERROR_KEYS = [
   'delete_local_with_inbox',
   'delete_local_with_delete_remote',
 ] as const
+
+/** The fields of a task that an administrator fills in, in the order of the columns of a file. */
+export const FIELDS = [
+  {
+    name: 'localuser',
+    heading: 'localusername',
+    others: 'localuser user mailbox destination destinationuser targetuser target utente utentelocale utentedidestinazione casella destinazione benutzer lokalerbenutzer zielbenutzer ziel postfach utilisateur utilisateurlocal utilisateurdedestination boite usuario usuariolocal usuariodedestino destino buzon samaccountname',
+    required: 'always',
+    kind: 'text',
+  },
+  {
+    name: 'remoteusername',
+    heading: 'remoteusername',
+    others: 'remoteuser login loginname username email emailaddress mail mailaddress address source sourceuser sourceusername account userprincipalname upn primarysmtpaddress primaryemail emailaddressrequired indirizzo indirizzoemail posta nomeutente utenteremoto origine benutzername anmeldename emailadresse mailadresse adresse quelle quellbenutzer konto courriel adresseemail adressemail nomdutilisateur identifiant compte correo correoelectronico direccion nombredeusuario cuenta origen',
+    required: 'always',
+    kind: 'text',
+  },
+  {
+    name: 'remotepassword',
+    heading: 'remotepassword',
+    others: 'password pass pwd passwd passwordrequired initialpassword parola parolachiave passwort kennwort motdepasse mdp contrasena clave',
+    required: 'unless-source',
+    kind: 'text',
+  },
+  {
+    name: 'remotehostname',
+    heading: 'remotehostname',
+    others: 'remotehost host hostname server servername imapserver imaphost imap incomingserver incomingmailserver sourceserver serverdiorigine serverimap serverinentrata posteingangsserver quellserver mailserver serveur serveurimap serveurentrant serveursource servidor servidorimap servidorentrante servidordeorigen',
+    required: 'unless-source',
+    kind: 'text',
+  },
+  {
+    name: 'remoteport',
+    heading: 'remoteport',
+    others: 'port imapport incomingport porta portaimap imapanschluss portimap puerto puertoimap',
+    required: 'unless-source',
+    kind: 'number',
+  },
+  {
+    name: 'security',
+    heading: 'security',
+    others: 'encryption ssl tls ssltls connectionsecurity connectiontype sockettype sicurezza crittografia cifratura sicherheit verschlusselung verbindungssicherheit securite chiffrement seguridad cifrado',
+    required: 'unless-source',
+    kind: 'choice',
+    values: ['', 'tls', 'ssl'],
+  },
+  {
+    name: 'foldersynchronization',
+    heading: 'foldersynchronization',
+    others: 'folders cartelle ordner dossiers carpetas',
+    required: 'no',
+    kind: 'choice',
+    values: ['all', 'inbox', 'exclusion'],
+  },
+  {
+    name: 'exclude',
+    heading: 'exclude',
+    others: 'escludi ausschliessen exclure excluir',
+    required: 'no',
+    kind: 'text',
+  },
+  {
+    name: 'cron',
+    heading: 'cron',
+    others: 'schedule pianificazione zeitplan planification programacion',
+    required: 'no',
+    kind: 'text',
+  },
+  {
+    name: 'delete_local',
+    heading: 'delete_local',
+    others: '',
+    required: 'no',
+    kind: 'flag',
+  },
+  {
+    name: 'delete_remote',
+    heading: 'delete_remote',
+    others: '',
+    required: 'no',
+    kind: 'flag',
+  },
+  {
+    name: 'delete_remote_older',
+    heading: 'delete_remote_older',
+    others: '',
+    required: 'no',
+    kind: 'number',
+  },
+  {
+    name: 'sieve_enabled',
+    heading: 'sieve_enabled',
+    others: 'sieve',
+    required: 'no',
+    kind: 'flag',
+  },
+  {
+    name: 'as_it_arrives',
+    heading: 'as_it_arrives',
+    others: 'idle push',
+    required: 'no',
+    kind: 'flag',
+  },
+  {
+    name: 'source',
+    heading: 'source',
+    others: 'sourceid',
+    required: 'no',
+    kind: 'text',
+  },
+] as const
+
+/** What is true is called in a file. */
+export const TRUE_WORDS = 'true yes 1 y on x ja wahr j si sì sí s vero verdadero oui o vrai'
+
+/** What the ways to protect a connection are called in a file, in letters. */
+export const SECURITY_WORDS = [
+  ['ssl', 'ssl imaps ssltls sslimaps tlsssl implicit ssltlsimplicit'],
+  ['tls', 'tls starttls tlsstarttls'],
+  ['', 'none no plain nessuna nessuno keine aucun aucune ninguna ninguno'],
+] as const

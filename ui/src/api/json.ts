@@ -36,35 +36,35 @@ export interface GetConfigurationOutput {
 
 /** What create-task takes. */
 export interface CreateTaskInput {
-  /** The task's id, made by the one who creates the task. */
+  /** The task's id, made by the one who creates the task, unique for the user. */
   task_id: string
   /** The user of the local mail server who receives the mail. */
   localuser: string
   /** The source that says where the remote server is and how to sign in there, instead of remotehostname, remoteport and security. Where that is not a password of the task's own, remotepassword is left out as well. */
   source?: string | null
-  /** The login name on the remote server; with a source, the mailbox there. */
+  /** The login name on the remote server, or a master user's (`user*vmail`); with a source, the mailbox there. */
   remoteusername: string
-  /** The remote server: a name or an IP address. */
+  /** The remote server: a name, an international one too, or an IP address. */
   remotehostname?: string | null
-  /** The password on the remote server; empty on an edit leaves it unchanged. */
+  /** The password on the remote server. On an edit an empty one leaves it as it is, unless host, port or user change. */
   remotepassword?: string | null
   /** The remote server's port. */
   remoteport?: number | null
-  /** STARTTLS (tls), TLS (ssl), or whatever the server offers (empty). */
+  /** `tls` is STARTTLS (usually port 143), `ssl` is TLS from the start (usually 993); where it is empty, a connection is upgraded when the server offers it. */
   security?: '' | 'tls' | 'ssl' | null
-  /** Deletes locally what is not on the remote side. */
+  /** Deletes locally what is no longer on the remote side. */
   delete_local: boolean
   /** Deletes on the remote side what is delivered. */
   delete_remote: boolean
-  /** With delete_remote: only what is older than so many days. */
+  /** With `delete_remote`: how many days mail stays there; 0 deletes it at once. */
   delete_remote_older?: number | null
-  /** Patterns of folders to leave out, between commas. */
+  /** Patterns of folders to leave out, between commas: expressions that match anywhere in a folder's name unless `^` and `$` fix its start and end (`folder1,folder2,^folder3$`). One that is literally a folder's name, such as `[Gmail]/All Mail`, means that folder and what is below it. */
   exclude: string
   /** Empty, or every so many minutes (5m) or hours (2h). */
   cron: string
-  /** Which folders are pulled. */
+  /** Which mail is pulled: that of `all` folders, the unread messages of the `inbox`, or that of all folders but those that match a pattern (`exclusion`). */
   foldersynchronization: 'all' | 'inbox' | 'exclusion'
-  /** Runs the user's Sieve filters on new mail; counts with inbox only. */
+  /** Runs the user's Sieve filters on new mail; counts with `inbox` only. */
   sieve_enabled?: boolean | null
   /** Whether a run starts now; it does when this is missing. */
   start?: boolean | null
@@ -76,11 +76,11 @@ export interface CreateTaskInput {
   folder_options?: {
     /** Sent, Drafts, Trash, Junk and Archive go to the local folders of that use, whatever they are called. */
     special_folders?: boolean
-    /** How often a message comes that the server shows in several folders: in each of them, or once in its best one. */
+    /** How often a message comes that the server shows in several folders (Gmail, and servers with OBJECTID, RFC 8474): in `each` of them, or `once`, in its best one. A folder of all mail gives only what no other folder has. */
     labels?: '' | 'each' | 'once'
-    /** The local folder below which all folders go, with a slash between its levels; empty for none. */
+    /** The local folder below which all folders go, the inbox too, with a slash between its levels (`Old mail/2026`); empty for none. */
     target_folder?: string
-    /** Folders that get other names, with what is below them. */
+    /** Folders that get other names, with what is below them: `{"from": "INBOX.Alt", "to": "Archive/Old"}`. */
     rename?: {
       /** The remote folder as browse-folders and the log spell it. */
       from: string
@@ -92,7 +92,7 @@ export interface CreateTaskInput {
     /** Only mail that is more than so many days old; 0 is no limit. */
     older_than_days?: number
   } | null
-  /** Whether the remote server is listened to, and a run begins as soon as mail arrives there. An edit without it leaves that as it is. */
+  /** Whether the remote server is listened to, and a run begins as soon as mail arrives there; `cron` stays the safety net. An edit without it leaves that as it is. */
   as_it_arrives?: boolean | null
 }
 
@@ -380,18 +380,18 @@ export interface ListTasksOutput {
     remotehostname: string
     remoteport: string
     security: '' | 'tls' | 'ssl'
-    /** The source that says where the remote server is and how to sign in there; then remoteusername is the mailbox. */
-    source?: string | null
-    task_id: string
+    foldersynchronization: 'all' | 'inbox' | 'exclusion'
+    exclude: string
+    cron: string
     delete_local: boolean
     delete_remote: boolean
     delete_remote_older: number
-    exclude: string
-    cron: string
-    foldersynchronization: 'all' | 'inbox' | 'exclusion'
     sieve_enabled: boolean
     /** Whether the remote server is listened to, and a run begins as soon as mail arrives there. */
     as_it_arrives: boolean
+    /** The source that says where the remote server is and how to sign in there; then remoteusername is the mailbox. */
+    source?: string | null
+    task_id: string
     deletefolder: string
     expunge_remote: string
     folder_inbox: string
@@ -421,11 +421,11 @@ export interface ListTasksOutput {
     folder_options?: {
       /** Sent, Drafts, Trash, Junk and Archive go to the local folders of that use, whatever they are called. */
       special_folders?: boolean
-      /** How often a message comes that the server shows in several folders: in each of them, or once in its best one. */
+      /** How often a message comes that the server shows in several folders (Gmail, and servers with OBJECTID, RFC 8474): in `each` of them, or `once`, in its best one. A folder of all mail gives only what no other folder has. */
       labels?: '' | 'each' | 'once'
-      /** The local folder below which all folders go, with a slash between its levels; empty for none. */
+      /** The local folder below which all folders go, the inbox too, with a slash between its levels (`Old mail/2026`); empty for none. */
       target_folder?: string
-      /** Folders that get other names, with what is below them. */
+      /** Folders that get other names, with what is below them: `{"from": "INBOX.Alt", "to": "Archive/Old"}`. */
       rename?: {
         /** The remote folder as browse-folders and the log spell it. */
         from: string
