@@ -123,7 +123,7 @@ fn the_destination_breaks_off_at_one_message() {
                     &world,
                     &world.run(),
                     114,
-                    "the connection breaks whenever they are sent",
+                    "make host2 drop the connection whenever they are sent",
                 );
             }
             world.complete();
