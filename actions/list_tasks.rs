@@ -208,7 +208,7 @@ fn entry(
         next_run: task
             .schedule
             .filter(|_| !paused && !plan.on_hold)
-            .map(|schedule| schedule.next_start(now)),
+            .and_then(|schedule| schedule.next_start(now)),
         last_sync_duration: report
             .as_ref()
             .map(|report| (report.ended - report.started).max(0)),

@@ -32,7 +32,7 @@ pub fn render(name: &TaskName, schedule: Schedule, mail_host: &str) -> anyhow::R
         .map_err(|error| anyhow::anyhow!("the template of cron files is broken: {error}"))?;
     let mut context = tera::Context::new();
     context.insert("mail_host", mail_host);
-    context.insert("fields", &schedule.cron_fields());
+    context.insert("lines", &schedule.cron_fields());
     context.insert("name", name.as_str());
     templates
         .render(NAME, &context)
@@ -56,6 +56,12 @@ mod tests {
         assert_eq!(
             text("2h"),
             "MAIL_HOST=10.5.4.1\n1 */2 * * *  root /usr/local/bin/syncctl start administrator_a0241w\n"
+        );
+        assert_eq!(
+            text("15m@23-1@fri"),
+            "MAIL_HOST=10.5.4.1\n\
+             */15 23 * * 5 root /usr/local/bin/syncctl start administrator_a0241w\n\
+             */15 0 * * 6 root /usr/local/bin/syncctl start administrator_a0241w\n"
         );
         assert!(text("5m").contains(COMMAND));
     }

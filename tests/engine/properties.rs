@@ -104,7 +104,27 @@ fn schedule() -> impl Strategy<Value = String> {
         Just(String::new()),
         (1..=60).prop_map(|n| format!("{n}m")),
         (1..=24).prop_map(|n| format!("{n}h")),
+        (rhythm(), window(), days()).prop_map(|(rhythm, window, days)| format!("{rhythm}{window}{days}")),
+        (0..24, 0..60, days()).prop_map(|(hour, minute, days)| format!("{hour:02}:{minute:02}{days}")),
     ]
+}
+
+fn rhythm() -> impl Strategy<Value = String> {
+    prop_oneof![
+        (1..60).prop_map(|n| format!("{n}m")),
+        (1..=24).prop_map(|n| format!("{n}h"))
+    ]
+}
+
+fn window() -> impl Strategy<Value = String> {
+    let window = (0..24, 1..24).prop_map(|(from, long)| format!("@{from}-{}", (from + long) % 24));
+    prop_oneof![Just(String::new()), window]
+}
+
+fn days() -> impl Strategy<Value = String> {
+    let all = vec!["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let some = proptest::sample::subsequence(all, 1..7).prop_map(|days| format!("@{}", days.join(",")));
+    prop_oneof![Just(String::new()), some]
 }
 
 prop_compose! {
@@ -143,7 +163,56 @@ prop_compose! {
 fn matches(field: &str, value: i64) -> bool {
     match field.strip_prefix("*/") {
         Some(step) => value % step.parse::<i64>().unwrap() == 0,
-        None => field == "*" || field.parse() == Ok(value),
+        None => field == "*" || field.split(',').any(|one| one.parse() == Ok(value)),
+    }
+}
+
+/// Whether cron starts something in a minute, counted from the beginning of 1970, which was a Thursday.
+fn starts(line: &str, minute: i64) -> bool {
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let weekday = (minute / 1440 + 3) % 7 + 1;
+    assert_eq!((fields.len(), fields[2], fields[3]), (5, "*", "*"));
+    matches(fields[0], minute % 60) && matches(fields[1], minute / 60 % 24) && matches(fields[4], weekday)
+}
+
+/// Whether a schedule such as `5m@22-6@fri` or `22:30` means a minute, said in another way than the program's.
+fn means(text: &str, minute: i64) -> bool {
+    let mut parts: Vec<&str> = text.split('@').collect();
+    let rhythm = parts.remove(0);
+    let (mut day, hour, within) = (minute / 1440, minute / 60 % 24, minute % 60);
+    let mut position = hour;
+    if let Some((from, to)) = parts.first().and_then(|part| part.split_once('-')) {
+        let (from, to): (i64, i64) = (from.parse().unwrap(), to.parse().unwrap());
+        let inside = if from < to {
+            from <= hour && hour < to
+        } else {
+            hour >= from || hour < to
+        };
+        if !inside {
+            return false;
+        }
+        position = (hour - from + 24) % 24;
+        day -= i64::from(hour < from);
+        parts.remove(0);
+    }
+    let names = ["thu", "fri", "sat", "sun", "mon", "tue", "wed"];
+    let name = names[usize::try_from(day.rem_euclid(7)).unwrap()];
+    if !parts
+        .first()
+        .is_none_or(|days| days.split(',').any(|day| day == name))
+    {
+        return false;
+    }
+    match (
+        rhythm.split_once(':'),
+        rhythm.strip_suffix('m'),
+        rhythm.strip_suffix('h'),
+    ) {
+        (Some((at, minute)), ..) => at.parse() == Ok(hour) && minute.parse() == Ok(within),
+        (_, Some("60"), _) => within == 1,
+        (_, Some(amount), _) => within % amount.parse::<i64>().unwrap() == 0,
+        (_, _, Some(amount)) => within == 1 && position % amount.parse::<i64>().unwrap() == 0,
+        _ => panic!("{text}"),
     }
 }
 
@@ -261,18 +330,23 @@ proptest! {
     fn a_schedule_is_what_cron_makes_of_it(text in schedule(), now in 0i64..4_000_000_000) {
         let Some(schedule) = Schedule::parse(&text).unwrap() else { return Ok(()) };
         prop_assert_eq!(Schedule::parse(&schedule.to_string()).unwrap(), Some(schedule));
-        let fields = schedule.cron_fields();
-        let fields: Vec<&str> = fields.split_whitespace().collect();
-        prop_assert_eq!(fields.len(), 5);
-        let starts = |minute: i64| matches(fields[0], minute % 60) && matches(fields[1], minute / 60 % 24);
+        let lines = schedule.cron_fields();
+        let starts = |minute: i64| lines.iter().any(|line| starts(line, minute));
         let first = (now / 60 + 1..).find(|&minute| starts(minute)).unwrap();
-        prop_assert_eq!(schedule.next_start(now), first * 60);
+        for minute in now / 60 + 1..first + 120 {
+            prop_assert_eq!(starts(minute), means(&text, minute), "{} at {}", text, minute);
+        }
+        prop_assert_eq!(schedule.next_start(now), Some(first * 60));
     }
 
     #[test]
-    fn any_text_is_a_schedule_or_an_error(text in "[0-9mh ]{0,5}|\\PC{0,6}") {
+    fn any_text_is_a_schedule_or_an_error(text in "[0-9mh ]{0,5}|[0-9mh:@,-]{0,9}|\\PC{0,6}") {
         if let Ok(Some(schedule)) = Schedule::parse(&text) {
-            prop_assert!(text == schedule.to_string() || (text == "60m" && schedule.to_string() == "1h"));
+            let stored = schedule.to_string();
+            prop_assert_eq!(Schedule::parse(&stored).unwrap(), Some(schedule));
+            // Sixty minutes are an hour; times, hours and days have one of several forms.
+            let plain = |text: &str| !text.contains([':', '@']);
+            prop_assert!(text == stored || !plain(&text) || (text == "60m" && stored == "1h"));
         }
     }
 

@@ -5,6 +5,7 @@
 //! - [`life_cycle`]: an instance restored, cloned, migrated, updated
 //! - [`errors`]: what goes wrong around the module, and the key that says so
 //! - [`batches`]: tasks that are moved together
+//! - [`schedules`]: when tasks start by themselves
 //! - [`bulk`]: many tasks at once, and questions about tasks
 //! - [`agent_protocol`]: what the agent sees and does
 //! - [`name_service`]: no library of the host resolves names
@@ -40,6 +41,7 @@ mod name_service;
 mod one_gate;
 mod refused_logins;
 mod release;
+mod schedules;
 mod sources;
 mod support;
 mod syncctl;

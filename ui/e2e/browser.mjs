@@ -27,8 +27,8 @@ export const launch = () =>
   })
 
 /** Opens the page at a place; `app` is what is inside the frame. Errors of the page fail the test. */
-export async function open(browser, host, place, { viewport = DESKTOP, lang = 'en', before, ignoreHTTPSErrors = false } = {}) {
-  const page = await browser.newPage({ viewport, acceptDownloads: true, ignoreHTTPSErrors })
+export async function open(browser, host, place, { viewport = DESKTOP, lang = 'en', timezoneId, before, ignoreHTTPSErrors = false } = {}) {
+  const page = await browser.newPage({ viewport, timezoneId, acceptDownloads: true, ignoreHTTPSErrors })
   page.setDefaultTimeout(30_000)
   const problems = []
   page.on('pageerror', (error) => problems.push(error.message))

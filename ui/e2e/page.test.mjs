@@ -151,7 +151,7 @@ describe('the list of tasks', () => {
       await dialog.getByLabel('Schedule').selectOption('h')
       await dialog.getByLabel(/^Hours/).fill('25')
       await button(dialog, 'Save').click()
-      await dialog.getByText('Choose 1 to 60 minutes or 1 to 24 hours.').waitFor()
+      await dialog.getByText(/^Choose 1 to 60 minutes, 1 to 24 hours/).waitFor()
       await dialog.getByLabel(/^Hours/).fill('6')
       await button(dialog, 'Save').click()
       await view.app.getByText(/tasks changed/).waitFor()

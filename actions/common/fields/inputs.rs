@@ -55,7 +55,9 @@ pub(crate) struct TaskFields {
     /// and `$` fix its start and end (`folder1,folder2,^folder3$`). One that is literally a folder's name, such as
     /// `[Gmail]/All Mail`, means that folder and what is below it.
     pub exclude: String,
-    /// Empty, or every so many minutes (5m) or hours (2h).
+    /// Empty, every so many minutes (5m, up to 60) or hours (2h, up to 24), or at a time (22:30). `15m@22-6` is in the hours
+    /// from 22 to 6 only, `2h@22-6` every 2 hours from 22 on. `22:30@mon,fri` or `15m@22-6@fri` is on those days, or in the
+    /// nights that begin on them. Times are UTC.
     pub cron: String,
     /// Which mail is pulled: that of `all` folders, the unread messages of the `inbox`, or that of all folders but
     /// those that match a pattern (`exclusion`).
@@ -99,7 +101,9 @@ impl TaskFields {
 pub(crate) struct ChangedFields {
     /// The tasks.
     pub tasks: Vec<TaskReference>,
-    /// Empty, or every so many minutes (5m) or hours (2h).
+    /// Empty, every so many minutes (5m, up to 60) or hours (2h, up to 24), or at a time (22:30). `15m@22-6` is in the hours
+    /// from 22 to 6 only, `2h@22-6` every 2 hours from 22 on. `22:30@mon,fri` or `15m@22-6@fri` is on those days, or in the
+    /// nights that begin on them. Times are UTC.
     #[serde(default)]
     pub cron: Option<String>,
     /// Which folders are pulled.

@@ -36,6 +36,18 @@ export const formatTime = (seconds: number, locale: string): string => new Intl.
 /** A time of day, to the minute. */
 export const formatTimeOfDay = (seconds: number, locale: string): string => new Intl.DateTimeFormat(locale, { timeStyle: 'short' }).format(seconds * 1000)
 
+/** The same with the day of the week. */
+export const formatDayAndTime = (seconds: number, locale: string): string =>
+  new Intl.DateTimeFormat(locale, { weekday: 'short', hour: 'numeric', minute: '2-digit' }).format(seconds * 1000)
+
+/** Minutes since midnight as a time of day. */
+export const formatClock = (minutes: number, locale: string): string =>
+  new Intl.DateTimeFormat(locale, { timeStyle: 'short', timeZone: 'UTC' }).format(minutes * 60_000)
+
+/** A day of the week, of which Monday is 0. */
+export const formatWeekday = (day: number, weekday: 'long' | 'short', locale: string): string =>
+  new Intl.DateTimeFormat(locale, { weekday, timeZone: 'UTC' }).format(Date.UTC(2024, 0, 1 + day))
+
 /** A moment in a table: the year only where it is another one than now. */
 export function formatMoment(seconds: number, now: number, locale: string): string {
   const moment = new Date(seconds * 1000)
