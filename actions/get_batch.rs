@@ -2,9 +2,11 @@
 
 use ns8_imapsync::control::batches;
 use ns8_imapsync::control::batches::jobs::Kind;
+use ns8_imapsync::control::batches::start;
 use ns8_imapsync::control::batches::throughput::{self, Stretch, Throughput};
 use ns8_imapsync::control::batches::volume::{Amount, Known, Volume};
 use ns8_imapsync::error::Result;
+use ns8_imapsync::supervisor::queue_file::Snapshot;
 use ns8_imapsync::task::progress::Progress;
 use ns8_imapsync::task::{Store, TaskName};
 use schemars::JsonSchema;
@@ -40,6 +42,8 @@ pub(crate) struct Standing {
     /// Null while there is no telling.
     seconds_left: Option<u64>,
     throughput: Throughput,
+    /// When its tasks begin, where somebody chose a time that has not come.
+    start_at: Option<i64>,
     /// The look at both sides before the move; null before the first time.
     assess: Option<batch_job::Standing>,
     /// The comparison of both sides; null before the first time.
@@ -77,6 +81,7 @@ impl Action for GetBatch {
             rate,
             seconds_left: seconds_left(done, total, uncounted, names.len(), rate),
             throughput: throughput::of(&stretches, now()),
+            start_at: start::earliest(&Snapshot::read(&context.store), &names, now()),
             assess: batch_job::standing(&context.store, &batch, &names, Kind::Assess),
             verify: batch_job::standing(&context.store, &batch, &names, Kind::Verify),
         })

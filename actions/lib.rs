@@ -42,6 +42,7 @@ mod reveal_master_secret;
 mod run_imapsync;
 mod save_source;
 mod start_all_tasks;
+mod start_batch;
 mod start_task;
 mod stop_all_tasks;
 mod stop_batch_job;
@@ -90,6 +91,7 @@ static APPLETS: &[Applet] = &[
     Applet::action::<verify_task::VerifyTask>(),
     Applet::action::<get_batch::GetBatch>(),
     Applet::action::<assess_batch::AssessBatch>(),
+    Applet::action::<start_batch::StartBatch>(),
     Applet::action::<verify_batch::VerifyBatch>(),
     Applet::action::<stop_batch_job::StopBatchJob>(),
     Applet::action::<get_batch_report::GetBatchReport>(),

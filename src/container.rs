@@ -141,12 +141,19 @@ impl Container {
         }
     }
 
-    /// Hands tasks over to the supervisor, which remembers them from then on.
+    /// Hands tasks over to the supervisor, which remembers them from then on. They begin when it is their turn, and not
+    /// before that time, in seconds since 1970.
     ///
     /// # Errors
     /// `service_not_running`, or the supervisor's reason.
-    pub fn hand_over(&self, names: &[TaskName]) -> Result<()> {
-        let output = self.run(&words(&["start", "--detach", "--"], names), None, ANSWER)?;
+    pub fn hand_over(&self, names: &[TaskName], not_before: Option<i64>) -> Result<()> {
+        let at = not_before.map(|moment| format!("--at={moment}"));
+        let verb: Vec<&str> = ["start", "--detach"]
+            .into_iter()
+            .chain(at.as_deref())
+            .chain(["--"])
+            .collect();
+        let output = self.run(&words(&verb, names), None, ANSWER)?;
         match output.status.success() {
             true => Ok(()),
             false => Err(anyhow!("the supervisor took no task: {}", last_words(&output)).into()),

@@ -52,6 +52,9 @@ enum Verb {
         /// Hands the tasks over to the supervisor, and comes back
         #[arg(long, conflicts_with = "dry_run")]
         detach: bool,
+        /// Has the supervisor start them at that time, in seconds since 1970, and comes back
+        #[arg(long, value_name = "SECONDS", requires = "detach")]
+        at: Option<i64>,
         /// Writes what the runs say to the servers and hear, without mail and secrets, to NAME.trace
         #[arg(long, conflicts_with = "dry_run")]
         debug: bool,
@@ -153,8 +156,12 @@ pub(crate) fn run(matches: &ArgMatches) -> ExitCode {
             _ => Err(failed("a dry run is of one task")),
         },
         Verb::Start {
-            names, detach, debug, ..
-        } => start::start(&store, &names, Mode { detach, debug }),
+            names,
+            detach,
+            debug,
+            at,
+            ..
+        } => start::start(&store, &names, Mode { detach, debug, at }),
         Verb::Run { scheduled, name } => named(&name).and_then(|name| run::run(&store, &name, scheduled)),
         Verb::Pause => service::ask(&store, &Request::Pause),
         Verb::Resume => service::ask(&store, &Request::Resume),

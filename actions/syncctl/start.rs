@@ -26,6 +26,8 @@ pub(super) struct Mode {
     pub detach: bool,
     /// Each writes `NAME.trace`.
     pub debug: bool,
+    /// When they may begin, in seconds since 1970.
+    pub at: Option<i64>,
 }
 
 /// Starts runs.
@@ -64,7 +66,7 @@ struct Heard {
 
 /// Hands tasks over to the supervisor, which says to the journal what there is to say.
 fn hand_over(store: &Store, client: Client, tasks: &[TaskName], mode: Mode) -> Done {
-    let Mode { detach, debug } = mode;
+    let Mode { detach, debug, at } = mode;
     let scheduled = instance::started_by_cron();
     let own = |name: &&str| Some(((*name).to_owned(), std::env::var(name).ok()?));
     let trace = debug.then(|| (DEBUG.to_owned(), "1".to_owned()));
@@ -77,6 +79,7 @@ fn hand_over(store: &Store, client: Client, tasks: &[TaskName], mode: Mode) -> D
         },
         settings: SETTINGS.iter().filter_map(own).chain(trace).collect(),
         follow: !detach,
+        not_before: at,
     };
     let single = match tasks {
         [name] if !detach => Some(name),

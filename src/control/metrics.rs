@@ -143,7 +143,7 @@ impl Collected {
             None => queue
                 .entry(name)
                 .filter(|entry| entry.state != entry::State::Running)
-                .map(|entry| entry.since),
+                .map(entry::Entry::ready_since),
         };
         let state = match (busy, progress.as_ref().map(|progress| progress.state)) {
             (false, _) if waiting.is_some() => "queued",

@@ -8,8 +8,9 @@ use anyhow::anyhow;
 
 use crate::agent::journal;
 use crate::container::Container;
-use crate::error::{Error, ErrorKey, Result};
+use crate::error::{Error, ErrorKey, Refusal, Result};
 use crate::files;
+use crate::supervisor::entry::Entry;
 use crate::supervisor::queue_file::{QueueFile, Snapshot};
 use crate::sync::state::Ledger;
 use crate::task::FileKind;
@@ -130,7 +131,7 @@ pub fn start_all(
 
 /// Whether a start by hand would change anything: no run is at work, and none waits that was started by hand.
 fn is_free(store: &Store, queue: &Snapshot, name: &TaskName) -> Result<bool> {
-    Ok(!store.is_busy(name)? && !queue.waits_by_hand(name))
+    Ok(!store.is_busy(name)? && !queue.waits_by_hand(name, now()))
 }
 
 /// Has runs begin, and does not wait for that.
@@ -139,7 +140,7 @@ fn is_free(store: &Store, queue: &Snapshot, name: &TaskName) -> Result<bool> {
 /// `service_not_running`, or what keeps the supervisor from taking them.
 pub fn launch(store: &Store, container: &Container, names: &[TaskName]) -> Result<()> {
     match QueueFile::of(store).is_served() {
-        true => container.hand_over(names),
+        true => container.hand_over(names, None),
         false => container.start(names),
     }
 }
@@ -189,12 +190,34 @@ fn is_started(store: &Store, queue: &Snapshot, name: &TaskName) -> Result<bool> 
     Ok(queue.entry(name).is_some() || store.is_busy(name)?)
 }
 
-/// Whether a task runs or waits.
+/// Whether a task runs or waits for its turn, and not for a time.
 ///
 /// # Errors
 /// Whatever the file system says.
 pub fn is_running(store: &Store, name: &TaskName) -> Result<bool> {
-    is_started(store, &Snapshot::read(store), name)
+    let queue = Snapshot::read(store);
+    let is_due = |entry: &Entry| !entry.is_early(now());
+    Ok(queue.entry(name).is_some_and(is_due) || store.is_busy(name)?)
+}
+
+/// Has runs begin at a time, in seconds since 1970, whatever happens until then; those that run or wait already do so.
+///
+/// # Errors
+/// `service_not_running`, or what keeps the supervisor from taking them.
+pub fn launch_at(store: &Store, container: &Container, names: &[TaskName], at: i64) -> Result<()> {
+    match QueueFile::of(store).is_served() {
+        true => container.hand_over(names, Some(at)),
+        false => Err(Refusal::new(
+            "(root)",
+            ErrorKey::ServiceNotRunning,
+            "no one is there who remembers when the runs begin: start the service imapsync",
+        )
+        .into()),
+    }
+}
+
+fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
 }
 
 /// Notes in the ledger of its user that a task is about to be deleted. The task goes in any case; where that cannot be

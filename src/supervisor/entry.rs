@@ -20,6 +20,21 @@ pub struct Entry {
     pub started: Option<i64>,
     /// Tasks that were handed over together have the same number.
     pub batch: u64,
+    /// When it may begin, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<i64>,
+}
+
+impl Entry {
+    /// Whether its time has not come yet.
+    pub fn is_early(&self, now: i64) -> bool {
+        self.state != State::Running && self.not_before.is_some_and(|moment| moment > now)
+    }
+
+    /// Since when it could have begun, in seconds since 1970.
+    pub fn ready_since(&self) -> i64 {
+        self.not_before.unwrap_or_default().max(self.since)
+    }
 }
 
 /// Who wanted a run. What somebody starts by hand comes first.

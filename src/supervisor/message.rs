@@ -33,6 +33,9 @@ pub enum Request {
         settings: BTreeMap<String, String>,
         /// Whether the ends of the runs are to be told.
         follow: bool,
+        /// When they may begin, in seconds since 1970; now when it is missing.
+        #[serde(default)]
+        not_before: Option<i64>,
     },
     /// No runs of these tasks, and none that wait.
     Stop {

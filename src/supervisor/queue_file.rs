@@ -131,11 +131,12 @@ impl Snapshot {
         self.entries.get(name)
     }
 
-    /// Whether a start by hand would change nothing, since the task waits for one. Whether it runs its lock says: a run
-    /// that is about to be gone does not count.
-    pub fn waits_by_hand(&self, name: &TaskName) -> bool {
-        self.entry(name)
-            .is_some_and(|entry| entry.state != State::Running && entry.origin == Origin::Manual)
+    /// Whether a start by hand would change nothing, since the task waits for one and its time has come. Whether it runs
+    /// its lock says: a run that is about to be gone does not count.
+    pub fn waits_by_hand(&self, name: &TaskName, now: i64) -> bool {
+        self.entry(name).is_some_and(|entry| {
+            entry.state != State::Running && entry.origin == Origin::Manual && !entry.is_early(now)
+        })
     }
 }
 
@@ -159,6 +160,7 @@ mod tests {
                 state: State::Waiting,
                 started: None,
                 batch: 1,
+                not_before: None,
             }],
         };
         assert!(Snapshot::read(&store).entry(&name).is_none());
@@ -168,7 +170,7 @@ mod tests {
         let snapshot = Snapshot::read(&store);
         assert_eq!(snapshot.entry(&name), content.entries.first());
         assert!(
-            !snapshot.waits_by_hand(&name),
+            !snapshot.waits_by_hand(&name, 8),
             "a start by hand makes it come earlier"
         );
         drop(serving);

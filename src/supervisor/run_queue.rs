@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroUsize;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::entry::{Entry, Origin, State};
 use crate::task::TaskName;
@@ -13,6 +13,9 @@ use crate::task::TaskName;
 /// After so many seconds a task that a schedule started has waited long enough to come as if started by hand, so that
 /// starting again and again by hand cannot keep it waiting for ever.
 const LONG_WAIT: i64 = 60 * 60;
+
+/// How often is looked at the time of day at least, by which people say when something begins.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// A task in the queue.
 #[derive(Debug, Clone)]
@@ -66,9 +69,15 @@ impl RunQueue {
         self.at_once = at_once;
     }
 
-    /// Whether somebody waits while as many run as may.
-    pub fn is_full(&self) -> bool {
-        self.waiting() > 0 && self.running() >= self.at_once.get()
+    /// Whether somebody waits whose time has come while as many run as may.
+    pub fn is_full(&self, seconds: i64) -> bool {
+        self.is_due(seconds) && self.running() >= self.at_once.get()
+    }
+
+    /// Whether somebody waits whose time has come.
+    pub fn is_due(&self, seconds: i64) -> bool {
+        let mut runs = self.runs.values();
+        runs.any(|run| run.entry.state != State::Running && !run.entry.is_early(seconds))
     }
 
     /// A source has turned away a run of this task: half as many of its runs work at once from now on.
@@ -204,11 +213,12 @@ impl RunQueue {
         let may_run = |run: &&QueuedRun| {
             run.entry.state != State::Running
                 && run.not_before.is_none_or(|moment| moment <= now)
+                && !run.entry.is_early(seconds)
                 && !users.contains(run.user.as_str())
                 && !busy.contains(run.source.as_str())
         };
         let rank = |run: &&QueuedRun| {
-            let waited = seconds.saturating_sub(run.entry.since);
+            let waited = seconds.saturating_sub(run.entry.ready_since());
             let first = match waited >= LONG_WAIT {
                 true => Origin::Manual,
                 false => run.entry.origin,
@@ -222,16 +232,24 @@ impl RunQueue {
     }
 
     /// When the next one may run that has to wait for a moment.
-    pub fn next_moment(&self) -> Option<Instant> {
+    pub fn next_moment(&self, now: Instant, seconds: i64) -> Option<Instant> {
         let waiting = self.runs.values().filter(|run| run.entry.state != State::Running);
-        waiting.filter_map(|run| run.not_before).min()
+        let moments = waiting.filter_map(|run| {
+            let early = run
+                .entry
+                .not_before
+                .map_or(0, |moment| moment.saturating_sub(seconds));
+            let early = u64::try_from(early).ok().filter(|early| *early > 0);
+            // The clock may be set meanwhile: it is looked at again.
+            let early = early.map(|early| now + Duration::from_secs(early).min(LONGEST_SLEEP));
+            run.not_before.max(early)
+        });
+        moments.min()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -244,6 +262,7 @@ mod tests {
             state: State::Waiting,
             started: None,
             batch,
+            not_before: None,
         }
     }
 
@@ -306,10 +325,31 @@ mod tests {
         let now = Instant::now();
         let name = TaskName::parse("a1").unwrap();
         queue.get_mut(&name).unwrap().not_before = Some(now + Duration::from_secs(9));
-        assert!(queue.take_turns(now, 0).is_empty() && queue.next_moment().is_some());
+        assert!(queue.take_turns(now, 0).is_empty() && queue.next_moment(now, 0).is_some());
         assert_eq!(queue.take_turns(now + Duration::from_secs(9), 5), [name]);
         assert_eq!(queue.entries()[0].started, Some(5));
-        assert_eq!((queue.waiting(), queue.next_moment()), (0, None));
+        assert_eq!((queue.waiting(), queue.next_moment(now, 5)), (0, None));
+    }
+
+    #[test]
+    fn one_whose_time_has_not_come_keeps_no_one_waiting_and_does_not_count_as_waiting() {
+        let mut queue = queue(1);
+        let early = Entry {
+            not_before: Some(100),
+            ..entry("a1", Origin::Manual, 1)
+        };
+        let is_early = |seconds| early.is_early(seconds);
+        assert!(is_early(99) && !is_early(100));
+        queue.add(early, "a".to_owned(), "a".to_owned());
+        queue.add(entry("b1", Origin::Schedule, 2), "b".to_owned(), "b".to_owned());
+        let now = Instant::now();
+        let names = |names: Vec<TaskName>| names.iter().map(TaskName::to_string).collect::<Vec<_>>();
+        assert_eq!(names(queue.take_turns(now, 40)), ["b1"]);
+        assert!(!queue.is_due(99) && !queue.is_full(99) && queue.is_full(100));
+        assert_eq!(queue.next_moment(now, 40), Some(now + Duration::from_secs(60)));
+        assert_eq!(queue.next_moment(now, 99), Some(now + Duration::from_secs(1)));
+        queue.remove(&TaskName::parse("b1").unwrap());
+        assert_eq!(names(queue.take_turns(now, 100)), ["a1"]);
     }
 
     #[test]

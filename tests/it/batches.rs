@@ -63,7 +63,13 @@ fn a_batch_tells_how_much_of_its_mail_is_moved_and_how_fast() -> anyhow::Result<
 #[test]
 fn a_batch_without_a_name_is_refused() -> anyhow::Result<()> {
     let sandbox = Sandbox::start()?;
-    for action in ["get-batch", "get-batch-report", "assess-batch", "verify-batch"] {
+    for action in [
+        "get-batch",
+        "get-batch-report",
+        "assess-batch",
+        "start-batch",
+        "verify-batch",
+    ] {
         for name in ["", "  ", "a\nb"] {
             let outcome = sandbox.action(action, json!({"batch": name}))?;
             ensure!(outcome.exit_code != 0, "{action} {name:?}");

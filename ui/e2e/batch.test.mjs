@@ -92,6 +92,32 @@ it('has its own page, found on Status: how much is moved, how fast, how long it 
     await view.close()
   }))
 
+it('has a batch begin at a time, and takes it back', () =>
+  withHost({ tasks: 6, batch: 'Week 12' }, async (host, platform) => {
+    const timezoneId = 'America/New_York'
+    const first = await open(browser, host, 'page=batch&name=Week%2012', { timezoneId })
+    const section = first.app.getByRole('region', { name: 'Start at', exact: true })
+    assert.match(await section.getByLabel('Date and time').inputValue(), /T22:00$/)
+    await section.getByLabel('Date and time').fill('2020-01-01T00:00')
+    await section.getByRole('button', { name: /^Start \d+ tasks? then$/ }).click()
+    await section.getByText('Choose a time that is still to come.').waitFor()
+    assert.equal(count(platform, 'start-batch'), 0)
+    const year = new Date().getUTCFullYear() + 1
+    await section.getByLabel('Date and time').fill(`${year}-01-08T21:30`)
+    await section.getByRole('button', { name: /^Start \d+ tasks? then$/ }).click()
+    await section.getByText(/^Starts Jan 8, \d{4}, 9:30\sPM, in \d+ days\.$/).waitFor()
+    // Half past nine in New York in January is half past two in the morning in UTC.
+    assert.equal(platform.startAt.get('Week 12'), Date.UTC(year, 0, 9, 2, 30) / 1000)
+    await checkAccessibility(first, 'a batch that begins at a time')
+    await first.close()
+
+    const { app, ...view } = await open(browser, host, 'page=batch&name=Week%2012', { timezoneId })
+    await button(app, 'Do not start').click()
+    await app.getByLabel('Date and time').waitFor()
+    assert.equal(platform.startAt.size, 0)
+    await view.close()
+  }))
+
 it('assesses all mailboxes, goes on when the page is left, is stopped and gone on with, and saves what it found', () =>
   withHost({ tasks: 24, batch: 'Week 12' }, async (host, platform) => {
     platform.jobPace = 40

@@ -4,11 +4,13 @@
 //! - [`volume`]: how much mail there is, and how much of it has been moved
 //! - [`jobs`]: what is done to every task and takes long; [`by_server`]: few of them at the same server
 //! - [`forecast`]: whether a mailbox can be moved, and how long that will take
+//! - [`start`]: when its first copy begins
 //! - [`throughput`]: how fast it moved, over time
 
 pub mod by_server;
 pub mod forecast;
 pub mod jobs;
+pub mod start;
 pub mod throughput;
 pub mod volume;
 

@@ -24,6 +24,7 @@ use tokio::task::{JoinSet, LocalSet};
 
 use self::connection::{Reply, converse};
 use self::main_program::MainProgram;
+use self::requests::Wish;
 use super::arrivals::{Arrivals, Told, changes};
 use super::capacity::{self, Capacity};
 use super::child::{Child, Cut, Program};
@@ -32,8 +33,9 @@ use super::message::{Answer, Request, RunEnd, Stream};
 use super::queue_file::{Content, QueueFile};
 use super::run_queue::RunQueue;
 use super::socket;
+use super::stagger::Stagger;
 use crate::task::FileKind;
-use crate::task::{Store, TaskName};
+use crate::task::{Schedule, Store, TaskName};
 
 /// How long a run may take to end by itself. The unit gives the container more time than this and the next together.
 const GRACE: Duration = Duration::from_secs(10);
@@ -78,6 +80,7 @@ pub fn serve(store: &Store, command: &[OsString], capacity: Capacity) -> anyhow:
             stoppers: HashMap::new(),
             settings: HashMap::new(),
             arrivals: Arrivals::new(store, told),
+            stagger: Stagger::default(),
             recovered: BTreeSet::new(),
             ending: false,
             denied_since: None,
@@ -150,6 +153,8 @@ struct Supervisor<'a> {
     settings: HashMap<TaskName, BTreeMap<String, String>>,
     /// Sources that are listened to.
     arrivals: Arrivals,
+    /// Starts that schedules want in the same minute.
+    stagger: Stagger,
     /// Tasks of the former supervisor, of which a process may still be left.
     recovered: BTreeSet<TaskName>,
     /// Whether the supervisor was told to end, or has to.
@@ -158,6 +163,16 @@ struct Supervisor<'a> {
     denied_since: Option<Instant>,
     /// Why the queue on disk is not the one that counts.
     unsaved: Option<String>,
+}
+
+/// What matters of a task for its turn.
+struct Described {
+    /// Whose mailbox it fills.
+    user: String,
+    /// Where the mail comes from.
+    source: String,
+    /// For how many seconds starts of its schedule may wait.
+    spread: i64,
 }
 
 impl Supervisor<'_> {
@@ -180,8 +195,8 @@ impl Supervisor<'_> {
                 entry.state = State::Interrupted;
                 self.write_cut_off(&name, entry.started, Cut::Interrupted);
             }
-            let (user, source) = self.describe(&name);
-            self.queue.add(entry, user, source);
+            let described = self.describe(&name);
+            self.queue.add(entry, described.user, described.source);
             self.recovered.insert(name);
         }
         if !self.recovered.is_empty() {
@@ -198,14 +213,19 @@ impl Supervisor<'_> {
         self.store.path(name, FileKind::Env).exists()
     }
 
-    /// Whose mailbox a task fills, and from where. One that is damaged is in no one's way; its run tells what is wrong.
-    fn describe(&self, name: &TaskName) -> (String, String) {
+    /// What matters of a task here. One that is damaged is in no one's way; its run tells what is wrong.
+    fn describe(&self, name: &TaskName) -> Described {
         match self.store.load(name) {
-            Ok(Some(task)) => {
-                let source = format!("{}:{}", task.remote_host, task.remote_port);
-                (task.local_user.to_string(), source)
-            }
-            Ok(None) | Err(_) => (name.to_string(), String::new()),
+            Ok(Some(task)) => Described {
+                user: task.local_user.to_string(),
+                source: format!("{}:{}", task.remote_host, task.remote_port),
+                spread: task.schedule.map_or(0, Schedule::spread),
+            },
+            Ok(None) | Err(_) => Described {
+                user: name.to_string(),
+                source: String::new(),
+                spread: 0,
+            },
         }
     }
 
@@ -248,7 +268,7 @@ impl Supervisor<'_> {
         let kills = self.children.values().filter_map(|child| child.kill_at);
         let starts = self
             .queue
-            .next_moment()
+            .next_moment(Instant::now(), now())
             .filter(|_| !self.ending && !self.queue.paused);
         // A moment that has come is one at which something else has to happen first, such as a run's end.
         let starts = starts.filter(|moment| *moment > Instant::now());
@@ -274,14 +294,14 @@ impl Supervisor<'_> {
         if !due.is_empty() {
             // Who waits or runs already does so: no one follows.
             let (reply, _) = unbounded_channel();
-            self.enqueue(due, Origin::Arrival, &BTreeMap::new(), false, &reply);
+            self.enqueue(due, Wish::of(Origin::Arrival), &BTreeMap::new(), false, &reply);
         }
         self.arrivals.save_if_due(now);
     }
 
     /// Measures while tasks wait, or a run may be turned away.
     fn plan_look(&mut self) {
-        let waits = !self.queue.paused && self.queue.waiting() > 0 && !self.children.is_empty();
+        let waits = !self.queue.paused && self.queue.is_due(now()) && !self.children.is_empty();
         let mut running = self.children.values();
         let needed = !self.ending && (waits || running.any(|child| self.arrivals.may_crowd(&child.name)));
         match (needed, self.look_at) {
@@ -300,8 +320,8 @@ impl Supervisor<'_> {
             return;
         }
         self.look_at = Some(Instant::now() + capacity::PACE);
-        if self.capacity.adapts() && self.queue.waiting() > 0 {
-            self.capacity.look(self.queue.is_full());
+        if self.capacity.adapts() && self.queue.is_due(now()) {
+            self.capacity.look(self.queue.is_full(now()));
             self.queue.set_at_once(self.capacity.now());
         }
         let running: Vec<TaskName> = self.children.values().map(|child| child.name.clone()).collect();

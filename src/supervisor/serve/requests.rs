@@ -10,6 +10,30 @@ use crate::supervisor::message::{Answer, Request, RunEnd, SETTINGS};
 use crate::supervisor::run_queue::QueuedRun;
 use crate::task::TaskName;
 
+/// Who wants a run, and when it may begin.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish {
+    origin: Origin,
+    not_before: Option<i64>,
+}
+
+impl Wish {
+    /// A run as soon as may be.
+    pub(super) fn of(origin: Origin) -> Self {
+        Self {
+            origin,
+            not_before: None,
+        }
+    }
+
+    /// Whether a task in the queue stays as it is.
+    fn changes_nothing(self, entry: &Entry) -> bool {
+        let is_by_hand = self.origin == Origin::Manual;
+        entry.state == State::Running
+            || (entry.origin <= self.origin && !(is_by_hand && entry.is_early(now())))
+    }
+}
+
 impl Supervisor<'_> {
     /// Does what is wanted, and says so.
     pub(super) fn handle(&mut self, request: Request, reply: &Reply) {
@@ -28,7 +52,11 @@ impl Supervisor<'_> {
                 origin,
                 settings,
                 follow,
-            } => self.enqueue(tasks, origin, &own(settings), follow, reply),
+                not_before,
+            } => {
+                let wish = Wish { origin, not_before };
+                self.enqueue(tasks, wish, &own(settings), follow, reply);
+            }
             Request::Stop { tasks } => self.stop(tasks, reply),
             Request::Pause => self.pause(true, reply),
             Request::Resume => self.pause(false, reply),
@@ -47,11 +75,11 @@ impl Supervisor<'_> {
     }
 
     /// Puts tasks into the queue. Those that a schedule has put there already come earlier when somebody wants them by
-    /// hand.
+    /// hand; so do those whose time has not come.
     pub(super) fn enqueue(
         &mut self,
         tasks: Vec<TaskName>,
-        origin: Origin,
+        wish: Wish,
         settings: &BTreeMap<String, String>,
         follow: bool,
         reply: &Reply,
@@ -60,27 +88,26 @@ impl Supervisor<'_> {
         let mut entered: Vec<(TaskName, Option<Entry>)> = vec![];
         for task in tasks {
             let former = self.queue.get(&task).map(|run| run.entry.clone());
-            if former
-                .as_ref()
-                .is_some_and(|entry| entry.state == State::Running || entry.origin <= origin)
-            {
+            if former.as_ref().is_some_and(|entry| wish.changes_nothing(entry)) {
                 drop(reply.send(Answer::AlreadyRunning { task }));
                 continue;
             }
             if let Some(run) = self.queue.get_mut(&task) {
-                run.entry.origin = origin;
+                run.entry.origin = wish.origin;
                 run.entry.batch = batch;
+                run.entry.not_before = wish.not_before;
             } else {
-                let (user, source) = self.describe(&task);
+                let described = self.describe(&task);
                 let entry = Entry {
                     task: task.clone(),
-                    origin,
+                    origin: wish.origin,
                     since: now(),
                     state: State::Waiting,
                     started: None,
                     batch,
+                    not_before: self.not_before(&wish, described.spread),
                 };
-                self.queue.add(entry, user, source);
+                self.queue.add(entry, described.user, described.source);
             }
             entered.push((task, former));
         }
@@ -106,6 +133,14 @@ impl Supervisor<'_> {
             }
             let paused = self.queue.paused;
             drop(reply.send(Answer::Accepted { task, paused }));
+        }
+    }
+
+    /// When a run may begin: schedules that start in the same minute take turns.
+    fn not_before(&mut self, wish: &Wish, spread: i64) -> Option<i64> {
+        match wish.origin {
+            Origin::Schedule => self.stagger.next(now(), spread),
+            Origin::Manual | Origin::Arrival => wish.not_before,
         }
     }
 

@@ -16,6 +16,8 @@ const MINUTES_AN_HOUR: u8 = 60;
 const MINUTE_OF_HOURS: u8 = 1;
 /// A schedule starts something in every week; a night may have begun on the day before.
 const HOURS_TO_LOOK_AT: i64 = 8 * 24;
+/// Starts that cron wants in the same minute wait no longer for each other, in minutes.
+const LONGEST_SPREAD: u8 = 15;
 
 /// When cron starts a task: every 1 to 59 minutes, every 1 to 24 hours, or at a time of day; if wanted only in some
 /// hours of the day, and on some days of the week. `60m` is `1h`. All times are of the clock that cron goes by, which is
@@ -99,6 +101,18 @@ impl Schedule {
             Rhythm::Hours(_) => format!("{MINUTE_OF_HOURS} {hours} * * {days} "),
             Rhythm::Daily { minute, .. } => format!("{minute} {hours} * * {days}"),
         }
+    }
+
+    /// For how many seconds a start may wait for others: neither until the next one, nor beyond the hours.
+    pub fn spread(self) -> i64 {
+        let minutes = match self.rhythm {
+            Rhythm::Minutes(amount) => {
+                let last = (MINUTES_AN_HOUR - 1) / amount * amount;
+                (MINUTES_AN_HOUR - last).min(amount)
+            }
+            Rhythm::Hours(_) | Rhythm::Daily { .. } => LONGEST_SPREAD,
+        };
+        i64::from(minutes.min(LONGEST_SPREAD)) * 60
     }
 
     /// Whether something starts in that hour of a day, if it is one of the days.
@@ -307,5 +321,12 @@ mod tests {
         assert_eq!(next("30m@22-2@thu", 0), 22 * hour);
         assert_eq!(next("30m@22-2@thu", day + hour), day + hour + 30 * minute);
         assert_eq!(next("30m@22-2@thu", day + 2 * hour), 7 * day + 22 * hour);
+    }
+
+    #[test]
+    fn a_start_waits_for_others_neither_until_the_next_nor_into_the_next_hour() {
+        let minutes = |text: &str| schedule(text).spread() / 60;
+        assert_eq!(["1m", "5m", "59m", "7m", "45m"].map(minutes), [1, 5, 1, 4, 15]);
+        assert_eq!(["1h", "24h", "22:30"].map(minutes), [15; 3]);
     }
 }

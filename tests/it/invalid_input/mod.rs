@@ -64,7 +64,7 @@ const NO_NAMES: [&str; 42] = [
 const LONG: usize = 5000;
 
 /// The actions with input, each of which a test below is about, or one of `sources::describing`.
-const WITH_INPUT: [&str; 29] = [
+const WITH_INPUT: [&str; 30] = [
     "assess-batch",
     "begin-sign-in",
     "browse-folders",
@@ -86,6 +86,7 @@ const WITH_INPUT: [&str; 29] = [
     "list-tasks",
     "preview-task",
     "save-source",
+    "start-batch",
     "start-task",
     "stop-batch-job",
     "stop-task",

@@ -7,6 +7,7 @@ mod bad_input;
 mod hostile;
 mod many;
 mod restarts;
+mod start_at;
 mod supervisor;
 mod world;
 

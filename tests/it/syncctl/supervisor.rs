@@ -22,7 +22,7 @@ fn process(world: &World, task: &str) -> anyhow::Result<Pid> {
 }
 
 /// Starts a task as crond does: from a process of that name.
-fn by_schedule(world: &World, task: &str) -> anyhow::Result<Child> {
+pub(super) fn by_schedule(world: &World, task: &str) -> anyhow::Result<Child> {
     let crond = world.sandbox.node().container().join("crond");
     let program = world.program()?.get_program().to_string_lossy().into_owned();
     fs::write(&crond, format!("#!/bin/sh\n{program} start {task}\nexit $?\n"))?;

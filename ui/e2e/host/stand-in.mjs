@@ -34,6 +34,7 @@ export class StandIn extends SourcesStandIn {
     /** The batch that all tasks belong to from the beginning. */
     this.batch = batch
     this.batchJobs = new Map()
+    this.startAt = new Map()
     this.found = { assess: new Map(), verify: new Map() }
     this.jobPace = 0.5
     /** What the source servers were told. */
@@ -205,11 +206,19 @@ export class StandIn extends SourcesStandIn {
       assess: this.batchJobs.get(`assess ${batch}`) ?? null,
       verify: this.batchJobs.get(`verify ${batch}`) ?? null,
       rate,
+      start_at: this.startAt.get(batch) ?? null,
       seconds_left: rate === 0 ? null : Math.round(((messages_total - messages_done) * 26_500) / rate),
       throughput: moved
         ? { from: seconds() - 3600, step: 76, bytes: Array.from({ length: 48 }, (_, at) => Math.round(9e7 * (1 + Math.sin(at / 5)))) }
         : { from: 0, step: 0, bytes: [] },
     }
+  }
+
+  'start-batch'({ batch, at }) {
+    const members = [...this.tasks.values()].filter((task) => task.batch === batch && !this.runs.has(key(task)))
+    if (at === null) this.startAt.delete(batch)
+    else this.startAt.set(batch, at)
+    return { tasks: members.length }
   }
 
   /** A job of a batch goes through its tasks one by one, and can be stopped. */

@@ -75,6 +75,9 @@ export const getBatchReport = (title: string, batch: string) => ask<Json.BatchRe
 export const runBatchJob = (job: Json.BatchJob, title: string, batch: string, deep: boolean) =>
   ask<unknown>(`${job}-batch`, title, job === 'verify' ? { batch, deep } : { batch }, { timeout: 24 * 60 * MINUTES })
 
+/** Has all its tasks begin at a time; null takes it back. */
+export const startBatch = (title: string, batch: string, at: number | null) => act<Json.Planned>('start-batch', title, { batch, at }, { timeout: 2 * MINUTES })
+
 export const stopBatchJob = (title: string, batch: string, job: Json.BatchJob) => ask<unknown>('stop-batch-job', title, { batch, job })
 
 export const getVerification = (title: string, task: Json.TaskRef) => ask<Json.StoredVerification>('get-verification', title, ref(task))

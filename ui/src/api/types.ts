@@ -42,6 +42,7 @@ export type Progress = Pick<Told, 'localuser' | 'task_id' | 'state'> & Partial<T
 export type BatchFigures = Json.GetBatchOutput
 /** Where a job of a batch stands. */
 export type JobStanding = Given<BatchFigures, 'assess'>
+export type Planned = Json.StartBatchOutput
 export type BatchJob = NonNullable<Json.StopBatchJobInput['job']>
 export type BatchReport = Json.GetBatchReportOutput
 /** What was found about one task of a batch. */

@@ -40,6 +40,9 @@ export const formatTimeOfDay = (seconds: number, locale: string): string => new 
 export const formatDayAndTime = (seconds: number, locale: string): string =>
   new Intl.DateTimeFormat(locale, { weekday: 'short', hour: 'numeric', minute: '2-digit' }).format(seconds * 1000)
 
+/** A moment as fields for a date and a time hold it, in this browser's clock. */
+export const inputMoment = (moment: Date): string => new Date(moment.getTime() - moment.getTimezoneOffset() * 60_000).toISOString().slice(0, 16)
+
 /** Minutes since midnight as a time of day. */
 export const formatClock = (minutes: number, locale: string): string =>
   new Intl.DateTimeFormat(locale, { timeStyle: 'short', timeZone: 'UTC' }).format(minutes * 60_000)
