@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What was found about the tasks of a batch.
 
-use ns8_imapsync::control::batches::forecast::{self, Verdict, Warning};
+use ns8_imapsync::control::batches::forecast::{self, Duration, Verdict, Warning};
 use ns8_imapsync::control::batches::volume::Amount;
 use ns8_imapsync::imap::StorageQuota;
 use ns8_imapsync::sync::inspect::assess::{Assessment, NewName};
@@ -37,8 +37,8 @@ pub(crate) struct Assessed {
     too_large: u64,
     /// The room at the destination; null where its server does not tell.
     quota: Option<StorageQuota>,
-    /// How long the first copy is expected to take; null without a login.
-    seconds: Option<u64>,
+    /// How long the first copy is assumed to take, and from what; null without a login.
+    duration: Option<Duration>,
     /// What to mind.
     warnings: Vec<Warning>,
     /// Folders that cannot be opened.
@@ -104,7 +104,7 @@ impl Look {
             at: self.0.at,
             verdict: forecast.verdict,
             warnings: forecast.warnings,
-            seconds: forecast.seconds,
+            duration: forecast.duration,
             remote: found.remote,
             local: found.local,
             folders: found.folders,

@@ -164,6 +164,47 @@ fn a_batch_is_assessed_and_what_is_found_stays_until_it_is_asked_again() -> anyh
 }
 
 #[test]
+fn a_mailbox_that_does_not_fit_into_its_quota_is_found_before_the_move() -> anyhow::Result<()> {
+    const LIMIT: u64 = 40 * 1024;
+    let sandbox = Sandbox::start()?;
+    let quota = |limit: u64| {
+        let rule = format!("quota_rule=*:bytes={limit}");
+        sandbox.local().set_user_settings("u1", &["quota=maildir", &rule])
+    };
+    quota(LIMIT)?;
+    let mut large = NewMail::new("large@batch");
+    large.content.extend(b"0123456789\r\n".repeat(5000));
+    sandbox.add_mail(Side::Remote, USER, &[large])?;
+    let mut input = sandbox.task_input();
+    input["start"] = json!(false);
+    action_output(&sandbox, "create-task", input)?;
+    join(&sandbox, "Week 12")?;
+    let assess = || {
+        action_output(&sandbox, "assess-batch", json!({"batch": "Week 12"}))?;
+        Ok::<_, anyhow::Error>(rows(&sandbox)?[0]["assessment"].clone())
+    };
+    let found = assess()?;
+    ensure!(
+        found["verdict"] == "no_go" && found["warnings"] == json!(["over_quota"]),
+        "{found}"
+    );
+    ensure!(
+        found["quota"] == json!({"used": 0, "limit": LIMIT}) && found["largest"].as_u64() > Some(LIMIT),
+        "{found}"
+    );
+    // Nothing was pulled from there yet, which the answer says.
+    ensure!(found["duration"]["basis"] == "any_server", "{found}");
+
+    quota(10 * LIMIT)?;
+    let found = assess()?;
+    ensure!(
+        found["verdict"] == "go" && found["quota"]["limit"] == 10 * LIMIT,
+        "{found}"
+    );
+    Ok(())
+}
+
+#[test]
 fn a_batch_is_verified_with_one_report_and_a_sheet_for_each_task() -> anyhow::Result<()> {
     let sandbox = Sandbox::start()?;
     deliver(&sandbox, 3)?;

@@ -49,8 +49,32 @@ pub struct Forecast {
     pub verdict: Verdict,
     /// What to mind.
     pub warnings: Vec<Warning>,
-    /// How long the first copy will take, in seconds; `None` without a login.
-    pub seconds: Option<u64>,
+    /// How long the first copy will take, and from what that is assumed; `None` without a login.
+    pub duration: Option<Duration>,
+}
+
+/// How long the first copy is assumed to take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Duration {
+    /// Seconds, with the server all to itself.
+    pub seconds: u64,
+    /// Bytes a second that are reckoned with.
+    pub rate: u64,
+    /// Where that is from.
+    pub basis: Basis,
+}
+
+/// What an expected duration is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// Former runs from the same server.
+    FormerRuns,
+    /// Nothing was pulled from there yet: any server's speed is taken.
+    AnyServer,
+    /// What the provider gives away in a day.
+    DailyLimit,
 }
 
 /// The speed of a server in bytes a second, by the runs that copied a lot from it; `None` where there are none.
@@ -69,7 +93,7 @@ pub fn of(found: &Assessment, host: &str, rate: Option<u64>) -> Forecast {
         return Forecast {
             verdict: Verdict::NoGo,
             warnings: vec![],
-            seconds: None,
+            duration: None,
         };
     }
     let to_copy = found.bytes.saturating_sub(found.local_bytes);
@@ -95,13 +119,32 @@ pub fn of(found: &Assessment, host: &str, rate: Option<u64>) -> Forecast {
         some if some.iter().all(|one| *one == Warning::Special) => Verdict::Go,
         _ => Verdict::Look,
     };
-    let pulling = to_copy / rate.unwrap_or(ASSUMED_RATE).max(1);
-    // The first day's share is there at once.
-    let waiting = daily.map_or(0, |daily| to_copy.saturating_sub(1) / daily * DAY);
     Forecast {
         verdict,
         warnings,
-        seconds: Some(pulling.max(waiting)),
+        duration: Some(duration(to_copy, rate, daily)),
+    }
+}
+
+fn duration(to_copy: u64, rate: Option<u64>, daily: Option<u64>) -> Duration {
+    let (rate, basis) = match rate {
+        Some(rate) => (rate.max(1), Basis::FormerRuns),
+        None => (ASSUMED_RATE, Basis::AnyServer),
+    };
+    let pulling = Duration {
+        seconds: to_copy / rate,
+        rate,
+        basis,
+    };
+    // The first day's share is there at once.
+    let waiting = daily.map(|daily| Duration {
+        seconds: to_copy.saturating_sub(1) / daily * DAY,
+        rate: daily / DAY,
+        basis: Basis::DailyLimit,
+    });
+    match waiting {
+        Some(waiting) if waiting.seconds > pulling.seconds => waiting,
+        _ => pulling,
     }
 }
 
@@ -143,7 +186,7 @@ mod tests {
         assert_eq!(of(&mailbox, "imap.example.com", None).verdict, Verdict::Look);
         mailbox.local = "local_user_unknown".to_owned();
         let forecast = of(&mailbox, "imap.example.com", None);
-        assert_eq!((forecast.verdict, forecast.seconds), (Verdict::NoGo, None));
+        assert_eq!((forecast.verdict, forecast.duration), (Verdict::NoGo, None));
     }
 
     #[test]
@@ -161,16 +204,28 @@ mod tests {
         let runs = [run(TELLING, 5), run(5, 500), run(TELLING, 0)];
         let rate = rate(runs.iter());
         assert_eq!(rate, Some(TELLING / 5));
+        let expected = |found: &Assessment, host, rate| {
+            let duration = of(found, host, rate).duration.unwrap();
+            (duration.seconds, duration.basis)
+        };
         assert_eq!(
-            of(&found(3 * TELLING), "imap.example.com", rate).seconds,
-            Some(15)
+            expected(&found(3 * TELLING), "imap.example.com", rate),
+            (15, Basis::FormerRuns)
         );
         assert_eq!(
-            of(&found(ASSUMED_RATE * 7), "imap.example.com", None).seconds,
-            Some(7)
+            expected(&found(ASSUMED_RATE * 7), "imap.example.com", None),
+            (7, Basis::AnyServer)
         );
-        let large = of(&found(3 * GMAIL_DAILY), "imap.gmail.com", None);
-        assert_eq!(large.seconds, Some(2 * DAY));
+        assert_eq!(
+            expected(&found(ASSUMED_RATE * 7), "imap.gmail.com", None),
+            (7, Basis::AnyServer)
+        );
+        let large = found(3 * GMAIL_DAILY);
+        assert_eq!(
+            expected(&large, "imap.gmail.com", None),
+            (2 * DAY, Basis::DailyLimit)
+        );
+        let large = of(&large, "imap.gmail.com", None);
         assert_eq!(large.warnings, [Warning::Throttled]);
     }
 }

@@ -255,7 +255,7 @@ export class StandIn extends SourcesStandIn {
         largest: bad ? 0 : 41_000_000,
         too_large: large && !bad ? 2 : 0,
         quota: bad ? null : { used: 1_000_000, limit: 5_000_000_000 },
-        seconds: bad ? null : 301,
+        duration: bad ? null : { seconds: 301, rate: 1_000_000, basis: large ? 'any_server' : 'former_runs' },
         warnings: bad ? [] : large ? ['too_large', 'special'] : ['special'],
         unreadable: [],
         special: bad ? [] : [{ remote: 'Gesendet', local: 'Sent' }],
