@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 use ns8_imapsync::control::batches;
+use ns8_imapsync::control::batches::cutover::Cutover;
 use ns8_imapsync::control::batches::jobs::Kind;
 use ns8_imapsync::control::batches::start;
 use ns8_imapsync::control::batches::throughput::{self, Stretch, Throughput};
@@ -44,6 +45,8 @@ pub(crate) struct Standing {
     throughput: Throughput,
     /// When its tasks begin, where somebody chose a time that has not come.
     start_at: Option<i64>,
+    /// The steps of the cut-over.
+    cutover: Cutover,
     /// The look at both sides before the move; null before the first time.
     assess: Option<batch_job::Standing>,
     /// The comparison of both sides; null before the first time.
@@ -82,6 +85,7 @@ impl Action for GetBatch {
             seconds_left: seconds_left(done, total, uncounted, names.len(), rate),
             throughput: throughput::of(&stretches, now()),
             start_at: start::earliest(&Snapshot::read(&context.store), &names, now()),
+            cutover: Cutover::of(&context.store, &batch),
             assess: batch_job::standing(&context.store, &batch, &names, Kind::Assess),
             verify: batch_job::standing(&context.store, &batch, &names, Kind::Verify),
         })

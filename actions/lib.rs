@@ -6,6 +6,7 @@
 mod assess_batch;
 mod begin_sign_in;
 mod browse_folders;
+mod check_domains;
 mod clone_module;
 mod common;
 mod compare_again;
@@ -41,6 +42,7 @@ mod resume_schedules;
 mod reveal_master_secret;
 mod run_imapsync;
 mod save_source;
+mod set_batch_step;
 mod start_all_tasks;
 mod start_batch;
 mod start_task;
@@ -92,6 +94,8 @@ static APPLETS: &[Applet] = &[
     Applet::action::<get_batch::GetBatch>(),
     Applet::action::<assess_batch::AssessBatch>(),
     Applet::action::<start_batch::StartBatch>(),
+    Applet::action::<set_batch_step::SetBatchStep>(),
+    Applet::action::<check_domains::CheckDomains>(),
     Applet::action::<verify_batch::VerifyBatch>(),
     Applet::action::<stop_batch_job::StopBatchJob>(),
     Applet::action::<get_batch_report::GetBatchReport>(),

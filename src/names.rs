@@ -4,6 +4,8 @@
 //! Nothing here asks the C library: in a static program that would load name service libraries of the host, which are
 //! made for another C library or are not there. What `/etc/hosts` says of a name is all there is to say, as there.
 
+pub mod exchangers;
+
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;

@@ -535,12 +535,16 @@ _syncctl() {
             return 0
             ;;
         syncctl__subcmd__start)
-            opts="-h --dry-run --detach --debug --help"
+            opts="-h --dry-run --detach --at --debug --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -43,6 +43,7 @@ complete -c syncctl -n "__fish_syncctl_needs_command" -f -a "test-source" -d 'Te
 complete -c syncctl -n "__fish_syncctl_needs_command" -f -a "engine" -d 'Tells which engine runs use, and its version, as JSON'
 complete -c syncctl -n "__fish_syncctl_needs_command" -f -a "metrics" -d 'Prints the metrics of the instance for Prometheus, or serves them over HTTP'
 complete -c syncctl -n "__fish_syncctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c syncctl -n "__fish_syncctl_using_subcommand start" -l at -d 'Has the supervisor start them at that time, in seconds since 1970, and comes back' -r
 complete -c syncctl -n "__fish_syncctl_using_subcommand start" -l dry-run -d 'Prints as JSON what the run of one task would do, and does nothing'
 complete -c syncctl -n "__fish_syncctl_using_subcommand start" -l detach -d 'Hands the tasks over to the supervisor, and comes back'
 complete -c syncctl -n "__fish_syncctl_using_subcommand start" -l debug -d 'Writes what the runs say to the servers and hear, without mail and secrets, to NAME.trace'

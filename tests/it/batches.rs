@@ -67,6 +67,7 @@ fn a_batch_without_a_name_is_refused() -> anyhow::Result<()> {
         "get-batch",
         "get-batch-report",
         "assess-batch",
+        "check-domains",
         "start-batch",
         "verify-batch",
     ] {
@@ -244,5 +245,48 @@ fn a_batch_is_verified_with_one_report_and_a_sheet_for_each_task() -> anyhow::Re
     ensure!(outcome.exit_code != 0, "{outcome:#?}");
     ensure!(rows(&sandbox)?[0]["verification"]["missing"] == 1);
     ensure!(batch(&sandbox, "Week 12")?["verify"]["state"] == "incomplete");
+    Ok(())
+}
+
+#[test]
+fn the_steps_of_a_cut_over_are_kept_with_the_batch() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    let mut input = sandbox.task_input();
+    input["start"] = json!(false);
+    action_output(&sandbox, "create-task", input)?;
+    join(&sandbox, "Week 12")?;
+    let steps = || Ok::<_, anyhow::Error>(batch(&sandbox, "Week 12")?["cutover"].clone());
+    let none = steps()?;
+    ensure!(
+        none.as_object()
+            .is_some_and(|steps| steps.len() == 7 && steps.values().all(Value::is_null)),
+        "{none}"
+    );
+    let note = |step: &str, done: bool| {
+        let question = json!({"batch": "Week 12", "step": step, "done": done});
+        sandbox.action("set-batch-step", question)
+    };
+    ensure!(note("last_delta", true)?.is_ok() && note("verify", true)?.is_ok());
+    ensure!(steps()?["last_delta"].is_i64() && steps()?["done"].is_null());
+    ensure!(note("last_delta", false)?.is_ok());
+    ensure!(steps()?["last_delta"].is_null() && steps()?["verify"].is_i64());
+    let before = sandbox.state_files()?;
+    for wrong in ["", "Verify", "everything"] {
+        let outcome = note(wrong, true)?;
+        ensure!(outcome.exit_code != 0, "{outcome:#?}");
+    }
+    ensure!(sandbox.state_files()? == before);
+
+    // A name server may not be there; what is asked for is told in any case.
+    let told = action_output(&sandbox, "check-domains", json!({"batch": "Week 12"}))?;
+    let domains = told["domains"].as_array().cloned().unwrap_or_default();
+    ensure!(
+        domains.len() == 1 && domains[0]["domain"] == "example.com" && told["left_out"] == 0,
+        "{told}"
+    );
+    ensure!(
+        domains[0]["status"].is_string() && domains[0]["mx"].is_array(),
+        "{told}"
+    );
     Ok(())
 }

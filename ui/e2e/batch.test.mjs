@@ -179,6 +179,42 @@ it('verifies all mailboxes in one report, with a sheet for each', () =>
     await view.close()
   }))
 
+it('leads through the cut-over, and keeps what is ticked', () =>
+  withHost({ tasks: 12, batch: 'Week 12' }, async (host, platform) => {
+    const first = await open(browser, host, 'page=batch&name=Week%2012')
+    const section = first.app.getByRole('region', { name: 'Cut-over' })
+    await section
+      .getByText(/^\d+ of 12 tasks complete · the oldest of their last runs is from /)
+      .first()
+      .waitFor()
+    await section.getByRole('button', { name: /^Last delta.*: Start \d+ tasks?$/ }).click()
+    await until(() => count(platform, 'start-task') === 1, 'the delta')
+    await section.getByRole('checkbox', { name: /^Last delta/ }).check()
+    await section.getByText(/^ticked .* tasks complete/).waitFor()
+
+    await button(section, 'Ask DNS now').click()
+    await section.getByRole('row', { name: 'old.org 10 mx.old.org 5 min' }).waitFor()
+    await section.getByRole('row', { name: 'gone.example there is no such domain' }).waitFor()
+    await checkAccessibility(first, 'the checklist of a cut-over')
+
+    const ofBatch = [...platform.tasks.values()]
+    await section.getByText(/^\d+ tasks have a schedule$/).waitFor()
+    await section.getByRole('button', { name: /^End the schedules of \d+ tasks$/ }).click()
+    await section.getByText(/ticked .* · 0 tasks have a schedule/).waitFor()
+    assert.ok(ofBatch.every((task) => task.cron === ''))
+    await first.close()
+
+    const { app, ...view } = await open(browser, host, 'page=batch&name=Week%2012')
+    const again = app.getByRole('region', { name: 'Cut-over' })
+    await again.getByRole('checkbox', { name: /^Last delta/ }).waitFor()
+    const ticked = async () =>
+      Promise.all([/^Last delta/, /^End the schedules/, /^Done/].map((label) => again.getByRole('checkbox', { name: label }).isChecked()))
+    assert.deepEqual(await ticked(), [true, true, false])
+    await again.getByRole('checkbox', { name: /^Last delta/ }).uncheck()
+    await until(() => platform.cutover.get('Week 12').last_delta === null, 'the step to come again')
+    await view.close()
+  }))
+
 it('pauses a schedule and resumes it; it stays what it is', () =>
   withHost({ tasks: 5 }, async (host, platform) => {
     const { app, ...view } = await open(browser, host, 'page=tasks')

@@ -5,22 +5,17 @@
 //! `imapsync/.batches/ID.KIND.json` says when it began and ended; while it is at work, the lock beside it is held. What is
 //! found about a task is in a file of the task's own, so it goes with the task.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
+use super::place::Place;
 use crate::error::Result;
 use crate::files;
 use crate::task::{BatchName, FileKind, Store};
 
-const PRIVATE: u32 = 0o600;
-const PRIVATE_FOLDER: u32 = 0o700;
 /// Somebody else's glance at the lock takes no longer.
 const LOCK_WAIT: Duration = Duration::from_millis(200);
 
@@ -66,8 +61,7 @@ pub struct Record {
 /// A job of a batch, at work or not.
 #[derive(Debug)]
 pub struct Job {
-    folder: PathBuf,
-    stem: String,
+    place: Place,
 }
 
 /// The right to work on a job; others may look meanwhile.
@@ -77,25 +71,14 @@ pub struct Turn(#[expect(dead_code, reason = "held, never read")] File);
 impl Job {
     /// The job of a batch; nothing is touched yet.
     pub fn of(store: &Store, batch: &BatchName, kind: Kind) -> Self {
-        let digest = Sha256::digest(batch.as_str());
-        let id: String = digest
-            .iter()
-            .take(16)
-            .map(|octet| format!("{octet:02x}"))
-            .collect();
         Self {
-            folder: store.folder().join(".batches"),
-            stem: format!("{id}.{}", kind.word()),
+            place: Place::of(store, batch, kind.word()),
         }
-    }
-
-    fn file(&self, ending: &str) -> PathBuf {
-        self.folder.join(format!("{}.{ending}", self.stem))
     }
 
     /// When it began and ended; `None` before the first time.
     pub fn record(&self) -> Option<Record> {
-        serde_json::from_slice(&files::read(&self.file("json")).ok()??).ok()
+        self.place.read()
     }
 
     /// Stores when it began and ended.
@@ -103,13 +86,7 @@ impl Job {
     /// # Errors
     /// Whatever the file system says.
     pub fn save(&self, record: &Record) -> Result<()> {
-        let text = serde_json::to_vec(record).context("cannot write the job of the batch")?;
-        Ok(files::write_atomic(
-            &self.folder,
-            &self.file("json"),
-            &text,
-            PRIVATE,
-        )?)
+        self.place.write(record)
     }
 
     /// Takes the turn; `None` while another process has it.
@@ -117,23 +94,10 @@ impl Job {
     /// # Errors
     /// Whatever the file system says.
     pub fn begin(&self) -> Result<Option<Turn>> {
-        match fs::DirBuilder::new().mode(PRIVATE_FOLDER).create(&self.folder) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(anyhow::Error::new(error)
-                    .context("cannot make the folder of the batches")
-                    .into());
-            }
-            _ => {}
-        }
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(PRIVATE)
-            .open(self.file("lock"))?;
+        let lock = self.place.open_lock()?;
         match files::lock(&lock, LOCK_WAIT) {
             Ok(()) => {
-                files::remove(&self.file("stop"))?;
+                files::remove(&self.place.file("stop"))?;
                 Ok(Some(Turn(lock)))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
@@ -143,7 +107,7 @@ impl Job {
 
     /// Whether somebody works on it now.
     pub fn is_at_work(&self) -> bool {
-        let Ok(lock) = files::open(&self.file("lock")) else {
+        let Ok(lock) = files::open(&self.place.file("lock")) else {
             return false;
         };
         files::lock_shared(&lock, Duration::ZERO).is_err()
@@ -155,24 +119,21 @@ impl Job {
     /// Whatever the file system says.
     pub fn ask_to_stop(&self) -> Result<()> {
         match self.is_at_work() {
-            true => Ok(files::write_atomic(
-                &self.folder,
-                &self.file("stop"),
-                b"",
-                PRIVATE,
-            )?),
+            true => self.place.mark("stop"),
             false => Ok(()),
         }
     }
 
     /// Whether somebody asked for its end.
     pub fn is_to_stop(&self) -> bool {
-        files::is_plain(&self.file("stop"))
+        files::is_plain(&self.place.file("stop"))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::task::Layout;
 

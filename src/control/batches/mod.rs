@@ -5,11 +5,15 @@
 //! - [`jobs`]: what is done to every task and takes long; [`by_server`]: few of them at the same server
 //! - [`forecast`]: whether a mailbox can be moved, and how long that will take
 //! - [`start`]: when its first copy begins
+//! - [`cutover`]: the steps to the new server; [`domains`]: what DNS says of the domains
 //! - [`throughput`]: how fast it moved, over time
 
 pub mod by_server;
+pub mod cutover;
+pub mod domains;
 pub mod forecast;
 pub mod jobs;
+mod place;
 pub mod start;
 pub mod throughput;
 pub mod volume;

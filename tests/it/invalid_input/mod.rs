@@ -64,10 +64,11 @@ const NO_NAMES: [&str; 42] = [
 const LONG: usize = 5000;
 
 /// The actions with input, each of which a test below is about, or one of `sources::describing`.
-const WITH_INPUT: [&str; 30] = [
+const WITH_INPUT: [&str; 32] = [
     "assess-batch",
     "begin-sign-in",
     "browse-folders",
+    "check-domains",
     "compare-again",
     "complete-sign-in",
     "configure-module",
@@ -86,6 +87,7 @@ const WITH_INPUT: [&str; 30] = [
     "list-tasks",
     "preview-task",
     "save-source",
+    "set-batch-step",
     "start-batch",
     "start-task",
     "stop-batch-job",

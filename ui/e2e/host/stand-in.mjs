@@ -27,6 +27,9 @@ const OFF = Object.fromEntries(
     .map(([name]) => [name, false]),
 )
 
+const STEPS = ['last_delta', 'lower_ttl', 'change_mx', 'final_delta', 'verify', 'end_schedules', 'done']
+const NO_STEPS = Object.fromEntries(STEPS.map((step) => [step, null]))
+
 export class StandIn extends SourcesStandIn {
   constructor({ tasks = 0, configured = true, delay = 20, sources = false, batch = '' } = {}) {
     super()
@@ -35,6 +38,8 @@ export class StandIn extends SourcesStandIn {
     this.batch = batch
     this.batchJobs = new Map()
     this.startAt = new Map()
+    /** The steps of each batch that are done, with their moments. */
+    this.cutover = new Map()
     this.found = { assess: new Map(), verify: new Map() }
     this.jobPace = 0.5
     /** What the source servers were told. */
@@ -206,12 +211,23 @@ export class StandIn extends SourcesStandIn {
       assess: this.batchJobs.get(`assess ${batch}`) ?? null,
       verify: this.batchJobs.get(`verify ${batch}`) ?? null,
       rate,
+      cutover: { ...NO_STEPS, ...this.cutover.get(batch) },
       start_at: this.startAt.get(batch) ?? null,
       seconds_left: rate === 0 ? null : Math.round(((messages_total - messages_done) * 26_500) / rate),
       throughput: moved
         ? { from: seconds() - 3600, step: 76, bytes: Array.from({ length: 48 }, (_, at) => Math.round(9e7 * (1 + Math.sin(at / 5)))) }
         : { from: 0, step: 0, bytes: [] },
     }
+  }
+
+  'set-batch-step'({ batch, step, done }) {
+    this.cutover.set(batch, { ...this.cutover.get(batch), [step]: done ? seconds() : null })
+    return ''
+  }
+
+  'check-domains'() {
+    const old = { domain: 'old.org', status: 'ok', mx: [{ preference: 10, host: 'mx.old.org' }], ttl: 300 }
+    return { domains: [old, { domain: 'gone.example', status: 'no_such_name', mx: [], ttl: null }], left_out: 0 }
   }
 
   'start-batch'({ batch, at }) {

@@ -78,6 +78,13 @@ export const runBatchJob = (job: Json.BatchJob, title: string, batch: string, de
 /** Has all its tasks begin at a time; null takes it back. */
 export const startBatch = (title: string, batch: string, at: number | null) => act<Json.Planned>('start-batch', title, { batch, at }, { timeout: 2 * MINUTES })
 
+/** Notes a step of the cut-over. */
+export const setBatchStep = (title: string, batch: string, step: Json.CutoverStep, done: boolean) =>
+  ask<unknown>('set-batch-step', title, { batch, step, done })
+
+/** What DNS says now of the domains of a batch. */
+export const checkDomains = (title: string, batch: string) => ask<Json.Domains>('check-domains', title, { batch }, { timeout: MINUTES })
+
 export const stopBatchJob = (title: string, batch: string, job: Json.BatchJob) => ask<unknown>('stop-batch-job', title, { batch, job })
 
 export const getVerification = (title: string, task: Json.TaskRef) => ask<Json.StoredVerification>('get-verification', title, ref(task))

@@ -60,7 +60,7 @@ export interface CreateTaskInput {
   delete_remote_older?: number | null
   /** Patterns of folders to leave out, between commas: expressions that match anywhere in a folder's name unless `^` and `$` fix its start and end (`folder1,folder2,^folder3$`). One that is literally a folder's name, such as `[Gmail]/All Mail`, means that folder and what is below it. */
   exclude: string
-  /** Empty, or every so many minutes (5m) or hours (2h). */
+  /** Empty, every so many minutes (5m) or hours (2h), if wanted in some hours (5m@22-6), or at a time (22:30); all of them may have days (22:30@mon,fri). Times are UTC. */
   cron: string
   /** Which mail is pulled: that of `all` folders, the unread messages of the `inbox`, or that of all folders but those that match a pattern (`exclusion`). */
   foldersynchronization: 'all' | 'inbox' | 'exclusion'
@@ -268,7 +268,7 @@ export interface UpdateTasksInput {
     /** Which one. */
     task_id: string
   }[]
-  /** Empty, or every so many minutes (5m) or hours (2h). */
+  /** Empty, every so many minutes (5m) or hours (2h), if wanted in some hours (5m@22-6), or at a time (22:30); all of them may have days (22:30@mon,fri). Times are UTC. */
   cron?: string | null
   /** Which folders are pulled. */
   foldersynchronization?: 'all' | 'inbox' | 'exclusion' | null
@@ -617,6 +617,18 @@ export interface GetBatchOutput {
     /** Bytes moved in each, the earliest first; empty while nothing was moved. */
     bytes: number[]
   }
+  /** When its tasks begin, where somebody chose a time that has not come. */
+  start_at?: number | null
+  /** The steps of the cut-over. */
+  cutover: {
+    last_delta?: number | null
+    lower_ttl?: number | null
+    change_mx?: number | null
+    final_delta?: number | null
+    verify?: number | null
+    end_schedules?: number | null
+    done?: number | null
+  }
   /** The look at both sides before the move; null before the first time. */
   assess?: {
     /** `running`; `incomplete`, after it was stopped or cut off, or tasks came into the batch; or `finished`. */
@@ -652,6 +664,51 @@ export type AssessBatchInput = GetBatchInput
 export interface AssessBatchOutput {
   /** `finished`, `stopped`, or `already_running`, which is left alone. */
   result: 'finished' | 'stopped' | 'already_running'
+}
+
+/** What start-batch takes. */
+export interface StartBatchInput {
+  /** What it is called. */
+  batch: string
+  /** Seconds since 1970; null takes a former time back. */
+  at?: number | null
+}
+
+/** What start-batch answers. */
+export interface StartBatchOutput {
+  /** How many tasks begin at that time, or would have. */
+  tasks: number
+}
+
+/** What set-batch-step takes. */
+export interface SetBatchStepInput {
+  /** What the batch is called. */
+  batch: string
+  /** The step. */
+  step: 'last_delta' | 'lower_ttl' | 'change_mx' | 'final_delta' | 'verify' | 'end_schedules' | 'done'
+  /** Whether it is done. */
+  done: boolean
+}
+
+/** What check-domains takes. */
+export type CheckDomainsInput = GetBatchInput
+
+/** What check-domains answers. */
+export interface CheckDomainsOutput {
+  domains: {
+    domain: string
+    /** `ok`, `no_such_name`, `no_record`, or `no_answer` of the name server. */
+    status: 'ok' | 'no_such_name' | 'no_record' | 'no_answer'
+    /** The MX records; the one that is tried first comes first. */
+    mx: {
+      preference: number
+      host: string
+    }[]
+    /** For how many seconds others still remember them; null where there are none. */
+    ttl?: number | null
+  }[]
+  /** Domains that were not asked for, since there are so many. */
+  left_out: number
 }
 
 /** What verify-batch takes. */
@@ -707,8 +764,15 @@ export interface GetBatchReportOutput {
         /** What there is in all. */
         limit: number
       } | null
-      /** How long the first copy is expected to take; null without a login. */
-      seconds?: number | null
+      /** How long the first copy is assumed to take, and from what; null without a login. */
+      duration?: {
+        /** Seconds, with the server all to itself. */
+        seconds: number
+        /** Bytes a second that are reckoned with. */
+        rate: number
+        /** Where that is from. */
+        basis: 'former_runs' | 'any_server' | 'daily_limit'
+      } | null
       /** What to mind. */
       warnings: ('over_quota' | 'too_large' | 'unreadable' | 'renamed' | 'special' | 'throttled')[]
       /** Folders that cannot be opened. */

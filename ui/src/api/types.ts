@@ -42,6 +42,10 @@ export type Progress = Pick<Told, 'localuser' | 'task_id' | 'state'> & Partial<T
 export type BatchFigures = Json.GetBatchOutput
 /** Where a job of a batch stands. */
 export type JobStanding = Given<BatchFigures, 'assess'>
+export type Cutover = BatchFigures['cutover']
+export type CutoverStep = keyof Cutover
+/** What DNS says of the domains of a batch. */
+export type Domains = Json.CheckDomainsOutput
 export type Planned = Json.StartBatchOutput
 export type BatchJob = NonNullable<Json.StopBatchJobInput['job']>
 export type BatchReport = Json.GetBatchReportOutput
