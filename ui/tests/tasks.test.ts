@@ -33,7 +33,7 @@ const task = (changes: Partial<Task> = {}) =>
     batch: '',
     ...changes,
   }) as Task
-const entries = (...tasks: Task[]) => list.entriesOf(tasks, new Map(), 0)
+const entries = (...tasks: Task[]) => list.entriesOf(tasks, new Map())
 const view = (query: Record<string, string>) => list.viewFrom(query)
 
 describe('stateOf', () => {

@@ -30,6 +30,13 @@ const OFF = Object.fromEntries(
 const STEPS = ['last_delta', 'lower_ttl', 'change_mx', 'final_delta', 'verify', 'end_schedules', 'done']
 const NO_STEPS = Object.fromEntries(STEPS.map((step) => [step, null]))
 
+/** Roughly when a schedule starts something. */
+function nextRun({ cron, on_hold }) {
+  const [, amount, unit] = /^(\d+)([mh])/.exec(cron) ?? []
+  const step = unit === 'm' ? amount * 60 : unit === 'h' ? amount * 3600 : 86_400
+  return cron === '' || on_hold ? null : Math.ceil((seconds() + 1) / step) * step
+}
+
 export class StandIn extends SourcesStandIn {
   constructor({ tasks = 0, configured = true, delay = 20, sources = false, batch = '' } = {}) {
     super()
@@ -154,7 +161,7 @@ export class StandIn extends SourcesStandIn {
     const user_properties = wanted.map((task) => {
       const state = this.runs.get(key(task))?.state ?? 'idle'
       const needed = state === 'idle' && this.needsSignIn(task)
-      return { ...task, state: needed ? 'sign_in_needed' : state, service_running: state === 'running' }
+      return { ...task, next_run: nextRun(task), state: needed ? 'sign_in_needed' : state, service_running: state === 'running' }
     })
     return { enabled_mailboxes: tasks ? [] : this.users.map((name) => ({ name, label: name, value: name })), user_properties }
   }

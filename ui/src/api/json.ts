@@ -60,7 +60,7 @@ export interface CreateTaskInput {
   delete_remote_older?: number | null
   /** Patterns of folders to leave out, between commas: expressions that match anywhere in a folder's name unless `^` and `$` fix its start and end (`folder1,folder2,^folder3$`). One that is literally a folder's name, such as `[Gmail]/All Mail`, means that folder and what is below it. */
   exclude: string
-  /** Empty, every so many minutes (5m) or hours (2h), if wanted in some hours (5m@22-6), or at a time (22:30); all of them may have days (22:30@mon,fri). Times are UTC. */
+  /** Empty, every so many minutes (5m, up to 60) or hours (2h, up to 24), or at a time (22:30). `15m@22-6` is in the hours from 22 to 6 only, `2h@22-6` every 2 hours from 22 on. `22:30@mon,fri` or `15m@22-6@fri` is on those days, or in the nights that begin on them. Times are UTC. */
   cron: string
   /** Which mail is pulled: that of `all` folders, the unread messages of the `inbox`, or that of all folders but those that match a pattern (`exclusion`). */
   foldersynchronization: 'all' | 'inbox' | 'exclusion'
@@ -268,7 +268,7 @@ export interface UpdateTasksInput {
     /** Which one. */
     task_id: string
   }[]
-  /** Empty, every so many minutes (5m) or hours (2h), if wanted in some hours (5m@22-6), or at a time (22:30); all of them may have days (22:30@mon,fri). Times are UTC. */
+  /** Empty, every so many minutes (5m, up to 60) or hours (2h, up to 24), or at a time (22:30). `15m@22-6` is in the hours from 22 to 6 only, `2h@22-6` every 2 hours from 22 on. `22:30@mon,fri` or `15m@22-6@fri` is on those days, or in the nights that begin on them. Times are UTC. */
   cron?: string | null
   /** Which folders are pulled. */
   foldersynchronization?: 'all' | 'inbox' | 'exclusion' | null

@@ -11,12 +11,11 @@ import { answered, missed } from './connection.ts'
 const known = shallowRef<Map<string, Task> | null>(null)
 const users = shallowRef<Mailbox[]>([])
 const runs = shallowRef(new Map<string, Progress>())
-const now = ref(Math.floor(Date.now() / 1000))
 const loading = ref(0)
 
 export const tasks = computed<Task[]>(() => [...(known.value?.values() ?? [])])
 export const mailboxes = computed(() => users.value)
-export const entries = computed(() => entriesOf(tasks.value, runs.value, now.value))
+export const entries = computed(() => entriesOf(tasks.value, runs.value))
 export const tasksLoading = computed(() => loading.value > 0)
 export const tasksLoaded = computed(() => known.value !== null)
 /** Why the tasks could not be read. */
@@ -53,7 +52,6 @@ export async function loadTasks(): Promise<void> {
     if (mine !== latest) return
     known.value = mapOf(answer.user_properties)
     users.value = answer.enabled_mailboxes
-    now.value = Math.floor(Date.now() / 1000)
     keepRuns(answer.user_properties)
     answered()
   } catch (error) {
@@ -75,7 +73,6 @@ export async function reloadTasks(refs: TaskRef[]): Promise<void> {
   for (const task of answer.user_properties) next.set(keyOf(task), task)
   // The order is that of the first reading.
   known.value = new Map([...known.value.keys(), ...next.keys()].flatMap((key) => (next.has(key) ? [[key, next.get(key)!]] : [])))
-  now.value = Math.floor(Date.now() / 1000)
   keepRuns(answer.user_properties)
 }
 

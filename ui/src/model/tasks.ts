@@ -2,7 +2,6 @@
 // What the list of tasks shows: states, search, filters, order, pages.
 import { FAILURES, STOPPED } from '../api/facts.ts'
 import type { Progress, Task, TaskRef } from '../api/types.ts'
-import { nextRun } from './schedule.ts'
 
 export const STATES = ['running', 'queued', 'stopping', 'sign_in_needed', 'ok', 'failed', 'stopped', 'never'] as const
 export type State = (typeof STATES)[number]
@@ -59,7 +58,7 @@ export interface Entry {
   haystack: string
 }
 
-export function entriesOf(tasks: Task[], progress: Map<string, Progress>, now: number): Entry[] {
+export function entriesOf(tasks: Task[], progress: Map<string, Progress>): Entry[] {
   return tasks.map((task) => {
     const key = keyOf(task)
     const current = progress.get(key)
@@ -68,7 +67,7 @@ export function entriesOf(tasks: Task[], progress: Map<string, Progress>, now: n
       task,
       state: stateOf(task, current),
       progress: current,
-      next: task.next_run !== undefined ? task.next_run : nextRun(task.cron, now),
+      next: task.next_run ?? null,
       haystack: `${task.localuser} ${task.remoteusername} ${task.remotehostname} ${task.batch ?? ''}`.toLowerCase(),
     }
   })
