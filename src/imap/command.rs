@@ -89,6 +89,14 @@ impl Command {
         self.optional
     }
 
+    /// How long it is, about.
+    pub(super) fn octets(&self) -> usize {
+        let parts = self.parts.iter().map(|part| match part {
+            Part::Text(data) | Part::Literal(data) => data.len(),
+        });
+        parts.sum()
+    }
+
     pub(super) fn into_parts(self) -> Vec<Part> {
         self.parts
     }

@@ -114,6 +114,11 @@ impl Session {
         Ok(numbers)
     }
 
+    /// Whether what [`Session::search_command`] finds is known to be UIDs.
+    pub fn finds_uids(&self) -> bool {
+        self.searches_extended() || self.workarounds().finds_numbers() == Some(false)
+    }
+
     fn search_commands<T: AsRef<str>>(&self, criteria: impl IntoIterator<Item = T>) -> Vec<Command> {
         let criteria = criteria.into_iter();
         criteria.map(|one| self.search_command(one.as_ref())).collect()

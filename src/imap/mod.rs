@@ -3,7 +3,7 @@
 //!
 //! From the outside in:
 //! - [`mod@login`]: connect, protect, authenticate; gives a [`Session`].
-//! - [`session`]: commands, several in flight, on a logged-in connection; [`mailboxes`], [`opening`] and [`messages`]: what they do.
+//! - [`session`]: commands, several in flight, on a logged-in connection; [`mailboxes`], [`opening`], [`visits`] and [`messages`]: what they do.
 //! - [`command`], [`response`], [`status`]: what goes out and what comes back, as types; [`scan`] reads the words.
 //! - [`wire`]: lines and literals; [`literal`] keeps large ones out of memory, in the [`spool`].
 //! - [`limits`]: what a server may cost.
@@ -47,6 +47,7 @@ pub mod tls;
 mod trace;
 pub mod uidset;
 pub mod utf7;
+pub mod visits;
 pub mod wire;
 pub mod workarounds;
 
@@ -73,4 +74,5 @@ pub use spool::Spool;
 pub use tls::{Protocols, TlsInfo, Trust};
 pub use trace::TARGET as TRACE_TARGET;
 pub use uidset::UidSet;
+pub use visits::Visit;
 pub use workarounds::Workarounds;

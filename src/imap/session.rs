@@ -94,6 +94,8 @@ pub struct Session {
     /// What the server said last of the open mailbox: its messages, its next UID.
     messages: u32,
     uid_next: Option<u32>,
+    /// The last mailbox that was to be opened was not: what was sent behind that is about none.
+    open_refused: bool,
     /// What goes along with the first command is still to be sent.
     introduces: bool,
     /// The ID command whose answer no one has waited for yet.
@@ -138,6 +140,7 @@ impl Session {
             most_messages: None,
             messages: 0,
             uid_next: None,
+            open_refused: false,
             introduces: false,
             introduction: None,
             server: None,

@@ -133,8 +133,17 @@ impl Session {
         self.garbled &= !self.in_flight.is_empty();
         self.budget.renew();
         self.wire.advance();
+        if matches!(command.name, "SELECT" | "EXAMINE") {
+            self.open_refused = !status.is_ok();
+        }
+        let is_about_none = self.open_refused && command.ahead && is_about_open_mailbox(command.name);
         // Whether a message is understood is another matter than whether its command is.
-        if status.kind != Kind::Bad || status.is_throttled() || command.name == "APPEND" || command.optional {
+        if status.kind != Kind::Bad
+            || status.is_throttled()
+            || command.name == "APPEND"
+            || command.optional
+            || is_about_none
+        {
             if command.ahead && status.is_ok() {
                 self.workarounds.took_pipelined();
             }
@@ -170,6 +179,14 @@ impl Session {
                     sending one at a time";
         Err(Error::Fallback(text.to_owned()))
     }
+}
+
+/// Whether a command makes sense only while a mailbox is open.
+fn is_about_open_mailbox(name: &str) -> bool {
+    matches!(
+        name,
+        "FETCH" | "UID FETCH" | "UID SEARCH" | "UID STORE" | "UID EXPUNGE"
+    )
 }
 
 fn name_of(fields: &[(String, String)]) -> Option<String> {
