@@ -10,6 +10,7 @@ use std::rc::Rc;
 use crate::imap::{Mailbox, MailboxStatus};
 use crate::sync::account::{Account, Failure, Side};
 use crate::sync::folder_mapping::Selection;
+use crate::sync::reconcile::compare::ahead::ReadAhead;
 use crate::sync::reconcile::deletions::different_mailboxes::Comparison;
 use crate::sync::reconcile::narrow::elsewhere::Elsewhere;
 use crate::sync::reconcile::narrow::period;
@@ -133,6 +134,10 @@ pub struct Shared {
     pub sampled: Rc<Cell<bool>>,
     /// What the folders before another one hold, where each message is copied once.
     pub elsewhere: Rc<Elsewhere>,
+    /// What remote folders told ahead of their comparison.
+    pub ahead: Rc<ReadAhead>,
+    /// Octets of changed flags that were told ahead of the work on their folders, about.
+    pub flags_ahead: Rc<Cell<usize>>,
     /// How many folders broke connections.
     pub unusable: Rc<Cell<u32>>,
     /// How many of them came one after the other.
@@ -156,6 +161,8 @@ impl Shared {
             renumbered: Rc::default(),
             sampled: Rc::default(),
             elsewhere: Rc::default(),
+            ahead: Rc::default(),
+            flags_ahead: Rc::default(),
             unusable: Rc::default(),
             broken_in_a_row: Rc::default(),
         }

@@ -4,7 +4,9 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
-use crate::imap::{Command, Error, Fetch, Flags, Mailbox, Result, Selected, Session, UidSet, Untagged};
+use crate::imap::{
+    Command, Error, Fetch, Flags, Mailbox, Result, Selected, Session, UidSet, Untagged, among,
+};
 use crate::sync::message_key::{self, Digest, MessageKey};
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::error::FolderResult;
@@ -145,6 +147,57 @@ pub async fn open_and_read(
     }
 }
 
+/// Messages asked for ahead, by their UIDs or a range of them. With more of them than were announced nothing is kept.
+pub struct MessagesAhead {
+    range: UidSet,
+    /// How many there are to be.
+    announced: u64,
+    reading: Reading,
+    /// Messages without the fields that identify.
+    bare: HashMap<u32, Seen>,
+}
+
+impl MessagesAhead {
+    /// Asks for those of `range`, of which there are to be so many.
+    pub fn ask(session: &Session, range: UidSet, announced: u64) -> (Self, Vec<Command>) {
+        let ahead = Self {
+            range,
+            announced,
+            reading: Reading::new(Detail::Record),
+            bare: HashMap::new(),
+        };
+        let questions = ahead.reading.range_questions(session, &ahead.range);
+        (ahead, questions)
+    }
+
+    /// Takes in what the open folder says.
+    pub fn note(&mut self, data: Untagged) {
+        if self.is_credible() {
+            self.reading.note_range(data, &self.range, &mut self.bare);
+        } else {
+            self.reading.seen.clear();
+            self.bare.clear();
+        }
+    }
+
+    fn is_credible(&self) -> bool {
+        let came = (self.reading.seen.len() + self.bare.len()) as u64;
+        came.max(self.reading.asked.len()) <= self.announced
+    }
+
+    /// The range.
+    pub fn range(&self) -> &UidSet {
+        &self.range
+    }
+
+    /// What is there, and what is seen of it; `None` where something has to be read as a whole first.
+    pub fn outcome(self) -> Option<(UidSet, Vec<Seen>)> {
+        let is_all = self.is_credible() && self.bare.is_empty();
+        let Reading { asked, seen, .. } = self.reading;
+        is_all.then(|| (asked, sorted(seen)))
+    }
+}
+
 /// The digests of some messages of the open folder. One that does not come has none.
 pub async fn digests(session: &mut SideSession, uids: &UidSet) -> FolderResult<HashMap<u32, Digest>> {
     let mut found = HashMap::new();
@@ -235,18 +288,32 @@ impl Reading {
         mailbox: &Mailbox,
         range: &UidSet,
     ) -> Result<(Selected, UidSet)> {
-        let mut questions = vec![session.search_command(&format!("UID {range}"))];
-        questions.push(fetch_command(range, &self.items()));
+        let questions = self.range_questions(session, range);
         let mut bare = HashMap::new();
         let selected = session
-            .open_and_ask(mailbox, false, questions, |data| match data {
-                Untagged::Search(found) => self.asked = self.asked.union(&found.intersection(range)),
-                data => self.note(data, range, &mut bare),
+            .open_and_ask(mailbox, false, questions, |data| {
+                self.note_range(data, range, &mut bare);
             })
             .await?;
         let present = self.asked.clone();
         self.read_bare(session, bare).await?;
         Ok((selected, present))
+    }
+
+    /// What tells which messages of a range there are, and what is seen of them.
+    fn range_questions(&self, session: &Session, range: &UidSet) -> Vec<Command> {
+        let searches = among(range).into_iter().map(|one| session.search_command(&one));
+        let items = self.items();
+        let chunks = range.chunks(usize::MAX);
+        let fetches = chunks.map(|chunk| fetch_command(&chunk, &items));
+        searches.chain(fetches).collect()
+    }
+
+    fn note_range(&mut self, data: Untagged, range: &UidSet, bare: &mut HashMap<u32, Seen>) {
+        match data {
+            Untagged::Search(found) => self.asked = self.asked.union(&found.intersection(range)),
+            data => self.note(data, range, bare),
+        }
     }
 
     /// Messages without the fields that identify: the whole of each, as its size is part of the key and servers do not
@@ -322,6 +389,14 @@ pub fn key_question(uids: &UidSet) -> Command {
 pub fn mark_question(uids: &UidSet) -> Command {
     let items = message_key::FIELDS;
     fetch_command(uids, &format!("(UID INTERNALDATE RFC822.SIZE {items})"))
+}
+
+/// Asks for whole messages, for use in a pipeline.
+pub fn whole_questions(uids: &UidSet) -> Vec<Command> {
+    let chunks = uids.chunks(GROUP);
+    chunks
+        .map(|chunk| fetch_command(&chunk, "(UID BODY.PEEK[])"))
+        .collect()
 }
 
 /// The UID and the key that a message answers [`key_question`] with, where its header has what identifies it.

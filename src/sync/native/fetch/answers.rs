@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::{Fetcher, InFlight};
+use super::{Fetcher, InFlight, note_flags};
 use crate::imap::{Error, Fetch, Result, Selected, Session, StatusLine, UidSet, Untagged};
 use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
@@ -21,6 +21,9 @@ impl Fetcher {
     pub(super) async fn on_untagged(&mut self, data: Untagged) -> Result<()> {
         if let Some(InFlight::Open { selected, .. }) = self.in_flight.front_mut() {
             selected.note(&data);
+            return Ok(());
+        }
+        if self.is_about_flags(&data) {
             return Ok(());
         }
         // A server may work on several commands of the open folder at once and answer them in any order (RFC 3501, 5.5;
@@ -81,6 +84,32 @@ impl Fetcher {
         Ok(())
     }
 
+    /// Takes in what answers a question for flags; `false` when it is about something else.
+    fn is_about_flags(&self, data: &Untagged) -> bool {
+        let Untagged::Fetch(fetch) = data else {
+            return false;
+        };
+        let mut open_now = self
+            .in_flight
+            .iter()
+            .take_while(|command| !matches!(command, InFlight::Open { .. }));
+        let asked = open_now.find_map(|command| match command {
+            InFlight::Flags { sync, .. } => Some(sync),
+            _ => None,
+        });
+        let Some(sync) = asked.filter(|_| !fetch.is_whole) else {
+            return false;
+        };
+        let mut told = sync.flags.borrow_mut();
+        let Some(told) = told.as_mut() else { return false };
+        let is_key = fetch.body.is_some() && fetch.uid.is_some_and(|uid| told.is_sampled(uid));
+        let is_answer = is_key || (fetch.body.is_none() && !fetch.body_nil);
+        if is_answer {
+            told.note_ahead(&self.shared, data);
+        }
+        is_answer
+    }
+
     /// Reports a message of which much less came than the server says that it has; some servers estimate sizes, and are off
     /// by a little. What came is kept locally; on the remote side it is never deleted.
     fn note_short(&self, sync: &FolderSync, uid: u32, fetch: &Fetch) {
@@ -112,9 +141,10 @@ impl Fetcher {
 
     pub(super) fn on_tagged(&mut self, session: &Session, answered: &str, status: StatusLine) -> Result<()> {
         let at = self.in_flight.iter().position(|command| match command {
-            InFlight::Open { tag, .. } | InFlight::Search { tag, .. } | InFlight::Fetch { tag, .. } => {
-                Session::is(*tag, answered)
-            }
+            InFlight::Open { tag, .. }
+            | InFlight::Search { tag, .. }
+            | InFlight::Fetch { tag, .. }
+            | InFlight::Flags { tag, .. } => Session::is(*tag, answered),
         });
         if at.is_some_and(|at| at > 0 && matches!(self.in_flight.get(at), Some(InFlight::Open { .. }))) {
             // It could not be told any more which folder a message is from (RFC 3501, 5.5).
@@ -147,6 +177,12 @@ impl Fetcher {
                 garbled,
                 ..
             }) if open => self.fetched(item, &received, garbled, status)?,
+            Some(InFlight::Flags { sync, .. }) => {
+                note_flags(&sync, status.is_ok());
+                if !status.is_ok() && status.is_throttled() {
+                    return Err(Error::Unavailable(status.to_string()));
+                }
+            }
             _ => {}
         }
         Ok(())
@@ -162,6 +198,9 @@ impl Fetcher {
             "was replaced during the run; the next run compares it again".to_owned()
         } else {
             self.shared.job.remote.workarounds.answered(&sync.pair.remote);
+            if let Some(told) = sync.flags.borrow_mut().as_mut() {
+                told.opened(selected);
+            }
             return;
         };
         if !sync.broken.replace(true) {

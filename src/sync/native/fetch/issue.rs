@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::{Fetcher, InFlight};
 use crate::imap::{Command, Result, Selected, Session, UidSet};
 use crate::sync::native::plan::{self, Item, Order};
+use crate::sync::reconcile::flags::told::RemoteFlags;
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::{compare, poison};
 
@@ -13,16 +14,32 @@ use crate::sync::reconcile::{compare, poison};
 /// ends them all at once, so the next one is sent long before.
 const MESSAGES_IN_FLIGHT: u64 = 1000;
 
-/// Commands in flight at most, in addition to those that open folders.
-const COMMANDS_IN_FLIGHT: usize = 16;
+/// Commands in flight at most, in addition to those that open folders. Once there are so many, others follow when half of
+/// them are answered, in one piece.
+const COMMANDS_IN_FLIGHT: usize = 100;
 
 impl Fetcher {
-    /// Whether more is to be asked for already.
-    pub(super) fn has_room(&self, session: &Session) -> bool {
+    /// Asks for as much as may be in flight.
+    pub(super) async fn fill(
+        &mut self,
+        session: &mut Session,
+        opened: &mut Option<Rc<FolderSync>>,
+    ) -> Result<()> {
+        let mut most = COMMANDS_IN_FLIGHT / 2;
+        while self.has_room(session, most) {
+            let Some(order) = self.next_order() else { break };
+            self.issue(session, order, opened).await?;
+            most = COMMANDS_IN_FLIGHT;
+        }
+        Ok(())
+    }
+
+    /// Whether more is to be asked for already, with at most so many commands.
+    fn has_room(&self, session: &Session, most: usize) -> bool {
         let server = session.workarounds();
         let opens_alone = |command: &InFlight| match command {
             InFlight::Open { sync, .. } => server.is_suspect(&sync.pair.remote),
-            InFlight::Search { .. } | InFlight::Fetch { .. } => false,
+            InFlight::Search { .. } | InFlight::Fetch { .. } | InFlight::Flags { .. } => false,
         };
         if self.in_flight.iter().any(opens_alone) || (server.is_sequential() && !self.in_flight.is_empty()) {
             return false;
@@ -31,7 +48,7 @@ impl Fetcher {
         for command in &self.in_flight {
             match command {
                 InFlight::Open { .. } => {}
-                InFlight::Search { .. } => commands += 1,
+                InFlight::Search { .. } | InFlight::Flags { .. } => commands += 1,
                 InFlight::Fetch { item, received, .. } => {
                     commands += 1;
                     // A range may be much wider than what is in it.
@@ -43,10 +60,10 @@ impl Fetcher {
                 }
             }
         }
-        commands < 2 || (commands < COMMANDS_IN_FLIGHT && messages < MESSAGES_IN_FLIGHT)
+        commands < 2 || (commands < most && messages < MESSAGES_IN_FLIGHT)
     }
 
-    pub(super) fn next_order(&self) -> Option<Order> {
+    fn next_order(&self) -> Option<Order> {
         let mut items = self.pipeline.items.borrow_mut();
         plan::next(
             &mut items,
@@ -57,7 +74,7 @@ impl Fetcher {
     }
 
     /// Does what an order says, or sends what it asks for.
-    pub(super) async fn issue(
+    async fn issue(
         &mut self,
         session: &mut Session,
         order: Order,
@@ -90,6 +107,7 @@ impl Fetcher {
                 self.pipeline.items.borrow_mut().push_front(item);
                 return Ok(());
             }
+            self.ask_for_flags(session, &sync).await?;
         }
         let issued = match command {
             Some(command) => InFlight::Search {
@@ -111,6 +129,31 @@ impl Fetcher {
             }
         };
         self.in_flight.push_back(issued);
+        Ok(())
+    }
+
+    /// Asks a folder that was just opened for changed flags, once: it saves a round trip after the copying.
+    async fn ask_for_flags(&mut self, session: &mut Session, sync: &Rc<FolderSync>) -> Result<()> {
+        let shared = &self.shared;
+        if shared.job.inbox_only() || session.workarounds().is_sequential() || sync.flags.borrow().is_some() {
+            return Ok(());
+        }
+        let asked = match RemoteFlags::ask(shared, sync, session) {
+            Ok(asked) => asked,
+            Err(error) => {
+                self.pipeline.fail(error.into());
+                return Ok(());
+            }
+        };
+        let Some((told, questions)) = asked else {
+            return Ok(());
+        };
+        sync.flags.replace(Some(told));
+        for question in questions {
+            let tag = session.send(question).await?;
+            let sync = sync.clone();
+            self.in_flight.push_back(InFlight::Flags { tag, sync });
+        }
         Ok(())
     }
 

@@ -58,6 +58,8 @@ enum InFlight {
         /// Something came that could not be read.
         garbled: bool,
     },
+    /// One of the questions for changed flags, which go along with the messages.
+    Flags { tag: Tag, sync: Rc<FolderSync> },
 }
 
 impl Fetcher {
@@ -123,6 +125,11 @@ impl Fetcher {
                     if at_work {
                         self.blame(&sync, alone);
                     }
+                    continue;
+                }
+                InFlight::Flags { sync, .. } => {
+                    self.progress |= at_work;
+                    note_flags(&sync, false);
                     continue;
                 }
                 InFlight::Search { item, .. } => item,
@@ -199,10 +206,7 @@ impl Fetcher {
             if self.pipeline.halted() {
                 return Err(Error::Lost("the run is ending".to_owned()));
             }
-            while self.has_room(session) {
-                let Some(order) = self.next_order() else { break };
-                self.issue(session, order, &mut opened).await?;
-            }
+            self.fill(session, &mut opened).await?;
             if self.in_flight.is_empty() {
                 return Ok(());
             }
@@ -212,5 +216,12 @@ impl Fetcher {
                 Response::Continue(_) => {}
             }
         }
+    }
+}
+
+/// A question for the flags of a folder has its outcome, or will have none.
+fn note_flags(sync: &FolderSync, is_ok: bool) {
+    if let Some(told) = sync.flags.borrow_mut().as_mut() {
+        told.answered(is_ok);
     }
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! One folder on both sides: what is to be copied.
+//! One folder on both sides: what is to be copied. [`ahead`]: many folders read together.
 
+pub mod ahead;
 mod late_copies;
 pub mod pool;
 mod returned;
 
-use crate::imap::{MailboxStatus, UidSet};
+use crate::imap::{MailboxStatus, UidSet, among};
 use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
@@ -246,8 +247,13 @@ impl RemoteSide<'_> {
             return Ok(None);
         }
         let range = UidSet::range(folder.remote_next..=next - 1);
-        let poison = (&*shared.poison, folder.id);
-        let read = headers::open_and_read(remote, &pair.remote, &range, poison).await?;
+        let read = match shared.ahead.take(&pair.remote, &range) {
+            Some(read) => Some(read),
+            None => {
+                let poison = (&*shared.poison, folder.id);
+                headers::open_and_read(remote, &pair.remote, &range, poison).await?
+            }
+        };
         let Some((selected, present, mut messages)) = read else {
             return Ok(None);
         };
@@ -377,9 +383,9 @@ pub async fn unknown_local(
     folder: &FolderState,
     local: &mut SideSession,
 ) -> FolderResult<UidSet> {
-    open::open(local, &pair.local, folder, !shared.job.dry).await?;
     let from = folder.local_next;
-    let found = local.search(&format!("UID {from}:*")).await?;
+    let criteria = [format!("UID {from}:*")];
+    let (_, found) = open::search(local, &pair.local, folder, !shared.job.dry, criteria).await?;
     let known = shared.state.borrow().local_uids(folder.id, from)?;
     Ok(found.from(from).minus(&known))
 }
@@ -400,8 +406,7 @@ async fn match_up(
     if candidates.is_empty() {
         return Ok(vec![]);
     }
-    open::open(local, &pair.local, folder, !shared.job.dry).await?;
-    let alive = local.search_among(&candidates).await?;
+    let (_, alive) = open::search(local, &pair.local, folder, !shared.job.dry, among(&candidates)).await?;
     let gone = candidates.minus(&alive);
     pool.remove(&gone);
     shared.state.borrow_mut().remove_local_only(folder.id, &gone)?;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The two connections that a run works on, made again when one breaks.
+//! The two connections that a run works on, made again when one breaks. [`visits`]: many folders asked together.
 
 pub mod backoff;
 pub mod session;
 pub mod settle;
+pub mod visits;
 
 use crate::imap::Error;
 use crate::sync::account::{Failure, Side};
@@ -21,6 +22,16 @@ pub struct Connections {
     pub remote: SideSession,
     /// To the local server.
     pub local: SideSession,
+}
+
+impl Connections {
+    /// The connection to a side.
+    pub fn on(&mut self, side: Side) -> &mut SideSession {
+        match side {
+            Side::Remote => &mut self.remote,
+            Side::Local => &mut self.local,
+        }
+    }
 }
 
 /// Logs in on both sides at once.

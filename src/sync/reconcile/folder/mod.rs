@@ -11,6 +11,7 @@ use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::error::FolderResult;
+use crate::sync::reconcile::flags::told::RemoteFlags;
 use crate::sync::state::FolderState;
 
 /// A folder at work.
@@ -41,6 +42,8 @@ pub struct FolderSync {
     pub reader: Cell<Option<usize>>,
     /// The number of the appender that was last at it.
     pub writer: Cell<Option<usize>>,
+    /// What the remote side told of its flags, where it was asked ahead.
+    pub flags: RefCell<Option<RemoteFlags>>,
 }
 
 impl FolderSync {
@@ -60,6 +63,7 @@ impl FolderSync {
             left: Cell::new(0),
             reader: Cell::new(None),
             writer: Cell::new(None),
+            flags: RefCell::default(),
         }
     }
 }
