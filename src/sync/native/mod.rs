@@ -12,12 +12,14 @@ pub mod transfer;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::sync::account::{Failure, Side};
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::native::plan::Item;
+use crate::sync::reconcile::compare::ahead;
 use crate::sync::reconcile::connections::{self, Connections, settle};
 use crate::sync::reconcile::deletions::{self, LocalPlan, gate, second_copies};
 use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
@@ -46,7 +48,12 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
     let mut items = VecDeque::new();
     let mut total = 0;
     let mut complete = true;
+    let mut read_to = 0;
     for (index, pair) in pairs.iter().enumerate() {
+        if index >= read_to {
+            let rest = pairs.get(index..).unwrap_or_default();
+            read_to = index + ahead::read(shared, rest, &mut connections).await?;
+        }
         shared.reporter.borrow_mut().enter(index);
         let started = shared.reporter.borrow().elapsed();
         let outcome = connections::at_folder(shared, &mut connections, pair, async |connections| {
@@ -85,10 +92,13 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
             connections = transfer::copy(shared, connections, silent, count).await?;
         }
     }
+    flags::ask_ahead(shared, &folders, &mut connections).await?;
     let mut plan = LocalPlan::default();
     for sync in &folders {
         contain(shared, sync.pair.remote.name(), narrow::settle(shared, sync))?;
     }
+    // What deletes comes after all else, for all folders together.
+    let mut to_delete = vec![];
     for sync in &folders {
         let outcome = if sync.broken.get() {
             finish(shared, sync, &mut connections, &mut plan).await
@@ -98,6 +108,20 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
             })
             .await
         };
+        let outcome = contain(shared, sync.pair.remote.name(), outcome)?;
+        complete &= outcome.is_some() && !sync.broken.get();
+        if let Some(Step::Delete { is_complete }) = outcome {
+            to_delete.push((sync.clone(), is_complete));
+        }
+    }
+    let (syncs, _): (Vec<_>, Vec<_>) = to_delete.iter().cloned().unzip();
+    let done = deletions::together(shared, &syncs, &mut connections).await?;
+    for (sync, is_complete) in &to_delete {
+        let outcome = connections::at_folder(shared, &mut connections, &sync.pair, async |connections| {
+            let is_done = done.contains(&sync.index);
+            conclude(shared, sync, connections, *is_complete, is_done).await
+        })
+        .await;
         complete &= contain(shared, sync.pair.remote.name(), outcome)?.is_some() && !sync.broken.get();
     }
     deletions::carry_out(shared, plan, &listing, complete, &mut connections).await?;
@@ -133,13 +157,24 @@ fn unanswered(folders: &[Rc<FolderSync>]) -> (VecDeque<Item>, u64) {
 /// A folder of which more messages do not come than this is left to another run as a whole.
 const MAX_MISSING: u64 = 10_000;
 
-/// What follows the copying of a folder.
+/// What a folder needs after [`finish`].
+enum Step {
+    /// Nothing: all is done, or it cannot be worked on any more.
+    Over,
+    /// What is delivered goes from the remote side, and how far the folder is known is recorded after that.
+    Delete {
+        /// Whether nothing is left undone so far.
+        is_complete: bool,
+    },
+}
+
+/// What follows the copying of a folder, up to deletions on the remote side.
 async fn finish(
     shared: &Shared,
     sync: &Rc<FolderSync>,
     connections: &mut Connections,
     plan: &mut LocalPlan,
-) -> FolderResult<()> {
+) -> FolderResult<Step> {
     let started = shared.reporter.borrow().elapsed();
     let left = sync.left.take();
     if left > 0 {
@@ -155,8 +190,8 @@ async fn finish(
         let reason = format!("handed out {received} of the {expected} messages to copy");
         return Err(FolderError::unusable(Side::Remote, Exit::FetchErrors, reason));
     }
+    let mut step = Step::Over;
     if !sync.broken.get() {
-        let known = sync.folder.clone();
         if !shared.job.sieve {
             let owed = shared.state.borrow_mut().cancel_sieve(sync.folder.id)?;
             if owed > 0 {
@@ -175,22 +210,52 @@ async fn finish(
             flags::carry_over(shared, sync, &mut connections.remote, &mut connections.local).await?;
         }
         if sync.broken.get() {
-            return Ok(());
+            return Ok(Step::Over);
         }
-        let complete = deletions::reconcile(shared, sync, connections, plan).await?;
-        if !sync.broken.get() {
-            deletions::remote(shared, sync, connections).await?;
+        let is_complete = deletions::reconcile(shared, sync, connections, plan).await?;
+        if sync.broken.get() {
+            return Ok(Step::Over);
         }
-        if !sync.broken.get() {
-            record(shared, sync, known, complete)?;
+        if shared.job.delete_remote.deletes() {
+            step = Step::Delete { is_complete };
+        } else {
+            conclude(shared, sync, connections, is_complete, false).await?;
         }
     }
+    spend(shared, sync, started);
+    Ok(step)
+}
+
+/// Deletes from the remote folder what is delivered, unless that is done, and records how far the folder is known.
+async fn conclude(
+    shared: &Shared,
+    sync: &FolderSync,
+    connections: &mut Connections,
+    is_complete: bool,
+    is_deleted: bool,
+) -> FolderResult<()> {
+    let started = shared.reporter.borrow().elapsed();
+    if !is_deleted {
+        // After a connection was lost: what is lifted is not what its owner took back.
+        gate::restore_lifted_marks(shared, connections).await?;
+        deletions::remote(shared, sync, connections).await?;
+    }
+    if !sync.broken.get() {
+        record(shared, sync, sync.folder.clone(), is_complete)?;
+    }
+    if shared.job.delete_remote.deletes() {
+        spend(shared, sync, started);
+    }
+    Ok(())
+}
+
+/// Counts the time since then as the folder's.
+fn spend(shared: &Shared, sync: &FolderSync, started: Duration) {
     let mut reporter = shared.reporter.borrow_mut();
     let spent = (reporter.elapsed() - started).as_secs_f64();
     if let Some(folder) = reporter.folder(sync.index) {
         folder.seconds += spent;
     }
-    Ok(())
 }
 
 /// The line of the log that sums up a folder.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The only place that marks a message `\Deleted`, expunges, or deletes a folder, on either side. Its functions take
-//! proofs: values that only the checks of [`super`] can make.
+//! proofs: values that only the checks of [`super`] can make. [`many`]: many folders together.
+
+mod many;
 
 use std::collections::HashMap;
 
@@ -14,6 +16,8 @@ use crate::sync::reconcile::deletions::different_mailboxes::{DifferentMailboxes,
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::headers::Seen;
 use crate::sync::state::{LocalOnly, MarkedSide, SecondCopy};
+
+pub use many::delete_in_all;
 
 const DELETED: &str = "\\Deleted";
 

@@ -72,17 +72,13 @@ pub async fn report_short(
 }
 
 /// Which of the messages that this run copied are not, by key and size, what the server shows of them: they are not whole.
-pub async fn unlike(
+pub fn unlike(
     shared: &Shared,
     sync: &FolderSync,
-    remote: &mut SideSession,
+    seen: &HashMap<u32, Seen>,
     copies: &[Copy],
     new: &UidSet,
 ) -> FolderResult<UidSet> {
-    if new.is_empty() {
-        return Ok(UidSet::default());
-    }
-    let seen = by_uid(remote, new).await?;
     let copies = copies.iter().filter(|copy| new.contains(copy.uid));
     let unlike: UidSet = copies
         .filter(|copy| !seen.get(&copy.uid).is_some_and(|seen| is_whole(copy, seen)))
@@ -102,7 +98,8 @@ fn is_whole(copy: &Copy, seen: &Seen) -> bool {
     copy.key == seen.key && copy.size >= seen.size
 }
 
-async fn by_uid(remote: &mut SideSession, uids: &UidSet) -> FolderResult<HashMap<u32, Seen>> {
+/// What the open remote folder shows of some messages.
+pub(super) async fn by_uid(remote: &mut SideSession, uids: &UidSet) -> FolderResult<HashMap<u32, Seen>> {
     let seen = headers::read(remote, uids, Detail::Record).await?;
     Ok(seen.into_iter().map(|seen| (seen.uid, seen)).collect())
 }

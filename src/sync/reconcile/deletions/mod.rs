@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What is deleted, on either side, and what never is.
 //!
-//! [`mod@remote`] ([`incomplete`]) and [`local`] ([`folders`]) check what may go; [`different_mailboxes`] is the proof that
-//! both sides are not the same; [`second_copies`] are those of messages that another program brought, too; [`mod@carry_out`]
-//! asks the guards, and has it [recorded](intended) first; [`gate`] alone sends what deletes. What has no proof is kept and
-//! reported.
+//! [`mod@remote`] ([`mod@together`], [`candidates`], [`incomplete`]) and [`local`] ([`folders`]) check what may go;
+//! [`different_mailboxes`] is the proof that both sides are not the same; [`second_copies`] are those of messages that another
+//! program brought, too; [`mod@carry_out`] asks the guards, and has it [recorded](intended) first; [`gate`] alone sends what
+//! deletes. What has no proof is kept and reported.
 
+mod candidates;
 pub mod carry_out;
 pub mod different_mailboxes;
 pub mod folders;
@@ -15,6 +16,7 @@ pub mod intended;
 pub mod local;
 pub mod remote;
 pub mod second_copies;
+mod together;
 
 use crate::imap::UidSet;
 use crate::sync::account::Side;
@@ -27,6 +29,7 @@ pub use intended::settle_intended;
 pub(in crate::sync::reconcile) use local::report_older;
 pub use local::{LocalPlan, reconcile};
 pub use remote::remote;
+pub use together::together;
 
 /// Tells of messages that stay on the remote side for want of a proof.
 fn report_kept_remotely(shared: &Shared, sync: &FolderSync, messages: u64, reason: &str) {

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The checks of remote messages before they are deleted: that they are now what was delivered, whole, and that their local
+//! copies are alive or were removed by their owner.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{incomplete, report_kept_remotely};
+use crate::imap::{UidSet, among};
+use crate::sync::account::Side;
+use crate::sync::exit_code::Exit;
+use crate::sync::job::Shared;
+use crate::sync::message_key::Digest;
+use crate::sync::reconcile::connections::Connections;
+use crate::sync::reconcile::connections::session::SideSession;
+use crate::sync::reconcile::error::FolderResult;
+use crate::sync::reconcile::folder::{self, FolderSync};
+use crate::sync::reconcile::headers::{self, Detail, Seen};
+use crate::sync::state::Copy;
+
+/// Messages that passed the checks.
+pub(super) struct Candidates {
+    /// The messages.
+    pub proven: UidSet,
+    /// Some of them were copied by earlier runs.
+    pub has_earlier: bool,
+}
+
+/// What the remote folder shows of messages, with the digests of those that earlier runs copied.
+#[derive(Default)]
+pub(super) struct Shown {
+    pub seen: HashMap<u32, Seen>,
+    pub digests: HashMap<u32, Digest>,
+}
+
+impl Candidates {
+    /// Holds each message and its copy against what is recorded; `None` when what is known of a side's UIDs proved wrong.
+    /// What the remote folder shows is read here, unless it was `told` before.
+    pub(super) async fn check(
+        shared: &Shared,
+        sync: &FolderSync,
+        connections: &mut Connections,
+        alive: &UidSet,
+        told: Option<Shown>,
+    ) -> FolderResult<Option<Self>> {
+        let id = sync.folder.id;
+        let copies = shared.state.borrow().copies(id, alive)?;
+        let just_copied = sync.copied.borrow().clone();
+        let earlier: UidSet = copies
+            .iter()
+            .map(|copy| copy.uid)
+            .filter(|&uid| !just_copied.contains(uid))
+            .collect();
+        let new = alive.intersection(&just_copied);
+        let (mut shown, is_told) = match told {
+            Some(told) => (told, true),
+            None => (Shown::of_new(&mut connections.remote, &new).await?, false),
+        };
+        let unlike = incomplete::unlike(shared, sync, &shown.seen, &copies, &new)?;
+        let Some(locally) = Local::look(sync, &mut connections.local, &copies, &just_copied).await? else {
+            folder::renumbered(shared, sync, Side::Local)?;
+            return Ok(None);
+        };
+        if !is_told {
+            shown.add_earlier(sync, &mut connections.remote, &earlier).await?;
+        }
+        let Some(changed) =
+            changed_since(sync, &mut connections.local, &copies, &earlier, &locally, &shown).await?
+        else {
+            folder::renumbered(shared, sync, Side::Remote)?;
+            return Ok(None);
+        };
+        if !changed.other.is_empty() {
+            let reason = format!(
+                "{} messages are not what was copied before, although their headers are: they are copied by the next run and not deleted",
+                changed.other.len()
+            );
+            let mut reporter = shared.reporter.borrow_mut();
+            reporter.problem(sync.pair.remote.name(), Exit::WithErrors, &reason);
+            shared.state.borrow_mut().copy_again(id, &changed.other)?;
+        }
+        if !changed.unproven.is_empty() {
+            let reason = "nothing proves that they are the messages that were delivered";
+            report_kept_remotely(shared, sync, changed.unproven.len(), reason);
+        }
+        let proven = copies
+            .iter()
+            .filter(|copy| !changed.other.contains(copy.uid) && !changed.unproven.contains(copy.uid))
+            .filter(|copy| !unlike.contains(copy.uid) && locally.permits(copy))
+            .map(|copy| copy.uid);
+        Ok(Some(Self {
+            proven: proven.collect(),
+            has_earlier: !earlier.is_empty(),
+        }))
+    }
+}
+
+/// What the local side has of the copies.
+struct Local {
+    /// Present and not marked `\Deleted`.
+    alive: UidSet,
+    /// Present.
+    present: UidSet,
+}
+
+impl Local {
+    /// Looks at the copies; `None` when a UID is another message than the one on record.
+    async fn look(
+        sync: &FolderSync,
+        local: &mut SideSession,
+        copies: &[Copy],
+        just_copied: &UidSet,
+    ) -> FolderResult<Option<Self>> {
+        let (new, old): (Vec<&Copy>, Vec<&Copy>) =
+            copies.iter().partition(|copy| just_copied.contains(copy.uid));
+        let uids = |list: &[&Copy]| list.iter().filter_map(|copy| copy.local_uid).collect::<UidSet>();
+        let (new, old_uids) = (uids(&new), uids(&old));
+        let mut found = Self {
+            alive: UidSet::default(),
+            present: UidSet::default(),
+        };
+        if new.is_empty() && old_uids.is_empty() {
+            return Ok(Some(found));
+        }
+        if new.is_empty() {
+            sync.open(local, false).await?;
+        } else {
+            let (_, present) = sync.search(local, false, among(&new)).await?;
+            found.present = present.intersection(&new);
+            let marked = local.search("DELETED").await?;
+            found.alive = found.present.minus(&marked);
+        }
+        let seen = headers::read(local, &old_uids, Detail::Record).await?;
+        let by_uid: HashMap<u32, &Seen> = seen.iter().map(|seen| (seen.uid, seen)).collect();
+        for copy in old {
+            let Some((uid, seen)) = copy.local_uid.and_then(|uid| Some((uid, by_uid.get(&uid)?))) else {
+                continue;
+            };
+            if seen.key != copy.key {
+                return Ok(None);
+            }
+            found.present.insert(uid);
+            if !seen.flags.contains("\\Deleted") {
+                found.alive.insert(uid);
+            }
+        }
+        Ok(Some(found))
+    }
+
+    /// Whether the state of the local copy permits that the remote message goes: it is alive, or its owner (or the Sieve
+    /// filters) removed it. One that is marked `\Deleted` is neither.
+    fn permits(&self, copy: &Copy) -> bool {
+        match copy.local_uid {
+            Some(uid) => self.alive.contains(uid) || (copy.is_delivered && !self.present.contains(uid)),
+            None => copy.is_delivered,
+        }
+    }
+}
+
+impl Shown {
+    /// What the open folder shows of messages that this run copied.
+    async fn of_new(remote: &mut SideSession, new: &UidSet) -> FolderResult<Self> {
+        Ok(Self {
+            seen: incomplete::by_uid(remote, new).await?,
+            digests: HashMap::new(),
+        })
+    }
+
+    /// Opens the folder to read, and adds what it shows of messages that earlier runs copied.
+    async fn add_earlier(
+        &mut self,
+        sync: &FolderSync,
+        remote: &mut SideSession,
+        earlier: &UidSet,
+    ) -> FolderResult<()> {
+        if earlier.is_empty() {
+            return Ok(());
+        }
+        sync.open(remote, false).await?;
+        self.seen.extend(incomplete::by_uid(remote, earlier).await?);
+        self.digests = headers::digests(remote, earlier).await?;
+        Ok(())
+    }
+}
+
+/// Which of the messages of earlier runs are not, octet for octet, what was delivered then; `None` when a UID is another
+/// message altogether. What is on record without a digest is held against its local copy.
+async fn changed_since(
+    sync: &FolderSync,
+    local: &mut SideSession,
+    copies: &[Copy],
+    earlier: &UidSet,
+    locally: &Local,
+    shown: &Shown,
+) -> FolderResult<Option<Changed>> {
+    if earlier.is_empty() {
+        return Ok(Some(Changed::default()));
+    }
+    let Shown { seen, digests } = shown;
+    let copies: Vec<&Copy> = copies.iter().filter(|copy| earlier.contains(copy.uid)).collect();
+    let other = copies
+        .iter()
+        .any(|copy| seen.get(&copy.uid).is_some_and(|seen| seen.key != copy.key));
+    if other {
+        return Ok(None);
+    }
+    let unread: HashSet<u32> = copies
+        .iter()
+        .filter(|copy| copy.digest.is_none())
+        .filter_map(|copy| copy.local_uid)
+        .collect();
+    let unread: UidSet = unread
+        .into_iter()
+        .filter(|&uid| locally.present.contains(uid))
+        .collect();
+    let mut local_digests = HashMap::new();
+    if !unread.is_empty() {
+        sync.open(local, false).await?;
+        local_digests = headers::digests(local, &unread).await?;
+    }
+    let mut changed = Changed::default();
+    for copy in copies {
+        let recorded = copy
+            .digest
+            .or_else(|| copy.local_uid.and_then(|uid| local_digests.get(&uid).copied()));
+        let has_trace = seen.get(&copy.uid).is_some_and(|seen| seen.has_trace);
+        match (digests.get(&copy.uid), recorded) {
+            (Some(now), Some(then)) if *now == then => {}
+            (Some(_), Some(_)) => changed.other.insert(copy.uid),
+            // Delivered by a former version, which recorded no digests, and gone locally since.
+            (Some(_), None) if copy.is_delivered && has_trace => {}
+            _ => changed.unproven.insert(copy.uid),
+        }
+    }
+    Ok(Some(changed))
+}
+
+/// Messages of earlier runs that are not proven to be what was delivered.
+#[derive(Default)]
+struct Changed {
+    /// Their octets are others.
+    other: UidSet,
+    /// It cannot be told.
+    unproven: UidSet,
+}

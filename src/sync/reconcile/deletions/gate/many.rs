@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Deletions in many remote folders, in a few round trips for all of them together.
+//!
+//! What deletes is sent before it is known whether its folder was opened, so it is done in two steps. First the messages are
+//! marked, and each mark counts only if the same opening showed the recorded generation. Then those that are marked are
+//! expunged, by their UIDs: should a folder have been replaced in between, nothing there has both such a UID and the mark.
+//! Each folder is opened again to be read before the next one is opened to write, so that nothing meant for a folder that
+//! cannot be opened is done to the former one.
+
+use super::{DELETED, Deletable as _, RemoteDeletable, expunge_commands};
+use crate::imap::{Selected, Session, UidSet, Untagged, Visit, among};
+use crate::sync::account::Side;
+use crate::sync::job::Shared;
+use crate::sync::reconcile::connections::{self, Connections, visits};
+use crate::sync::reconcile::error::{FolderResult, contain};
+use crate::sync::reconcile::folder::{FolderSync, open};
+
+/// Deletes messages in many folders; gives for each those that the server kept. `None` for a folder that is to be looked at
+/// alone: something was refused there, it is another one than before, or the connection broke.
+pub async fn delete_in_all(
+    shared: &Shared,
+    doomed: &[(&FolderSync, RemoteDeletable)],
+    connections: &mut Connections,
+) -> FolderResult<Vec<Option<UidSet>>> {
+    let marked = mark(shared, doomed, connections).await?;
+    let mut to_pay = vec![];
+    for (sync, proof) in select(doomed, &marked) {
+        let mut visit = Visit::to_write(&sync.pair.remote, expunge_commands(proof.uids()));
+        // The folder has been opened again by then: Dovecot 2.3 still finds what it is about to expunge.
+        let searches = among(proof.uids()).into_iter();
+        visit
+            .questions
+            .extend(searches.map(|one| connections.remote.search_command(&one)));
+        to_pay.push(visit);
+    }
+    let mut left = vec![UidSet::default(); to_pay.len()];
+    let paid = visits::pay(shared, connections, Side::Remote, to_pay, |at, data| {
+        if let (Some(left), Untagged::Search(found)) = (left.get_mut(at), data) {
+            *left = left.union(&found);
+        }
+    })
+    .await?;
+    let mut outcomes =
+        select(doomed, &marked)
+            .zip(paid.into_iter().zip(left))
+            .map(|((sync, proof), (opened, left))| {
+                let is_same = opened.is_some_and(|opened| is_recorded(sync, opened));
+                is_same.then(|| left.intersection(proof.uids()))
+            });
+    let kept = marked.iter().map(|&is_marked| match is_marked {
+        true => outcomes.next().flatten(),
+        false => None,
+    });
+    Ok(kept.collect())
+}
+
+/// Marks the messages; tells for each folder whether all of them are marked, in the folder on record.
+async fn mark(
+    shared: &Shared,
+    doomed: &[(&FolderSync, RemoteDeletable)],
+    connections: &mut Connections,
+) -> FolderResult<Vec<bool>> {
+    let visits = doomed.iter().map(|(sync, proof)| {
+        let marks = Session::store_commands(proof.uids(), '+', DELETED);
+        Visit::to_write(&sync.pair.remote, marks)
+    });
+    let paid = visits::pay(shared, connections, Side::Remote, visits.collect(), |_, _| {}).await?;
+    let mut marked = vec![];
+    for ((sync, proof), opened) in doomed.iter().zip(paid) {
+        if let Some(other) = opened.filter(|&opened| !is_recorded(sync, opened)) {
+            let outcome = connections::at_folder(shared, connections, &sync.pair, async |connections| {
+                take_back(sync, proof, other, connections).await
+            });
+            contain(shared, sync.pair.remote.name(), outcome.await)?;
+        }
+        marked.push(opened.is_some_and(|opened| is_recorded(sync, opened)));
+    }
+    Ok(marked)
+}
+
+/// The folders of which this is true.
+fn select<'a>(
+    doomed: &'a [(&'a FolderSync, RemoteDeletable)],
+    which: &'a [bool],
+) -> impl Iterator<Item = (&'a FolderSync, &'a RemoteDeletable)> {
+    let all = doomed.iter().zip(which);
+    all.filter(|(_, is_selected)| **is_selected)
+        .map(|((sync, proof), _)| (*sync, proof))
+}
+
+/// Whether the folder that was opened is the one on record. One that does not tell is not worked on together with others.
+fn is_recorded(sync: &FolderSync, opened: Selected) -> bool {
+    opened.uid_validity.is_some() && open::check(Side::Remote, opened, &sync.folder).is_ok()
+}
+
+/// Marks in a folder that had been replaced in that very moment, on messages that no one meant.
+async fn take_back(
+    sync: &FolderSync,
+    proof: &RemoteDeletable,
+    marked: Selected,
+    connections: &mut Connections,
+) -> FolderResult<()> {
+    let remote = &mut connections.remote;
+    let opened = remote.open(&sync.pair.remote, true).await?;
+    if opened.uid_validity == marked.uid_validity {
+        super::take_back_marks(remote, proof.uids()).await?;
+    }
+    Ok(())
+}
