@@ -116,7 +116,7 @@ pub(crate) struct Rule {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
-    /// It answers this instead of doing it.
+    /// It answers this instead of doing it; a mailbox that was open stays open, as with some servers.
     Answer(&'static str),
     /// It says this and closes.
     Bye(&'static str),
@@ -137,6 +137,8 @@ pub(crate) enum Act {
     AfterAnother,
     /// The mailbox is deleted just before.
     DeleteMailbox(&'static str),
+    /// The mailbox is replaced just before: see [`Model::replace`].
+    ReplaceMailbox(&'static str),
 }
 
 /// For ever.

@@ -4,13 +4,14 @@
 //! where it belongs in the end.
 //!
 //! [`server`] and [`session`] are the server, [`model`] its mailboxes, [`fault`] what can be wrong with it, [`world`] a
-//! task between two of them. The tests: [`another_mailbox`], [`cuts`], [`table`], [`folders`], [`incomplete`], [`namespaces`], [`narrowed`], [`renamed`], [`stubborn`], [`turns`].
+//! task between two of them. The tests: [`another_mailbox`], [`cuts`], [`table`], [`flights`], [`folders`], [`incomplete`], [`namespaces`], [`narrowed`], [`renamed`], [`stubborn`], [`turns`].
 
 mod another_mailbox;
 mod answer;
 mod command;
 mod cuts;
 mod fault;
+mod flights;
 mod folders;
 mod incomplete;
 mod model;

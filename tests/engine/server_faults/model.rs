@@ -144,6 +144,18 @@ impl Model {
         }
     }
 
+    /// Puts another mailbox in the place of one: of the same name and UIDs, with other messages.
+    pub(crate) fn replace(&mut self, name: &str) {
+        self.validity += 1;
+        let folder = self.folders.get_mut(name).expect("a mailbox that is there");
+        folder.uid_validity = self.validity;
+        for message in &mut folder.messages {
+            message.body =
+                format!("Message-Id: <other{}@scripted>\r\n\r\nOther\r\n", message.uid).into_bytes();
+            message.flags.clear();
+        }
+    }
+
     pub(crate) fn octets(&self) -> usize {
         let messages = self.folders.values().flat_map(|folder| &folder.messages);
         messages.map(|message| message.body.len()).sum()

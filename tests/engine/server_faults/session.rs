@@ -169,6 +169,7 @@ impl Session<'_> {
             Some(Act::DeleteMailbox(name)) => {
                 lock(&self.shared.model).folders.remove(name);
             }
+            Some(Act::ReplaceMailbox(name)) => lock(&self.shared.model).replace(name),
         }
         let answer = self.execute(tag, &verb, rest)?;
         if silent {

@@ -44,34 +44,102 @@ fn a_first_copy_takes_few_round_trips_however_many_folders_there_are() {
     assert!(turns.len() == 1 && turns[0] <= IN_AND_OUT + 9, "{turns:?}");
 }
 
-#[test]
-fn changed_flags_take_one_round_trip_a_folder() {
-    let world = folders(Mode::Copy, 20);
-    world.complete();
-    {
-        let mut model = world.remote.model();
-        model.modseq += 1;
-        let modseq = model.modseq;
-        for message in model.folders.values_mut().flat_map(|folder| &mut folder.messages) {
-            message.flags.insert("\\Flagged".to_owned());
-            message.modseq = modseq;
-        }
+/// Every message of a folder gets a flag.
+fn flag(world: &World) {
+    let mut model = world.remote.model();
+    model.modseq += 1;
+    let modseq = model.modseq;
+    for message in model.folders.values_mut().flat_map(|folder| &mut folder.messages) {
+        message.flags.insert("\\Flagged".to_owned());
+        message.modseq = modseq;
     }
-    let changed = turns(&world);
-    assert!(changed[0] <= IN_AND_OUT + 1 + 21, "{changed:?}");
-    let flagged = |world: &World| {
-        let model = world.local.model();
-        let all = model.folders.values().flat_map(|folder| &folder.messages);
-        all.filter(|message| message.has("\\Flagged")).count()
-    };
-    assert_eq!(flagged(&world), 41);
+}
+
+fn flagged(world: &World) -> usize {
+    let model = world.local.model();
+    let all = model.folders.values().flat_map(|folder| &folder.messages);
+    all.filter(|message| message.has("\\Flagged")).count()
 }
 
 #[test]
-fn emptying_a_folder_takes_four_round_trips() {
-    let world = folders(Mode::DeleteRemote, 20);
-    let emptied = turns(&world);
-    // To see what is there, that it is what was copied, to delete it, to see that it is gone; once, to tell the two
-    // mailboxes apart, and to check what was done.
-    assert!(emptied[0] <= IN_AND_OUT + 1 + 21 + 4 * 21 + 2, "{emptied:?}");
+fn changed_flags_take_few_round_trips_however_many_folders_there_are() {
+    for count in [2, 40, 120] {
+        let world = folders(Mode::Copy, count);
+        world.complete();
+        flag(&world);
+        let changed = turns(&world);
+        println!("flags in {count} folders: {changed:?}");
+        assert!(
+            sum(&changed) <= IN_AND_OUT + 1 + flights(count),
+            "{count}: {changed:?}"
+        );
+        assert_eq!(flagged(&world), 2 * count + 1);
+    }
+}
+
+#[test]
+fn new_mail_in_many_folders_takes_few_round_trips() {
+    for count in [2, 40, 120] {
+        let mut world = folders(Mode::Copy, count);
+        world.complete();
+        for n in 0..count {
+            world.arrives(&format!("Folder {n}"), &message(&format!("new{n}"), 300));
+        }
+        let came = turns(&world);
+        println!("new mail in {count} folders: {came:?}");
+        // The list, the messages along with the flags, the self-check.
+        assert!(
+            sum(&came) <= IN_AND_OUT + 2 + 2 * flights(count),
+            "{count}: {came:?}"
+        );
+    }
+}
+
+#[test]
+fn one_new_message_takes_three_round_trips_besides_the_login() {
+    let mut world = folders(Mode::Copy, 20);
+    world.complete();
+    world.arrives("Folder 7", &message("new", 300));
+    let came = turns(&world);
+    assert_eq!(came, [IN_AND_OUT + 3], "{:#?}", world.remote.heard());
+}
+
+#[test]
+fn comparing_all_folders_after_a_lost_ledger_takes_few_round_trips() {
+    for count in [2, 40, 120] {
+        let world = folders(Mode::Copy, count);
+        world.complete();
+        world.forget();
+        let compared = turns(&world);
+        println!("{count} folders compared: {compared:?}");
+        assert!(
+            sum(&compared) <= IN_AND_OUT + 1 + 2 * flights(count),
+            "{count}: {compared:?}"
+        );
+    }
+}
+
+#[test]
+fn emptying_many_folders_takes_few_round_trips() {
+    for count in [2, 40, 120] {
+        let world = folders(Mode::DeleteRemote, count);
+        let emptied = turns(&world);
+        println!("{count} folders emptied: {emptied:?}");
+        // The list, the messages; that they are what was copied, that both sides are different mailboxes, to mark them,
+        // to delete them, to check what was done.
+        assert!(
+            sum(&emptied) <= IN_AND_OUT + 2 + 6 * flights(count),
+            "{count}: {emptied:?}"
+        );
+        assert_eq!(world.remote.model().octets(), 0);
+    }
+}
+
+fn sum(turns: &[usize]) -> usize {
+    turns.iter().sum()
+}
+
+/// Round trips in which so many folders are asked a few things each, with some 100 commands in flight.
+fn flights(folders: usize) -> usize {
+    1 + folders / 20
 }
