@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::imap::UidSet;
 use crate::sync::account::{Failure, Side};
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
@@ -282,6 +283,12 @@ fn record(shared: &Shared, sync: &FolderSync, mut folder: FolderState, complete:
         folder.local_next = next.max(folder.local_next);
     }
     state.forget_remote_deleted(folder.id, folder.local_next)?;
+    // So is what was brought right behind them, and by no one else.
+    let own = state.local_uids(folder.id, folder.local_next)?;
+    if let Some(last) = own.last() {
+        let others = UidSet::range(folder.local_next..=last).minus(&own);
+        folder.local_next = others.first().unwrap_or(last.saturating_add(1));
+    }
     state.stop_awaiting_late_copies(folder.id)?;
     folder.replaced = false;
     let unfinished = !complete

@@ -2,6 +2,8 @@
 //! What is sent ahead for many folders together, and goes wrong in the middle: the other folders are not disturbed, and
 //! nothing is deleted that was not proven.
 
+use std::sync::Mutex;
+
 use crate::server_faults::fault::{ALWAYS, Act, After, Faults, Rule};
 use crate::server_faults::model::Model;
 use crate::server_faults::server::lock;
@@ -100,30 +102,43 @@ fn a_connection_that_breaks_while_flags_are_told_loses_none() {
 
 #[test]
 fn what_breaks_off_between_mark_and_expunge_is_finished() {
-    for verb in ["SELECT", "UID STORE", "UID EXPUNGE", "UID SEARCH", "EXAMINE"] {
-        for skip in [0, 3, FOLDERS - 1, FOLDERS + 2] {
+    std::thread::scope(|scope| {
+        for verb in ["SELECT", "UID STORE", "UID EXPUNGE", "UID SEARCH", "EXAMINE"] {
             for act in [Act::Close, Act::DoAndClose] {
-                let world = world(Mode::DeleteRemote).titled(format!("{act:?} at {verb} after {skip}"));
-                world
-                    .remote
-                    .behave(Faults::rule(Rule::once(verb, "", act).after(skip)));
-                world.finish();
-                world.complete();
-                world.idle();
+                scope.spawn(move || {
+                    for skip in [0, 3, FOLDERS + 2] {
+                        let title = format!("{act:?} at {verb} after {skip}");
+                        let world = world(Mode::DeleteRemote).titled(title);
+                        let rule = Rule::once(verb, "", act.clone()).after(skip);
+                        world.remote.behave(Faults::rule(rule));
+                        world.finish();
+                        world.complete();
+                        world.idle();
+                    }
+                });
             }
         }
-    }
+    });
 }
 
 #[test]
 fn a_run_that_ends_between_mark_and_expunge_leaves_what_the_next_one_finishes() {
-    for commands in (1..100).step_by(3) {
-        let world = world(Mode::DeleteRemote).titled(format!("after {commands} commands"));
-        world.remote.behave(Faults::cut(After::Commands(commands), None));
-        world.run();
-        world.complete();
-        world.idle();
-    }
+    let turns = Mutex::new((20..110).step_by(3));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some(commands) = { lock(&turns).next() } {
+                    let world = world(Mode::DeleteRemote).titled(format!("after {commands} commands"));
+                    world
+                        .remote
+                        .behave(Faults::cut(After::Commands(commands), Some(0)));
+                    world.run();
+                    world.complete();
+                    world.idle();
+                }
+            });
+        }
+    });
 }
 
 #[test]

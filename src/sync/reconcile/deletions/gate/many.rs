@@ -105,5 +105,7 @@ async fn take_back(
     if opened.uid_validity == marked.uid_validity {
         super::take_back_marks(remote, proof.uids()).await?;
     }
+    // As after each visit: nothing that follows is done to it.
+    remote.open(&sync.pair.remote, false).await?;
     Ok(())
 }
