@@ -165,16 +165,32 @@ fn a_folder_that_is_replaced_before_it_is_emptied_keeps_its_mail() {
     for skip in [0, 1] {
         let world = world(Mode::DeleteRemote).titled(format!("before SELECT {skip}"));
         let rule = Rule::once("SELECT", "Folder 3", Act::ReplaceMailbox("Folder 3")).after(skip);
-        world.remote.behave(Faults::rule(rule));
-        let run = world.run_unjudged();
-        assert_eq!(run.exit, Some(117), "{}: {run:#?}", world.title);
-        let model = world.server(Side::Remote).model();
-        for (name, folder) in &model.folders {
-            let expected = if name == "Folder 3" { 2 } else { 0 };
-            assert_eq!(folder.messages.len(), expected, "{}: {name}", world.title);
-            let is_marked = folder.messages.iter().any(|message| message.has("\\Deleted"));
-            assert!(!is_marked, "{}: {name}", world.title);
-        }
+        keeps_what_replaced(&world, Faults::rule(rule));
+    }
+}
+
+#[test]
+fn marks_in_a_folder_that_was_replaced_are_taken_back_after_a_lost_connection() {
+    let world = world(Mode::DeleteRemote);
+    let mut faults = Faults::rule(Rule::once("SELECT", "Folder 3", Act::ReplaceMailbox("Folder 3")));
+    // The mark of the fourth folder is set, and nobody hears of it.
+    faults
+        .rules
+        .push(Rule::once("UID STORE", "+FLAGS", Act::DoAndClose).after(3));
+    keeps_what_replaced(&world, faults);
+}
+
+/// The third folder has another mailbox's mail in the end, without a mark; the others are empty.
+fn keeps_what_replaced(world: &World, faults: Faults) {
+    world.remote.behave(faults);
+    let run = world.run_unjudged();
+    assert_eq!(run.exit, Some(117), "{}: {run:#?}", world.title);
+    let model = world.server(Side::Remote).model();
+    for (name, folder) in &model.folders {
+        let expected = if name == "Folder 3" { 2 } else { 0 };
+        assert_eq!(folder.messages.len(), expected, "{}: {name}", world.title);
+        let is_marked = folder.messages.iter().any(|message| message.has("\\Deleted"));
+        assert!(!is_marked, "{}: {name}", world.title);
     }
 }
 

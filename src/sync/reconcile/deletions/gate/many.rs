@@ -12,7 +12,7 @@ use crate::imap::{Selected, Session, UidSet, Untagged, Visit, among};
 use crate::sync::account::Side;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::{self, Connections, visits};
-use crate::sync::reconcile::error::{FolderResult, contain};
+use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::{FolderSync, open};
 
 /// Deletes messages in many folders; gives for each those that the server kept. `None` for a folder that is to be looked at
@@ -67,13 +67,17 @@ async fn mark(
     let paid = visits::pay(shared, connections, Side::Remote, visits.collect(), |_, _| {}).await?;
     let mut marked = vec![];
     for ((sync, proof), opened) in doomed.iter().zip(paid) {
-        if let Some(other) = opened.filter(|&opened| !is_recorded(sync, opened)) {
+        let is_marked = opened.is_some_and(|opened| is_recorded(sync, opened));
+        if !is_marked && !connections.remote.workarounds().is_sequential() {
             let outcome = connections::at_folder(shared, connections, &sync.pair, async |connections| {
-                take_back(sync, proof, other, connections).await
+                take_back(sync, proof, connections).await
             });
-            contain(shared, sync.pair.remote.name(), outcome.await)?;
+            // Whatever else is the matter with the folder, the work on it alone tells.
+            if let Err(FolderError::Failure(failure)) = outcome.await {
+                return Err(failure.into());
+            }
         }
-        marked.push(opened.is_some_and(|opened| is_recorded(sync, opened)));
+        marked.push(is_marked);
     }
     Ok(marked)
 }
@@ -93,19 +97,19 @@ fn is_recorded(sync: &FolderSync, opened: Selected) -> bool {
     opened.uid_validity.is_some() && open::check(Side::Remote, opened, &sync.folder).is_ok()
 }
 
-/// Marks in a folder that had been replaced in that very moment, on messages that no one meant.
+/// Takes back the marks in a folder that had been replaced in that very moment: they are on messages that no one meant.
 async fn take_back(
     sync: &FolderSync,
     proof: &RemoteDeletable,
-    marked: Selected,
     connections: &mut Connections,
 ) -> FolderResult<()> {
-    let remote = &mut connections.remote;
-    let opened = remote.open(&sync.pair.remote, true).await?;
-    if opened.uid_validity == marked.uid_validity {
-        super::take_back_marks(remote, proof.uids()).await?;
+    let (remote, mailbox) = (&mut connections.remote, &sync.pair.remote);
+    if is_recorded(sync, remote.open(mailbox, false).await?) {
+        return Ok(());
     }
+    remote.open(mailbox, true).await?;
+    super::take_back_marks(remote, proof.uids()).await?;
     // As after each visit: nothing that follows is done to it.
-    remote.open(&sync.pair.remote, false).await?;
+    remote.open(mailbox, false).await?;
     Ok(())
 }
