@@ -2,7 +2,7 @@
 //! The only place that marks a message `\Deleted`, expunges, or deletes a folder, on either side. Its functions take
 //! proofs: values that only the checks of [`super`] can make. [`many`]: many folders together.
 
-mod many;
+pub mod many;
 
 use std::collections::HashMap;
 

@@ -6,7 +6,7 @@
 //! program brought, too; [`mod@carry_out`] asks the guards, and has it [recorded](intended) first; [`gate`] alone sends what
 //! deletes. What has no proof is kept and reported.
 
-mod candidates;
+pub mod candidates;
 pub mod carry_out;
 pub mod different_mailboxes;
 pub mod folders;
@@ -16,7 +16,7 @@ pub mod intended;
 pub mod local;
 pub mod remote;
 pub mod second_copies;
-mod together;
+pub mod together;
 
 use crate::imap::UidSet;
 use crate::sync::account::Side;
