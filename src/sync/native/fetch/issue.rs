@@ -14,9 +14,9 @@ use crate::sync::reconcile::{compare, poison};
 /// ends them all at once, so the next one is sent long before.
 const MESSAGES_IN_FLIGHT: u64 = 1000;
 
-/// Commands in flight at most, in addition to those that open folders. Once there are so many, others follow when half of
-/// them are answered, in one piece.
-const COMMANDS_IN_FLIGHT: usize = 100;
+/// Commands for messages in flight at most: what is asked for ahead may find no room in the local mailbox. Once there are so
+/// many, others follow when half of them are answered, in one piece.
+const COMMANDS_IN_FLIGHT: usize = 16;
 
 impl Fetcher {
     /// Asks for as much as may be in flight.
@@ -47,8 +47,8 @@ impl Fetcher {
         let (mut commands, mut messages) = (0, 0);
         for command in &self.in_flight {
             match command {
-                InFlight::Open { .. } => {}
-                InFlight::Search { .. } | InFlight::Flags { .. } => commands += 1,
+                InFlight::Open { .. } | InFlight::Flags { .. } => {}
+                InFlight::Search { .. } => commands += 1,
                 InFlight::Fetch { item, received, .. } => {
                     commands += 1;
                     // A range may be much wider than what is in it.
