@@ -3,17 +3,19 @@
 //! when one tells of new mail. The runs themselves, and what a schedule starts, are as ever.
 //!
 //! - [`permit`]: which tasks · [`changes`]: when that may have changed
-//! - [`worker`]: a connection after the other ([`backoff`])
+//! - [`worker`]: a connection after the other ([`backoff`]), few at once ([`logins`])
 //! - [`pace`]: when news start a run
-//! - [`record`]: what is remembered, and shown
+//! - [`record`]: what is remembered, and shown · [`reasons`]: what the journal is told
 //!
 //! A run covers what the source had told when it began. What is told later than that starts the next one, and so does what
 //! came while no one listened: where the folders stood is remembered.
 
 mod backoff;
 pub(super) mod changes;
+mod logins;
 mod pace;
 mod permit;
+mod reasons;
 pub mod record;
 mod worker;
 
@@ -21,12 +23,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 
 use self::changes::Changed;
+use self::logins::Logins;
 use self::pace::{Outcome, Pace};
 use self::permit::Permit;
+use self::reasons::Reasons;
 use self::record::{Listening, Record, Remembered};
 use self::worker::{Common, What, Worker};
 use crate::sync::exit_code::Exit;
@@ -34,8 +37,6 @@ use crate::task::{SourceId, Store, TaskName};
 
 pub(super) use self::worker::Told;
 
-/// So many log in at once: five hundred that begin together would keep servers and this process busy.
-const LOGINS: usize = 8;
 /// Between two writings of the record.
 const SAVE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -49,6 +50,8 @@ pub(super) struct Arrivals {
     crowded: BTreeSet<TaskName>,
     /// Tasks whose runs are at work, whether or not they are listened for.
     running: BTreeSet<TaskName>,
+    /// Why connections ended.
+    reasons: Reasons,
     number: u64,
     saved: Record,
     save_at: Option<Instant>,
@@ -104,12 +107,13 @@ impl Arrivals {
             common: Common {
                 store: store.clone(),
                 told,
-                logins: Rc::new(Semaphore::new(LOGINS)),
+                logins: Rc::new(Logins::default()),
             },
             tasks: BTreeMap::new(),
             former: record.tasks.clone(),
             crowded: BTreeSet::new(),
             running: BTreeSet::new(),
+            reasons: Reasons::default(),
             number: 0,
             saved: record,
             save_at: None,
@@ -222,6 +226,16 @@ impl Arrivals {
             What::State(state, why) => {
                 let former = std::mem::replace(&mut watched.state, state);
                 self.save_soon();
+                if let (Listening::Connecting, Some(why)) = (state, &why) {
+                    let hushed = self.reasons.is_due(why, Instant::now())?;
+                    let again = match hushed {
+                        0 => String::new(),
+                        times => format!(" (and {times} times more since this was told last)"),
+                    };
+                    return Some(format!(
+                        "{task}: the connection that tells of new mail is made again later: {why}{again}"
+                    ));
+                }
                 let words = match state {
                     _ if former == state => return None,
                     Listening::NotOffered => {

@@ -5,10 +5,11 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::backoff::Backoff;
+use super::logins::Logins;
 use super::record::Listening;
 use crate::sync::account::Failure;
 use crate::sync::news::{NewsConnection, NoNews};
@@ -37,8 +38,8 @@ pub(super) enum What {
 pub(super) struct Common {
     pub(super) store: Store,
     pub(super) told: UnboundedSender<Told>,
-    /// So many log in at once.
-    pub(super) logins: Rc<Semaphore>,
+    /// Whose turn it is to log in.
+    pub(super) logins: Rc<Logins>,
 }
 
 /// A worker, until it is told to stop.
@@ -114,9 +115,13 @@ impl Listener {
     }
 
     async fn open(&self) -> Result<NewsConnection, NoNews> {
-        // Dropped with the login done; the semaphore is never closed.
-        let _turn = self.common.logins.acquire().await.ok();
-        NewsConnection::open(&self.common.store, &self.task).await
+        let Common { store, logins, .. } = &self.common;
+        // One that cannot be read makes no connection.
+        let task = store.load(&self.task).ok().flatten();
+        let server = task.map_or(String::new(), |task| task.remote_host.as_str().to_owned());
+        logins
+            .in_turn(&server, NewsConnection::open(store, &self.task))
+            .await
     }
 
     fn tell(&self, what: What) {

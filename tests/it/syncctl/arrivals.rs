@@ -164,3 +164,23 @@ fn a_refused_login_counts_once_and_is_not_tried_again_until_a_run_gets_in() -> a
     wait_for(&world, "watching")?;
     arrives(&world, "INBOX", "in-again@x")
 }
+
+#[test]
+fn the_journal_says_why_a_connection_is_made_again_and_not_each_time() -> anyhow::Result<()> {
+    let world = listening()?;
+    let told = || {
+        let journal = world.sandbox.journal();
+        journal
+            .matches("that tells of new mail is made again later: ")
+            .count()
+    };
+    ensure!(told() == 0, "{}", world.sandbox.journal());
+    for _ in 0..2 {
+        world.sandbox.remote().doveadm_run(&["kick", USER])?;
+        wait_for(&world, "connecting")?;
+        wait_until("the journal to say why", || told() == 1)?;
+        wait_for(&world, "watching")?;
+    }
+    ensure!(told() == 1, "{}", world.sandbox.journal());
+    Ok(())
+}
