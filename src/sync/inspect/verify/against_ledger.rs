@@ -77,12 +77,30 @@ fn is_another(recorded: &Recorded, found: &VerifiedMessage) -> bool {
     recorded.key != found.seen.key || other_octets
 }
 
+/// The keys of messages on record that the remote folder still has.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub(super) async fn present(
+    record: &RecordedFolder,
+    remote: &mut SideSession,
+    pair: &Pair,
+) -> FolderResult<Vec<MessageKey>> {
+    if remote.open(&pair.remote, false).await?.messages == 0 {
+        return Ok(vec![]);
+    }
+    let present = remote.search("ALL").await?;
+    let recorded = record.messages.iter();
+    let present = recorded.filter(|one| one.remote_uid.is_some_and(|uid| present.contains(uid)));
+    Ok(present.map(|one| one.key).collect())
+}
+
 /// Looks for what was delivered and was not `seen` when the folders were compared: its owner may have filed it elsewhere.
 ///
 /// # Errors
 /// When the connection is lost.
 pub(super) async fn look_for(
-    records: &[RecordedFolder],
+    records: &[&RecordedFolder],
     local: &folder_mapping::Side,
     session: &mut SideSession,
     seen: &HashSet<MessageKey>,

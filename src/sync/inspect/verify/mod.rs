@@ -24,6 +24,9 @@ use crate::sync::reconcile::narrow::period;
 use crate::sync::state::RecordedFolder;
 use crate::task::Labels;
 
+/// All messages of a folder.
+const ALL: &str = "ALL";
+
 /// So often a folder is tried whose connection is lost.
 const ATTEMPTS: u32 = 3;
 
@@ -45,7 +48,7 @@ pub async fn verify(
     };
     let mut report = VerifyReport::default();
     let criteria = match period::criteria(selection.options.period) {
-        limits if limits.is_empty() => "ALL".to_owned(),
+        limits if limits.is_empty() => ALL.to_owned(),
         limits => limits,
     };
     let once = selection.options.labels == Labels::Once;
@@ -53,7 +56,15 @@ pub async fn verify(
     let mut held: HashSet<MessageKey> = HashSet::new();
     // What of the records is accounted for: it is on one of the two sides.
     let mut seen: HashSet<MessageKey> = HashSet::new();
-    for pair in folder_mapping::pair(&remote_side, &local_side, selection, known) {
+    let pairs = folder_mapping::pair(&remote_side, &local_side, selection, known);
+    // Folders that the task leaves out are not read: what is not seen there may be there.
+    let is_read = |record: &&RecordedFolder| {
+        let mut listed = remote_side.folders.iter();
+        pairs.iter().any(|pair| pair.remote == record.remote)
+            || !listed.any(|(listed, _)| listed.mailbox == record.remote)
+    };
+    let sought: Vec<&RecordedFolder> = records.iter().filter(is_read).collect();
+    for pair in &pairs {
         let told = report.differences.len();
         let mut attempts = 0;
         let folder = loop {
@@ -64,7 +75,7 @@ pub async fn verify(
                 once,
             };
             let compared = sessions
-                .compare(&pair, record, how, (&mut held, &mut seen), &mut report)
+                .compare(pair, record, how, (&mut held, &mut seen), &mut report)
                 .await;
             let (side, error) = match compared {
                 Ok(folder) => break folder,
@@ -92,7 +103,7 @@ pub async fn verify(
     if report.folders.iter().all(|folder| folder.unreadable.is_none()) {
         let mut attempts = 1;
         while let Err(error) =
-            against_ledger::look_for(records, &local_side, &mut sessions.local, &seen, &mut report).await
+            against_ledger::look_for(&sought, &local_side, &mut sessions.local, &seen, &mut report).await
         {
             let is_lost =
                 matches!(&error, FolderError::Imap { error, .. } if !matches!(error, Error::Command { .. }));
@@ -157,6 +168,13 @@ impl Sessions {
             )
         );
         let (mut theirs, mut ours) = (theirs?, ours?);
+        if let Some(record) = record
+            && criteria != ALL
+            && record.state.is_same_remote(pair.source)
+        {
+            // What is out of the task's period now is there all the same.
+            all.extend(against_ledger::present(record, &mut self.remote, pair).await?);
+        }
         let told = report.differences.len();
         let not_as_recorded = record.map_or(0, |record| {
             against_ledger::compare(record, pair, &theirs, &ours, report)
