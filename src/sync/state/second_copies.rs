@@ -13,8 +13,8 @@ use crate::sync::message_key::MessageKey;
 /// A copy that is one too many, by local UIDs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SecondCopy {
-    /// The one that this program brought.
-    pub own: u32,
+    /// The one that goes.
+    pub goes: u32,
     /// The other one, which stays; 0 when filters have filed it in another folder.
     pub stays: u32,
 }
@@ -51,8 +51,8 @@ impl Ledger {
     pub fn intend_to_remove(&mut self, id: i64, copies: &[SecondCopy]) -> Result<()> {
         self.transaction(|db| {
             let mut add = db.prepare_cached("INSERT OR REPLACE INTO second_copy VALUES (?1, ?2, ?3)")?;
-            for SecondCopy { own, stays } in copies {
-                add.execute(params![id, own, stays])?;
+            for SecondCopy { goes, stays } in copies {
+                add.execute(params![id, goes, stays])?;
             }
             Ok(())
         })
@@ -65,7 +65,7 @@ impl Ledger {
         )?;
         let rows = statement.query_map([id], |row| {
             Ok(SecondCopy {
-                own: row.get(0)?,
+                goes: row.get(0)?,
                 stays: row.get(1)?,
             })
         })?;
@@ -80,14 +80,18 @@ impl Ledger {
                 "UPDATE message SET local_uid = iif(?3 = 0, local_uid, ?3), sieve = iif(sieve IN (1, 2), 3, sieve)
                  WHERE folder = ?1 AND local_uid = ?2",
             )?;
+            // What was sent twice has come twice.
+            let mut came =
+                db.prepare_cached("UPDATE message SET repeated = 0 WHERE folder = ?1 AND local_uid = ?2")?;
             let mut local_only =
                 db.prepare_cached("DELETE FROM local_only WHERE folder = ?1 AND local_uid IN (?2, ?3)")?;
             let mut forget =
                 db.prepare_cached("DELETE FROM second_copy WHERE folder = ?1 AND local_uid = ?2")?;
-            for SecondCopy { own, stays } in copies {
-                turn.execute(params![id, own, stays])?;
-                local_only.execute(params![id, own, stays])?;
-                forget.execute(params![id, own])?;
+            for SecondCopy { goes, stays } in copies {
+                turn.execute(params![id, goes, stays])?;
+                came.execute(params![id, stays])?;
+                local_only.execute(params![id, goes, stays])?;
+                forget.execute(params![id, goes])?;
             }
             Ok(())
         })

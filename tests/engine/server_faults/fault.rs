@@ -135,6 +135,10 @@ pub(crate) enum Act {
     Late { commands: usize },
     /// Another program has stored the same just before, an APPEND.
     AfterAnother,
+    /// The same, and it closes without a word.
+    AfterAnotherAndClose,
+    /// Another program has stored the same, and the rest is as with [`Act::Late`].
+    LateAfterAnother { commands: usize },
     /// The mailbox is deleted just before.
     DeleteMailbox(&'static str),
     /// The mailbox is replaced just before: see [`Model::replace`].

@@ -69,6 +69,62 @@ fn what_was_sent_before_a_crash_and_brought_by_another_program_is_not_there_twic
     });
 }
 
+/// What a server does not tell: the UIDs of what it takes; and more than one message at once it does not take.
+const SILENT: [&[&str]; 3] = [&[], &["UIDPLUS"], &["UIDPLUS", "MULTIAPPEND"]];
+
+#[test]
+fn nothing_is_there_twice_where_the_server_does_not_tell_whose_a_copy_is() {
+    for without in SILENT {
+        everywhere(&[Side::Local], &MODES, |side, mode| {
+            let world = World::new(mode).titled(format!("{mode:?}, without {without:?}"));
+            let rule = Rule::times(ALWAYS, "APPEND", "", Act::AfterAnother);
+            world.server(side).behave(Faults {
+                rules: vec![rule],
+                ..Faults::without(without)
+            });
+            world.finish();
+            world.server(side).behave(Faults::without(without));
+            world.idle();
+        });
+    }
+}
+
+#[test]
+fn a_connection_that_is_lost_while_another_program_brings_the_same_leaves_nothing_twice() {
+    let acts: [(usize, Act); 6] = [
+        (0, Act::AfterAnotherAndClose),
+        (1, Act::AfterAnotherAndClose),
+        (0, Act::LateAfterAnother { commands: 0 }),
+        (0, Act::LateAfterAnother { commands: 5 }),
+        (1, Act::LateAfterAnother { commands: 12 }),
+        (0, Act::LateAfterAnother { commands: 100_000 }),
+    ];
+    std::thread::scope(|scope| {
+        for without in SILENT {
+            for (skip, act) in &acts {
+                scope.spawn(move || {
+                    everywhere(&[Side::Local], &MODES, |side, mode| {
+                        let title = format!("{mode:?}, {act:?} after {skip}, without {without:?}");
+                        let world = World::new(mode).titled(title);
+                        let others = Rule::times(ALWAYS, "APPEND", "", Act::AfterAnother);
+                        world.server(side).behave(Faults {
+                            rules: vec![Rule::once("APPEND", "", act.clone()).after(*skip), others],
+                            ..Faults::without(without)
+                        });
+                        world.run_unjudged();
+                        world.server(side).behave(Faults::without(without));
+                        world.server(side).hurry();
+                        world.run_unjudged();
+                        world.finish();
+                        world.idle();
+                        world.complete();
+                    });
+                });
+            }
+        }
+    });
+}
+
 /// What its owner put there stays, however alike.
 #[test]
 fn another_message_that_came_meanwhile_stays() {
@@ -103,6 +159,27 @@ fn two_instances_that_start_together_bring_nothing_twice() {
             world.idle();
         }
     });
+}
+
+#[test]
+fn two_instances_of_which_one_loses_its_connection_bring_nothing_twice() {
+    for without in SILENT {
+        everywhere(&[Side::Local], &MODES, |side, mode| {
+            for skip in [0, 3] {
+                let world = World::with(mode, Model::new('/', ""), many)
+                    .titled(format!("{mode:?}, after {skip}, without {without:?}"));
+                world.server(side).behave(Faults {
+                    rules: vec![Rule::once("APPEND", "", Act::DoAndClose).after(skip)],
+                    ..Faults::without(without)
+                });
+                world.run_together_unjudged(2);
+                world.server(side).behave(Faults::without(without));
+                world.finish();
+                world.idle();
+                world.complete();
+            }
+        });
+    }
 }
 
 /// How often the local side has a message, in whatever folder.

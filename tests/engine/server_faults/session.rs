@@ -163,8 +163,17 @@ impl Session<'_> {
                 lock(&self.shared.late).push((commands, rest.to_vec()));
                 return Err(Closed);
             }
+            Some(Act::LateAfterAnother { commands }) => {
+                self.append(rest);
+                lock(&self.shared.late).push((commands, rest.to_vec()));
+                return Err(Closed);
+            }
             Some(Act::AfterAnother) => {
                 self.append(rest);
+            }
+            Some(Act::AfterAnotherAndClose) => {
+                self.append(rest);
+                silent = true;
             }
             Some(Act::DeleteMailbox(name)) => {
                 lock(&self.shared.model).folders.remove(name);

@@ -65,6 +65,12 @@ impl Appender {
                     .map(|message| (message.uid, claimed.get(&message.uid).copied()))
                     .collect();
                 self.record(&sync, &confirmed, &arrived);
+                // What was found may be what another program brought, and this one still be on the way.
+                let uids = arrived.iter().map(|message| message.uid);
+                let recorded = self.shared.state.borrow_mut().repeat(sync.folder.id, uids);
+                if let Err(error) = recorded {
+                    return self.abandon(error.into());
+                }
                 if !missing.is_empty() {
                     self.repeat(AppendBatch {
                         messages: missing,

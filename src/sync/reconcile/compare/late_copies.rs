@@ -8,13 +8,14 @@ use crate::sync::job::Shared;
 use crate::sync::message_key::Digest;
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::deletions::gate::{self, Deletable as _, LateCopies};
+use crate::sync::reconcile::deletions::second_copies;
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::open;
 use crate::sync::reconcile::headers::{self, Detail};
 use crate::sync::state::{FolderState, LocalOnly};
 
-/// Removes those of the local messages that no one claims which are second copies of messages that were sent twice; gives
-/// their UIDs. No more go than were sent twice.
+/// Removes second copies of messages that were sent twice, or may have been; gives those of the local messages that no one
+/// claims which are accounted for by that. No more go than were sent twice.
 pub(super) async fn remove(
     shared: &Shared,
     pair: &Pair,
@@ -34,6 +35,7 @@ pub(super) async fn remove(
         .collect();
     open::open(local, &pair.local, folder, true).await?;
     let mut digests = headers::digests(local, &both).await?;
+    let mut filed = UidSet::default();
     for &(original, key) in &repeated {
         let filtered = shared.state.borrow().filtered_digest(folder.id, original)?;
         let Some(digest) = filtered.filter(|_| !digests.contains_key(&original)) else {
@@ -44,16 +46,22 @@ pub(super) async fn remove(
             && is_elsewhere(shared, pair, message, &digest, local).await?
         {
             digests.insert(original, digest);
+            filed.insert(original);
         }
     }
     let selected = open::open(local, &pair.local, folder, true).await?;
-    let late = LateCopies::among(unclaimed, &repeated, &digests);
-    // Before the effect: what was sent twice has come twice now, and nothing more is late.
-    shared
-        .state
-        .borrow_mut()
-        .late_copy_came(folder.id, late.originals())?;
+    let late = LateCopies::among(unclaimed, &repeated, &filed, &digests);
+    {
+        // Before the effect: what was sent twice has come twice now, and nothing more is late.
+        let mut state = shared.state.borrow_mut();
+        state.intend_to_remove(folder.id, late.turned())?;
+        state.late_copy_came(folder.id, late.originals())?;
+        if !late.turned().is_empty() {
+            state.sync()?;
+        }
+    }
     let kept = gate::delete(shared, &pair.local, selected, local, &late).await?;
+    second_copies::settled(shared, folder, late.turned(), &kept)?;
     let removed = late.uids().minus(&kept);
     if !removed.is_empty() {
         shared.reporter.borrow_mut().tell(&Event::LateCopiesRemoved {
@@ -61,7 +69,9 @@ pub(super) async fn remove(
             messages: removed.len(),
         });
     }
-    Ok(removed)
+    let turned = late.turned().iter().filter(|copy| removed.contains(copy.goes));
+    let turned: UidSet = turned.map(|copy| copy.stays).collect();
+    Ok(removed.union(&turned))
 }
 
 /// Whether another local folder has the same message: the filters filed the copy that was sent again there.

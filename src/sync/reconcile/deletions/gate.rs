@@ -86,34 +86,48 @@ impl<'a> EmptyFolder<'a> {
     }
 }
 
-/// Local messages that are octet for octet what was sent twice, beside the copy that is on record.
+/// Local messages that are octet for octet what was sent twice: of a pair the one that came first stays, so that no two
+/// programs remove both.
 #[derive(Default)]
 pub struct LateCopies {
-    late: UidSet,
+    uids: UidSet,
     originals: UidSet,
+    turned: Vec<SecondCopy>,
 }
 
 impl LateCopies {
     /// Pairs each message that was sent again, by the local UID on record, with one of the messages that no one claims
-    /// and that is the same.
+    /// and that is the same. `filed`: those on record that the filters took elsewhere.
     pub fn among(
         unclaimed: &[LocalOnly],
         repeated: &[(u32, MessageKey)],
+        filed: &UidSet,
         digests: &HashMap<u32, Digest>,
     ) -> Self {
         let mut found = Self::default();
-        for (original, key) in repeated {
-            let Some(digest) = digests.get(original) else {
+        let mut taken = UidSet::default();
+        for &(original, key) in repeated {
+            let Some(digest) = digests.get(&original) else {
                 continue;
             };
             let late = unclaimed.iter().find(|message| {
-                message.key == *key
+                message.key == key
                     && digests.get(&message.uid) == Some(digest)
-                    && !found.late.contains(message.uid)
+                    && !taken.contains(message.uid)
             });
-            if let Some(late) = late {
-                found.late.insert(late.uid);
-                found.originals.insert(*original);
+            let Some(&LocalOnly { uid: late, .. }) = late else {
+                continue;
+            };
+            taken.insert(late);
+            found.originals.insert(original);
+            if late < original && !filed.contains(original) {
+                found.uids.insert(original);
+                found.turned.push(SecondCopy {
+                    goes: original,
+                    stays: late,
+                });
+            } else {
+                found.uids.insert(late);
             }
         }
         found
@@ -123,6 +137,11 @@ impl LateCopies {
     pub fn originals(&self) -> &UidSet {
         &self.originals
     }
+
+    /// Copies on record that go, each with the one that came before it.
+    pub fn turned(&self) -> &[SecondCopy] {
+        &self.turned
+    }
 }
 
 impl sealed::Sealed for LateCopies {}
@@ -131,21 +150,27 @@ impl Deletable for LateCopies {
     const SIDE: Side = Side::Local;
 
     fn uids(&self) -> &UidSet {
-        &self.late
+        &self.uids
     }
 }
 
-/// Local messages that this program brought and that are octet for octet what another one had brought before.
+/// Local messages that are octet for octet what was there before them, and of which this program brought one.
 #[derive(Default)]
 pub struct SecondCopies {
-    own: UidSet,
+    uids: UidSet,
     copies: Vec<SecondCopy>,
 }
 
 impl SecondCopies {
-    /// Those of the own copies that are too many: of equal messages as many stay as this program brought, those that came
-    /// first.
-    pub(super) fn among(own: &[Seen], others: &[Seen], digests: &HashMap<u32, Digest>) -> Self {
+    /// Those of the copies that are too many: of equal messages as many stay as this program brought, those that came
+    /// first. `guessed`: own copies whose UID the server did not tell. Another one of theirs may be the own one, so that it
+    /// goes, too; but no more go than this program brought.
+    pub(super) fn among(
+        own: &[Seen],
+        others: &[Seen],
+        guessed: &UidSet,
+        digests: &HashMap<u32, Digest>,
+    ) -> Self {
         let mut equal: HashMap<(MessageKey, Digest), Vec<(u32, bool)>> = HashMap::new();
         for (seen, is_own) in own
             .iter()
@@ -162,12 +187,15 @@ impl SecondCopies {
             copies.sort_unstable();
             let wanted = copies.iter().filter(|(_, is_own)| *is_own).count();
             let (stay, rest) = copies.split_at(wanted);
-            let second = rest.iter().filter(|(_, is_own)| *is_own);
-            let first = stay.iter().filter(|(_, is_own)| !is_own);
-            for (&(uid, _), &(stays, _)) in second.zip(first) {
-                found.own.insert(uid);
-                found.copies.push(SecondCopy { own: uid, stays });
-            }
+            let of = |copies: &[(u32, bool)], own: bool| -> Vec<u32> {
+                let copies = copies.iter().filter(|(_, is_own)| *is_own == own);
+                copies.map(|&(uid, _)| uid).collect()
+            };
+            let (second, first) = (of(rest, true), of(stay, false));
+            found.pair(second.into_iter().zip(first));
+            let stay = of(stay, true);
+            let guessed = stay.into_iter().filter(|&uid| guessed.contains(uid));
+            found.pair(of(rest, false).into_iter().zip(guessed));
         }
         found
     }
@@ -178,11 +206,17 @@ impl SecondCopies {
         for (&uid, digest) in own {
             if let Some(at) = filed.iter().position(|one| one == digest) {
                 filed.swap_remove(at);
-                found.own.insert(uid);
-                found.copies.push(SecondCopy { own: uid, stays: 0 });
+                found.pair([(uid, 0)].into_iter());
             }
         }
         found
+    }
+
+    fn pair(&mut self, copies: impl Iterator<Item = (u32, u32)>) {
+        for (goes, stays) in copies {
+            self.uids.insert(goes);
+            self.copies.push(SecondCopy { goes, stays });
+        }
     }
 
     /// Each of them with the copy that stays.
@@ -197,7 +231,7 @@ impl Deletable for SecondCopies {
     const SIDE: Side = Side::Local;
 
     fn uids(&self) -> &UidSet {
-        &self.own
+        &self.uids
     }
 }
 

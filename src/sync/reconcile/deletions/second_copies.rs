@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Messages that another program brought while this run brought them: a clone of this instance, or any other one that
 //! cannot see this ledger. Of two copies the one that came first stays; the other is removed by the run that brought it. As
-//! UIDs are given in order, the run with the second copy always finds the first one, and no two runs remove both.
+//! UIDs are given in order, the run with the second copy always finds the first one, and no two runs remove both. Where
+//! the server does not tell which copy is whose, the one that came first counts for the own one.
 
 use std::collections::{HashMap, HashSet};
 
-use crate::imap::{Error, Mailbox, UidSet};
+use crate::imap::{Capability, Error, Mailbox, UidSet};
 use crate::sync::event::Event;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
+use crate::sync::reconcile::compare;
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::deletions::gate::{self, Deletable as _, SecondCopies};
 use crate::sync::reconcile::error::FolderResult;
@@ -20,18 +22,37 @@ use crate::sync::state::{FolderState, SecondCopy};
 pub async fn remove(shared: &Shared, sync: &FolderSync, local: &mut SideSession) -> FolderResult<()> {
     // After a connection was lost.
     resume(shared, &sync.pair, &sync.folder, local).await?;
+    if shared.job.dry {
+        return Ok(());
+    }
+    compare::locate(shared, sync, local).await?;
     let id = sync.folder.id;
     // What is older was compared before anything was brought.
     let from = sync.folder.local_next.max(sync.folder.baseline);
-    let (own, claimed) = {
+    let (own, claimed, repeated) = {
         let state = shared.state.borrow();
-        (state.brought_from(id, from)?, state.claimed_from(id, from)?)
+        (
+            state.brought_from(id, from)?,
+            state.claimed_from(id, from)?,
+            state.repeated(id)?,
+        )
     };
-    let Some(&last) = own.keys().max().filter(|_| !shared.job.dry) else {
+    let Some(&last) = own.keys().max() else {
         return Ok(());
     };
-    // Only what came before a message of ours concerns this run.
-    let others = UidSet::range(from..=last).minus(&claimed);
+    let guessed: UidSet = match local.capabilities().has(Capability::UidPlus) {
+        true => repeated.into_iter().map(|(uid, _)| uid).collect(),
+        false => own.keys().copied().collect(),
+    };
+    let others = match guessed.is_empty() {
+        // Only what came before a message of ours concerns this run.
+        true => UidSet::range(from..=last),
+        false => {
+            sync.open(local, true).await?;
+            local.search(&format!("UID {from}:*")).await?.from(from)
+        }
+    };
+    let others = others.minus(&claimed);
     if others.is_empty() {
         return Ok(());
     }
@@ -49,7 +70,7 @@ pub async fn remove(shared: &Shared, sync: &FolderSync, local: &mut SideSession)
     own.retain(is_alive);
     let both = own.iter().chain(&others).map(|seen| seen.uid).collect();
     let digests = headers::digests(local, &both).await?;
-    let second = SecondCopies::among(&own, &others, &digests);
+    let second = SecondCopies::among(&own, &others, &guessed, &digests);
     carry_out(shared, sync, &second, local).await
 }
 
@@ -142,14 +163,20 @@ pub async fn resume(
         return Ok(());
     }
     open::open(local, &pair.local, folder, true).await?;
-    let own = copies.iter().map(|copy| copy.own).collect();
+    let own = copies.iter().map(|copy| copy.goes).collect();
     let there = local.search_among(&own).await?;
     gate::take_back_marks(local, &there).await?;
     settled(shared, folder, &copies, &there)
 }
 
-fn settled(shared: &Shared, folder: &FolderState, copies: &[SecondCopy], kept: &UidSet) -> FolderResult<()> {
-    let gone = copies.iter().filter(|copy| !kept.contains(copy.own));
+/// Records what went; what did not is looked at again.
+pub fn settled(
+    shared: &Shared,
+    folder: &FolderState,
+    copies: &[SecondCopy],
+    kept: &UidSet,
+) -> FolderResult<()> {
+    let gone = copies.iter().filter(|copy| !kept.contains(copy.goes));
     let gone: Vec<SecondCopy> = gone.copied().collect();
     let mut state = shared.state.borrow_mut();
     state.second_copies_removed(folder.id, &gone)?;
