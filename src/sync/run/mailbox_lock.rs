@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
+use crate::files;
 use crate::sync::state;
 use crate::task::LocalUser;
 
@@ -21,21 +22,28 @@ pub struct MailboxLock {
 }
 
 impl MailboxLock {
-    /// The lock of a local user's mailbox, not held yet. The file is never removed while the mailbox has tasks.
+    /// The lock of a local user's mailbox, not held yet. The file is never removed while the mailbox has tasks; what is no
+    /// file, and nobody's lock, is put aside.
     ///
     /// # Errors
     /// Whatever the file system says.
     pub fn new(folder: &Path, user: &LocalUser) -> io::Result<Self> {
         let path = state::path(folder, user).with_extension("lock");
         if let Some(parent) = path.parent() {
+            if parent.symlink_metadata().is_ok() && !parent.is_dir() {
+                state::clear_place(parent, |place| place.is_dir())?;
+            }
             DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
         }
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        let file = match files::open_with(&path, &mut options) {
+            Err(_) if path.symlink_metadata().is_ok() && !files::is_plain(&path) => {
+                state::clear_place(&path, files::is_plain)?;
+                files::open_with(&path, &mut options)?
+            }
+            opened => opened?,
+        };
         Ok(Self { file })
     }
 

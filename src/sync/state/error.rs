@@ -13,6 +13,8 @@ enum Cause {
     File(std::io::Error),
     /// The file was written by a later version of this program.
     Later,
+    /// Something else is in the place of the file.
+    NoFile,
 }
 
 impl LedgerError {
@@ -21,11 +23,18 @@ impl LedgerError {
         Self(Cause::Later)
     }
 
+    /// Something else is in the place of the file.
+    pub(super) fn no_file() -> Self {
+        Self(Cause::NoFile)
+    }
+
     /// Whether the file is no ledger of ours: no database, or a broken one.
     pub fn is_damage(&self) -> bool {
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-        let Cause::Database(error) = &self.0 else {
-            return false;
+        let error = match &self.0 {
+            Cause::Database(error) => error,
+            Cause::NoFile => return true,
+            Cause::File(_) | Cause::Later => return false,
         };
         match error {
             rusqlite::Error::InvalidColumnType(..)
@@ -42,6 +51,7 @@ impl fmt::Display for LedgerError {
         match &self.0 {
             Cause::Database(error) => error.fmt(f),
             Cause::File(error) => error.fmt(f),
+            Cause::NoFile => f.write_str("in its place is something that is no file"),
             Cause::Later => {
                 f.write_str("it was written by a later version of this program; install that version")
             }

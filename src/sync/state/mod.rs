@@ -23,6 +23,7 @@ mod left_out;
 mod local_deletion;
 mod local_only;
 mod messages;
+mod place;
 mod post_delivery;
 mod recorded;
 mod sample;
@@ -46,6 +47,7 @@ pub use folders::{FolderState, is_same_generation};
 pub use left_out::LeftOut;
 pub use local_only::{LocalOnly, Origin};
 pub use messages::{Copy, Digest, Entry, Row};
+pub use place::clear_place;
 pub use post_delivery::PostDelivery;
 pub use recorded::{Recorded, RecordedFolder};
 pub use sample::Mark;
@@ -86,10 +88,12 @@ impl Ledger {
         mut told: impl FnMut(&str),
     ) -> Result<Self> {
         let path = path(folder, user);
+        let mut is_rebuilt = false;
         let db = match open_file(&path) {
             // What cannot be read just now is not damaged, and what it remembers must not be lost.
             Err(error) if error.is_damage() => {
-                put_aside(&path)?;
+                place::put_aside(&path)?;
+                is_rebuilt = true;
                 told(
                     "The ledger of the local mailbox was damaged; it is rebuilt by comparing both sides. Nothing is deleted that it cannot vouch for.",
                 );
@@ -98,7 +102,7 @@ impl Ledger {
             outcome => outcome?,
         };
         let mut ledger = Self { db, source: 0 };
-        ledger.adopt(folder, task, account, &mut told)?;
+        ledger.adopt(folder, task, account, is_rebuilt, &mut told)?;
         Ok(ledger)
     }
 
@@ -114,7 +118,7 @@ impl Ledger {
 
     /// Puts the ledger aside because it turned out to be damaged.
     pub fn discard(folder: &Path, user: &LocalUser) -> Result<()> {
-        put_aside(&path(folder, user))
+        Ok(place::put_aside(&path(folder, user))?)
     }
 
     /// Makes what was written survive a power loss, before an effect that cannot be taken back.
@@ -133,6 +137,9 @@ impl Ledger {
 }
 
 fn open_file(path: &Path) -> Result<Connection> {
+    if !place::holds_only_files(path) {
+        return Err(LedgerError::no_file());
+    }
     if !path.exists() {
         use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
         // The modes are set before the first byte.
@@ -160,22 +167,6 @@ fn open_file(path: &Path) -> Result<Connection> {
     db.pragma_update(None, "cache_size", -2000)?;
     schema::prepare(&mut db)?;
     Ok(db)
-}
-
-/// Renames a database; what a former damage left is written over.
-fn put_aside(path: &Path) -> Result<()> {
-    let with = |ending: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(ending);
-        PathBuf::from(name)
-    };
-    for ending in ["-wal", "-shm"] {
-        match std::fs::remove_file(with(ending)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
-    }
-    Ok(std::fs::rename(path, with(".damaged"))?)
 }
 
 fn collect_set(rows: impl Iterator<Item = rusqlite::Result<u32>>) -> Result<UidSet> {

@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::{OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
 
-use super::{Ledger, Result, schema};
+use super::{Ledger, Result, place, schema};
 use crate::files;
 use crate::task::FileKind;
 use crate::task::TaskName;
@@ -46,12 +46,13 @@ struct Marker {
 
 impl Ledger {
     /// Takes over what the task knew by itself, and turns to its account. A task without its `NAME.state`, or with a
-    /// damaged one, compares both sides again.
+    /// damaged one, compares both sides again. `is_rebuilt`: it was told that the ledger was damaged.
     pub(super) fn adopt(
         &mut self,
         folder: &Path,
         task: &TaskName,
         account: &AccountName,
+        is_rebuilt: bool,
         told: &mut impl FnMut(&str),
     ) -> Result<()> {
         let path = folder.join(task.file(FileKind::State));
@@ -69,6 +70,8 @@ impl Ledger {
         if is_known && !is_marked {
             told("The state file of the task is gone or damaged: both sides are compared again.");
             self.compare_again()?;
+        } else if !is_known && is_marked && !is_rebuilt {
+            told("The ledger of the local mailbox has lost what it knew of this task: both sides are compared again.");
         }
         drop(former);
         if !has_marker(&path) {
@@ -164,12 +167,8 @@ fn has_marker(path: &Path) -> bool {
 }
 
 fn write_marker(folder: &Path, path: &Path) -> Result<()> {
-    // Files that SQLite kept next to a former state.
-    for ending in ["-wal", "-shm"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(ending);
-        files::remove(Path::new(&name))?;
-    }
+    // A former state with the files that SQLite kept next to it; what is no file is in the way.
+    place::make_room(path)?;
     let marker = Marker {
         version: schema::VERSION,
     };

@@ -166,13 +166,14 @@ impl Store {
                 .file_name();
             let file = file.to_string_lossy().into_owned();
             // Locks stay: somebody may wait for them.
-            let Some((user, _)) = file.split_once(".db") else {
+            let Some((user, _)) = file.rsplit_once(".db") else {
                 continue;
             };
             let prefix = format!("{user}_");
             let at = names.partition_point(|name| *name < prefix);
             let path = ledgers.join(&file);
-            if names.get(at).is_none_or(|name| !name.starts_with(&prefix)) && is_idle(&path)? {
+            let is_used = names.get(at).is_some_and(|name| name.starts_with(&prefix));
+            if !is_used && files::is_plain(&path) && is_idle(&path)? {
                 files::remove(&path)?;
             }
         }

@@ -4,7 +4,8 @@
 //! where it belongs in the end.
 //!
 //! [`server`] and [`session`] are the server, [`model`] its mailboxes, [`fault`] what can be wrong with it, [`world`] a
-//! task between two of them. The tests: [`another_mailbox`], [`cuts`], [`table`], [`flights`], [`folders`], [`incomplete`], [`namespaces`], [`narrowed`], [`renamed`], [`stubborn`], [`turns`].
+//! task between two of them. The tests: [`another_mailbox`], [`cuts`], [`flights`], [`folders`], [`incomplete`],
+//! [`namespaces`], [`narrowed`], [`obstructed`], [`renamed`], [`stubborn`], [`table`], [`turns`].
 
 mod another_mailbox;
 mod answer;
@@ -17,6 +18,7 @@ mod incomplete;
 mod model;
 mod namespaces;
 mod narrowed;
+mod obstructed;
 mod renamed;
 mod rivals;
 mod server;

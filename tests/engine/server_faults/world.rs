@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use ns8_imapsync::task::options::Options;
 use ns8_imapsync::task::{
-    Exclusions, FolderMode, FolderOptions, LocalUser, RemoteDeletion, RemoteHost, RemoteUser, Security, Task,
+    Exclusions, FolderMode, FolderOptions, LEDGERS, LocalUser, RemoteDeletion, RemoteHost, RemoteUser, Security, Task,
     TaskId, TaskName,
 };
 
@@ -308,6 +308,11 @@ impl World {
             .into_iter()
             .map(|(one, child)| one.wait(&self.name, child))
             .collect()
+    }
+
+    /// Where the ledger of the local mailbox is.
+    pub(super) fn ledger(&self) -> std::path::PathBuf {
+        self.instance.store.folder().join(LEDGERS).join("u1.db")
     }
 
     /// Loses what the task remembers, as a restored backup without it does.
