@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use ns8_imapsync::sync::state::Ledger;
 use ns8_imapsync::task::FileKind;
 use ns8_imapsync::task::options::Options;
 use ns8_imapsync::task::report::Report;
@@ -63,6 +64,16 @@ impl Instance {
             })
             .expect("a saved task");
         name
+    }
+
+    /// Deletes a task.
+    pub(crate) fn delete(&self, task: &Task) {
+        let name = task.name();
+        let taken = self.store.acquire(&name, HANGS).expect("a lock");
+        Ledger::retire(self.store.folder(), &task.local_user, &name).expect("a noted end");
+        self.store
+            .remove(taken.expect("no other holder"), &name)
+            .expect("a deleted task");
     }
 
     /// Starts a run.

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! From the files of a task to its job, with both accounts.
 
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
 use crate::error::ErrorKey;
 use crate::imap::Spool;
+use crate::names;
 use crate::source::Sources;
 use crate::sync::access::Access;
 use crate::sync::account::{Account, Failure, LocalServer, RemoteServer};
@@ -78,18 +82,22 @@ pub fn remote(store: &Store, task: &Task, options: &Options) -> Result<Account, 
     Ok(remote)
 }
 
-/// Other local users who have a task that pulls from the account of this one.
+/// How long names of hosts are looked up before a run; a name server that does not answer keeps no run waiting.
+const LOOK_UPS: Duration = Duration::from_secs(5);
+
+/// Other local users who have a task that pulls from the account of this one, by whatever name of its server.
 ///
 /// # Errors
 /// When the folder of the tasks cannot be read.
 pub fn others_at(store: &Store, task: &Task) -> crate::error::Result<Vec<LocalUser>> {
     let mut users = vec![];
+    let mut hosts = SameHost::new(task.remote_host.as_str());
     for name in store.names()? {
         // One that cannot be read pulls nothing.
         if let Ok(Some(other)) = store.load(&name)
             && !is_same_but_for_case(other.local_user.as_str(), task.local_user.as_str())
-            && is_same_but_for_case(other.remote_host.as_str(), task.remote_host.as_str())
             && is_same_but_for_case(other.remote_user.as_str(), task.remote_user.as_str())
+            && hosts.is(other.remote_host.as_str())
         {
             users.push(other.local_user);
         }
@@ -97,6 +105,36 @@ pub fn others_at(store: &Store, task: &Task) -> crate::error::Result<Vec<LocalUs
     users.sort_unstable();
     users.dedup();
     Ok(users)
+}
+
+/// Whether hosts are one and the same under several names.
+struct SameHost<'a> {
+    host: &'a str,
+    addresses: Option<Vec<IpAddr>>,
+    deadline: Instant,
+}
+
+impl<'a> SameHost<'a> {
+    fn new(host: &'a str) -> Self {
+        Self {
+            host,
+            addresses: None,
+            deadline: Instant::now() + LOOK_UPS,
+        }
+    }
+
+    /// One whose address cannot be found out is no other one's.
+    fn is(&mut self, other: &str) -> bool {
+        if is_same_but_for_case(other, self.host) {
+            return true;
+        }
+        let look_up = |host: &str| match Instant::now() < self.deadline {
+            true => names::resolve_now(host).unwrap_or_default(),
+            false => vec![],
+        };
+        let own = self.addresses.get_or_insert_with(|| look_up(self.host));
+        !own.is_empty() && look_up(other).iter().any(|address| own.contains(address))
+    }
 }
 
 /// Mail servers tell neither names of hosts nor of users apart by their case.

@@ -27,6 +27,8 @@ pub enum Flag {
 pub enum AccountFact {
     /// Where the folders of the source ended when the last complete run of imapsync began.
     ImapsyncEnds,
+    /// The host and the login by which the last complete run reached it.
+    Reached,
 }
 
 /// A text about the local mailbox, for all its accounts.
@@ -55,6 +57,7 @@ impl AccountFact {
     fn name(self) -> &'static str {
         match self {
             Self::ImapsyncEnds => "imapsync_ends",
+            Self::Reached => "reached",
         }
     }
 }

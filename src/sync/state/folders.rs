@@ -138,10 +138,15 @@ impl Ledger {
 
     /// All folders ever pulled from the account: remote names and records.
     pub fn folders(&self) -> Result<Vec<(Mailbox, FolderState)>> {
+        self.folders_of(self.source)
+    }
+
+    /// The same for an account of [`Ledger::other_accounts`].
+    pub fn folders_of(&self, source: i64) -> Result<Vec<(Mailbox, FolderState)>> {
         let mut statement = self.db.prepare_cached(&format!(
             "SELECT {COLUMNS}, remote FROM folder WHERE source = ?1 ORDER BY remote"
         ))?;
-        let rows = statement.query_map([self.source], |row| {
+        let rows = statement.query_map([source], |row| {
             Ok((Mailbox::from_wire(row.get(16)?), state(row)?))
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -193,7 +198,13 @@ impl Ledger {
     pub fn forget_remote_generation(&mut self, id: i64) -> Result<()> {
         self.transaction(|db| {
             remember_delivered(db, id)?;
-            forget_messages(db, id)
+            // The local UIDs still mean what they meant.
+            let sql = "SELECT brought_before FROM folder WHERE id = ?1";
+            let former: u32 = db.query_row(sql, [id], |row| row.get(0))?;
+            forget_messages(db, id)?;
+            let sql = "UPDATE folder SET brought_before = ?2 WHERE id = ?1";
+            db.execute(sql, params![id, former])?;
+            Ok(())
         })
     }
 

@@ -118,8 +118,20 @@ pub(super) fn prepare(db: &mut Connection) -> Result<()> {
             validity INTEGER NOT NULL,
             next INTEGER NOT NULL,
             messages INTEGER NOT NULL,
-            PRIMARY KEY (source, local)) WITHOUT ROWID;",
+            PRIMARY KEY (source, local)) WITHOUT ROWID;
+         CREATE TABLE IF NOT EXISTS other_name (
+            host TEXT NOT NULL,
+            user TEXT NOT NULL,
+            source INTEGER NOT NULL,
+            PRIMARY KEY (host, user)) WITHOUT ROWID;
+         CREATE TABLE IF NOT EXISTS mark_of_others (
+            source INTEGER NOT NULL,
+            mailbox BLOB NOT NULL,
+            validity INTEGER NOT NULL,
+            uid INTEGER NOT NULL,
+            PRIMARY KEY (source, mailbox, validity, uid)) WITHOUT ROWID;",
     )?;
+    take_over_lifted_marks(db)?;
     for (column, kind) in [
         ("remote_mailbox", "BLOB"),
         ("local_mailbox", "BLOB"),
@@ -134,6 +146,23 @@ pub(super) fn prepare(db: &mut Connection) -> Result<()> {
         if !is_there {
             db.execute_batch(&format!("ALTER TABLE folder ADD COLUMN {column} {kind}"))?;
         }
+    }
+    Ok(())
+}
+
+/// A former version's table does not tell accounts apart: what it says of remote mailboxes is right where there is one
+/// account. It stays, for a version that reads it.
+fn take_over_lifted_marks(db: &mut Connection) -> Result<()> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM lifted_mark)";
+    if db.query_row(sql, [], |row| row.get(0))? {
+        db.execute_batch(
+            "BEGIN;
+             INSERT OR IGNORE INTO mark_of_others SELECT 0, mailbox, validity, uid FROM lifted_mark WHERE side = 2;
+             INSERT OR IGNORE INTO mark_of_others SELECT source.id, mailbox, validity, uid FROM lifted_mark, source
+                WHERE side = 1 AND (SELECT count(*) FROM source) = 1;
+             DELETE FROM lifted_mark;
+             COMMIT;",
+        )?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::{OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
 
-use super::{Ledger, Result, place, schema};
+use super::{Flag, Ledger, Result, former_tasks, place, schema};
 use crate::files;
 use crate::task::FileKind;
 use crate::task::TaskName;
@@ -65,13 +65,16 @@ impl Ledger {
             self.bind(task, source)?;
             told("What the task knew is now in the ledger of the local mailbox.");
         }
+        self.retire_missing(folder, task)?;
         let (is_known, is_marked) = (self.bound(task)?.is_some(), has_marker(&path) || former.is_some());
         self.turn_to(task, account)?;
         if is_known && !is_marked {
             told("The state file of the task is gone or damaged: both sides are compared again.");
             self.compare_again()?;
         } else if !is_known && is_marked && !is_rebuilt {
-            told("The ledger of the local mailbox has lost what it knew of this task: both sides are compared again.");
+            told(
+                "The ledger of the local mailbox has lost what it knew of this task: both sides are compared again.",
+            );
         }
         drop(former);
         if !has_marker(&path) {
@@ -111,7 +114,8 @@ impl Ledger {
     }
 
     fn known_source(&self, account: &AccountName) -> Result<Option<i64>> {
-        let sql = "SELECT id FROM source WHERE host = ?1 AND user = ?2";
+        let sql = "SELECT id FROM source WHERE host = ?1 AND user = ?2
+             UNION ALL SELECT source FROM other_name WHERE host = ?1 AND user = ?2 LIMIT 1";
         let found = self
             .db
             .query_row(sql, [&account.host, &account.user], |row| row.get(0));
@@ -127,6 +131,36 @@ impl Ledger {
             [&account.host, &account.user],
         )?;
         Ok(self.db.last_insert_rowid())
+    }
+
+    /// The accounts of which folders are on record, with their names, where nothing is of the account of this run.
+    pub fn other_accounts(&self) -> Result<Vec<(i64, String)>> {
+        let mut statement = self.db.prepare(
+            "SELECT id, user || ' at ' || host FROM source WHERE id IN (SELECT source FROM folder)
+                AND NOT EXISTS (SELECT 1 FROM folder WHERE source = ?1) ORDER BY id",
+        )?;
+        let rows = statement.query_map([self.source], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The account of this run, of which nothing is on record, is one of [`Ledger::other_accounts`].
+    pub fn is_other_name_of(&mut self, known: i64) -> Result<()> {
+        let own = self.source;
+        self.transaction(|db| {
+            db.execute(
+                "INSERT OR REPLACE INTO other_name SELECT host, user, ?2 FROM source WHERE id = ?1",
+                [own, known],
+            )?;
+            db.execute("UPDATE task SET source = ?2 WHERE source = ?1", [own, known])?;
+            // Another account may get the number.
+            db.execute("DELETE FROM unpaired WHERE source = ?1", [own])?;
+            db.execute("DELETE FROM mark_of_others WHERE source = ?1", [own])?;
+            db.execute("DELETE FROM meta WHERE name LIKE ?1 || '/%'", [own])?;
+            db.execute("DELETE FROM source WHERE id = ?1", [own])?;
+            Ok(())
+        })?;
+        self.source = known;
+        self.set(Flag::Running, true)
     }
 
     /// The account that the task pulled from until now, or else the one of that host, if its user is the same but for case.
@@ -152,11 +186,13 @@ impl Ledger {
     }
 
     fn bind(&self, task: &TaskName, source: i64) -> Result<()> {
+        let former = self.bound(task)?.filter(|&former| former != source);
         self.db.execute(
             "INSERT OR REPLACE INTO task VALUES (?1, ?2)",
             params![task.to_string(), source],
         )?;
-        Ok(())
+        // It pulls from another account now.
+        former.map_or(Ok(()), |former| former_tasks::abandon(&self.db, former))
     }
 }
 

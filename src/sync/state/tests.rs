@@ -355,3 +355,98 @@ fn what_the_server_took_without_saying_where_is_not_deletable_until_found() {
     state.locate(id, &[(1, 3)]).unwrap();
     assert_eq!(state.deletable(id, None).unwrap().to_string(), "1:2");
 }
+
+/// A task has its file as long as it is there.
+fn save(folder: &Path, id: &str) {
+    std::fs::write(folder.join(task(id).file(crate::task::FileKind::Env)), "").unwrap();
+}
+
+#[test]
+fn marks_that_were_lifted_are_given_back_to_their_own_account_only() {
+    let folder = tempfile::tempdir().unwrap();
+    save(folder.path(), "t1");
+    save(folder.path(), "t2");
+    let marks = UidSet::range(3..=4);
+    {
+        let mut state = open(folder.path()).unwrap();
+        for side in [MarkedSide::Remote, MarkedSide::Local] {
+            state.lift_marks(side, &Mailbox::inbox(), 7, &marks).unwrap();
+        }
+    }
+    let lifted = |state: &Ledger, side| state.lifted_marks(side, &Mailbox::inbox(), 7).unwrap();
+    {
+        let other = open_for(folder.path(), "t2", &AccountName::new("other.test", "bob")).unwrap();
+        assert!(lifted(&other, MarkedSide::Remote).is_empty());
+        assert!(
+            other
+                .mailboxes_with_lifted_marks(MarkedSide::Remote)
+                .unwrap()
+                .is_empty()
+        );
+        assert_eq!(lifted(&other, MarkedSide::Local), marks);
+        other
+            .forget_lifted_marks(MarkedSide::Remote, &Mailbox::inbox())
+            .unwrap();
+    }
+    let state = open(folder.path()).unwrap();
+    assert_eq!(lifted(&state, MarkedSide::Remote), marks);
+}
+
+#[test]
+fn an_account_that_no_task_pulls_from_any_more_counts_as_that_of_a_former_task() {
+    let other = || AccountName::new("other.test", "bob");
+    let ends: [fn(&Path); 3] = [
+        |folder| Ledger::retire(folder, &user(), &task("t1")).unwrap(),
+        // It was deleted, and that could not be noted.
+        |folder| std::fs::remove_file(folder.join("ann_t1.env")).unwrap(),
+        // It was edited to pull from another account.
+        |folder| drop(open_for(folder, "t1", &AccountName::new("third.test", "carl")).unwrap()),
+    ];
+    for end in ends {
+        let folder = tempfile::tempdir().unwrap();
+        save(folder.path(), "t1");
+        save(folder.path(), "t2");
+        {
+            let mut state = open(folder.path()).unwrap();
+            let mut inbox = state.folder(&Mailbox::inbox(), &Mailbox::inbox()).unwrap();
+            (inbox.remote_validity, inbox.local_high, inbox.baseline) = (1, 20, 5);
+            state.save_folder(&inbox).unwrap();
+        }
+        drop(open_for(folder.path(), "t2", &other()).unwrap());
+        end(folder.path());
+        drop(open_for(folder.path(), "t2", &other()).unwrap());
+        save(folder.path(), "t3");
+        let state = open_for(folder.path(), "t3", &AccountName::new("imap.test", "ann")).unwrap();
+        let inbox = state.known_folder(&Mailbox::inbox()).unwrap().unwrap();
+        assert!(inbox.is_former && inbox.baseline == 0);
+        assert_eq!(state.brought_before(inbox.id).unwrap(), 20);
+    }
+}
+
+#[test]
+fn an_account_under_another_name_stays_that_account() {
+    let folder = tempfile::tempdir().unwrap();
+    save(folder.path(), "t1");
+    save(folder.path(), "t2");
+    let alias = AccountName::new("192.0.2.7", "ann@there");
+    {
+        let mut state = open(folder.path()).unwrap();
+        state.folder(&Mailbox::inbox(), &Mailbox::inbox()).unwrap();
+        assert!(state.other_accounts().unwrap().is_empty());
+    }
+    {
+        let mut state = open_for(folder.path(), "t2", &alias).unwrap();
+        let others = state.other_accounts().unwrap();
+        assert_eq!(
+            others.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>(),
+            ["ann at imap.test"]
+        );
+        state.is_other_name_of(others[0].0).unwrap();
+        assert!(state.known_folder(&Mailbox::inbox()).unwrap().is_some());
+    }
+    // Whoever of the two is deleted, the other one keeps it.
+    Ledger::retire(folder.path(), &user(), &task("t1")).unwrap();
+    let state = open_for(folder.path(), "t2", &alias).unwrap();
+    assert!(!state.known_folder(&Mailbox::inbox()).unwrap().unwrap().is_former);
+    assert!(state.other_accounts().unwrap().is_empty());
+}

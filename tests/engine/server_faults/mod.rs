@@ -5,7 +5,7 @@
 //!
 //! [`server`] and [`session`] are the server, [`model`] its mailboxes, [`fault`] what can be wrong with it, [`world`] a
 //! task between two of them. The tests: [`another_mailbox`], [`cuts`], [`flights`], [`folders`], [`incomplete`],
-//! [`namespaces`], [`narrowed`], [`obstructed`], [`renamed`], [`stubborn`], [`table`], [`turns`].
+//! [`namespaces`], [`narrowed`], [`obstructed`], [`other_names`], [`renamed`], [`stubborn`], [`table`], [`turns`].
 
 mod another_mailbox;
 mod answer;
@@ -19,6 +19,7 @@ mod model;
 mod namespaces;
 mod narrowed;
 mod obstructed;
+mod other_names;
 mod renamed;
 mod rivals;
 mod server;

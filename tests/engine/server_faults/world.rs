@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use ns8_imapsync::task::options::Options;
 use ns8_imapsync::task::{
-    Exclusions, FolderMode, FolderOptions, LEDGERS, LocalUser, RemoteDeletion, RemoteHost, RemoteUser, Security, Task,
-    TaskId, TaskName,
+    Exclusions, FolderMode, FolderOptions, LEDGERS, LocalUser, RemoteDeletion, RemoteHost, RemoteUser,
+    Security, Task, TaskId, TaskName,
 };
 
 pub(super) use crate::instance::Run;
@@ -18,7 +18,7 @@ use crate::server_faults::fault::Faults;
 use crate::server_faults::model::{Contents, Model};
 use crate::server_faults::server::Server;
 
-const REMOTE_PASSWORD: &str = "Pw-of-remote-1";
+pub(super) const REMOTE_PASSWORD: &str = "Pw-of-remote-1";
 const MASTER_PASSWORD: &str = "Pw-of-vmail-2";
 /// In every message; never in a log.
 const CONFIDENTIAL: &str = "Confidential-3";
@@ -278,6 +278,29 @@ impl World {
     /// Runs the task, whatever both sides have then.
     pub(super) fn run_unjudged(&self) -> Run {
         self.instance.wait(&self.name, self.instance.start(&self.name))
+    }
+
+    /// Another task of the same user.
+    pub(super) fn task_at(&self, id: &str, mode: Mode, host: &str, server: &Server) -> TaskName {
+        let task = Task {
+            id: TaskId::parse(id).expect("an id"),
+            remote_host: RemoteHost::parse(host).expect("a host"),
+            remote_port: server.address.port().to_string().parse().expect("a port"),
+            delete_local: mode == Mode::DeleteLocal,
+            delete_remote: RemoteDeletion::from_fields(mode == Mode::DeleteRemote, 0),
+            ..self.task.clone()
+        };
+        self.instance.save(&task, REMOTE_PASSWORD)
+    }
+
+    /// Runs another task of the same user, whatever both sides have then.
+    pub(super) fn run_task(&self, name: &TaskName) -> Run {
+        self.instance.wait(name, self.instance.start(name))
+    }
+
+    /// Deletes the task, as its action does.
+    pub(super) fn delete_task(&self) {
+        self.instance.delete(&self.task);
     }
 
     /// With the user's Sieve filters.

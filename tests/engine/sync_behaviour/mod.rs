@@ -8,6 +8,7 @@
 //! - [`inbox`]: the inbox alone, Sieve, `\Seen`
 //! - [`deletions`]: what is deleted, and what never is
 //! - [`deciding_table`]: every state of a message with every option
+//! - [`former_tasks`]: what a deleted task left in the ledger
 //! - [`limits`]: full, forbidden and read-only mailboxes
 //! - [`changes`]: lost state, replaced folders, interruptions, mail that comes and goes meanwhile
 //! - [`reports`]: dry runs and verification
@@ -17,6 +18,7 @@ mod content;
 mod deciding_table;
 mod deletions;
 mod flags;
+mod former_tasks;
 mod inbox;
 mod limits;
 mod names;

@@ -2,6 +2,7 @@
 //! What both sides have, at the start of a run.
 
 mod confirm;
+mod other_name;
 mod renamed;
 pub mod sample;
 
@@ -71,6 +72,8 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
         sampled_side(&mut connections.local, ListExtras::Nothing, &mut local_sample)
     );
     let ((remote, subscribe), (local, _)) = (remote?, local?);
+    other_name::recognise(shared, &remote, &mut connections.remote).await?;
+    let is_reached_otherwise = other_name::is_reached_otherwise(shared)?;
     renamed::follow(shared, &remote)?;
     let known = known_folders(&shared.state.borrow())?;
     let selection = &shared.job.selection;
@@ -81,8 +84,16 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
     let statuses = statuses.filter_map(|(listed, status)| Some((listed.mailbox.clone(), (*status)?)));
     *shared.local_folders.borrow_mut() = statuses.collect();
     confirm::confirm(shared, &mut pairs, connections).await?;
-    note_renumbered(shared, &pairs, &remote, remote_sample, &mut connections.remote).await?;
-    note_renumbered(shared, &pairs, &local, local_sample, &mut connections.local).await?;
+    let (samples, remote_session) = ((remote_sample, is_reached_otherwise), &mut connections.remote);
+    note_renumbered(shared, &pairs, &remote, samples, remote_session).await?;
+    note_renumbered(
+        shared,
+        &pairs,
+        &local,
+        (local_sample, false),
+        &mut connections.local,
+    )
+    .await?;
     note_replaced_mailbox(shared, &pairs, &local)?;
     note_filed(shared, &unpaired(&pairs, &local))?;
     {
@@ -178,19 +189,20 @@ pub async fn log_in_and_list(
     Ok((side, session))
 }
 
-/// Where the youngest messages of one folder are others than before, all folders of the side are asked.
+/// Where the youngest messages of one folder are others than before, or where `all` are to be, all folders of the side are
+/// asked.
 async fn note_renumbered(
     shared: &Shared,
     pairs: &[Pair],
     listed: &folder_mapping::Side,
-    mut sample: Sample,
+    (mut sample, all): (Sample, bool),
     session: &mut SideSession,
 ) -> FolderResult<()> {
     let side = session.side();
     let status = |mailbox: &Mailbox| listed.status(mailbox);
     sample.settle_doubts(shared, session).await?;
     let mut renumbered = sample.contradicted(status);
-    if renumbered.is_empty() {
+    if renumbered.is_empty() && !all {
         return Ok(());
     }
     for pair in pairs {
@@ -201,7 +213,7 @@ async fn note_renumbered(
             renumbered.extend(sample.contradicted(status));
         }
     }
-    if side == Side::Local {
+    if side == Side::Local && !renumbered.is_empty() {
         shared.state.borrow().set(Flag::MailboxReplaced, true)?;
     }
     let mailboxes = renumbered.into_iter().map(|mailbox| (side, mailbox));
@@ -276,6 +288,7 @@ fn note_filed(shared: &Shared, now: &HashMap<Mailbox, Unpaired>) -> Result<(), L
 
 /// Records that a run came to its end: what it saw of the local mailbox counts from now on.
 pub fn accept_local_mailbox(shared: &Shared, listing: &Listing) -> Result<(), Failure> {
+    other_name::remember(shared)?;
     let now = unpaired(&listing.pairs, &listing.local);
     if shared.state.borrow().unpaired()? != now {
         shared.state.borrow_mut().set_unpaired(&now)?;

@@ -214,6 +214,15 @@ impl Sample {
         Ok(())
     }
 
+    /// Whether any message is there under the UID that is on record for it.
+    pub fn is_confirmed(&self) -> bool {
+        let mut folders = self.folders.iter();
+        folders.any(|asked| {
+            let mut answered = asked.answered.iter();
+            answered.any(|(uid, answer)| asked.known.get(uid).is_some_and(|known| known.key == answer.key))
+        })
+    }
+
     /// Messages that were copied to a mailbox and were not among what it answered.
     pub fn unanswered(&self, mailbox: &Mailbox) -> UidSet {
         let asked = self.folders.iter().filter(|asked| asked.mailbox == *mailbox);
