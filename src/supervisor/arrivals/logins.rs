@@ -71,7 +71,7 @@ mod tests {
             assert_eq!(
                 logins.servers.borrow().len(),
                 2,
-                "whom nobody waits for is forgotten"
+                "whom no one waits for is forgotten"
             );
             waiting.iter().for_each(tokio::task::JoinHandle::abort);
         });

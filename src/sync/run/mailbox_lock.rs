@@ -23,7 +23,7 @@ pub struct MailboxLock {
 
 impl MailboxLock {
     /// The lock of a local user's mailbox, not held yet. The file is never removed while the mailbox has tasks; what is no
-    /// file, and nobody's lock, is put aside.
+    /// file, and no one's lock, is put aside.
     ///
     /// # Errors
     /// Whatever the file system says.
