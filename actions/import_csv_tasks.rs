@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: &ArgMatches) -> ExitCode {
         }
         let rows = rows(&text)?;
         let accounts: Vec<String> = rows.iter().map(account).collect();
-        let summary = import::import(context, mode, rows)?;
+        let summary = import::import(context, mode, false, rows)?;
         io::stdout()
             .write_all(report(&summary, &accounts).as_bytes())
             .context("cannot write the report")?;

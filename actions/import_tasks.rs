@@ -22,6 +22,9 @@ pub(crate) struct Import {
     /// The rows: the columns of the CSV file, and any optional field of create-task.
     #[schemars(extend("writeOnly" = true))]
     tasks: Vec<Row>,
+    /// Whether get-job tells how far it is and what came of it.
+    #[serde(default)]
+    keep: Option<bool>,
 }
 
 impl Action for ImportTasks {
@@ -39,6 +42,7 @@ impl Action for ImportTasks {
             )
             .into());
         };
-        import::import(context, mode, input.tasks.into_iter().map(Ok).collect())
+        let rows = input.tasks.into_iter().map(Ok).collect();
+        import::import(context, mode, input.keep == Some(true), rows)
     }
 }

@@ -23,6 +23,7 @@ mod get_batch_report;
 mod get_configuration;
 mod get_facts;
 mod get_history;
+mod get_job;
 mod get_log;
 mod get_progress;
 mod get_verification;
@@ -48,6 +49,7 @@ mod start_batch;
 mod start_task;
 mod stop_all_tasks;
 mod stop_batch_job;
+mod stop_job;
 mod stop_task;
 mod syncctl;
 mod test_source;
@@ -101,6 +103,8 @@ static APPLETS: &[Applet] = &[
     Applet::action::<get_batch_report::GetBatchReport>(),
     Applet::action::<get_verification::GetVerification>(),
     Applet::action::<get_progress::GetProgress>(),
+    Applet::action::<get_job::GetJob>(),
+    Applet::action::<stop_job::StopJob>(),
     Applet::action::<get_log::GetLog>(),
     Applet::action::<get_history::GetHistory>(),
     Applet::action::<get_facts::GetFacts>(),

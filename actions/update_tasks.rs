@@ -2,6 +2,7 @@
 
 use ns8_imapsync::agent::journal;
 use ns8_imapsync::container::Container;
+use ns8_imapsync::control::bulk_job::Kind;
 use ns8_imapsync::control::runs;
 use ns8_imapsync::control::settings::{Request, TaskSettings};
 use ns8_imapsync::error::{ErrorKey, Refusal, Result};
@@ -13,7 +14,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::common::action::Action;
+use crate::common::bulk_job::{Kept, NOT_TRIED};
 use crate::common::context::Context;
+use crate::common::equal_refusals::EqualRefusals;
 use crate::common::fields::{ChangedFields, Gather};
 use crate::common::mail_server;
 use crate::common::parallel;
@@ -58,24 +61,67 @@ impl Action for UpdateTasks {
     fn run(context: &Context, update: ChangedFields) -> Result<Results> {
         let changes = Changes::of(&update)?;
         context.mail_host()?;
+        let kept = changes.password.is_some() && update.keep == Some(true);
+        let job = Kept::begin(&context.store, kept.then_some(Kind::Password), update.tasks.len())?;
+        let refusals = EqualRefusals::default();
         let outcomes = parallel::map(&update.tasks, |task| {
-            let outcome = update_one(context, task, &changes);
-            let (result, errors) = match outcome {
-                Ok(()) => ("updated", Vec::new()),
-                Err(error) => (
-                    REFUSED,
-                    field_errors(&error, &format!("{}_{}", task.localuser, task.task_id)),
-                ),
+            let outcome = match job.is_to_stop() {
+                true => Outcome::not_tried(task),
+                false => Outcome::of(context, task, &changes, &refusals),
             };
-            Outcome {
-                localuser: task.localuser.clone(),
-                task_id: task.task_id.clone(),
-                result,
-                errors,
-            }
+            job.step();
+            outcome
         });
+        job.finish(&outcomes)?;
         Ok(Results { results: outcomes })
     }
+}
+
+impl Outcome {
+    /// Changes a task, unless its server has refused too much.
+    fn of(context: &Context, task: &TaskReference, changes: &Changes, refusals: &EqualRefusals) -> Self {
+        let server = changes.password.as_ref().and_then(|_| server_of(context, task));
+        let update = || update_one(context, task, changes);
+        let outcome = match server {
+            Some(server) => refusals.ask(&server, update),
+            None => Some(update()),
+        };
+        let Some(outcome) = outcome else {
+            return Self::not_tried(task);
+        };
+        let (result, errors) = match outcome {
+            Ok(()) => ("updated", Vec::new()),
+            Err(error) => (
+                REFUSED,
+                field_errors(&error, &format!("{}_{}", task.localuser, task.task_id)),
+            ),
+        };
+        Self::new(task, result, errors)
+    }
+
+    fn not_tried(task: &TaskReference) -> Self {
+        let error = FieldError {
+            parameter: "(root)".to_owned(),
+            error: NOT_TRIED.to_owned(),
+        };
+        Self::new(task, REFUSED, vec![error])
+    }
+
+    fn new(task: &TaskReference, result: &'static str, errors: Vec<FieldError>) -> Self {
+        Self {
+            localuser: task.localuser.clone(),
+            task_id: task.task_id.clone(),
+            result,
+            errors,
+        }
+    }
+}
+
+/// Where the mail of a task comes from; `None` for one that cannot be read, which is told by its update.
+fn server_of(context: &Context, task: &TaskReference) -> Option<String> {
+    let name = task.find(&context.store).ok()?;
+    let task = context.store.load(&name).ok()??;
+    Some(task.remote_host.to_string())
 }
 
 /// A run in progress is stopped by a change, and started again with the new settings.

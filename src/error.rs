@@ -259,6 +259,8 @@ keys! {
     TokenNotIssued = "token_not_issued", 2;
     /// The provider that issues tokens cannot be reached, or answers with what is no answer.
     TokenServerUnreachable = "token_server_unreachable", 3;
+    /// The same is being done to other tasks.
+    JobRunning = "job_running", 1;
     /// Another user and id make the same file name.
     TaskNameTaken = "task_name_taken", 1;
     /// The account changed, so its stored password may not be used.

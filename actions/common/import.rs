@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use ns8_imapsync::agent::journal;
 use ns8_imapsync::container::Container;
+use ns8_imapsync::control::bulk_job::Kind;
 use ns8_imapsync::control::runs;
 use ns8_imapsync::control::settings::TaskSettings;
 use ns8_imapsync::error::Result;
@@ -14,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::bulk_job::{Kept, NOT_TRIED};
 use super::context::Context;
 use super::planner::{Plan, Planned, Planner};
 use super::selection::{FieldError, field_errors};
@@ -98,21 +100,27 @@ pub(crate) struct Summary {
 /// A row: the columns of the CSV file, and any optional field of create-task.
 pub(crate) type Row = Map<String, Value>;
 
-/// Imports all rows; one that is refused never keeps the others from being imported.
+/// Imports all rows; one that is refused never keeps the others from being imported. With `keep` it is a job that is found
+/// again.
 ///
 /// # Errors
 /// What concerns all rows: no mail server, no podman, tasks that cannot be listed.
-pub(crate) fn import(context: &Context, mode: Mode, rows: Vec<Result<Row>>) -> Result<Summary> {
+pub(crate) fn import(context: &Context, mode: Mode, keep: bool, rows: Vec<Result<Row>>) -> Result<Summary> {
     context.mail_host()?;
     let container = Container::find()?;
     let mut planner = Planner::new(context)?;
     let count = rows.len();
+    let kind = if mode.stores() { Kind::Import } else { Kind::Check };
+    let job = Kept::begin(&context.store, keep.then_some(kind), count)?;
     let mut results = Vec::new();
     let mut planned: Vec<Planned> = Vec::new();
     for (index, row) in rows.into_iter().enumerate() {
         match planner.plan(mode, index + 1, row) {
             Plan::Import(row) => planned.push(*row),
-            Plan::Done(outcome) => results.push(outcome),
+            Plan::Done(outcome) => {
+                job.step();
+                results.push(outcome);
+            }
         }
     }
     let done = Mutex::new(results.len());
@@ -130,9 +138,11 @@ pub(crate) fn import(context: &Context, mode: Mode, rows: Vec<Result<Row>>) -> R
                 .iter()
                 .any(|outcome| outcome.result != RowResult::Refused);
             outcomes.push(match repeated {
+                _ if job.is_to_stop() => row.refused("(root)", NOT_TRIED),
                 true => row.refused("(root)", "row_repeated"),
                 false => carry_out(context, &container, mode, row),
             });
+            job.step();
             // Told under the lock, or the smaller number of two threads could come last.
             if let Ok(mut done) = done.lock() {
                 let percent = |done: usize| u8::try_from(done * 100 / count.max(1)).unwrap_or(100);
@@ -146,6 +156,7 @@ pub(crate) fn import(context: &Context, mode: Mode, rows: Vec<Result<Row>>) -> R
     });
     results.extend(imported.into_iter().flatten());
     results.sort_by_key(|outcome| outcome.row);
+    job.finish(&results)?;
     Ok(Summary::of(results))
 }
 

@@ -3,6 +3,7 @@
 //!
 //! - [`backup`]: copies of databases for the backup of the instance
 //! - [`batches`]: tasks that are moved together, looked at as one thing
+//! - [`bulk_job`]: what one action does to many tasks, found again later
 //! - [`metrics`]: the state of the instance for Prometheus
 //! - [`settings`]: settings on their way to becoming a task: completed, tested on both sides, stored
 //! - [`sources`]: editing and deleting sources, with the tasks that follow them
@@ -10,7 +11,9 @@
 
 pub mod backup;
 pub mod batches;
+pub mod bulk_job;
 pub mod metrics;
+mod place;
 pub mod runs;
 pub mod settings;
 pub mod sources;

@@ -5,6 +5,7 @@
 //! - [`life_cycle`]: an instance restored, cloned, migrated, updated
 //! - [`errors`]: what goes wrong around the module, and the key that says so
 //! - [`batches`]: tasks that are moved together
+//! - [`jobs`]: changes of many tasks that are found again
 //! - [`schedules`]: when tasks start by themselves
 //! - [`bulk`]: many tasks at once, and questions about tasks
 //! - [`agent_protocol`]: what the agent sees and does
@@ -35,6 +36,7 @@ mod golden;
 mod history;
 mod imapsync;
 mod invalid_input;
+mod jobs;
 mod life_cycle;
 mod metrics;
 mod name_service;

@@ -125,6 +125,9 @@ pub(crate) struct ChangedFields {
     /// The name of the batch that the tasks belong to; empty for none.
     #[serde(default)]
     pub batch: Option<String>,
+    /// Whether get-job tells how far a change of passwords is and what came of it.
+    #[serde(default)]
+    pub keep: Option<bool>,
 }
 
 impl ChangedFields {

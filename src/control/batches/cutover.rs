@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use super::place::Place;
+use crate::control::place::Place;
 use crate::error::Result;
 use crate::files;
 use crate::task::{BatchName, Store};
@@ -67,7 +67,7 @@ impl Cutover {
 }
 
 fn place(store: &Store, batch: &BatchName) -> Place {
-    Place::of(store, batch, "cutover")
+    super::place(store, batch, "cutover")
 }
 
 /// Notes when a step was done, or that it is not.

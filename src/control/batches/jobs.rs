@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::place::Place;
+use super::place;
+use crate::control::place::Place;
 use crate::error::Result;
 use crate::files;
 use crate::task::{BatchName, FileKind, Store};
@@ -72,7 +73,7 @@ impl Job {
     /// The job of a batch; nothing is touched yet.
     pub fn of(store: &Store, batch: &BatchName, kind: Kind) -> Self {
         Self {
-            place: Place::of(store, batch, kind.word()),
+            place: place(store, batch, kind.word()),
         }
     }
 
@@ -107,10 +108,7 @@ impl Job {
 
     /// Whether somebody works on it now.
     pub fn is_at_work(&self) -> bool {
-        let Ok(lock) = files::open(&self.place.file("lock")) else {
-            return false;
-        };
-        files::lock_shared(&lock, Duration::ZERO).is_err()
+        self.place.is_locked()
     }
 
     /// Asks whoever works on it to end after what is under way.

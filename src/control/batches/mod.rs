@@ -13,13 +13,29 @@ pub mod cutover;
 pub mod domains;
 pub mod forecast;
 pub mod jobs;
-mod place;
 pub mod start;
 pub mod throughput;
 pub mod volume;
 
+use sha2::{Digest as _, Sha256};
+
+use crate::control::place::Place;
 use crate::error::Result;
 use crate::task::{BatchName, Store, TaskName};
+
+/// So many octets of a digest tell batches apart.
+const ID_OCTETS: usize = 16;
+
+/// Where is kept what concerns a batch and none of its tasks.
+fn place(store: &Store, batch: &BatchName, kind: &str) -> Place {
+    let digest = Sha256::digest(batch.as_str());
+    let id: String = digest
+        .iter()
+        .take(ID_OCTETS)
+        .map(|octet| format!("{octet:02x}"))
+        .collect();
+    Place::new(store, ".batches", format!("{id}.{kind}"))
+}
 
 /// The tasks of a batch, sorted by their names.
 ///

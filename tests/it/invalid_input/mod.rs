@@ -64,7 +64,7 @@ const NO_NAMES: [&str; 42] = [
 const LONG: usize = 5000;
 
 /// The actions with input, each of which a test below is about, or one of `sources::describing`.
-const WITH_INPUT: [&str; 32] = [
+const WITH_INPUT: [&str; 34] = [
     "assess-batch",
     "begin-sign-in",
     "browse-folders",
@@ -79,6 +79,7 @@ const WITH_INPUT: [&str; 32] = [
     "get-batch",
     "get-batch-report",
     "get-history",
+    "get-job",
     "get-log",
     "get-progress",
     "get-verification",
@@ -91,6 +92,7 @@ const WITH_INPUT: [&str; 32] = [
     "start-batch",
     "start-task",
     "stop-batch-job",
+    "stop-job",
     "stop-task",
     "test-source",
     "update-tasks",

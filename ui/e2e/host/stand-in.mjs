@@ -45,6 +45,9 @@ export class StandIn extends SourcesStandIn {
     this.batch = batch
     this.batchJobs = new Map()
     this.startAt = new Map()
+    this.bulkJobs = new Map()
+    /** How long a row of an import takes, in milliseconds. */
+    this.rowPace = 0.5
     /** The steps of each batch that are done, with their moments. */
     this.cutover = new Map()
     this.found = { assess: new Map(), verify: new Map() }
@@ -431,15 +434,40 @@ export class StandIn extends SourcesStandIn {
     })
   }
 
+  'get-job'({ job, results }) {
+    const { rows, stop, ...standing } = this.bulkJobs.get(job) ?? { state: 'none', started: null, ended: null, total: 0, done: 0 }
+    return { ...standing, results: results && standing.ended ? rows : null }
+  }
+
+  'stop-job'({ job }) {
+    const running = this.bulkJobs.get(job)
+    if (running?.state === 'running') running.stop = true
+    return ''
+  }
+
   async 'import-tasks'({ mode, tasks }, onProgress, pause) {
+    const job = { state: 'running', started: seconds(), ended: null, total: tasks.length, done: 0, rows: [], stop: false }
+    this.bulkJobs.set(mode === 'check' ? 'check' : 'import', job)
+    const summary = await this.importRows({ mode, tasks }, onProgress, pause, job)
+    Object.assign(job, { state: job.stop ? 'stopped' : 'finished', ended: seconds(), rows: summary.results })
+    return summary
+  }
+
+  async importRows({ mode, tasks }, onProgress, pause, job) {
     const summary = { results: [], created: 0, updated: 0, skipped: 0, refused: 0, valid: 0 }
     for (const [at, row] of tasks.entries()) {
-      await pause(0.5)
+      await pause(this.rowPace)
+      job.done++
       onProgress(Math.floor(((at + 1) / tasks.length) * 100))
       const twin = [...this.tasks.values()].find((task) => task.localuser === row.localuser && task.remoteusername === row.remoteusername)
       const task_id = twin?.task_id ?? `i${randomUUID().slice(0, 6)}`
       let result = mode === 'check' ? 'valid' : twin ? (mode === 'skip' ? 'skipped' : 'updated') : 'created'
       let errors = []
+      if (job.stop) {
+        summary.refused++
+        summary.results.push({ row: at + 1, localuser: row.localuser, task_id: '', result: 'refused', errors: [{ parameter: '(root)', error: 'not_tried' }] })
+        continue
+      }
       try {
         this.check(row)
         if (result === 'created' || result === 'updated') {

@@ -54,6 +54,7 @@ export const ERROR_KEYS = [
   'sign_in_needed',
   'token_not_issued',
   'token_server_unreachable',
+  'job_running',
   'task_name_taken',
   'password_required',
   'use_browse_folders',

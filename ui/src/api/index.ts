@@ -52,7 +52,7 @@ export const updateTasks = (title: string, tasks: Json.TaskRef[], changes: Json.
 export const importTasks = (title: string, mode: Json.ImportMode, tasks: Json.ImportRow[], onProgress: (percent: number) => void) =>
   runAction<Json.ImportSummary>(
     'import-tasks',
-    { mode, tasks },
+    { mode, tasks, keep: true },
     {
       title,
       quiet: mode === 'check',
@@ -60,6 +60,11 @@ export const importTasks = (title: string, mode: Json.ImportMode, tasks: Json.Im
       timeout: 60 * MINUTES,
     },
   )
+
+/** How far the last job of a kind is, and what came of it. */
+export const getJob = (title: string, job: Json.BulkJob, results: boolean) => ask<Json.BulkJobStanding>('get-job', title, { job, results })
+
+export const stopJob = (title: string, job: Json.BulkJob) => ask<unknown>('stop-job', title, { job })
 
 export const getLog = (title: string, task: Json.TaskRef) => ask<{ log_content: string; truncated: boolean }>('get-log', title, ref(task))
 

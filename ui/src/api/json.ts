@@ -225,6 +225,8 @@ export interface ImportTasksInput {
   mode: 'check' | 'skip' | 'update'
   /** The rows: the columns of the CSV file, and any optional field of create-task. */
   tasks: Record<string, unknown>[]
+  /** Whether get-job tells how far it is and what came of it. */
+  keep?: boolean | null
 }
 
 /** What import-tasks answers. */
@@ -282,6 +284,8 @@ export interface UpdateTasksInput {
   as_it_arrives?: boolean | null
   /** The name of the batch that the tasks belong to; empty for none. */
   batch?: string | null
+  /** Whether get-job tells how far a change of passwords is and what came of it. */
+  keep?: boolean | null
 }
 
 /** What update-tasks answers. */
@@ -915,6 +919,52 @@ export interface GetProgressOutput {
     running: number
     stopping: number
   } | null
+}
+
+/** What get-job takes. */
+export interface GetJobInput {
+  /** What is done: check, import or password. */
+  job: 'check' | 'import' | 'password'
+  /** Whether the tasks are told one by one. */
+  results?: boolean | null
+}
+
+/** What get-job answers. */
+export interface GetJobOutput {
+  /** `none` before the first; `running`; `incomplete`, when it was cut off; `stopped`, or `finished`. */
+  state: 'none' | 'running' | 'incomplete' | 'stopped' | 'finished'
+  /** When it began, in seconds since 1970. */
+  started?: number | null
+  /** When it ended. */
+  ended?: number | null
+  /** How many tasks it is about. */
+  total: number
+  /** How many it has seen. */
+  done: number
+  /** What became of each, when it has ended and that is asked for. */
+  results?: {
+    /** The number of the row, from 1; null where there are none. */
+    row?: number | null
+    /** Whose task. */
+    localuser: string
+    /** Which one; empty when the row was refused before it had one. */
+    task_id: string
+    /** What became of it. */
+    result: string
+    /** Why it was refused. */
+    errors: {
+      /** The field. */
+      parameter: string
+      /** The key. */
+      error: string
+    }[]
+  }[] | null
+}
+
+/** What stop-job takes. */
+export interface StopJobInput {
+  /** What is done: check, import or password. */
+  job: 'check' | 'import' | 'password'
 }
 
 /** What get-log takes. */

@@ -46,6 +46,11 @@ export type Cutover = BatchFigures['cutover']
 export type CutoverStep = keyof Cutover
 /** What DNS says of the domains of a batch. */
 export type Domains = Json.CheckDomainsOutput
+/** What is done to many tasks, and found again. */
+export type BulkJob = Json.StopJobInput['job']
+export type BulkJobStanding = Json.GetJobOutput
+/** What became of a task. */
+export type JobRow = Item<NonNullable<BulkJobStanding['results']>>
 export type Planned = Json.StartBatchOutput
 export type BatchJob = NonNullable<Json.StopBatchJobInput['job']>
 export type BatchReport = Json.GetBatchReportOutput

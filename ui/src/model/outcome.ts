@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What many calls did, and why some of them did not, by reason.
-import type { BulkResult, Task, TaskRef } from '../api/types.ts'
+import type { BulkResult, JobRow, Task, TaskRef } from '../api/types.ts'
 import { serialize } from './csv.ts'
 import { failureOf, keyOf, type Entry } from './tasks.ts'
 
@@ -32,7 +32,7 @@ function grouped(refused: [reason: string, task: TaskRef][]): Group[] {
 /** Results that say that nothing had to be done. */
 export const IDLE_RESULTS: ReadonlySet<string> = new Set(['already_running', 'not_running'])
 
-export function outcomeOf(results: BulkResult[]): Outcome {
+export function outcomeOf(results: (BulkResult | JobRow)[]): Outcome {
   const done = new Map<string, number>()
   const refused: [string, TaskRef][] = []
   for (const result of results) {

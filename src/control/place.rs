@@ -1,26 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Where is kept what concerns a batch and none of its tasks: `imapsync/.batches/ID.*`.
+//! Where is kept what concerns no single task: `imapsync/FOLDER/STEM.*`.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sha2::{Digest as _, Sha256};
 
 use crate::error::Result;
 use crate::files;
-use crate::task::{BatchName, Store};
+use crate::task::Store;
 
 const PRIVATE: u32 = 0o600;
 const PRIVATE_FOLDER: u32 = 0o700;
-/// So many octets of a digest tell batches apart.
-const ID_OCTETS: usize = 16;
 
-/// The files of one kind of a batch.
+/// Files that belong together.
 #[derive(Debug)]
 pub(super) struct Place {
     folder: PathBuf,
@@ -28,17 +26,11 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Those of that kind; nothing is touched yet.
-    pub(super) fn of(store: &Store, batch: &BatchName, kind: &str) -> Self {
-        let digest = Sha256::digest(batch.as_str());
-        let id: String = digest
-            .iter()
-            .take(ID_OCTETS)
-            .map(|octet| format!("{octet:02x}"))
-            .collect();
+    /// Those in a folder next to the tasks whose names begin so; nothing is touched yet.
+    pub(super) fn new(store: &Store, folder: &str, stem: String) -> Self {
         Self {
-            folder: store.folder().join(".batches"),
-            stem: format!("{id}.{kind}"),
+            folder: store.folder().join(folder),
+            stem,
         }
     }
 
@@ -49,13 +41,31 @@ impl Place {
 
     /// What is stored; `None` where nothing is that can be read.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Option<T> {
-        serde_json::from_slice(&files::read(&self.file("json")).ok()??).ok()
+        self.read_as("json")
+    }
+
+    /// The same of another file.
+    pub(super) fn read_as<T: DeserializeOwned>(&self, ending: &str) -> Option<T> {
+        serde_json::from_slice(&files::read(&self.file(ending)).ok()??).ok()
     }
 
     /// Stores it.
     pub(super) fn write(&self, content: &impl Serialize) -> Result<()> {
-        let text = serde_json::to_vec(content).context("cannot write what concerns the batch")?;
-        self.put(&self.file("json"), &text)
+        self.write_as("json", content)
+    }
+
+    /// The same in another file.
+    pub(super) fn write_as(&self, ending: &str, content: &impl Serialize) -> Result<()> {
+        let text = serde_json::to_vec(content).context("cannot write what is to be kept")?;
+        self.put(&self.file(ending), &text)
+    }
+
+    /// Whether somebody holds the lock.
+    pub(super) fn is_locked(&self) -> bool {
+        let Ok(lock) = files::open(&self.file("lock")) else {
+            return false;
+        };
+        files::lock_shared(&lock, Duration::ZERO).is_err()
     }
 
     /// Makes a file that only has to be there.
@@ -72,7 +82,7 @@ impl Place {
         match fs::DirBuilder::new().mode(PRIVATE_FOLDER).create(&self.folder) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(anyhow::Error::new(error)
-                    .context("cannot make the folder of the batches")
+                    .context(format!("cannot make {}", self.folder.display()))
                     .into());
             }
             _ => {}
