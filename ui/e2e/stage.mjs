@@ -19,8 +19,8 @@ export const requestsOf = (platform, action) => platform.requests.filter((reques
 export const button = (app, name) => app.getByRole('button', { name, exact: true })
 
 /** Waits for what no element of the page tells. */
-export async function until(ready, what) {
-  const deadline = Date.now() + 30_000
+export async function until(ready, what, patience = 30_000) {
+  const deadline = Date.now() + patience
   while (!(await ready())) {
     if (Date.now() > deadline) throw new Error(`waited too long for ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 50))

@@ -10,6 +10,8 @@ export class Gate {
     /** Octets that all connections together may bring in a second; 0 for no limit. */
     gate.pace = 0
     gate.free = 0
+    /** Whether whoever comes is turned away. */
+    gate.closed = false
     gate.host = '127.0.0.1'
     gate.sockets = new Set()
     gate.server = createServer((client) => gate.#join(client))
@@ -19,6 +21,10 @@ export class Gate {
   }
 
   #join(client) {
+    if (this.closed) {
+      client.destroy()
+      return
+    }
     const server = connect(this.target)
     for (const [from, to] of [
       [client, server],
@@ -39,6 +45,12 @@ export class Gate {
       this.free = Math.max(this.free, Date.now()) + (chunk.length / this.pace) * 1000
       setTimeout(() => server.resume(), this.free - Date.now())
     })
+  }
+
+  /** Cuts those who are there, and turns away whoever comes until `closed` is false again. */
+  cut() {
+    this.closed = true
+    for (const socket of this.sockets) socket.destroy()
   }
 
   /** Refuses whoever comes, and cuts those who are there. */
