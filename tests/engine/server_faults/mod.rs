@@ -5,7 +5,7 @@
 //!
 //! [`server`] and [`session`] are the server, [`model`] its mailboxes, [`fault`] what can be wrong with it, [`world`] a
 //! task between two of them. The tests: [`another_mailbox`], [`cuts`], [`flights`], [`folders`], [`incomplete`],
-//! [`namespaces`], [`narrowed`], [`obstructed`], [`other_names`], [`renamed`], [`stubborn`], [`table`], [`turns`].
+//! [`killed`], [`namespaces`], [`narrowed`], [`obstructed`], [`other_names`], [`renamed`], [`stubborn`], [`table`], [`turns`].
 
 mod another_mailbox;
 mod answer;
@@ -15,6 +15,7 @@ mod fault;
 mod flights;
 mod folders;
 mod incomplete;
+mod killed;
 mod model;
 mod namespaces;
 mod narrowed;

@@ -14,7 +14,7 @@ use ns8_imapsync::task::{
 pub(super) use crate::instance::Run;
 
 use crate::instance::Instance;
-use crate::server_faults::fault::Faults;
+use crate::server_faults::fault::{Act, Faults, Rule};
 use crate::server_faults::model::{Contents, Model};
 use crate::server_faults::server::Server;
 
@@ -278,6 +278,27 @@ impl World {
     /// Runs the task, whatever both sides have then.
     pub(super) fn run_unjudged(&self) -> Run {
         self.instance.wait(&self.name, self.instance.start(&self.name))
+    }
+
+    /// Kills a run when a side is at this command of it: before that is done, or before it is answered. Whether the run came
+    /// so far.
+    pub(super) fn kill(&self, side: Side, command: usize, done: bool) -> bool {
+        let server = self.server(side);
+        let hold = Rule::once("", "", Act::Hold { done }).after(command);
+        server.behave(Faults::rule(hold));
+        let mut run = self.instance.start(&self.name);
+        while run.try_wait().expect("a process").is_none() && !server.holds() {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        let is_held = server.holds();
+        // Not an error for one that has just ended.
+        let _ = run.kill();
+        run.wait().expect("a process");
+        for server in [&self.remote, &self.local] {
+            server.release();
+            server.behave(Faults::default());
+        }
+        is_held
     }
 
     /// Another task of the same user.

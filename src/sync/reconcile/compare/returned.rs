@@ -40,8 +40,12 @@ impl Orphans {
         if present.len() < u64::from(selected.messages) {
             return Ok(Self::default());
         }
-        let state = shared.state.borrow();
+        let mut state = shared.state.borrow_mut();
         let gone = state.done_uids(folder.id)?.minus(&present);
+        // What this program was about to delete when it was cut off was not moved away: an equal message is a new one.
+        let deleted = gone.intersection(&state.intended_remote_deletions(folder.id)?);
+        state.mark_remote_deleted(folder.id, &deleted)?;
+        let gone = gone.minus(&deleted);
         let mut orphans = Self::default();
         for copy in state.copies(folder.id, &gone)? {
             if let Some(local) = copy.local_uid {
