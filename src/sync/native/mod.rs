@@ -282,6 +282,7 @@ fn record(shared: &Shared, sync: &FolderSync, mut folder: FolderState, complete:
     if let Some(next) = sync.pair.destination.and_then(|status| status.uid_next) {
         folder.local_next = next.max(folder.local_next);
     }
+    let known_at_start = folder.local_next;
     // So is what was brought right behind them, and by no one else.
     let own = state.local_uids(folder.id, folder.local_next)?;
     if let Some(last) = own.last() {
@@ -308,6 +309,6 @@ fn record(shared: &Shared, sync: &FolderSync, mut folder: FolderState, complete:
     };
     state.save_folder(&folder)?;
     // Not before: cut off in between, their copies would count as new local mail.
-    state.forget_remote_deleted(folder.id, folder.local_next)?;
+    state.forget_remote_deleted(folder.id, known_at_start)?;
     Ok(())
 }

@@ -103,10 +103,12 @@ impl Ledger {
     }
 
     /// Moves deleted messages whose local copies lie below `local_next`, where nothing is looked for any more, to the
-    /// history.
+    /// history; not those of which a second copy may still arrive.
     pub fn forget_remote_deleted(&mut self, id: i64, local_next: u32) -> Result<()> {
         self.transaction(|db| {
-            let gone = format!("folder = ?1 AND step = {GONE} AND (local_uid IS NULL OR local_uid < ?2)");
+            let gone = format!(
+                "folder = ?1 AND step = {GONE} AND repeated = 0 AND (local_uid IS NULL OR local_uid < ?2)"
+            );
             db.execute(
                 &format!(
                     "INSERT OR IGNORE INTO history SELECT folder, key, size, ifnull(digest, x'') FROM message
