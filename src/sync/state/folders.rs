@@ -141,7 +141,7 @@ impl Ledger {
         self.folders_of(self.source)
     }
 
-    /// The same for an account of [`Ledger::other_accounts`].
+    /// The same for an account of [`Ledger::former_accounts`].
     pub fn folders_of(&self, source: i64) -> Result<Vec<(Mailbox, FolderState)>> {
         let mut statement = self.db.prepare_cached(&format!(
             "SELECT {COLUMNS}, remote FROM folder WHERE source = ?1 ORDER BY remote"

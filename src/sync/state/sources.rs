@@ -133,17 +133,18 @@ impl Ledger {
         Ok(self.db.last_insert_rowid())
     }
 
-    /// The accounts of which folders are on record, with their names, where nothing is of the account of this run.
-    pub fn other_accounts(&self) -> Result<Vec<(i64, String)>> {
+    /// The accounts of which folders are on record and from which no task pulls any more, with their names, where nothing is
+    /// of the account of this run. What they brought is older than its task, so that a mistake deletes nothing.
+    pub fn former_accounts(&self) -> Result<Vec<(i64, String)>> {
         let mut statement = self.db.prepare(
             "SELECT id, user || ' at ' || host FROM source WHERE id IN (SELECT source FROM folder)
-                AND NOT EXISTS (SELECT 1 FROM folder WHERE source = ?1) ORDER BY id",
+                AND id NOT IN (SELECT source FROM task) AND NOT EXISTS (SELECT 1 FROM folder WHERE source = ?1) ORDER BY id",
         )?;
         let rows = statement.query_map([self.source], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// The account of this run, of which nothing is on record, is one of [`Ledger::other_accounts`].
+    /// The account of this run, of which nothing is on record, is one of [`Ledger::former_accounts`].
     pub fn is_other_name_of(&mut self, known: i64) -> Result<()> {
         let own = self.source;
         self.transaction(|db| {

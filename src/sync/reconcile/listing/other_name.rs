@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! One account under several names: its server has another host name or an address, or the login is written otherwise. It
-//! is known again by its mail, so that what its owner filed elsewhere does not come again.
+//! One account under several names: its server has another host name or an address, or the login is written otherwise. Once
+//! the task that pulled from it is deleted, it is known again by its mail, so that what its owner filed elsewhere does not
+//! come again. Two accounts of two tasks stay two, however much they look alike: one may lose what the other keeps.
 
 use super::sample::Sample;
 use crate::imap::Mailbox;
@@ -15,28 +16,28 @@ use crate::sync::state::{AccountFact, FolderState, LedgerError};
 /// Folders whose youngest messages are looked at.
 const FOLDERS: usize = 8;
 
-/// Where nothing is on record of the account of this run: whether it is one of which there is, under another name. The inbox
-/// has to be of the recorded generation, and the youngest messages have to be those that are on record.
+/// Where nothing is on record of the account of this run: whether it is a former one under another name. The inbox has to be
+/// of the recorded generation and to have one of the youngest messages on record, and none may be another one.
 pub(super) async fn recognise(
     shared: &Shared,
     listed: &folder_mapping::Side,
     session: &mut SideSession,
 ) -> FolderResult<()> {
-    let others = shared.state.borrow().other_accounts()?;
-    for (id, name) in others {
+    let former = shared.state.borrow().former_accounts()?;
+    for (id, name) in former {
         let folders = shared.state.borrow().folders_of(id)?;
         let is_same = |(mailbox, folder): &&(Mailbox, FolderState)| {
             let now = listed.status(mailbox);
             folder.remote_validity != 0 && now.is_some_and(|now| folder.is_same_remote(now))
         };
         let same: Vec<&(Mailbox, FolderState)> = folders.iter().filter(is_same).take(FOLDERS).collect();
-        if !same.iter().any(|(mailbox, _)| mailbox.is_inbox()) {
+        let Some((inbox, _)) = same.iter().find(|(mailbox, _)| mailbox.is_inbox()) else {
             continue;
-        }
+        };
         let asked = same.iter().map(|(mailbox, folder)| (mailbox, folder));
         let mut sample = Sample::of(shared, Side::Remote, asked)?;
         sample.ask(session).await?;
-        if sample.is_confirmed() && sample.contradicted(|mailbox| listed.status(mailbox)).is_empty() {
+        if sample.is_confirmed(inbox) && sample.contradicted(|mailbox| listed.status(mailbox)).is_empty() {
             shared.state.borrow_mut().is_other_name_of(id)?;
             let message = format!("The account is on record as {name}: what is known of its mail holds.");
             shared

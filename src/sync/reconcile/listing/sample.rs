@@ -214,9 +214,9 @@ impl Sample {
         Ok(())
     }
 
-    /// Whether any message is there under the UID that is on record for it.
-    pub fn is_confirmed(&self) -> bool {
-        let mut folders = self.folders.iter();
+    /// Whether any message of a mailbox is there under the UID that is on record for it.
+    pub fn is_confirmed(&self, mailbox: &Mailbox) -> bool {
+        let mut folders = self.folders.iter().filter(|asked| asked.mailbox == *mailbox);
         folders.any(|asked| {
             let mut answered = asked.answered.iter();
             answered.any(|(uid, answer)| asked.known.get(uid).is_some_and(|known| known.key == answer.key))
