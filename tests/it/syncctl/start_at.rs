@@ -48,7 +48,9 @@ fn a_batch_begins_at_its_time_whatever_happens_until_then() -> anyhow::Result<()
     // A restart keeps it, an edit too, and another time takes its place.
     world.service("stop")?;
     world.service("start")?;
-    ensure!(told(&world)? == at && waits(&other)?);
+    wait_until("the queue as it was", || {
+        told(&world).is_ok_and(|told| told == at) && waits(&other).is_ok_and(|waits| waits)
+    })?;
     action_output(
         sandbox,
         "update-tasks",
