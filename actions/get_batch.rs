@@ -18,10 +18,10 @@ use crate::common::batch::BatchReference;
 use crate::common::batch_job;
 use crate::common::batch_report;
 use crate::common::context::Context;
-use crate::common::now::now;
 use crate::common::outcome;
 use crate::common::parallel;
 use crate::common::state::{State, States};
+use ns8_imapsync::clock::now;
 
 /// Tells how far a batch is, from what is stored.
 pub(crate) struct GetBatch;

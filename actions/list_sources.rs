@@ -13,8 +13,8 @@ use serde::Serialize;
 use crate::common::action::Action;
 use crate::common::context::Context;
 use crate::common::nothing::Nothing;
-use crate::common::now::now;
 use crate::common::selection::TaskReference;
+use ns8_imapsync::clock::now;
 
 /// Lists the sources, without any secret, and the presets that new ones start from. It answers from what is stored.
 pub(crate) struct ListSources;

@@ -17,12 +17,12 @@ use crate::common::context::Context;
 use crate::common::fields::FolderOptionsFields;
 use crate::common::fields::columns::ListedTask;
 use crate::common::fields::listed::ListedFields;
-use crate::common::now::now;
 use crate::common::outcome;
 use crate::common::parallel;
 use crate::common::selection::TaskReference;
 use crate::common::settings;
 use crate::common::state::{State, States};
+use ns8_imapsync::clock::now;
 
 /// Somebody looks at an empty page meanwhile.
 const MAILBOXES: Duration = Duration::from_secs(15);

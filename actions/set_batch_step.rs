@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::common::action::Action;
 use crate::common::batch;
 use crate::common::context::Context;
-use crate::common::now::now;
+use ns8_imapsync::clock::now;
 
 /// Notes that a step of the cut-over of a batch is done, or is not.
 pub(crate) struct SetBatchStep;

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::common::action::Action;
 use crate::common::batch;
 use crate::common::context::Context;
-use crate::common::now::now;
+use ns8_imapsync::clock::now;
 
-/// Nobody plans for longer, in seconds; milliseconds are none.
+/// How far ahead a start may be planned, in seconds. A time in milliseconds is further away.
 const FURTHEST: i64 = 366 * 86_400;
 
 /// Has the runs of all tasks of a batch begin at a time; whoever runs or waits already does so.

@@ -4,7 +4,7 @@
 //! Read in this order:
 //!
 //! 1. [`error`]: what an action ends with; exit codes, keys and their JSON.
-//!    [`text`]: foreign words in lines for people. [`names`]: from host names to addresses.
+//!    [`text`]: foreign words in lines for people. [`names`]: from host names to addresses. [`clock`]: the time.
 //! 2. [`task`]: a task, its typed fields, its files, the store of all tasks.
 //! 3. [`agent`]: what the platform gives: environment, command descriptor, Redis, other modules.
 //! 4. [`container`]: the container the runs live in, and its service.
@@ -18,6 +18,7 @@
 //! `supervisor`; that uses `sync`; `sync` uses `source`, `imap` and `task`; nothing points back.
 
 pub mod agent;
+pub mod clock;
 pub mod container;
 pub mod control;
 pub mod error;

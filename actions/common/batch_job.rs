@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
 use super::context::Context;
-use super::now::now;
+use ns8_imapsync::clock::now;
 
 /// What was found about one task.
 #[derive(Debug, Clone, Serialize, Deserialize)]

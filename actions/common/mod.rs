@@ -23,7 +23,6 @@ pub(crate) mod instance;
 pub(crate) mod mail_server;
 pub(crate) mod metrics_server;
 pub(crate) mod nothing;
-pub(crate) mod now;
 pub(crate) mod outcome;
 pub(crate) mod parallel;
 pub(crate) mod planner;

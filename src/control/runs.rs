@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::anyhow;
 
 use crate::agent::journal;
+use crate::clock::now;
 use crate::container::Container;
 use crate::error::{Error, ErrorKey, Refusal, Result};
 use crate::files;
@@ -214,10 +215,6 @@ pub fn launch_at(store: &Store, container: &Container, names: &[TaskName], at: i
         )
         .into()),
     }
-}
-
-fn now() -> i64 {
-    jiff::Timestamp::now().as_second()
 }
 
 /// Notes in the ledger of its user that a task is about to be deleted. The task goes in any case; where that cannot be

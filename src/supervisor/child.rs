@@ -186,7 +186,7 @@ pub fn write_cut_off(store: &Store, name: &TaskName, started: i64, cut: Cut) -> 
     };
     let report = Report {
         started,
-        ended: jiff::Timestamp::now().as_second(),
+        ended: crate::clock::now(),
         exit_code: i32::from(exit.code()),
         exit_name: exit.name().to_owned(),
         error,

@@ -8,8 +8,6 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-
 use crate::files;
 use crate::imap::Mask;
 use crate::sync::event::Event;
@@ -49,7 +47,7 @@ pub struct Reporter {
 impl Reporter {
     /// Starts recording.
     pub fn new(log: Box<dyn Write>, progress_file: Option<PathBuf>) -> Self {
-        let started = Timestamp::now().as_second();
+        let started = crate::clock::now();
         Self {
             log,
             log_failure: None,
@@ -295,7 +293,7 @@ impl Reporter {
     /// Writes the progress.
     pub fn write_progress(&mut self) {
         self.written = Some(Instant::now());
-        self.progress.updated = Timestamp::now().as_second();
+        self.progress.updated = crate::clock::now();
         if let Some(watcher) = &self.watcher {
             watcher(&self.progress);
         }

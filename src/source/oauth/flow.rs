@@ -11,7 +11,8 @@ use super::http::Http;
 use super::pending::{self, Kept, Pending};
 use super::reply::DeviceReply;
 use super::request::{self, Voucher};
-use super::{Explained, Network, TokenError, Tokens, explain, now};
+use super::{Explained, Network, TokenError, Tokens, explain};
+use crate::clock::now;
 use crate::source::{Grant, Kind, OAuth, Source, Sources};
 use crate::task::{Invalid, RemoteUser, SourceId};
 

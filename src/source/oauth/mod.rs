@@ -21,8 +21,3 @@ pub use error::{Denial, TokenError};
 pub use explain::Explained;
 pub use http::Network;
 pub use tokens::{Token, Tokens};
-
-/// Seconds since 1970.
-pub(super) fn now() -> i64 {
-    jiff::Timestamp::now().as_second()
-}

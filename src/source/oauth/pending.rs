@@ -9,7 +9,8 @@ use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{TokenError, now};
+use super::TokenError;
+use crate::clock::now;
 use crate::files;
 use crate::secret::{SecretText, Zeroizing};
 use crate::source::Sources;

@@ -5,7 +5,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::http::{Answer, Field, Http};
 use super::reply::{ErrorReply, TokenReply};
-use super::{Denial, Network, TokenError, assertion, explain, now};
+use super::{Denial, Network, TokenError, assertion, explain};
+use crate::clock::now;
 use crate::imap::Mask;
 use crate::source::{Client, ClientAuthentication, Grant, HttpsUrl, OAuth};
 

@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::request::{self, Issued, Refusal, Voucher};
-use super::{Denial, Explained, Network, TokenError, now};
+use super::{Denial, Explained, Network, TokenError};
+use crate::clock::now;
 use crate::files;
 use crate::secret::{ROOM, SecretText, Zeroizing};
 use crate::source::{ClientAuthentication, Grant, OAuth, Source, Sources};

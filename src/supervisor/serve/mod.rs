@@ -34,6 +34,7 @@ use super::queue_file::{Content, QueueFile};
 use super::run_queue::RunQueue;
 use super::socket;
 use super::stagger::Stagger;
+use crate::clock::now;
 use crate::task::FileKind;
 use crate::task::{Schedule, Store, TaskName};
 
@@ -374,8 +375,4 @@ fn journal(stream: Stream, text: &str) {
         Stream::Output => writeln!(std::io::stdout().lock(), "{text}"),
         Stream::Errors => writeln!(std::io::stderr().lock(), "{text}"),
     };
-}
-
-fn now() -> i64 {
-    jiff::Timestamp::now().as_second()
 }

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::connection::Reply;
-use super::{EXIT_PAUSE, GRACE, STUCK, Supervisor, now};
+use super::{EXIT_PAUSE, GRACE, STUCK, Supervisor};
+use crate::clock::now;
 use crate::supervisor::entry::{Entry, Origin, State};
 use crate::supervisor::message::{Answer, Request, RunEnd, SETTINGS};
 use crate::supervisor::run_queue::QueuedRun;

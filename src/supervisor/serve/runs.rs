@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{WaitOptions, WaitStatus, wait};
 
-use super::{BUSY_PAUSE, DENIED_PAUSE, EXIT_PAUSE, Supervisor, journal, now};
+use super::{BUSY_PAUSE, DENIED_PAUSE, EXIT_PAUSE, Supervisor, journal};
+use crate::clock::now;
 use crate::supervisor::child::{Child, Cut, in_words, write_cut_off};
 use crate::supervisor::entry::State;
 use crate::supervisor::message::{Answer, RunEnd, Stream};

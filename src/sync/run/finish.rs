@@ -36,7 +36,7 @@ pub fn conclude(
         Some(_) if exit == Exit::Ok => Exit::CatchAll,
         _ => exit,
     };
-    reporter.report.ended = jiff::Timestamp::now().as_second();
+    reporter.report.ended = crate::clock::now();
     reporter.report.exit_code = i32::from(exit.code());
     reporter.report.exit_name = exit.name().to_owned();
     let report = reporter.report.clone();

@@ -136,7 +136,7 @@ fn is_changed_by_destination(one: &VerifiedMessage, other: &VerifiedMessage) -> 
 
 /// Mail servers put their own time in place of one that has not come yet.
 fn is_in_the_future(unix: i64) -> bool {
-    unix > jiff::Timestamp::now().as_second()
+    unix > crate::clock::now()
 }
 
 fn hex(digest: Option<Digest>) -> String {

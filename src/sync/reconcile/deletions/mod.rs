@@ -55,5 +55,5 @@ fn report_kept(shared: &Shared, sync: &FolderSync, side: Side, kept: &UidSet) {
 
 /// The moment before which mail counts as older than so many days.
 pub fn days_ago(days: u32) -> i64 {
-    jiff::Timestamp::now().as_second() - i64::from(days) * 86_400
+    crate::clock::now() - i64::from(days) * 86_400
 }
