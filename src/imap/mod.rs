@@ -3,7 +3,7 @@
 //!
 //! From the outside in:
 //! - [`mod@login`]: connect, protect, authenticate; gives a [`Session`].
-//! - [`session`]: commands, several in flight, on a logged-in connection; [`mailboxes`], [`opening`], [`visits`] and [`messages`]: what they do.
+//! - [`session`]: commands, several in flight, on a logged-in connection; [`mailboxes`], [`opening`], [`mailbox_requests`] and [`messages`]: what they do.
 //! - [`command`], [`response`], [`status`]: what goes out and what comes back, as types; [`scan`] reads the words.
 //! - [`wire`]: lines and literals; [`literal`] keeps large ones out of memory, in the [`spool`].
 //! - [`limits`]: what a server may cost.
@@ -26,6 +26,7 @@ pub mod literal;
 pub mod login;
 pub mod mailbox;
 pub mod mailbox_id;
+pub mod mailbox_requests;
 pub mod mailboxes;
 pub mod mask;
 pub mod messages;
@@ -47,7 +48,6 @@ pub mod tls;
 mod trace;
 pub mod uidset;
 pub mod utf7;
-pub mod visits;
 pub mod wire;
 pub mod workarounds;
 
@@ -61,6 +61,7 @@ pub use literal::Literal;
 pub use login::{ConnectionInfo, Credentials, Encryption, Endpoint, login};
 pub use mailbox::Mailbox;
 pub use mailbox_id::MailboxId;
+pub use mailbox_requests::MailboxRequest;
 pub use mailboxes::ListExtras;
 pub use mask::Mask;
 pub use messages::{Message, among};
@@ -74,5 +75,4 @@ pub use spool::Spool;
 pub use tls::{Protocols, TlsInfo, Trust};
 pub use trace::TARGET as TRACE_TARGET;
 pub use uidset::UidSet;
-pub use visits::Visit;
 pub use workarounds::Workarounds;

@@ -5,11 +5,11 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use crate::imap::{Mailbox, Selected, UidSet, Visit};
+use crate::imap::{Mailbox, MailboxRequest, Selected, UidSet};
 use crate::sync::account::Side;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
-use crate::sync::reconcile::connections::{Connections, visits};
+use crate::sync::reconcile::connections::{Connections, requests};
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::headers::{MessagesAhead, Seen};
 use crate::sync::state::LedgerError;
@@ -36,7 +36,7 @@ impl ReadAhead {
 /// Reads the first of these folders, as many as may be held at once; gives how many of them need no further look ahead.
 pub async fn read(shared: &Shared, pairs: &[Pair], connections: &mut Connections) -> FolderResult<usize> {
     shared.ahead.0.borrow_mut().clear();
-    let (mut asked, mut to_pay) = (vec![], vec![]);
+    let (mut asked, mut asking) = (vec![], vec![]);
     let (mut passed, mut held) = (0, 0);
     for pair in pairs {
         if let Some((range, messages)) = to_read(shared, pair)? {
@@ -46,18 +46,18 @@ pub async fn read(shared: &Shared, pairs: &[Pair], connections: &mut Connections
             held += messages;
             let (ahead, questions) = MessagesAhead::ask(&connections.remote, range, messages);
             asked.push((pair, ahead));
-            to_pay.push(Visit::to_read(&pair.remote, questions));
+            asking.push(MailboxRequest::to_read(&pair.remote, questions));
         }
         passed += 1;
     }
-    let paid = visits::pay(shared, connections, Side::Remote, to_pay, |at, data| {
+    let answered = requests::send_all(shared, connections, Side::Remote, asking, |at, data| {
         if let Some((_, ahead)) = asked.get_mut(at) {
             ahead.note(data);
         }
     })
     .await?;
     let mut known = shared.ahead.0.borrow_mut();
-    for ((pair, ahead), selected) in asked.into_iter().zip(paid) {
+    for ((pair, ahead), selected) in asked.into_iter().zip(answered) {
         let range = ahead.range().clone();
         if let (Some(selected), Some((present, seen))) = (selected, ahead.outcome()) {
             known.insert(pair.remote.clone(), (range, (selected, present, seen)));

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The two connections that a run works on, made again when one breaks. [`visits`]: many folders asked together.
+//! The two connections that a run works on, made again when one breaks. [`requests`]: many folders asked together.
 
 pub mod backoff;
+pub mod requests;
 pub mod session;
 pub mod settle;
-pub mod visits;
 
 use crate::imap::Error;
 use crate::sync::account::{Failure, Side};

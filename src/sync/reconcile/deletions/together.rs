@@ -7,11 +7,11 @@ use std::rc::Rc;
 use super::candidates::{Candidates, Shown};
 use super::gate::{self, RemoteDeletable};
 use super::{days_ago, different_mailboxes, remote, report_kept};
-use crate::imap::{Selected, UidSet, Untagged, Visit};
+use crate::imap::{MailboxRequest, Selected, UidSet, Untagged};
 use crate::sync::account::Side;
 use crate::sync::job::Shared;
 use crate::sync::message_key::Digest;
-use crate::sync::reconcile::connections::{self, Connections, visits};
+use crate::sync::reconcile::connections::{self, Connections, requests};
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::{FolderSync, open};
 use crate::sync::reconcile::headers::{self, MessagesAhead};
@@ -160,16 +160,16 @@ async fn look<'a>(
     group: Vec<(&'a FolderSync, UidSet)>,
     connections: &mut Connections,
 ) -> FolderResult<Vec<Look<'a>>> {
-    let (mut asked, mut to_pay) = (vec![], vec![]);
+    let (mut asked, mut asking) = (vec![], vec![]);
     for (sync, delivered) in group {
         let (ahead, mut questions) =
             MessagesAhead::ask(&connections.remote, delivered.clone(), delivered.len());
         let earlier = delivered.minus(&sync.copied.borrow());
         questions.extend(headers::whole_questions(&earlier));
-        to_pay.push(Visit::to_read(&sync.pair.remote, questions));
+        asking.push(MailboxRequest::to_read(&sync.pair.remote, questions));
         asked.push((sync, delivered, ahead, Wholes::default()));
     }
-    let paid = visits::pay(shared, connections, Side::Remote, to_pay, |at, data| {
+    let answered = requests::send_all(shared, connections, Side::Remote, asking, |at, data| {
         if let Some((_, delivered, ahead, wholes)) = asked.get_mut(at)
             && let Some(data) = wholes.take(delivered, data)
         {
@@ -178,7 +178,7 @@ async fn look<'a>(
     })
     .await?;
     let mut looks = vec![];
-    for ((sync, delivered, ahead, wholes), selected) in asked.into_iter().zip(paid) {
+    for ((sync, delivered, ahead, wholes), selected) in asked.into_iter().zip(answered) {
         if let (Some(selected), Some((alive, seen)), false) = (selected, ahead.outcome(), wholes.failed) {
             let seen = seen.into_iter().map(|seen| (seen.uid, seen)).collect();
             let digests = wholes.digests;

@@ -8,12 +8,12 @@ pub mod told;
 
 use std::rc::Rc;
 
-use crate::imap::{Error, Flags, UidSet, Visit};
+use crate::imap::{Error, Flags, MailboxRequest, UidSet};
 use crate::sync::account::Side;
 use crate::sync::event::Event;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::session::SideSession;
-use crate::sync::reconcile::connections::{Connections, visits};
+use crate::sync::reconcile::connections::{Connections, requests};
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::flags::told::RemoteFlags;
 use crate::sync::reconcile::folder::open;
@@ -27,7 +27,7 @@ pub async fn ask_ahead(
     connections: &mut Connections,
 ) -> FolderResult<()> {
     let remote = &connections.remote;
-    let (mut asked, mut to_pay) = (vec![], vec![]);
+    let (mut asked, mut asking) = (vec![], vec![]);
     for sync in folders {
         let is_told = sync.flags.borrow().as_ref().is_some_and(RemoteFlags::is_complete);
         if sync.broken.get() || shared.job.inbox_only() || is_told {
@@ -35,16 +35,16 @@ pub async fn ask_ahead(
         }
         if let Some((told, questions)) = RemoteFlags::ask(shared, sync, remote)? {
             asked.push((sync, told));
-            to_pay.push(Visit::to_read(&sync.pair.remote, questions));
+            asking.push(MailboxRequest::to_read(&sync.pair.remote, questions));
         }
     }
-    let paid = visits::pay(shared, connections, Side::Remote, to_pay, |at, data| {
+    let answered = requests::send_all(shared, connections, Side::Remote, asking, |at, data| {
         if let Some((_, told)) = asked.get_mut(at) {
             told.note_ahead(shared, &data);
         }
     })
     .await?;
-    for ((sync, mut told), selected) in asked.into_iter().zip(paid) {
+    for ((sync, mut told), selected) in asked.into_iter().zip(answered) {
         if let Some(selected) = selected {
             told.complete(selected);
             sync.flags.replace(Some(told));

@@ -8,10 +8,10 @@
 //! cannot be opened is done to the former one.
 
 use super::{DELETED, Deletable as _, RemoteDeletable, expunge_commands};
-use crate::imap::{Selected, Session, UidSet, Untagged, Visit, among};
+use crate::imap::{MailboxRequest, Selected, Session, UidSet, Untagged, among};
 use crate::sync::account::Side;
 use crate::sync::job::Shared;
-use crate::sync::reconcile::connections::{self, Connections, visits};
+use crate::sync::reconcile::connections::{self, Connections, requests};
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::{FolderSync, open};
 
@@ -23,18 +23,18 @@ pub async fn delete_in_all(
     connections: &mut Connections,
 ) -> FolderResult<Vec<Option<UidSet>>> {
     let marked = mark(shared, doomed, connections).await?;
-    let mut to_pay = vec![];
+    let mut asking = vec![];
     for (sync, proof) in select(doomed, &marked) {
-        let mut visit = Visit::to_write(&sync.pair.remote, expunge_commands(proof.uids()));
+        let mut request = MailboxRequest::to_write(&sync.pair.remote, expunge_commands(proof.uids()));
         // The folder has been opened again by then: Dovecot 2.3 still finds what it is about to expunge.
         let searches = among(proof.uids()).into_iter();
-        visit
+        request
             .questions
             .extend(searches.map(|one| connections.remote.search_command(&one)));
-        to_pay.push(visit);
+        asking.push(request);
     }
-    let mut left = vec![UidSet::default(); to_pay.len()];
-    let paid = visits::pay(shared, connections, Side::Remote, to_pay, |at, data| {
+    let mut left = vec![UidSet::default(); asking.len()];
+    let answered = requests::send_all(shared, connections, Side::Remote, asking, |at, data| {
         if let (Some(left), Untagged::Search(found)) = (left.get_mut(at), data) {
             *left = left.union(&found);
         }
@@ -42,7 +42,7 @@ pub async fn delete_in_all(
     .await?;
     let mut outcomes =
         select(doomed, &marked)
-            .zip(paid.into_iter().zip(left))
+            .zip(answered.into_iter().zip(left))
             .map(|((sync, proof), (opened, left))| {
                 let is_same = opened.is_some_and(|opened| is_recorded(sync, opened));
                 is_same.then(|| left.intersection(proof.uids()))
@@ -60,13 +60,14 @@ async fn mark(
     doomed: &[(&FolderSync, RemoteDeletable)],
     connections: &mut Connections,
 ) -> FolderResult<Vec<bool>> {
-    let visits = doomed.iter().map(|(sync, proof)| {
+    let requests = doomed.iter().map(|(sync, proof)| {
         let marks = Session::store_commands(proof.uids(), '+', DELETED);
-        Visit::to_write(&sync.pair.remote, marks)
+        MailboxRequest::to_write(&sync.pair.remote, marks)
     });
-    let paid = visits::pay(shared, connections, Side::Remote, visits.collect(), |_, _| {}).await?;
+    let answered =
+        requests::send_all(shared, connections, Side::Remote, requests.collect(), |_, _| {}).await?;
     let mut marked = vec![];
-    for ((sync, proof), opened) in doomed.iter().zip(paid) {
+    for ((sync, proof), opened) in doomed.iter().zip(answered) {
         let is_marked = opened.is_some_and(|opened| is_recorded(sync, opened));
         if !is_marked && !connections.remote.workarounds().is_sequential() {
             let outcome = connections::at_folder(shared, connections, &sync.pair, async |connections| {
@@ -109,7 +110,7 @@ async fn take_back(
     }
     remote.open(mailbox, true).await?;
     super::take_back_marks(remote, proof.uids()).await?;
-    // As after each visit: nothing that follows is done to it.
+    // As after each request: nothing that follows is done to it.
     remote.open(mailbox, false).await?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use super::response::{Response, Untagged};
 use super::session::{Session, Tag};
 
 /// A mailbox to be opened, and what it is asked.
-pub struct Visit {
+pub struct MailboxRequest {
     /// The mailbox.
     pub mailbox: Mailbox,
     /// Whether it is opened to write.
@@ -22,7 +22,7 @@ pub struct Visit {
     pub outcome: Outcome,
 }
 
-/// How a visit ended. What came of one that did not end well is void.
+/// How a request ended. What came of one that did not end well is void.
 #[derive(Clone, Copy, Debug)]
 pub enum Outcome {
     /// It was not sent, or its answers did not come to an end.
@@ -33,8 +33,8 @@ pub enum Outcome {
     Answered(Selected),
 }
 
-impl Visit {
-    /// A visit to a mailbox that is only read.
+impl MailboxRequest {
+    /// For a mailbox that is only read.
     pub fn to_read(mailbox: &Mailbox, questions: Vec<Command>) -> Self {
         Self {
             mailbox: mailbox.clone(),
@@ -44,7 +44,7 @@ impl Visit {
         }
     }
 
-    /// A visit to a mailbox that is changed. At its end the mailbox is opened again to be read: what is sent behind it
+    /// For a mailbox that is changed. At its end the mailbox is opened again to be read: what is sent behind it
     /// changes nothing there, should the next mailbox not be opened and the server keep this one open.
     pub fn to_write(mailbox: &Mailbox, mut questions: Vec<Command>) -> Self {
         questions.push(Session::open_command(mailbox, false));
@@ -62,12 +62,12 @@ const OCTETS: usize = 32 * 1024;
 /// A command whose outcome has not come yet.
 struct Waiting {
     tag: Tag,
-    visit: usize,
+    request: usize,
     opens: bool,
     octets: usize,
 }
 
-/// Commands that are to be sent, by their visits.
+/// Commands that are to be sent, by their requests.
 struct ToSend(VecDeque<(usize, bool, Command)>);
 
 impl ToSend {
@@ -85,18 +85,18 @@ impl ToSend {
 }
 
 impl Session {
-    /// Pays visits, with as many commands in flight as the server bears. `take` gets what each mailbox says once it is
-    /// open, with the number of the visit. After an error the visits that are unanswered may or may not have been paid.
-    pub async fn visit_all(
+    /// Sends requests, with as many commands in flight as the server bears. `take` gets what each mailbox says once it is
+    /// open, with the number of its request. After an error those that are unanswered may or may not have been carried out.
+    pub async fn request_all(
         &mut self,
-        visits: &mut [Visit],
+        requests: &mut [MailboxRequest],
         mut take: impl FnMut(usize, Untagged),
     ) -> Result<()> {
         let mut to_send = VecDeque::new();
         let mut progress = vec![];
-        for (number, visit) in visits.iter_mut().enumerate() {
-            to_send.push_back((number, true, Self::open_command(&visit.mailbox, visit.write)));
-            let questions = std::mem::take(&mut visit.questions);
+        for (number, request) in requests.iter_mut().enumerate() {
+            to_send.push_back((number, true, Self::open_command(&request.mailbox, request.write)));
+            let questions = std::mem::take(&mut request.questions);
             progress.push(Progress::of(1 + questions.len()));
             to_send.extend(questions.into_iter().map(|question| (number, false, question)));
         }
@@ -105,12 +105,12 @@ impl Session {
         loop {
             // Many together, and not one for each that is answered: they leave in one piece.
             if waiting.len() <= COMMANDS / 2 {
-                while let Some((visit, opens, command)) = to_send.next(&waiting) {
+                while let Some((request, opens, command)) = to_send.next(&waiting) {
                     let octets = command.octets();
                     let tag = self.send(command).await?;
                     waiting.push_back(Waiting {
                         tag,
-                        visit,
+                        request,
                         opens,
                         octets,
                     });
@@ -120,11 +120,11 @@ impl Session {
                 return Ok(());
             };
             // No server opens a mailbox before it has answered what the former one was asked: what it says belongs to
-            // the visit of the oldest command.
-            let (number, is_opening) = (oldest.visit, oldest.opens);
+            // the request of the oldest command.
+            let (number, is_opening) = (oldest.request, oldest.opens);
             let response = match self.next().await {
                 Ok(response) => response,
-                Err(error) => return Err(self.note_visit(error, &waiting, visits)),
+                Err(error) => return Err(self.suspect_opened(error, &waiting, requests)),
             };
             match response {
                 Response::Untagged(data) if is_opening => {
@@ -138,7 +138,7 @@ impl Session {
                     let Some((at, command)) = at.and_then(|at| Some((at, waiting.remove(at)?))) else {
                         continue;
                     };
-                    if at > 0 && command.visit != number {
+                    if at > 0 && command.request != number {
                         let text =
                             "it answered a question before it had answered what was asked of another folder";
                         return Err(Error::Inconsistent(text.to_owned()));
@@ -146,10 +146,11 @@ impl Session {
                     if status.is_throttled() && !status.is_ok() {
                         return Err(Error::Unavailable(status.to_string()));
                     }
-                    if let (Some(progress), Some(visit)) =
-                        (progress.get_mut(command.visit), visits.get_mut(command.visit))
-                    {
-                        visit.outcome = progress.advance(status.is_ok());
+                    if let (Some(progress), Some(request)) = (
+                        progress.get_mut(command.request),
+                        requests.get_mut(command.request),
+                    ) {
+                        request.outcome = progress.advance(status.is_ok());
                     }
                 }
                 Response::Continue(_) => {}
@@ -158,17 +159,22 @@ impl Session {
     }
 
     /// Notes at which mailbox a connection broke, where opening it may be the reason.
-    fn note_visit(&self, error: Error, waiting: &VecDeque<Waiting>, visits: &[Visit]) -> Error {
+    fn suspect_opened(
+        &self,
+        error: Error,
+        waiting: &VecDeque<Waiting>,
+        requests: &[MailboxRequest],
+    ) -> Error {
         if let Some(oldest) = waiting.front().filter(|oldest| oldest.opens && error.is_loss())
-            && let Some(visit) = visits.get(oldest.visit)
+            && let Some(request) = requests.get(oldest.request)
         {
-            self.workarounds().suspect(&visit.mailbox);
+            self.workarounds().suspect(&request.mailbox);
         }
         error
     }
 }
 
-/// How far a visit is.
+/// How far a request is.
 struct Progress {
     /// Commands that have no outcome yet.
     left: usize,
@@ -202,13 +208,13 @@ mod tests {
     use super::*;
     use crate::imap::script::converse;
 
-    fn visit(name: &str) -> Visit {
+    fn request(name: &str) -> MailboxRequest {
         let question = Command::new("UID FETCH").text("1 (UID FLAGS)");
-        Visit::to_read(&Mailbox::from_name(name), vec![question])
+        MailboxRequest::to_read(&Mailbox::from_name(name), vec![question])
     }
 
     #[test]
-    fn what_a_mailbox_says_belongs_to_its_visit_and_a_refusal_to_no_other() {
+    fn what_a_mailbox_says_belongs_to_its_request_and_a_refusal_to_no_other() {
         let script = [
             (
                 "EXAMINE \"a\"",
@@ -227,10 +233,10 @@ mod tests {
             ("UID FETCH 1 (UID FLAGS)", "* 1 FETCH (UID 1 FLAGS ())\n% OK done"),
         ];
         converse("", &script, async |session| {
-            let mut visits = ["a", "b", "c"].map(visit);
+            let mut requests = ["a", "b", "c"].map(request);
             let mut heard = vec![];
             session
-                .visit_all(&mut visits, |number, data| {
+                .request_all(&mut requests, |number, data| {
                     if let Untagged::Fetch(fetch) = data {
                         heard.push((number, fetch.flags.is_some_and(|flags| !flags.is_empty())));
                     }
@@ -238,23 +244,23 @@ mod tests {
                 .await
                 .unwrap();
             assert_eq!(heard, [(0, true), (2, false)]);
-            let validity = |visit: &Visit| match visit.outcome {
+            let validity = |request: &MailboxRequest| match request.outcome {
                 Outcome::Answered(selected) => selected.uid_validity,
                 Outcome::Refused | Outcome::Unanswered => None,
             };
             assert_eq!(
-                visits.iter().map(validity).collect::<Vec<_>>(),
+                requests.iter().map(validity).collect::<Vec<_>>(),
                 [Some(7), None, Some(9)]
             );
-            assert!(matches!(visits[1].outcome, Outcome::Refused));
+            assert!(matches!(requests[1].outcome, Outcome::Refused));
             assert!(!session.workarounds().is_sequential(), "no reason to slow down");
         });
     }
 
     #[test]
     fn the_mailbox_that_was_changed_is_closed_to_what_follows() {
-        let visit = Visit::to_write(&Mailbox::from_name("a"), vec![]);
-        assert!(visit.write);
-        assert_eq!(visit.questions.last().map(Command::name), Some("EXAMINE"));
+        let request = MailboxRequest::to_write(&Mailbox::from_name("a"), vec![]);
+        assert!(request.write);
+        assert_eq!(request.questions.last().map(Command::name), Some("EXAMINE"));
     }
 }
