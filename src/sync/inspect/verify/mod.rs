@@ -58,12 +58,11 @@ pub async fn verify(
     let mut seen: HashSet<MessageKey> = HashSet::new();
     let pairs = folder_mapping::pair(&remote_side, &local_side, selection, known);
     // Folders that the task leaves out are not read: what is not seen there may be there.
-    let is_read = |record: &&RecordedFolder| {
-        let mut listed = remote_side.folders.iter();
-        pairs.iter().any(|pair| pair.remote == record.remote)
-            || !listed.any(|(listed, _)| listed.mailbox == record.remote)
-    };
-    let sought: Vec<&RecordedFolder> = records.iter().filter(is_read).collect();
+    let read: HashSet<&Mailbox> = pairs.iter().map(|pair| &pair.remote).collect();
+    let listed = remote_side.folders.iter().map(|(listed, _)| &listed.mailbox);
+    let left_out: HashSet<&Mailbox> = listed.filter(|mailbox| !read.contains(mailbox)).collect();
+    let sought = records.iter().filter(|record| !left_out.contains(&record.remote));
+    let sought: Vec<&RecordedFolder> = sought.collect();
     for pair in &pairs {
         let told = report.differences.len();
         let mut attempts = 0;

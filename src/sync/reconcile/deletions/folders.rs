@@ -43,10 +43,12 @@ pub(super) async fn missing(
     listing: &Listing,
     connections: &mut Connections,
 ) -> Result<Missing, Failure> {
-    let is_here = |folder: &FolderState| {
-        let mut listed = listing.local.folders.iter();
-        listed.any(|(listed, _)| listed.mailbox == folder.local)
-    };
+    let here: HashSet<&Mailbox> = listing
+        .local
+        .folders
+        .iter()
+        .map(|(listed, _)| &listed.mailbox)
+        .collect();
     let known: Vec<(Mailbox, FolderState)> = shared
         .state
         .borrow()
@@ -54,7 +56,7 @@ pub(super) async fn missing(
         .into_iter()
         .filter(|(_, folder)| folder.remote_validity != 0 && !folder.is_former)
         // One that is gone on both sides leaves nothing to delete, and is no sign of a list that lacks folders.
-        .filter(|(remote, folder)| listing.remote_names.contains(remote) || is_here(folder))
+        .filter(|(remote, folder)| listing.remote_names.contains(remote) || here.contains(&folder.local))
         .collect();
     let mut gone = vec![];
     for (remote, folder) in &known {
