@@ -21,27 +21,11 @@ fn world(mode: Mode) -> World {
     })
 }
 
-fn flag(world: &World) {
-    let mut model = world.remote.model();
-    model.modseq += 1;
-    let modseq = model.modseq;
-    for message in model.folders.values_mut().flat_map(|folder| &mut folder.messages) {
-        message.flags.insert("\\Flagged".to_owned());
-        message.modseq = modseq;
-    }
-}
-
-fn flagged(world: &World) -> usize {
-    let model = world.local.model();
-    let all = model.folders.values().flat_map(|folder| &folder.messages);
-    all.filter(|message| message.has("\\Flagged")).count()
-}
-
 #[test]
 fn a_folder_that_cannot_be_opened_disturbs_no_other() {
     let world = world(Mode::Copy);
     world.complete();
-    flag(&world);
+    world.flag_all();
     let refusal = Act::Answer("NO [SERVERBUG] It is broken");
     world
         .remote
@@ -49,25 +33,25 @@ fn a_folder_that_cannot_be_opened_disturbs_no_other() {
     let run = world.run();
     assert_eq!(run.exit, Some(117), "{run:#?}");
     assert!(run.log.contains("It is broken"), "{run:#?}");
-    assert_eq!(flagged(&world), 2 * (FOLDERS - 1));
+    assert_eq!(world.flagged(), 2 * (FOLDERS - 1));
     // One connection, on which commands are sent ahead from its beginning to its end.
     let turns = lock(&world.remote.shared.turns).clone();
     assert!(turns.len() == 1 && turns[0] <= 7, "{turns:?}");
     world.complete();
-    assert_eq!(flagged(&world), 2 * FOLDERS);
+    assert_eq!(world.flagged(), 2 * FOLDERS);
 }
 
 #[test]
 fn a_folder_that_is_gone_is_no_reason_to_send_one_command_at_a_time() {
     let world = world(Mode::Copy);
     world.complete();
-    flag(&world);
+    world.flag_all();
     let gone = Act::DeleteMailbox("Folder 3");
     world
         .remote
         .behave(Faults::rule(Rule::once("EXAMINE", "Folder 3", gone)));
     world.run_unjudged();
-    assert_eq!(flagged(&world), 2 * (FOLDERS - 1));
+    assert_eq!(world.flagged(), 2 * (FOLDERS - 1));
     let turns = lock(&world.remote.shared.turns).clone();
     assert!(turns.len() == 1 && turns[0] <= 7, "{turns:?}");
 }
@@ -76,13 +60,13 @@ fn a_folder_that_is_gone_is_no_reason_to_send_one_command_at_a_time() {
 fn flags_that_are_refused_once_are_asked_for_again() {
     let world = world(Mode::Copy);
     world.complete();
-    flag(&world);
+    world.flag_all();
     let refusal = Act::Answer("NO [INUSE] Not now");
     world
         .remote
         .behave(Faults::rule(Rule::once("UID FETCH", "FLAGS", refusal)));
     world.finish();
-    assert_eq!(flagged(&world), 2 * FOLDERS);
+    assert_eq!(world.flagged(), 2 * FOLDERS);
 }
 
 #[test]
@@ -91,11 +75,11 @@ fn a_connection_that_breaks_while_flags_are_told_loses_none() {
         for act in [Act::Close, Act::DoAndClose] {
             let world = world(Mode::Copy).titled(format!("{act:?} after {skip}"));
             world.complete();
-            flag(&world);
+            world.flag_all();
             let rule = Rule::once("UID FETCH", "", act).after(skip);
             world.remote.behave(Faults::rule(rule));
             world.finish();
-            assert_eq!(flagged(&world), 2 * FOLDERS, "{}", world.title);
+            assert_eq!(world.flagged(), 2 * FOLDERS, "{}", world.title);
         }
     }
 }

@@ -44,36 +44,19 @@ fn a_first_copy_takes_few_round_trips_however_many_folders_there_are() {
     assert!(turns.len() == 1 && turns[0] <= IN_AND_OUT + 9, "{turns:?}");
 }
 
-/// Every message of a folder gets a flag.
-fn flag(world: &World) {
-    let mut model = world.remote.model();
-    model.modseq += 1;
-    let modseq = model.modseq;
-    for message in model.folders.values_mut().flat_map(|folder| &mut folder.messages) {
-        message.flags.insert("\\Flagged".to_owned());
-        message.modseq = modseq;
-    }
-}
-
-fn flagged(world: &World) -> usize {
-    let model = world.local.model();
-    let all = model.folders.values().flat_map(|folder| &folder.messages);
-    all.filter(|message| message.has("\\Flagged")).count()
-}
-
 #[test]
 fn changed_flags_take_few_round_trips_however_many_folders_there_are() {
     for count in [2, 40, 120] {
         let world = folders(Mode::Copy, count);
         world.complete();
-        flag(&world);
+        world.flag_all();
         let changed = turns(&world);
         println!("flags in {count} folders: {changed:?}");
         assert!(
             sum(&changed) <= IN_AND_OUT + 1 + flights(count),
             "{count}: {changed:?}"
         );
-        assert_eq!(flagged(&world), 2 * count + 1);
+        assert_eq!(world.flagged(), 2 * count + 1);
     }
 }
 

@@ -238,6 +238,24 @@ impl World {
         *before.entry(body.to_vec()).or_default() += 1;
     }
 
+    /// Every message on the remote side gets a flag.
+    pub(super) fn flag_all(&self) {
+        let mut model = self.remote.model();
+        model.modseq += 1;
+        let modseq = model.modseq;
+        for message in model.folders.values_mut().flat_map(|folder| &mut folder.messages) {
+            message.flags.insert("\\Flagged".to_owned());
+            message.modseq = modseq;
+        }
+    }
+
+    /// How many messages on the local side have it.
+    pub(super) fn flagged(&self) -> usize {
+        let model = self.local.model();
+        let all = model.folders.values().flat_map(|folder| &folder.messages);
+        all.filter(|message| message.has("\\Flagged")).count()
+    }
+
     /// A run brings what no server should have given; it stays.
     pub(super) fn brings(&mut self, folder: &str, body: &[u8]) {
         let before = self.local_before.entry(folder.to_owned()).or_default();
