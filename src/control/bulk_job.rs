@@ -2,21 +2,18 @@
 //! What one action does to many tasks and takes long: where it stands, and what came of it, is found again by whoever
 //! looks later. `imapsync/.jobs/KIND.*` has it; passwords are never in there.
 
-use std::fs::File;
-use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::place::Place;
+use super::state_files::{StateFiles, Turn};
+use crate::clock::now;
 use crate::error::{ErrorKey, Refusal, Result};
 use crate::files;
 use crate::task::Store;
 
-/// Somebody else's glance at the lock takes no longer.
-const LOCK_WAIT: Duration = Duration::from_millis(200);
 /// How often is written how far it is.
 const PACE: Duration = Duration::from_secs(1);
 
@@ -50,23 +47,19 @@ pub struct Record {
 /// A job at work.
 #[derive(Debug)]
 pub struct BulkJob {
-    place: Place,
+    stored: StateFiles,
     /// Held, never read.
-    _turn: File,
+    _turn: Turn,
     progress: Mutex<(Record, Instant)>,
 }
 
-fn place(store: &Store, kind: Kind) -> Place {
+fn stored(store: &Store, kind: Kind) -> StateFiles {
     let stem = match kind {
         Kind::Check => "check",
         Kind::Import => "import",
         Kind::Password => "password",
     };
-    Place::new(store, ".jobs", stem.to_owned())
-}
-
-fn now() -> i64 {
-    jiff::Timestamp::now().as_second()
+    StateFiles::new(store, ".jobs", stem.to_owned())
 }
 
 impl BulkJob {
@@ -75,21 +68,15 @@ impl BulkJob {
     /// # Errors
     /// `job_running` while another one of the kind is at work; whatever the file system says.
     pub fn begin(store: &Store, kind: Kind, total: usize) -> Result<Self> {
-        let place = place(store, kind);
-        let turn = place.open_lock()?;
-        match files::lock(&turn, LOCK_WAIT) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Err(Refusal::new(
-                    "(root)",
-                    ErrorKey::JobRunning,
-                    "the same is being done to other tasks; wait for its end, or stop it",
-                )
-                .into());
-            }
-            locked => locked?,
-        }
-        files::remove(&place.file("stop"))?;
-        files::remove(&place.file("result"))?;
+        let stored = stored(store, kind);
+        let turn = stored.take_turn()?.ok_or_else(|| {
+            Refusal::new(
+                "(root)",
+                ErrorKey::JobRunning,
+                "the same is being done to other tasks; wait for its end, or stop it",
+            )
+        })?;
+        files::remove(&stored.file("result"))?;
         let record = Record {
             started: now(),
             ended: None,
@@ -97,9 +84,9 @@ impl BulkJob {
             done: 0,
             stopped: false,
         };
-        place.write(&record)?;
+        stored.write(&record)?;
         Ok(Self {
-            place,
+            stored,
             _turn: turn,
             progress: Mutex::new((record, Instant::now())),
         })
@@ -113,13 +100,13 @@ impl BulkJob {
         if written.elapsed() >= PACE {
             *written = Instant::now();
             // It is only to look at; the end is written in any case.
-            let _ = self.place.write(record);
+            let _ = self.stored.write(record);
         }
     }
 
     /// Whether somebody asked for its end.
     pub fn is_to_stop(&self) -> bool {
-        files::is_plain(&self.place.file("stop"))
+        self.stored.is_to_stop()
     }
 
     /// Keeps what came of it.
@@ -127,11 +114,11 @@ impl BulkJob {
     /// # Errors
     /// Whatever the file system says.
     pub fn finish(self, result: &impl Serialize) -> Result<()> {
-        self.place.write_as("result", result)?;
+        self.stored.write_as("result", result)?;
         let (record, _) = self.progress.into_inner().unwrap_or_else(PoisonError::into_inner);
-        self.place.write(&Record {
+        self.stored.write(&Record {
             ended: Some(now()),
-            stopped: files::is_plain(&self.place.file("stop")),
+            stopped: self.stored.is_to_stop(),
             ..record
         })
     }
@@ -139,17 +126,17 @@ impl BulkJob {
 
 /// How far the last job of a kind is; `None` where there was none.
 pub fn record(store: &Store, kind: Kind) -> Option<Record> {
-    place(store, kind).read()
+    stored(store, kind).read()
 }
 
 /// What came of the last one; `None` where it did not end.
 pub fn result<T: DeserializeOwned>(store: &Store, kind: Kind) -> Option<T> {
-    place(store, kind).read_as("result")
+    stored(store, kind).read_as("result")
 }
 
 /// Whether one is at work.
 pub fn is_at_work(store: &Store, kind: Kind) -> bool {
-    place(store, kind).is_locked()
+    stored(store, kind).is_at_work()
 }
 
 /// Asks the one at work to leave the tasks alone that it has not seen.
@@ -157,10 +144,7 @@ pub fn is_at_work(store: &Store, kind: Kind) -> bool {
 /// # Errors
 /// Whatever the file system says.
 pub fn ask_to_stop(store: &Store, kind: Kind) -> Result<()> {
-    match is_at_work(store, kind) {
-        true => place(store, kind).mark("stop"),
-        false => Ok(()),
-    }
+    stored(store, kind).ask_to_stop()
 }
 
 #[cfg(test)]

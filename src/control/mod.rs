@@ -13,7 +13,7 @@ pub mod backup;
 pub mod batches;
 pub mod bulk_job;
 pub mod metrics;
-mod place;
 pub mod runs;
 pub mod settings;
 pub mod sources;
+mod state_files;

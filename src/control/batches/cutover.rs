@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use crate::control::place::Place;
+use crate::control::state_files::StateFiles;
 use crate::error::Result;
 use crate::files;
 use crate::task::{BatchName, Store};
@@ -50,7 +50,7 @@ pub struct Cutover {
 impl Cutover {
     /// That of a batch.
     pub fn of(store: &Store, batch: &BatchName) -> Self {
-        place(store, batch).read().unwrap_or_default()
+        stored(store, batch).read().unwrap_or_default()
     }
 
     fn step(&mut self, step: Step) -> &mut Option<i64> {
@@ -66,8 +66,8 @@ impl Cutover {
     }
 }
 
-fn place(store: &Store, batch: &BatchName) -> Place {
-    super::place(store, batch, "cutover")
+fn stored(store: &Store, batch: &BatchName) -> StateFiles {
+    super::stored(store, batch, "cutover")
 }
 
 /// Notes when a step was done, or that it is not.
@@ -75,12 +75,12 @@ fn place(store: &Store, batch: &BatchName) -> Place {
 /// # Errors
 /// Whatever the file system says.
 pub fn note(store: &Store, batch: &BatchName, step: Step, at: Option<i64>) -> Result<()> {
-    let place = place(store, batch);
-    let lock = place.open_lock()?;
+    let stored = stored(store, batch);
+    let lock = stored.open_lock()?;
     files::lock(&lock, LOCK_WAIT).context("another process notes a step of this batch; try again")?;
     let mut cutover = Cutover::of(store, batch);
     *cutover.step(step) = at;
-    place.write(&cutover)
+    stored.write(&cutover)
 }
 
 #[cfg(test)]

@@ -5,20 +5,12 @@
 //! `imapsync/.batches/ID.KIND.json` says when it began and ended; while it is at work, the lock beside it is held. What is
 //! found about a task is in a file of the task's own, so it goes with the task.
 
-use std::fs::File;
-use std::io;
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
-use super::place;
-use crate::control::place::Place;
+use super::stored;
+use crate::control::state_files::{StateFiles, Turn};
 use crate::error::Result;
-use crate::files;
 use crate::task::{BatchName, FileKind, Store};
-
-/// Somebody else's glance at the lock takes no longer.
-const LOCK_WAIT: Duration = Duration::from_millis(200);
 
 /// What is done to every task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -62,24 +54,20 @@ pub struct Record {
 /// A job of a batch, at work or not.
 #[derive(Debug)]
 pub struct Job {
-    place: Place,
+    stored: StateFiles,
 }
-
-/// The right to work on a job; others may look meanwhile.
-#[derive(Debug)]
-pub struct Turn(#[expect(dead_code, reason = "held, never read")] File);
 
 impl Job {
     /// The job of a batch; nothing is touched yet.
     pub fn of(store: &Store, batch: &BatchName, kind: Kind) -> Self {
         Self {
-            place: place(store, batch, kind.word()),
+            stored: stored(store, batch, kind.word()),
         }
     }
 
     /// When it began and ended; `None` before the first time.
     pub fn record(&self) -> Option<Record> {
-        self.place.read()
+        self.stored.read()
     }
 
     /// Stores when it began and ended.
@@ -87,7 +75,7 @@ impl Job {
     /// # Errors
     /// Whatever the file system says.
     pub fn save(&self, record: &Record) -> Result<()> {
-        self.place.write(record)
+        self.stored.write(record)
     }
 
     /// Takes the turn; `None` while another process has it.
@@ -95,20 +83,12 @@ impl Job {
     /// # Errors
     /// Whatever the file system says.
     pub fn begin(&self) -> Result<Option<Turn>> {
-        let lock = self.place.open_lock()?;
-        match files::lock(&lock, LOCK_WAIT) {
-            Ok(()) => {
-                files::remove(&self.place.file("stop"))?;
-                Ok(Some(Turn(lock)))
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        self.stored.take_turn()
     }
 
     /// Whether somebody works on it now.
     pub fn is_at_work(&self) -> bool {
-        self.place.is_locked()
+        self.stored.is_at_work()
     }
 
     /// Asks whoever works on it to end after what is under way.
@@ -116,15 +96,12 @@ impl Job {
     /// # Errors
     /// Whatever the file system says.
     pub fn ask_to_stop(&self) -> Result<()> {
-        match self.is_at_work() {
-            true => self.place.mark("stop"),
-            false => Ok(()),
-        }
+        self.stored.ask_to_stop()
     }
 
     /// Whether somebody asked for its end.
     pub fn is_to_stop(&self) -> bool {
-        files::is_plain(&self.place.file("stop"))
+        self.stored.is_to_stop()
     }
 }
 

@@ -19,7 +19,7 @@ pub mod volume;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::control::place::Place;
+use crate::control::state_files::StateFiles;
 use crate::error::Result;
 use crate::task::{BatchName, Store, TaskName};
 
@@ -27,14 +27,14 @@ use crate::task::{BatchName, Store, TaskName};
 const ID_OCTETS: usize = 16;
 
 /// Where is kept what concerns a batch and none of its tasks.
-fn place(store: &Store, batch: &BatchName, kind: &str) -> Place {
+fn stored(store: &Store, batch: &BatchName, kind: &str) -> StateFiles {
     let digest = Sha256::digest(batch.as_str());
     let id: String = digest
         .iter()
         .take(ID_OCTETS)
         .map(|octet| format!("{octet:02x}"))
         .collect();
-    Place::new(store, ".batches", format!("{id}.{kind}"))
+    StateFiles::new(store, ".batches", format!("{id}.{kind}"))
 }
 
 /// The tasks of a batch, sorted by their names.

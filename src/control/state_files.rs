@@ -18,14 +18,23 @@ use crate::task::Store;
 const PRIVATE: u32 = 0o600;
 const PRIVATE_FOLDER: u32 = 0o700;
 
+/// Somebody else's glance at the lock takes no longer.
+const LOCK_WAIT: Duration = Duration::from_millis(200);
+/// The ending of the file that is there when somebody wants the end.
+const STOP: &str = "stop";
+
+/// The right to work on some files; others may look meanwhile.
+#[derive(Debug)]
+pub struct Turn(#[expect(dead_code, reason = "held, never read")] File);
+
 /// Files that belong together.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct StateFiles {
     folder: PathBuf,
     stem: String,
 }
 
-impl Place {
+impl StateFiles {
     /// Those in a folder next to the tasks whose names begin so; nothing is touched yet.
     pub(super) fn new(store: &Store, folder: &str, stem: String) -> Self {
         Self {
@@ -60,17 +69,39 @@ impl Place {
         self.put(&self.file(ending), &text)
     }
 
-    /// Whether somebody holds the lock.
-    pub(super) fn is_locked(&self) -> bool {
+    /// Takes the right to work on them, and forgets that somebody wanted the end of who worked before; `None` while another
+    /// process has it.
+    pub(super) fn take_turn(&self) -> Result<Option<Turn>> {
+        let lock = self.open_lock()?;
+        match files::lock(&lock, LOCK_WAIT) {
+            Ok(()) => {
+                files::remove(&self.file(STOP))?;
+                Ok(Some(Turn(lock)))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Asks whoever works on them to end after what is under way.
+    pub(super) fn ask_to_stop(&self) -> Result<()> {
+        match self.is_at_work() {
+            true => self.put(&self.file(STOP), b""),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether somebody asked for the end.
+    pub(super) fn is_to_stop(&self) -> bool {
+        files::is_plain(&self.file(STOP))
+    }
+
+    /// Whether somebody works on them now.
+    pub(super) fn is_at_work(&self) -> bool {
         let Ok(lock) = files::open(&self.file("lock")) else {
             return false;
         };
         files::lock_shared(&lock, Duration::ZERO).is_err()
-    }
-
-    /// Makes a file that only has to be there.
-    pub(super) fn mark(&self, ending: &str) -> Result<()> {
-        self.put(&self.file(ending), b"")
     }
 
     fn put(&self, target: &Path, text: &[u8]) -> Result<()> {
