@@ -31,7 +31,7 @@ impl MailboxLock {
         let path = state::path(folder, user).with_extension("lock");
         if let Some(parent) = path.parent() {
             if parent.symlink_metadata().is_ok() && !parent.is_dir() {
-                state::clear_place(parent, |place| place.is_dir())?;
+                state::clear_wrong(parent, |place| place.is_dir())?;
             }
             DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
         }
@@ -39,7 +39,7 @@ impl MailboxLock {
         options.write(true).create(true).truncate(false).mode(0o600);
         let file = match files::open_with(&path, &mut options) {
             Err(_) if path.symlink_metadata().is_ok() && !files::is_plain(&path) => {
-                state::clear_place(&path, files::is_plain)?;
+                state::clear_wrong(&path, files::is_plain)?;
                 files::open_with(&path, &mut options)?
             }
             opened => opened?,

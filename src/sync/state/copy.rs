@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Result, place, schema};
+use super::{Result, database_files, schema};
 
 /// Pages copied at once; runs may write in between.
 const PAGES: i32 = 1000;
@@ -29,7 +29,7 @@ pub fn copy_database(path: &Path, target: &Path) -> Result<()> {
 /// Reads a ledger into a database in memory; one that is not there, or of a former version, is left out. Even a reader
 /// leaves files next to a database, so that a copy elsewhere is read instead.
 pub(super) fn read_aside(path: &Path, db: &mut Connection) -> Result<()> {
-    if place::holds_only_files(path)
+    if database_files::holds_only_files(path)
         && let Ok(aside) = copy_aside(path)
         && let Ok(stored) = Connection::open(aside.path().join(COPY))
         && schema::is_current(&stored)

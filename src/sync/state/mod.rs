@@ -12,6 +12,7 @@
 
 mod completeness;
 mod copy;
+mod database_files;
 mod error;
 mod facts;
 mod folders;
@@ -23,7 +24,6 @@ mod left_out;
 mod local_deletion;
 mod local_only;
 mod messages;
-mod place;
 mod post_delivery;
 mod recorded;
 mod sample;
@@ -41,13 +41,13 @@ use rusqlite::{Connection, Transaction};
 
 pub use completeness::Completeness;
 pub use copy::copy_database;
+pub use database_files::clear_wrong;
 pub use error::LedgerError;
 pub use facts::{AccountFact, Flag, MailboxFact};
 pub use folders::{FolderState, is_same_generation};
 pub use left_out::LeftOut;
 pub use local_only::{LocalOnly, Origin};
 pub use messages::{Copy, Digest, Entry, Row};
-pub use place::clear_place;
 pub use post_delivery::PostDelivery;
 pub use recorded::{Recorded, RecordedFolder};
 pub use sample::Mark;
@@ -92,7 +92,7 @@ impl Ledger {
         let db = match open_file(&path) {
             // What cannot be read just now is not damaged, and what it remembers must not be lost.
             Err(error) if error.is_damage() => {
-                place::put_aside(&path)?;
+                database_files::put_aside(&path)?;
                 is_rebuilt = true;
                 told(
                     "The ledger of the local mailbox was damaged; it is rebuilt by comparing both sides. Nothing is deleted that it cannot vouch for.",
@@ -118,7 +118,7 @@ impl Ledger {
 
     /// Puts the ledger aside because it turned out to be damaged.
     pub fn discard(folder: &Path, user: &LocalUser) -> Result<()> {
-        Ok(place::put_aside(&path(folder, user))?)
+        Ok(database_files::put_aside(&path(folder, user))?)
     }
 
     /// Makes what was written survive a power loss, before an effect that cannot be taken back.
@@ -137,7 +137,7 @@ impl Ledger {
 }
 
 fn open_file(path: &Path) -> Result<Connection> {
-    if !place::holds_only_files(path) {
+    if !database_files::holds_only_files(path) {
         return Err(LedgerError::no_file());
     }
     if !path.exists() {

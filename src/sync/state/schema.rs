@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, params};
 
-use super::{LedgerError, Result, place};
+use super::{LedgerError, Result, database_files};
 
 /// The form of the database.
 pub(super) const VERSION: i64 = 5;
@@ -179,7 +179,7 @@ fn version(db: &Connection) -> rusqlite::Result<i64> {
 /// Takes over what a task's own `NAME.state` knows; its account as `host:port user -> local` when it is one that was
 /// written by a former version, else `None`.
 pub(super) fn read_task_state(path: &Path) -> Option<(Connection, String)> {
-    if !place::holds_only_files(path) {
+    if !database_files::holds_only_files(path) {
         return None;
     }
     let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).ok()?;

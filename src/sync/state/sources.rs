@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::{OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
 
-use super::{Flag, Ledger, Result, former_tasks, place, schema};
+use super::{Flag, Ledger, Result, database_files, former_tasks, schema};
 use crate::files;
 use crate::task::FileKind;
 use crate::task::TaskName;
@@ -205,7 +205,7 @@ fn has_marker(path: &Path) -> bool {
 
 fn write_marker(folder: &Path, path: &Path) -> Result<()> {
     // A former state with the files that SQLite kept next to it; what is no file is in the way.
-    place::make_room(path)?;
+    database_files::make_room(path)?;
     let marker = Marker {
         version: schema::VERSION,
     };

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::files;
 
 /// How long another process may take to clear a place.
-const PATIENCE: Duration = Duration::from_secs(10);
+const LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// What SQLite keeps next to a database.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -44,10 +44,10 @@ pub(super) fn make_room(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// Whatever the file system says.
-pub fn clear_place(path: &Path, is_right: impl Fn(&Path) -> bool) -> io::Result<()> {
+pub fn clear_wrong(path: &Path, is_right: impl Fn(&Path) -> bool) -> io::Result<()> {
     let folder = path.parent().map(fs::File::open).transpose()?;
     if let Some(folder) = &folder {
-        files::lock(folder, PATIENCE)?;
+        files::lock(folder, LOCK_WAIT)?;
     }
     match fs::symlink_metadata(path) {
         Ok(_) if !is_right(path) => rename(path),
