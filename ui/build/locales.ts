@@ -52,8 +52,10 @@ export function loadLocale(folder: string, locale: string): string {
 /** Serves `virtual:locales`: a map from language to the URL of its messages. */
 export function locales(folder: string): Plugin {
   const id = 'virtual:locales'
+  let building = false
   return {
     name: 'locales',
+    configResolved: ({ command }) => void (building = command === 'build'),
     resolveId: (source) => (source === id ? `\0${id}` : null),
     load(source) {
       if (source !== `\0${id}`) return null
@@ -62,8 +64,8 @@ export function locales(folder: string): Plugin {
         this.addWatchFile(fileOf(folder, locale))
         // It takes the place of what the translators wrote, which the build copies there.
         const fileName = `i18n/${locale}/translation.json`
-        this.emitFile({ type: 'asset', fileName, source: text })
-        // The name stays; what follows it has browsers ask anew after an update.
+        if (building) this.emitFile({ type: 'asset', fileName, source: text })
+        // The name stays; what follows it has browsers ask again after an update.
         const version = createHash('sha256').update(text).digest('hex').slice(0, 8)
         return [locale, `${fileName}?v=${version}`]
       })
