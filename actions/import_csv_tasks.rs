@@ -10,9 +10,10 @@ use ns8_imapsync::error::{Error, Result};
 use ns8_imapsync::secret::{ROOM, Zeroizing};
 use serde_json::Value;
 
+use crate::common::batch;
 use crate::common::fields::columns::headings;
 use crate::common::frame;
-use crate::common::import::{self, Mode, Outcome, Row, RowResult, Summary};
+use crate::common::import::{self, Mode, Options, Outcome, Row, RowResult, Summary};
 use crate::common::rows::rows;
 
 const LARGEST_INPUT: u64 = 32 * 1024 * 1024;
@@ -33,6 +34,13 @@ pub(crate) fn arguments(command: Command) -> Command {
             "update",
             "Edits the tasks that exist; without it they are skipped",
         ))
+        .arg(
+            Arg::new("batch")
+                .short('b')
+                .long("batch")
+                .value_name("NAME")
+                .help("Puts the tasks of all rows into this batch, those that are skipped too"),
+        )
         .after_help(format!(
             "Reads CSV from stdin. Its first line names the columns, in any order: {}. Further columns are \
              possible: {}.",
@@ -50,6 +58,11 @@ pub(crate) fn run(arguments: &ArgMatches) -> ExitCode {
         (false, false) => Mode::Skip,
     };
     frame::helper(|context| {
+        let batch = arguments.get_one::<String>("batch");
+        let options = Options {
+            keep: false,
+            batch: batch.map(|name| batch::named(name)).transpose()?,
+        };
         let mut text = Zeroizing::new(Vec::with_capacity(ROOM));
         io::stdin()
             .take(LARGEST_INPUT + 1)
@@ -61,7 +74,7 @@ pub(crate) fn run(arguments: &ArgMatches) -> ExitCode {
         }
         let rows = rows(&text)?;
         let accounts: Vec<String> = rows.iter().map(account).collect();
-        let summary = import::import(context, mode, false, rows)?;
+        let summary = import::import(context, mode, &options, rows)?;
         io::stdout()
             .write_all(report(&summary, &accounts).as_bytes())
             .context("cannot write the report")?;

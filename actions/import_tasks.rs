@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::common::action::Action;
+use crate::common::batch;
 use crate::common::context::Context;
-use crate::common::import::{self, Mode, Row, Summary};
+use crate::common::import::{self, Mode, Options, Row, Summary};
 
 /// Imports many tasks at once. It answers with what became of each row, so refused rows are an answer, too.
 pub(crate) struct ImportTasks;
@@ -22,6 +23,9 @@ pub(crate) struct Import {
     /// The rows: the columns of the CSV file, and any optional field of create-task.
     #[schemars(extend("writeOnly" = true))]
     tasks: Vec<Row>,
+    /// The name of the batch that the tasks of all rows join, those that are left alone too; a check looks at the name only.
+    #[serde(default)]
+    batch: Option<String>,
     /// Whether get-job tells how far it is and what came of it.
     #[serde(default)]
     keep: Option<bool>,
@@ -42,7 +46,14 @@ impl Action for ImportTasks {
             )
             .into());
         };
-        let rows = input.tasks.into_iter().map(Ok).collect();
-        import::import(context, mode, input.keep == Some(true), rows)
+        let batch = match input.batch.as_deref() {
+            None | Some("") => None,
+            Some(name) => Some(batch::named(name)?),
+        };
+        let options = Options {
+            keep: input.keep == Some(true),
+            batch,
+        };
+        import::import(context, mode, &options, input.tasks.into_iter().map(Ok).collect())
     }
 }

@@ -7,9 +7,7 @@ use ns8_imapsync::control::runs;
 use ns8_imapsync::control::settings::{Request, TaskSettings};
 use ns8_imapsync::error::{ErrorKey, Refusal, Result};
 use ns8_imapsync::task::options::OptionsChange;
-use ns8_imapsync::task::{
-    BatchName, Exclusions, FolderMode, Plan, Schedule, SecretString, Store, Task, TaskName,
-};
+use ns8_imapsync::task::{BatchName, Exclusions, FolderMode, Schedule, SecretString, Store, Task, TaskName};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -236,15 +234,17 @@ impl Changes {
 
     /// Stores what was decided about the task.
     fn decide(&self, store: &Store, name: &TaskName) -> Result<()> {
-        let former = store.plan(name);
-        let plan = Plan {
-            on_hold: self.on_hold.unwrap_or(former.on_hold),
-            batch: self.batch.clone().unwrap_or_else(|| former.batch.clone()),
-        };
-        match plan == former {
-            true => Ok(()),
-            false => store.save_plan(name, &plan),
+        if self.on_hold.is_none() && self.batch.is_none() {
+            return Ok(());
         }
+        store.change_plan(name, |plan| {
+            if let Some(on_hold) = self.on_hold {
+                plan.on_hold = on_hold;
+            }
+            if let Some(batch) = &self.batch {
+                plan.batch = batch.clone();
+            }
+        })
     }
 
     fn apply(&self, task: Task) -> Result<Task> {

@@ -10,7 +10,7 @@ use ns8_imapsync::control::bulk_job::Kind;
 use ns8_imapsync::control::runs;
 use ns8_imapsync::control::settings::TaskSettings;
 use ns8_imapsync::error::Result;
-use ns8_imapsync::task::TaskName;
+use ns8_imapsync::task::{BatchName, TaskName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -100,23 +100,50 @@ pub(crate) struct Summary {
 /// A row: the columns of the CSV file, and any optional field of create-task.
 pub(crate) type Row = Map<String, Value>;
 
-/// Imports all rows; one that is refused never keeps the others from being imported. With `keep` it is a job that is found
-/// again.
+/// What concerns all rows.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    /// Whether it is a job that is found again.
+    pub keep: bool,
+    /// The batch that the tasks of all rows join.
+    pub batch: Option<BatchName>,
+}
+
+impl Options {
+    /// Puts a task into the batch.
+    fn join(&self, context: &Context, name: &TaskName) -> Result<()> {
+        match &self.batch {
+            Some(batch) => context.store.change_plan(name, |plan| plan.batch = batch.clone()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Imports all rows; one that is refused never keeps the others from being imported.
 ///
 /// # Errors
 /// What concerns all rows: no mail server, no podman, tasks that cannot be listed.
-pub(crate) fn import(context: &Context, mode: Mode, keep: bool, rows: Vec<Result<Row>>) -> Result<Summary> {
+pub(crate) fn import(
+    context: &Context,
+    mode: Mode,
+    options: &Options,
+    rows: Vec<Result<Row>>,
+) -> Result<Summary> {
     context.mail_host()?;
     let container = Container::find()?;
     let mut planner = Planner::new(context)?;
     let count = rows.len();
     let kind = if mode.stores() { Kind::Import } else { Kind::Check };
-    let job = Kept::begin(&context.store, keep.then_some(kind), count)?;
+    let job = Kept::begin(&context.store, options.keep.then_some(kind), count)?;
     let mut results = Vec::new();
     let mut planned: Vec<Planned> = Vec::new();
     for (index, row) in rows.into_iter().enumerate() {
         match planner.plan(mode, index + 1, row) {
             Plan::Import(row) => planned.push(*row),
+            Plan::LeaveAlone(name, outcome) => {
+                job.step();
+                results.push(leave_alone(context, mode, options, &name, outcome));
+            }
             Plan::Done(outcome) => {
                 job.step();
                 results.push(outcome);
@@ -140,7 +167,7 @@ pub(crate) fn import(context: &Context, mode: Mode, keep: bool, rows: Vec<Result
             outcomes.push(match repeated {
                 _ if job.is_to_stop() => row.refused("(root)", NOT_TRIED),
                 true => row.refused("(root)", "row_repeated"),
-                false => carry_out(context, &container, mode, row),
+                false => carry_out(context, &container, mode, options, row),
             });
             job.step();
             // Told under the lock, or the smaller number of two threads could come last.
@@ -174,7 +201,31 @@ fn by_task(rows: Vec<Planned>) -> Vec<Vec<Planned>> {
     tasks
 }
 
-fn carry_out(context: &Context, container: &Container, mode: Mode, planned: Planned) -> Outcome {
+/// A task that stays as it is, but for its batch.
+fn leave_alone(
+    context: &Context,
+    mode: Mode,
+    options: &Options,
+    name: &TaskName,
+    outcome: Outcome,
+) -> Outcome {
+    match mode.stores().then(|| options.join(context, name)) {
+        None | Some(Ok(())) => outcome,
+        Some(Err(error)) => Outcome {
+            errors: field_errors(&error, &format!("row {}", outcome.row)),
+            result: RowResult::Refused,
+            ..outcome
+        },
+    }
+}
+
+fn carry_out(
+    context: &Context,
+    container: &Container,
+    mode: Mode,
+    options: &Options,
+    planned: Planned,
+) -> Outcome {
     let Planned {
         row,
         request,
@@ -190,6 +241,7 @@ fn carry_out(context: &Context, container: &Container, mode: Mode, planned: Plan
             return Ok(RowResult::Valid);
         }
         tested.store(&context.store, &|| context.schedule_host())?;
+        options.join(context, &name)?;
         if start && let Err(error) = runs::launch(&context.store, container, std::slice::from_ref(&name)) {
             journal::error(format_args!(
                 "{name} is stored, but its run was not started: {error}"

@@ -47,6 +47,8 @@ impl Planned {
 pub(crate) enum Plan {
     /// Test it, and store it.
     Import(Box<Planned>),
+    /// Leave the task as it is; this is its answer.
+    LeaveAlone(TaskName, Outcome),
     /// Nothing: this is its answer.
     Done(Outcome),
 }
@@ -155,14 +157,17 @@ impl<'a> Planner<'a> {
         };
         // The spelling that is stored stays: names of files hang on it, and what is known of the account.
         let spelling = known.map(|known| (known.task.local_user.to_string(), known.mailbox.to_string()));
-        if stored.is_some() && !mode.edits() {
-            return Plan::Done(Outcome {
+        if let Some((task, _)) = &stored
+            && !mode.edits()
+        {
+            let outcome = Outcome {
                 row,
                 localuser: user,
                 task_id,
                 result: RowResult::Skipped,
                 errors: Vec::new(),
-            });
+            };
+            return Plan::LeaveAlone(task.name(), outcome);
         }
         let is_new = known.is_none();
         let mut fields = completed(fields, &task_id, stored.as_ref());

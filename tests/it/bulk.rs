@@ -115,6 +115,56 @@ fn rows_are_imported_each_for_itself() -> anyhow::Result<()> {
 }
 
 #[test]
+fn all_rows_of_an_import_join_its_batch() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    let rows = |users: &[&str]| -> Vec<Value> {
+        users
+            .iter()
+            .map(|user| row(&sandbox, json!({"localuser": user, "start": false})))
+            .collect()
+    };
+    let batches = || -> anyhow::Result<Vec<(String, String)>> {
+        let listed = action_output(&sandbox, "list-tasks", json!({}))?;
+        let text = |task: &Value, field: &str| task[field].as_str().unwrap_or_default().to_owned();
+        let tasks = listed["user_properties"].as_array().into_iter().flatten();
+        let mut told: Vec<_> = tasks
+            .map(|task| (text(task, "localuser"), text(task, "batch")))
+            .collect();
+        told.sort();
+        Ok(told)
+    };
+    let pair = |user: &str, batch: &str| (user.to_owned(), batch.to_owned());
+
+    let import = json!({"mode": "skip", "tasks": rows(&["u1"]), "batch": " Friday "});
+    action_output(&sandbox, "import-tasks", import)?;
+    assert_eq!(batches()?, [pair("u1", "Friday")]);
+
+    // A check changes nothing, an import without a batch leaves it, and a task that is there joins another.
+    let check = json!({"mode": "check", "tasks": rows(&["u1", "u2"]), "batch": "Later"});
+    action_output(&sandbox, "import-tasks", check)?;
+    action_output(
+        &sandbox,
+        "import-tasks",
+        json!({"mode": "update", "tasks": rows(&["u1"])}),
+    )?;
+    assert_eq!(batches()?, [pair("u1", "Friday")]);
+    let import = json!({"mode": "skip", "tasks": rows(&["u1", "u2"]), "batch": "Later"});
+    let answer = action_output(&sandbox, "import-tasks", import)?;
+    assert_eq!((&answer["created"], &answer["skipped"]), (&json!(1), &json!(1)));
+    assert_eq!(batches()?, [pair("u1", "Later"), pair("u2", "Later")]);
+
+    // A bad name is refused before anything is done.
+    let bad = json!({"mode": "skip", "tasks": rows(&["u3"]), "batch": "a\nb"});
+    let refused = sandbox.action("import-tasks", bad)?;
+    ensure!(
+        refused.status == Outcome::VALIDATION_FAILED && refused.stdout.contains("\"batch"),
+        "{refused:?}"
+    );
+    assert_eq!(batches()?.len(), 2);
+    Ok(())
+}
+
+#[test]
 fn a_csv_file_is_imported_in_the_shell() -> anyhow::Result<()> {
     let sandbox = Sandbox::start()?;
     let (host, port) = (sandbox.remote().address(), sandbox.remote().port());

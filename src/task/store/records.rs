@@ -5,7 +5,7 @@ use std::fs;
 
 use anyhow::Context as _;
 
-use super::{PRIVATE, READABLE, Store};
+use super::{LOCK_TIMEOUT, PRIVATE, READABLE, Store};
 use crate::error::Result;
 use crate::files;
 use crate::task::FileKind;
@@ -104,16 +104,24 @@ impl Store {
         self.json(name, FileKind::Plan).unwrap_or_default()
     }
 
-    /// Stores what an administrator decided about a task; no run is disturbed.
+    /// Changes what an administrator decided about a task; no run is disturbed. Two changes at once are both kept.
     ///
     /// # Errors
     /// Whatever the file system says.
-    pub fn save_plan(&self, name: &TaskName, plan: &Plan) -> Result<()> {
+    pub fn change_plan(&self, name: &TaskName, change: impl FnOnce(&mut Plan)) -> Result<()> {
+        let folder = fs::File::open(&self.layout.tasks).context("cannot open the folder of the tasks")?;
+        files::lock(&folder, LOCK_TIMEOUT).context("another process keeps the plans locked")?;
+        let former = self.plan(name);
+        let mut plan = former.clone();
+        change(&mut plan);
+        if plan == former {
+            return Ok(());
+        }
         let path = self.path(name, FileKind::Plan);
-        if *plan == Plan::default() {
+        if plan == Plan::default() {
             return Ok(files::remove(&path)?);
         }
-        let text = serde_json::to_vec(plan).context("cannot write the plan of the task")?;
+        let text = serde_json::to_vec(&plan).context("cannot write the plan of the task")?;
         Ok(files::write_atomic(&self.layout.tasks, &path, &text, PRIVATE)?)
     }
 

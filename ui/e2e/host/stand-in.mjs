@@ -445,10 +445,13 @@ export class StandIn extends SourcesStandIn {
     return ''
   }
 
-  async 'import-tasks'({ mode, tasks }, onProgress, pause) {
+  async 'import-tasks'({ mode, tasks, batch }, onProgress, pause) {
     const job = { state: 'running', started: seconds(), ended: null, total: tasks.length, done: 0, rows: [], stop: false }
     this.bulkJobs.set(mode === 'check' ? 'check' : 'import', job)
     const summary = await this.importRows({ mode, tasks }, onProgress, pause, job)
+    for (const { localuser, task_id, result } of batch && mode !== 'check' ? summary.results : []) {
+      if (result !== 'refused') this.tasks.get(`${localuser}/${task_id}`).batch = batch
+    }
     Object.assign(job, { state: job.stop ? 'stopped' : 'finished', ended: seconds(), rows: summary.results })
     return summary
   }

@@ -49,10 +49,10 @@ export const deleteTasks = (title: string, tasks: Json.TaskRef[]) => act<Bulk>('
 export const updateTasks = (title: string, tasks: Json.TaskRef[], changes: Json.TaskChanges) =>
   act<Bulk>('update-tasks', title, { ...refs(tasks), ...changes }, { timeout: 10 * MINUTES })
 
-export const importTasks = (title: string, mode: Json.ImportMode, tasks: Json.ImportRow[], onProgress: (percent: number) => void) =>
+export const importTasks = (title: string, mode: Json.ImportMode, tasks: Json.ImportRow[], batch: string, onProgress: (percent: number) => void) =>
   runAction<Json.ImportSummary>(
     'import-tasks',
-    { mode, tasks, keep: true },
+    { mode, tasks, batch, keep: true },
     {
       title,
       quiet: mode === 'check',

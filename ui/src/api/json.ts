@@ -225,6 +225,8 @@ export interface ImportTasksInput {
   mode: 'check' | 'skip' | 'update'
   /** The rows: the columns of the CSV file, and any optional field of create-task. */
   tasks: Record<string, unknown>[]
+  /** The name of the batch that the tasks of all rows join, those that are left alone too; a check looks at the name only. */
+  batch?: string | null
   /** Whether get-job tells how far it is and what came of it. */
   keep?: boolean | null
 }
