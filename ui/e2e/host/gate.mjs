@@ -3,13 +3,16 @@
 import { connect, createServer } from 'node:net'
 
 export class Gate {
+  #pace = 0
+  /** When the next octet may come, in milliseconds since 1970. */
+  #free = 0
+  /** What waits for its turn: sockets, and what wakes them. */
+  #waiting = new Map()
+
   /** Opens a door to `{ host, port }` on a free port. */
   static async open(target) {
     const gate = new Gate()
     gate.target = target
-    /** Octets that all connections together may bring in a second; 0 for no limit. */
-    gate.pace = 0
-    gate.free = 0
     /** Whether whoever comes is turned away. */
     gate.closed = false
     gate.host = '127.0.0.1'
@@ -18,6 +21,17 @@ export class Gate {
     await new Promise((resolve) => gate.server.listen(0, gate.host, resolve))
     gate.port = gate.server.address().port
     return gate
+  }
+
+  /** Octets that all connections together may bring in a second; 0 for no limit. A change counts at once. */
+  set pace(pace) {
+    this.#pace = pace
+    this.#free = 0
+    for (const [socket, timer] of this.#waiting) {
+      clearTimeout(timer)
+      socket.resume()
+    }
+    this.#waiting.clear()
   }
 
   #join(client) {
@@ -34,16 +48,23 @@ export class Gate {
       from.on('error', () => to.destroy())
       from.on('close', () => {
         this.sockets.delete(from)
+        clearTimeout(this.#waiting.get(from))
+        this.#waiting.delete(from)
         to.end()
       })
     }
     client.pipe(server)
     server.on('data', (chunk) => {
       client.write(chunk)
-      if (this.pace === 0) return
+      if (this.#pace === 0) return
       server.pause()
-      this.free = Math.max(this.free, Date.now()) + (chunk.length / this.pace) * 1000
-      setTimeout(() => server.resume(), this.free - Date.now())
+      this.#free = Math.max(this.#free, Date.now()) + (chunk.length / this.#pace) * 1000
+      const wake = () => {
+        this.#waiting.delete(server)
+        server.resume()
+      }
+      // No timer waits longer than 24 days.
+      this.#waiting.set(server, setTimeout(wake, Math.min(this.#free - Date.now(), 2 ** 31 - 1)))
     })
   }
 
