@@ -33,6 +33,7 @@ fn main() -> anyhow::Result<()> {
     ensure!(configured.is_ok(), "{configured:?}");
     sandbox.sync(sandbox.task_input())?;
     let empty = memory(&sandbox)?;
+    sandbox.listen_to("u1", "abc123", true)?;
     copy(&sandbox, options.tasks)?;
     let begun = Instant::now();
     wait_until("all to be listened to", || watched(&sandbox) == options.tasks)?;
@@ -51,14 +52,12 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes the tasks, each of another mailbox.
+/// Makes as many tasks of the first one, each of another mailbox.
 fn copy(sandbox: &Sandbox, tasks: usize) -> anyhow::Result<()> {
-    let users: Vec<String> = (0..tasks).map(|number| format!("l{number:04}")).collect();
+    let users: Vec<String> = (1..tasks).map(|number| format!("l{number:04}")).collect();
     sandbox.add_accounts(&users)?;
     let file = |name: &str, ending: &str| sandbox.task_file(name, ending);
     let env = fs::read_to_string(file(FIRST, "env"))?;
-    let mut json: Value = serde_json::from_slice(&fs::read(file(FIRST, "json"))?)?;
-    json["as_it_arrives"] = true.into();
     for user in &users {
         let name = format!("{user}_x");
         let mut text = String::new();
@@ -73,7 +72,7 @@ fn copy(sandbox: &Sandbox, tasks: usize) -> anyhow::Result<()> {
             text.push('\n');
         }
         fs::write(file(&name, "pwd"), format!("Pw-{user}"))?;
-        fs::write(file(&name, "json"), json.to_string())?;
+        fs::copy(file(FIRST, "json"), file(&name, "json"))?;
         fs::write(file(&name, "env"), text)?;
     }
     Ok(())

@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::{Value, json};
 
@@ -230,6 +230,21 @@ impl Sandbox {
         }
         self.wait_for_run(&mark)?;
         Ok(outcome)
+    }
+
+    /// Has the source of a task listened to, or no longer, as list-tasks tells then.
+    pub fn listen_to(&self, localuser: &str, task_id: &str, listens: bool) -> anyhow::Result<()> {
+        let task = json!({"localuser": localuser, "task_id": task_id});
+        let input = json!({"tasks": [task], "as_it_arrives": listens});
+        let outcome = self.action("update-tasks", input)?;
+        ensure!(outcome.output["results"][0]["result"] == "updated", "{outcome:?}");
+        let listing = self.action("list-tasks", json!({}))?;
+        let mut tasks = listing.output["user_properties"].as_array().into_iter().flatten();
+        let told = tasks.any(|one| {
+            one["localuser"] == localuser && one["task_id"] == task_id && one["as_it_arrives"] == listens
+        });
+        ensure!(told, "{listing:?}");
+        Ok(())
     }
 
     /// Every file below the state folder (`imapsync/…`, `cron/…`, `environment`).
