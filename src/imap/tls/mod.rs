@@ -144,7 +144,7 @@ async fn connect_with(
     let version = match stream.get_ref().1.protocol_version() {
         Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3".to_owned(),
         Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2".to_owned(),
-        other => format!("{other:?}"),
+        _ => "TLS of an unknown version".to_owned(),
     };
     Ok(Protected {
         stream: Box::new(stream),

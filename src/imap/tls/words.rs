@@ -3,7 +3,7 @@
 
 use std::io;
 
-use rustls::{AlertDescription, Error, PeerIncompatible};
+use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 
 /// What an administrator can do about a server that is too old for rustls.
 const ADVICE: &str = "have the server updated; where that cannot be done, a source may allow old encryption";
@@ -45,12 +45,48 @@ pub(super) fn explain(error: &io::Error, weakness: Option<&str>) -> String {
              outdated ones only; {ADVICE}"
         ),
         Error::InvalidMessage(_) => "the server does not answer with TLS on this port".to_owned(),
-        Error::AlertReceived(alert) => format!("the server broke the handshake off ({alert:?})"),
-        Error::InvalidCertificate(certificate) => {
-            format!("the server's certificate is of an outdated or unusual kind ({certificate:?}); {ADVICE}")
+        Error::AlertReceived(alert) => {
+            let number = u8::from(*alert);
+            match meaning(*alert) {
+                Some(meaning) => format!("the server ended the handshake: {meaning} (TLS alert {number})"),
+                None => format!("the server ended the handshake with TLS alert {number}"),
+            }
+        }
+        Error::InvalidCertificate(CertificateError::BadSignature) => {
+            "the server's signature does not match its certificate; it may have been changed on the way".to_owned()
+        }
+        Error::InvalidCertificate(CertificateError::BadEncoding) => {
+            format!("the server's certificate cannot be read; {ADVICE}")
+        }
+        Error::InvalidCertificate(_) => {
+            format!("the server's certificate is of an outdated or unusual kind; {ADVICE}")
+        }
+        Error::PeerMisbehaved(_)
+        | Error::InappropriateMessage { .. }
+        | Error::InappropriateHandshakeMessage { .. }
+        | Error::DecryptError => {
+            "the server does not keep to the rules of TLS; it may be broken, or something on the way changes what it sends"
+                .to_owned()
         }
         other => other.to_string(),
     }
+}
+
+/// What an alert of the server says (RFC 8446, 6.2).
+fn meaning(alert: AlertDescription) -> Option<&'static str> {
+    Some(match alert {
+        AlertDescription::CloseNotify | AlertDescription::UserCanceled => "it closed the connection",
+        AlertDescription::InternalError => "it has an internal error",
+        AlertDescription::AccessDenied => "it denies access",
+        AlertDescription::UnrecognisedName => "it does not know this host name",
+        AlertDescription::CertificateRequired | AlertDescription::NoCertificate => {
+            "it wants a client certificate, which this module does not have"
+        }
+        AlertDescription::UnexpectedMessage | AlertDescription::DecodeError | AlertDescription::DecryptError => {
+            "it could not read what it was sent"
+        }
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -75,6 +111,14 @@ mod tests {
         ] {
             let said = explain(&io::Error::new(io::ErrorKind::InvalidData, error), None);
             assert!(said.contains(words) && said.contains(ADVICE), "{said}");
+        }
+        for (alert, words) in [
+            (AlertDescription::InternalError, "it has an internal error (TLS alert 80)"),
+            (AlertDescription::Unknown(200), "ended the handshake with TLS alert 200"),
+        ] {
+            let error = io::Error::other(Error::AlertReceived(alert));
+            let said = explain(&error, None);
+            assert!(said.ends_with(words), "{said}");
         }
         let closed = explain(&io::ErrorKind::UnexpectedEof.into(), None);
         assert!(closed.contains("TLS 1.2"), "{closed}");

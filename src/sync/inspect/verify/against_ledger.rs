@@ -51,7 +51,7 @@ pub(super) fn compare(
                 continue;
             };
             count += 1;
-            let what = Some(format!("{:?}", found.seen.key));
+            let what = Some(found.seen.key.to_string());
             let (remote, local) = match side {
                 Side::Remote => (what, None),
                 Side::Local => (None, what),

@@ -140,7 +140,7 @@ fn is_in_the_future(unix: i64) -> bool {
 }
 
 fn hex(digest: Option<Digest>) -> String {
-    digest.map(|digest| format!("{digest:?}")).unwrap_or_default()
+    digest.map(|digest| digest.to_string()).unwrap_or_default()
 }
 
 fn describe(seen: &Seen) -> String {
