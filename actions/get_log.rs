@@ -6,7 +6,9 @@ use std::path::Path;
 use anyhow::Context as _;
 use ns8_imapsync::error::Result;
 use ns8_imapsync::files;
+use ns8_imapsync::sync::log_problems::problem_lines;
 use ns8_imapsync::task::FileKind;
+use ns8_imapsync::task::report::Report;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -21,11 +23,28 @@ const LONGEST: u64 = 100 * 1024;
 pub(crate) struct GetLog;
 
 /// The end of a log.
-#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Log {
     log_content: String,
     truncated: bool,
+    /// The lines of `log_content` that tell of a problem, from 1; left out where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<usize>,
+    /// What the last run did not delete locally, and the next one deletes after confirm-deletions; left out where
+    /// there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    held_back: Vec<HeldBack>,
+}
+
+/// Messages of a folder that are not deleted until that is confirmed.
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct HeldBack {
+    folder: String,
+    messages: u64,
+    /// Why they were not deleted.
+    reason: String,
 }
 
 impl Action for GetLog {
@@ -36,14 +55,28 @@ impl Action for GetLog {
 
     fn run(context: &Context, task: TaskReference) -> Result<Log> {
         let Some(name) = task.find_if_there(&context.store)? else {
-            return Ok(Log {
-                log_content: String::new(),
-                truncated: false,
-            });
+            return Ok(Log::default());
         };
-        Ok(tail(&context.store.path(&name, FileKind::Log))
-            .with_context(|| format!("cannot read the log of {name}"))?)
+        let log = tail(&context.store.path(&name, FileKind::Log))
+            .with_context(|| format!("cannot read the log of {name}"))?;
+        Ok(Log {
+            problems: problem_lines(&log.log_content),
+            held_back: context.store.report(&name).map_or_else(Vec::new, held_back),
+            ..log
+        })
     }
+}
+
+fn held_back(report: Report) -> Vec<HeldBack> {
+    let withheld = report.withheld.into_iter();
+    let confirmable = withheld.filter(|withheld| withheld.confirmable);
+    confirmable
+        .map(|withheld| HeldBack {
+            folder: withheld.folder,
+            messages: withheld.messages,
+            reason: withheld.reason,
+        })
+        .collect()
 }
 
 /// The last whole lines; before the first run there are none.
@@ -51,10 +84,7 @@ fn tail(path: &Path) -> io::Result<Log> {
     let mut file = match files::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Ok(Log {
-                log_content: String::new(),
-                truncated: false,
-            });
+            return Ok(Log::default());
         }
         Err(error) => return Err(error),
     };
@@ -74,6 +104,7 @@ fn tail(path: &Path) -> io::Result<Log> {
     Ok(Log {
         log_content: String::from_utf8_lossy(rest).into_owned(),
         truncated,
+        ..Log::default()
     })
 }
 
@@ -96,7 +127,7 @@ mod tests {
             tail_of(text.as_bytes()),
             Log {
                 log_content: text,
-                truncated: false
+                ..Log::default()
             }
         );
     }

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::io;
 
 /// The text with everything spelled out that ends a line, moves the cursor, turns the direction of writing or cannot be
 /// seen: `\u{202e}` for the character U+202E.
@@ -23,6 +24,16 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Why something failed, without the number that the system gives the reason.
+pub fn io_reason(error: &io::Error) -> String {
+    let mut text = error.to_string();
+    if let Some(number) = error.raw_os_error() {
+        let words = text.strip_suffix(&format!(" (os error {number})")).map(str::len);
+        text.truncate(words.unwrap_or(text.len()));
+    }
+    text
+}
+
 /// Joiners (U+200C, U+200D) are left: whole scripts need them.
 fn misleads(c: char) -> bool {
     c.is_control()
@@ -35,6 +46,16 @@ fn misleads(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reason_has_no_number() {
+        let reason = io_reason(&io::Error::from_raw_os_error(111));
+        assert_eq!(reason, "Connection refused");
+        assert_eq!(
+            io_reason(&io::Error::other("full (os error 1)")),
+            "full (os error 1)"
+        );
+    }
 
     #[test]
     fn what_forges_or_hides_is_spelled_out() {

@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 use super::error::{Error, Result};
 use super::proxy::Proxy;
 use crate::names;
+use crate::text::io_reason;
 
 /// RFC 8305, section 5: the pause before the next address is tried as well.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -53,7 +54,8 @@ async fn reach(host: &str, port: u16) -> Result<TcpStream> {
     match timeout(CONNECT_LIMIT, attempt).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(Error::Unreachable(format!(
-            "cannot connect to {host} port {port}: {error}"
+            "cannot connect to {host} port {port}: {}",
+            io_reason(&error)
         ))),
         Err(_) => {
             let seconds = CONNECT_LIMIT.as_secs();

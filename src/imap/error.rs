@@ -7,6 +7,7 @@ use std::io;
 use super::certificate::Certificate;
 use super::response::StatusLine;
 use crate::error::ErrorKey;
+use crate::text::io_reason;
 
 /// A failure of one connection or one command.
 #[derive(Debug)]
@@ -184,7 +185,13 @@ impl fmt::Display for Error {
             Self::Limit(text) => write!(f, "the server sends too much: {text}"),
             Self::Fallback(text) => f.write_str(text),
             Self::Command { command, answer } => write!(f, "{command} was refused: {answer}"),
-            Self::Spool(error) => write!(f, "a large message could not be spooled to disk: {error}"),
+            Self::Spool(error) => {
+                write!(
+                    f,
+                    "a large message could not be spooled to disk: {}",
+                    io_reason(error)
+                )
+            }
         }
     }
 }

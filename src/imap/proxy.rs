@@ -11,6 +11,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_socks::tcp::Socks5Stream;
 
+use crate::text::io_reason;
+
 /// More than the head of any answer to CONNECT.
 const LONGEST_ANSWER: usize = 16 * 1024;
 
@@ -90,7 +92,7 @@ impl Proxy {
     }
 
     async fn http(&self, mut stream: TcpStream, host: &str, port: u16) -> Result<TcpStream, String> {
-        let broken = |error: std::io::Error| error.to_string();
+        let broken = |error: std::io::Error| io_reason(&error);
         let target = match host.contains(':') {
             true => format!("[{host}]:{port}"),
             false => format!("{host}:{port}"),

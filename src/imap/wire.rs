@@ -399,7 +399,7 @@ fn lost(error: &std::io::Error) -> Error {
     Error::Lost(match error.kind() {
         // rustls explains at length that the peer did not say goodbye.
         std::io::ErrorKind::UnexpectedEof => "the server closed the connection".to_owned(),
-        _ => error.to_string(),
+        _ => crate::text::io_reason(error),
     })
 }
 

@@ -9,7 +9,7 @@
 //! - [`state`]: what is remembered between runs. [`message_key`]: by what messages are the same.
 //! - [`folder_mapping`]: which remote folders are selected and what they are called locally.
 //! - [`account`]: the login on each side; [`access`]: what it logs in with. [`event`]: what a run tells, and its words;
-//!   [`reporter`]: log, progress and report. [`exit_code`]: how a run ends.
+//!   [`reporter`]: log, progress and report; [`log_problems`]: what of a log is a problem. [`exit_code`]: how a run ends.
 //! - [`instance`]: the container and its settings. [`runtime`]: the thread that waits for servers and signals.
 
 pub mod access;
@@ -22,6 +22,7 @@ pub mod imapsync;
 pub mod inspect;
 pub mod instance;
 pub mod job;
+pub mod log_problems;
 pub mod message_key;
 pub mod native;
 pub mod news;

@@ -241,11 +241,25 @@ impl Reporter {
             messages,
             reason,
         });
+        self.note_withheld(folder, messages, reason, false);
+    }
+
+    /// Notes messages that are kept until an administrator confirms their deletion.
+    pub fn held_back(&mut self, folder: &str, messages: u64, reason: &str) {
+        let problem = format!(
+            "{messages} messages were not deleted locally: {reason}; confirm these deletions if they are meant"
+        );
+        self.problem(folder, Exit::WithErrors, &problem);
+        self.note_withheld(folder, messages, reason, true);
+    }
+
+    fn note_withheld(&mut self, folder: &str, messages: u64, reason: &str, confirmable: bool) {
         if self.report.withheld.len() < LISTED_PROBLEMS {
             self.report.withheld.push(Withheld {
-                folder: folder.to_owned(),
+                folder: self.masked(folder),
                 messages,
-                reason: reason.to_owned(),
+                reason: self.masked(reason),
+                confirmable,
             });
         }
     }

@@ -87,6 +87,9 @@ pub struct Withheld {
     pub messages: u64,
     /// Why.
     pub reason: String,
+    /// Whether the next run deletes them if an administrator confirms that.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub confirmable: bool,
 }
 
 /// One thing that went wrong.

@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import type { Source, SourcePreset } from '../src/api/types.ts'
-import { heldBack } from '../src/model/log.ts'
 import { checkSource, expiryOf, fieldsOf, formOfSource, guideOf, inputOfSource, sourceFrom } from '../src/model/source.ts'
 
 const preset = (id: string, more: Partial<SourcePreset> = {}): SourcePreset => ({
@@ -122,24 +121,5 @@ describe('a source', () => {
           ).toBeTypeOf('string')
       }
     }
-  })
-})
-
-describe('what a run held back', () => {
-  it('is read from its log', () => {
-    const log = [
-      'Kept: folder [Old]: 3 messages: only the local side has them',
-      'Error: folder [Work [a]]: 57 messages were not deleted locally: too many; confirm these deletions if they are meant',
-      'Error: message Work/17 <a@b>: folder [X]: 9 messages were not deleted locally: y; confirm these deletions if they are meant',
-    ]
-    expect(heldBack(log.join('\r\n'))).toEqual([{ folder: 'Work [a]', messages: 57, reason: 'too many' }])
-  })
-
-  it('is written by the engine in the words that are looked for', () => {
-    const event = ['src/sync/event.rs', 'src/sync/reconcile/deletions/carry_out.rs', 'src/sync/reporter.rs']
-      .map((name) => readFileSync(fileURLToPath(new URL(`../../${name}`, import.meta.url)), 'utf8'))
-      .join('\n')
-    expect(event).toMatch(/messages were not deleted locally: \{\w+\}; confirm these deletions if they are meant/)
-    expect(event).toMatch(/folder \[\{\w+\}\]: /)
   })
 })

@@ -5,6 +5,8 @@ use std::io;
 
 use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 
+use crate::text::io_reason;
+
 /// What an administrator can do about a server that is too old for rustls.
 const ADVICE: &str = "have the server updated; where that cannot be done, a source may allow old encryption";
 
@@ -24,7 +26,7 @@ pub(super) fn explain(error: &io::Error, weakness: Option<&str>) -> String {
                  ({ADVICE}), or none on this port"
                 )
             }
-            _ => error.to_string(),
+            _ => io_reason(error),
         };
     };
     match cause {
@@ -82,9 +84,9 @@ fn meaning(alert: AlertDescription) -> Option<&'static str> {
         AlertDescription::CertificateRequired | AlertDescription::NoCertificate => {
             "it wants a client certificate, which this module does not have"
         }
-        AlertDescription::UnexpectedMessage | AlertDescription::DecodeError | AlertDescription::DecryptError => {
-            "it could not read what it was sent"
-        }
+        AlertDescription::UnexpectedMessage
+        | AlertDescription::DecodeError
+        | AlertDescription::DecryptError => "it could not read what it was sent",
         _ => return None,
     })
 }
@@ -113,8 +115,14 @@ mod tests {
             assert!(said.contains(words) && said.contains(ADVICE), "{said}");
         }
         for (alert, words) in [
-            (AlertDescription::InternalError, "it has an internal error (TLS alert 80)"),
-            (AlertDescription::Unknown(200), "ended the handshake with TLS alert 200"),
+            (
+                AlertDescription::InternalError,
+                "it has an internal error (TLS alert 80)",
+            ),
+            (
+                AlertDescription::Unknown(200),
+                "ended the handshake with TLS alert 200",
+            ),
         ] {
             let error = io::Error::other(Error::AlertReceived(alert));
             let said = explain(&error, None);

@@ -16,6 +16,7 @@ use super::TokenError;
 use crate::names::Names;
 use crate::secret::Zeroizing;
 use crate::source::HttpsUrl;
+use crate::text::io_reason;
 
 /// One request.
 const REQUEST: Duration = Duration::from_secs(20);
@@ -178,11 +179,14 @@ impl Http {
                     }
                     (format!("{} answers with HTTP status {status}", self.host), wanted)
                 }
-                Err(error) if is_harmless(&error) => (format!("cannot reach {}: {error}", self.host), None),
+                Err(error) if is_harmless(&error) => {
+                    (format!("cannot reach {}: {}", self.host, words(&error)), None)
+                }
                 Err(error) => {
                     return Err(TokenError::Unreachable(format!(
-                        "{} gave no answer: {error}",
-                        self.host
+                        "{} gave no answer: {}",
+                        self.host,
+                        words(&error)
                     )));
                 }
             };
@@ -208,7 +212,7 @@ impl Http {
             .limit(LARGEST_ANSWER)
             .read_to_vec();
         let body = body.map_err(|error| {
-            TokenError::Unreachable(format!("{} gave no whole answer: {error}", self.host))
+            TokenError::Unreachable(format!("{} gave no whole answer: {}", self.host, words(&error)))
         })?;
         Ok(Answer {
             status: response.status().as_u16(),
@@ -251,6 +255,13 @@ fn basic_header(user: &str, password: &SecretString) -> String {
 fn retry_after(response: &ureq::http::Response<ureq::Body>) -> Option<Duration> {
     let seconds = response.headers().get("retry-after")?.to_str().ok()?.trim();
     seconds.parse().ok().map(Duration::from_secs)
+}
+
+fn words(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::Io(error) => io_reason(error),
+        error => error.to_string(),
+    }
 }
 
 /// Whether nothing was sent yet.

@@ -187,6 +187,9 @@ fn more_than_half_of_a_mailbox_never_goes() -> anyhow::Result<()> {
             "{}",
             run.report
         );
+        let held = &run.report["withheld"][0];
+        ensure!(held["folder"] == "Big" && held["messages"] == 16, "{held}");
+        ensure!(held["confirmable"] == true, "{held}");
         ensure!(case.ids(Side::Local, "Big")?.len() == 30);
         ensure!(case.ids(Side::Local, "Small")?.len() == 1);
     }
@@ -220,7 +223,7 @@ fn a_replaced_folder_deletes_nothing() -> anyhow::Result<()> {
             run.report
         );
         ensure!(case.ids(Side::Local, "Work")?.len() == 8);
-        // What such a folder had beside is no one's to delete later either; what goes from now on is.
+        // What such a folder had in addition is no one's to delete later either; what goes from now on is.
         let run = case.run_copies(0)?;
         ensure!(deleted(&run.report) == (0, 0), "{name}: {}", run.log);
         case.expunge(Side::Remote, "Work", "HEADER Message-Id <w8@x>")?;

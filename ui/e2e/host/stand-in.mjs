@@ -541,26 +541,33 @@ export class StandIn extends SourcesStandIn {
     const task = this.tasks.get(key(data))
     if (!run && !task?.last_sync_timestamp) return { log_content: '', truncated: false }
     const wrong = task?.last_sync_exit_code ? 1 : 0
+    const problems = []
+    const held_back = []
+    const tell = (failed, line) => {
+      lines.push(line)
+      if (failed) problems.push(lines.length)
+    }
     const lines = ['Native engine 1.0.0', 'Host1: imap.example.com, TLSv1.3, Dovecot', 'Host2: 10.5.4.1, STARTTLS']
     for (const [at, folder] of FOLDERS.entries()) {
       const failed = at === 4 ? wrong : 0
-      if (at === 4 && this.held?.has(key(data)))
-        lines.push(
-          `Error: folder [${folder}]: 57 messages were not deleted locally: more than half of the folder would go; confirm these deletions if they are meant`,
-        )
-      if (failed) lines.push(`Error: message ${folder}/17 <20240102.1234@old.example.com>: NO [LIMIT] Message too large`)
-      lines.push(
+      if (at === 4 && this.held?.has(key(data))) {
+        const reason = 'more than half of the folder would go'
+        tell(true, `Error: folder [${folder}]: 57 messages were not deleted locally: ${reason}; confirm these deletions if they are meant`)
+        held_back.push({ folder, messages: 57, reason })
+      }
+      if (failed) tell(true, `Error: message ${folder}/17 <20240102.1234@old.example.com>: NO [LIMIT] Message too large`)
+      tell(
+        failed,
         `Folder [${folder}] -> [${folder}]: ${(at * 37) % 211} copied, ${(at * 517) % 2300} already there, ${failed} failed, 0 flags, 0 deleted locally, 0 deleted remotely`,
       )
     }
-    if (!run)
-      lines.push(
-        'Messages transferred                    : 1117',
-        `Messages failed                         : ${wrong}`,
-        `Detected ${wrong} errors`,
-        wrong ? 'Exiting with return value 111 (EXIT_WITH_ERRORS)' : 'Exiting with return value 0 (EX_OK)',
-      )
-    return { log_content: `${lines.join('\n')}\n`, truncated: false }
+    if (!run) {
+      tell(false, 'Messages transferred                    : 1117')
+      tell(wrong, `Messages failed                         : ${wrong}`)
+      tell(wrong, `Detected ${wrong} errors`)
+      tell(wrong, wrong ? 'Exiting with return value 111 (EXIT_WITH_ERRORS)' : 'Exiting with return value 0 (EX_OK)')
+    }
+    return { log_content: `${lines.join('\n')}\n`, truncated: false, problems, held_back }
   }
 
   'preview-task'(data) {

@@ -66,7 +66,7 @@ export const getJob = (title: string, job: Json.BulkJob, results: boolean) => as
 
 export const stopJob = (title: string, job: Json.BulkJob) => ask<unknown>('stop-job', title, { job })
 
-export const getLog = (title: string, task: Json.TaskRef) => ask<{ log_content: string; truncated: boolean }>('get-log', title, ref(task))
+export const getLog = (title: string, task: Json.TaskRef) => ask<Json.Log>('get-log', title, ref(task))
 
 export const getHistory = (title: string, task: Json.TaskRef) => ask<Json.History>('get-history', title, ref(task))
 

@@ -976,6 +976,15 @@ export type GetLogInput = ListInformationsInput
 export interface GetLogOutput {
   log_content: string
   truncated: boolean
+  /** The lines of `log_content` that tell of a problem, from 1; left out where there are none. */
+  problems?: number[]
+  /** What the last run did not delete locally, and the next one deletes after confirm-deletions; left out where there is none. */
+  held_back?: {
+    folder: string
+    messages: number
+    /** Why they were not deleted. */
+    reason: string
+  }[]
 }
 
 /** What get-history takes. */

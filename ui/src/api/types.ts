@@ -33,6 +33,9 @@ export type Certificate = Given<Given<SideReport, 'tls'>, 'certificate'>
 export type FolderList = Json.BrowseFoldersOutput
 export type RemoteFolder = Item<Exclude<FolderList, Failed>['folders']>
 
+/** The end of a run's log. */
+export type Log = Json.GetLogOutput
+
 export type ProgressAnswer = Json.GetProgressOutput
 type Told = Item<ProgressAnswer['tasks']>
 /** Where a run stands; of one that has ended no more than that is known. */

@@ -102,6 +102,19 @@ pub(super) fn problem_line(line: &str) -> Option<Problem> {
     })
 }
 
+/// How many problems a line tells of; `None` where it is about something else.
+pub fn problems(line: &str) -> Option<u64> {
+    let is_failure = line.starts_with("Host1 failure: ") || line.starts_with("Host2 failure: ");
+    if is_failure || problem_line(line).is_some() {
+        return Some(1);
+    }
+    line.strip_prefix("Detected ")?
+        .split_once(" error")?
+        .0
+        .parse()
+        .ok()
+}
+
 /// A report tells which message failed and why, not what people write each other.
 fn without_subject(reason: &str) -> String {
     let size = reason.starts_with('{').then(|| reason.split_once("} ")).flatten();
@@ -117,7 +130,7 @@ fn without_subject(reason: &str) -> String {
 }
 
 /// `Exiting with return value 0 (EX_OK: successful termination) 0/50 nb_errors/max_errors PID 13681`
-pub(super) fn exit_line(line: &str) -> Option<Exit> {
+pub fn exit(line: &str) -> Option<Exit> {
     let rest = line.strip_prefix("Exiting with return value ")?;
     let (code, rest) = rest.split_once(" (")?;
     let name = rest.split([':', ')']).next()?;

@@ -5,7 +5,9 @@
 
 mod lines;
 
-use self::lines::{exit_line, folder_line, problem_line};
+pub use self::lines::{exit, problems};
+
+use self::lines::{folder_line, problem_line};
 use crate::imap::utf7;
 use crate::task::report::Problem;
 
@@ -124,7 +126,7 @@ impl Reader {
             self.summary.folders.push(folder);
         } else if let Some(problem) = problem_line(&line) {
             self.summary.problems.push(problem);
-        } else if let Some(exit) = exit_line(&line) {
+        } else if let Some(exit) = exit(&line) {
             self.summary.exit = Some(exit);
         } else if let Some(folder) = self.summary.folders.last_mut() {
             folder.take(&line);

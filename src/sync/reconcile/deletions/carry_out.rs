@@ -178,15 +178,7 @@ fn forget(shared: &Shared, doomed: &Doomed, kept: &UidSet) -> FolderResult<()> {
 }
 
 fn hold_back(shared: &Shared, id: i64, folder: &str, held: &UidSet, why: &str) -> FolderResult<()> {
-    let reason = format!(
-        "{} messages were not deleted locally: {why}; confirm these deletions if they are meant",
-        held.len()
-    );
-    {
-        let mut reporter = shared.reporter.borrow_mut();
-        reporter.problem(folder, Exit::WithErrors, &reason);
-        reporter.withheld(folder, held.len(), why);
-    }
+    shared.reporter.borrow_mut().held_back(folder, held.len(), why);
     if !shared.job.dry {
         shared.state.borrow_mut().withhold_local_too(id, held)?;
     }
