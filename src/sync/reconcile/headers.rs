@@ -29,7 +29,7 @@ pub struct Seen {
     pub date: i64,
     /// Its size as the server claims; 0 when it was not asked for.
     pub size: u64,
-    /// It went through a mail server, so that no other message has its key.
+    /// It went through a mail server, so that no other message has its key. Not so of a draft: its next version has, too.
     pub has_trace: bool,
     /// The digest of its octets, where they had to be read.
     pub digest: Option<Digest>,
@@ -53,7 +53,7 @@ impl Seen {
 /// What is asked for in addition to the key. Each item costs the server time, with some a look at the message itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// Nothing: the message is only to be found again.
+    /// Whether it is a draft: the message is only to be found again.
     Key,
     /// All that is recorded and compared: flags, date and size.
     Record,
@@ -62,7 +62,7 @@ pub enum Detail {
 impl Detail {
     fn items(self) -> &'static str {
         match self {
-            Self::Key => "",
+            Self::Key => "FLAGS ",
             Self::Record => "FLAGS INTERNALDATE RFC822.SIZE ",
         }
     }
@@ -367,13 +367,14 @@ impl Reading {
         let (uid, body) = (fetch.uid?, fetch.body?);
         let header = message_key::head_of(&body);
         let key = MessageKey::of_fields(&header);
+        let flags = shared(&mut self.known, fetch.flags.unwrap_or_default());
         let message = Seen {
             uid,
             key: key.unwrap_or(MessageKey::of_message(b"", 0)),
-            flags: shared(&mut self.known, fetch.flags.unwrap_or_default()),
+            has_trace: message_key::has_trace(&header) && !flags.contains("\\Draft"),
+            flags,
             date: fetch.date.map_or(0, |date| date.unix()),
             size: fetch.size.unwrap_or(0),
-            has_trace: message_key::has_trace(&header),
             digest: None,
         };
         Some((message, key.is_some()))
@@ -382,7 +383,7 @@ impl Reading {
 
 /// Asks for what keys are made of, for use in a pipeline.
 pub fn key_question(uids: &UidSet) -> Command {
-    fetch_command(uids, &format!("(UID {})", message_key::FIELDS))
+    fetch_command(uids, &format!("(UID FLAGS {})", message_key::FIELDS))
 }
 
 /// The same with size and date of arrival.

@@ -83,6 +83,29 @@ fn the_next_version_of_a_draft_is_not_the_one_that_was_delivered_from_another_ge
 }
 
 #[test]
+fn the_next_version_of_a_draft_is_another_one_after_both_sides_were_replaced() -> anyhow::Result<()> {
+    let actions = [
+        Action::EditDraft {
+            at: At::Remote,
+            same_size: false,
+        },
+        RUN,
+        Action::Revalidate { at: At::Local },
+        RUN,
+        Action::Revalidate { at: At::Remote },
+        Action::EditDraft {
+            at: At::Remote,
+            same_size: true,
+        },
+        RUN,
+    ];
+    for options in [COPY, MIRROR] {
+        everywhere(options, Second::None, &actions)?;
+    }
+    Ok(())
+}
+
+#[test]
 fn what_its_owner_filed_or_renamed_stays_there_once() -> anyhow::Result<()> {
     let at = At::Local;
     let actions = [

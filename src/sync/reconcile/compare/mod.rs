@@ -6,12 +6,14 @@ mod late_copies;
 pub mod pool;
 mod returned;
 
+use std::collections::HashMap;
+
 use crate::imap::{MailboxStatus, UidSet, among};
 use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
-use crate::sync::reconcile::compare::pool::{Digests, Pool};
+use crate::sync::reconcile::compare::pool::Pool;
 use crate::sync::reconcile::compare::returned::Orphans;
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::error::FolderResult;
@@ -101,7 +103,7 @@ pub async fn compare(
     let known = || stored.iter().chain(&orphans.copies).copied();
     let known_uids: UidSet = known().map(|message| message.uid).collect();
     let mut pool = Pool::new(known().chain(fresh).collect());
-    let found = match_up(shared, pair, folder, &mut pool, &messages, remote, local).await?;
+    let found = match_up(shared, pair, folder, &mut pool, &mut messages, remote, local).await?;
     let matched: UidSet = found.iter().map(|&(at, _)| messages[at].uid).collect();
     new = new.minus(&matched);
     let (back, other): (Vec<_>, Vec<_>) = found
@@ -160,11 +162,11 @@ async fn removed_by_owner(
     }
     if !in_doubt.is_empty() {
         open::open(remote, &pair.remote, folder, false).await?;
-        let uids = in_doubt.iter().map(|message| message.uid).collect();
-        let digests = headers::digests(remote, &uids).await?;
+        let unread = in_doubt.iter().filter(|message| message.digest.is_none());
+        let digests = headers::digests(remote, &unread.map(|message| message.uid).collect()).await?;
         for message in in_doubt {
             let known = shared.state.borrow().delivered_digests(folder.id, &message.key)?;
-            if let Some(&digest) = digests.get(&message.uid)
+            if let Some(digest) = message.digest.or(digests.get(&message.uid).copied())
                 && known.contains(&digest)
             {
                 removed.push(Entry {
@@ -398,7 +400,7 @@ async fn match_up(
     pair: &Pair,
     folder: &FolderState,
     pool: &mut Pool,
-    messages: &[Seen],
+    messages: &mut [Seen],
     remote: &mut SideSession,
     local: &mut SideSession,
 ) -> FolderResult<Vec<(usize, u32)>> {
@@ -411,21 +413,25 @@ async fn match_up(
     pool.remove(&gone);
     shared.state.borrow_mut().remove_local_only(folder.id, &gone)?;
     let (in_doubt, likely) = pool.doubtful(messages);
-    let mut digests = Digests::default();
+    let mut local_digests = HashMap::new();
     if !likely.is_empty() {
         if !in_doubt.is_empty() {
             open::open(remote, &pair.remote, folder, false).await?;
         }
-        let (remote_digests, local_digests) = tokio::join!(
+        let (remote_digests, found) = tokio::join!(
             headers::digests(remote, &in_doubt),
             headers::digests(local, &likely)
         );
-        digests.remote = remote_digests?;
-        digests.local = local_digests?;
+        local_digests = found?;
+        // What was read is recorded, so that the next version of a draft is told apart from this one.
+        let remote_digests = remote_digests?;
+        for message in messages.iter_mut() {
+            message.digest = message.digest.or(remote_digests.get(&message.uid).copied());
+        }
     }
     let claims = messages.iter().enumerate();
     Ok(claims
-        .filter_map(|(at, message)| Some((at, pool.claim(message, &digests)?)))
+        .filter_map(|(at, message)| Some((at, pool.claim(message, &local_digests)?)))
         .collect())
 }
 

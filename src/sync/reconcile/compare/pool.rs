@@ -16,15 +16,6 @@ pub struct Pool {
     taken: Vec<bool>,
 }
 
-/// The digests of the messages that had to be read, by UID.
-#[derive(Debug, Default)]
-pub struct Digests {
-    /// Of remote messages.
-    pub remote: HashMap<u32, Digest>,
-    /// Of local messages.
-    pub local: HashMap<u32, Digest>,
-}
-
 impl Pool {
     /// A pool of these messages.
     pub fn new(mut messages: Vec<LocalOnly>) -> Self {
@@ -73,16 +64,16 @@ impl Pool {
         )
     }
 
-    /// Gives out the other half of a message: one that is certainly the same, or whose octets are.
-    pub fn claim(&mut self, message: &Seen, digests: &Digests) -> Option<u32> {
+    /// Gives out the other half of a message: one that is certainly the same, or whose octets are. `digests` are those of the
+    /// local messages that had to be read, by UID.
+    pub fn claim(&mut self, message: &Seen, digests: &HashMap<u32, Digest>) -> Option<u32> {
         let free: Vec<usize> = self
             .positions(&message.key)
             .filter(|&at| self.is_free(at))
             .collect();
-        let digest = message.digest.or(digests.remote.get(&message.uid).copied());
         let is_same = |at: &usize| {
-            self.messages.get(*at).is_some_and(|local| match digest {
-                Some(digest) => digests.local.get(&local.uid) == Some(&digest),
+            self.messages.get(*at).is_some_and(|local| match &message.digest {
+                Some(digest) => digests.get(&local.uid) == Some(digest),
                 None => is_certain(message, local),
             })
         };
@@ -103,14 +94,9 @@ impl Pool {
 }
 
 /// Whether two messages of one key are the same without a look at their octets: a mail server gave them their trace
-/// fields, and they have the same size and arrived at the same second. A draft may be another version of itself.
+/// fields, and they have the same size and arrived at the same second.
 fn is_certain(remote: &Seen, local: &LocalOnly) -> bool {
-    let is_draft = remote.flags.contains("\\Draft");
-    remote.has_trace
-        && !is_draft
-        && remote.size != 0
-        && remote.size == local.size
-        && remote.date == local.date
+    remote.has_trace && remote.size != 0 && remote.size == local.size && remote.date == local.date
 }
 
 #[cfg(test)]
@@ -144,11 +130,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_alike_in_all_but_its_octets_is_read_only_of_drafts() {
+    fn what_is_alike_in_all_but_its_octets_is_read_only_without_a_trace() {
         let pool = Pool::new(vec![local("a", 2, 1)]);
         let mut message = remote("a", 1, 1, true);
         assert!(pool.doubtful(std::slice::from_ref(&message)).0.is_empty());
-        message.flags = Rc::new(crate::imap::Flags::parse("\\Draft"));
+        message.has_trace = false;
         let (remote_uids, local_uids) = pool.doubtful(&[message]);
         assert_eq!(
             (remote_uids.to_string(), local_uids.to_string()),
@@ -166,7 +152,7 @@ mod tests {
         ]);
         assert_eq!(pool.candidates([key("a"), key("z")].iter()).to_string(), "2,5,9");
         pool.remove(&UidSet::range(5..=5));
-        let digests = Digests::default();
+        let digests = HashMap::new();
         let mut claim = |name| pool.claim(&remote(name, 1, 1, true), &digests);
         assert_eq!(claim("a"), Some(2));
         assert_eq!(claim("a"), Some(9));
@@ -179,17 +165,16 @@ mod tests {
     fn a_draft_is_the_same_only_if_its_octets_are() {
         let digest = |text: &str| Digest::of(&crate::imap::Literal::memory(text.into())).unwrap();
         let mut pool = Pool::new(vec![local("a", 2, 1), local("a", 3, 1)]);
-        let draft = remote("a", 8, 1, false);
+        let mut draft = remote("a", 8, 1, false);
         assert_eq!(
             pool.doubtful(std::slice::from_ref(&draft)),
             (UidSet::range(8..=8), UidSet::range(2..=3))
         );
-        let digests = Digests {
-            remote: [(8, digest("new")), (9, digest("three"))].into(),
-            local: [(2, digest("two")), (3, digest("three"))].into(),
-        };
+        let digests = [(2, digest("two")), (3, digest("three"))].into();
+        draft.digest = Some(digest("new"));
         assert_eq!(pool.claim(&draft, &digests), None);
-        assert_eq!(pool.claim(&remote("a", 9, 1, false), &digests), Some(3));
+        draft.digest = Some(digest("three"));
+        assert_eq!(pool.claim(&draft, &digests), Some(3));
     }
 
     #[test]
