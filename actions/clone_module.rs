@@ -17,6 +17,10 @@ impl Action for CloneModule {
     type Output = ();
 
     fn run(context: &Context, origin: Origin) -> Result<()> {
-        instance::take_over(context, &origin, !origin.is_replaced())
+        let is_beside = !origin.is_replaced();
+        if is_beside {
+            instance::note_restored(context);
+        }
+        instance::take_over(context, &origin, is_beside)
     }
 }

@@ -20,6 +20,7 @@ impl Action for RestoreModule {
 
     fn run(context: &Context, origin: Origin) -> Result<()> {
         backup::put_back(&context.agent.state, context.store.folder())?;
+        instance::note_restored(context);
         instance::take_over(context, &origin, is_beside(context, &origin))
     }
 }

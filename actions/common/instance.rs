@@ -8,6 +8,7 @@ use ns8_imapsync::agent::{directory, journal};
 use ns8_imapsync::container::Service;
 use ns8_imapsync::error::Result;
 use ns8_imapsync::supervisor::queue_file::QueueFile;
+use ns8_imapsync::sync::state;
 use ns8_imapsync::task::LocalPin;
 
 use super::context::Context;
@@ -66,6 +67,16 @@ pub(crate) fn take_over(context: &Context, origin: &Origin, original_lives: bool
     let service = Service::find()?;
     service.enable()?;
     service.start_soon()
+}
+
+/// Tells the ledgers that this instance, or the original one, may have gone on since they were copied.
+pub(crate) fn note_restored(context: &Context) {
+    for (path, error) in state::note_restored(context.store.folder()) {
+        journal::warning(format_args!(
+            "{}: it is not noted that it is of a backup: {error}",
+            path.display()
+        ));
+    }
 }
 
 /// The name that the agent knows the running step by.

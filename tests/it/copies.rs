@@ -4,7 +4,10 @@
 use std::os::unix::fs::symlink;
 use std::time::Instant;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
+use ns8_imapsync::imap::Mailbox;
+use ns8_imapsync::sync::state::{AccountName, Ledger};
+use ns8_imapsync::task::{LocalUser, TaskId, TaskName};
 use sandbox::{MAIL_MODULE_UUID, Sandbox, wait_until};
 use serde_json::{Value, json};
 
@@ -90,6 +93,34 @@ fn a_copy_beside_its_original_is_paused_until_somebody_resumes_it() -> anyhow::R
         action_output(&sandbox, "resume-schedules", json!({}))?;
         assert_eq!(told()?, (json!(false), true), "{about}");
         assert!(has_schedule(&sandbox), "{about}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_came_since_the_backup_is_older_than_the_ledger() -> anyhow::Result<()> {
+    for (action, replace, is_older) in [
+        ("clone-module", false, true),
+        ("clone-module", true, false),
+        ("restore-module", false, true),
+        ("restore-module", true, true),
+    ] {
+        let sandbox = copied()?;
+        let tasks = sandbox.node().state().join("imapsync");
+        let (user, inbox) = (LocalUser::parse("u1")?, Mailbox::inbox());
+        let task = TaskName::new(&user, &TaskId::parse("c1")?);
+        let account = AccountName::new("127.0.0.3", "r");
+        {
+            let mut ledger = Ledger::open(&tasks, &task, &user, &account, |_| {})?;
+            let mut folder = ledger.folder(&inbox, &inbox)?;
+            (folder.baseline, folder.fingerprint) = (5, "settled".to_owned());
+            ledger.save_folder(&folder)?;
+        }
+        action_output(&sandbox, action, origin(&sandbox, replace))?;
+        let ledger = Ledger::preview(&tasks, &task, &user, &account)?;
+        let folder = ledger.known_folder(&inbox)?.context("the folder on record")?;
+        let begins_anew = folder.baseline == 0 && folder.fingerprint.is_empty();
+        assert_eq!(begins_anew, is_older, "{action}, replace {replace}");
     }
     Ok(())
 }

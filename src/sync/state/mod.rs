@@ -8,7 +8,7 @@
 //! [`messages`] ([`uids`], [`completeness`], [`post_delivery`], [`left_out`], [`late_copies`], [`gone`], [`sample`],
 //! [`recorded`], [`second_copies`]) · [`local_only`]: messages that no task brought · [`local_deletion`]: those that we delete · [`unpaired`]:
 //! local folders that nothing is pulled to · [`history`]: deliveries whose remote side is gone · [`withheld`]: deletions that
-//! wait for an administrator · [`facts`]: single flags and texts · [`copy`]: copies of databases.
+//! wait for an administrator · [`facts`]: single flags and texts · [`copy`]: copies of databases · [`restored`]: ledgers of backups.
 
 mod completeness;
 mod copy;
@@ -26,6 +26,7 @@ mod local_only;
 mod messages;
 mod post_delivery;
 mod recorded;
+mod restored;
 mod sample;
 pub mod schema;
 mod second_copies;
@@ -50,6 +51,7 @@ pub use local_only::{LocalOnly, Origin};
 pub use messages::{Copy, Digest, Entry, Row};
 pub use post_delivery::PostDelivery;
 pub use recorded::{Recorded, RecordedFolder};
+pub use restored::note_restored;
 pub use sample::Mark;
 pub use second_copies::SecondCopy;
 pub use sources::AccountName;
