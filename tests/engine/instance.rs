@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! A state folder with tasks in it, and the program that runs them against whatever servers a test has.
 
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use ns8_imapsync::sync::state::Ledger;
+use ns8_imapsync::control::backup;
+use ns8_imapsync::sync::state::{Ledger, note_restored};
 use ns8_imapsync::task::FileKind;
 use ns8_imapsync::task::options::Options;
 use ns8_imapsync::task::report::Report;
@@ -116,10 +118,27 @@ impl Instance {
     pub(crate) fn forget(&self) {
         let _ = std::fs::remove_dir_all(self.store.folder().join(LEDGERS));
     }
+
+    /// Makes a backup of the databases, in the place of the last one.
+    pub(crate) fn back_up(&self) {
+        let failed = |report| panic!("{report}");
+        backup::dump(&self.backup(), self.store.folder(), &failed).expect("a backup");
+    }
+
+    /// Brings the last backup back, if there is one, as restore-module does; it can be brought back once.
+    pub(crate) fn restore(&self) {
+        self.forget();
+        backup::put_back(&self.backup(), self.store.folder()).expect("the databases in their places");
+        assert!(note_restored(self.store.folder()).is_empty());
+    }
+
+    fn backup(&self) -> PathBuf {
+        self.dir.path().join("copies")
+    }
 }
 
 fn program() -> &'static std::path::Path {
-    static PROGRAM: OnceLock<std::path::PathBuf> = OnceLock::new();
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         sandbox::imageroot()
             .expect("the program")

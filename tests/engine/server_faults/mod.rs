@@ -31,5 +31,5 @@ mod turns;
 mod world;
 
 pub(crate) use fault::{Act, Faults, Rule};
-pub(crate) use model::Model;
+pub(crate) use model::{Model, Stored};
 pub(crate) use server::Server;

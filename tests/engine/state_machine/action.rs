@@ -54,11 +54,24 @@ pub(super) enum Action {
         folder: u8,
         old: bool,
     },
+    /// A mail that was written before comes once more, octet for octet: of the same moment, or of a later one.
+    Twin {
+        at: At,
+        mail: u8,
+        folder: u8,
+        later: bool,
+    },
     Delete {
         at: At,
         mail: u8,
     },
     Move {
+        at: At,
+        mail: u8,
+        folder: u8,
+    },
+    /// To another folder and back.
+    MoveAndBack {
         at: At,
         mail: u8,
         folder: u8,
@@ -100,6 +113,12 @@ pub(super) enum Action {
     },
     /// What is remembered of the local mailbox is lost.
     Forget,
+    /// A backup is made of what is remembered.
+    BackUpInstance,
+    /// It comes back, while the mailboxes have gone on.
+    RestoreInstance,
+    /// The task is deleted, and another one is created for the same accounts.
+    Recreate(Which),
     Configure(Which, Options),
     Run(Which),
     /// Both tasks at the same time.
@@ -144,8 +163,11 @@ fn which() -> impl Strategy<Value = Which> {
 fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         12 => (at(), 0..4u8, any::<bool>()).prop_map(|(at, folder, old)| Action::Deliver { at, folder, old }),
+        6 => (at(), any::<u8>(), 0..3u8, any::<bool>())
+            .prop_map(|(at, mail, folder, later)| Action::Twin { at, mail, folder, later }),
         4 => (at(), any::<u8>()).prop_map(|(at, mail)| Action::Delete { at, mail }),
         4 => (at(), any::<u8>(), 0..6u8).prop_map(|(at, mail, folder)| Action::Move { at, mail, folder }),
+        1 => (at(), any::<u8>(), 0..6u8).prop_map(|(at, mail, folder)| Action::MoveAndBack { at, mail, folder }),
         2 => (at(), any::<u8>(), 0..6u8).prop_map(|(at, folder, to)| Action::RenameFolder { at, folder, to }),
         1 => (at(), any::<u8>()).prop_map(|(at, folder)| Action::DeleteFolder { at, folder }),
         2 => (at(), any::<u8>(), 0..3u8).prop_map(|(at, mail, flag)| Action::Flag { at, mail, flag }),
@@ -155,6 +177,9 @@ fn action() -> impl Strategy<Value = Action> {
         1 => at().prop_map(|at| Action::Revalidate { at }),
         1 => at().prop_map(|at| Action::Renumber { at }),
         1 => Just(Action::Forget),
+        1 => Just(Action::BackUpInstance),
+        1 => Just(Action::RestoreInstance),
+        1 => which().prop_map(Action::Recreate),
         2 => (which(), options()).prop_map(|(which, options)| Action::Configure(which, options)),
         12 => which().prop_map(Action::Run),
         2 => Just(Action::RunBoth),

@@ -11,7 +11,7 @@ use ns8_imapsync::task::TaskName;
 use sandbox::{MASTER_PASSWORD, NewMail, Side, wait_until};
 
 use super::action::At;
-use super::mails::{Contents, Found, Mail, Mails, Token, digest};
+use super::mails::{Contents, Found, Mail, Mails, Place, digest};
 use super::servers::{Servers, Source};
 use crate::accounts::{Case, case};
 use crate::instance::Instance;
@@ -44,14 +44,14 @@ impl Dovecots {
         self.maildir(at).with_extension("backup")
     }
 
-    /// The UIDs of a mail in a folder.
-    fn uid(&self, at: At, folder: &str, token: Token, mails: &Mails) -> anyhow::Result<u32> {
+    /// The UID of a mail in a folder.
+    fn uid(&self, at: At, place: &Place, mails: &Mails) -> anyhow::Result<u32> {
         let (case, side) = self.account(at);
-        let wanted = digest(&mails.get(token).content);
+        let wanted = digest(&mails.get(place.token).content);
         let mailbox = case.mailbox(side)?;
-        let messages = mailbox.get(folder).context("no such folder")?;
-        let found = messages.iter().find(|message| message.digest == wanted);
-        Ok(found.context("no such mail")?.uid)
+        let messages = mailbox.get(&place.folder).context("no such folder")?;
+        let mut equal = messages.iter().filter(|message| message.digest == wanted);
+        Ok(equal.nth(place.nth).context("no such mail")?.uid)
     }
 
     /// Runs commands in a folder, as the owner's mail program does.
@@ -151,22 +151,22 @@ impl Servers for Dovecots {
         case.deliver(side, &[new])
     }
 
-    fn delete(&self, at: At, folder: &str, token: Token, mails: &Mails) -> anyhow::Result<()> {
-        let uid = self.uid(at, folder, token, mails)?;
+    fn delete(&self, at: At, place: &Place, mails: &Mails) -> anyhow::Result<()> {
+        let uid = self.uid(at, place, mails)?;
         let commands = [
             format!("UID STORE {uid} +FLAGS (\\Deleted)"),
             format!("UID EXPUNGE {uid}"),
         ];
-        self.in_folder(at, folder, &commands)
+        self.in_folder(at, &place.folder, &commands)
     }
 
-    fn relocate(&self, at: At, folder: &str, token: Token, to: &str, mails: &Mails) -> anyhow::Result<()> {
-        let uid = self.uid(at, folder, token, mails)?;
+    fn relocate(&self, at: At, place: &Place, to: &str, mails: &Mails) -> anyhow::Result<()> {
+        let uid = self.uid(at, place, mails)?;
         let (case, side) = self.account(at);
         if !case.mailbox(side)?.contains_key(to) {
             case.imap(side)?.run(&format!("CREATE \"{to}\""))?;
         }
-        self.in_folder(at, folder, &[format!("UID MOVE {uid} \"{to}\"")])
+        self.in_folder(at, &place.folder, &[format!("UID MOVE {uid} \"{to}\"")])
     }
 
     fn rename(&self, at: At, folder: &str, to: &str) -> anyhow::Result<()> {
@@ -181,9 +181,9 @@ impl Servers for Dovecots {
         Ok(())
     }
 
-    fn flag(&self, at: At, folder: &str, token: Token, flag: &str, mails: &Mails) -> anyhow::Result<()> {
-        let uid = self.uid(at, folder, token, mails)?;
-        self.in_folder(at, folder, &[format!("UID STORE {uid} +FLAGS ({flag})")])
+    fn flag(&self, at: At, place: &Place, flag: &str, mails: &Mails) -> anyhow::Result<()> {
+        let uid = self.uid(at, place, mails)?;
+        self.in_folder(at, &place.folder, &[format!("UID STORE {uid} +FLAGS ({flag})")])
     }
 
     fn back_up(&mut self, at: At) -> anyhow::Result<()> {

@@ -281,3 +281,27 @@ fn a_run_that_is_killed_again_and_again_is_completed() -> anyhow::Result<()> {
     everywhere(COPY, Second::None, &actions)?;
     everywhere(MOVE, Second::None, &actions)
 }
+
+#[test]
+fn a_mirror_that_comes_from_a_backup_leaves_alone_what_was_moved_since() -> anyhow::Result<()> {
+    let arrives_everywhere = [arrives(At::Remote, 0), arrives(At::Other, 0)];
+    let mut actions = arrives_everywhere.to_vec();
+    actions.extend([RUN, Action::Run(Which::Second), Action::BackUpInstance]);
+    actions.extend(arrives_everywhere);
+    actions.extend([RUN, Action::Run(Which::Second), Action::RestoreInstance, RUN]);
+    everywhere(MIRROR, Second::OtherSource(MOVE), &actions)?;
+    // The task itself moved it, and mirrors now.
+    let actions = [
+        arrives(At::Remote, 0),
+        RUN,
+        Action::BackUpInstance,
+        Action::Configure(Which::First, MOVE),
+        arrives(At::Remote, 0),
+        arrives(At::Remote, 1),
+        RUN,
+        Action::RestoreInstance,
+        Action::Configure(Which::First, MIRROR),
+        RUN,
+    ];
+    everywhere(MIRROR, Second::None, &actions)
+}

@@ -8,7 +8,7 @@ use ns8_imapsync::task::{
 };
 
 use super::action::{Action, At, Options, Remote, Second, Sequence, Which};
-use super::mails::{Found, Mails, Token};
+use super::mails::{Contents, Found, Mails, Place};
 use super::oracle::{Oracle, Part, Snapshot};
 use super::servers::Servers;
 use crate::instance::{Instance, Run};
@@ -19,10 +19,14 @@ const DAYS: u32 = 30;
 /// Where mail is delivered, and what folders are renamed to.
 const FOLDERS: [&str; 6] = ["INBOX", "Work", "Drafts", "Archive", "Later", "Old"];
 
+/// By how many seconds a mail comes later that comes once more.
+const LATER: i64 = 100;
+
 /// Exit codes of a run that is content with the servers: all is well, or something was withheld and told.
 const CONTENT: [i32; 2] = [0, 111];
 
 struct Pull {
+    id: String,
     name: TaskName,
     source: At,
     options: Options,
@@ -34,6 +38,7 @@ struct Machine<S> {
     tasks: Vec<Pull>,
     mails: Mails,
     oracle: Oracle,
+    backed_up: bool,
 }
 
 /// Plays a sequence; an error says what was wrong.
@@ -45,6 +50,7 @@ pub(super) fn play<S: Servers>(sequence: &Sequence) -> anyhow::Result<()> {
         tasks: vec![],
         mails: Mails::default(),
         oracle: Oracle::default(),
+        backed_up: false,
     };
     machine.add_task("first", At::Remote, sequence.first)?;
     match sequence.second {
@@ -74,11 +80,29 @@ pub(super) fn play<S: Servers>(sequence: &Sequence) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// All mails of a mailbox.
+fn places(contents: &Contents) -> Vec<Place> {
+    let mut places: Vec<Place> = vec![];
+    for (folder, found) in contents {
+        for one in found {
+            let equal = |place: &&Place| place.folder == *folder && place.token == one.token;
+            let nth = places.iter().filter(equal).count();
+            places.push(Place {
+                folder: folder.clone(),
+                token: one.token,
+                nth,
+            });
+        }
+    }
+    places
+}
+
 impl<S: Servers> Machine<S> {
     fn add_task(&mut self, id: &str, source: At, options: Options) -> anyhow::Result<()> {
         let task = self.task(id, source, options)?;
         let name = self.instance.save(&task, &self.servers.source(source).password);
         self.tasks.push(Pull {
+            id: id.to_owned(),
             name,
             source,
             options,
@@ -127,12 +151,8 @@ impl<S: Servers> Machine<S> {
     }
 
     /// One of the mails in a mailbox.
-    fn choose(&self, at: At, mail: u8) -> anyhow::Result<Option<(String, Token)>> {
-        let contents = self.servers.contents(at, &self.mails)?;
-        let all: Vec<(String, Token)> = contents
-            .into_iter()
-            .flat_map(|(folder, found)| found.into_iter().map(move |one| (folder.clone(), one.token)))
-            .collect();
+    fn choose(&self, at: At, mail: u8) -> anyhow::Result<Option<Place>> {
+        let all = places(&self.servers.contents(at, &self.mails)?);
         Ok(match all.len() {
             0 => None,
             count => Some(all[usize::from(mail) % count].clone()),
@@ -161,11 +181,38 @@ impl<S: Servers> Machine<S> {
                 let now = self.snapshot()?;
                 self.oracle.forgotten(&now, &self.mails);
             }
+            Action::BackUpInstance => {
+                self.instance.back_up();
+                self.oracle.backed_up();
+                self.backed_up = true;
+            }
+            Action::RestoreInstance => {
+                if std::mem::take(&mut self.backed_up) {
+                    self.instance.restore();
+                    let now = self.snapshot()?;
+                    self.oracle.remembered(&now, &self.mails);
+                }
+            }
+            Action::Recreate(which) => {
+                let at = self.which(which);
+                let Pull { source, options, .. } = self.tasks[at];
+                let task = self.task(&self.tasks[at].id, source, options)?;
+                self.instance.delete(&task);
+                let id = format!("{}x", self.tasks[at].id);
+                let task = self.task(&id, source, options)?;
+                let name = self.instance.save(&task, &self.servers.source(source).password);
+                (self.tasks[at].id, self.tasks[at].name) = (id, name);
+                let others = self.tasks.iter().enumerate();
+                let mut others = others.filter(|(other, _)| *other != at);
+                if others.all(|(_, other)| other.source != source) {
+                    let now = self.snapshot()?;
+                    self.oracle.begun_again(source, &now, &self.mails);
+                }
+            }
             Action::Configure(which, options) => {
                 let at = self.which(which);
                 let source = self.tasks[at].source;
-                let id = ["first", "second"][at];
-                let task = self.task(id, source, options)?;
+                let task = self.task(&self.tasks[at].id, source, options)?;
                 self.instance.save(&task, &self.servers.source(source).password);
                 self.tasks[at].options = options;
             }
@@ -191,10 +238,8 @@ impl<S: Servers> Machine<S> {
     }
 
     fn unsettle(&mut self, at: At) -> anyhow::Result<()> {
-        if at == At::Local {
-            let now = self.snapshot()?;
-            self.oracle.unsettle(&now, &self.mails);
-        }
+        let now = self.snapshot()?;
+        self.oracle.unsettle(at, &now, &self.mails);
         Ok(())
     }
 
@@ -207,18 +252,47 @@ impl<S: Servers> Machine<S> {
                 self.servers.add(at, folder, self.mails.get(token), &[])?;
                 self.oracle.born(at, token);
             }
+            Action::Twin {
+                at,
+                mail,
+                folder,
+                later,
+            } => {
+                if let Some(token) = usize::from(mail).checked_rem(self.mails.count()) {
+                    let mut twin = self.mails.get(token).clone();
+                    twin.date += if later { LATER } else { 0 };
+                    let flags: &[&str] = if twin.draft { &["\\Draft"] } else { &[] };
+                    let folder = FOLDERS[usize::from(folder)];
+                    self.servers.add(at, folder, &twin, flags)?;
+                    self.oracle.born(at, token);
+                }
+            }
             Action::Delete { at, mail } => {
-                if let Some((folder, token)) = self.choose(at, mail)? {
-                    self.delete(at, &folder, token)?;
+                if let Some(place) = self.choose(at, mail)? {
+                    self.delete(at, &place)?;
                 }
             }
             Action::Move { at, mail, folder } => {
                 let to = FOLDERS[usize::from(folder)];
-                if let Some((folder, token)) = self.choose(at, mail)?
-                    && folder != to
+                if let Some(place) = self.choose(at, mail)?
+                    && place.folder != to
                 {
-                    self.servers.relocate(at, &folder, token, to, &self.mails)?;
-                    self.oracle.relocated(at, token);
+                    self.servers.relocate(at, &place, to, &self.mails)?;
+                    self.oracle.relocated(at, place.token);
+                }
+            }
+            Action::MoveAndBack { at, mail, folder } => {
+                let to = FOLDERS[usize::from(folder)];
+                if let Some(place) = self.choose(at, mail)?
+                    && place.folder != to
+                {
+                    self.servers.relocate(at, &place, to, &self.mails)?;
+                    // It is the youngest one there.
+                    let there = places(&self.servers.contents(at, &self.mails)?).into_iter();
+                    let mut there = there.filter(|one| one.folder == to && one.token == place.token);
+                    let moved = there.next_back().context("a mail that was moved")?;
+                    self.servers.relocate(at, &moved, &place.folder, &self.mails)?;
+                    self.oracle.relocated(at, place.token);
                 }
             }
             Action::RenameFolder { at, folder, to } => {
@@ -228,6 +302,7 @@ impl<S: Servers> Machine<S> {
                     && !taken
                 {
                     self.servers.rename(at, &folder, to)?;
+                    self.oracle.replaced(at);
                     for one in found {
                         self.oracle.relocated(at, one.token);
                     }
@@ -236,17 +311,19 @@ impl<S: Servers> Machine<S> {
             Action::DeleteFolder { at, folder } => {
                 if let Some((folder, found)) = self.choose_folder(at, folder)? {
                     self.servers.delete_folder(at, &folder)?;
+                    self.oracle.replaced(at);
+                    let now = self.snapshot()?;
                     for one in found {
-                        self.note_removed(at, one.token)?;
+                        self.oracle.removed(at, one.token, &now);
                     }
                 }
             }
             Action::Flag { at, mail, flag } => {
                 let flag = ["\\Seen", "\\Flagged", "\\Deleted"][usize::from(flag)];
-                if let Some((folder, token)) = self.choose(at, mail)? {
-                    self.servers.flag(at, &folder, token, flag, &self.mails)?;
+                if let Some(place) = self.choose(at, mail)? {
+                    self.servers.flag(at, &place, flag, &self.mails)?;
                     if flag == "\\Deleted" {
-                        self.oracle.marked(at, token);
+                        self.oracle.marked(at, place.token);
                     }
                 }
             }
@@ -257,35 +334,25 @@ impl<S: Servers> Machine<S> {
     }
 
     fn edit_draft(&mut self, at: At, same_size: bool) -> anyhow::Result<()> {
-        let contents = self.servers.contents(at, &self.mails)?;
-        let found = contents
-            .iter()
-            .flat_map(|(folder, found)| found.iter().map(move |one| (folder.clone(), one.token)));
-        let drafts = found.filter(|&(_, token)| self.mails.get(token).draft);
-        let former = drafts.max_by_key(|&(_, token)| token);
+        let found = places(&self.servers.contents(at, &self.mails)?).into_iter();
+        let drafts = found.filter(|place| self.mails.get(place.token).draft);
+        let former = drafts.max_by_key(|place| place.token);
         let next = self
             .mails
-            .write_draft(former.as_ref().map(|&(_, token)| token), same_size);
-        let folder = former.as_ref().map_or("Drafts", |(folder, _)| folder);
+            .write_draft(former.as_ref().map(|place| place.token), same_size);
+        let folder = former.as_ref().map_or("Drafts", |place| &place.folder);
         self.servers.add(at, folder, self.mails.get(next), &["\\Draft"])?;
         self.oracle.born(at, next);
-        if let Some((folder, token)) = &former {
-            self.delete(at, folder, *token)?;
+        if let Some(former) = &former {
+            self.delete(at, former)?;
         }
         Ok(())
     }
 
-    fn delete(&mut self, at: At, folder: &str, token: Token) -> anyhow::Result<()> {
-        self.servers.delete(at, folder, token, &self.mails)?;
-        self.note_removed(at, token)
-    }
-
-    /// A mail that is there in another folder still is not gone.
-    fn note_removed(&mut self, at: At, token: Token) -> anyhow::Result<()> {
-        let contents = self.servers.contents(at, &self.mails)?;
-        if super::mails::folders_of(&contents, token).is_empty() {
-            self.oracle.removed(at, token);
-        }
+    fn delete(&mut self, at: At, place: &Place) -> anyhow::Result<()> {
+        self.servers.delete(at, place, &self.mails)?;
+        let now = self.snapshot()?;
+        self.oracle.removed(at, place.token, &now);
         Ok(())
     }
 
@@ -294,6 +361,7 @@ impl<S: Servers> Machine<S> {
             source: self.tasks[task].source,
             options: self.tasks[task].options,
             well: run.is_some_and(|run| run.exit == Some(0)),
+            killed: run.is_none(),
         }
     }
 

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 /// The number of a mail.
 pub(super) type Token = usize;
 
-/// A mail. No two have the same content; the versions of a draft have the same header.
+/// A mail. No two have the same content, but one may come several times; the versions of a draft have the same header.
 #[derive(Clone, Debug)]
 pub(super) struct Mail {
     pub content: Vec<u8>,
@@ -22,6 +22,15 @@ pub(super) struct Mail {
     pub old: bool,
     /// Which draft it is a version of.
     pub draft: bool,
+}
+
+/// Where a mail is.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub folder: String,
+    pub token: Token,
+    /// Which of the equal ones in the folder, the eldest first.
+    pub nth: usize,
 }
 
 /// A mail in a folder.

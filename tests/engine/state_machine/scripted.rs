@@ -10,10 +10,10 @@ use jiff::tz::TimeZone;
 use ns8_imapsync::task::TaskName;
 
 use super::action::At;
-use super::mails::{Contents, Found, Mail, Mails, Token, digest};
+use super::mails::{Contents, Found, Mail, Mails, Place, digest};
 use super::servers::{Servers, Source};
 use crate::instance::Instance;
-use crate::server_faults::{Act, Faults, Model, Rule, Server};
+use crate::server_faults::{Act, Faults, Model, Rule, Server, Stored};
 
 const PASSWORD: &str = "Pw-of-remote-1";
 const MASTER_PASSWORD: &str = "Pw-of-vmail-2";
@@ -36,6 +36,25 @@ impl Scripted {
             At::Other => &self.other,
         }
     }
+}
+
+/// The messages of the folder, and which of them is meant.
+fn find<'a>(
+    model: &'a mut Model,
+    place: &Place,
+    mails: &Mails,
+) -> anyhow::Result<(&'a mut Vec<Stored>, usize)> {
+    let content = &mails.get(place.token).content;
+    let folder = model.folders.get_mut(&place.folder).context("no such folder")?;
+    let equal = folder.messages.iter().enumerate();
+    let mut equal = equal.filter(|(_, message)| &message.body == content);
+    let (position, _) = equal.nth(place.nth).context("no such mail")?;
+    Ok((&mut folder.messages, position))
+}
+
+fn take(model: &mut Model, place: &Place, mails: &Mails) -> anyhow::Result<Stored> {
+    let (messages, position) = find(model, place, mails)?;
+    Ok(messages.remove(position))
 }
 
 impl Servers for Scripted {
@@ -96,24 +115,13 @@ impl Servers for Scripted {
         Ok(())
     }
 
-    fn delete(&self, at: At, folder: &str, token: Token, mails: &Mails) -> anyhow::Result<()> {
-        let mut model = self.server(at).model();
-        let folder = model.folders.get_mut(folder).context("no such folder")?;
-        let content = &mails.get(token).content;
-        let position = folder
-            .messages
-            .iter()
-            .position(|message| &message.body == content);
-        folder.messages.remove(position.context("no such mail")?);
-        Ok(())
+    fn delete(&self, at: At, place: &Place, mails: &Mails) -> anyhow::Result<()> {
+        take(&mut self.server(at).model(), place, mails).map(drop)
     }
 
-    fn relocate(&self, at: At, folder: &str, token: Token, to: &str, mails: &Mails) -> anyhow::Result<()> {
+    fn relocate(&self, at: At, place: &Place, to: &str, mails: &Mails) -> anyhow::Result<()> {
         let mut model = self.server(at).model();
-        let content = &mails.get(token).content;
-        let messages = &mut model.folders.get_mut(folder).context("no such folder")?.messages;
-        let position = messages.iter().position(|message| &message.body == content);
-        let moved = messages.remove(position.context("no such mail")?);
+        let moved = take(&mut model, place, mails)?;
         model.create(to);
         model.append(to, moved.body, moved.flags.into_iter(), &moved.date);
         Ok(())
@@ -131,16 +139,14 @@ impl Servers for Scripted {
         Ok(())
     }
 
-    fn flag(&self, at: At, folder: &str, token: Token, flag: &str, mails: &Mails) -> anyhow::Result<()> {
+    fn flag(&self, at: At, place: &Place, flag: &str, mails: &Mails) -> anyhow::Result<()> {
         let mut model = self.server(at).model();
         model.modseq += 1;
         let modseq = model.modseq;
-        let content = &mails.get(token).content;
-        let messages = &mut model.folders.get_mut(folder).context("no such folder")?.messages;
-        for message in messages.iter_mut().filter(|message| &message.body == content) {
-            message.flags.insert(flag.to_owned());
-            message.modseq = modseq;
-        }
+        let (messages, position) = find(&mut model, place, mails)?;
+        let message = messages.get_mut(position).context("no such mail")?;
+        message.flags.insert(flag.to_owned());
+        message.modseq = modseq;
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 use ns8_imapsync::task::TaskName;
 
 use super::action::At;
-use super::mails::{Contents, Mail, Mails, Token};
+use super::mails::{Contents, Mail, Mails, Place};
 use crate::instance::Instance;
 
 /// Where a task finds its source.
@@ -29,11 +29,12 @@ pub(super) trait Servers: Sized {
     fn contents(&self, at: At, mails: &Mails) -> anyhow::Result<Contents>;
     /// Puts a mail into a folder, which is made if need be.
     fn add(&self, at: At, folder: &str, mail: &Mail, flags: &[&str]) -> anyhow::Result<()>;
-    fn delete(&self, at: At, folder: &str, token: Token, mails: &Mails) -> anyhow::Result<()>;
-    fn relocate(&self, at: At, folder: &str, token: Token, to: &str, mails: &Mails) -> anyhow::Result<()>;
+    fn delete(&self, at: At, place: &Place, mails: &Mails) -> anyhow::Result<()>;
+    /// Moves a mail behind those of another folder.
+    fn relocate(&self, at: At, place: &Place, to: &str, mails: &Mails) -> anyhow::Result<()>;
     fn rename(&self, at: At, folder: &str, to: &str) -> anyhow::Result<()>;
     fn delete_folder(&self, at: At, folder: &str) -> anyhow::Result<()>;
-    fn flag(&self, at: At, folder: &str, token: Token, flag: &str, mails: &Mails) -> anyhow::Result<()>;
+    fn flag(&self, at: At, place: &Place, flag: &str, mails: &Mails) -> anyhow::Result<()>;
 
     fn back_up(&mut self, at: At) -> anyhow::Result<()>;
     /// Brings the last backup back, if there is one.
