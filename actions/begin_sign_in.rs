@@ -16,7 +16,7 @@ pub(crate) struct BeginSignIn;
 /// Whose mailbox.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Question {
+pub(crate) struct Input {
     /// The source.
     source_id: String,
     /// The mailbox.
@@ -30,13 +30,13 @@ pub(crate) struct Question {
 impl Action for BeginSignIn {
     const NAME: &'static str = "begin-sign-in";
     const ABOUT: &'static str = "Begins the sign-in of a mailbox's owner at the provider";
-    type Input = Question;
+    type Input = Input;
     type Output = Begun;
 
-    fn run(context: &Context, question: Question) -> Result<Begun> {
-        let source = context.sources.load(&source_id(&question.source_id)?)?;
-        let mailbox = mailbox(&question.mailbox)?;
-        let redirect = question.redirect_uri.as_deref();
+    fn run(context: &Context, input: Input) -> Result<Begun> {
+        let source = context.sources.load(&source_id(&input.source_id)?)?;
+        let mailbox = mailbox(&input.mailbox)?;
+        let redirect = input.redirect_uri.as_deref();
         flow::begin(
             &context.sources,
             &source,

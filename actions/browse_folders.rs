@@ -21,9 +21,9 @@ pub(crate) struct BrowseFolders;
 
 /// A task's reference, or the fields of create-task.
 #[derive(Deserialize)]
-pub(crate) struct Described(Map<String, Value>);
+pub(crate) struct TaskOrFields(Map<String, Value>);
 
-impl JsonSchema for Described {
+impl JsonSchema for TaskOrFields {
     fn schema_name() -> Cow<'static, str> {
         TaskFields::schema_name()
     }
@@ -52,10 +52,10 @@ pub(crate) enum Folders {
 impl Action for BrowseFolders {
     const NAME: &'static str = "browse-folders";
     const ABOUT: &'static str = "Lists the remote folders of a task, or of settings that are nowhere stored";
-    type Input = Described;
+    type Input = TaskOrFields;
     type Output = Folders;
 
-    fn run(context: &Context, Described(fields): Described) -> Result<Folders> {
+    fn run(context: &Context, TaskOrFields(fields): TaskOrFields) -> Result<Folders> {
         let container = Container::find()?;
         if fields
             .keys()

@@ -2,7 +2,7 @@
 
 use ns8_imapsync::error::Result;
 use ns8_imapsync::secret::SecretText;
-use ns8_imapsync::source::oauth::flow::{self, Return, Standing};
+use ns8_imapsync::source::oauth::flow::{self, Return, SignInProgress};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -16,7 +16,7 @@ pub(crate) struct CompleteSignIn;
 /// Which sign-in, and what the browser brought back. With neither code nor address a device code is asked about.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Question {
+pub(crate) struct Input {
     /// What begin-sign-in named it.
     state: String,
     /// authorization-code: the code that the provider gave.
@@ -30,19 +30,19 @@ pub(crate) struct Question {
 impl Action for CompleteSignIn {
     const NAME: &'static str = "complete-sign-in";
     const ABOUT: &'static str = "Asks whether a sign-in at the provider is done, or completes it";
-    type Input = Question;
-    type Output = Standing;
+    type Input = Input;
+    type Output = SignInProgress;
 
-    fn run(context: &Context, question: Question) -> Result<Standing> {
+    fn run(context: &Context, input: Input) -> Result<SignInProgress> {
         let secret = |text: Option<SecretText>| {
             text.filter(|text| !text.expose().is_empty())
                 .map(SecretText::into_secret)
         };
         let came_back = Return {
-            code: secret(question.code),
-            address: secret(question.address),
+            code: secret(input.code),
+            address: secret(input.address),
         };
-        flow::complete(&context.sources, &question.state, came_back, &provider::network())
+        flow::complete(&context.sources, &input.state, came_back, &provider::network())
             .map_err(provider::flow_error)
     }
 }

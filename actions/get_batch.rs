@@ -29,7 +29,7 @@ pub(crate) struct GetBatch;
 /// How far a batch is. Sizes in bytes, times in seconds since 1970.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Standing {
+pub(crate) struct BatchProgress {
     /// How many tasks it has.
     tasks: usize,
     /// Of how many no one has counted the mail yet; their mail is in the totals as far as it was moved.
@@ -48,9 +48,9 @@ pub(crate) struct Standing {
     /// The steps of the cut-over.
     cutover: Cutover,
     /// The look at both sides before the move; null before the first time.
-    assess: Option<batch_job::Standing>,
+    assess: Option<batch_job::JobProgress>,
     /// The comparison of both sides; null before the first time.
-    verify: Option<batch_job::Standing>,
+    verify: Option<batch_job::JobProgress>,
 }
 
 /// What is known of one task.
@@ -64,9 +64,9 @@ impl Action for GetBatch {
     const NAME: &'static str = "get-batch";
     const ABOUT: &'static str = "Tells how far a batch is";
     type Input = BatchReference;
-    type Output = Standing;
+    type Output = BatchProgress;
 
-    fn run(context: &Context, batch: BatchReference) -> Result<Standing> {
+    fn run(context: &Context, batch: BatchReference) -> Result<BatchProgress> {
         let batch = batch.name()?;
         let names = batches::members(&context.store, &batch)?;
         let states = States::new(&context.store, &context.sources)?;
@@ -74,7 +74,7 @@ impl Action for GetBatch {
         let (done, total, uncounted) = Volume::sum(parts.iter().map(|part| part.volume));
         let rate = parts.iter().map(|part| part.rate).sum();
         let stretches: Vec<Stretch> = parts.into_iter().flat_map(|part| part.stretches).collect();
-        Ok(Standing {
+        Ok(BatchProgress {
             tasks: names.len(),
             uncounted,
             messages_done: done.messages,
@@ -86,8 +86,8 @@ impl Action for GetBatch {
             throughput: throughput::of(&stretches, now()),
             start_at: start::earliest(&Snapshot::read(&context.store), &names, now()),
             cutover: Cutover::of(&context.store, &batch),
-            assess: batch_job::standing(&context.store, &batch, &names, Kind::Assess),
-            verify: batch_job::standing(&context.store, &batch, &names, Kind::Verify),
+            assess: batch_job::progress_of(&context.store, &batch, &names, Kind::Assess),
+            verify: batch_job::progress_of(&context.store, &batch, &names, Kind::Verify),
         })
     }
 }

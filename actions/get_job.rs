@@ -15,7 +15,7 @@ pub(crate) struct GetJob;
 /// Which job, and how much of it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Question {
+pub(crate) struct Input {
     /// What is done: check, import or password.
     #[schemars(extend("enum" = ["check", "import", "password"]))]
     job: String,
@@ -27,7 +27,7 @@ pub(crate) struct Question {
 /// How far it is.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Standing {
+pub(crate) struct JobProgress {
     /// `none` before the first; `running`; `incomplete`, when it was cut off; `stopped`, or `finished`.
     #[schemars(extend("enum" = ["none", "running", "incomplete", "stopped", "finished"]))]
     state: &'static str,
@@ -46,11 +46,11 @@ pub(crate) struct Standing {
 impl Action for GetJob {
     const NAME: &'static str = "get-job";
     const ABOUT: &'static str = "Tells how far an import or another change of many tasks is";
-    type Input = Question;
-    type Output = Standing;
+    type Input = Input;
+    type Output = JobProgress;
 
-    fn run(context: &Context, question: Question) -> Result<Standing> {
-        let kind = JobReference::kind(&question.job)?;
+    fn run(context: &Context, input: Input) -> Result<JobProgress> {
+        let kind = JobReference::kind(&input.job)?;
         let store = &context.store;
         let at_work = bulk_job::is_at_work(store, kind);
         let record = bulk_job::record(store, kind);
@@ -61,8 +61,8 @@ impl Action for GetJob {
             Some(record) if record.stopped => "stopped",
             Some(_) => "finished",
         };
-        let wanted = question.results == Some(true) && !at_work;
-        Ok(Standing {
+        let wanted = input.results == Some(true) && !at_work;
+        Ok(JobProgress {
             state,
             started: record.map(|record| record.started),
             ended: record.and_then(|record| record.ended),

@@ -21,7 +21,7 @@ pub(crate) struct GetProgress;
 /// Which tasks; all when this is missing.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Question {
+pub(crate) struct Input {
     /// The tasks.
     #[serde(default)]
     tasks: Option<Vec<TaskReference>>,
@@ -35,8 +35,8 @@ pub(crate) struct Question {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Answer {
-    tasks: Vec<Standing>,
-    /// When the question was about active tasks.
+    tasks: Vec<TaskProgress>,
+    /// When active tasks were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     counts: Option<Counts>,
 }
@@ -68,7 +68,7 @@ impl Counts {
 /// Where one task's run stands.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Standing {
+struct TaskProgress {
     localuser: String,
     task_id: String,
     state: State,
@@ -92,29 +92,29 @@ struct Standing {
 impl Action for GetProgress {
     const NAME: &'static str = "get-progress";
     const ABOUT: &'static str = "Tells where the runs stand";
-    type Input = Question;
+    type Input = Input;
     type Output = Answer;
 
-    fn run(context: &Context, question: Question) -> Result<Answer> {
+    fn run(context: &Context, input: Input) -> Result<Answer> {
         let store = &context.store;
         let states = States::new(store, &context.sources)?;
-        let wanted = |name: &TaskName| !question.active || states.of(name).is_running();
-        let tasks = match &question.tasks {
+        let wanted = |name: &TaskName| !input.active || states.of(name).is_running();
+        let tasks = match &input.tasks {
             // One that was deleted meanwhile has no progress, which is no error.
             Some(tasks) => tasks
                 .iter()
                 .filter_map(|task| Some((task.find(store).ok()?, task)))
                 .filter(|(name, _)| wanted(name))
-                .map(|(name, task)| standing(store, &name, task.clone(), &states))
+                .map(|(name, task)| progress_of(store, &name, task.clone(), &states))
                 .collect(),
             None => store
                 .names()?
                 .iter()
                 .filter(|name| wanted(name))
-                .filter_map(|name| Some(standing(store, name, reference(store, name)?, &states)))
+                .filter_map(|name| Some(progress_of(store, name, reference(store, name)?, &states)))
                 .collect(),
         };
-        let counts = match question.active {
+        let counts = match input.active {
             true => Some(Counts::of(store.names()?.iter().map(|name| states.of(name)))),
             false => None,
         };
@@ -136,13 +136,13 @@ fn reference(store: &Store, name: &TaskName) -> Option<TaskReference> {
     }
 }
 
-fn standing(store: &Store, name: &TaskName, task: TaskReference, states: &States<'_>) -> Standing {
+fn progress_of(store: &Store, name: &TaskName, task: TaskReference, states: &States<'_>) -> TaskProgress {
     let state = states.of(name);
     let progress = match state {
         state if !state.is_running() => Progress::default(),
         _ => store.progress(name).unwrap_or_default(),
     };
-    Standing {
+    TaskProgress {
         localuser: task.localuser,
         task_id: task.task_id,
         state,

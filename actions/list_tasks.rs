@@ -34,7 +34,7 @@ pub(crate) struct ListTasks;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("type" = ["object", "null"]))]
-pub(crate) struct Question {
+pub(crate) struct Input {
     /// Only these tasks, as far as they exist.
     #[serde(default)]
     tasks: Option<Vec<TaskReference>>,
@@ -99,16 +99,16 @@ struct Entry {
 impl Action for ListTasks {
     const NAME: &'static str = "list-tasks";
     const ABOUT: &'static str = "Lists the tasks, and the mailboxes that can have some";
-    type Input = Question;
+    type Input = Input;
     type Output = Listing;
 
-    fn run(context: &Context, question: Question) -> Result<Listing> {
+    fn run(context: &Context, input: Input) -> Result<Listing> {
         let environment = context.environment.read()?;
         let Some(uuid) = environment.get(settings::MAIL_SERVER) else {
             return Ok(Listing::default());
         };
-        let all = question.tasks.is_none();
-        let names = match question.tasks {
+        let all = input.tasks.is_none();
+        let names = match input.tasks {
             Some(tasks) => tasks
                 .iter()
                 .filter_map(|task| task.find(&context.store).ok())

@@ -17,7 +17,7 @@ pub(crate) struct SetBatchStep;
 /// Which step of which batch.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Question {
+pub(crate) struct Input {
     /// What the batch is called.
     batch: String,
     /// The step.
@@ -32,16 +32,16 @@ pub(crate) struct Question {
 impl Action for SetBatchStep {
     const NAME: &'static str = "set-batch-step";
     const ABOUT: &'static str = "Notes a step of the cut-over of a batch";
-    type Input = Question;
+    type Input = Input;
     type Output = ();
 
-    fn run(context: &Context, question: Question) -> Result<()> {
-        let batch = batch::named(&question.batch)?;
-        let Ok(step) = serde_json::from_value::<Step>(Value::from(question.step)) else {
+    fn run(context: &Context, input: Input) -> Result<()> {
+        let batch = batch::named(&input.batch)?;
+        let Ok(step) = serde_json::from_value::<Step>(Value::from(input.step)) else {
             return Err(
                 Refusal::new("step", ErrorKey::Invalid("step"), "it is no step of the cut-over").into(),
             );
         };
-        cutover::note(&context.store, &batch, step, question.done.then(now))
+        cutover::note(&context.store, &batch, step, input.done.then(now))
     }
 }

@@ -16,13 +16,13 @@ use ns8_imapsync::clock::now;
 /// How far ahead a start may be planned, in seconds. A time in milliseconds is further away.
 const FURTHEST: i64 = 366 * 86_400;
 
-/// Has the runs of all tasks of a batch begin at a time; whoever runs or waits already does so.
+/// Has the runs of all tasks of a batch begin at a time; what runs or waits already goes on.
 pub(crate) struct StartBatch;
 
 /// Which batch, and when.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Question {
+pub(crate) struct Input {
     /// What it is called.
     batch: String,
     /// Seconds since 1970; null takes a former time back.
@@ -41,24 +41,24 @@ pub(crate) struct Planned {
 impl Action for StartBatch {
     const NAME: &'static str = "start-batch";
     const ABOUT: &'static str = "Starts all tasks of a batch at a time";
-    type Input = Question;
+    type Input = Input;
     type Output = Planned;
 
-    fn run(context: &Context, question: Question) -> Result<Planned> {
-        let batch = batch::named(&question.batch)?;
+    fn run(context: &Context, input: Input) -> Result<Planned> {
+        let batch = batch::named(&input.batch)?;
         let store = &context.store;
-        if question.at.is_some_and(|at| at > now() + FURTHEST) {
+        if input.at.is_some_and(|at| at > now() + FURTHEST) {
             return Err(Refusal::new("at", ErrorKey::Invalid("at"), "it is more than a year ahead").into());
         }
         let names = batches::members(store, &batch)?;
         let queue = Snapshot::read(store);
-        let chosen = match question.at {
+        let chosen = match input.at {
             Some(_) => start::startable(store, &queue, names, now())?,
             None => start::planned(&queue, names, now()),
         };
         if !chosen.is_empty() {
             let container = Container::find()?;
-            match question.at {
+            match input.at {
                 Some(at) => runs::launch_at(store, &container, &chosen, at.max(0))?,
                 None => container.stop(&chosen)?,
             }

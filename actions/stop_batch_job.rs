@@ -16,7 +16,7 @@ pub(crate) struct StopBatchJob;
 /// Which job of which batch.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Question {
+pub(crate) struct Input {
     /// What the batch is called.
     batch: String,
     /// What is done to every task.
@@ -27,12 +27,12 @@ pub(crate) struct Question {
 impl Action for StopBatchJob {
     const NAME: &'static str = "stop-batch-job";
     const ABOUT: &'static str = "Ends the assessment or the verification of a batch";
-    type Input = Question;
+    type Input = Input;
     type Output = ();
 
-    fn run(context: &Context, question: Question) -> Result<()> {
-        let batch = batch::named(&question.batch)?;
-        let Ok(kind) = serde_json::from_value::<Kind>(Value::from(question.job)) else {
+    fn run(context: &Context, input: Input) -> Result<()> {
+        let batch = batch::named(&input.batch)?;
+        let Ok(kind) = serde_json::from_value::<Kind>(Value::from(input.job)) else {
             return Err(Refusal::new("job", ErrorKey::Invalid("job"), "expected assess or verify").into());
         };
         Job::of(&context.store, &batch, kind).ask_to_stop()

@@ -16,7 +16,7 @@ impl Action for StopJob {
     type Input = JobReference;
     type Output = ();
 
-    fn run(context: &Context, question: JobReference) -> Result<()> {
-        bulk_job::ask_to_stop(&context.store, JobReference::kind(&question.job)?)
+    fn run(context: &Context, input: JobReference) -> Result<()> {
+        bulk_job::ask_to_stop(&context.store, JobReference::kind(&input.job)?)
     }
 }

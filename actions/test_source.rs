@@ -17,7 +17,7 @@ pub(crate) struct TestSource;
 /// Which source, and with which mailbox.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Question {
+pub(crate) struct Input {
     /// Its id.
     source_id: String,
     /// The mailbox.
@@ -31,13 +31,13 @@ pub(crate) struct Question {
 impl Action for TestSource {
     const NAME: &'static str = "test-source";
     const ABOUT: &'static str = "Tests a source with one mailbox, step by step; stores nothing";
-    type Input = Question;
+    type Input = Input;
     type Output = Report;
 
-    fn run(context: &Context, question: Question) -> Result<Report> {
-        let source = context.sources.load(&source_id(&question.source_id)?)?;
-        let mailbox = mailbox_of(&source, &question.mailbox)?;
-        let password = question.password.map(SecretText::into_secret).unwrap_or_default();
+    fn run(context: &Context, input: Input) -> Result<Report> {
+        let source = context.sources.load(&source_id(&input.source_id)?)?;
+        let mailbox = mailbox_of(&source, &input.mailbox)?;
+        let password = input.password.map(SecretText::into_secret).unwrap_or_default();
         Container::find()?.test_source(&source.id, &mailbox, &password)
     }
 }

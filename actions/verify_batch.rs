@@ -17,7 +17,7 @@ pub(crate) struct VerifyBatch;
 /// Which batch, and how.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Question {
+pub(crate) struct Input {
     /// What it is called.
     batch: String,
     /// Whether every octet of every message is compared.
@@ -28,12 +28,12 @@ pub(crate) struct Question {
 impl Action for VerifyBatch {
     const NAME: &'static str = "verify-batch";
     const ABOUT: &'static str = "Compares both sides of every task of a batch";
-    type Input = Question;
+    type Input = Input;
     type Output = Ended;
 
-    fn run(context: &Context, question: Question) -> Result<Ended> {
-        let batch = batch::named(&question.batch)?;
-        let deep = question.deep == Some(true);
+    fn run(context: &Context, input: Input) -> Result<Ended> {
+        let batch = batch::named(&input.batch)?;
+        let deep = input.deep == Some(true);
         let words: &[&str] = match deep {
             true => &["verify", "--deep"],
             false => &["verify"],

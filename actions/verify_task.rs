@@ -17,7 +17,7 @@ pub(crate) struct VerifyTask;
 /// Which task, and how.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Question {
+pub(crate) struct Input {
     /// Whose it is.
     localuser: String,
     /// Which one.
@@ -30,15 +30,15 @@ pub(crate) struct Question {
 impl Action for VerifyTask {
     const NAME: &'static str = "verify-task";
     const ABOUT: &'static str = "Compares both sides of a task message by message";
-    type Input = Question;
+    type Input = Input;
     type Output = Answer<VerifyReport>;
 
-    fn run(context: &Context, question: Question) -> Result<Answer<VerifyReport>> {
-        let Question {
+    fn run(context: &Context, input: Input) -> Result<Answer<VerifyReport>> {
+        let Input {
             localuser,
             task_id,
             deep,
-        } = question;
+        } = input;
         let name = TaskReference { localuser, task_id }.find(&context.store)?;
         let mut words = vec!["verify"];
         if deep == Some(true) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What an action ends with when it does not do its work: what went wrong, the exit code that says it, and its JSON.
 //!
-//! Parts of the library have errors of their own, which say more than an action passes on: a connection
+//! Parts of the library have their own errors, which say more than an action passes on: a connection
 //! ([`imap::Error`](crate::imap::Error)), work on one folder
 //! ([`FolderError`](crate::sync::reconcile::error::FolderError)), a run
 //! ([`Failure`](crate::sync::account::Failure)), the ledger ([`LedgerError`](crate::sync::state::LedgerError)), a token

@@ -39,7 +39,7 @@ pub(crate) struct Ended {
 /// Where a job stands.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Standing {
+pub(crate) struct JobProgress {
     /// `running`; `incomplete`, after it was stopped or cut off, or tasks came into the batch; or `finished`.
     #[schemars(extend("enum" = ["running", "incomplete", "finished"]))]
     state: &'static str,
@@ -123,10 +123,15 @@ pub(crate) fn run<T: Serialize + DeserializeOwned>(
 }
 
 /// Where the job of a batch stands; `None` before the first time.
-pub(crate) fn standing(store: &Store, batch: &BatchName, names: &[TaskName], kind: Kind) -> Option<Standing> {
+pub(crate) fn progress_of(
+    store: &Store,
+    batch: &BatchName,
+    names: &[TaskName],
+    kind: Kind,
+) -> Option<JobProgress> {
     let job = Job::of(store, batch, kind);
     let record = job.record()?;
-    Some(Standing {
+    Some(JobProgress {
         state: match job.is_at_work() {
             true => "running",
             false if is_incomplete(store, &record, names, kind) => "incomplete",

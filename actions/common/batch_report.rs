@@ -70,14 +70,14 @@ pub(crate) struct Verified {
 }
 
 /// What is known of a mailbox before its move.
-pub(crate) struct Look(Finding<Assessment>);
+pub(crate) struct StoredAssessment(Finding<Assessment>);
 
 /// What was found before the move; `None` where no one looked.
-pub(crate) fn assessed(store: &Store, name: &TaskName) -> Option<Look> {
-    store.finding(name, FileKind::Assessment).map(Look)
+pub(crate) fn assessed(store: &Store, name: &TaskName) -> Option<StoredAssessment> {
+    store.finding(name, FileKind::Assessment).map(StoredAssessment)
 }
 
-impl Look {
+impl StoredAssessment {
     /// What the source holds; `None` where it could not be counted.
     pub(crate) fn counted(&self) -> Option<Amount> {
         match &self.0.answer {

@@ -51,7 +51,7 @@ pub(crate) struct JobRow {
     errors: Vec<FieldError>,
 }
 
-/// A job that is kept, or one that nobody looks for later.
+/// A job that is kept, or one that no one looks for later.
 pub(crate) struct Kept(Option<BulkJob>);
 
 impl Kept {

@@ -13,7 +13,7 @@ const EQUAL: usize = 3;
 #[derive(Default)]
 pub(crate) struct EqualRefusals {
     servers: Mutex<HashMap<String, Answers>>,
-    /// Whoever asks a server that has let no one in yet does so alone.
+    /// A server that has let no one in yet is asked by one at a time.
     first: Mutex<()>,
 }
 

@@ -70,8 +70,8 @@ pub fn put_back(state: &Path, tasks: &Path) -> anyhow::Result<()> {
             make_folder(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         }
         // They belong to the database that was in the backup before.
-        for beside in ["-wal", "-shm"] {
-            files::remove(&with_ending(&target, beside))?;
+        for ending in ["-wal", "-shm"] {
+            files::remove(&with_ending(&target, ending))?;
         }
         fs::rename(&path, &target).with_context(|| format!("cannot put {} back", target.display()))?;
         files::sync_folder_of(&target)?;

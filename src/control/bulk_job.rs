@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! What one action does to many tasks and takes long: where it stands, and what came of it, is found again by whoever
-//! looks later. `imapsync/.jobs/KIND.*` has it; passwords are never in there.
+//! What one action does to many tasks and takes long: where it stands, and what came of it, is found again by those who
+//! look later. `imapsync/.jobs/KIND.*` has it; passwords are never in there.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -83,7 +83,7 @@ impl StateFiles {
         }
     }
 
-    /// Asks whoever works on them to end after what is under way.
+    /// Asks the process that works on them to end after what is under way.
     pub(super) fn ask_to_stop(&self) -> Result<()> {
         match self.is_at_work() {
             true => self.put(&self.file(STOP), b""),

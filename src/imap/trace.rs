@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// By what subscribers know these events.
 pub const TARGET: &str = "imap";
 
-/// A longer line is cut.
-const LONGEST: usize = 2000;
+/// A longer line is cut, without a mark: those who hide secrets have to see that one is cut off.
+const LONGEST: usize = 16 * 1024;
 
 static CONNECTIONS: AtomicU32 = AtomicU32::new(0);
 
@@ -43,9 +43,8 @@ impl Trace {
 }
 
 fn shown(text: &[u8]) -> String {
-    let cut = text.len() > LONGEST;
     let text = String::from_utf8_lossy(&text[..text.len().min(LONGEST)]);
-    format!("{}{}", text.trim_end(), if cut { "…" } else { "" })
+    text.trim_end().to_owned()
 }
 
 /// A response, with nothing in the quoted strings of a FETCH.

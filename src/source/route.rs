@@ -29,7 +29,7 @@ pub enum Route {
 }
 
 impl Route {
-    /// Reads the field `proxy`; a login at the proxy comes in fields of its own, as it holds a password.
+    /// Reads the field `proxy`; a login at the proxy comes in separate fields, as it holds a password.
     pub(super) fn parse(text: &str) -> Result<Self, Invalid> {
         match text {
             "" => Ok(Self::OfInstance),

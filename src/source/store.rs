@@ -12,7 +12,7 @@ use super::{Source, SourceFields};
 use crate::error::{ErrorKey, Refusal, Result};
 use crate::files;
 use crate::secret::Zeroizing;
-use crate::task::batch::{self, Beside, Rewrite};
+use crate::task::batch::{self, OtherFile, Rewrite};
 use crate::task::{SourceId, Store};
 
 /// An edit waits for the runs of all tasks of a source to end.
@@ -170,11 +170,11 @@ impl Sources {
     /// Whatever the file system says.
     pub fn save_with(&self, _lock: &SourceLock, source: &Source, tasks: &[Rewrite<'_>]) -> Result<()> {
         let text = source.stored().context("cannot write the source")?;
-        let beside = Beside {
+        let other = OtherFile {
             target: &self.path(&source.id),
             content: &text,
         };
-        self.tasks.save_batch(tasks, &beside)
+        self.tasks.save_batch(tasks, &other)
     }
 
     /// Deletes a source that no task follows any more, with its tokens. The caller holds the lock.

@@ -134,7 +134,7 @@ impl Child {
         }
     }
 
-    /// What the run said at its end; `None` when it came to no end of its own.
+    /// What the run said at its end; `None` when it did not end by itself.
     pub fn run_end(&mut self) -> Option<RunEnd> {
         let mut text = String::new();
         self.said.rewind().ok()?;

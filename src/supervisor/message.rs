@@ -12,7 +12,7 @@ use crate::sync::run::finish;
 use crate::task::TaskName;
 use crate::task::report::Report;
 
-/// The settings of the instance that a run may have of its own: where the local mail server is, which engine moves
+/// The settings of the instance that may differ from run to run: where the local mail server is, which engine moves
 /// the mail, and whether a trace is written.
 pub const SETTINGS: [&str; 4] = ["MAIL_HOST", "MAIL_PORT", "SYNC_ENGINE", DEBUG];
 
@@ -150,7 +150,7 @@ impl RunEnd {
         }
     }
 
-    /// There was no run, or it came to no end of its own.
+    /// There was no run, or it did not end by itself.
     pub fn failure(says: &str, exit: Exit) -> Self {
         Self {
             says: format!("syncctl: {says}"),

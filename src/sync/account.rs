@@ -63,9 +63,9 @@ pub struct Account {
     pub spool: Spool,
 }
 
-/// How an account stands with its server.
+/// What a server has said to the login of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum LoginState {
     /// No one logged in, nor was refused.
     Unknown,
     /// A login worked.
@@ -293,11 +293,11 @@ impl Account {
     }
 
     /// How it stands with the server, after whatever was tried. A token that was refused is renewed, and counts as nothing.
-    pub fn standing(&self) -> Standing {
+    pub fn login_state(&self) -> LoginState {
         match (self.logged_in.get(), self.refused.get()) {
-            (true, _) => Standing::LoggedIn,
-            (false, Some(imap::Error::Credentials(_) | imap::Error::NoWayIn(_))) => Standing::Refused,
-            (false, _) => Standing::Unknown,
+            (true, _) => LoginState::LoggedIn,
+            (false, Some(imap::Error::Credentials(_) | imap::Error::NoWayIn(_))) => LoginState::Refused,
+            (false, _) => LoginState::Unknown,
         }
     }
 

@@ -49,7 +49,7 @@ macro_rules! exits {
 
 exits! {
     Ok = 0, "EX_OK", "ok", "Everything was done.";
-    CatchAll = 1, "EXIT_CATCH_ALL", "run_failed", "Something that has no code of its own; the log says what.";
+    CatchAll = 1, "EXIT_CATCH_ALL", "run_failed", "A failure without an exit code for it; the log says what went wrong.";
     Connection = 10, "EXIT_CONNECTION_FAILURE", "remote_unreachable", "A server cannot be reached.";
     TlsFailure = 12, "EXIT_TLS_FAILURE", "SSL_encryption_error", "TLS could not be agreed on, or a certificate is not accepted.";
     Authentication = 16, "EXIT_AUTHENTICATION_FAILURE", "bad_user_credentials", "A server refused the login.";

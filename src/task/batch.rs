@@ -38,9 +38,9 @@ pub struct Rewrite<'a> {
     pub options: &'a Options,
 }
 
-/// New content of the one file beside the tasks.
+/// New content of the one file next to the tasks.
 #[derive(Debug)]
-pub struct Beside<'a> {
+pub struct OtherFile<'a> {
     /// The file, in a folder of the store's.
     pub target: &'a Path,
     /// What it will hold.
@@ -52,7 +52,8 @@ pub struct Beside<'a> {
 struct Journal {
     id: String,
     /// Relative to the folder of the tasks.
-    beside: PathBuf,
+    #[serde(rename = "beside")]
+    other: PathBuf,
     tasks: Vec<String>,
 }
 
@@ -74,7 +75,7 @@ pub(super) fn exists(folder: &Path, id: &[u8]) -> io::Result<bool> {
     Ok(read_journal(folder)?.is_some_and(|journal| journal.id.as_bytes() == id))
 }
 
-fn staged_beside(target: &Path) -> PathBuf {
+fn staged_other(target: &Path) -> PathBuf {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     target.with_file_name(format!(".{name}.new"))
 }
@@ -93,7 +94,7 @@ fn lock(folder: &Path) -> Result<File> {
 }
 
 /// Replaces everything or nothing. The caller holds the locks of all the tasks.
-pub(super) fn replace(store: &Store, tasks: &[(TaskName, Vec<Staged>)], beside: &Beside<'_>) -> Result<()> {
+pub(super) fn replace(store: &Store, tasks: &[(TaskName, Vec<Staged>)], other: &OtherFile<'_>) -> Result<()> {
     let folder = store.folder();
     let _lock = lock(folder)?;
     finish(store)?;
@@ -102,13 +103,13 @@ pub(super) fn replace(store: &Store, tasks: &[(TaskName, Vec<Staged>)], beside: 
         for (name, staged) in tasks {
             commit::stage(folder, name, staged, &id)?;
         }
-        files::write_atomic(folder, &staged_beside(beside.target), beside.content, PRIVATE)?;
+        files::write_atomic(folder, &staged_other(other.target), other.content, PRIVATE)?;
         let journal_text = serde_json::to_vec(&Journal {
             id,
-            beside: beside
+            other: other
                 .target
                 .strip_prefix(folder)
-                .unwrap_or(beside.target)
+                .unwrap_or(other.target)
                 .to_owned(),
             tasks: tasks.iter().map(|(name, _)| name.to_string()).collect(),
         })?;
@@ -118,7 +119,7 @@ pub(super) fn replace(store: &Store, tasks: &[(TaskName, Vec<Staged>)], beside: 
         for (name, _) in tasks {
             commit::discard(folder, name)?;
         }
-        files::remove(&staged_beside(beside.target))?;
+        files::remove(&staged_other(other.target))?;
         return Err(anyhow::Error::new(error)
             .context("cannot write the tasks of the source")
             .into());
@@ -148,8 +149,8 @@ fn finish(store: &Store) -> Result<()> {
     let Some(batch) = read_journal(folder)? else {
         return Ok(());
     };
-    let target = folder.join(&batch.beside);
-    match fs::rename(staged_beside(&target), &target) {
+    let target = folder.join(&batch.other);
+    match fs::rename(staged_other(&target), &target) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(anyhow::Error::new(error)
                 .context("cannot finish the edit of a source")

@@ -24,7 +24,7 @@ An Unknown Host Leaves Nothing
     ${after}    State Files
     Should Be Equal    ${after}    ${before}
 
-A Port Where Nobody Listens Leaves Nothing
+A Port Where No One Listens Leaves Nothing
     ${port}    A Free Port
     ${task}    A Task    remotehostname=127.0.0.1    remoteport=${port}
     Run Action Refused    create-task    ${task}    Check_hostname_or_tcp_port    3

@@ -8,7 +8,7 @@ Suite Setup       Needs A Remote Account
 Test Teardown     Delete All Tasks
 
 *** Test Cases ***
-An Update Keeps Every Task And Starts The Service Anew
+An Update Keeps Every Task And Starts The Service Again
     ${task}    A Task    cron=5m    start=${False}
     Run Action    create-task    ${task}
     ${configuration}    Run Action    get-configuration

@@ -24,7 +24,7 @@ need_packages podman=podman buildah=buildah runc=runc conmon=conmon jq=jq deboot
 [ "$1" != --packages ] || exit 0
 
 mkdir -p "$cache/containers"
-# One engine at a time; whoever waits here finds the images ready.
+# One engine at a time; one that waits here finds the images ready.
 exec 9> "$cache/containers/lock"
 flock -w 1200 9 || cannot "another run keeps $cache/containers/lock"
 cat > "$cache/containers/storage.conf" << END

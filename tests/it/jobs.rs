@@ -118,7 +118,7 @@ fn a_job_at_work_is_seen_keeps_another_from_beginning_and_is_stopped() -> anyhow
         });
         let again = sandbox.action("import-tasks", input.clone());
         let stopped = action_output(&sandbox, "stop-job", json!({"job": "check"}));
-        // Whoever waits for the server hears that it is not there.
+        // One who waits for the server hears that it is not there.
         silent.set_nonblocking(true)?;
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {

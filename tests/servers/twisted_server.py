@@ -196,7 +196,7 @@ account = Account()
 
 @implementer(portal.IRealm)
 class Realm:
-    """Whoever logs in gets the one account there is."""
+    """Everyone who logs in gets the one account there is."""
 
     def requestAvatar(self, name, mind, *interfaces):
         return imap4.IAccount, account, lambda: None

@@ -324,7 +324,7 @@ describe('a task of a source', () => {
     }))
 })
 
-it('tells where the browser ended to whoever has no window to go back to', () =>
+it('tells where the browser ended to one who has no window to go back to', () =>
   withHost({}, async (host) => {
     const page = await browser.newPage()
     await page.goto(`${host.url}apps/imapsync1/oauth.html?code=c0de&state=one`)

@@ -20,7 +20,7 @@ pub(crate) struct TaskFields {
     #[schemars(length(min = 1))]
     pub localuser: String,
     /// The source that says where the remote server is and how to sign in there, instead of remotehostname, remoteport
-    /// and security. Where that is not a password of the task's own, remotepassword is left out as well.
+    /// and security. Where that is not the task's password, remotepassword is left out as well.
     #[serde(default)]
     pub source: Option<String>,
     /// The login name on the remote server, or a master user's (`user*vmail`); with a source, the mailbox there.

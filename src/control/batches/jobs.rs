@@ -2,8 +2,8 @@
 //! What is done to every task of a batch and takes long: it goes on when no one looks, is found again with its results,
 //! and goes on where it was cut off.
 //!
-//! `imapsync/.batches/ID.KIND.json` says when it began and ended; while it is at work, the lock beside it is held. What is
-//! found about a task is in a file of the task's own, so it goes with the task.
+//! `imapsync/.batches/ID.KIND.json` says when it began and ended; while it is at work, the lock next to it is held. What is
+//! found about a task is in one of the task's files, so it goes with the task.
 
 use serde::{Deserialize, Serialize};
 
@@ -91,7 +91,7 @@ impl Job {
         self.stored.is_at_work()
     }
 
-    /// Asks whoever works on it to end after what is under way.
+    /// Asks the process that works on it to end after what is under way.
     ///
     /// # Errors
     /// Whatever the file system says.

@@ -62,7 +62,7 @@ impl Volume {
         match (known.progress, known.report) {
             (Some(run), _) => at_work(run, moved, known.counted),
             (None, Some(report)) if report.exit_code == 0 => {
-                // All that the source has is there, whoever brought it.
+                // All that the source has is there, by whatever way it came.
                 let held = Amount {
                     messages: report.messages.copied + report.messages.skipped,
                     bytes: 0,

@@ -97,7 +97,7 @@ pub(super) async fn authenticate(
             Err(error) => return Err(refused.map_or(error, |(_, refused)| refused)),
         };
         let meaning = match refusal::judge(&ended.answer) {
-            // Whoever tells why has looked at them.
+            // A server that tells why has looked at them.
             LoginAnswer::NotThisWay if ended.reason.is_some() => LoginAnswer::Refused,
             meaning => meaning,
         };

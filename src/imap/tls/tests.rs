@@ -12,12 +12,12 @@ use crate::imap::certificate::Fault;
 const HOST: &str = "imap.good.example";
 
 /// A certificate with its key.
-struct Shown {
+struct ServerCertificate {
     der: CertificateDer<'static>,
     key: Vec<u8>,
 }
 
-impl Shown {
+impl ServerCertificate {
     fn sha256(&self) -> String {
         Certificate::new(&self.der, Ok(())).sha256
     }
@@ -40,7 +40,7 @@ impl Authority {
         Arc::new(roots)
     }
 
-    fn issue(&self, host: &str, expired: bool) -> Shown {
+    fn issue(&self, host: &str, expired: bool) -> ServerCertificate {
         let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
         if expired {
             params.not_after = rcgen::date_time_ymd(2001, 1, 1);
@@ -48,22 +48,27 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let issuer: &Issuer<'_, KeyPair> = &self.0;
         let certificate = params.signed_by(&key, issuer).unwrap();
-        Shown {
+        ServerCertificate {
             der: certificate.der().clone(),
             key: key.serialize_der(),
         }
     }
 }
 
-fn self_signed(host: &str) -> Shown {
+fn self_signed(host: &str) -> ServerCertificate {
     let made = rcgen::generate_simple_self_signed(vec![host.to_owned()]).unwrap();
-    Shown {
+    ServerCertificate {
         der: made.cert.der().clone(),
         key: made.signing_key.serialize_der(),
     }
 }
 
-fn meet(roots: Arc<RootCertStore>, shown: &Shown, trust: &Trust, protocols: Protocols) -> Result<TlsInfo> {
+fn meet(
+    roots: Arc<RootCertStore>,
+    shown: &ServerCertificate,
+    trust: &Trust,
+    protocols: Protocols,
+) -> Result<TlsInfo> {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -163,7 +168,7 @@ fn what_was_trusted_is_not_replaced_by_less() {
 #[test]
 fn another_name_is_told_apart_from_a_signature_of_ones_own() {
     let authority = Authority::new();
-    let refusal = |shown: &Shown| {
+    let refusal = |shown: &ServerCertificate| {
         let refused = meet(authority.roots(), shown, &Trust::Authorities, Protocols::Current).unwrap_err();
         refused.to_string()
     };

@@ -50,7 +50,7 @@ pub struct Begun {
 /// Where a sign-in stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Standing {
+pub struct SignInProgress {
     /// Where it stands.
     pub status: Status,
     /// The mailbox.
@@ -244,13 +244,13 @@ pub fn complete(
     state: &str,
     came_back: Return,
     network: &Network,
-) -> Result<Standing, FlowError> {
+) -> Result<SignInProgress, FlowError> {
     let Some(pending) = pending::read(sources, state)? else {
-        return Ok(Standing::expired(String::new()));
+        return Ok(SignInProgress::expired(String::new()));
     };
     if pending.expires_at < now() {
         pending::remove(sources, state);
-        return Ok(Standing::expired(pending.mailbox));
+        return Ok(SignInProgress::expired(pending.mailbox));
     }
     let gone = |_| {
         FlowError::Token(TokenError::Failed(
@@ -264,15 +264,15 @@ pub fn complete(
     let tokens = Tokens::of(sources, &source, &mailbox, network).ok_or(FlowError::NoSignIn)?;
     let code;
     let voucher = match &pending.kept {
-        Kept::Device(_) if now() < pending.next_question => return Ok(Standing::pending(&pending)),
+        Kept::Device(_) if now() < pending.next_question => return Ok(SignInProgress::pending(&pending)),
         Kept::Device(device) => Voucher::Device(device),
         Kept::Browser { verifier, redirect } => {
             code = match given(came_back, redirect, state)? {
                 Given::Code(code) => code,
-                Given::Nothing => return Ok(Standing::pending(&pending)),
+                Given::Nothing => return Ok(SignInProgress::pending(&pending)),
                 Given::Refusal(explained) => {
                     pending::remove(sources, state);
-                    return Ok(Standing::refused(pending.mailbox, explained));
+                    return Ok(SignInProgress::refused(pending.mailbox, explained));
                 }
             };
             Voucher::Code {
@@ -286,16 +286,16 @@ pub fn complete(
         Ok(Ok(issued)) => {
             tokens.sign_in(&issued)?;
             pending::remove(sources, state);
-            return Ok(Standing::signed_in(pending.mailbox));
+            return Ok(SignInProgress::signed_in(pending.mailbox));
         }
         Ok(Err(refusal)) => refusal,
-        // RFC 8628, 3.5: whoever asks again and again goes on with asking.
+        // RFC 8628, 3.5: after a connection that timed out, a client asks less often.
         Err(TokenError::Unreachable(reason)) if matches!(pending.kept, Kept::Device(_)) => {
             let pending = pending.postponed(SLOWER);
             pending::write(sources, state, &pending)?;
-            return Ok(Standing {
+            return Ok(SignInProgress {
                 message: reason,
-                ..Standing::pending(&pending)
+                ..SignInProgress::pending(&pending)
             });
         }
         Err(error) => return Err(error.into()),
@@ -305,15 +305,15 @@ pub fn complete(
             let slower = if refusal.error == "slow_down" { SLOWER } else { 0 };
             let pending = pending.postponed(slower);
             pending::write(sources, state, &pending)?;
-            Ok(Standing::pending(&pending))
+            Ok(SignInProgress::pending(&pending))
         }
         "expired_token" => {
             pending::remove(sources, state);
-            Ok(Standing::expired(pending.mailbox))
+            Ok(SignInProgress::expired(pending.mailbox))
         }
         _ => {
             pending::remove(sources, state);
-            Ok(Standing::refused(pending.mailbox, refusal.explained))
+            Ok(SignInProgress::refused(pending.mailbox, refusal.explained))
         }
     }
 }
@@ -368,7 +368,7 @@ fn given(came_back: Return, redirect: &str, state: &str) -> Result<Given, FlowEr
     }
 }
 
-impl Standing {
+impl SignInProgress {
     fn new(status: Status, mailbox: String, message: &str) -> Self {
         Self {
             status,

@@ -19,7 +19,7 @@ use crate::task::{FileKind, SCHEDULES_PAUSED, SourceId, Store, TaskName};
 const SETTLE: Duration = Duration::from_millis(100);
 /// How often is looked where the kernel does not tell.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(30);
-/// Names of files have 255 octets at most, beside what else is told.
+/// Names of files have 255 octets at most, in addition to what else is told.
 const BUFFER: usize = 16 * 1024;
 
 /// What has changed.

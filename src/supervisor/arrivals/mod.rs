@@ -160,8 +160,8 @@ impl Arrivals {
         }
     }
 
-    /// Listens for a task, or does so no longer. `anew`: what it logs in with may be another.
-    fn look_at(&mut self, name: &TaskName, anew: bool) {
+    /// Listens for a task, or does so no longer. `again`: even where it is listened to, as what it logs in with may be another.
+    fn look_at(&mut self, name: &TaskName, again: bool) {
         let Some(permit) = Permit::of(&self.common.store, name) else {
             if let Some(mut watched) = self.tasks.remove(name) {
                 watched.leave();
@@ -186,7 +186,7 @@ impl Arrivals {
         watched.source = permit.source;
         watched.limited = limited;
         let gets_in = watched.state == Listening::Refused && permit.gets_in;
-        if is_new || anew || gets_in {
+        if is_new || again || gets_in {
             self.restart(name);
         }
     }

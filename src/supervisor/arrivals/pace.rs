@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(
             pace.next(later),
             later + SETTLE,
-            "whoever was quiet is heard at once"
+            "one that was quiet is heard at once"
         );
     }
 }

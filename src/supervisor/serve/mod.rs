@@ -24,7 +24,7 @@ use tokio::task::{JoinSet, LocalSet};
 
 use self::connection::{Reply, converse};
 use self::main_program::MainProgram;
-use self::requests::Wish;
+use self::requests::StartOptions;
 use super::arrivals::{Arrivals, Told, changes};
 use super::capacity::{self, Capacity};
 use super::child::{Child, Cut, Program};
@@ -167,7 +167,7 @@ struct Supervisor<'a> {
 }
 
 /// What matters of a task for its turn.
-struct Described {
+struct TaskFacts {
     /// Whose mailbox it fills.
     user: String,
     /// Where the mail comes from.
@@ -196,8 +196,8 @@ impl Supervisor<'_> {
                 entry.state = State::Interrupted;
                 self.write_cut_off(&name, entry.started, Cut::Interrupted);
             }
-            let described = self.describe(&name);
-            self.queue.add(entry, described.user, described.source);
+            let facts = self.facts_of(&name);
+            self.queue.add(entry, facts.user, facts.source);
             self.recovered.insert(name);
         }
         if !self.recovered.is_empty() {
@@ -215,14 +215,14 @@ impl Supervisor<'_> {
     }
 
     /// What matters of a task here. One that is damaged is in no one's way; its run tells what is wrong.
-    fn describe(&self, name: &TaskName) -> Described {
+    fn facts_of(&self, name: &TaskName) -> TaskFacts {
         match self.store.load(name) {
-            Ok(Some(task)) => Described {
+            Ok(Some(task)) => TaskFacts {
                 user: task.local_user.to_string(),
                 source: format!("{}:{}", task.remote_host, task.remote_port),
                 spread: task.schedule.map_or(0, Schedule::spread),
             },
-            Ok(None) | Err(_) => Described {
+            Ok(None) | Err(_) => TaskFacts {
                 user: name.to_string(),
                 source: String::new(),
                 spread: 0,
@@ -295,7 +295,13 @@ impl Supervisor<'_> {
         if !due.is_empty() {
             // Who waits or runs already does so: no one follows.
             let (reply, _) = unbounded_channel();
-            self.enqueue(due, Wish::of(Origin::Arrival), &BTreeMap::new(), false, &reply);
+            self.enqueue(
+                due,
+                StartOptions::of(Origin::Arrival),
+                &BTreeMap::new(),
+                false,
+                &reply,
+            );
         }
         self.arrivals.save_if_due(now);
     }

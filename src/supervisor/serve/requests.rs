@@ -13,12 +13,12 @@ use crate::task::TaskName;
 
 /// Who wants a run, and when it may begin.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wish {
+pub(super) struct StartOptions {
     origin: Origin,
     not_before: Option<i64>,
 }
 
-impl Wish {
+impl StartOptions {
     /// A run as soon as may be.
     pub(super) fn of(origin: Origin) -> Self {
         Self {
@@ -55,8 +55,8 @@ impl Supervisor<'_> {
                 follow,
                 not_before,
             } => {
-                let wish = Wish { origin, not_before };
-                self.enqueue(tasks, wish, &own(settings), follow, reply);
+                let options = StartOptions { origin, not_before };
+                self.enqueue(tasks, options, &own(settings), follow, reply);
             }
             Request::Stop { tasks } => self.stop(tasks, reply),
             Request::Pause => self.pause(true, reply),
@@ -80,7 +80,7 @@ impl Supervisor<'_> {
     pub(super) fn enqueue(
         &mut self,
         tasks: Vec<TaskName>,
-        wish: Wish,
+        options: StartOptions,
         settings: &BTreeMap<String, String>,
         follow: bool,
         reply: &Reply,
@@ -89,26 +89,29 @@ impl Supervisor<'_> {
         let mut entered: Vec<(TaskName, Option<Entry>)> = vec![];
         for task in tasks {
             let former = self.queue.get(&task).map(|run| run.entry.clone());
-            if former.as_ref().is_some_and(|entry| wish.changes_nothing(entry)) {
+            if former
+                .as_ref()
+                .is_some_and(|entry| options.changes_nothing(entry))
+            {
                 drop(reply.send(Answer::AlreadyRunning { task }));
                 continue;
             }
             if let Some(run) = self.queue.get_mut(&task) {
-                run.entry.origin = wish.origin;
+                run.entry.origin = options.origin;
                 run.entry.batch = batch;
-                run.entry.not_before = wish.not_before;
+                run.entry.not_before = options.not_before;
             } else {
-                let described = self.describe(&task);
+                let facts = self.facts_of(&task);
                 let entry = Entry {
                     task: task.clone(),
-                    origin: wish.origin,
+                    origin: options.origin,
                     since: now(),
                     state: State::Waiting,
                     started: None,
                     batch,
-                    not_before: self.not_before(&wish, described.spread),
+                    not_before: self.not_before(&options, facts.spread),
                 };
-                self.queue.add(entry, described.user, described.source);
+                self.queue.add(entry, facts.user, facts.source);
             }
             entered.push((task, former));
         }
@@ -138,10 +141,10 @@ impl Supervisor<'_> {
     }
 
     /// When a run may begin: schedules that start in the same minute take turns.
-    fn not_before(&mut self, wish: &Wish, spread: i64) -> Option<i64> {
-        match wish.origin {
+    fn not_before(&mut self, options: &StartOptions, spread: i64) -> Option<i64> {
+        match options.origin {
             Origin::Schedule => self.stagger.next(now(), spread),
-            Origin::Manual | Origin::Arrival => wish.not_before,
+            Origin::Manual | Origin::Arrival => options.not_before,
         }
     }
 
@@ -213,7 +216,7 @@ impl Supervisor<'_> {
     }
 }
 
-/// Those of the settings that a run may have of its own, as far as they are others than the supervisor's.
+/// Those settings that may differ from run to run, where they are not the supervisor's.
 fn own(mut settings: BTreeMap<String, String>) -> BTreeMap<String, String> {
     settings
         .retain(|name, value| SETTINGS.contains(&name.as_str()) && std::env::var(name).as_ref() != Ok(value));

@@ -55,7 +55,7 @@ pub enum Event<'a> {
     OldMailArrived,
     /// The service was stopped during the run.
     Interrupted,
-    /// The run came to no end of its own.
+    /// The run did not end by itself.
     Crashed,
     /// The login was refused too often; the schedule pauses.
     SchedulePaused {

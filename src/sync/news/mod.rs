@@ -9,7 +9,7 @@ use std::time::Duration;
 pub use position::Position;
 
 use crate::imap::{self, ListExtras, Mailbox};
-use crate::sync::account::{Account, Failure, Side, Standing};
+use crate::sync::account::{Account, Failure, LoginState, Side};
 use crate::sync::folder_mapping::Selection;
 use crate::sync::job::assembly;
 use crate::sync::reconcile::connections::session::SideSession;
@@ -93,9 +93,9 @@ impl NewsConnection {
             options: options.folders,
         };
         let session = account.login().await;
-        let session = session.map_err(|error| match account.standing() {
-            Standing::Refused => NoNews::Refused(Failure::from_imap(Side::Remote, &error)),
-            Standing::Unknown | Standing::LoggedIn => error.into(),
+        let session = session.map_err(|error| match account.login_state() {
+            LoginState::Refused => NoNews::Refused(Failure::from_imap(Side::Remote, &error)),
+            LoginState::Unknown | LoginState::LoggedIn => error.into(),
         })?;
         Self::begin(&account, session, &selection).await
     }
@@ -137,7 +137,7 @@ impl NewsConnection {
         })
     }
 
-    /// How many folders it tells of beside the inbox.
+    /// How many folders it tells of in addition to the inbox.
     pub fn folders(&self) -> usize {
         self.folders
     }

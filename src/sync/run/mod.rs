@@ -20,7 +20,7 @@ pub use settings::Settings;
 
 use crate::error::ErrorKey;
 use crate::files;
-use crate::sync::account::{self, Failure, Standing};
+use crate::sync::account::{self, Failure, LoginState};
 use crate::sync::engine::Engine;
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
@@ -271,10 +271,10 @@ impl Run<'_> {
             }
         }
         let former = self.store.refusals(self.name);
-        let refusals = match job.remote.standing() {
-            Standing::Unknown => return Ok(()),
-            Standing::LoggedIn => Refusals::default(),
-            Standing::Refused => former.more(),
+        let refusals = match job.remote.login_state() {
+            LoginState::Unknown => return Ok(()),
+            LoginState::LoggedIn => Refusals::default(),
+            LoginState::Refused => former.more(),
         };
         self.store.save_refusals(self.name, refusals).map_err(local)?;
         if refusals.pause() {

@@ -13,6 +13,8 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use crate::imap::{Mask, TRACE_TARGET};
 use crate::text::printable;
 
+/// A longer line is cut, after secrets were hidden in it.
+const LINE_LENGTH: usize = 2000;
 /// The file grows no further.
 const MAX_OCTETS: u64 = 32 * 1024 * 1024;
 
@@ -60,6 +62,10 @@ impl Write for TraceFile {
         for mask in &self.masks {
             text = mask.apply(&text).into_owned();
         }
+        if let Some((end, _)) = text.char_indices().nth(LINE_LENGTH) {
+            text.truncate(end);
+            text.push('…');
+        }
         text.push('\n');
         match self.left.checked_sub(text.len() as u64) {
             Some(left) => {
@@ -84,6 +90,27 @@ impl Write for TraceFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_line_is_cut_within_a_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("u_1.trace");
+        let mut trace = TraceFile {
+            file: File::create(&path).unwrap(),
+            masks: vec![Mask::new(["pass word!"], [])],
+            left: MAX_OCTETS,
+        };
+        let before = "x".repeat(LINE_LENGTH - 6);
+        trace
+            .write_all(format!("{before} pass word! and more\n").as_bytes())
+            .unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            !text.contains("pass") && text.ends_with("…\n"),
+            "{}",
+            &text[before.len()..]
+        );
+    }
 
     #[test]
     fn a_trace_holds_no_secret_and_has_an_end() {

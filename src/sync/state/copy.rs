@@ -39,7 +39,7 @@ pub(super) fn read_aside(path: &Path, db: &mut Connection) -> Result<()> {
     Ok(())
 }
 
-/// Copies a database with what is not yet merged into it to a folder of its own.
+/// Copies a database with what is not yet merged into it to another folder.
 fn copy_aside(path: &Path) -> std::io::Result<tempfile::TempDir> {
     let folder = tempfile::tempdir()?;
     std::fs::copy(path, folder.path().join(COPY))?;

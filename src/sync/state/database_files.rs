@@ -13,12 +13,12 @@ use crate::files;
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// What SQLite keeps next to a database.
-const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+const SIDE_FILES: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// Whether nothing but files is in the places of a database: what is no file is neither opened nor waited for.
 pub(super) fn holds_only_files(path: &Path) -> bool {
-    let beside = BESIDE.iter().map(|ending| with_ending(path, ending));
-    beside.chain([path.to_owned()]).all(|place| {
+    let side_files = SIDE_FILES.iter().map(|ending| with_ending(path, ending));
+    side_files.chain([path.to_owned()]).all(|place| {
         let is_there = fs::symlink_metadata(&place).is_ok();
         !is_there || fs::metadata(&place).is_ok_and(|found| found.is_file())
     })
@@ -26,13 +26,13 @@ pub(super) fn holds_only_files(path: &Path) -> bool {
 
 /// Renames a database, or what is in its place, and removes what is next to it. What a former damage left is written over.
 pub(super) fn put_aside(path: &Path) -> io::Result<()> {
-    clear_beside(path)?;
+    clear_side_files(path)?;
     rename(path)
 }
 
 /// Removes what is next to a file that is about to be written over. A folder in its place is renamed.
 pub(super) fn make_room(path: &Path) -> io::Result<()> {
-    clear_beside(path)?;
+    clear_side_files(path)?;
     match is_folder(path) {
         true => rename(path),
         false => Ok(()),
@@ -55,8 +55,8 @@ pub fn clear_wrong(path: &Path, is_right: impl Fn(&Path) -> bool) -> io::Result<
     }
 }
 
-fn clear_beside(path: &Path) -> io::Result<()> {
-    for ending in BESIDE {
+fn clear_side_files(path: &Path) -> io::Result<()> {
+    for ending in SIDE_FILES {
         let place = with_ending(path, ending);
         match is_folder(&place) {
             true => rename(&place)?,

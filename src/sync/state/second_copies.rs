@@ -72,7 +72,7 @@ impl Ledger {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Second copies are no more: the other ones are those of the messages from now on. Whoever brought these has them
+    /// Second copies are no more: the other ones are those of the messages from now on. The task that brought these has them
     /// filtered.
     pub fn second_copies_removed(&mut self, id: i64, copies: &[SecondCopy]) -> Result<()> {
         self.transaction(|db| {

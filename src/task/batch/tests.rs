@@ -23,19 +23,19 @@ fn names() -> [TaskName; 3] {
 /// The passwords of all tasks, and the file with them.
 fn contents(store: &Store) -> Vec<String> {
     let paths = names().map(|name| store.path(&name, FileKind::Password));
-    let beside = store.folder().join(".sources/s.json");
-    let all = paths.into_iter().chain([beside]);
+    let other = store.folder().join(".sources/s.json");
+    let all = paths.into_iter().chain([other]);
     all.map(|path| fs::read_to_string(path).unwrap_or_default())
         .collect()
 }
 
 fn write(store: &Store, content: &str) {
     let tasks = names().map(|name| (name, staged(content)));
-    let beside = Beside {
+    let other = OtherFile {
         target: &store.folder().join(".sources/s.json"),
         content: content.as_bytes(),
     };
-    replace(store, &tasks, &beside).unwrap();
+    replace(store, &tasks, &other).unwrap();
 }
 
 /// What is on the disk when an edit is killed after so many of its tasks were staged.
@@ -45,11 +45,11 @@ fn cut_off(store: &Store, content: &str, tasks: usize, journaled: bool) {
         commit::stage(folder, name, &staged(content), id).unwrap();
     }
     let target = folder.join(".sources/s.json");
-    fs::write(staged_beside(&target), content).unwrap();
+    fs::write(staged_other(&target), content).unwrap();
     if journaled {
         let text = serde_json::to_vec(&Journal {
             id: id.to_owned(),
-            beside: ".sources/s.json".into(),
+            other: ".sources/s.json".into(),
             tasks: names().iter().map(ToString::to_string).collect(),
         });
         fs::write(journal(folder), text.unwrap()).unwrap();

@@ -13,7 +13,7 @@ use super::{LEDGERS, Store, belongs_to_another};
 use crate::error::{ErrorKey, Refusal, Result};
 use crate::files;
 use crate::task::FileKind;
-use crate::task::batch::{self, Beside, Rewrite};
+use crate::task::batch::{self, OtherFile, Rewrite};
 use crate::task::commit::{self, Staged};
 use crate::task::layout::MailHost;
 use crate::task::lock::TaskLock;
@@ -87,7 +87,7 @@ impl Store {
     ///
     /// # Errors
     /// Whatever the file system says; everything is then as it was, or becomes new when it is next asked for.
-    pub fn save_batch(&self, rewrites: &[Rewrite<'_>], beside: &Beside<'_>) -> Result<()> {
+    pub fn save_batch(&self, rewrites: &[Rewrite<'_>], other: &OtherFile<'_>) -> Result<()> {
         let staged: Vec<_> = rewrites
             .iter()
             .map(|rewrite| {
@@ -95,7 +95,7 @@ impl Store {
                 Ok((rewrite.task.name(), staged))
             })
             .collect::<Result<_>>()?;
-        batch::replace(self, &staged, beside)
+        batch::replace(self, &staged, other)
     }
 
     /// Refuses a task whose files would be those of another user's task.

@@ -277,6 +277,6 @@ class Module:
         return gate.getsockname()[1]
 
     def a_free_port(self):
-        """A port where nobody listens."""
+        """A port where no one listens."""
         with socket.create_server(("127.0.0.1", 0)) as server:
             return server.getsockname()[1]

@@ -157,7 +157,7 @@ fn a_folder_that_is_replaced_before_it_is_emptied_keeps_its_mail() {
 fn marks_in_a_folder_that_was_replaced_are_taken_back_after_a_lost_connection() {
     let world = world(Mode::DeleteRemote);
     let mut faults = Faults::rule(Rule::once("SELECT", "Folder 3", Act::ReplaceMailbox("Folder 3")));
-    // The mark of the fourth folder is set, and nobody hears of it.
+    // The mark of the fourth folder is set, and no one hears of it.
     faults
         .rules
         .push(Rule::once("UID STORE", "+FLAGS", Act::DoAndClose).after(3));

@@ -99,7 +99,7 @@ fn what_was_filed_here_does_not_come_again_with_another_task_or_login() -> anyho
     case.create(json!({}))?;
     case.run_copies(0)?;
     stays(&case)?;
-    // Whoever wants all of it again says so.
+    // All of it comes again where that is asked for.
     case.act("compare-again")?;
     case.run_copies(5)?;
     Ok(())

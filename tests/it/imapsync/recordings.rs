@@ -23,7 +23,7 @@ fn expected(name: &str) -> anyhow::Result<Value> {
             "exit_code": 101, "exit_name": "EXIT_CONNECTION_FAILURE_HOST1", "error": "Check_hostname_or_tcp_port",
             "messages": {"copied": 0, "skipped": 0, "failed": 0}, "bytes": 0, "problems": 3, "folders": [],
         })),
-        _ => anyhow::bail!("nobody has said what {name} comes to"),
+        _ => anyhow::bail!("no one has said what {name} comes to"),
     }
 }
 

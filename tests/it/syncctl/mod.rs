@@ -161,7 +161,7 @@ fn what_a_crash_left_means_nothing() -> anyhow::Result<()> {
     wait_until("the run", || world.file("progress").exists())?;
     tell(&run, Signal::KILL)?;
     run.wait()?;
-    ensure!(world.file("pid").exists(), "nobody was there to remove it");
+    ensure!(world.file("pid").exists(), "no one was there to remove it");
     ensure!(world.syncctl(&["status", TASK])?.stdout == "Stopped\n");
     ensure!(world.syncctl(&["stop", TASK])?.exit_code == 0);
     nothing_left(&world)
@@ -189,7 +189,7 @@ fn an_edit_under_way_is_waited_for_even_while_the_container_is_down() -> anyhow:
 #[test]
 fn a_trace_shows_the_commands_and_neither_mail_nor_secrets() -> anyhow::Result<()> {
     let world = World::start()?;
-    ensure!(!world.file("trace").exists(), "nobody asked for a trace");
+    ensure!(!world.file("trace").exists(), "no one asked for a trace");
     world
         .sandbox
         .remote()

@@ -105,7 +105,7 @@ fn schedules_of_one_minute_begin_one_after_the_other() -> anyhow::Result<()> {
     for user in &users {
         tasks.push(world.another(user, &env)?);
     }
-    // Whoever comes first, the others wait: what has run is not in the queue any more.
+    // Whichever comes first, the others wait: what has run is not in the queue any more.
     for task in &tasks {
         let line = by_schedule(&world, task)?.wait_with_output()?;
         ensure!(line.status.success(), "{line:?}");

@@ -13,7 +13,7 @@ export class Gate {
   static async open(target) {
     const gate = new Gate()
     gate.target = target
-    /** Whether whoever comes is turned away. */
+    /** Whether new connections are turned away. */
     gate.closed = false
     gate.host = '127.0.0.1'
     gate.sockets = new Set()
@@ -68,13 +68,13 @@ export class Gate {
     })
   }
 
-  /** Cuts those who are there, and turns away whoever comes until `closed` is false again. */
+  /** Cuts those who are there, and turns new connections away until `closed` is false again. */
   cut() {
     this.closed = true
     for (const socket of this.sockets) socket.destroy()
   }
 
-  /** Refuses whoever comes, and cuts those who are there. */
+  /** Refuses new connections, and cuts those who are there. */
   async shut() {
     for (const socket of this.sockets) socket.destroy()
     await new Promise((resolve) => this.server.close(resolve))

@@ -93,7 +93,7 @@ export const refuse = (parameter, error) => {
   throw new Refusal([{ field: parameter, parameter, value: '', error }])
 }
 
-/** The actions about sources; whoever plays the tasks holds them in `tasks` and `runs`. */
+/** The actions about sources; what plays the tasks holds them in `tasks` and `runs`. */
 export class SourcesStandIn extends Platform {
   constructor() {
     super()

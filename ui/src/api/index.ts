@@ -62,7 +62,7 @@ export const importTasks = (title: string, mode: Json.ImportMode, tasks: Json.Im
   )
 
 /** How far the last job of a kind is, and what came of it. */
-export const getJob = (title: string, job: Json.BulkJob, results: boolean) => ask<Json.BulkJobStanding>('get-job', title, { job, results })
+export const getJob = (title: string, job: Json.BulkJob, results: boolean) => ask<Json.BulkJobProgress>('get-job', title, { job, results })
 
 export const stopJob = (title: string, job: Json.BulkJob) => ask<unknown>('stop-job', title, { job })
 

@@ -40,7 +40,7 @@ export interface CreateTaskInput {
   task_id: string
   /** The user of the local mail server who receives the mail. */
   localuser: string
-  /** The source that says where the remote server is and how to sign in there, instead of remotehostname, remoteport and security. Where that is not a password of the task's own, remotepassword is left out as well. */
+  /** The source that says where the remote server is and how to sign in there, instead of remotehostname, remoteport and security. Where that is not the task's password, remotepassword is left out as well. */
   source?: string | null
   /** The login name on the remote server, or a master user's (`user*vmail`); with a source, the mailbox there. */
   remoteusername: string
@@ -915,7 +915,7 @@ export interface GetProgressOutput {
     /** How the last run ended, as a key; null before the first one. */
     last_result?: string | null
   }[]
-  /** When the question was about active tasks. */
+  /** When active tasks were asked for. */
   counts?: {
     queued: number
     running: number

@@ -44,16 +44,16 @@ export type Progress = Pick<Told, 'localuser' | 'task_id' | 'state'> & Partial<T
 /** How far a batch is. */
 export type BatchFigures = Json.GetBatchOutput
 /** Where a job of a batch stands. */
-export type JobStanding = Given<BatchFigures, 'assess'>
+export type JobProgress = Given<BatchFigures, 'assess'>
 export type Cutover = BatchFigures['cutover']
 export type CutoverStep = keyof Cutover
 /** What DNS says of the domains of a batch. */
 export type Domains = Json.CheckDomainsOutput
 /** What is done to many tasks, and found again. */
 export type BulkJob = Json.StopJobInput['job']
-export type BulkJobStanding = Json.GetJobOutput
+export type BulkJobProgress = Json.GetJobOutput
 /** What became of a task. */
-export type JobRow = Item<NonNullable<BulkJobStanding['results']>>
+export type JobRow = Item<NonNullable<BulkJobProgress['results']>>
 export type Planned = Json.StartBatchOutput
 export type BatchJob = NonNullable<Json.StopBatchJobInput['job']>
 export type BatchReport = Json.GetBatchReportOutput

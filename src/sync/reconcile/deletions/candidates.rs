@@ -27,7 +27,7 @@ pub(super) struct Candidates {
 
 /// What the remote folder shows of messages, with the digests of those that earlier runs copied.
 #[derive(Default)]
-pub(super) struct Shown {
+pub(super) struct RemoteMessages {
     pub seen: HashMap<u32, Seen>,
     pub digests: HashMap<u32, Digest>,
 }
@@ -40,7 +40,7 @@ impl Candidates {
         sync: &FolderSync,
         connections: &mut Connections,
         alive: &UidSet,
-        told: Option<Shown>,
+        told: Option<RemoteMessages>,
     ) -> FolderResult<Option<Self>> {
         let id = sync.folder.id;
         let copies = shared.state.borrow().copies(id, alive)?;
@@ -51,20 +51,23 @@ impl Candidates {
             .filter(|&uid| !just_copied.contains(uid))
             .collect();
         let new = alive.intersection(&just_copied);
-        let (mut shown, is_told) = match told {
+        let (mut found, is_told) = match told {
             Some(told) => (told, true),
-            None => (Shown::of_new(&mut connections.remote, &new).await?, false),
+            None => (
+                RemoteMessages::of_new(&mut connections.remote, &new).await?,
+                false,
+            ),
         };
-        let unlike = incomplete::unlike(shared, sync, &shown.seen, &copies, &new)?;
+        let unlike = incomplete::unlike(shared, sync, &found.seen, &copies, &new)?;
         let Some(locally) = Local::look(sync, &mut connections.local, &copies, &just_copied).await? else {
             folder::renumbered(shared, sync, Side::Local)?;
             return Ok(None);
         };
         if !is_told {
-            shown.add_earlier(sync, &mut connections.remote, &earlier).await?;
+            found.add_earlier(sync, &mut connections.remote, &earlier).await?;
         }
         let Some(changed) =
-            changed_since(sync, &mut connections.local, &copies, &earlier, &locally, &shown).await?
+            changed_since(sync, &mut connections.local, &copies, &earlier, &locally, &found).await?
         else {
             folder::renumbered(shared, sync, Side::Remote)?;
             return Ok(None);
@@ -156,7 +159,7 @@ impl Local {
     }
 }
 
-impl Shown {
+impl RemoteMessages {
     /// What the open folder shows of messages that this run copied.
     async fn of_new(remote: &mut SideSession, new: &UidSet) -> FolderResult<Self> {
         Ok(Self {
@@ -190,12 +193,12 @@ async fn changed_since(
     copies: &[Copy],
     earlier: &UidSet,
     locally: &Local,
-    shown: &Shown,
+    found: &RemoteMessages,
 ) -> FolderResult<Option<Changed>> {
     if earlier.is_empty() {
         return Ok(Some(Changed::default()));
     }
-    let Shown { seen, digests } = shown;
+    let RemoteMessages { seen, digests } = found;
     let copies: Vec<&Copy> = copies.iter().filter(|copy| earlier.contains(copy.uid)).collect();
     let other = copies
         .iter()

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use super::candidates::{Candidates, Shown};
+use super::candidates::{Candidates, RemoteMessages};
 use super::gate::{self, RemoteDeletable};
 use super::{days_ago, different_mailboxes, remote, report_kept};
 use crate::imap::{MailboxRequest, Selected, UidSet, Untagged};
@@ -98,9 +98,9 @@ async fn delete(
         return Ok(());
     }
     let mut proven = vec![];
-    for look in look(shared, group, connections).await? {
-        let sync = look.sync;
-        match check(shared, look, connections).await? {
+    for content in read_contents(shared, group, connections).await? {
+        let sync = content.sync;
+        match check(shared, content, connections).await? {
             Checked::Alone => {}
             Checked::Nothing => {
                 done.insert(sync.index);
@@ -146,20 +146,20 @@ async fn delete(
 }
 
 /// What a remote folder shows of what was delivered from it.
-struct Look<'a> {
+struct FolderContent<'a> {
     sync: &'a FolderSync,
     delivered: UidSet,
     selected: Selected,
     alive: UidSet,
-    shown: Shown,
+    found: RemoteMessages,
 }
 
 /// Looks at all folders of a group; those that do not tell everything are left out.
-async fn look<'a>(
+async fn read_contents<'a>(
     shared: &Shared,
     group: Vec<(&'a FolderSync, UidSet)>,
     connections: &mut Connections,
-) -> FolderResult<Vec<Look<'a>>> {
+) -> FolderResult<Vec<FolderContent<'a>>> {
     let (mut asked, mut asking) = (vec![], vec![]);
     for (sync, delivered) in group {
         let (ahead, mut questions) =
@@ -177,21 +177,21 @@ async fn look<'a>(
         }
     })
     .await?;
-    let mut looks = vec![];
+    let mut contents = vec![];
     for ((sync, delivered, ahead, wholes), selected) in asked.into_iter().zip(answered) {
         if let (Some(selected), Some((alive, seen)), false) = (selected, ahead.outcome(), wholes.failed) {
             let seen = seen.into_iter().map(|seen| (seen.uid, seen)).collect();
             let digests = wholes.digests;
-            looks.push(Look {
+            contents.push(FolderContent {
                 sync,
                 delivered,
                 selected,
                 alive,
-                shown: Shown { seen, digests },
+                found: RemoteMessages { seen, digests },
             });
         }
     }
-    Ok(looks)
+    Ok(contents)
 }
 
 /// The digests of the messages that came as a whole.
@@ -231,14 +231,18 @@ enum Checked {
     Proven(UidSet),
 }
 
-async fn check(shared: &Shared, look: Look<'_>, connections: &mut Connections) -> FolderResult<Checked> {
-    let Look {
+async fn check(
+    shared: &Shared,
+    content: FolderContent<'_>,
+    connections: &mut Connections,
+) -> FolderResult<Checked> {
+    let FolderContent {
         sync,
         delivered,
         selected,
         alive,
-        shown,
-    } = look;
+        found,
+    } = content;
     if selected.uid_validity.is_none() || open::check(Side::Remote, selected, &sync.folder).is_err() {
         return Ok(Checked::Alone);
     }
@@ -247,7 +251,7 @@ async fn check(shared: &Shared, look: Look<'_>, connections: &mut Connections) -
         .state
         .borrow_mut()
         .mark_remote_deleted(sync.folder.id, &gone)?;
-    match Candidates::check(shared, sync, connections, &alive, Some(shown)).await {
+    match Candidates::check(shared, sync, connections, &alive, Some(found)).await {
         Ok(Some(candidates)) if !candidates.proven.is_empty() => Ok(Checked::Proven(candidates.proven)),
         Ok(_) => Ok(Checked::Nothing),
         Err(error @ FolderError::Failure(_)) => Err(error),

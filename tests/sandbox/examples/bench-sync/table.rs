@@ -37,7 +37,7 @@ impl Table {
         }
     }
 
-    /// Adds a measurement, and says so to whoever waits.
+    /// Adds a measurement, and says so to those who wait.
     pub(crate) fn row(
         &mut self,
         what: &'static str,
