@@ -5,12 +5,12 @@
 // the sandbox.
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { FINGERPRINT, key, refuse, seconds, SourcesStandIn } from './stand-in-sources.mjs'
+import { FOLDERS, MailStandIn } from './stand-in-mail.mjs'
+import { FINGERPRINT, key, refuse, seconds } from './stand-in-sources.mjs'
 
 const HOSTS = ['imap.gmail.com', 'outlook.office365.com', 'imap.example.com', 'mail.acme.org']
 const FIRST = ['anna', 'bruno', 'carla', 'dario', 'elena', 'franco', 'greta', 'hugo', 'irene', 'jonas', 'karin', 'luca']
 const LAST = ['rossi', 'bianchi', 'meier', 'dupont', 'garcia', 'novak', 'smith', 'keller']
-const FOLDERS = ['INBOX', 'Archive', 'Archive/2023', 'Archive/2024', 'Drafts', 'Sent', 'Spam', 'Trash', 'Work', 'Work/Acme, Inc.', 'Privat/Förderverein']
 const FAULTS = [
   [161, 'bad_user_credentials'],
   [101, 'Check_hostname_or_tcp_port'],
@@ -27,9 +27,6 @@ const OFF = Object.fromEntries(
     .map(([name]) => [name, false]),
 )
 
-const STEPS = ['last_delta', 'lower_ttl', 'change_mx', 'final_delta', 'verify', 'end_schedules', 'done']
-const NO_STEPS = Object.fromEntries(STEPS.map((step) => [step, null]))
-
 /** Roughly when a schedule starts something. */
 function nextRun({ cron, on_hold }) {
   const [, amount, unit] = /^(\d+)([mh])/.exec(cron) ?? []
@@ -37,21 +34,15 @@ function nextRun({ cron, on_hold }) {
   return cron === '' || on_hold ? null : Math.ceil((seconds() + 1) / step) * step
 }
 
-export class StandIn extends SourcesStandIn {
+export class StandIn extends MailStandIn {
   constructor({ tasks = 0, configured = true, delay = 20, sources = false, batch = '' } = {}) {
     super()
     this.delay = delay
     /** The batch that all tasks belong to from the beginning. */
     this.batch = batch
-    this.batchJobs = new Map()
-    this.startAt = new Map()
     this.bulkJobs = new Map()
     /** How long a row of an import takes, in milliseconds. */
     this.rowPace = 0.5
-    /** The steps of each batch that are done, with their moments. */
-    this.cutover = new Map()
-    this.found = { assess: new Map(), verify: new Map() }
-    this.jobPace = 0.5
     /** What the source servers were told. */
     this.passwords = []
     this.users = Array.from({ length: Math.max(60, tasks) }, (_, at) => `${FIRST[at % FIRST.length]}.${LAST[at % LAST.length]}${at >= 24 ? at : ''}`)
@@ -198,129 +189,6 @@ export class StandIn extends SourcesStandIn {
         }
       }),
     }
-  }
-
-  'get-batch'({ batch }) {
-    const members = [...this.tasks.values()].filter((task) => task.batch === batch)
-    const parts = members.map((task) => {
-      const run = this.runs.get(key(task))
-      if (run?.state === 'running') return [run.done, run.total]
-      return task.last_sync_exit_code === 0 ? [task.mailbox_messages, task.mailbox_messages] : [task.last_sync_messages ?? 0, null]
-    })
-    const messages_done = parts.reduce((sum, [done]) => sum + done, 0)
-    const messages_total = parts.reduce((sum, [done, total]) => sum + (total ?? done), 0)
-    const rate = members.filter((task) => this.runs.get(key(task))?.state === 'running').length * 2_000_000
-    const moved = messages_done > 0
-    return {
-      tasks: members.length,
-      uncounted: parts.filter(([, total]) => total === null).length,
-      messages_done,
-      messages_total,
-      bytes_done: messages_done * 26_500,
-      bytes_total: messages_total * 26_500,
-      assess: this.batchJobs.get(`assess ${batch}`) ?? null,
-      verify: this.batchJobs.get(`verify ${batch}`) ?? null,
-      rate,
-      cutover: { ...NO_STEPS, ...this.cutover.get(batch) },
-      start_at: this.startAt.get(batch) ?? null,
-      seconds_left: rate === 0 ? null : Math.round(((messages_total - messages_done) * 26_500) / rate),
-      throughput: moved
-        ? { from: seconds() - 3600, step: 76, bytes: Array.from({ length: 48 }, (_, at) => Math.round(9e7 * (1 + Math.sin(at / 5)))) }
-        : { from: 0, step: 0, bytes: [] },
-    }
-  }
-
-  'set-batch-step'({ batch, step, done }) {
-    this.cutover.set(batch, { ...this.cutover.get(batch), [step]: done ? seconds() : null })
-    return ''
-  }
-
-  'check-domains'() {
-    const old = { domain: 'old.org', status: 'ok', mx: [{ preference: 10, host: 'mx.old.org' }], ttl: 300 }
-    return { domains: [old, { domain: 'gone.example', status: 'no_such_name', mx: [], ttl: null }], left_out: 0 }
-  }
-
-  'start-batch'({ batch, at }) {
-    const members = [...this.tasks.values()].filter((task) => task.batch === batch && !this.runs.has(key(task)))
-    if (at === null) this.startAt.delete(batch)
-    else this.startAt.set(batch, at)
-    return { tasks: members.length }
-  }
-
-  /** A job of a batch goes through its tasks one by one, and can be stopped. */
-  async batchJob(kind, { batch, deep = false }, pause, find) {
-    const id = `${kind} ${batch}`
-    if (this.batchJobs.get(id)?.state === 'running') return { result: 'already_running' }
-    const job = { state: 'running', started: seconds(), ended: null, deep, done: 0 }
-    this.batchJobs.set(id, job)
-    for (const task of [...this.tasks.values()].filter((one) => one.batch === batch)) {
-      await pause(this.jobPace)
-      if (job.stop) {
-        job.state = 'incomplete'
-        return { result: 'stopped' }
-      }
-      this.found[kind].set(key(task), find(task))
-      job.done++
-    }
-    Object.assign(job, { state: 'finished', ended: seconds() })
-    return { result: 'finished' }
-  }
-
-  'assess-batch'(data, _, pause) {
-    return this.batchJob('assess', data, pause, (task) => {
-      const bad = task.last_sync_error === 'bad_user_credentials'
-      const large = task.remotehostname === 'imap.example.com'
-      return {
-        at: seconds(),
-        verdict: bad ? 'no_go' : large ? 'look' : 'go',
-        remote: bad ? 'bad_user_credentials' : 'ok',
-        local: 'ok',
-        folders: bad ? 0 : 11,
-        messages: bad ? 0 : 11_374,
-        bytes: bad ? 0 : 301_411_000,
-        largest: bad ? 0 : 41_000_000,
-        too_large: large && !bad ? 2 : 0,
-        quota: bad ? null : { used: 1_000_000, limit: 5_000_000_000 },
-        duration: bad ? null : { seconds: 301, rate: 1_000_000, basis: large ? 'any_server' : 'former_runs' },
-        warnings: bad ? [] : large ? ['too_large', 'special'] : ['special'],
-        unreadable: [],
-        special: bad ? [] : [{ remote: 'Gesendet', local: 'Sent' }],
-        renamed: [],
-      }
-    })
-  }
-
-  'verify-batch'(data, _, pause) {
-    return this.batchJob('verify', data, pause, (task) => {
-      const none = { folders: 0, remote_messages: 0, local_messages: 0, missing: 0, extra: 0, different: 0, gone: 0, not_as_recorded: 0, unreadable: 0 }
-      if (task.last_sync_error) return { at: seconds(), status: task.last_sync_error, ...none }
-      const missing = task.remotehostname === 'imap.example.com' ? 1 : 0
-      const figures = { folders: 11, remote_messages: 11_374, local_messages: 11_374 - missing, missing }
-      return { at: seconds(), status: missing ? 'differ' : 'agree', ...none, ...figures }
-    })
-  }
-
-  'stop-batch-job'({ batch, job }) {
-    const found = this.batchJobs.get(`${job} ${batch}`)
-    if (found) found.stop = true
-  }
-
-  'get-batch-report'({ batch }) {
-    const members = [...this.tasks.values()].filter((task) => task.batch === batch)
-    const tasks = members.map(({ localuser, task_id, remoteusername, remotehostname }) => ({
-      localuser,
-      task_id,
-      remoteusername,
-      remotehostname,
-      assessment: this.found.assess.get(`${localuser}/${task_id}`) ?? null,
-      verification: this.found.verify.get(`${localuser}/${task_id}`) ?? null,
-    }))
-    return { tasks }
-  }
-
-  'get-verification'(data) {
-    const found = this.found.verify.get(key(data))
-    return { at: found?.at ?? null, answer: found ? this['verify-task'](data) : null }
   }
 
   'validate-task'(data) {
@@ -495,120 +363,6 @@ export class StandIn extends SourcesStandIn {
       summary.results.push({ row: at + 1, localuser: row.localuser, task_id, result, errors })
     }
     return summary
-  }
-
-  'browse-folders'(data) {
-    if (data.remotehostname) {
-      const { remote } = this['validate-task'](data)
-      if (remote.status !== 'ok') return { status: remote.status, message: remote.message }
-    }
-    const use = { Drafts: '\\Drafts', Sent: '\\Sent', Spam: '\\Junk', Trash: '\\Trash' }
-    const folders = FOLDERS.map((name, at) => ({
-      name,
-      messages: (at * 517) % 2300,
-      bytes: ((at * 517) % 2300) * 26_500,
-      special_use: use[name] ?? null,
-      selectable: true,
-      excluded: false,
-    }))
-    const sum = (field) => folders.reduce((total, folder) => total + folder[field], 0)
-    return { folders, messages: sum('messages'), bytes: sum('bytes') }
-  }
-
-  'list-informations'(data) {
-    if (!this.tasks.has(key(data))) return { status: false }
-    return { status: true, host1Folders: 11, host2Folders: 11, host1Messages: 11_374, host2Messages: 11_370, host1Sizes: 301_411_000, host2Sizes: 301_305_000 }
-  }
-
-  'get-history'(data) {
-    const task = this.tasks.get(key(data))
-    if (!task?.last_sync_timestamp) return { runs: [] }
-    const runs = Array.from({ length: 42 }, (_, at) => ({
-      started: task.last_sync_timestamp - at * 3600,
-      ended: task.last_sync_timestamp - at * 3600 + 4 + (at % 9),
-      exit_code: at === 0 ? task.last_sync_exit_code : at % 11 === 5 ? 101 : 0,
-      error: at === 0 ? task.last_sync_error : null,
-      copied: at % 11 === 5 ? 0 : at === 41 ? 1400 : (at * 131) % 170,
-      failed: 0,
-      deleted: 0,
-      bytes: at % 11 === 5 ? 0 : ((at * 131) % 170) * 26_500,
-    }))
-    return { runs }
-  }
-
-  'get-log'(data) {
-    const run = this.runs.get(key(data))
-    const task = this.tasks.get(key(data))
-    if (!run && !task?.last_sync_timestamp) return { log_content: '', truncated: false }
-    const wrong = task?.last_sync_exit_code ? 1 : 0
-    const problems = []
-    const held_back = []
-    const tell = (failed, line) => {
-      lines.push(line)
-      if (failed) problems.push(lines.length)
-    }
-    const lines = ['Native engine 1.0.0', 'Host1: imap.example.com, TLSv1.3, Dovecot', 'Host2: 10.5.4.1, STARTTLS']
-    for (const [at, folder] of FOLDERS.entries()) {
-      const failed = at === 4 ? wrong : 0
-      if (at === 4 && this.held?.has(key(data))) {
-        const reason = 'more than half of the folder would go'
-        tell(true, `Error: folder [${folder}]: 57 messages were not deleted locally: ${reason}; confirm these deletions if they are meant`)
-        held_back.push({ folder, messages: 57, reason })
-      }
-      if (failed) tell(true, `Error: message ${folder}/17 <20240102.1234@old.example.com>: NO [LIMIT] Message too large`)
-      tell(
-        failed,
-        `Folder [${folder}] -> [${folder}]: ${(at * 37) % 211} copied, ${(at * 517) % 2300} already there, ${failed} failed, 0 flags, 0 deleted locally, 0 deleted remotely`,
-      )
-    }
-    if (!run) {
-      tell(false, 'Messages transferred                    : 1117')
-      tell(wrong, `Messages failed                         : ${wrong}`)
-      tell(wrong, `Detected ${wrong} errors`)
-      tell(wrong, wrong ? 'Exiting with return value 111 (EXIT_WITH_ERRORS)' : 'Exiting with return value 0 (EX_OK)')
-    }
-    return { log_content: `${lines.join('\n')}\n`, truncated: false, problems, held_back }
-  }
-
-  'preview-task'(data) {
-    if (this.tasks.get(key(data))?.last_sync_error) return { status: this.tasks.get(key(data)).last_sync_error, message: '' }
-    const folders = FOLDERS.slice(0, 5).map((name, at) => ({
-      remote: name,
-      local: name,
-      copy: at * 13,
-      bytes: at * 344_500,
-      flag: at,
-      delete_local: 0,
-      delete_remote: at === 3 ? 12 : 0,
-    }))
-    const sum = (field) => folders.reduce((total, folder) => total + folder[field], 0)
-    return {
-      folders,
-      copy: sum('copy'),
-      bytes: sum('bytes'),
-      flag: sum('flag'),
-      delete_local: 0,
-      delete_remote: 12,
-      warnings: ['More than half of Archive would be deleted; nothing is deleted there.'],
-    }
-  }
-
-  'verify-task'({ deep, ...task }) {
-    if (this.tasks.get(key(task))?.last_sync_error) return { status: this.tasks.get(key(task)).last_sync_error, message: '' }
-    const folders = FOLDERS.map((name, at) => ({
-      remote: name,
-      local: name,
-      remote_messages: at * 517,
-      local_messages: at * 517 - (at === 4 ? 1 : 0),
-      missing: at === 4 ? 1 : 0,
-      extra: 0,
-      different: deep && at === 2 ? 1 : 0,
-      gone: 0,
-      not_as_recorded: 0,
-    }))
-    const differences = [{ folder: 'Drafts', uid: 17, message_id: '<20240102.1234@old.example.com>', kind: 'missing', remote: 41_200_113, local: null }]
-    if (deep) differences.push({ folder: 'Archive/2023', uid: 4, message_id: '<a@b>', kind: 'flags', remote: '\\Seen', local: '' })
-    return { agree: false, folders, differences, truncated: false }
   }
 
   'compare-again'({ tasks }) {

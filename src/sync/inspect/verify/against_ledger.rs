@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::messages::VerifiedMessage;
-use super::report::{Difference, FolderComparison, VerifyReport};
+use super::report::{Difference, FolderComparison, NOT_AS_RECORDED, VerifyReport};
 use crate::imap::Mailbox;
 use crate::sync::account::Side;
 use crate::sync::folder_mapping::{self, Pair};
@@ -17,9 +17,6 @@ use crate::sync::state::{Recorded, RecordedFolder};
 
 /// A message that is on record as delivered and is nowhere.
 const GONE: &str = "gone";
-
-/// A UID that stands for another message than the one on record.
-pub(super) const NOT_AS_RECORDED: &str = "not_as_recorded";
 
 /// Lists and counts the UIDs of a folder that stand for other messages than those on record.
 pub(super) fn compare(

@@ -3,11 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::against_ledger;
 use crate::sync::state::RecordedFolder;
 
 /// A message that only the local side has.
 pub(super) const EXTRA: &str = "extra";
+/// A UID that stands for another message than the one on record.
+pub(super) const NOT_AS_RECORDED: &str = "not_as_recorded";
 
 /// Differences listed one by one; beyond, they are counted.
 const LISTED: usize = 1000;
@@ -109,6 +110,6 @@ impl VerifyReport {
 impl Difference {
     /// Whether its UID is one of the local side.
     pub(super) fn is_local(&self) -> bool {
-        self.kind == EXTRA || (self.kind == against_ledger::NOT_AS_RECORDED && self.local.is_some())
+        self.kind == EXTRA || (self.kind == NOT_AS_RECORDED && self.local.is_some())
     }
 }
