@@ -437,7 +437,11 @@ impl Oracle {
             });
             let asked = draw(&mut fate.spare, was.len() - is.len());
             let asked = draw(&mut fate.removed_remotely, asked);
-            let unasked = draw(&mut fate.younger_than_ledger, asked);
+            let mut unasked = draw(&mut fate.younger_than_ledger, asked);
+            if fate.births > 1 && !is.is_empty() {
+                // Moved to where an equal one was: that counts as its copy now.
+                unasked = draw(&mut fate.relocations, unasked);
+            }
             ensure!(
                 has_all && unasked == 0 && SOURCES.into_iter().any(mirrored),
                 "it is lost: deleted locally, which neither its owner nor an option asked for"
