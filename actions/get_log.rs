@@ -121,6 +121,18 @@ mod tests {
     }
 
     #[test]
+    fn what_may_be_confirmed_is_told_and_nothing_else_that_was_kept() {
+        let text = r#"{"withheld":[{"folder":"Old","messages":3,"reason":"new here"},
+            {"folder":"Work","messages":57,"reason":"too many","confirmable":true}]}"#;
+        let expected = HeldBack {
+            folder: "Work".to_owned(),
+            messages: 57,
+            reason: "too many".to_owned(),
+        };
+        assert_eq!(held_back(serde_json::from_str(text).unwrap()), [expected]);
+    }
+
+    #[test]
     fn a_short_log_is_given_whole() {
         let text = "x\n".repeat(50 * 1024);
         assert_eq!(

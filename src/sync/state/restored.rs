@@ -7,7 +7,7 @@ use super::{LedgerError, Result, open_file};
 use crate::task::LEDGERS;
 
 /// Notes in all ledgers of an instance that other instances may have gone on, or this one since it was backed up: what is
-/// in the local folders when they are compared next is older than the ledger, whoever brought it. Gives those in which it
+/// in the local folders when they are compared next is older than the ledger, by whatever way it came. Gives those in which it
 /// could not be noted.
 pub fn note_restored(folder: &Path) -> Vec<(PathBuf, LedgerError)> {
     let entries = std::fs::read_dir(folder.join(LEDGERS)).into_iter().flatten();
