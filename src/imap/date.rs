@@ -29,7 +29,8 @@ impl InternalDate {
         let day: i8 = date.next()?.parse().ok()?;
         let name = date.next()?;
         let month = MONTHS.iter().position(|m| m.eq_ignore_ascii_case(name))?;
-        let year: i16 = date.next()?.parse().ok()?;
+        // Of two digits it would be one of the first century, and older than any age.
+        let year: i16 = date.next().filter(|year| year.len() == 4)?.parse().ok()?;
         let mut clock = time.split(':').map(|part| part.parse::<i8>().ok());
         // A leap second is a moment that clocks here do not know.
         let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??.min(59));
@@ -96,6 +97,7 @@ mod tests {
             "31-Feb-1994 00:00:00 +0000",
             "1-Foo-2000 00:00:00 +0000",
             "1-Jan-2000 00:00:00 GMT",
+            "1-Jan-26 00:00:00 +0000",
         ] {
             assert_eq!(InternalDate::parse(bad), None, "{bad}");
         }
