@@ -6,7 +6,7 @@
 //! - [`session`]: commands, several in flight, on a logged-in connection; [`mailboxes`], [`opening`], [`mailbox_requests`] and [`messages`]: what they do.
 //! - [`command`], [`response`], [`status`]: what goes out and what comes back, as types; [`scan`] reads the words.
 //! - [`wire`]: lines and literals; [`literal`] keeps large ones out of memory, in the [`spool`].
-//! - [`limits`]: what a server may cost.
+//! - [`limits`]: what a server may cost; [`throttle`]: how fast it is read.
 //! - [`mask`], [`notices`]: what a server says to people, without the secrets that it was told.
 //! - [`quirks`]: servers that go their own way. [`workarounds`]: what one of them turned out not to bear.
 //! - [`dial`] ([`proxy`], [`quick_ack`]), [`tls`] ([`certificate`]): the way to the server.
@@ -44,6 +44,7 @@ mod script;
 pub mod session;
 pub mod spool;
 pub mod status;
+pub mod throttle;
 pub mod tls;
 mod trace;
 pub mod uidset;

@@ -16,6 +16,7 @@ use super::limits::{self, Budget};
 use super::notices::Notices;
 use super::response::Response;
 use super::spool::Spool;
+use super::throttle::Throttle;
 use super::trace::Trace;
 use super::uidset::UidSet;
 use super::wire::Wire;
@@ -167,6 +168,11 @@ impl Session {
         self.trace.start(&self.greeting);
         self.workarounds = workarounds;
         self.wire.set_spool(spool);
+    }
+
+    /// What holds the reading back from here on.
+    pub fn set_throttle(&mut self, throttle: Throttle) {
+        self.wire.set_throttle(throttle);
     }
 
     /// What this server does not bear.

@@ -13,6 +13,7 @@ use super::limits;
 use super::literal::{Collector, IN_MEMORY, Literal};
 use super::scan::Raw;
 use super::spool::Spool;
+use super::throttle::Throttle;
 
 /// What a connection runs over: TCP, TLS, or a test's pipe.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -42,6 +43,8 @@ pub struct Wire {
     waited: Duration,
     progress: u64,
     spool: Spool,
+    /// What holds the reading back.
+    throttle: Throttle,
     /// No messages are expected, only what is told of them.
     news_only: bool,
 }
@@ -62,6 +65,7 @@ impl Wire {
             waited: Duration::ZERO,
             progress: 0,
             spool: Spool::default(),
+            throttle: Throttle::default(),
             news_only: false,
         }
     }
@@ -100,6 +104,11 @@ impl Wire {
     /// Where large literals are put.
     pub fn set_spool(&mut self, spool: Spool) {
         self.spool = spool;
+    }
+
+    /// What holds the reading back from here on.
+    pub fn set_throttle(&mut self, throttle: Throttle) {
+        self.throttle = throttle;
     }
 
     /// The server got somewhere: the time limit begins again.
@@ -194,7 +203,8 @@ impl Wire {
                     return Err(lost(&error));
                 }
                 Ok(Step::Read(Ok(0))) => self.ended = true,
-                Ok(Step::Read(Ok(_))) => {}
+                // Commands do not wait for it; the next answer that is waited for does.
+                Ok(Step::Read(Ok(octets))) => self.throttle.spend(octets),
                 Err(_) => return Err(self.not_taken()),
             }
         }
@@ -279,9 +289,9 @@ impl Wire {
         let Some(said) = said.filter(|&said| said < size && size - left >= said) else {
             return self.fill().await;
         };
-        match timeout(SILENCE, self.fill()).await {
-            Ok(filled) => filled,
-            Err(_) => Err(Error::protocol(format!(
+        match self.fill_within(SILENCE).await? {
+            true => Ok(()),
+            false => Err(Error::protocol(format!(
                 "a literal of {size} octets was announced for a message of {said}, and does not come"
             ))),
         }
@@ -306,26 +316,46 @@ impl Wire {
         }
     }
 
+    /// The same, but no longer than the server is silent for so long; whether there is something.
+    pub async fn wait_within(&mut self, silence: Duration) -> Result<bool> {
+        match self.has_received() {
+            true => Ok(true),
+            false => self.fill_within(silence).await,
+        }
+    }
+
     /// Reads at least one octet.
     async fn fill(&mut self) -> Result<()> {
+        self.fill_within(Duration::MAX).await.map(|_| ())
+    }
+
+    /// Reads at least one octet, unless the server is silent for so long. How long this side holds itself back is no
+    /// silence of the server's.
+    async fn fill_within(&mut self, silence: Duration) -> Result<bool> {
         if self.has_queued() {
             self.flush().await?;
         }
         if self.ended {
             return Err(Error::Lost("the server closed the connection".to_owned()));
         }
+        let room = self.throttle.turn().await;
         self.inbox.reserve(CHUNK);
         let waiting = Waiting::new(&mut self.waited);
         let left = self.limit.saturating_sub(waiting.before);
-        let read = timeout(left, self.reader.read_buf(&mut self.inbox)).await;
+        let mut reader = (&mut self.reader).take(room);
+        let read = timeout(left.min(silence), reader.read_buf(&mut self.inbox)).await;
         drop(waiting);
         match read {
             Ok(Ok(0)) => {
                 self.ended = true;
                 Err(Error::Lost("the server closed the connection".to_owned()))
             }
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(octets)) => {
+                self.throttle.spend(octets);
+                Ok(true)
+            }
             Ok(Err(error)) => Err(lost(&error)),
+            Err(_) if silence < left => Ok(false),
             Err(_) => {
                 let seconds = self.limit.as_secs();
                 Err(Error::Timeout(match self.progress {

@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
-
 use super::{Session, Tag};
 use crate::imap::error::{Error, Result};
 use crate::imap::response::{Code, Kind, Response, StatusLine, Untagged};
@@ -74,13 +72,10 @@ impl Session {
         let in_doubt = self.garbled || self.in_flight.iter().any(|command| command.ahead);
         if in_doubt && !self.half_sent && self.probe.is_none() && !self.wire.has_received() {
             self.wire.flush().await?;
-            match timeout(SILENCE, self.wire.wait()).await {
-                Ok(waited) => waited?,
-                Err(_) => {
-                    self.next_tag += 1;
-                    self.wire.queue(format!("A{} NOOP\r\n", self.next_tag).as_bytes());
-                    self.probe = Some(Tag(self.next_tag));
-                }
+            if !self.wire.wait_within(SILENCE).await? {
+                self.next_tag += 1;
+                self.wire.queue(format!("A{} NOOP\r\n", self.next_tag).as_bytes());
+                self.probe = Some(Tag(self.next_tag));
             }
         }
         self.wire.receive().await

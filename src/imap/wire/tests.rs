@@ -218,3 +218,55 @@ fn a_server_that_talks_while_it_is_written_to_is_heard() {
         tokio::join!(chatter, ours);
     });
 }
+
+/// Lets 100 octets through, and then nothing for 40 minutes.
+struct Slow(std::sync::Mutex<(usize, Option<Instant>)>);
+
+impl crate::imap::throttle::Governor for Slow {
+    fn turn(&self) -> crate::imap::throttle::Turn {
+        use crate::imap::throttle::Turn;
+        let now = Instant::now();
+        match self.0.lock().unwrap().1.filter(|until| *until > now) {
+            Some(until) => Turn::Wait(until - now),
+            None => Turn::Read(100),
+        }
+    }
+
+    fn spend(&self, octets: usize) {
+        let mut inner = self.0.lock().unwrap();
+        inner.0 += octets;
+        inner.1 = Some(Instant::now() + Duration::from_secs(2400));
+    }
+}
+
+#[test]
+fn holding_oneself_back_is_no_silence_of_the_server() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (mut wire, mut server) = pair();
+        let slow = std::sync::Arc::new(Slow(std::sync::Mutex::new((0, None))));
+        wire.set_throttle(Throttle::by(slow.clone()));
+        let body = [b'x'; 1000];
+        server.write_all(b"* 1 FETCH (BODY[] {1000}\r\n").await.unwrap();
+        server.write_all(&body).await.unwrap();
+        server.write_all(b")\r\n").await.unwrap();
+        let begun = Instant::now();
+        // Each pause is eight times as long as the server may be silent.
+        let raw = wire.receive().await.unwrap();
+        assert_eq!(raw.literals[0].as_memory(), Some(&body[..]));
+        let pauses = 10;
+        assert!(
+            begun.elapsed() >= Duration::from_secs(pauses * 2400),
+            "{:?}",
+            begun.elapsed()
+        );
+        assert_eq!(slow.0.lock().unwrap().0, 1029, "all that was read is told");
+        // The server's own silence still counts, and what it may not be told of waits.
+        assert!(!wire.wait_within(Duration::from_secs(10)).await.unwrap());
+        assert!(matches!(wire.receive().await, Err(Error::Timeout(_))));
+    });
+}
