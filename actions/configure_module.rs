@@ -35,6 +35,11 @@ pub(crate) struct Configuration {
     #[serde(default)]
     #[schemars(range(min = 0, max = 64))]
     max_concurrent_syncs: Option<i64>,
+    /// How many KiB (1,024 bytes) a second all runs together may pull; 0 is no limit. Runs at work follow a change of it, and
+    /// where nothing else changes the service is not started again.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 10_485_760))]
+    bandwidth: Option<i64>,
 }
 
 impl Action for ConfigureModule {
@@ -62,6 +67,7 @@ impl Action for ConfigureModule {
         let limit = input
             .max_concurrent_syncs
             .map(|number| settings::limit(&mut gather, number));
+        let bandwidth = gather.bandwidth(input.bandwidth);
         gather.end()?;
         // The host at that address gets the password that opens every mailbox.
         let servers = directory::services(&context.agent, &input.mail_server)?;
@@ -95,6 +101,14 @@ impl Action for ConfigureModule {
             changes.push((settings::MAX_CONCURRENT_SYNCS, limit.as_deref()));
         }
         context.store.create_folders()?;
+        let former = context.environment.read()?;
+        let same = changes.iter().all(|(name, value)| former.get(name) == *value);
+        if let Some(bandwidth) = bandwidth.filter(|bandwidth| *bandwidth != context.store.bandwidth()) {
+            context.store.save_bandwidth(bandwidth)?;
+            if same {
+                return Ok(());
+            }
+        }
         context.environment.change(&changes)?;
         // Whatever certificate the server shows next is the one that the administrator means.
         LocalPin::forget(&context.store).context("cannot forget the certificate of the mail server")?;

@@ -3,6 +3,7 @@
 use ns8_imapsync::agent::{directory, journal};
 use ns8_imapsync::container::{Container, Engine};
 use ns8_imapsync::error::Result;
+use ns8_imapsync::task::Bandwidth;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -26,6 +27,8 @@ pub(crate) struct Configuration {
     sync_engine: String,
     /// How many runs there are at once; 0 leaves it to the module.
     max_concurrent_syncs: u32,
+    /// How many KiB a second all runs together may pull; 0 is no limit.
+    bandwidth: u32,
     /// Whether cron starts nothing, until resume-schedules: the original of this instance is alive.
     schedules_paused: bool,
     /// What runs use now; null while the service does not run.
@@ -80,6 +83,7 @@ impl Action for GetConfiguration {
                 .get(settings::MAX_CONCURRENT_SYNCS)
                 .and_then(|number| number.parse().ok())
                 .unwrap_or_default(),
+            bandwidth: Bandwidth::kib(context.store.bandwidth()),
             schedules_paused: settings::schedules_paused(&environment),
             engine_used,
             engine_version,

@@ -192,6 +192,7 @@ fn entry(
         settings: ListedFields::of(&ListedTask {
             task,
             options: Some(&options),
+            plan: Some(&plan),
         }),
         user: task.local_user.clone(),
         deletefolder: when(task.delete_local, "--delete2folders"),

@@ -7,7 +7,9 @@ use ns8_imapsync::control::runs;
 use ns8_imapsync::control::settings::{Request, TaskSettings};
 use ns8_imapsync::error::{ErrorKey, Refusal, Result};
 use ns8_imapsync::task::options::OptionsChange;
-use ns8_imapsync::task::{BatchName, Exclusions, FolderMode, Schedule, SecretString, Store, Task, TaskName};
+use ns8_imapsync::task::{
+    Bandwidth, BatchName, Exclusions, FolderMode, Schedule, SecretString, Store, Task, TaskName,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -20,7 +22,7 @@ use crate::common::mail_server;
 use crate::common::parallel;
 use crate::common::selection::{FieldError, REFUSED, TaskReference, field_errors};
 
-/// Changes the schedule, the folders, the password, the batch or the hold of many tasks.
+/// Changes the schedule, the folders, the password, the batch, the hold or the bandwidth of many tasks.
 pub(crate) struct UpdateTasks;
 
 /// The answer.
@@ -48,6 +50,7 @@ struct Changes {
     options: OptionsChange,
     on_hold: Option<bool>,
     batch: Option<BatchName>,
+    bandwidth: Option<Option<Bandwidth>>,
 }
 
 impl Action for UpdateTasks {
@@ -152,6 +155,7 @@ fn update_one(context: &Context, reference: &TaskReference, changes: &Changes) -
                 source,
                 confirm_certificate: false,
                 options: changes.options.clone(),
+                bandwidth: None,
             };
             let settings = TaskSettings::complete(&context.store, request)?;
             let user = settings.task().local_user.clone();
@@ -210,6 +214,7 @@ impl Changes {
             .batch
             .as_deref()
             .and_then(|text| gather.text("batch", text, BatchName::parse));
+        let bandwidth = gather.bandwidth(update.bandwidth);
         gather.end()?;
         Ok(Self {
             schedule,
@@ -219,6 +224,7 @@ impl Changes {
             options: update.options(),
             on_hold: update.on_hold,
             batch,
+            bandwidth,
         })
     }
 
@@ -229,12 +235,13 @@ impl Changes {
             || self.folders.is_some()
             || self.exclusions.is_some()
             || !self.options.is_empty();
-        !has_settings && self.password.is_none() && (self.on_hold.is_some() || self.batch.is_some())
+        let is_decided = self.on_hold.is_some() || self.batch.is_some() || self.bandwidth.is_some();
+        !has_settings && self.password.is_none() && is_decided
     }
 
     /// Stores what was decided about the task.
     fn decide(&self, store: &Store, name: &TaskName) -> Result<()> {
-        if self.on_hold.is_none() && self.batch.is_none() {
+        if self.on_hold.is_none() && self.batch.is_none() && self.bandwidth.is_none() {
             return Ok(());
         }
         store.change_plan(name, |plan| {
@@ -244,6 +251,7 @@ impl Changes {
             if let Some(batch) = &self.batch {
                 plan.batch = batch.clone();
             }
+            plan.bandwidth = self.bandwidth.unwrap_or(plan.bandwidth);
         })
     }
 

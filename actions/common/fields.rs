@@ -6,8 +6,8 @@ use ns8_imapsync::error::{Error, ErrorKey, Refusal, Result};
 use ns8_imapsync::secret::SecretText;
 use ns8_imapsync::source::{Source, Sources};
 use ns8_imapsync::task::{
-    Exclusions, FolderMode, FolderOptions, Invalid, LocalUser, Port, RemoteDeletion, RemoteHost, RemoteUser,
-    Schedule, SecretString, Security, SourceId, Task, TaskId, parse_fingerprint, parse_password,
+    Bandwidth, Exclusions, FolderMode, FolderOptions, Invalid, LocalUser, Port, RemoteDeletion, RemoteHost,
+    RemoteUser, Schedule, SecretString, Security, SourceId, Task, TaskId, parse_fingerprint, parse_password,
 };
 use serde_json::Value;
 
@@ -57,6 +57,7 @@ impl TaskFields {
         );
         let certificate = gather.certificate(self.certificate.as_deref().unwrap_or_default());
         let folder_options = gather.folder_options(self.folder_options.as_ref());
+        let bandwidth = gather.bandwidth(self.bandwidth);
         if self.delete_local && folders == Some(FolderMode::Inbox) {
             gather.refuse(
                 Refusal::new(
@@ -120,6 +121,7 @@ impl TaskFields {
                 source: source.zip(remote.mailbox),
                 confirm_certificate: self.confirm_certificate.unwrap_or_default(),
                 options: self.options(folder_options),
+                bandwidth,
             }),
             _ => Err(Error::Refused(gather.0)),
         }
@@ -323,6 +325,16 @@ impl Gather {
             );
         }
         days
+    }
+
+    /// Reads the field `bandwidth`; the inner `None` is no limit. One that is refused is told of by [`Gather::end`].
+    #[expect(clippy::option_option, reason = "not given, no limit, a limit")]
+    pub(crate) fn bandwidth(&mut self, number: Option<i64>) -> Option<Option<Bandwidth>> {
+        let number = number?;
+        let limit = Bandwidth::parse(number);
+        limit
+            .map_err(|invalid| self.invalid("bandwidth", number.into(), invalid.to_string()))
+            .ok()
     }
 
     fn certificate(&mut self, text: &str) -> Option<Option<String>> {

@@ -15,7 +15,8 @@ use crate::sync::inspect::login_test::{LoginTest, LoginTestReport};
 use crate::task::FileKind;
 use crate::task::options::{Options, OptionsChange};
 use crate::task::{
-    ExposeSecret as _, MailHost, Refusals, RemoteUser, SecretString, SourceLink, Store, Task, TaskName, Trust,
+    Bandwidth, ExposeSecret as _, MailHost, Refusals, RemoteUser, SecretString, SourceLink, Store, Task,
+    TaskName, Trust,
 };
 
 /// What is asked for, each value sound for itself.
@@ -34,6 +35,8 @@ pub struct Request {
     pub source: Option<(Source, RemoteUser)>,
     /// What `NAME.json` will say.
     pub options: OptionsChange,
+    /// How much its runs may pull, if that changes; the inner `None` is no limit.
+    pub bandwidth: Option<Option<Bandwidth>>,
 }
 
 /// Settings with all that a login needs.
@@ -45,6 +48,7 @@ pub struct TaskSettings {
     confirm_certificate: bool,
     source: Option<(Source, RemoteUser)>,
     options: OptionsChange,
+    bandwidth: Option<Option<Bandwidth>>,
     /// Whether nothing changes that a login could fail by.
     same_login: bool,
 }
@@ -64,6 +68,7 @@ impl TaskSettings {
             confirm_certificate,
             source,
             options,
+            bandwidth,
         } = request;
         let name = task.name();
         let is_given = password.is_some();
@@ -145,6 +150,7 @@ impl TaskSettings {
             confirm_certificate,
             source,
             options,
+            bandwidth,
             same_login,
         })
     }
@@ -195,6 +201,25 @@ impl TaskSettings {
         }
     }
 
+    /// Stores the bandwidth where nothing else changes; whether that is so.
+    fn change_bandwidth_alone(&self, store: &Store) -> Result<bool> {
+        let name = self.task.name();
+        let other = self
+            .bandwidth
+            .is_some_and(|limit| limit != store.plan(&name).bandwidth);
+        if !other || !self.same_login {
+            return Ok(false);
+        }
+        let former = store.options(&name);
+        let mut options = former.clone();
+        self.options.apply(&mut options);
+        let same = options == former && store.load(&name)?.as_ref() == Some(&self.task);
+        if same {
+            save_bandwidth(store, &name, self.bandwidth)?;
+        }
+        Ok(same)
+    }
+
     /// Logs in on both sides.
     ///
     /// # Errors
@@ -222,17 +247,22 @@ pub struct Tested {
 }
 
 impl Tested {
-    /// Stores the task. A run of its former settings is stopped.
+    /// Stores the task. A run of its former settings is stopped, unless they are the same but for the bandwidth, which it
+    /// follows.
     ///
     /// # Errors
     /// Failures; file, password and options are then as they were.
     pub fn store(self, store: &Store, mail_host: MailHost<'_>) -> Result<()> {
+        if self.settings.change_bandwidth_alone(store)? {
+            return Ok(());
+        }
         let TaskSettings {
             task,
             password,
             trust: known,
             source,
             options: change,
+            bandwidth,
             ..
         } = self.settings;
         let name = task.name();
@@ -263,6 +293,7 @@ impl Tested {
         // The password that was tested is stored with the settings that were tested: another edit may have
         // come in between.
         store.save(&lock, &task, Some(&password), &options, mail_host)?;
+        save_bandwidth(store, &name, bandwidth)?;
         if let Some(certificate) = &self.certificate
             && former.trust != options.trust
         {
@@ -275,6 +306,14 @@ impl Tested {
             ));
         }
         Ok(())
+    }
+}
+
+/// Stores how much the runs of a task may pull, if that changes.
+fn save_bandwidth(store: &Store, name: &TaskName, bandwidth: Option<Option<Bandwidth>>) -> Result<()> {
+    match bandwidth {
+        Some(bandwidth) => store.change_plan(name, |plan| plan.bandwidth = bandwidth),
+        None => Ok(()),
     }
 }
 

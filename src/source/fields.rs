@@ -32,6 +32,10 @@ pub struct SourceFields {
     /// leaves it to the module.
     #[schemars(range(min = 0, max = 16))]
     pub connections: Option<i64>,
+    /// How many KiB (1,024 bytes) a second all runs of the tasks of this source together may pull from it; missing or 0 is no
+    /// limit. Runs at work follow a change.
+    #[schemars(range(min = 0, max = 10_485_760))]
+    pub bandwidth: Option<i64>,
     /// Whether the IMAP server may speak encryption that is not safe any more, for one that cannot be updated: TLS 1.0 and
     /// 1.1, short keys, old ciphers. Missing is false.
     pub old_encryption: Option<bool>,

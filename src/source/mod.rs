@@ -38,7 +38,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::imap::Protocols;
-use crate::task::{Invalid, Port, RemoteHost, RemoteUser, SecretString, Security, SourceId};
+use crate::task::{Bandwidth, Invalid, Port, RemoteHost, RemoteUser, SecretString, Security, SourceId};
 
 /// A remote server and how to sign in there.
 #[derive(Debug, Clone)]
@@ -59,6 +59,8 @@ pub struct Source {
     pub certificate: Option<String>,
     /// How many connections a run may have to it at once.
     pub connections: Option<NonZeroU8>,
+    /// How much all runs of its tasks together may pull from it in a second.
+    pub bandwidth: Option<Bandwidth>,
     /// Which encryption is good enough for it.
     pub protocols: Protocols,
     /// How it is reached.

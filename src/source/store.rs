@@ -91,7 +91,8 @@ impl Sources {
         Ok(made.context("cannot make the folder of the sources")?)
     }
 
-    fn path(&self, id: &SourceId) -> PathBuf {
+    /// The file of a source.
+    pub fn path(&self, id: &SourceId) -> PathBuf {
         self.folder.join(format!("{id}{ENDING}"))
     }
 

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 
 use crate::error::ErrorKey;
 use crate::imap::error::Accepted;
+use crate::imap::throttle::Throttle;
 use crate::imap::{
     self, Alerts, Certificate, ConnectionInfo, Credentials, Encryption, Endpoint, Protocols, Session, Spool,
     Trust, Workarounds,
@@ -61,6 +62,8 @@ pub struct Account {
     pub workarounds: Workarounds,
     /// Where its large messages wait on their way.
     pub spool: Spool,
+    /// What holds back what is read of it.
+    pub throttle: Throttle,
 }
 
 /// What a server has said to the login of an account.
@@ -239,6 +242,7 @@ impl Account {
             logged_in: Cell::new(false),
             workarounds: Workarounds::default(),
             spool: Spool::default(),
+            throttle: Throttle::default(),
             access,
             connections: None,
         }
@@ -279,6 +283,7 @@ impl Account {
             logged_in: Cell::new(false),
             workarounds: Workarounds::default(),
             spool: Spool::default(),
+            throttle: Throttle::default(),
         }
     }
 
@@ -341,6 +346,7 @@ impl Account {
         }
         let mut session = session?;
         session.equip(self.workarounds.clone(), self.spool.clone());
+        session.set_throttle(self.throttle.clone());
         self.logged_in.set(true);
         let shown = info.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
         let news = match (&endpoint.trust, shown) {

@@ -10,10 +10,12 @@
 //! - [`folder_mapping`]: which remote folders are selected and what they are called locally.
 //! - [`account`]: the login on each side; [`access`]: what it logs in with. [`event`]: what a run tells, and its words;
 //!   [`reporter`]: log, progress and report; [`log_problems`]: what of a log is a problem. [`exit_code`]: how a run ends.
+//! - [`bandwidth`]: how much of the line runs may take.
 //! - [`instance`]: the container and its settings. [`runtime`]: the thread that waits for servers and signals.
 
 pub mod access;
 pub mod account;
+pub mod bandwidth;
 pub mod engine;
 pub mod event;
 pub mod exit_code;

@@ -34,7 +34,7 @@ kinds! {
     Token = "token",
     /// Its options: accepted certificate, source, folders.
     Options = "json",
-    /// Whether its schedule is on hold, and its batch.
+    /// Whether its schedule is on hold, its batch, its bandwidth.
     Plan = "plan",
     /// When the last run without errors began.
     Timestamp = "timestamp",

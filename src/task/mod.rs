@@ -2,11 +2,12 @@
 //! A task: one person's remote mailbox and how it is pulled into the local one.
 //!
 //! - fields: [`LocalUser`], [`TaskId`], [`TaskName`], [`SourceLink`] · [`RemoteHost`], [`RemoteUser`], [`Security`] ·
-//!   [`FolderMode`], [`Exclusions`], [`Pattern`], [`FolderOptions`] · [`RemoteDeletion`] · [`Schedule`]
+//!   [`FolderMode`], [`Exclusions`], [`Pattern`], [`FolderOptions`] · [`RemoteDeletion`] · [`Schedule`] · [`Bandwidth`]
 //! - files (contract section 4): [`mod@env`], [`cron`], [`status`], [`options`], [`progress`], [`report`],
 //!   [`history`], [`lock`], [`Plan`]
 //! - [`Store`]: all tasks of an instance on disk
 
+mod bandwidth;
 pub mod batch;
 mod commit;
 pub mod cron;
@@ -35,6 +36,7 @@ mod text;
 mod trust;
 mod user;
 
+pub use bandwidth::Bandwidth;
 pub use deletion::RemoteDeletion;
 pub use file_kind::FileKind;
 pub use folder_options::{FolderOptions, FolderPath, Labels, Period, Renaming};

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Bandwidth;
 use super::text::{Invalid, free_of_control_characters, invalid};
 
 /// The longest name of a batch, in bytes.
@@ -34,7 +35,7 @@ impl BatchName {
     }
 }
 
-/// Whether a task's schedule waits, and which tasks it belongs to.
+/// Whether a task's schedule waits, which tasks it belongs to, and how much of the line it may take.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Plan {
@@ -42,6 +43,9 @@ pub struct Plan {
     pub on_hold: bool,
     /// The tasks that are moved together.
     pub batch: BatchName,
+    /// How much its run may pull in a second; a run at work follows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bandwidth: Option<Bandwidth>,
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! All tasks of an instance, as files.
 //!
-//! [`edit`]: writing and deleting tasks · [`passwords`] · [`records`]: what is kept next to a task · [`schedules`].
+//! [`edit`]: writing and deleting tasks · [`passwords`] · [`records`]: what is kept next to a task · [`schedules`] ·
+//! [`bandwidth`]: of the instance.
 
+mod bandwidth;
 mod edit;
 mod passwords;
 mod records;

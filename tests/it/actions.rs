@@ -271,6 +271,8 @@ fn the_engine_and_the_limit_are_settings() -> anyhow::Result<()> {
     for (changes, key) in [
         (json!({"mail_host": "nodots"}), "mail_host"),
         (json!({"max_concurrent_syncs": 1000}), "max_concurrent_syncs"),
+        (json!({"bandwidth": -1}), "bandwidth"),
+        (json!({"bandwidth": 10_485_761}), "bandwidth"),
         (json!({"sync_engine": "magic"}), "sync_engine"),
         (
             json!({"mail_server": "00000000-0000-0000-0000-000000000000"}),

@@ -3,7 +3,7 @@
 //! list-tasks tells them.
 
 use ns8_imapsync::task::options::Options;
-use ns8_imapsync::task::{FolderMode, SourceLink, Task};
+use ns8_imapsync::task::{Bandwidth, FolderMode, Plan, SourceLink, Task};
 use serde_json::{Value, json};
 
 /// What a cell of a CSV file becomes.
@@ -77,6 +77,8 @@ pub(crate) struct ListedTask<'a> {
     pub task: &'a Task,
     /// What its file does not hold.
     pub options: Option<&'a Options>,
+    /// What was decided about it.
+    pub plan: Option<&'a Plan>,
 }
 
 impl ListedTask<'_> {
@@ -92,7 +94,11 @@ impl Column {
             return None;
         };
         match (task, self.listed) {
-            (Some(task), Some(listed)) => Some((listed.value)(&ListedTask { task, options: None })),
+            (Some(task), Some(listed)) => Some((listed.value)(&ListedTask {
+                task,
+                options: None,
+                plan: None,
+            })),
             _ => new(),
         }
     }
@@ -283,6 +289,23 @@ pub(crate) const COLUMNS: &[Column] = &[
                 })
             },
             |it| it.options.is_some_and(|options| options.as_it_arrives).into(),
+        ),
+    },
+    Column {
+        name: "bandwidth",
+        heading: "bandwidth",
+        others: "",
+        need: Need::Optional,
+        kind: Kind::Number,
+        left_out: LeftOut::Missing,
+        listed: listed(
+            || {
+                json!({
+                    "description": "How many KiB a second its runs may pull; 0 is no limit.",
+                    "type": "integer", "format": "uint32", "minimum": 0,
+                })
+            },
+            |it| Bandwidth::kib(it.plan.and_then(|plan| plan.bandwidth)).into(),
         ),
     },
     Column {

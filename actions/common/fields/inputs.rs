@@ -83,6 +83,11 @@ pub(crate) struct TaskFields {
     /// safety net. An edit without it leaves that as it is.
     #[serde(default)]
     pub as_it_arrives: Option<bool>,
+    /// How many KiB (1,024 bytes) a second runs may pull; 0 is no limit. A run at work follows a change. An edit without it
+    /// leaves that as it is.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 10_485_760))]
+    pub bandwidth: Option<i64>,
 }
 
 impl TaskFields {
@@ -122,6 +127,10 @@ pub(crate) struct ChangedFields {
     /// Whether the remote server is listened to, and a run begins as soon as mail arrives there.
     #[serde(default)]
     pub as_it_arrives: Option<bool>,
+    /// How many KiB (1,024 bytes) a second runs of each task may pull; 0 is no limit. Runs at work follow a change.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 10_485_760))]
+    pub bandwidth: Option<i64>,
     /// The name of the batch that the tasks belong to; empty for none.
     #[serde(default)]
     pub batch: Option<String>,

@@ -16,7 +16,7 @@ use crate::source::{
     Administrator, ClientAuthentication, Entry, Kind, LoginTemplate, Route, SignIn, Source, SourceFields,
 };
 use crate::task::{
-    Invalid, Port, RemoteHost, RemoteUser, Security, SourceId, parse_fingerprint, parse_password,
+    Bandwidth, Invalid, Port, RemoteHost, RemoteUser, Security, SourceId, parse_fingerprint, parse_password,
 };
 
 /// The longest text of any field but certificates and keys, in bytes.
@@ -46,6 +46,7 @@ impl Source {
         let security = reader.parse("security", security, Security::parse);
         let certificate = reader.certificate();
         let connections = reader.connections();
+        let bandwidth = reader.bandwidth();
         let protocols = match fields.old_encryption {
             Some(true) => Protocols::Old,
             Some(false) | None => Protocols::Current,
@@ -78,6 +79,7 @@ impl Source {
             security,
             certificate,
             connections,
+            bandwidth,
             route,
             sign_in,
         ) {
@@ -88,6 +90,7 @@ impl Source {
                 Some(security),
                 Some(certificate),
                 Some(connections),
+                Some(bandwidth),
                 Some(route),
                 Some(sign_in),
             ) if reader.refusals.is_empty() => Ok(Self {
@@ -99,6 +102,7 @@ impl Source {
                 security,
                 certificate,
                 connections,
+                bandwidth,
                 protocols,
                 route,
                 sign_in,
@@ -227,6 +231,14 @@ impl<'a> Reader<'a> {
                 None
             }
         }
+    }
+
+    #[expect(clippy::option_option, reason = "refused, not given, given")]
+    fn bandwidth(&mut self) -> Option<Option<Bandwidth>> {
+        let limit = Bandwidth::parse(self.fields.bandwidth.unwrap_or_default());
+        limit
+            .map_err(|invalid| self.refuse("bandwidth", invalid.to_string()))
+            .ok()
     }
 
     fn route(&mut self, former: Option<&Source>) -> Option<Route> {

@@ -58,6 +58,8 @@ pub struct RunContext<'a> {
     pub login: RemoteLogin<'a>,
     /// How many days back messages are looked at; `None` is all of them.
     pub days: Option<u32>,
+    /// How much it may pull, where there is a limit.
+    pub bytes_per_second: Option<u64>,
 }
 
 /// What imapsync logs in with on the remote side; secrets are named by file.
@@ -134,6 +136,9 @@ fn shape(task: &Task, around: &RunContext<'_>) -> Vec<String> {
     }
     if let Some(days) = around.days {
         add(&["--maxage", &days.to_string()]);
+    }
+    if let Some(bytes) = around.bytes_per_second {
+        add(&["--maxbytespersecond", &bytes.to_string()]);
     }
     if task.delete_remote == RemoteDeletion::AfterTransfer {
         add(&["--delete1", "--noexpungeaftereach"]);
@@ -253,6 +258,7 @@ mod tests {
             local_certificate: None,
             login: RemoteLogin::Password,
             days,
+            bytes_per_second: None,
         }
     }
 
@@ -405,6 +411,26 @@ mod tests {
         ] {
             assert_eq!(on_the_wire(pattern), wire);
         }
+    }
+
+    #[test]
+    fn a_limit_of_the_bandwidth_is_passed_on() {
+        let limited = RunContext {
+            bytes_per_second: Some(102_400),
+            ..around(None, None)
+        };
+        let task = task("imap.example.com");
+        let words = shape(&task, &limited);
+        assert!(
+            words
+                .windows(2)
+                .any(|pair| pair == ["--maxbytespersecond", "102400"])
+        );
+        assert!(
+            !shape(&task, &around(None, None))
+                .iter()
+                .any(|word| word == "--maxbytespersecond")
+        );
     }
 
     #[test]

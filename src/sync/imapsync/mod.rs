@@ -49,6 +49,8 @@ pub struct Order<'a> {
     pub log: File,
     /// Another handle on the task's lock.
     pub lock: File,
+    /// How much it may pull, where there is a limit.
+    pub bytes_per_second: Option<u64>,
 }
 
 /// Runs imapsync, and does what it cannot do.
@@ -111,6 +113,7 @@ async fn run(
         folder,
         log,
         lock,
+        bytes_per_second,
     } = order;
     let job = &shared.job;
     let met = job.remote.first_met().filter(|certificate| !certificate.trusted);
@@ -146,6 +149,7 @@ async fn run(
         protocols: job.remote.endpoint.protocols,
         local_certificate: local_met.or(local_pin),
         days,
+        bytes_per_second,
     };
     let arguments = command::arguments(task, &around);
     let failed = |what: &str, error: io::Error| Failure::local(format!("cannot {what}: {error}"));

@@ -13,6 +13,7 @@ pub mod trace;
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::BufWriter;
+use std::num::NonZeroUsize;
 use std::rc::Rc;
 
 pub use run_log::clear;
@@ -21,6 +22,7 @@ pub use settings::Settings;
 use crate::error::ErrorKey;
 use crate::files;
 use crate::sync::account::{self, Failure, LoginState};
+use crate::sync::bandwidth;
 use crate::sync::engine::Engine;
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
@@ -43,7 +45,7 @@ use crate::task::FileKind;
 use crate::task::lock::{Holder, TaskLock};
 use crate::task::progress::State as ProgressState;
 use crate::task::report::Report;
-use crate::task::{Refusals, Store, Task, TaskName};
+use crate::task::{Refusals, SourceId, Store, Task, TaskName};
 
 /// How an attempt to run ended.
 pub enum Outcome {
@@ -335,10 +337,7 @@ impl Run<'_> {
             self.show_queued();
             driver.drive(async { mailbox.take().await.map_err(failed) }, || {})?;
         }
-        let queue = Queue::new(
-            &queue::folder(self.store),
-            queue::runs_at_once(self.settings.at_once.as_deref()),
-        );
+        let queue = Queue::new(&queue::folder(self.store), self.at_once());
         let source = format!("{}:{}", self.task.remote_host, self.task.remote_port);
         let ticket = queue.draw(&source).map_err(failed)?;
         if queue.runs_before(&ticket).map_err(failed)? > 0 {
@@ -346,6 +345,16 @@ impl Run<'_> {
             driver.drive(async { queue.turn(&ticket).await.map_err(failed) }, || {})?;
         }
         Ok((mailbox, ticket))
+    }
+
+    /// How many runs work at once.
+    fn at_once(&self) -> NonZeroUsize {
+        queue::runs_at_once(self.settings.at_once.as_deref())
+    }
+
+    /// The source that the task follows.
+    fn source(&self) -> Option<SourceId> {
+        self.store.options(self.name).source.map(|link| link.id)
     }
 
     fn show_queued(&self) {
@@ -358,6 +367,7 @@ impl Run<'_> {
     /// What the run is to do, and with which engine.
     fn begin(&self, reporter: &Rc<RefCell<Reporter>>, files: &RunFiles) -> Result<(Shared, Engine), Failure> {
         let mut job = assembly::job(self.store, self.name, self.task, self.destination)?;
+        job.remote.throttle = bandwidth::throttle(self.store, self.name, self.source().as_ref());
         if job.delete_remote.deletes() {
             job.shared_with = assembly::others_at(self.store, self.task).map_err(local)?;
         }
@@ -412,6 +422,12 @@ impl Run<'_> {
                     folder: self.store.folder(),
                     log: files.log.try_clone().map_err(local)?,
                     lock: files.lock.try_clone().map_err(local)?,
+                    bytes_per_second: bandwidth::fixed_share(
+                        self.store,
+                        self.name,
+                        self.source().as_ref(),
+                        self.at_once(),
+                    ),
                 };
                 imapsync::sync(shared, order).await
             }

@@ -4,6 +4,7 @@
 
 mod arrivals;
 mod bad_input;
+mod bandwidth;
 mod hostile;
 mod many;
 mod restarts;

@@ -165,6 +165,13 @@ export const FIELDS = [
     kind: 'flag',
   },
   {
+    name: 'bandwidth',
+    heading: 'bandwidth',
+    others: '',
+    required: 'no',
+    kind: 'number',
+  },
+  {
     name: 'source',
     heading: 'source',
     others: 'sourceid',

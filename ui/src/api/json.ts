@@ -11,6 +11,8 @@ export interface ConfigureModuleInput {
   sync_engine?: 'auto' | 'imapsync' | 'native' | null
   /** How many runs there are at once; 0 leaves it to the module. */
   max_concurrent_syncs?: number | null
+  /** How many KiB (1,024 bytes) a second all runs together may pull; 0 is no limit. Runs at work follow a change of it, and where nothing else changes the service is not started again. */
+  bandwidth?: number | null
 }
 
 /** What get-configuration answers. */
@@ -26,6 +28,8 @@ export interface GetConfigurationOutput {
   sync_engine: string
   /** How many runs there are at once; 0 leaves it to the module. */
   max_concurrent_syncs: number
+  /** How many KiB a second all runs together may pull; 0 is no limit. */
+  bandwidth: number
   /** Whether cron starts nothing, until resume-schedules: the original of this instance is alive. */
   schedules_paused: boolean
   /** What runs use now; null while the service does not run. */
@@ -94,6 +98,8 @@ export interface CreateTaskInput {
   } | null
   /** Whether the remote server is listened to, and a run begins as soon as mail arrives there; `cron` stays the safety net. An edit without it leaves that as it is. */
   as_it_arrives?: boolean | null
+  /** How many KiB (1,024 bytes) a second runs may pull; 0 is no limit. A run at work follows a change. An edit without it leaves that as it is. */
+  bandwidth?: number | null
 }
 
 /** What validate-task takes. */
@@ -284,6 +290,8 @@ export interface UpdateTasksInput {
   on_hold?: boolean | null
   /** Whether the remote server is listened to, and a run begins as soon as mail arrives there. */
   as_it_arrives?: boolean | null
+  /** How many KiB (1,024 bytes) a second runs of each task may pull; 0 is no limit. Runs at work follow a change. */
+  bandwidth?: number | null
   /** The name of the batch that the tasks belong to; empty for none. */
   batch?: string | null
   /** Whether get-job tells how far a change of passwords is and what came of it. */
@@ -395,6 +403,8 @@ export interface ListTasksOutput {
     sieve_enabled: boolean
     /** Whether the remote server is listened to, and a run begins as soon as mail arrives there. */
     as_it_arrives: boolean
+    /** How many KiB a second its runs may pull; 0 is no limit. */
+    bandwidth: number
     /** The source that says where the remote server is and how to sign in there; then remoteusername is the mailbox. */
     source?: string | null
     task_id: string
@@ -1048,6 +1058,8 @@ export interface SaveSourceInput {
   certificate?: string | null
   /** How many connections a run may have to the IMAP server at once, no more than the module has anyway; missing or 0 leaves it to the module. */
   connections?: number | null
+  /** How many KiB (1,024 bytes) a second all runs of the tasks of this source together may pull from it; missing or 0 is no limit. Runs at work follow a change. */
+  bandwidth?: number | null
   /** Whether the IMAP server may speak encryption that is not safe any more, for one that cannot be updated: TLS 1.0 and 1.1, short keys, old ciphers. Missing is false. */
   old_encryption?: boolean | null
   /** The proxy on the way to the IMAP server, socks5://host:port or http://host:port; direct for none, whatever holds for the instance; empty for what holds for the instance. An edit without it leaves it unchanged. */
@@ -1123,6 +1135,8 @@ export interface ListSourcesOutput {
     certificate?: string | null
     /** How many connections a run may have to it; 0 leaves it to the module. */
     connections: number
+    /** How many KiB a second all runs of its tasks together may pull from it; 0 is no limit. */
+    bandwidth: number
     /** Whether it may speak encryption that is not safe any more. */
     old_encryption: boolean
     /** The proxy on the way to it; `direct` for none; empty for what holds for the instance. */
