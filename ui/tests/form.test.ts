@@ -18,6 +18,7 @@ const stored = {
   delete_local: true,
   delete_remote: false,
   delete_remote_older: 0,
+  bandwidth: 200,
   cron: '5m',
 } as Task
 
@@ -29,6 +30,7 @@ it('sends what counts in the chosen mode only', () => {
     exclude: 'Spam',
     sieve_enabled: false,
     delete_remote_older: 0,
+    bandwidth: 200,
   })
   expect(inputOf({ ...form, foldersynchronization: 'inbox', delete_remote: true }, 'a')).toMatchObject({
     exclude: '',
@@ -43,8 +45,19 @@ it('holds and sends every field that is on or off', () => {
   expect(inputOf(formOf(on, false), 'a')).toMatchObject(Object.fromEntries(flags.map((name) => [name, true])))
 })
 
+it('holds no limit as an empty field, and sends that as 0', () => {
+  const unlimited = formOf({ ...stored, bandwidth: 0 }, false)
+  expect(unlimited.bandwidth).toBe('')
+  expect(inputOf(unlimited, 'a').bandwidth).toBe(0)
+})
+
 it('asks about an account whatever is wrong elsewhere', () => {
-  expect(accountOf({ ...formOf(stored, false), exclude: '(', cron: '99m' }, 'a')).toMatchObject({ exclude: '', cron: '', delete_local: false })
+  expect(accountOf({ ...formOf(stored, false), exclude: '(', cron: '99m', bandwidth: 'x' }, 'a')).toMatchObject({
+    exclude: '',
+    cron: '',
+    delete_local: false,
+    bandwidth: 0,
+  })
 })
 
 it('copies a task for another mailbox', () => {

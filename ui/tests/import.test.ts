@@ -104,11 +104,12 @@ it('exports every setting and no password', () => {
       delete_local: false,
       delete_remote: true,
       delete_remote_older: 30,
+      bandwidth: 200,
     } as unknown as Task,
   ])
   expect(text).not.toContain('secret')
   const [, row] = parse(text, ',').rows
-  expect(row!.cells).toEqual(['john', 'j@x', '', 'imap.x', '993', 'ssl', 'exclusion', 'a,b', '5m', 'false', 'true', '30', 'false', 'false', ''])
+  expect(row!.cells).toEqual(['john', 'j@x', '', 'imap.x', '993', 'ssl', 'exclusion', 'a,b', '5m', 'false', 'true', '30', 'false', 'false', '200', ''])
 })
 
 it('offers a template that its own reader takes', () => {

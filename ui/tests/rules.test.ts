@@ -70,6 +70,8 @@ describe('checkTask', () => {
     [{ delete_local: true, delete_remote: true }, 'delete_local delete_local_with_delete_remote'],
     [{ delete_remote: true, delete_remote_older: 'x' }, 'delete_remote_older delete_remote_older_invalid'],
     [{ cron: '61m' }, 'cron cron_invalid'],
+    [{ bandwidth: '-1' }, 'bandwidth bandwidth_invalid'],
+    [{ bandwidth: '10485761' }, 'bandwidth bandwidth_invalid'],
   ])('refuses %j', (changes, key) => expect(keys(changes)).toEqual([key]))
   it('does not look at patterns that do not count', () => expect(keys({ exclude: '(' })).toEqual([]))
   it('never sends a stored password to another account', () => {

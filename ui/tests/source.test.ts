@@ -79,6 +79,7 @@ describe('a source', () => {
     expect(keys({ hostname: 'a b' })).toEqual(['hostname_invalid'])
     expect(keys({ port: '0' })).toEqual(['port_invalid'])
     expect(keys({ connections: '17' })).toEqual(['connections_invalid'])
+    expect(keys({ bandwidth: 'much' })).toEqual(['bandwidth_invalid'])
     expect(keys({ proxy: 'proxy:3128' })).toEqual(['proxy_invalid'])
     expect(keys({ proxy: 'http://proxy:3128', proxy_user: 'u' })).toEqual(['proxy_password_required'])
     expect(keys({ proxy: 'socks5://[::1]:1080', proxy_user: 'u', proxy_password: 'p' })).toEqual([])

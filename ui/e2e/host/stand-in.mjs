@@ -54,6 +54,7 @@ export class StandIn extends MailStandIn {
       engine_used: 'native',
       engine_version: '1.0.0',
       max_concurrent_syncs: 4,
+      bandwidth: 0,
     }
     for (let at = 0; at < tasks; at++) this.seed(at)
     if (sources) this.seedSources()

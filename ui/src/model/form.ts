@@ -3,7 +3,7 @@
 import { FIELDS } from '../api/facts.ts'
 import type { Task, TaskInput } from '../api/types.ts'
 import { invalidPattern } from './patterns.ts'
-import { isDays, usualPort, type TaskForm } from './rules.ts'
+import { bandwidthText, isBandwidth, isDays, usualPort, type TaskForm } from './rules.ts'
 import { isSchedule } from './schedule.ts'
 
 /** What happens to mail that one side has and the other has not. */
@@ -27,6 +27,7 @@ export function formOf(task: Task, copy: boolean): TaskForm {
     remotepassword: '',
     exclude: task.exclude.replace(/^,/, ''),
     delete_remote_older: stored.delete_remote_older || '0',
+    bandwidth: bandwidthText(task.bandwidth),
   }
 }
 
@@ -44,6 +45,7 @@ export function inputOf(form: TaskForm, taskId: string, signsIn = false): TaskIn
     exclude: mode === 'exclusion' ? exclude : '',
     sieve_enabled: mode === 'inbox' && sieve_enabled,
     delete_remote_older: delete_remote ? Number(delete_remote_older) : 0,
+    bandwidth: Number(form.bandwidth),
   }
 }
 
@@ -56,6 +58,7 @@ export function accountOf(form: TaskForm, taskId: string, signsIn = false): Task
       cron: isSchedule(form.cron) ? form.cron : '',
       delete_local: false,
       delete_remote_older: isDays(form.delete_remote_older) ? form.delete_remote_older : '0',
+      bandwidth: isBandwidth(form.bandwidth) ? form.bandwidth : '',
     },
     taskId,
     signsIn,

@@ -67,6 +67,14 @@ export const isPort = (text: string): boolean => /^\d{1,5}$/.test(text) && Numbe
 /** Days; 0 is at once. */
 export const isDays = (text: string): boolean => /^\d{1,9}$/.test(text)
 
+const MOST_BANDWIDTH = 10 * 1024 * 1024
+
+/** A number of KiB a second; nothing, or 0, is no limit. */
+export const isBandwidth = (text: string): boolean => /^\d{0,8}$/.test(text.trim()) && Number(text) <= MOST_BANDWIDTH
+
+/** A stored limit as fields hold it. */
+export const bandwidthText = (limit: number | undefined): string => (limit ? String(limit) : '')
+
 /** What the rules depend on in addition to the form. */
 export interface TaskContext {
   /** The task that is edited, or null for a new one. */
@@ -110,6 +118,7 @@ export function checkTask(form: TaskForm, { original, signsIn = false }: TaskCon
     refuse('delete_remote_older', 'delete_remote_older_invalid')
   }
   if (form.cron !== '' && !isSchedule(form.cron)) refuse('cron', 'cron_invalid')
+  if (!isBandwidth(form.bandwidth)) refuse('bandwidth', 'bandwidth_invalid')
   return errors
 }
 

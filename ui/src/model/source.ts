@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A source as the form holds it, which of its fields count, and what is to be done at the provider.
 import type { ParameterError, SignIn, Source, SourceInput, SourcePreset } from '../api/types.ts'
-import { isHost, isPort } from './rules.ts'
+import { bandwidthText, isBandwidth, isHost, isPort } from './rules.ts'
 
 /** The fields of the form: those of save-source, as texts. */
 export type SourceForm = Record<Exclude<keyof SourceInput, 'source_id' | 'security' | 'sign_in'>, string> & Pick<Source, 'security' | 'sign_in'>
@@ -21,6 +21,7 @@ export function sourceFrom(preset: SourcePreset, signIn: SignIn = preset.sign_in
     security: preset.security,
     certificate: '',
     connections: '0',
+    bandwidth: '',
     old_encryption: 'refused',
     proxy: '',
     proxy_user: '',
@@ -71,6 +72,7 @@ export function formOfSource(source: Source): SourceForm {
     port: String(source.port),
     certificate: source.certificate ?? '',
     connections: String(source.connections),
+    bandwidth: bandwidthText(source.bandwidth),
     old_encryption: source.old_encryption ? 'allowed' : 'refused',
     proxy: source.proxy,
     proxy_user: source.proxy_user,
@@ -96,7 +98,7 @@ const hasProxy = ({ proxy }: SourceForm): boolean => proxy.trim() !== '' && prox
 
 /** The fields in addition to server and name that count, the usual ones and those for special cases. */
 export function fieldsOf(form: SourceForm): { usual: SourceField[]; special: SourceField[] } {
-  const special: SourceField[] = ['connections', 'old_encryption', 'proxy', ...(hasProxy(form) ? PROXY_LOGIN : [])]
+  const special: SourceField[] = ['connections', 'bandwidth', 'old_encryption', 'proxy', ...(hasProxy(form) ? PROXY_LOGIN : [])]
   switch (form.sign_in) {
     case 'password':
       return { usual: [], special }
@@ -123,16 +125,23 @@ export function fieldsOf(form: SourceForm): { usual: SourceField[]; special: Sou
   }
 }
 
+/** What save-source does not take as a text. */
+const NO_TEXTS: SourceField[] = ['connections', 'bandwidth', 'old_encryption']
 const COMMON: SourceField[] = ['label', 'preset', 'sign_in', 'hostname', 'security', 'certificate']
 
 /** The fields as save-source takes them: those that count, and no others. */
 export function inputOfSource(form: SourceForm, id: string | null): SourceInput {
   const { usual, special } = fieldsOf(form)
-  const names = [...COMMON, ...usual, ...special].filter((name) => name !== 'connections' && name !== 'old_encryption')
+  const names = [...COMMON, ...usual, ...special].filter((name) => !NO_TEXTS.includes(name))
   const texts = Object.fromEntries(names.map((name) => [name, name.endsWith('password') ? form[name] : form[name].trim()]))
   // An optional value that is empty is none.
   for (const name of ['client_secret_expires', 'certificate', 'client_certificate']) if (texts[name] === '') delete texts[name]
-  const others = { port: Number(form.port), connections: Number(form.connections), old_encryption: form.old_encryption === 'allowed' }
+  const others = {
+    port: Number(form.port),
+    connections: Number(form.connections),
+    bandwidth: Number(form.bandwidth),
+    old_encryption: form.old_encryption === 'allowed',
+  }
   return { ...texts, ...(id ? { source_id: id } : {}), ...others } as SourceInput
 }
 
@@ -195,6 +204,7 @@ export function checkSource(form: SourceForm, former: Source | null): ParameterE
   const sameProxy = former !== null && former.proxy === form.proxy.trim() && former.proxy_user === form.proxy_user.trim()
   if (hasProxy(form) && form.proxy_user.trim() !== '' && form.proxy_password === '' && !sameProxy) refuse('proxy_password', 'required')
   if (!/^\d{1,2}$/.test(form.connections) || Number(form.connections) > 16) refuse('connections', 'invalid')
+  if (!isBandwidth(form.bandwidth)) refuse('bandwidth', 'invalid')
   return errors
 }
 
