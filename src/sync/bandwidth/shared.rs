@@ -31,7 +31,7 @@ impl Place {
                     let done = act(&mut bucket);
                     // One that cannot be written is as it was, and counts what comes next.
                     let _ = file.write_all_at(&bucket.encode(), 0);
-                    let _ = flock(&*file, FlockOperation::Unlock);
+                    let _ = flock(file, FlockOperation::Unlock);
                     Some(done)
                 }
                 Ok(None) => None,

@@ -43,13 +43,8 @@ fn configure(world: &World, bandwidth: i64) -> anyhow::Result<()> {
 fn crawl(world: &World) -> anyhow::Result<String> {
     world.sandbox.remote().deliver(USER, &[large("large@x")])?;
     world.run()?;
-    // Nothing is under way before the messages to come are known.
-    wait_until("the message to be under way", || {
-        let progress: Option<Value> = fs::read(world.file("progress"))
-            .ok()
-            .and_then(|text| serde_json::from_slice(&text).ok());
-        progress
-            .is_some_and(|progress| progress["messages_total"].as_u64() > progress["messages_done"].as_u64())
+    wait_until("both servers to be met", || {
+        world.sandbox.log(TASK).contains("Host2: IMAP server")
     })?;
     Ok(fs::read_to_string(world.file("pid"))?)
 }
@@ -122,11 +117,8 @@ fn a_run_without_a_supervisor_follows_too_and_stops_by_itself() -> anyhow::Resul
     let stopped = world.syncctl(&["stop", TASK])?;
     ensure!(stopped.exit_code == 0, "{stopped:?}");
     // One that had to be killed could not have told how it ended.
-    ensure!(
-        world.listed(TASK)?["last_sync_exit_code"] == 143,
-        "{}",
-        world.sandbox.log(TASK)
-    );
+    let log = world.sandbox.log(TASK);
+    ensure!(log.contains("EXIT_BY_SIGNAL"), "{log}");
     ensure!(!arrived(&world, "u1", "large@x"));
     world.run()?;
     wait_until("another process", || {
