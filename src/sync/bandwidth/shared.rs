@@ -10,6 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::bucket::Bucket;
+use crate::files;
 
 /// Where a bucket is.
 #[derive(Debug)]
@@ -64,13 +65,14 @@ fn open(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
-    OpenOptions::new()
+    let mut options = OpenOptions::new();
+    options
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
-        .mode(0o600)
-        .open(path)
+        .mode(0o600);
+    files::open_with(path, &mut options)
 }
 
 fn read(file: &File) -> Option<Bucket> {
@@ -113,6 +115,16 @@ mod tests {
         assert_eq!(place.with(0, |bucket| bucket.take(1)), None);
         drop(held);
         assert_eq!(place.with(0, |bucket| bucket.take(1)), Some(1));
+    }
+
+    #[test]
+    fn a_link_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("bandwidth"), folder.path().join("other"));
+        std::fs::write(&other, "somebody's").unwrap();
+        std::os::unix::fs::symlink(&other, &path).unwrap();
+        assert_eq!(shared(&path).with(0, |bucket| bucket.take(10)), Some(10));
+        assert_eq!(std::fs::read_to_string(&other).unwrap(), "somebody's");
     }
 
     #[test]
