@@ -383,7 +383,11 @@ impl Oracle {
             fate.older_than_task.clear();
         }
         fate.may_come_again |= parts.iter().any(|part| part.killed);
-        let places = fate.births + fate.spare;
+        let mut places = fate.births + fate.spare;
+        if fate.births > 1 {
+            // One of the copies may be the second one of what was moved.
+            places += fate.relocations;
+        }
         fate.removed_locally = fate.removed_locally.min(places.saturating_sub(local));
         if local >= fate.births {
             (fate.vanished, fate.lost) = (0, 0);
