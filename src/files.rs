@@ -222,6 +222,21 @@ pub fn open_with(target: &Path, options: &mut OpenOptions) -> io::Result<File> {
     }
 }
 
+/// Opens the file that a lock is taken on, and makes it where it is missing; only its owner may read it.
+///
+/// # Errors
+/// As [`open_with`].
+pub fn open_lock(target: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600);
+    open_with(target, &mut options)
+}
+
 /// Whether `target` is a plain file.
 pub fn is_plain(target: &Path) -> bool {
     fs::symlink_metadata(target).is_ok_and(|found| found.is_file())
@@ -339,6 +354,7 @@ mod tests {
         .unwrap();
         for path in [&link, &pipe, &folder.to_owned()] {
             assert!(read(path).is_err() && !is_plain(path), "{}", path.display());
+            assert!(open_lock(path).is_err(), "{}", path.display());
         }
         // What stands in the way of a temporary file is removed, and never written through.
         for (target, way) in [(&link, ".u1_a.log.tmp"), (&pipe, ".u1_b.log.tmp")] {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! `state/environment`: settings of the instance, shared with the platform's own programs (contract section 1).
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs::File;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -82,13 +82,7 @@ impl EnvironmentFile {
     }
 
     fn lock(&self) -> Result<File> {
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(PRIVATE)
-            .open(&self.lock)
-            .context("cannot open .environment.lock")?;
+        let file = files::open_lock(&self.lock).context("cannot open .environment.lock")?;
         files::lock(&file, LOCK_TIMEOUT).context("another program keeps .environment.lock")?;
         Ok(file)
     }

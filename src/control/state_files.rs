@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Where is kept what concerns no single task: `imapsync/FOLDER/STEM.*`.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -118,12 +118,6 @@ impl StateFiles {
             }
             _ => {}
         }
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(PRIVATE)
-            .open(self.file("lock"))?;
-        Ok(lock)
+        Ok(files::open_lock(&self.file("lock"))?)
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -73,14 +73,8 @@ impl Sources {
 
     fn open_lock(&self) -> Result<File> {
         self.create_folder()?;
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(PRIVATE)
-            .open(self.folder.join(".lock"))
-            .context("cannot open the lock of the sources")?;
-        Ok(file)
+        let lock = files::open_lock(&self.folder.join(".lock"));
+        Ok(lock.context("cannot open the lock of the sources")?)
     }
 
     fn create_folder(&self) -> Result<()> {

@@ -5,10 +5,9 @@
 //! them. When all of that is on disk, `.batch` appears, which names the batch: from then on all of it counts, before
 //! that nothing does. The one who takes a task's lock, or wants to read the file written with them, finishes what a crash has left.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -82,13 +81,7 @@ fn staged_other(target: &Path) -> PathBuf {
 
 /// One batch at a time, from its first staged file to its end.
 fn lock(folder: &Path) -> Result<File> {
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(PRIVATE)
-        .open(folder.join(".batch.lock"))
-        .context("cannot open .batch.lock")?;
+    let file = files::open_lock(&folder.join(".batch.lock")).context("cannot open .batch.lock")?;
     files::lock(&file, LOCK_TIMEOUT).context("another edit of many tasks takes too long")?;
     Ok(file)
 }

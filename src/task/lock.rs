@@ -4,9 +4,9 @@
 //! The lock is seen through the container's bind mount, on the host as inside. A process id found in a
 //! file proves nothing; the lock does.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -69,14 +69,7 @@ impl TaskLock {
     }
 
     fn attempt(path: &Path) -> io::Result<Option<Self>> {
-        let mut options = OpenOptions::new();
-        options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600);
-        let file = files::open_with(path, &mut options)?;
+        let file = files::open_lock(path)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => return Ok(None),

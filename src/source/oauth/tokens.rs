@@ -5,8 +5,8 @@
 //! lock next to the file; everybody else waits for it, and then finds the new one. A new refresh token is on the disk
 //! before the access token that came with it is used: a process that dies loses no sign-in.
 
-use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::{self, File};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -311,12 +311,7 @@ impl Tokens {
                 .recursive(true)
                 .mode(PRIVATE_FOLDER)
                 .create(&self.folder)?;
-            let file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(PRIVATE)
-                .open(&path)?;
+            let file = files::open_lock(&path)?;
             files::lock(&file, LOCK_TIMEOUT)?;
             Ok(file)
         };

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Runs of one local mailbox come one after the other, whatever task they belong to: they share its ledger.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -35,12 +35,10 @@ impl MailboxLock {
             }
             DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
         }
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o600);
-        let file = match files::open_with(&path, &mut options) {
+        let file = match files::open_lock(&path) {
             Err(_) if path.symlink_metadata().is_ok() && !files::is_plain(&path) => {
                 state::clear_wrong(&path, files::is_plain)?;
-                files::open_with(&path, &mut options)?
+                files::open_lock(&path)?
             }
             opened => opened?,
         };
