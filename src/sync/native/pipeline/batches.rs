@@ -72,6 +72,15 @@ impl Batches {
             && waiting.iter().map(Batch::octets).sum::<u64>() < WAITING_OCTETS
     }
 
+    /// Whether nothing more of the folder waits.
+    pub fn is_awaited(&self, sync: &Rc<FolderSync>) -> bool {
+        !self
+            .waiting
+            .borrow()
+            .iter()
+            .any(|batch| Rc::ptr_eq(&batch.sync, sync))
+    }
+
     /// A fetcher has nothing more.
     pub fn leave(&self) {
         self.fetchers.set(self.fetchers.get().saturating_sub(1));

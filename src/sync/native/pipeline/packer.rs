@@ -12,9 +12,12 @@ use crate::sync::native::pipeline::message::FetchedMessage;
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::state::Completeness;
 
-/// Messages of a batch at most, and octets.
-const BATCH_MESSAGES: usize = 50;
+/// Messages of a batch at most, and octets. The more go into one APPEND, the less often the server has to write down that
+/// they came.
+const BATCH_MESSAGES: usize = 250;
 const BATCH_OCTETS: u64 = 512 * 1024;
+/// So many are enough when the server has nothing else to do for this folder.
+const ENOUGH_MESSAGES: usize = 50;
 
 /// Fills batches with the messages of one folder each.
 pub struct Packer {
@@ -66,12 +69,14 @@ impl Packer {
             });
             self.octets = 0;
         }
-        if let Some(batch) = &mut self.batch {
-            batch.messages.push(message);
-            self.octets += size;
-        }
+        self.octets += size;
         // What fills a batch is not kept back: it may hold what the next message needs of the spool.
-        if self.octets >= BATCH_OCTETS {
+        let is_ready = self.batch.as_mut().is_some_and(|batch| {
+            batch.messages.push(message);
+            let is_enough = batch.messages.len() >= ENOUGH_MESSAGES;
+            self.octets >= BATCH_OCTETS || (is_enough && self.pipeline.batches.is_awaited(&batch.sync))
+        });
+        if is_ready {
             self.pass_on().await;
         }
         Ok(())
