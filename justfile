@@ -47,6 +47,7 @@ bench:
     tests/bench/sync.sh --quick
     tests/bench/many.sh --mailboxes 10
     tests/bench/actions.sh
+    tests/bench/vanished.sh
 
 # Look for known weaknesses and licences that do not fit
 audit:

@@ -18,7 +18,11 @@ use programs::{Job, Program};
 use table::Table;
 
 /// Round-trip times in milliseconds.
-const FAR: [u64; 2] = [20, 50];
+const FAR: [u64; 3] = [20, 50, 200];
+/// The farthest at which all programs are measured; some take minutes beyond it.
+const FAR_FOR_ALL: u64 = 50;
+/// What is measured at every distance.
+const ALONE: [Program; 2] = [Program::Ours, Program::Floor];
 /// Messages that come between two runs.
 const NEWS: usize = 50;
 /// Local accounts for each run; each program at each distance fills one of its own.
@@ -41,6 +45,9 @@ struct Options {
     /// A tenth of the mailboxes, measured once.
     #[arg(long)]
     quick: bool,
+    /// Without the other programs: this one and the limit.
+    #[arg(long)]
+    alone: bool,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -53,7 +60,7 @@ fn main() -> anyhow::Result<()> {
     }
     let load = std::fs::read_to_string("/proc/loadavg")?;
     println!("Load of the machine before: {}", load.trim());
-    let mut bench = Bench::start(options.runs)?;
+    let mut bench = Bench::start(options.runs, options.alone)?;
     bench.realistic(options.messages)?;
     bench.far(options.far)?;
     bench.small(options.small)?;
@@ -78,7 +85,7 @@ struct Source<'a> {
 }
 
 impl Bench {
-    fn start(runs: usize) -> anyhow::Result<Self> {
+    fn start(runs: usize, alone: bool) -> anyhow::Result<Self> {
         let sandbox = Sandbox::start()?;
         sandbox.local().reconfigure(AS_NS8)?;
         let names: Vec<String> = (0..ACCOUNTS * runs).map(|n| format!("bench{n}")).collect();
@@ -90,7 +97,10 @@ impl Bench {
             let target = SocketAddr::from((remote.address(), remote.port()));
             proxies.insert(rtt, Proxy::start(target, Duration::from_micros(rtt * 500))?);
         }
-        let programs = Program::available();
+        let programs = match alone {
+            true => ALONE.to_vec(),
+            false => Program::available(),
+        };
         Ok(Self {
             sandbox,
             proxies,
@@ -112,14 +122,7 @@ impl Bench {
             "{messages} messages, {} MB, twelve folders",
             source.octets / 1_000_000
         ));
-        for program in self.programs.clone() {
-            self.whole(&mut table, source, program, 0)?;
-        }
-        for rtt in FAR {
-            for program in [Program::Ours, Program::Floor] {
-                self.whole(&mut table, source, program, rtt)?;
-            }
-        }
+        self.at_all_distances(&mut table, source, 0)?;
         table.print();
         self.clear(source)
     }
@@ -136,11 +139,7 @@ impl Bench {
             "{messages} messages, {} MB, from far away",
             source.octets / 1_000_000
         ));
-        for rtt in std::iter::once(0).chain(FAR) {
-            for program in self.programs.clone() {
-                self.whole(&mut table, source, program, rtt)?;
-            }
-        }
+        self.at_all_distances(&mut table, source, FAR_FOR_ALL)?;
         table.print();
         self.clear(source)
     }
@@ -167,28 +166,34 @@ impl Bench {
         };
         self.warm(source)?;
         let mut table = Table::new(&format!("{messages} messages of 2 KB, ten folders"));
-        for program in self.programs.clone() {
-            self.whole(&mut table, source, program, 0)?;
-        }
-        for program in [Program::Ours, Program::Floor] {
-            self.whole(&mut table, source, program, 50)?;
-        }
+        self.at_all_distances(&mut table, source, 0)?;
         table.print();
         self.clear(source)
     }
 
-    /// Everything that is measured of one program at one distance.
-    fn whole(
+    /// Everything that is measured, of the other programs up to this distance. The programs take turns, so that what else
+    /// the machine and its disk are at meets all of them.
+    fn at_all_distances(
         &mut self,
         table: &mut Table,
         source: Source<'_>,
-        program: Program,
-        rtt: u64,
+        others_up_to: u64,
     ) -> anyhow::Result<()> {
-        (0..self.runs).try_for_each(|_| self.once(table, source, program, rtt))
+        for rtt in std::iter::once(0).chain(FAR) {
+            let programs = match rtt <= others_up_to {
+                true => self.programs.clone(),
+                false => ALONE.to_vec(),
+            };
+            for _ in 0..self.runs {
+                for &program in &programs {
+                    self.once(table, source, program, rtt)?;
+                }
+            }
+        }
+        Ok(())
     }
 
-    /// The same once, in its own account.
+    /// One program at one distance, once, in an account of its own.
     fn once(
         &mut self,
         table: &mut Table,
