@@ -132,6 +132,11 @@ impl Error {
         )
     }
 
+    /// Whether nothing more came.
+    pub fn is_break(&self) -> bool {
+        matches!(self, Self::Lost(_) | Self::Timeout(_))
+    }
+
     /// Whether what the server was at can be to blame: the connection broke, or what it said made no sense.
     pub fn is_loss(&self) -> bool {
         matches!(

@@ -213,6 +213,24 @@ impl Collector {
         Ok(())
     }
 
+    /// Octets so far.
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// The last of them, `count` at most.
+    pub fn tail(&self, count: usize) -> io::Result<Vec<u8>> {
+        match &self.data {
+            Data::Memory(data) => Ok(data[data.len().saturating_sub(count)..].to_vec()),
+            Data::File(Spooled { file, .. }) => {
+                let from = self.len.saturating_sub(count as u64);
+                let mut tail = vec![0; count.min(usize::try_from(self.len).unwrap_or(count))];
+                file.read_exact_at(&mut tail, from)?;
+                Ok(tail)
+            }
+        }
+    }
+
     /// The literal, complete.
     pub fn finish(self) -> Literal {
         Literal {

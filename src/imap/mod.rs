@@ -5,13 +5,15 @@
 //! - [`mod@login`]: connect, protect, authenticate; gives a [`Session`].
 //! - [`session`]: commands, several in flight, on a logged-in connection; [`mailboxes`], [`opening`], [`mailbox_requests`] and [`messages`]: what they do.
 //! - [`command`], [`response`], [`status`]: what goes out and what comes back, as types; [`scan`] reads the words.
-//! - [`wire`]: lines and literals; [`literal`] keeps large ones out of memory, in the [`spool`].
+//! - [`wire`]: lines and literals; [`literal`] keeps large ones out of memory, in the [`spool`]; [`begun`]: what came of one
+//!   before the connection broke.
 //! - [`limits`]: what a server may cost; [`throttle`]: how fast it is read.
 //! - [`mask`], [`notices`]: what a server says to people, without the secrets that it was told.
 //! - [`quirks`]: servers that go their own way. [`workarounds`]: what one of them turned out not to bear.
 //! - [`dial`] ([`proxy`], [`quick_ack`]), [`tls`] ([`certificate`]): the way to the server.
 //! - [`mailbox`], [`utf7`], [`uidset`], [`flags`], [`date`], [`capability`]: the nouns.
 
+mod begun;
 pub mod capability;
 pub mod certificate;
 pub mod charset;
@@ -52,6 +54,7 @@ pub mod utf7;
 pub mod wire;
 pub mod workarounds;
 
+pub use begun::Begun;
 pub use capability::{Capabilities, Capability};
 pub use certificate::Certificate;
 pub use command::Command;

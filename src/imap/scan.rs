@@ -12,6 +12,14 @@ pub struct Raw {
     pub literals: Vec<Literal>,
 }
 
+/// The number behind the first `name` in a text.
+pub fn number_after(text: &[u8], name: &[u8]) -> Option<u64> {
+    let at = memchr::memmem::find(text, name)?;
+    let digits = text.get(at + name.len()..)?;
+    let end = digits.iter().position(|b| !b.is_ascii_digit())?;
+    std::str::from_utf8(digits.get(..end)?).ok()?.parse().ok()
+}
+
 /// What a word of a response can be.
 #[derive(Debug)]
 pub enum Value {

@@ -9,6 +9,7 @@ mod receive;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::begun::Begun;
 use super::capability::{Capabilities, Capability, Literals};
 use super::command::{Command, Part};
 use super::error::{Error, Result};
@@ -173,6 +174,20 @@ impl Session {
     /// What holds the reading back from here on.
     pub fn set_throttle(&mut self, throttle: Throttle) {
         self.wire.set_throttle(throttle);
+    }
+
+    /// Sends what asks for the rest of a message, of which some came on another connection.
+    ///
+    /// # Errors
+    /// When the connection is lost.
+    pub async fn send_rest(&mut self, command: Command, begun: Begun) -> Result<Tag> {
+        self.wire.await_rest(begun);
+        self.send(command).await
+    }
+
+    /// What came of the message at which the connection broke; of one whose rest did not come, what there was.
+    pub fn take_begun(&mut self) -> Option<Begun> {
+        self.wire.take_begun()
     }
 
     /// What this server does not bear.

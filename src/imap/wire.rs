@@ -8,10 +8,11 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::time::{Instant, timeout};
 
+use super::begun::{Begun, OVERLAP};
 use super::error::{Error, Result};
 use super::limits;
 use super::literal::{Collector, IN_MEMORY, Literal};
-use super::scan::Raw;
+use super::scan::{Raw, number_after};
 use super::spool::Spool;
 use super::throttle::Throttle;
 
@@ -47,6 +48,8 @@ pub struct Wire {
     throttle: Throttle,
     /// No messages are expected, only what is told of them.
     news_only: bool,
+    /// The message that was coming when the connection broke, or whose rest is awaited.
+    begun: Option<Begun>,
 }
 
 impl Wire {
@@ -67,6 +70,7 @@ impl Wire {
             spool: Spool::default(),
             throttle: Throttle::default(),
             news_only: false,
+            begun: None,
         }
     }
 
@@ -109,6 +113,17 @@ impl Wire {
     /// What holds the reading back from here on.
     pub fn set_throttle(&mut self, throttle: Throttle) {
         self.throttle = throttle;
+    }
+
+    /// Awaits the rest of a message.
+    pub fn await_rest(&mut self, mut begun: Begun) {
+        begun.await_rest();
+        self.begun = Some(begun);
+    }
+
+    /// What came of the message at which the connection broke, and what is no longer awaited.
+    pub fn take_begun(&mut self) -> Option<Begun> {
+        self.begun.take()
     }
 
     /// The server got somewhere: the time limit begins again.
@@ -226,13 +241,17 @@ impl Wire {
                 return Ok(raw);
             };
             raw.text.extend_from_slice(b"\r\n");
-            let said = said_size(&raw.text);
+            // The size of the message, where the response tells it before the literal.
+            let said = number_after(&raw.text, b"RFC822.SIZE ");
             let most = match self.news_only {
                 true => limits::NEWS_OCTETS as u64,
                 false => limits::literal_octets(said),
             };
             check_literal(&raw, size, said, most)?;
-            let literal = self.literal(size, in_memory, said).await?;
+            let literal = match self.begun.take_if(|begun| begun.is_continued_by(&raw.text)) {
+                Some(begun) => self.rest(begun, size, said, &mut raw.text).await?,
+                None => self.literal(size, in_memory, said, &raw.text).await?,
+            };
             in_memory = in_memory.saturating_sub(size);
             raw.literals.push(literal);
         }
@@ -266,9 +285,56 @@ impl Wire {
         }
     }
 
-    async fn literal(&mut self, size: u64, in_memory: u64, said: Option<u64>) -> Result<Literal> {
+    async fn literal(
+        &mut self,
+        size: u64,
+        in_memory: u64,
+        said: Option<u64>,
+        text: &[u8],
+    ) -> Result<Literal> {
         let collector = Collector::new(size, in_memory, &self.spool).await;
         let mut collector = collector.map_err(Error::Spool)?;
+        if let Err(error) = self.collect(&mut collector, size, said).await {
+            if error.is_break() {
+                self.begun = Begun::new(text, size, collector);
+            }
+            return Err(error);
+        }
+        Ok(collector.finish())
+    }
+
+    /// The rest of a message that was begun on another connection.
+    async fn rest(
+        &mut self,
+        mut begun: Begun,
+        size: u64,
+        said: Option<u64>,
+        text: &mut Vec<u8>,
+    ) -> Result<Literal> {
+        let overlap = Collector::new(OVERLAP, OVERLAP, &self.spool).await;
+        let mut overlap = overlap.map_err(Error::Spool)?;
+        let mut came = self.collect(&mut overlap, OVERLAP, None).await;
+        if came.is_ok() {
+            let overlap = overlap
+                .tail(usize::try_from(OVERLAP).unwrap_or(0))
+                .map_err(Error::Spool)?;
+            if !begun.ends_with(&overlap).map_err(Error::Spool)? {
+                return Err(Error::protocol("the rest of a message is of another one"));
+            }
+            begun.join(text);
+            came = self.collect(&mut begun.collector, size - OVERLAP, said).await;
+        }
+        match came {
+            Ok(()) => Ok(begun.collector.finish()),
+            Err(error) => {
+                self.begun = Some(begun).filter(|_| error.is_break());
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes in so many octets.
+    async fn collect(&mut self, collector: &mut Collector, size: u64, said: Option<u64>) -> Result<()> {
         let mut left = size;
         while left > 0 {
             if self.start == self.inbox.len() {
@@ -281,7 +347,7 @@ impl Wire {
             self.credit(take as u64);
             left -= take as u64;
         }
-        Ok(collector.finish())
+        Ok(())
     }
 
     /// Reads more of a literal. A server that has sent all of the message and keeps silent will send no more.
@@ -414,15 +480,6 @@ fn check_literal(raw: &Raw, size: u64, said: Option<u64>, most: u64) -> Result<(
         Some(said) => format!("a literal of {size} octets in a message of {said}"),
         None => format!("a literal of {size} octets"),
     }))
-}
-
-/// The size of the message as this response tells it, where it does so before the literal.
-fn said_size(text: &[u8]) -> Option<u64> {
-    const NAME: &[u8] = b"RFC822.SIZE ";
-    let at = memchr::memmem::find(text, NAME)?;
-    let digits = text.get(at + NAME.len()..)?;
-    let end = digits.iter().position(|b| !b.is_ascii_digit())?;
-    std::str::from_utf8(&digits[..end]).ok()?.parse().ok()
 }
 
 fn lost(error: &std::io::Error) -> Error {

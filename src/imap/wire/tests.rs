@@ -270,3 +270,68 @@ fn holding_oneself_back_is_no_silence_of_the_server() {
         assert!(matches!(wire.receive().await, Err(Error::Timeout(_))));
     });
 }
+
+/// How a server announces the content of a message, or a part of it.
+fn announced(part: &str, octets: usize) -> String {
+    format!("* 3 FETCH (UID 7 BODY[]{part} {{{octets}}}\r\n")
+}
+
+/// What there is of a message after a connection that ended behind these octets of it, which may have had some to continue.
+async fn broken_off(begun: Option<Begun>, announced: &str, content: &[u8]) -> Option<Begun> {
+    let (mut wire, mut server) = pair();
+    if let Some(begun) = begun {
+        wire.await_rest(begun);
+    }
+    let writer = async {
+        server.write_all(announced.as_bytes()).await.unwrap();
+        server.write_all(content).await.unwrap();
+        drop(server);
+    };
+    let (received, ()) = tokio::join!(wire.receive(), writer);
+    assert!(matches!(received, Err(Error::Lost(_))));
+    wire.take_begun()
+}
+
+#[test]
+fn what_came_of_a_large_message_goes_before_its_rest() {
+    run(async {
+        // No two places look alike.
+        let content = (0..200_000u32).flat_map(|n| format!("{n} ").into_bytes());
+        let content: Vec<u8> = content.collect();
+        let whole = announced("", content.len());
+        let in_memory = usize::try_from(IN_MEMORY).unwrap();
+        assert!(broken_off(None, &whole, &content[..in_memory]).await.is_none());
+        let mut had = 400_000;
+        let mut begun = broken_off(None, &whole, &content[..had]).await;
+        for (now_has, has_grown) in [(400_000, false), (400_100, false), (1_000_000, true)] {
+            let from = had - usize::try_from(OVERLAP).unwrap();
+            let rest = begun.as_ref().map(Begun::rest);
+            assert_eq!(
+                rest,
+                Some(format!("BODY.PEEK[]<{from}.{}>", content.len() - from))
+            );
+            let part = announced(&format!("<{from}>"), content.len() - from);
+            begun = broken_off(begun, &part, &content[from..now_has]).await;
+            assert_eq!(begun.as_ref().map(Begun::has_grown), Some(has_grown));
+            had = now_has;
+        }
+        let from = had - usize::try_from(OVERLAP).unwrap();
+        let (mut wire, mut server) = pair();
+        wire.await_rest(begun.unwrap());
+        let writer = async {
+            let part = announced(&format!("<{from}>"), content.len() - from);
+            server.write_all(part.as_bytes()).await.unwrap();
+            server.write_all(&content[from..]).await.unwrap();
+            server.write_all(b")\r\n").await.unwrap();
+        };
+        let (raw, ()) = tokio::join!(wire.receive(), writer);
+        let raw = raw.unwrap();
+        assert_eq!(raw.text, [whole.as_bytes(), b")"].concat());
+        let mut reader = raw.literals[0].reader().unwrap();
+        let mut all = vec![];
+        while let Some(chunk) = reader.next_chunk().unwrap() {
+            all.extend_from_slice(chunk);
+        }
+        assert!(all == content, "the parts do not fit");
+    });
+}

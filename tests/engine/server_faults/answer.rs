@@ -320,15 +320,20 @@ pub(super) fn fetch(session: &mut Session<'_>, words: &[Word], selected: &Select
             parts.push(format!("{item} {value}").into_bytes());
         }
         if let Some(item) = &body {
-            let content = match instead {
-                Some((_, given, _)) => given.to_vec(),
-                None => section(item, &message.body),
+            let content = match (instead, part(item)) {
+                (Some((_, given, _)), _) => given.to_vec(),
+                (None, Some(range)) if faults.other_parts => vec![b'?'; range.len()],
+                (None, Some(range)) => message.body.get(range).unwrap_or_default().to_vec(),
+                (None, None) => section(item, &message.body),
             };
             let whole = item == "BODY.PEEK[]";
             let nil = whole && marked(faults.bodiless);
             let longer = faults.literal.filter(|&(text, _)| whole && marked(Some(text)));
             let size = content.len() as i64 + longer.map_or(0, |(_, by)| by);
-            let mut part = item.replace(".PEEK", "").into_bytes();
+            let mut part = match part(item) {
+                Some(range) => format!("BODY[]<{}>", range.start).into_bytes(),
+                None => item.replace(".PEEK", "").into_bytes(),
+            };
             if marked(faults.breaks.filter(|_| whole)) || marked(faults.breaks_at_header.filter(|_| !whole)) {
                 session.put(format!("* {} FETCH (UID {} ", number + 1, message.uid).as_bytes())?;
                 session.put(&part)?;
@@ -357,6 +362,16 @@ pub(super) fn fetch(session: &mut Session<'_>, words: &[Word], selected: &Select
         0 => "OK Fetched".to_owned(),
         _ => "NO [SERVERBUG] Some messages could not be read".to_owned(),
     })
+}
+
+/// The octets that `BODY.PEEK[]<offset.octets>` is about.
+fn part(item: &str) -> Option<std::ops::Range<usize>> {
+    let (offset, octets) = item
+        .strip_prefix("BODY.PEEK[]<")?
+        .strip_suffix('>')?
+        .split_once('.')?;
+    let (offset, octets): (usize, usize) = (offset.parse().ok()?, octets.parse().ok()?);
+    Some(offset..offset + octets)
 }
 
 fn section(item: &str, body: &[u8]) -> Vec<u8> {

@@ -56,6 +56,8 @@ pub(crate) struct Faults {
     pub silences: Option<&'static str>,
     /// The literals of messages with this text are announced so much longer.
     pub literal: Option<(&'static str, i64)>,
+    /// Who asks for a part of a message gets as many octets of something else.
+    pub other_parts: bool,
     /// RFC822.SIZE and STATUS SIZE are off by so much.
     pub size: i64,
     /// So many times STATUS (of LIST or alone) claims that a mailbox is empty.

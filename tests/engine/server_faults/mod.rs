@@ -5,7 +5,7 @@
 //!
 //! [`server`] and [`session`] are the server, [`model`] its mailboxes, [`fault`] what can be wrong with it, [`world`] a
 //! task between two of them. The tests: [`another_mailbox`], [`cuts`], [`flights`], [`folders`], [`incomplete`],
-//! [`killed`], [`namespaces`], [`narrowed`], [`obstructed`], [`other_names`], [`renamed`], [`stubborn`], [`table`], [`turns`].
+//! [`killed`], [`namespaces`], [`narrowed`], [`obstructed`], [`other_names`], [`renamed`], [`resumed`], [`stubborn`], [`table`], [`turns`].
 
 mod another_mailbox;
 mod answer;
@@ -22,6 +22,7 @@ mod narrowed;
 mod obstructed;
 mod other_names;
 mod renamed;
+mod resumed;
 mod rivals;
 mod server;
 mod session;

@@ -45,6 +45,8 @@ impl Fetcher {
                     return Ok(());
                 };
                 let asked = open_now.find_map(|command| match command {
+                    // What is no answer to the question for the rest of a message is none: all of it is asked for again.
+                    InFlight::Fetch { rest: true, .. } if !fetch.is_whole => None,
                     InFlight::Fetch {
                         item, received, open, ..
                     } if item.uids.contains(uid) && !received.contains(uid) => Some((item, received, *open)),
@@ -139,7 +141,12 @@ impl Fetcher {
         }
     }
 
-    pub(super) fn on_tagged(&mut self, session: &Session, answered: &str, status: StatusLine) -> Result<()> {
+    pub(super) fn on_tagged(
+        &mut self,
+        session: &mut Session,
+        answered: &str,
+        status: StatusLine,
+    ) -> Result<()> {
         let at = self.in_flight.iter().position(|command| match command {
             InFlight::Open { tag, .. }
             | InFlight::Search { tag, .. }
@@ -170,6 +177,16 @@ impl Fetcher {
                 open,
                 ..
             }) if open => self.searched(item, &found, limit, &status)?,
+            Some(InFlight::Fetch {
+                item,
+                received,
+                open,
+                rest: true,
+                ..
+            }) if open && received.is_empty() && !status.is_throttled() => {
+                session.take_begun();
+                self.ask_again(item);
+            }
             Some(InFlight::Fetch {
                 item,
                 received,

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use super::{Fetcher, InFlight};
-use crate::imap::{Command, Result, Selected, Session, UidSet};
+use crate::imap::{Begun, Command, Result, Selected, Session, UidSet};
 use crate::sync::native::plan::{self, Item, Order};
 use crate::sync::reconcile::flags::told::RemoteFlags;
 use crate::sync::reconcile::folder::FolderSync;
@@ -28,7 +28,11 @@ impl Fetcher {
         let mut most = COMMANDS_IN_FLIGHT / 2;
         while self.has_room(session, most) {
             let Some(order) = self.next_order() else { break };
-            self.issue(session, order, opened).await?;
+            let item = order.item().clone();
+            if let Err(error) = self.issue(session, order, opened).await {
+                self.pipeline.items.borrow_mut().push_front(item);
+                return Err(error);
+            }
             most = COMMANDS_IN_FLIGHT;
         }
         Ok(())
@@ -65,12 +69,26 @@ impl Fetcher {
 
     fn next_order(&self) -> Option<Order> {
         let mut items = self.pipeline.items.borrow_mut();
-        plan::next(
+        let order = plan::next(
             &mut items,
             self.number,
             &self.pipeline.size_limit,
             &self.shared.poison,
-        )
+        );
+        match (order, &self.begun) {
+            // A message of which some is there goes alone.
+            (Some(Order::Fetch(item)), Some((sync, begun))) if is_of(&item, sync, begun) => {
+                let uids = UidSet::range(begun.uid()..=begun.uid());
+                let others = item.uids.minus(&uids);
+                if !others.is_empty() {
+                    let uids = others;
+                    items.push_front(Item { uids, ..item.clone() });
+                }
+                let exact = true;
+                Some(Order::Fetch(Item { uids, exact, ..item }))
+            }
+            (order, _) => order,
+        }
     }
 
     /// Does what an order says, or sends what it asks for.
@@ -118,13 +136,23 @@ impl Fetcher {
                 open: true,
             },
             None => {
-                let items = format!("{} (UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])", item.uids);
+                let begun = self.begun.take_if(|(sync, begun)| is_of(&item, sync, begun));
+                let content = begun
+                    .as_ref()
+                    .map_or("BODY.PEEK[]".to_owned(), |(_, begun)| begun.rest());
+                let items = format!("{} (UID FLAGS INTERNALDATE RFC822.SIZE {content})", item.uids);
+                let fetch = Command::new("UID FETCH").text(&items);
+                let rest = begun.is_some();
                 InFlight::Fetch {
-                    tag: session.send(Command::new("UID FETCH").text(&items)).await?,
+                    tag: match begun {
+                        Some((_, begun)) => session.send_rest(fetch, begun).await?,
+                        None => session.send(fetch).await?,
+                    },
                     item,
                     received: UidSet::default(),
                     open: true,
                     garbled: false,
+                    rest,
                 }
             }
         };
@@ -166,4 +194,9 @@ impl Fetcher {
         }
         Ok(())
     }
+}
+
+/// Whether the item has the message of which some is there.
+fn is_of(item: &Item, sync: &Rc<FolderSync>, begun: &Begun) -> bool {
+    Rc::ptr_eq(&item.sync, sync) && item.uids.contains(begun.uid())
 }

@@ -9,7 +9,7 @@ mod issue;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::imap::{Error, Response, Result, Selected, Session, Tag, UidSet};
+use crate::imap::{Begun, Error, Response, Result, Selected, Session, Tag, UidSet};
 use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
@@ -32,6 +32,8 @@ pub struct Fetcher {
     spare: bool,
     packer: Packer,
     in_flight: VecDeque<InFlight>,
+    /// The message that was coming when the connection broke, and its folder.
+    begun: Option<(Rc<FolderSync>, Begun)>,
     /// Something was achieved since a connection broke.
     progress: bool,
 }
@@ -57,6 +59,8 @@ enum InFlight {
         open: bool,
         /// Something came that could not be read.
         garbled: bool,
+        /// It is only the rest of a message that is asked for.
+        rest: bool,
     },
     /// One of the questions for changed flags, which go along with the messages.
     Flags { tag: Tag, sync: Rc<FolderSync> },
@@ -74,6 +78,7 @@ impl Fetcher {
             session,
             spare,
             in_flight: VecDeque::new(),
+            begun: None,
             progress: false,
         }
     }
@@ -93,11 +98,15 @@ impl Fetcher {
             let Err(error) = outcome else {
                 return self.session.take();
             };
-            self.session = None;
+            let begun = self
+                .session
+                .take()
+                .and_then(|mut session| session.imap.take_begun());
             if self.pipeline.halted() {
                 return None;
             }
-            self.requeue(&error);
+            let has_grown = begun.is_some_and(|begun| self.keep(begun));
+            self.requeue(&error, has_grown);
             if self.spare {
                 // The server may allow no second connection; the first one goes on.
                 return None;
@@ -114,8 +123,28 @@ impl Fetcher {
         }
     }
 
-    /// Puts back what was not received. What the server was at when the connection broke is looked at more closely.
-    fn requeue(&mut self, error: &Error) {
+    /// Keeps what came of a message for the next connection; whether it is more than on the one before.
+    fn keep(&mut self, begun: Begun) -> bool {
+        let of = self.in_flight.iter().find_map(|command| match command {
+            InFlight::Fetch {
+                item,
+                received,
+                open: true,
+                ..
+            } if item.uids.contains(begun.uid()) && !received.contains(begun.uid()) => {
+                Some(item.sync.clone())
+            }
+            _ => None,
+        });
+        let has_grown = of.is_some() && begun.has_grown();
+        self.begun = of.map(|sync| (sync, begun));
+        has_grown
+    }
+
+    /// Puts back what was not received. What the server was at when the connection broke is looked at more closely, unless
+    /// it was giving one message on and on.
+    fn requeue(&mut self, error: &Error, is_giving: bool) {
+        self.progress |= is_giving;
         let alone = self.in_flight.len() == 1;
         let first = self.in_flight.len().min(1);
         while let Some(command) = self.in_flight.pop_back() {
@@ -139,7 +168,7 @@ impl Fetcher {
                     open,
                     ..
                 } => {
-                    if at_work && open && item.exact {
+                    if at_work && open && item.exact && !is_giving {
                         let folder = item.sync.folder.id;
                         self.progress |= self.shared.poison.note(folder, &item.uids, &received);
                     }

@@ -57,6 +57,15 @@ pub enum Order {
     GiveUp(Item),
 }
 
+impl Order {
+    /// What it is about.
+    pub fn item(&self) -> &Item {
+        match self {
+            Self::Find(item) | Self::FindLarge(item, _) | Self::Fetch(item) | Self::GiveUp(item) => item,
+        }
+    }
+}
+
 /// The next order for a fetcher, if anything is left to do.
 pub fn next(
     items: &mut VecDeque<Item>,

@@ -93,6 +93,7 @@ impl Session<'_> {
         {
             let size_limit = usize::try_from(limit - *count).unwrap_or(0);
             self.out.extend_from_slice(&bytes[..size_limit]);
+            *count = limit;
             drop(sent);
             self.flush()?;
             return Err(Closed);
