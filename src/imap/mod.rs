@@ -76,7 +76,7 @@ pub use quota::StorageQuota;
 pub use response::{Code, Fetch, Kind, Listed, MailboxStatus, Response, StatusLine, Untagged};
 pub use session::{Session, Tag};
 pub use spool::Spool;
-pub use tls::{Protocols, TlsInfo, Trust};
+pub use tls::{Protocols, Shared as TlsShared, TlsInfo, Trust};
 pub use trace::TARGET as TRACE_TARGET;
 pub use uidset::UidSet;
 pub use workarounds::Workarounds;

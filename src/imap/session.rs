@@ -49,7 +49,7 @@ struct InFlight {
 ///
 /// ```no_run
 /// # async fn example() -> ns8_imapsync::imap::Result<()> {
-/// use ns8_imapsync::imap::{self, Alerts, ConnectionInfo, Credentials, Encryption, Endpoint, Mailbox, Protocols, Trust};
+/// use ns8_imapsync::imap::{self, Alerts, ConnectionInfo, Credentials, Encryption, Endpoint, Mailbox, Protocols, TlsShared, Trust};
 ///
 /// let endpoint = Endpoint {
 ///     host: "imap.example.com".to_owned(),
@@ -57,6 +57,7 @@ struct InFlight {
 ///     encryption: Encryption::Tls,
 ///     trust: Trust::Authorities,
 ///     protocols: Protocols::Current,
+///     tls: TlsShared::default(),
 ///     proxy: None,
 ///     alerts: Alerts::default(),
 /// };

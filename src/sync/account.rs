@@ -11,7 +11,7 @@ use crate::imap::error::Accepted;
 use crate::imap::throttle::Throttle;
 use crate::imap::{
     self, Alerts, Certificate, ConnectionInfo, Credentials, Encryption, Endpoint, Protocols, Session, Spool,
-    Trust, Workarounds,
+    TlsShared, Trust, Workarounds,
 };
 use crate::source::Source;
 use crate::sync::access::Access;
@@ -233,6 +233,7 @@ impl Account {
                 encryption: encryption(*security),
                 trust: server.trust.clone(),
                 protocols: Protocols::Current,
+                tls: TlsShared::default(),
                 proxy: instance::setting("IMAP_PROXY").map(SecretString::from),
                 alerts: Alerts::default(),
             },
@@ -269,6 +270,7 @@ impl Account {
                     names: pin.names,
                 }),
                 protocols: Protocols::Current,
+                tls: TlsShared::default(),
                 proxy: None,
                 alerts: Alerts::default(),
             },

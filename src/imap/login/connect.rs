@@ -91,7 +91,13 @@ async fn protect(
 ) -> Result<Box<dyn Stream>> {
     let host = dial::ascii_host(&endpoint.host)?;
     let (stream, words) = Overheard::new(stream);
-    let handshake = tls::connect(Box::new(stream), &host, &endpoint.trust, endpoint.protocols);
+    let handshake = tls::connect(
+        &endpoint.tls,
+        Box::new(stream),
+        &host,
+        &endpoint.trust,
+        endpoint.protocols,
+    );
     let protected = timeout(TLS_LIMIT, handshake)
         .await
         .map_err(|_| Error::Tls(format!("TLS with {host} was not answered in time")))?
@@ -126,7 +132,14 @@ async fn refuse_strangers(endpoint: &Endpoint) -> Result<()> {
         let (stream, first) = Overheard::new(dial::connect(host, *port, endpoint.proxy.as_ref()).await?);
         words = first;
         let host = dial::ascii_host(host)?;
-        tls::connect(Box::new(stream), &host, &Trust::Any, endpoint.protocols).await
+        tls::connect(
+            &endpoint.tls,
+            Box::new(stream),
+            &host,
+            &Trust::Any,
+            endpoint.protocols,
+        )
+        .await
     };
     let protected = matches!(timeout(PROBE_LIMIT, probe).await, Ok(Ok(_)));
     match words.speaker() {

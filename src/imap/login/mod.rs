@@ -26,7 +26,7 @@ use super::error::{Error, Result};
 use super::notices::{Alerts, Notices};
 use super::response::Untagged;
 use super::session::Session;
-use super::tls::{Protocols, TlsInfo, Trust};
+use super::tls::{self, Protocols, TlsInfo, Trust};
 
 /// How a connection is to be protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub struct Endpoint {
     pub trust: Trust,
     /// Acceptable encryption.
     pub protocols: Protocols,
+    /// What its connections have in common.
+    pub tls: tls::Shared,
     /// The proxy on the way to the server, as an address; it may hold a password.
     pub proxy: Option<SecretString>,
     /// Where the server's alerts are collected.

@@ -8,7 +8,7 @@ mod old;
 mod verifier;
 mod words;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
@@ -100,38 +100,82 @@ pub struct Protected {
     pub info: TlsInfo,
 }
 
-/// Does the handshake over `stream`.
-pub async fn connect(
-    stream: Box<dyn Stream>,
-    host: &str,
-    trust: &Trust,
-    protocols: Protocols,
-) -> Result<Protected> {
-    connect_with(verifier::roots(), stream, host, trust, protocols).await
+/// What the connections to one server have in common: those after the first one go on with its keys (RFC 8446, 2.2).
+/// Copies share it.
+#[derive(Clone, Debug, Default)]
+pub struct Shared(Arc<Mutex<Option<Client>>>);
+
+/// How connections are made on these terms.
+#[derive(Clone, Debug)]
+struct Client {
+    trust: Trust,
+    config: Arc<ClientConfig>,
+    verifier: Arc<Verifier>,
 }
 
-/// The same with these authorities.
-async fn connect_with(
-    roots: Arc<RootCertStore>,
+impl Client {
+    fn new(roots: Arc<RootCertStore>, trust: &Trust) -> Result<Self> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = Arc::new(Verifier::new(roots, trust.clone(), provider.clone())?);
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Error::Tls(error.to_string()))?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier.clone())
+            .with_no_client_auth();
+        Ok(Self {
+            trust: trust.clone(),
+            config: Arc::new(config),
+            verifier,
+        })
+    }
+}
+
+impl Shared {
+    /// The client of these terms. Where the caller decides what to do with a certificate, each connection has its own: it
+    /// tells what this very connection was shown.
+    fn client(&self, roots: Arc<RootCertStore>, trust: &Trust) -> Result<Client> {
+        let mut shared = match self.0.lock() {
+            Ok(shared) if trust.is_known() => shared,
+            _ => return Client::new(roots, trust),
+        };
+        match &*shared {
+            Some(client) if client.trust == *trust => Ok(client.clone()),
+            _ => Ok(shared.insert(Client::new(roots, trust)?).clone()),
+        }
+    }
+}
+
+/// Does the handshake over `stream`.
+pub async fn connect(
+    shared: &Shared,
     stream: Box<dyn Stream>,
     host: &str,
     trust: &Trust,
     protocols: Protocols,
 ) -> Result<Protected> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = Arc::new(Verifier::new(roots, trust.clone(), provider.clone())?);
+    let client = shared.client(verifier::roots(), trust)?;
+    connect_with(client, stream, host, protocols).await
+}
+
+/// The same with this client.
+async fn connect_with(
+    client: Client,
+    stream: Box<dyn Stream>,
+    host: &str,
+    protocols: Protocols,
+) -> Result<Protected> {
+    let Client {
+        trust,
+        config,
+        verifier,
+    } = client;
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| Error::Tls(format!("{host} is not a name that a certificate can carry")))?;
     if protocols == Protocols::Old {
-        return old::connect(stream, host, &name, trust, &verifier).await;
+        return old::connect(stream, host, &name, &trust, &verifier).await;
     }
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::Tls(error.to_string()))?
-        .dangerous()
-        .with_custom_certificate_verifier(verifier.clone())
-        .with_no_client_auth();
-    let stream = TlsConnector::from(Arc::new(config))
+    let stream = TlsConnector::from(config)
         .connect(name, stream)
         .await
         .map_err(|error| match verifier.seen() {

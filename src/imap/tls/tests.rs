@@ -2,8 +2,9 @@
 //! Every kind of trust meets every kind of certificate.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, Issuer, KeyPair};
-use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{HandshakeKind, ServerConfig};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
@@ -63,13 +64,7 @@ fn self_signed(host: &str) -> ServerCertificate {
     }
 }
 
-fn meet(
-    roots: Arc<RootCertStore>,
-    shown: &ServerCertificate,
-    trust: &Trust,
-    protocols: Protocols,
-) -> Result<TlsInfo> {
-    let (ours, theirs) = tokio::io::duplex(1 << 16);
+fn acceptor(shown: &ServerCertificate) -> TlsAcceptor {
     let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -79,14 +74,29 @@ fn meet(
             PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(shown.key.clone())),
         )
         .unwrap();
-    let server = TlsAcceptor::from(Arc::new(config));
+    TlsAcceptor::from(Arc::new(config))
+}
+
+fn meet(
+    roots: Arc<RootCertStore>,
+    shown: &ServerCertificate,
+    trust: &Trust,
+    protocols: Protocols,
+) -> Result<TlsInfo> {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let server = acceptor(shown);
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap()
         .block_on(async {
             let (ended, _) = tokio::join!(
-                connect_with(roots, Box::new(ours), HOST, trust, protocols),
+                connect_with(
+                    Client::new(roots, trust).unwrap(),
+                    Box::new(ours),
+                    HOST,
+                    protocols
+                ),
                 server.accept(theirs)
             );
             ended.map(|protected| protected.info)
@@ -199,4 +209,48 @@ fn a_renewal_is_known_by_its_name() {
             assert_eq!(met.is_ok(), accepted, "{protocols:?}");
         }
     }
+}
+
+/// How the server made a connection on these terms.
+async fn handshake(shared: &Shared, server: &TlsAcceptor, trust: &Trust) -> Option<HandshakeKind> {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let client = shared.client(Authority::new().roots(), trust).unwrap();
+    let (protected, accepted) = tokio::join!(
+        connect_with(client, Box::new(ours), HOST, Protocols::Current),
+        server.accept(theirs)
+    );
+    let (mut stream, mut accepted) = (protected.ok()?.stream, accepted.ok()?);
+    // What the next connection goes on with is sent along with the first words.
+    accepted.write_all(b"*").await.unwrap();
+    accepted.flush().await.unwrap();
+    stream.read_u8().await.unwrap();
+    accepted.get_ref().1.handshake_kind()
+}
+
+#[test]
+fn later_connections_go_on_with_the_keys_of_the_first_on_the_same_terms() {
+    let (own, other) = (self_signed(HOST), self_signed(HOST));
+    let (pinned, other_pin) = (Trust::Pinned(own.sha256()), Trust::Pinned(other.sha256()));
+    let server = acceptor(&own);
+    let shared = Shared::default();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        assert_eq!(
+            handshake(&shared, &server, &pinned).await,
+            Some(HandshakeKind::Full)
+        );
+        assert_eq!(
+            handshake(&shared.clone(), &server, &pinned).await,
+            Some(HandshakeKind::Resumed)
+        );
+        assert_eq!(
+            handshake(&shared, &server, &Trust::Learn).await,
+            Some(HandshakeKind::Full)
+        );
+        assert_eq!(handshake(&shared, &server, &other_pin).await, None);
+        assert_eq!(handshake(&shared, &acceptor(&other), &pinned).await, None);
+    });
 }

@@ -8,7 +8,7 @@ use super::*;
 use crate::imap::login::Encryption;
 use crate::imap::notices::Alerts;
 use crate::imap::script::converse;
-use crate::imap::tls::{Protocols, Trust};
+use crate::imap::tls::{self, Protocols, Trust};
 
 const IN: &str = "% OK [CAPABILITY IMAP4rev1] in";
 const PLAIN: &str = "AUTHENTICATE PLAIN AGFubgBzM2NyZXQ=";
@@ -35,6 +35,7 @@ fn enter(credentials: &Credentials, capabilities: &str, script: &[(&str, &str)])
         encryption: Encryption::Tls,
         trust: Trust::Learn,
         protocols: Protocols::Current,
+        tls: tls::Shared::default(),
         proxy: None,
         alerts: Alerts::default(),
     };
