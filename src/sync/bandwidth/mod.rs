@@ -13,7 +13,7 @@ mod shared;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -38,7 +38,8 @@ struct RunLimits(Mutex<Limits>);
 
 #[derive(Debug)]
 struct Limits {
-    looked: Option<Instant>,
+    /// When the files were looked at last, by [`now`].
+    looked: Option<u64>,
     all: Vec<Limit>,
 }
 
@@ -122,16 +123,15 @@ pub fn fixed_share(
     shares.into_iter().flatten().min()
 }
 
-impl Governor for RunLimits {
-    fn turn(&self) -> Turn {
+impl RunLimits {
+    fn turn_at(&self, now: u64) -> Turn {
         let Ok(mut limits) = self.0.lock() else {
             return Turn::Read(u64::MAX);
         };
-        limits.look();
+        limits.look(now);
         if !limits.all.iter().any(Limit::is_set) {
             return Turn::Read(u64::MAX);
         }
-        let now = now();
         let turns = limits.all.iter_mut().map(|limit| limit.turn(now));
         let (wait, octets) = turns.fold((Duration::ZERO, u64::MAX), |(wait, octets), turn| {
             (wait.max(turn.0), octets.min(turn.1))
@@ -140,6 +140,12 @@ impl Governor for RunLimits {
             true => Turn::Read(octets),
             false => Turn::Wait(wait.min(LONGEST_WAIT)),
         }
+    }
+}
+
+impl Governor for RunLimits {
+    fn turn(&self) -> Turn {
+        self.turn_at(now())
     }
 
     fn spend(&self, octets: usize) {
@@ -152,10 +158,11 @@ impl Governor for RunLimits {
 
 impl Limits {
     /// Looks at the files when it is time.
-    fn look(&mut self) {
-        if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
+    fn look(&mut self, now: u64) {
+        let is_recent = |looked: u64| Duration::from_nanos(now.saturating_sub(looked)) < LOOK;
+        if !self.looked.is_some_and(is_recent) {
             self.all.iter_mut().for_each(Limit::look);
-            self.looked = Some(Instant::now());
+            self.looked = Some(now);
         }
     }
 }

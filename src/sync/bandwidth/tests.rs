@@ -2,6 +2,7 @@
 //! Limits as their files say them at the moment.
 
 use super::*;
+use crate::source::Source;
 use crate::task::Layout;
 
 /// What nobody reads in the time of a test at any of the limits here.
@@ -22,7 +23,11 @@ fn kib(number: i64) -> Option<Bandwidth> {
 }
 
 fn run(store: &Store, name: &str) -> RunLimits {
-    RunLimits(Mutex::new(limits(store, &task(name), None)))
+    run_from(store, name, None)
+}
+
+fn run_from(store: &Store, name: &str, source: Option<&SourceId>) -> RunLimits {
+    RunLimits(Mutex::new(limits(store, &task(name), source)))
 }
 
 /// Asks as if the time to look had come.
@@ -89,6 +94,66 @@ fn the_runs_of_an_instance_share_its_limit_and_others_do_not_count() {
         Turn::Wait(LONGEST_WAIT),
         "its own task's limit is left"
     );
+}
+
+/// On a clock of its own: how long a run reads from a moment on until it is held back, or waits until it may read.
+fn until(run: &RunLimits, from: u64, is_reached: impl Fn(Turn) -> bool) -> Duration {
+    const READ: Duration = Duration::from_millis(10);
+    let mut passed = Duration::ZERO;
+    loop {
+        let turn = run.turn_at(from + u64::try_from(passed.as_nanos()).unwrap());
+        if is_reached(turn) {
+            return passed;
+        }
+        passed += match turn {
+            Turn::Wait(pause) => pause,
+            Turn::Read(_) => {
+                run.spend(64 * 1024);
+                READ
+            }
+        };
+        assert!(passed < Duration::from_secs(600), "for ever");
+    }
+}
+
+#[test]
+fn a_change_reaches_a_run_at_work_within_two_seconds_wherever_it_is_made() {
+    const PROMISED: Duration = Duration::from_secs(2);
+    const BEGUN: u64 = 1_000_000_000_000;
+    let id = SourceId::parse("old").unwrap();
+    let set_source = |store: &Store, limit: i64| {
+        let fields = serde_json::json!({
+            "label": "Old", "hostname": "imap.test", "port": 143, "sign_in": "password", "bandwidth": limit,
+        });
+        let sources = Sources::of(store);
+        let source = Source::read(id.clone(), &serde_json::from_value(fields).unwrap(), None).unwrap();
+        sources.save(&sources.lock().unwrap(), &source).unwrap();
+    };
+    type Way<'a> = (&'a str, &'a dyn Fn(&Store, i64));
+    let ways: [Way<'_>; 3] = [
+        ("task", &|store, limit| save(store, "u1_a", limit)),
+        ("source", &set_source),
+        ("instance", &|store, limit| {
+            store.save_bandwidth(kib(limit)).unwrap();
+        }),
+    ];
+    for (way, set) in ways {
+        let (_folder, store) = store();
+        set(&store, 0);
+        let run = run_from(&store, "u1_a", Some(&id));
+        // One after the other, each right after the files were looked at: the worst moment.
+        let mut now = BEGUN;
+        assert_eq!(run.turn_at(now), Turn::Read(u64::MAX), "{way}");
+        for (limit, holds) in [(1, true), (100_000, false), (1, true), (0, false)] {
+            set(&store, limit);
+            let took = until(&run, now, |turn| matches!(turn, Turn::Wait(_)) == holds);
+            assert!(took <= PROMISED, "{way} {limit}: {took:?}");
+            now += u64::try_from(took.as_nanos()).unwrap();
+            let mut limits = run.0.lock().unwrap();
+            limits.look(now + u64::try_from(LOOK.as_nanos()).unwrap());
+            now = limits.looked.unwrap();
+        }
+    }
 }
 
 #[test]
