@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Starting and stopping runs, and taking a task away from them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::anyhow;
@@ -11,7 +11,9 @@ use crate::clock::now;
 use crate::container::Container;
 use crate::error::{Error, ErrorKey, Refusal, Result};
 use crate::files;
-use crate::supervisor::entry::Entry;
+use crate::supervisor::client::Client;
+use crate::supervisor::entry::{Entry, Origin};
+use crate::supervisor::message::{Answer, Request};
 use crate::supervisor::queue_file::{QueueFile, Snapshot};
 use crate::sync::state::Ledger;
 use crate::task::FileKind;
@@ -21,6 +23,8 @@ use crate::task::{Store, TaskName};
 /// How long a run may take to show itself, and how often one looks.
 const APPEARANCE: Duration = Duration::from_secs(2);
 const GLANCE: Duration = Duration::from_millis(5);
+/// How long the supervisor may take for an answer.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How long an edit waits for the task to be free.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 const ATTEMPT: Duration = Duration::from_secs(1);
@@ -141,9 +145,38 @@ fn is_free(store: &Store, queue: &Snapshot, name: &TaskName) -> Result<bool> {
 /// `service_not_running`, or what keeps the supervisor from taking them.
 pub fn launch(store: &Store, container: &Container, names: &[TaskName]) -> Result<()> {
     match QueueFile::of(store).is_served() {
-        true => container.hand_over(names, None),
+        true => hand_over(store, container, names, None),
         false => container.start(names),
     }
+}
+
+/// Hands tasks over to the supervisor: over its socket, which costs nothing, or else from within its container. It takes no
+/// task twice.
+fn hand_over(store: &Store, container: &Container, names: &[TaskName], at: Option<i64>) -> Result<()> {
+    match tell_supervisor(store, names, at) {
+        true => Ok(()),
+        false => container.hand_over(names, at),
+    }
+}
+
+/// Whether the supervisor has taken all tasks, as far as it can be reached from here and understands this version.
+fn tell_supervisor(store: &Store, names: &[TaskName], at: Option<i64>) -> bool {
+    let Some(client) = Client::connect_now(store, PATIENCE) else {
+        return false;
+    };
+    let request = Request::Start {
+        tasks: names.to_vec(),
+        origin: Origin::Manual,
+        settings: BTreeMap::new(),
+        follow: false,
+        not_before: at,
+    };
+    let mut taken = 0;
+    let asked = client.ask(&request, |answer| match answer {
+        Answer::Accepted { .. } | Answer::AlreadyRunning { .. } => taken += 1,
+        Answer::Ended { .. } | Answer::Stopped { .. } | Answer::Fine | Answer::Failed { .. } => {}
+    });
+    asked.is_ok() && taken == names.len()
 }
 
 /// When the last run ended: a short one may be over before anybody looks.
@@ -207,7 +240,7 @@ pub fn is_running(store: &Store, name: &TaskName) -> Result<bool> {
 /// `service_not_running`, or what keeps the supervisor from taking them.
 pub fn launch_at(store: &Store, container: &Container, names: &[TaskName], at: i64) -> Result<()> {
     match QueueFile::of(store).is_served() {
-        true => container.hand_over(names, Some(at)),
+        true => hand_over(store, container, names, Some(at)),
         false => Err(Refusal::new(
             "(root)",
             ErrorKey::ServiceNotRunning,

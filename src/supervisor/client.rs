@@ -53,6 +53,18 @@ impl Client {
         Ok(None)
     }
 
+    /// Connects if the supervisor listens at this moment; it then has so long for each answer.
+    pub fn connect_now(store: &Store, patience: Duration) -> Option<Self> {
+        let file = QueueFile::of(store);
+        if !file.is_served() {
+            return None;
+        }
+        let stream = socket::connect(file.folder()).ok()?;
+        stream.set_read_timeout(Some(patience)).ok()?;
+        stream.set_write_timeout(Some(patience)).ok()?;
+        Some(Self { stream })
+    }
+
     /// Asks, and hands each answer to `each`.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use crate::support::TASK;
 use crate::syncctl::world::World;
 
 /// The process of a run, as its lock says.
-fn process(world: &World, task: &str) -> anyhow::Result<Pid> {
+pub(super) fn process(world: &World, task: &str) -> anyhow::Result<Pid> {
     let text = fs::read_to_string(world.sandbox.task_file(task, "lock"))?;
     let pid = text.split(' ').next().and_then(|pid| pid.parse().ok());
     pid.and_then(Pid::from_raw).context("the lock names no process")
@@ -133,6 +133,27 @@ fn a_list_of_tasks_is_handed_over_at_once() -> anyhow::Result<()> {
     ensure!(
         entries.len() == 3 && entries.iter().all(|entry| entry["batch"] == entries[0]["batch"]),
         "{queue}"
+    );
+    Ok(())
+}
+
+#[test]
+fn tasks_are_handed_over_without_a_process_in_the_container() -> anyhow::Result<()> {
+    let world = World::supervised(1)?;
+    let sandbox = &world.sandbox;
+    fs::write(sandbox.node().shims().join("podman"), "#!/bin/sh\nexit 125\n")?;
+    for (action, input) in [("start-task", World::reference()), ("start-all-tasks", json!({}))] {
+        let mark = sandbox.mark_run(TASK);
+        let started = sandbox.action(action, input)?;
+        ensure!(started.is_ok(), "{started:?}");
+        sandbox.wait_for_run(&mark)?;
+    }
+    // Where it cannot be reached, it is asked from within its container, which is not there.
+    fs::remove_file(sandbox.node().state().join("imapsync/.queue/socket"))?;
+    let refused = sandbox.action("start-task", World::reference())?;
+    ensure!(
+        !refused.is_ok() && format!("{refused:?}").contains("service_not_running"),
+        "{refused:?}"
     );
     Ok(())
 }
