@@ -42,7 +42,7 @@ mod quota;
 pub mod response;
 pub mod scan;
 #[cfg(test)]
-mod script;
+pub(crate) mod script;
 pub mod session;
 pub mod spool;
 pub mod status;

@@ -3,12 +3,20 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream};
 
 use super::capability::Capabilities;
 use super::notices::Notices;
 use super::session::Session;
 use super::wire::Wire;
+
+/// A session that has logged in, over a stream.
+pub(crate) fn session_over(stream: DuplexStream, capabilities: &str) -> Session {
+    let wire = Wire::new(Box::new(stream), Duration::from_secs(300));
+    let mut session = Session::new(wire, Notices::default());
+    session.set_capabilities(Capabilities::parse(capabilities));
+    session
+}
 
 /// Talks to a server that expects commands in this order, each without its tag, and answers each with these lines; `%`
 /// stands for the tag.
@@ -18,11 +26,7 @@ pub(super) fn converse<T>(
     talk: impl AsyncFnOnce(&mut Session) -> T,
 ) -> T {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
-    let mut session = Session::new(
-        Wire::new(Box::new(ours), Duration::from_secs(300)),
-        Notices::default(),
-    );
-    session.set_capabilities(Capabilities::parse(capabilities));
+    let mut session = session_over(ours, capabilities);
     let server = async {
         let (reader, mut writer) = tokio::io::split(theirs);
         let mut lines = BufReader::new(reader).lines();

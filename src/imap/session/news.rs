@@ -175,13 +175,10 @@ fn hear_one(data: &Untagged, left: &mut u32, hear: &mut impl FnMut(Option<&Untag
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncWriteExt as _, DuplexStream};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
     use super::*;
-    use crate::imap::capability::Capabilities;
-    use crate::imap::notices::Notices;
-    use crate::imap::script::converse;
-    use crate::imap::wire::Wire;
+    use crate::imap::script::{converse, session_over};
 
     const SHORT: Duration = Duration::from_millis(300);
 
@@ -253,8 +250,7 @@ mod tests {
     /// for; how much was heard.
     fn listen_to<F: Future<Output = ()>>(go_on: impl FnOnce(DuplexStream) -> F) -> (u32, Result<()>) {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
-        let mut session = Session::new(Wire::new(Box::new(ours), ANSWER), Notices::default());
-        session.set_capabilities(Capabilities::parse("IDLE"));
+        let mut session = session_over(ours, "IDLE");
         session.expect_news_only();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -303,6 +299,40 @@ mod tests {
         });
         assert!(matches!(outcome, Err(Error::Limit(_))), "{outcome:?}");
         assert_eq!(heard, limits::NEWS);
+    }
+
+    #[test]
+    fn a_goodbye_is_over_soon_whether_or_not_the_server_hears_it() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        // One takes what is said and keeps silent, the other takes nothing any more.
+        for (room, heard) in [(1 << 16, "DONE\r\nA2 LOGOUT\r\n"), (9, "DONE\r\nA2 ")] {
+            let said = runtime.block_on(async {
+                let (ours, mut server) = tokio::io::duplex(room);
+                let mut session = session_over(ours, "IDLE");
+                session.expect_news_only();
+                let mut command = [0; "A1 IDLE\r\n".len()];
+                tokio::select! {
+                    _ = session.await_news(Duration::from_secs(270), |_| {}) => unreachable!("it is silent"),
+                    () = async {
+                        server.read_exact(&mut command).await.unwrap();
+                        server.write_all(b"+ ok\r\n").await.unwrap();
+                        // Until it idles.
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                    } => {}
+                }
+                let begun = Instant::now();
+                session.leave().await;
+                assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+                let mut said = String::new();
+                server.read_to_string(&mut said).await.unwrap();
+                said
+            });
+            assert_eq!(said, heard);
+        }
     }
 
     #[test]
