@@ -99,6 +99,7 @@ export class MailStandIn extends BatchesStandIn {
       flag: sum('flag'),
       delete_local: 0,
       delete_remote: 12,
+      patterns: [],
       warnings: ['More than half of Archive would be deleted; nothing is deleted there.'],
     }
   }
