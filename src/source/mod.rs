@@ -29,7 +29,7 @@ pub use https::HttpsUrl;
 pub use oauth_client::{Endpoints, Grant, OAuth};
 pub use route::Route;
 pub use service_account::ServiceAccount;
-pub use store::{SourceLock, Sources};
+pub use store::{SourceLock, Sources, TOKENS_ENDING};
 pub use template::LoginTemplate;
 
 use std::num::NonZeroU8;

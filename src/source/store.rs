@@ -20,6 +20,8 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(120);
 const PRIVATE: u32 = 0o600;
 const PRIVATE_FOLDER: u32 = 0o700;
 const ENDING: &str = ".json";
+/// How the name of the folder of a source's tokens ends.
+pub const TOKENS_ENDING: &str = ".tokens";
 
 /// All sources of an instance, as files in `imapsync/.sources/`; only the module may read them.
 #[derive(Debug, Clone)]
@@ -193,7 +195,7 @@ impl Sources {
 
     /// The folder of a source's tokens.
     pub fn tokens(&self, id: &SourceId) -> PathBuf {
-        self.folder.join(format!("{id}.tokens"))
+        self.folder.join(format!("{id}{TOKENS_ENDING}"))
     }
 
     /// An id that no source has, made from what people call it.

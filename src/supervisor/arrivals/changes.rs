@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Sees when somebody changes tasks or sources: the kernel tells (inotify(7)).
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::Errno;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::source::Sources;
+use crate::source::{Sources, TOKENS_ENDING};
 use crate::task::{FileKind, SCHEDULES_PAUSED, SourceId, Store, TaskName};
 
 /// An edit writes several files.
@@ -33,6 +34,8 @@ pub(in crate::supervisor) struct Changed {
     pub(super) permits: BTreeSet<TaskName>,
     /// These sources.
     pub(super) sources: BTreeSet<SourceId>,
+    /// The tokens of these: somebody may have signed in.
+    pub(super) tokens: BTreeSet<SourceId>,
 }
 
 impl Changed {
@@ -48,6 +51,7 @@ impl Changed {
         self.settings.extend(more.settings);
         self.permits.extend(more.permits);
         self.sources.extend(more.sources);
+        self.tokens.extend(more.tokens);
     }
 
     fn note_task_file(&mut self, file: &str) {
@@ -69,6 +73,13 @@ impl Changed {
     fn note_source_file(&mut self, file: &str) {
         let id = file.strip_suffix(".json").and_then(|id| SourceId::parse(id).ok());
         self.sources.extend(id);
+    }
+
+    fn note_token_file(&mut self, source: &SourceId, file: &str) {
+        // Who only asks for a token leaves a lock.
+        if file.ends_with(".json") {
+            self.tokens.insert(source.clone());
+        }
     }
 }
 
@@ -102,11 +113,12 @@ pub(in crate::supervisor) fn see(store: &Store) -> UnboundedReceiver<Changed> {
     told
 }
 
-/// What the kernel tells of two folders.
+/// What the kernel tells of the folders of tasks, of sources, and of each source's tokens.
 struct Watches {
     descriptor: OwnedFd,
-    folder_of_sources: PathBuf,
+    sources: Sources,
     tasks: i32,
+    tokens: RefCell<HashMap<i32, SourceId>>,
 }
 
 fn watch(descriptor: &OwnedFd, folder: &Path) -> io::Result<i32> {
@@ -122,15 +134,30 @@ fn watch(descriptor: &OwnedFd, folder: &Path) -> io::Result<i32> {
 impl Watches {
     fn open(store: &Store) -> io::Result<Self> {
         let descriptor = inotify::init(CreateFlags::CLOEXEC)?;
-        let folder_of_sources = Sources::of(store).folder().to_owned();
-        let tasks = watch(&descriptor, store.folder())?;
-        // There may be no sources yet.
-        let _ = watch(&descriptor, &folder_of_sources);
-        Ok(Self {
+        let watches = Self {
+            tasks: watch(&descriptor, store.folder())?,
             descriptor,
-            folder_of_sources,
-            tasks,
-        })
+            sources: Sources::of(store),
+            tokens: RefCell::default(),
+        };
+        watches.watch_sources();
+        Ok(watches)
+    }
+
+    /// Watches the folder of the sources and those of their tokens; whether there are sources yet.
+    fn watch_sources(&self) -> bool {
+        let watched = watch(&self.descriptor, self.sources.folder()).is_ok();
+        for id in self.sources.ids().unwrap_or_default() {
+            self.watch_tokens(id);
+        }
+        watched
+    }
+
+    /// Watches the folder of a source's tokens, which may not be there yet.
+    fn watch_tokens(&self, id: SourceId) {
+        if let Ok(watched) = watch(&self.descriptor, &self.sources.tokens(&id)) {
+            self.tokens.borrow_mut().insert(watched, id);
+        }
     }
 
     /// Tells what is seen until no one listens, or nothing is to be seen any more.
@@ -157,14 +184,26 @@ impl Watches {
         let file = event.file_name().and_then(|name| name.to_str().ok());
         let file = file.unwrap_or_default();
         let of_tasks = event.wd() == self.tasks;
+        let tokens_of = self.tokens.borrow().get(&event.wd()).cloned();
         if events.contains(ReadFlags::QUEUE_OVERFLOW) {
             changed.all = true;
         } else if events.contains(ReadFlags::IGNORED) {
+            self.tokens.borrow_mut().remove(&event.wd());
             return (!of_tasks).then_some(changed);
+        } else if let Some(id) = tokens_of {
+            changed.note_token_file(&id, file);
         } else if !of_tasks {
             changed.note_source_file(file);
-        } else if self.folder_of_sources.file_name() == Some(file.as_ref()) {
-            changed.all = watch(&self.descriptor, &self.folder_of_sources).is_ok();
+            let id = file
+                .strip_suffix(TOKENS_ENDING)
+                .and_then(|id| SourceId::parse(id).ok());
+            if let Some(id) = id.filter(|_| events.contains(ReadFlags::CREATE)) {
+                // What was written before it is watched is told by no one.
+                changed.tokens.insert(id.clone());
+                self.watch_tokens(id);
+            }
+        } else if self.sources.folder().file_name() == Some(file.as_ref()) {
+            changed.all = self.watch_sources();
         } else if events != ReadFlags::CREATE {
             // What is only begun is told again when it is written.
             changed.note_task_file(file);
@@ -222,6 +261,21 @@ mod tests {
             seen.sources.iter().map(SourceId::as_str).collect::<Vec<_>>(),
             ["office"]
         );
+        std::fs::create_dir(folder.path().join(".sources/office.tokens")).unwrap();
+        let signed_in = |what: &str| write(&format!(".sources/office.tokens/{what}"));
+        let seen = changes.recv().await.unwrap();
+        assert!(seen.sources.is_empty());
+        assert_eq!(
+            seen.tokens.iter().map(SourceId::as_str).collect::<Vec<_>>(),
+            ["office"]
+        );
+        // Who waits for a token changes nothing.
+        signed_in(".ann.lock");
+        write("u4_d.pwd");
+        let seen = changes.recv().await.unwrap();
+        assert!(seen.tokens.is_empty() && names(&seen.settings) == ["u4_d"]);
+        signed_in("ann.json");
+        assert_eq!(changes.recv().await.unwrap().tokens.len(), 1);
         write(SCHEDULES_PAUSED);
         assert!(changes.recv().await.unwrap().all);
     }

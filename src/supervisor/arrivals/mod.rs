@@ -158,6 +158,17 @@ impl Arrivals {
         for name in &changed.permits {
             self.look_at(name, false);
         }
+        // Tokens are also renewed, refused, or those of others.
+        let waiting = self.tasks.iter().filter(|(_, watched)| {
+            let source = watched.source.as_ref();
+            watched.state == Listening::SignInNeeded && source.is_some_and(|id| changed.tokens.contains(id))
+        });
+        let waiting: Vec<TaskName> = waiting.map(|(name, _)| name.clone()).collect();
+        for name in waiting {
+            if permit::is_signed_in(&self.common.store, &name) {
+                self.look_at(&name, true);
+            }
+        }
     }
 
     /// Listens for a task, or does so no longer. `again`: even where it is listened to, as what it logs in with may be another.
@@ -243,6 +254,9 @@ impl Arrivals {
                     }
                     Listening::Refused => {
                         "its source refused the login; it is listened to again after a run that logs in"
+                    }
+                    Listening::SignInNeeded => {
+                        "somebody has to sign in for its mailbox; it is listened to again after that"
                     }
                     _ => return None,
                 };
@@ -346,13 +360,13 @@ impl Arrivals {
             watched.covered = None;
         }
         watched.look_for_news();
-        let waits = matches!(
-            watched.state,
-            Listening::Yielding | Listening::Unmet | Listening::Refused
-        );
-        let got_in = watched.state != Listening::Refused || outcome != Outcome::Failed;
-        if waits && got_in {
-            self.restart(name);
+        let got_in = outcome != Outcome::Failed;
+        match watched.state {
+            Listening::Yielding | Listening::Unmet => self.restart(name),
+            Listening::Refused | Listening::SignInNeeded if got_in => self.restart(name),
+            // The server turned the listener away while the run had its connections, or was down: it serves again.
+            Listening::Connecting if got_in => watched.worker.iter().for_each(Worker::wake),
+            _ => {}
         }
         self.save_soon();
     }

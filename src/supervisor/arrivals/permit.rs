@@ -2,6 +2,7 @@
 //! Whether a task is listened for, as its files say.
 
 use crate::source::Sources;
+use crate::source::oauth::{Network, Tokens};
 use crate::task::{FileKind, Refusals, SourceId, Store, TaskName};
 
 /// A task that is to be listened for.
@@ -39,4 +40,16 @@ impl Permit {
             limited: read.is_some_and(|source| source.connections.is_some()),
         })
     }
+}
+
+/// Whether nobody has to sign in for the mailbox of a task, as far as is known without asking anybody.
+pub(super) fn is_signed_in(store: &Store, name: &TaskName) -> bool {
+    let Some(link) = store.options(name).source else {
+        return true;
+    };
+    let sources = Sources::of(store);
+    let source = sources.read(&link.id).ok().flatten();
+    let tokens = source.and_then(|source| Tokens::of(&sources, &source, &link.mailbox, &Network::default()));
+    let denial = tokens.and_then(|tokens| tokens.known_denial());
+    denial.is_none_or(|denial| !denial.sign_in_needed)
 }

@@ -25,6 +25,8 @@ pub enum Listening {
     NotOffered,
     /// The source refused the login; a run that gets in ends that.
     Refused,
+    /// Somebody has to sign in for its mailbox; that ends it.
+    SignInNeeded,
     /// The task has never met its source over a protected connection.
     Unmet,
     /// The source allows so few connections that a run has this one.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
 use super::backoff::Backoff;
@@ -46,6 +46,8 @@ pub(super) struct Common {
 #[derive(Debug)]
 pub(super) struct Worker {
     stop: Option<oneshot::Sender<()>>,
+    /// Ends a pause.
+    wake: Rc<Notify>,
     handle: JoinHandle<()>,
 }
 
@@ -53,11 +55,24 @@ impl Worker {
     /// Starts to listen.
     pub(super) fn start(common: &Common, task: TaskName, number: u64) -> Self {
         let (stop, stopped) = oneshot::channel();
-        let common = common.clone();
+        let wake = Rc::<Notify>::default();
+        let listener = Listener {
+            common: common.clone(),
+            task,
+            number,
+            wake: wake.clone(),
+        };
         Self {
             stop: Some(stop),
-            handle: tokio::task::spawn_local(Listener { common, task, number }.work(stopped)),
+            wake,
+            handle: tokio::task::spawn_local(listener.work(stopped)),
         }
+    }
+
+    /// Has it try again now, if it pauses since no connection could be made: the server serves again. What a server does with
+    /// the connections that it takes is no reason to hurry.
+    pub(super) fn wake(&self) {
+        self.wake.notify_waiters();
     }
 
     /// Has it end its connection, soon.
@@ -76,18 +91,20 @@ struct Listener {
     common: Common,
     task: TaskName,
     number: u64,
+    wake: Rc<Notify>,
 }
 
 impl Listener {
     async fn work(self, mut stopped: oneshot::Receiver<()>) {
         let mut backoff = Backoff::default();
         loop {
-            let begun = Instant::now();
             let connection = tokio::select! {
                 biased;
                 _ = &mut stopped => return,
                 connection = self.open() => connection,
             };
+            // What it took to come so far, such as a server that does not answer, makes no good connection.
+            let opened = connection.is_ok().then(Instant::now);
             let end = match connection {
                 Err(end) => end,
                 Ok(mut connection) => {
@@ -103,12 +120,14 @@ impl Listener {
                     }
                 }
             };
-            let Some(pause) = self.heed(end, begun.elapsed(), &mut backoff) else {
+            let lasted = opened.map_or(Duration::ZERO, |opened| opened.elapsed());
+            let Some(pause) = self.heed(end, lasted, &mut backoff) else {
                 return;
             };
             tokio::select! {
                 biased;
                 _ = &mut stopped => return,
+                () = self.wake.notified(), if opened.is_none() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -147,6 +166,10 @@ impl Listener {
             }
             NoNews::Refused(failure) => {
                 self.count(&failure);
+                None
+            }
+            NoNews::SignInNeeded(failure) => {
+                self.tell(What::State(Listening::SignInNeeded, Some(failure.message)));
                 None
             }
             NoNews::Unmet => {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 pub use position::Position;
 
+use crate::error::ErrorKey;
 use crate::imap::{self, ListExtras, Mailbox};
 use crate::sync::account::{Account, Failure, LoginState, Side};
 use crate::sync::folder_mapping::Selection;
@@ -37,6 +38,8 @@ pub enum NoNews {
     NotOffered,
     /// The server refused the login, which counts as that of a run.
     Refused(Failure),
+    /// No one has signed in for the mailbox, or the sign-in was taken back.
+    SignInNeeded(Failure),
     /// Nothing is known yet of the server, or that it does not protect its connections: a run has to be first.
     Unmet,
     /// The server does not serve now; it may have said for how long.
@@ -93,9 +96,13 @@ impl NewsConnection {
             options: options.folders,
         };
         let session = account.login().await;
-        let session = session.map_err(|error| match account.login_state() {
-            LoginState::Refused => NoNews::Refused(Failure::from_imap(Side::Remote, &error)),
-            LoginState::Unknown | LoginState::LoggedIn => error.into(),
+        let session = session.map_err(|error| {
+            let failure = Failure::from_imap(Side::Remote, &error);
+            match account.login_state() {
+                LoginState::Refused => NoNews::Refused(failure),
+                _ if failure.key == Some(ErrorKey::SignInNeeded) => NoNews::SignInNeeded(failure),
+                LoginState::Unknown | LoginState::LoggedIn => error.into(),
+            }
         })?;
         Self::begin(&account, session, &selection).await
     }
@@ -179,4 +186,87 @@ async fn others(session: &mut SideSession, selection: &Selection) -> Result<Vec<
     });
     let chosen = chosen.map(|(listed, _)| listed.mailbox.clone());
     Ok(chosen.take(MOST_FOLDERS).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream};
+    use tokio::time::{Instant, sleep_until};
+
+    use super::*;
+    use crate::imap::script::session_over;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// A server that idles when it is asked to. It tells of mail after an hour, and is cut off without a word after two.
+    async fn serve(stream: DuplexStream, arrived: &std::cell::Cell<Option<Instant>>) {
+        let (reader, mut writer) = tokio::io::split(stream);
+        let mut lines = BufReader::new(reader).lines();
+        let begun = Instant::now();
+        let (mut idle, mut spoke) = (None, begun);
+        let mut tag = String::new();
+        loop {
+            let line = tokio::select! {
+                line = lines.next_line() => line.unwrap().unwrap_or_default(),
+                () = sleep_until(begun + 60 * MINUTE), if arrived.get().is_none() => String::new(),
+            };
+            if begun.elapsed() >= 120 * MINUTE {
+                return std::future::pending().await;
+            }
+            if begun.elapsed() >= 60 * MINUTE && arrived.get().is_none() {
+                arrived.set(Some(Instant::now()));
+                writer.write_all(b"* 8 EXISTS\r\n").await.unwrap();
+            }
+            if line.is_empty() {
+                continue;
+            }
+            assert!(
+                spoke.elapsed() < 5 * MINUTE,
+                "boxes that translate addresses forget it"
+            );
+            spoke = Instant::now();
+            let answer = match line.split_once(' ') {
+                Some((new, "IDLE")) => {
+                    idle = Some(Instant::now());
+                    new.clone_into(&mut tag);
+                    "+ idling\r\n".to_owned()
+                }
+                _ => {
+                    assert_eq!(line, "DONE");
+                    assert!(idle.take().unwrap().elapsed() < 29 * MINUTE, "RFC 2177");
+                    format!("{tag} OK done\r\n")
+                }
+            };
+            writer.write_all(answer.as_bytes()).await.unwrap();
+        }
+    }
+
+    #[test]
+    fn it_is_listened_to_for_hours_and_missed_when_it_is_cut_off_without_a_word() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let (ours, theirs) = tokio::io::duplex(1 << 16);
+            let mut session = SideSession::new(Side::Remote, session_over(ours, "IDLE"));
+            session.expect_news_only();
+            let mut connection = NewsConnection {
+                session,
+                position: Position::default(),
+                folders: 0,
+            };
+            let (begun, arrived) = (Instant::now(), std::cell::Cell::new(None));
+            let mut told = vec![];
+            let end = tokio::select! {
+                end = connection.listen(|_| told.push(Instant::now())) => end,
+                () = serve(theirs, &arrived) => unreachable!("it never ends by itself"),
+            };
+            assert!(matches!(end, NoNews::Later { .. }), "{end:?}");
+            assert!(begun.elapsed() < 130 * MINUTE, "{:?}", begun.elapsed());
+            let [told] = told[..] else { panic!("{told:?}") };
+            assert!(told - arrived.get().unwrap() < Duration::from_secs(2));
+        });
+    }
 }

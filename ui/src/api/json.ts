@@ -454,7 +454,7 @@ export interface ListTasksOutput {
       older_than_days?: number
     } | null
     /** How that stands, while it is asked for and the service is there. */
-    listening?: 'connecting' | 'watching' | 'not_offered' | 'refused' | 'unmet' | 'yielding' | null
+    listening?: 'connecting' | 'watching' | 'not_offered' | 'refused' | 'sign_in_needed' | 'unmet' | 'yielding' | null
   }[]
 }
 
