@@ -28,6 +28,7 @@
 
 mod actions;
 mod agent_protocol;
+mod arriving;
 mod batches;
 mod bulk;
 mod copies;

@@ -9,7 +9,7 @@ use super::connect::Connect;
 use super::keys;
 use crate::support::{TASK, USER, action_output};
 
-fn plain(sandbox: &Sandbox) -> Value {
+pub(super) fn plain(sandbox: &Sandbox) -> Value {
     json!({
         "source_id": "old",
         "label": "The old server",
@@ -21,7 +21,7 @@ fn plain(sandbox: &Sandbox) -> Value {
     })
 }
 
-fn follower(sandbox: &Sandbox, mailbox: &str) -> Value {
+pub(super) fn follower(sandbox: &Sandbox, mailbox: &str) -> Value {
     let mut task = sandbox.task_with(json!({"source": "old", "remoteusername": mailbox, "start": false}));
     for name in ["remotehostname", "remoteport", "security"] {
         task.as_object_mut().unwrap().remove(name);

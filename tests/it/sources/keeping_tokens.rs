@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{ANN, World};
 use crate::support::action_output;
 
-fn renewals(world: &World) -> anyhow::Result<usize> {
+pub(super) fn renewals(world: &World) -> anyhow::Result<usize> {
     let asked = world.issuer.requests()?;
     Ok(asked.iter().filter(|grant| *grant == "refresh_token").count())
 }

@@ -5,6 +5,7 @@ mod connect;
 mod describing;
 mod keeping_secrets;
 mod keeping_tokens;
+mod listening;
 mod outdated;
 mod provider_errors;
 mod signing_in;
@@ -26,16 +27,27 @@ const ANN: &str = "ann@example.com";
 
 impl World {
     fn start() -> anyhow::Result<Self> {
-        let sandbox = Sandbox::start()?;
+        Self::around(Sandbox::start()?)
+    }
+
+    fn around(sandbox: Sandbox) -> anyhow::Result<Self> {
         let issuer = Issuer::start(&sandbox)?;
         Ok(Self { issuer, sandbox })
     }
 
     /// With a source of that kind.
     fn with(kind: &str) -> anyhow::Result<Self> {
-        let world = Self::start()?;
-        world.save(world.issuer.source(kind)?)?;
-        Ok(world)
+        Self::start()?.add(kind)
+    }
+
+    /// The same with a supervisor.
+    fn supervised(kind: &str) -> anyhow::Result<Self> {
+        Self::around(Sandbox::builder().supervised().start()?)?.add(kind)
+    }
+
+    fn add(self, kind: &str) -> anyhow::Result<Self> {
+        self.save(self.issuer.source(kind)?)?;
+        Ok(self)
     }
 
     fn save(&self, fields: Value) -> anyhow::Result<Value> {

@@ -5,22 +5,24 @@
 use std::fs;
 
 use anyhow::ensure;
-use sandbox::{Side, wait_until};
+use rustix::process::{Signal, kill_process};
+use sandbox::wait_until;
 use serde_json::{Value, json};
 
+use crate::arriving::Arriving;
 use crate::support::{TASK, USER};
+use crate::syncctl::supervisor::process;
 use crate::syncctl::world::World;
 
 /// A supervised task whose mail is pulled as it arrives.
 fn listening() -> anyhow::Result<World> {
     let world = World::supervised(2)?;
-    listen(&world, true)?;
-    wait_for(&world, "watching")?;
+    task(&world).begin()?;
     Ok(world)
 }
 
-fn listen(world: &World, listens: bool) -> anyhow::Result<()> {
-    world.sandbox.listen_to("u1", "abc123", listens)
+fn task(world: &World) -> Arriving<'_> {
+    Arriving::of(&world.sandbox, "u1", USER)
 }
 
 fn update(world: &World, mut changes: Value) -> anyhow::Result<()> {
@@ -30,72 +32,28 @@ fn update(world: &World, mut changes: Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn wait_for(world: &World, state: &str) -> anyhow::Result<()> {
-    wait_until(&format!("the task to be {state}"), || {
-        world.listed(TASK).is_ok_and(|task| task["listening"] == state)
-    })
-}
-
-fn append(world: &World, folder: &str, id: &str) -> anyhow::Result<()> {
-    let mail = format!("Message-ID: <{id}>\r\nFrom: a@x\r\nSubject: {id}\r\n\r\n{id}\r\n");
-    world
-        .sandbox
-        .remote()
-        .imap(USER)?
-        .append(folder, "", mail.as_bytes())
-}
-
-/// How often a message is at the destination.
-fn copies(world: &World, folder: &str, id: &str) -> usize {
-    let mail = world.sandbox.mailbox(Side::Local, "u1").unwrap_or_default();
-    let messages = mail.get(folder).map(Vec::as_slice).unwrap_or_default();
-    messages
-        .iter()
-        .filter(|message| format!("{message:?}").contains(id))
-        .count()
-}
-
-fn arrives(world: &World, folder: &str, id: &str) -> anyhow::Result<()> {
-    append(world, folder, id)?;
-    wait_until(&format!("{id} to arrive"), || copies(world, folder, id) == 1)
-}
-
-/// Connections of the account at its server.
-fn connections(world: &World) -> usize {
-    let who = world
-        .sandbox
-        .remote()
-        .doveadm_run(&["who", "-1", USER])
-        .unwrap_or_default();
-    who.lines().filter(|line| line.contains("imap")).count()
-}
-
-fn left(world: &World) -> anyhow::Result<()> {
-    wait_until("the source to be left", || connections(world) == 0)
-}
-
 #[test]
 fn new_mail_comes_by_itself_also_after_restarts_and_crashes() -> anyhow::Result<()> {
     let world = listening()?;
     for number in 0..3 {
-        arrives(&world, "INBOX", &format!("here-{number}@x"))?;
+        task(&world).arrives("INBOX", &format!("here-{number}@x"))?;
     }
     // Dovecot tells news of other folders as well.
     world.sandbox.remote().create_folder(USER, "Work")?;
     for how in ["stop", "kill"] {
         world.service(how)?;
-        left(&world)?;
+        task(&world).left()?;
         ensure!(world.listed(TASK)?["listening"].is_null(), "no one listens");
-        append(&world, "INBOX", &format!("away-{how}@x"))?;
+        task(&world).append("INBOX", &format!("away-{how}@x"))?;
         world.service("start")?;
         wait_until("what came meanwhile", || {
-            copies(&world, "INBOX", &format!("away-{how}@x")) == 1
+            task(&world).copies("INBOX", &format!("away-{how}@x")) == 1
         })?;
-        wait_for(&world, "watching")?;
-        arrives(&world, "INBOX", &format!("again-{how}@x"))?;
-        arrives(&world, "Work", &format!("work-{how}@x"))?;
+        task(&world).wait_for("watching")?;
+        task(&world).arrives("INBOX", &format!("again-{how}@x"))?;
+        task(&world).arrives("Work", &format!("work-{how}@x"))?;
     }
-    ensure!(connections(&world) == 1, "one connection for each task");
+    ensure!(task(&world).connections() == 1, "one connection for each task");
     Ok(())
 }
 
@@ -104,10 +62,10 @@ fn edits_pauses_and_deletion_are_heeded_while_the_source_is_listened_to() -> any
     let world = listening()?;
     let sandbox = &world.sandbox;
     update(&world, json!({"on_hold": true}))?;
-    left(&world)?;
-    append(&world, "INBOX", "held@x")?;
+    task(&world).left()?;
+    task(&world).append("INBOX", "held@x")?;
     update(&world, json!({"on_hold": false}))?;
-    wait_until("what was held", || copies(&world, "INBOX", "held@x") == 1)?;
+    wait_until("what was held", || task(&world).copies("INBOX", "held@x") == 1)?;
 
     // Other settings: the next login is made with them.
     sandbox.remote().set_user(USER, "another")?;
@@ -116,25 +74,24 @@ fn edits_pauses_and_deletion_are_heeded_while_the_source_is_listened_to() -> any
     input["start"] = false.into();
     let outcome = sandbox.action("create-task", input)?;
     ensure!(outcome.is_ok(), "{outcome:?}");
-    wait_for(&world, "watching")?;
-    arrives(&world, "INBOX", "edited@x")?;
+    task(&world).wait_for("watching")?;
+    task(&world).arrives("INBOX", "edited@x")?;
     let log = sandbox.remote().log();
     ensure!(!log.contains("auth failed"), "no one tried the former password");
 
     // Schedules of the whole instance.
     let paused = sandbox.node().state().join("imapsync/.schedules-paused");
     fs::write(&paused, "")?;
-    left(&world)?;
+    task(&world).left()?;
     fs::remove_file(&paused)?;
-    wait_for(&world, "watching")?;
+    task(&world).wait_for("watching")?;
 
-    listen(&world, false)?;
-    left(&world)?;
-    listen(&world, true)?;
-    wait_for(&world, "watching")?;
+    sandbox.listen_to("u1", "abc123", false)?;
+    task(&world).left()?;
+    task(&world).begin()?;
     let outcome = sandbox.action("delete-task", World::reference())?;
     ensure!(outcome.is_ok(), "{outcome:?}");
-    left(&world)
+    task(&world).left()
 }
 
 #[test]
@@ -144,7 +101,7 @@ fn a_refused_login_counts_once_and_is_not_tried_again_until_a_run_gets_in() -> a
     world.service("stop")?;
     fs::write(world.file("pwd"), "Not-the-one")?;
     world.service("start")?;
-    wait_for(&world, "refused")?;
+    task(&world).wait_for("refused")?;
     let refused = fs::read_to_string(world.file("refused"))?;
     ensure!(refused.contains("\"runs\":1"), "{refused}");
     ensure!(
@@ -155,7 +112,7 @@ fn a_refused_login_counts_once_and_is_not_tried_again_until_a_run_gets_in() -> a
     let before = attempts();
     // What somebody else's files are does not matter, nor does what is decided of this task.
     update(&world, json!({"batch": "one"}))?;
-    wait_for(&world, "refused")?;
+    task(&world).wait_for("refused")?;
     ensure!(attempts() == before, "one attempt");
     fs::write(
         world.file("pwd"),
@@ -163,8 +120,8 @@ fn a_refused_login_counts_once_and_is_not_tried_again_until_a_run_gets_in() -> a
             .as_str()
             .unwrap_or_default(),
     )?;
-    wait_for(&world, "watching")?;
-    arrives(&world, "INBOX", "in-again@x")
+    task(&world).wait_for("watching")?;
+    task(&world).arrives("INBOX", "in-again@x")
 }
 
 #[test]
@@ -178,11 +135,72 @@ fn the_journal_says_why_a_connection_is_made_again_and_not_each_time() -> anyhow
     };
     ensure!(told() == 0, "{}", world.sandbox.journal());
     for _ in 0..2 {
-        world.sandbox.remote().doveadm_run(&["kick", USER])?;
-        wait_for(&world, "connecting")?;
+        task(&world).kick()?;
+        task(&world).wait_for("connecting")?;
         wait_until("the journal to say why", || told() == 1)?;
-        wait_for(&world, "watching")?;
+        task(&world).wait_for("watching")?;
     }
     ensure!(told() == 1, "{}", world.sandbox.journal());
+    Ok(())
+}
+
+#[test]
+fn a_service_that_ends_leaves_the_source_before_it_kills_a_run_that_does_not_end() -> anyhow::Result<()> {
+    let world = listening()?;
+    let other = world.another("u2", &world.hanging()?)?;
+    let follower = world.spawn(&["start", &other])?;
+    wait_until("the other run", || {
+        world.sandbox.is_running(&other) && world.sandbox.task_file(&other, "progress").exists()
+    })?;
+    kill_process(process(&world, &other)?, Signal::STOP)?;
+    std::thread::scope(|scope| {
+        let stopping = scope.spawn(|| world.service("stop"));
+        task(&world).left()?;
+        ensure!(world.sandbox.is_running(&other), "it was waited for");
+        stopping.join().map_err(|_| anyhow::anyhow!("a thread failed"))?
+    })?;
+    follower.wait_with_output()?;
+    ensure!(!world.sandbox.is_running(&other));
+    Ok(())
+}
+
+#[test]
+fn a_stopped_run_is_not_started_again_by_the_news_that_it_was_started_by() -> anyhow::Result<()> {
+    let world = listening()?;
+    update(&world, json!({"bandwidth": 1}))?;
+    let line = "A line of the large one, which is not there before the limit is lifted.\r\n";
+    let large = format!(
+        "Message-ID: <large@x>\r\nSubject: large@x\r\n\r\n{}",
+        line.repeat(10_000)
+    );
+    let mut owner = world.sandbox.remote().imap(USER)?;
+    owner.append("INBOX", "", large.as_bytes())?;
+    wait_until("the run", || world.file("progress").exists())?;
+    let stopped = world.sandbox.action("stop-task", World::reference())?;
+    ensure!(stopped.is_ok() && !world.sandbox.is_running(TASK), "{stopped:?}");
+    wait_until("its connections to be gone", || task(&world).connections() == 1)?;
+    let listed = world.listed(TASK)?;
+    ensure!(
+        listed["state"] == "idle" && listed["listening"] == "watching",
+        "a stop ends the run, and no more: {listed}"
+    );
+    update(&world, json!({"bandwidth": 0}))?;
+    task(&world).arrives("INBOX", "later@x")?;
+    ensure!(task(&world).copies("INBOX", "large@x") == 1);
+    // It was the next one to begin.
+    let journal = world.sandbox.journal();
+    let ends: Vec<&str> = journal
+        .lines()
+        .filter(|line| line.contains("messages transferred"))
+        .collect();
+    let after: Vec<&&str> = ends
+        .iter()
+        .skip_while(|line| !line.contains("exit code 143"))
+        .skip(1)
+        .collect();
+    ensure!(
+        after.iter().all(|line| line.contains("2 messages transferred")),
+        "{journal}"
+    );
     Ok(())
 }

@@ -114,6 +114,48 @@ fn a_stop_comes_back_when_the_run_is_gone() -> anyhow::Result<()> {
 }
 
 #[test]
+fn a_stopped_run_leaves_what_is_told_of_the_former_one() -> anyhow::Result<()> {
+    // The contract, section 4: a stop by hand leaves the former status, with and without a supervisor.
+    for supervised in [false, true] {
+        let world = match supervised {
+            true => World::supervised(2)?,
+            false => World::start()?,
+        };
+        let hanging = world.hanging()?;
+        let never = world.another("u2", &hanging)?;
+        world.hang()?;
+        let before = world.listed(TASK)?;
+        ensure!(before["last_sync_exit_code"] == 0, "{before}");
+        for task in [TASK, &never] {
+            let run = world.spawn(&["start", task])?;
+            wait_until("the run", || world.sandbox.task_file(task, "progress").exists())?;
+            let stopped = world.syncctl(&["stop", task])?;
+            ensure!(stopped.exit_code == 0, "{stopped:?}");
+            let ended = run.wait_with_output()?;
+            ensure!(ended.status.code() == Some(143), "{ended:?}");
+        }
+        let after = world.listed(TASK)?;
+        for told in [
+            "last_sync_exit_code",
+            "last_sync_timestamp",
+            "last_sync_error",
+            "state",
+        ] {
+            ensure!(
+                after[told] == before[told],
+                "{supervised} {told}: {before} {after}"
+            );
+        }
+        let never = world.listed(&never)?;
+        ensure!(
+            never["last_sync_exit_code"].is_null() && never["state"] == "idle",
+            "{never}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
 fn a_run_that_does_not_listen_is_killed_and_cleaned_up_after() -> anyhow::Result<()> {
     let world = World::start()?;
     let status = fs::read(world.file("status"))?;
