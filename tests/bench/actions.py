@@ -184,14 +184,20 @@ class Bench:
 
 def main():
     node = Node.Sandbox()
+    real = os.environ.get("MAKE_REAL")
     try:
         node.install()
+        if real:
+            subprocess.run([real, node.info["sandbox"], str(node.info["local"]["port"])], check=True)
         offered = json.loads(node.action("get-configuration", "{}").stdout)["mail_server_URL"][0]["value"].split(",")
         configured = node.action("configure-module", json.dumps(dict(zip(("mail_server", "mail_host"), offered))))
         if configured.rc != 0:
             sys.exit(f"configure-module: {configured}")
         Bench(node, int(sys.argv[1]) if len(sys.argv) > 1 else 9).run()
     finally:
+        if real and node.info:
+            # The sandbox ends processes; a container has to be taken down.
+            node.runagent(["systemctl", "--user", "stop", "imapsync.service"], "")
         node.remove()
 
 

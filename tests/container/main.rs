@@ -7,6 +7,7 @@
 mod engine;
 mod images;
 mod node;
+mod questions;
 
 use std::fs;
 use std::net::TcpListener;

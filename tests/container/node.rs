@@ -4,6 +4,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
@@ -22,7 +24,12 @@ pub(crate) struct Node {
     pub sandbox: Sandbox,
     /// Whether the container is real.
     pub real: bool,
+    /// There is one container of that name.
+    _turn: MutexGuard<'static, ()>,
 }
+
+/// Whose turn it is to have it.
+static TURN: Mutex<()> = Mutex::new(());
 
 impl Node {
     /// Starts it, configured.
@@ -36,10 +43,13 @@ impl Node {
         let node = Self {
             real: engine.is_some(),
             sandbox,
+            // A test that failed has taken its container down.
+            _turn: TURN.lock().unwrap_or_else(PoisonError::into_inner),
         };
         if let Some(engine) = engine {
             node.make_real(&engine)?;
         }
+        node.count_calls()?;
         let host = node.sandbox.local().address().to_string();
         let input = json!({"mail_server": MAIL_MODULE_UUID, "mail_host": host});
         let outcome = node.sandbox.action("configure-module", input)?;
@@ -49,52 +59,45 @@ impl Node {
 
     /// Puts the real podman, and the executor of the real unit, before the sandbox's stand-ins.
     fn make_real(&self, engine: &Engine) -> anyhow::Result<()> {
-        let node = self.sandbox.node();
-        let here = sandbox::project().canonicalize()?.join("tests/container");
-        let conf = node.container().join("containers.conf");
-        let mut variables = vec![
-            format!(
-                "UNIT_FILE={}/systemd/user/imapsync.service",
-                node.install_dir().display()
-            ),
-            format!("UNIT_HOME={}", node.home().display()),
-            format!("UNIT_RUNTIME={}", self.runtime().display()),
-        ];
-        for (name, value) in engine.variables() {
-            if name == "CONTAINERS_CONF" {
-                // The mail server of the sandbox does not listen on port 143.
-                let port = self.sandbox.local().port();
-                let port = format!("[containers]\nenv = [\"MAIL_PORT={port}\"]\n");
-                fs::write(&conf, fs::read_to_string(value)?.replace("[containers]\n", &port))?;
-                variables.push(format!("{name}={}", conf.display()));
-            } else {
-                variables.push(format!("{name}={value}"));
-            }
-        }
-        for name in ["podman", "systemctl"] {
-            let exports: String = variables
-                .iter()
-                .map(|line| format!("export '{line}'\n"))
-                .collect();
-            let path = node.shims().join(name);
-            fs::write(
-                &path,
-                format!(
-                    "#!/bin/sh\n{exports}exec '{}' \"$@\"\n",
-                    here.join(name).display()
-                ),
-            )?;
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
-        }
-        let path = node.state().join("environment");
-        let text = fs::read_to_string(&path)?;
-        let lines = text
-            .lines()
-            .map(|line| match line.strip_prefix("IMAPSYNC_BINARY_IMAGE=") {
-                Some(_) => format!("IMAPSYNC_BINARY_IMAGE={}\n", engine.image()),
-                None => format!("{line}\n"),
-            });
-        Ok(fs::write(&path, lines.collect::<String>())?)
+        let script = sandbox::project().join("tests/container/make-real.sh");
+        let made = Command::new(script)
+            .arg(self.sandbox.node().base())
+            .arg(self.sandbox.local().port().to_string())
+            .envs(engine.variables())
+            .env("IMAPSYNC_BINARY_IMAGE", engine.image())
+            .status()?;
+        ensure!(made.success(), "make-real.sh failed");
+        Ok(())
+    }
+
+    /// Has each call of podman written down before it is made.
+    fn count_calls(&self) -> anyhow::Result<()> {
+        let podman = self.sandbox.node().shims().join("podman");
+        let counted = podman.with_file_name(".podman");
+        fs::rename(&podman, &counted)?;
+        let (calls, counted) = (self.calls_file(), counted);
+        let text = format!(
+            "#!/bin/sh\nprintf '%s\\n' \"$*\" >> '{}'\nexec '{}' \"$@\"\n",
+            calls.display(),
+            counted.display()
+        );
+        fs::write(&podman, text)?;
+        Ok(fs::set_permissions(&podman, fs::Permissions::from_mode(0o755))?)
+    }
+
+    fn calls_file(&self) -> PathBuf {
+        self.sandbox.node().container().join("calls-of-podman")
+    }
+
+    /// The calls of podman while something is done.
+    pub(crate) fn calls_of<T>(
+        &self,
+        work: impl FnOnce() -> anyhow::Result<T>,
+    ) -> anyhow::Result<(T, Vec<String>)> {
+        let calls = || fs::read_to_string(self.calls_file()).unwrap_or_default();
+        let before = calls().lines().count();
+        let done = work()?;
+        Ok((done, calls().lines().skip(before).map(str::to_owned).collect()))
     }
 
     fn runtime(&self) -> PathBuf {
