@@ -19,7 +19,6 @@ fn questions() -> Vec<(&'static str, Value)> {
         ("get-log", task.clone()),
         ("get-history", task),
         ("list-sources", json!({})),
-        ("get-configuration", json!({})),
     ]
 }
 
