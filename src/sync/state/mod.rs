@@ -8,7 +8,8 @@
 //! [`messages`] ([`uids`], [`completeness`], [`post_delivery`], [`left_out`], [`late_copies`], [`gone`], [`sample`],
 //! [`recorded`], [`second_copies`]) · [`local_only`]: messages that no task brought · [`local_deletion`]: those that we delete · [`unpaired`]:
 //! local folders that nothing is pulled to · [`history`]: deliveries whose remote side is gone · [`withheld`]: deletions that
-//! wait for an administrator · [`facts`]: single flags and texts · [`copy`]: copies of databases · [`restored`]: ledgers of backups.
+//! wait for an administrator · [`facts`]: single flags and texts · [`copy`]: copies of databases · [`restored`]: ledgers of backups ·
+//! [`provenance`]: those that somebody copied into their place.
 
 mod completeness;
 mod copy;
@@ -25,6 +26,7 @@ mod local_deletion;
 mod local_only;
 mod messages;
 mod post_delivery;
+mod provenance;
 mod recorded;
 mod restored;
 mod sample;
@@ -38,6 +40,7 @@ mod withheld;
 
 use std::path::{Path, PathBuf};
 
+use provenance::Provenance;
 use rusqlite::{Connection, Transaction};
 
 pub use completeness::Completeness;
@@ -103,6 +106,27 @@ impl Ledger {
             }
             outcome => outcome?,
         };
+        let mut db = match provenance::of(&db, &path, user)? {
+            Provenance::Own => db,
+            Provenance::Copied => {
+                if restored::note(&db)? {
+                    told(
+                        "The ledger of the local mailbox is not the one that the last run left: it was copied, moved or put back. Both sides are compared again. What came meanwhile counts as older than the task.",
+                    );
+                }
+                db
+            }
+            Provenance::OfAnother => {
+                drop(db);
+                database_files::put_aside(&path)?;
+                is_rebuilt = true;
+                told(
+                    "In the place of the ledger was that of another user's mailbox; it is put aside, and both sides are compared again.",
+                );
+                open_file(&path)?
+            }
+        };
+        provenance::renew(&mut db, &path, user)?;
         let mut ledger = Self { db, source: 0 };
         ledger.adopt(folder, task, account, is_rebuilt, &mut told)?;
         Ok(ledger)
@@ -111,8 +135,19 @@ impl Ledger {
     /// A copy in memory, for a look ahead that leaves no trace; empty when there is no ledger.
     pub fn preview(folder: &Path, task: &TaskName, user: &LocalUser, account: &AccountName) -> Result<Self> {
         let mut db = Connection::open_in_memory()?;
-        copy::read_aside(&path(folder, user), &mut db)?;
+        let path = path(folder, user);
+        copy::read_aside(&path, &mut db)?;
         schema::prepare(&mut db)?;
+        match provenance::of(&db, &path, user)? {
+            Provenance::Own => {}
+            Provenance::Copied => {
+                restored::note(&db)?;
+            }
+            Provenance::OfAnother => {
+                db = Connection::open_in_memory()?;
+                schema::prepare(&mut db)?;
+            }
+        }
         let mut ledger = Self { db, source: 0 };
         ledger.look_up(folder, task, account)?;
         Ok(ledger)

@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::Connection;
+
 use super::{LedgerError, Result, open_file};
 use crate::task::LEDGERS;
 
@@ -14,11 +16,15 @@ pub fn note_restored(folder: &Path) -> Vec<(PathBuf, LedgerError)> {
     let paths = entries.flatten().map(|entry| entry.path());
     let ledgers = paths.filter(|path| path.extension().is_some_and(|ending| ending == "db"));
     ledgers
-        .filter_map(|path| note(&path).err().map(|error| (path, error)))
+        .filter_map(|path| {
+            let noted = open_file(&path).and_then(|db| note(&db));
+            noted.err().map(|error| (path, error))
+        })
         .collect()
 }
 
-fn note(path: &Path) -> Result<()> {
-    open_file(path)?.execute("UPDATE folder SET baseline = 0, fingerprint = ''", [])?;
-    Ok(())
+/// Notes it in one; whether it concerns any folder.
+pub(super) fn note(db: &Connection) -> Result<bool> {
+    let concerned = db.execute("UPDATE folder SET baseline = 0, fingerprint = ''", [])?;
+    Ok(concerned > 0)
 }
