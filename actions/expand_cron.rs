@@ -8,6 +8,7 @@ use clap::{ArgMatches, Command};
 use ns8_imapsync::agent::journal;
 
 use crate::common::frame;
+use crate::common::instance;
 
 /// No arguments.
 pub(crate) fn arguments(command: Command) -> Command {
@@ -19,6 +20,7 @@ pub(crate) fn arguments(command: Command) -> Command {
 pub(crate) fn run(_: &ArgMatches) -> ExitCode {
     frame::helper(|context| {
         context.store.create_folders()?;
+        instance::look_for_original(context)?;
         context
             .store
             .rebuild_schedules(&|| context.schedule_host(), &|trouble| journal::error(trouble))

@@ -5,6 +5,7 @@ use ns8_imapsync::error::Result;
 
 use crate::common::action::Action;
 use crate::common::context::Context;
+use crate::common::instance;
 use crate::common::nothing::Nothing;
 use crate::common::settings;
 
@@ -22,6 +23,7 @@ impl Action for ResumeSchedules {
         context
             .environment
             .change(&[(settings::SCHEDULES_PAUSED, None)])?;
+        instance::look_for_original(context)?;
         // Without a mail server there is nothing to write yet: the service does it when it starts.
         if context.environment.read()?.get(settings::MAIL_HOST).is_none() {
             return Ok(());

@@ -48,6 +48,8 @@ pub(crate) fn take_over(context: &Context, origin: &Origin, original_lives: bool
         .collect();
     if original_lives {
         changes.push((settings::SCHEDULES_PAUSED, Some("1")));
+        let original = origin.setting("MODULE_UUID").unwrap_or_default();
+        context.store.set_original(Some(original))?;
         // What waited there goes on there.
         QueueFile::of(&context.store)
             .forget()
@@ -77,6 +79,30 @@ pub(crate) fn note_restored(context: &Context) {
             path.display()
         ));
     }
+}
+
+/// Ends that nothing is deleted in a copy of an instance, once the original is gone.
+///
+/// # Errors
+/// Whatever the file system says.
+pub(crate) fn look_for_original(context: &Context) -> Result<()> {
+    let Some(uuid) = context.store.original() else {
+        return Ok(());
+    };
+    let lives = match uuid.as_str() {
+        "" => Ok(false),
+        uuid => directory::has_another(&context.agent, uuid),
+    };
+    match lives {
+        Ok(false) => return context.store.set_original(None),
+        Ok(true) => journal::warning(
+            "the original instance is still there: until it is removed, tasks of this one delete nothing on either side",
+        ),
+        Err(error) => journal::warning(format_args!(
+            "the original instance cannot be looked for: {error}"
+        )),
+    }
+    Ok(())
 }
 
 /// The name that the agent knows the running step by.

@@ -2,10 +2,11 @@
 //! All tasks of an instance, as files.
 //!
 //! [`edit`]: writing and deleting tasks · [`passwords`] · [`records`]: what is kept next to a task · [`schedules`] ·
-//! [`bandwidth`]: of the instance.
+//! [`bandwidth`]: of the instance · [`original`]: the instance that this one is a copy of.
 
 mod bandwidth;
 mod edit;
+mod original;
 mod passwords;
 mod records;
 mod schedules;

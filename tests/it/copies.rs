@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context as _, ensure};
 use ns8_imapsync::imap::Mailbox;
 use ns8_imapsync::sync::state::{AccountName, Ledger};
-use ns8_imapsync::task::{LocalUser, TaskId, TaskName};
+use ns8_imapsync::task::{Layout, LocalUser, Store, TaskId, TaskName};
 use sandbox::{MAIL_MODULE_UUID, Sandbox, wait_until};
 use serde_json::{Value, json};
 
@@ -93,6 +93,36 @@ fn a_copy_beside_its_original_is_paused_until_somebody_resumes_it() -> anyhow::R
         action_output(&sandbox, "resume-schedules", json!({}))?;
         assert_eq!(told()?, (json!(false), true), "{about}");
         assert!(has_schedule(&sandbox), "{about}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_copy_deletes_nothing_until_its_original_is_removed() -> anyhow::Result<()> {
+    for action in ["clone-module", "restore-module"] {
+        for ends_by in ["resume-schedules", "expand-cron"] {
+            let sandbox = copied()?;
+            let uuids = |change: &[&str]| {
+                let command: Vec<&str> = [&[change[0], "cluster/module_uuid"], &change[1..]].concat();
+                sandbox.redis().command(&command)
+            };
+            uuids(&["HSET", "imapsync77", ORIGINAL])?;
+            action_output(&sandbox, action, origin(&sandbox, false))?;
+            let rests = || {
+                let tasks = sandbox.node().state().join("imapsync");
+                Store::new(Layout::in_container(&tasks)).has_original()
+            };
+            let about = format!("{action}, {ends_by}");
+            ensure!(rests(), "{about}");
+            action_output(&sandbox, "resume-schedules", json!({}))?;
+            ensure!(rests(), "{about}");
+            uuids(&["HDEL", "imapsync77"])?;
+            match ends_by {
+                "expand-cron" => ensure!(sandbox.helper(ends_by, &[])?.exit_code == 0),
+                action => drop(action_output(&sandbox, action, json!({}))?),
+            }
+            ensure!(!rests(), "{about}");
+        }
     }
     Ok(())
 }

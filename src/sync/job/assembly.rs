@@ -13,7 +13,7 @@ use crate::sync::account::{Account, Failure, LocalServer, RemoteServer};
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Job;
 use crate::task::options::Options;
-use crate::task::{LocalPin, LocalUser, Store, Task, TaskName};
+use crate::task::{LocalPin, LocalUser, RemoteDeletion, Store, Task, TaskName};
 
 /// The folder of large messages on their way.
 const SPOOL: &str = ".spool";
@@ -36,6 +36,16 @@ pub fn load(store: &Store, name: &TaskName) -> Result<Task, Failure> {
         Ok(None) => Err(missing(format!("there is no task {name}"))),
         Err(error) => Err(missing(format!("{error}; save the task again, or delete it"))),
     }
+}
+
+/// What of a task may be done here. Next to the instance that this one is a copy of nothing is deleted: what the one moved in
+/// the other would take for something that the source never had, or had no longer.
+pub fn allowed(store: &Store, task: &Task) -> Task {
+    let mut allowed = task.clone();
+    if store.has_original() {
+        (allowed.delete_local, allowed.delete_remote) = (false, RemoteDeletion::Keep);
+    }
+    allowed
 }
 
 /// There is no such task, or none that can be read.

@@ -47,6 +47,10 @@ use crate::task::progress::State as ProgressState;
 use crate::task::report::Report;
 use crate::task::{Refusals, SourceId, Store, Task, TaskName};
 
+/// What a run says that deletes nothing next to the original instance.
+const DELETIONS_REST: &str = "this instance is a copy of one that is still there, and neither sees what the other brings: \
+    nothing is deleted on either side; when the other one is removed, resume-schedules ends that";
+
 /// How an attempt to run ended.
 pub enum Outcome {
     /// Another run of the task is under way; nothing was touched.
@@ -92,12 +96,15 @@ pub fn run(
     if settings.scheduled && store.refusals(name).pause() {
         return Ok(Outcome::Paused);
     }
+    let task = assembly::load(store, name)?;
+    let allowed = assembly::allowed(store, &task);
     let run = Run {
         store,
         name,
-        task: &assembly::load(store, name)?,
+        task: &allowed,
         destination,
         settings,
+        deletions_rest: allowed != task,
     };
     let outcome = run.work(lock, watcher, &mut driver);
     driver.end();
@@ -113,7 +120,7 @@ pub fn preview(
     name: &TaskName,
     destination: Option<&Destination>,
 ) -> Result<Preview, Failure> {
-    let task = assembly::load(store, name)?;
+    let task = assembly::allowed(store, &assembly::load(store, name)?);
     let mut job = assembly::job(store, name, &task, destination)?;
     job.dry = true;
     let state = Ledger::preview(store.folder(), name, &task.local_user, &account_name(&job))?;
@@ -142,6 +149,8 @@ struct Run<'a> {
     task: &'a Task,
     destination: Option<&'a Destination>,
     settings: &'a Settings,
+    /// The task deletes, and may not here.
+    deletions_rest: bool,
 }
 
 /// What stays open for the whole run.
@@ -385,6 +394,11 @@ impl Run<'_> {
             })?;
         }
         introduce(&mut reporter.borrow_mut(), self.name, &job);
+        if self.deletions_rest {
+            reporter
+                .borrow_mut()
+                .problem("", Exit::WithErrors, DELETIONS_REST);
+        }
         let state = Ledger::open(
             self.store.folder(),
             self.name,
