@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! A state folder with tasks in it, and the program that runs them against whatever servers a test has.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -23,6 +23,19 @@ pub(crate) struct Instance {
     dir: TempDir,
     mail_host: String,
     mail_port: u16,
+}
+
+/// How a backup of what is remembered comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Back {
+    /// By restore-module.
+    Restored,
+    /// By hand: all of it, in new files.
+    Copied,
+    /// By hand: all of it, over the files that are there.
+    CopiedOver,
+    /// By hand: the ledger alone, over the file that is there.
+    LedgerCopiedOver,
 }
 
 /// How a run ended.
@@ -116,20 +129,70 @@ impl Instance {
 
     /// Loses what is remembered of the local mailbox, as a restored backup without it does.
     pub(crate) fn forget(&self) {
-        let _ = std::fs::remove_dir_all(self.store.folder().join(LEDGERS));
+        let _ = std::fs::remove_dir_all(self.ledgers());
     }
 
     /// Makes a backup of the databases, in the place of the last one.
     pub(crate) fn back_up(&self) {
         let failed = |report| panic!("{report}");
         backup::dump(&self.backup(), self.store.folder(), &failed).expect("a backup");
+        let _ = std::fs::remove_dir_all(self.copy());
+        copy_files(&self.ledgers(), &self.copy());
     }
 
-    /// Brings the last backup back, if there is one, as restore-module does; it can be brought back once.
-    pub(crate) fn restore(&self) {
-        self.forget();
-        backup::put_back(&self.backup(), self.store.folder()).expect("the databases in their places");
-        assert!(note_restored(self.store.folder()).is_empty());
+    /// Brings the last backup back; it can be brought back once.
+    pub(crate) fn restore(&self, back: Back) {
+        let ledgers = self.ledgers();
+        match back {
+            Back::Restored => {
+                self.forget();
+                backup::put_back(&self.backup(), self.store.folder()).expect("the databases in their places");
+                assert!(note_restored(self.store.folder()).is_empty());
+            }
+            Back::Copied => {
+                self.forget();
+                copy_files(&self.copy(), &ledgers);
+            }
+            Back::CopiedOver => copy_files(&self.copy(), &ledgers),
+            Back::LedgerCopiedOver => {
+                for entry in std::fs::read_dir(self.copy()).into_iter().flatten().flatten() {
+                    let name = entry.file_name();
+                    if name.to_string_lossy().ends_with(".db") {
+                        // What a killed run left there belongs to the other one.
+                        for ending in ["-wal", "-shm"] {
+                            let mut other = name.clone();
+                            other.push(ending);
+                            let _ = std::fs::remove_file(ledgers.join(other));
+                        }
+                        std::fs::copy(entry.path(), ledgers.join(&name)).expect("a copied ledger");
+                    }
+                }
+            }
+        }
+    }
+
+    /// An instance with all that this one knows, as clone-module leaves it: next to the original, or once that is gone.
+    pub(crate) fn cloned(&self, is_beside: bool) -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        copy_files(self.dir.path(), dir.path());
+        let clone = Self {
+            store: Store::new(Layout::in_container(dir.path())),
+            dir,
+            mail_host: self.mail_host.clone(),
+            mail_port: self.mail_port,
+        };
+        assert!(note_restored(clone.store.folder()).is_empty());
+        let original = is_beside.then_some("the original");
+        clone.store.set_original(original).expect("a noted original");
+        clone
+    }
+
+    fn ledgers(&self) -> PathBuf {
+        self.store.folder().join(LEDGERS)
+    }
+
+    fn copy(&self) -> PathBuf {
+        self.dir.path().join("copied-by-hand")
     }
 
     fn backup(&self) -> PathBuf {
@@ -137,7 +200,20 @@ impl Instance {
     }
 }
 
-fn program() -> &'static std::path::Path {
+/// Copies the files of a folder and of those in it; what has the same name is written over.
+fn copy_files(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).into_iter().flatten().flatten() {
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        match entry.file_type().expect("a kind of file") {
+            kind if kind.is_dir() => copy_files(&source, &target),
+            kind if kind.is_file() => drop(std::fs::copy(source, target).expect("a copied file")),
+            _ => {}
+        }
+    }
+}
+
+fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         sandbox::imageroot()

@@ -4,16 +4,19 @@
 //! where it belongs in the end.
 //!
 //! [`server`] and [`session`] are the server, [`model`] its mailboxes, [`fault`] what can be wrong with it, [`world`] a
-//! task between two of them. The tests: [`another_mailbox`], [`cuts`], [`flights`], [`folders`], [`incomplete`],
-//! [`killed`], [`namespaces`], [`narrowed`], [`obstructed`], [`other_names`], [`renamed`], [`resumed`], [`stubborn`], [`table`], [`turns`].
+//! task between two of them. The tests: [`another_mailbox`], [`clones`], [`cuts`], [`flights`], [`folders`],
+//! [`foreign_ledger`], [`incomplete`], [`killed`], [`namespaces`], [`narrowed`], [`obstructed`], [`other_names`], [`renamed`],
+//! [`resumed`], [`stubborn`], [`table`], [`turns`].
 
 mod another_mailbox;
 mod answer;
+mod clones;
 mod command;
 mod cuts;
 mod fault;
 mod flights;
 mod folders;
+mod foreign_ledger;
 mod incomplete;
 mod killed;
 mod model;

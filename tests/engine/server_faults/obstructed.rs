@@ -57,6 +57,25 @@ fn a_ledger_that_is_no_file_is_rebuilt_in_the_same_run() {
 }
 
 #[test]
+fn whatever_stands_next_to_the_ledger_keeps_no_run_from_its_work() {
+    everywhere(&[Side::Local], &MODES, |_, mode| {
+        let mut world = World::new(mode);
+        world.complete();
+        for (round, (what, stand)) in OBSTACLES.iter().enumerate() {
+            for ending in ["-witness", "-witness.tmp"] {
+                world.title = format!("{mode:?}, {what} in place of {ending:?}");
+                let place = beside(&world.ledger(), ending);
+                let _ = std::fs::remove_file(&place);
+                stand(&place);
+                world.arrives("INBOX", &message(&format!("next {round}{ending}"), 300));
+                world.complete();
+                world.idle();
+            }
+        }
+    });
+}
+
+#[test]
 fn whatever_stands_where_the_ledgers_are_keeps_no_run_from_its_work() {
     let places: [fn(&World) -> PathBuf; 2] = [
         |world| world.ledger().with_extension("lock"),

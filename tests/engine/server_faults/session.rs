@@ -121,7 +121,10 @@ impl Session<'_> {
             rest = others;
         }
         self.commands += 1;
-        lock(&self.shared.commands)[self.number] = self.commands;
+        // One that a killed run left may still be at work when counting begins again.
+        if let Some(commands) = lock(&self.shared.commands).get_mut(self.number) {
+            *commands = self.commands;
+        }
         let (delay, cut, act) = {
             let mut faults = lock(&self.shared.faults);
             let act = faults.act(&verb, &received.everything());

@@ -123,6 +123,17 @@ impl World {
     /// Other mail between other servers.
     pub(super) fn between(
         mode: Mode,
+        remote: Model,
+        local: Model,
+        fill: impl FnOnce(&mut Model, &mut Model),
+    ) -> Self {
+        Self::of_user("u1", mode, remote, local, fill)
+    }
+
+    /// The same for another local user.
+    pub(super) fn of_user(
+        user: &str,
+        mode: Mode,
         mut remote: Model,
         mut local: Model,
         fill: impl FnOnce(&mut Model, &mut Model),
@@ -134,11 +145,11 @@ impl World {
             folder.messages.retain(|message| !message.has("\\Seen"));
         }
         let remote = Server::start(remote, "me@there", REMOTE_PASSWORD, false);
-        let local = Server::start(local, "u1*vmail", MASTER_PASSWORD, true);
+        let local = Server::start(local, &format!("{user}*vmail"), MASTER_PASSWORD, true);
         let instance = Instance::new("127.0.0.1", local.address.port(), MASTER_PASSWORD);
         let task = Task {
             id: TaskId::parse("abc123").expect("an id"),
-            local_user: LocalUser::parse("u1").expect("a user"),
+            local_user: LocalUser::parse(user).expect("a user"),
             remote_user: RemoteUser::parse("me@there").expect("a user"),
             remote_host: RemoteHost::parse("127.0.0.1").expect("a host"),
             remote_port: remote.address.port().to_string().parse().expect("a port"),
@@ -236,6 +247,8 @@ impl World {
         self.remote.model().add(folder, body, &[]);
         let before = self.remote_before.entry(folder.to_owned()).or_default();
         *before.entry(body.to_vec()).or_default() += 1;
+        let unseen = self.unseen.entry(folder.to_owned()).or_default();
+        *unseen.entry(body.to_vec()).or_default() += 1;
     }
 
     /// Every message on the remote side gets a flag.
@@ -372,9 +385,41 @@ impl World {
             .collect()
     }
 
+    /// A copy of the instance, as clone-module leaves it.
+    pub(super) fn cloned(&self, is_beside: bool) -> Instance {
+        self.instance.cloned(is_beside)
+    }
+
+    /// The name of the task.
+    pub(super) fn name(&self) -> &TaskName {
+        &self.name
+    }
+
+    /// Runs the task in another instance.
+    pub(super) fn run_in(&self, instance: &Instance) -> Run {
+        let run = instance.wait(&self.name, instance.start(&self.name));
+        self.check(&run);
+        run
+    }
+
+    /// Runs it here and in other instances at once.
+    pub(super) fn run_with(&self, others: &[&Instance]) -> Vec<Run> {
+        let all = || others.iter().copied().chain([&self.instance]);
+        let children: Vec<_> = all().map(|one| one.start(&self.name)).collect();
+        let runs: Vec<Run> = all()
+            .zip(children)
+            .map(|(one, child)| one.wait(&self.name, child))
+            .collect();
+        for run in &runs {
+            self.check(run);
+        }
+        runs
+    }
+
     /// Where the ledger of the local mailbox is.
     pub(super) fn ledger(&self) -> std::path::PathBuf {
-        self.instance.store.folder().join(LEDGERS).join("u1.db")
+        let ledgers = self.instance.store.folder().join(LEDGERS);
+        ledgers.join(format!("{}.db", self.task.local_user))
     }
 
     /// Loses what the task remembers, as a restored backup without it does.

@@ -3,6 +3,8 @@
 
 use proptest::prelude::*;
 
+use crate::instance::Back;
+
 /// A mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum At {
@@ -116,13 +118,19 @@ pub(super) enum Action {
     /// A backup is made of what is remembered.
     BackUpInstance,
     /// It comes back, while the mailboxes have gone on.
-    RestoreInstance,
+    RestoreInstance(Back),
     /// The task is deleted, and another one is created for the same accounts.
     Recreate(Which),
     Configure(Which, Options),
     Run(Which),
     /// Both tasks at the same time.
     RunBoth,
+    /// The instance is cloned: the clone knows what is known now, and stays next to the original.
+    Clone,
+    /// A task of the clone.
+    RunInClone(Which),
+    /// A task and the same one of the clone at the same time.
+    RunWithClone(Which),
     /// A run is killed when it has come so far, of 100 parts.
     Kill(Which, u8),
 }
@@ -160,6 +168,15 @@ fn which() -> impl Strategy<Value = Which> {
     prop_oneof![3 => Just(Which::First), 1 => Just(Which::Second)]
 }
 
+fn back() -> impl Strategy<Value = Back> {
+    prop_oneof![
+        Just(Back::Restored),
+        Just(Back::Copied),
+        Just(Back::CopiedOver),
+        Just(Back::LedgerCopiedOver),
+    ]
+}
+
 fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         12 => (at(), 0..4u8, any::<bool>()).prop_map(|(at, folder, old)| Action::Deliver { at, folder, old }),
@@ -178,7 +195,10 @@ fn action() -> impl Strategy<Value = Action> {
         1 => at().prop_map(|at| Action::Renumber { at }),
         1 => Just(Action::Forget),
         1 => Just(Action::BackUpInstance),
-        1 => Just(Action::RestoreInstance),
+        1 => back().prop_map(Action::RestoreInstance),
+        1 => Just(Action::Clone),
+        2 => which().prop_map(Action::RunInClone),
+        1 => which().prop_map(Action::RunWithClone),
         1 => which().prop_map(Action::Recreate),
         2 => (which(), options()).prop_map(|(which, options)| Action::Configure(which, options)),
         12 => which().prop_map(Action::Run),

@@ -5,6 +5,7 @@ use super::action::{Action, At, Options, Remote, Second, Sequence, Which};
 use super::dovecot::Dovecots;
 use super::machine::play;
 use super::scripted::Scripted;
+use crate::instance::Back;
 
 const COPY: Options = Options {
     inbox: false,
@@ -283,25 +284,127 @@ fn a_run_that_is_killed_again_and_again_is_completed() -> anyhow::Result<()> {
 }
 
 #[test]
-fn a_mirror_that_comes_from_a_backup_leaves_alone_what_was_moved_since() -> anyhow::Result<()> {
+fn a_mirror_whose_ledger_is_an_older_one_leaves_alone_what_was_moved_since() -> anyhow::Result<()> {
+    let arrives_everywhere = [arrives(At::Remote, 0), arrives(At::Other, 0)];
+    for back in [
+        Back::Restored,
+        Back::Copied,
+        Back::CopiedOver,
+        Back::LedgerCopiedOver,
+    ] {
+        let mut actions = arrives_everywhere.to_vec();
+        actions.extend([RUN, Action::Run(Which::Second), Action::BackUpInstance]);
+        actions.extend(arrives_everywhere);
+        let back = Action::RestoreInstance(back);
+        actions.extend([RUN, Action::Run(Which::Second), back, RUN]);
+        everywhere(MIRROR, Second::OtherSource(MOVE), &actions)?;
+        // The task itself moved it, and mirrors now.
+        let actions = [
+            arrives(At::Remote, 0),
+            RUN,
+            Action::BackUpInstance,
+            Action::Configure(Which::First, MOVE),
+            arrives(At::Remote, 0),
+            arrives(At::Remote, 1),
+            RUN,
+            back,
+            Action::Configure(Which::First, MIRROR),
+            RUN,
+        ];
+        everywhere(MIRROR, Second::None, &actions)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_clone_next_to_its_original_loses_and_doubles_nothing() -> anyhow::Result<()> {
+    let (first, second) = (Which::First, Which::Second);
     let arrives_everywhere = [arrives(At::Remote, 0), arrives(At::Other, 0)];
     let mut actions = arrives_everywhere.to_vec();
-    actions.extend([RUN, Action::Run(Which::Second), Action::BackUpInstance]);
-    actions.extend(arrives_everywhere);
-    actions.extend([RUN, Action::Run(Which::Second), Action::RestoreInstance, RUN]);
-    everywhere(MIRROR, Second::OtherSource(MOVE), &actions)?;
-    // The task itself moved it, and mirrors now.
+    actions.extend([RUN, Action::Run(second), Action::Clone]);
+    for turns in [
+        [
+            Action::RunInClone(second),
+            Action::RunInClone(first),
+            RUN,
+            Action::Run(second),
+        ],
+        [
+            Action::Run(second),
+            Action::RunInClone(first),
+            Action::RunInClone(second),
+            RUN,
+        ],
+        [
+            Action::RunWithClone(second),
+            Action::RunWithClone(first),
+            RUN,
+            Action::RunInClone(first),
+        ],
+    ] {
+        actions.extend(arrives_everywhere);
+        actions.extend(turns);
+        actions.push(Action::Delete {
+            at: At::Remote,
+            mail: 0,
+        });
+    }
+    for second in [COPY, MOVE, MIRROR] {
+        for first in [COPY, MOVE, MIRROR] {
+            everywhere(first, Second::OtherSource(second), &actions)?;
+        }
+    }
+    Ok(())
+}
+
+/// Nothing tells which of two that are equal in everything its owner filed there: the one that is there counts as both.
+#[test]
+fn a_twin_that_arrives_where_its_owner_filed_the_copy_may_be_there_once() -> anyhow::Result<()> {
     let actions = [
-        arrives(At::Remote, 0),
-        RUN,
-        Action::BackUpInstance,
-        Action::Configure(Which::First, MOVE),
-        arrives(At::Remote, 0),
         arrives(At::Remote, 1),
         RUN,
-        Action::RestoreInstance,
-        Action::Configure(Which::First, MIRROR),
-        RUN,
+        Action::Move {
+            at: At::Local,
+            mail: 0,
+            folder: 0,
+        },
+        Action::Twin {
+            at: At::Remote,
+            mail: 0,
+            folder: 0,
+            later: false,
+        },
     ];
-    everywhere(MIRROR, Second::None, &actions)
+    for options in [COPY, MIRROR, MOVE] {
+        everywhere(options, Second::None, &actions)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn what_its_owner_removed_on_both_sides_is_not_missed() -> anyhow::Result<()> {
+    let at = At::Remote;
+    let actions = [
+        Action::EditDraft { at, same_size: false },
+        Action::Twin {
+            at,
+            mail: 0,
+            folder: 0,
+            later: false,
+        },
+        RUN,
+        Action::Delete {
+            at: At::Local,
+            mail: 0,
+        },
+        Action::Delete { at, mail: 0 },
+    ];
+    let inbox = |options: Options| Options {
+        inbox: true,
+        ..options
+    };
+    for options in [inbox(MOVE), inbox(COPY), COPY, MOVE] {
+        everywhere(options, Second::None, &actions)?;
+    }
+    Ok(())
 }

@@ -25,11 +25,23 @@ const LATER: i64 = 100;
 /// Exit codes of a run that is content with the servers: all is well, or something was withheld and told.
 const CONTENT: [i32; 2] = [0, 111];
 
+#[derive(Clone)]
 struct Pull {
     id: String,
     name: TaskName,
     source: At,
     options: Options,
+}
+
+impl Pull {
+    fn part(&self, run: Option<&Run>) -> Part {
+        Part {
+            source: self.source,
+            options: self.options,
+            well: run.is_some_and(|run| run.exit == Some(0)),
+            killed: run.is_none(),
+        }
+    }
 }
 
 struct Machine<S> {
@@ -39,6 +51,8 @@ struct Machine<S> {
     mails: Mails,
     oracle: Oracle,
     backed_up: bool,
+    /// A clone of the instance, and its tasks.
+    clone: Option<(Instance, Vec<Pull>)>,
 }
 
 /// Plays a sequence; an error says what was wrong.
@@ -51,6 +65,7 @@ pub(super) fn play<S: Servers>(sequence: &Sequence) -> anyhow::Result<()> {
         mails: Mails::default(),
         oracle: Oracle::default(),
         backed_up: false,
+        clone: None,
     };
     machine.add_task("first", At::Remote, sequence.first)?;
     match sequence.second {
@@ -176,6 +191,17 @@ impl<S: Servers> Machine<S> {
             }
             Action::RunBoth => self.run_all()?,
             Action::Kill(which, part) => self.kill(self.which(which), part)?,
+            Action::Clone => {
+                let mut tasks = self.tasks.clone();
+                for task in &mut tasks {
+                    // Next to its original it deletes nothing.
+                    (task.options.delete_local, task.options.remote) = (false, Remote::Keep);
+                }
+                self.clone = Some((self.instance.cloned(true), tasks));
+                self.oracle.cloned();
+            }
+            Action::RunInClone(which) => self.run_in_clone(which, false)?,
+            Action::RunWithClone(which) => self.run_in_clone(which, true)?,
             Action::Forget => {
                 self.instance.forget();
                 let now = self.snapshot()?;
@@ -186,9 +212,9 @@ impl<S: Servers> Machine<S> {
                 self.oracle.backed_up();
                 self.backed_up = true;
             }
-            Action::RestoreInstance => {
+            Action::RestoreInstance(back) => {
                 if std::mem::take(&mut self.backed_up) {
-                    self.instance.restore();
+                    self.instance.restore(back);
                     let now = self.snapshot()?;
                     self.oracle.remembered(&now, &self.mails);
                 }
@@ -356,15 +382,6 @@ impl<S: Servers> Machine<S> {
         Ok(())
     }
 
-    fn part(&self, task: usize, run: Option<&Run>) -> Part {
-        Part {
-            source: self.tasks[task].source,
-            options: self.tasks[task].options,
-            well: run.is_some_and(|run| run.exit == Some(0)),
-            killed: run.is_none(),
-        }
-    }
-
     /// Runs a task to its end.
     fn run(&mut self, task: usize) -> anyhow::Result<Run> {
         let before = self.snapshot()?;
@@ -372,7 +389,7 @@ impl<S: Servers> Machine<S> {
         let run = self.instance.wait(name, self.instance.start(name));
         ensure!(run.exit.is_some() && !run.said.contains("panicked"), "{run:#?}");
         let after = self.snapshot().with_context(|| run.log.clone())?;
-        let part = self.part(task, Some(&run));
+        let part = self.tasks[task].part(Some(&run));
         self.oracle
             .judge(&[part], &before, &after, &self.mails)
             .with_context(|| run.log.clone())?;
@@ -393,11 +410,40 @@ impl<S: Servers> Machine<S> {
             .collect();
         let after = self.snapshot()?;
         let parts: Vec<Part> = (0..runs.len())
-            .map(|task| self.part(task, Some(&runs[task])))
+            .map(|task| self.tasks[task].part(Some(&runs[task])))
             .collect();
         self.oracle
             .judge(&parts, &before, &after, &self.mails)
             .with_context(|| format!("{runs:#?}"))
+    }
+
+    /// Runs a task in the clone, and the same one here at the same time.
+    fn run_in_clone(&mut self, which: Which, both: bool) -> anyhow::Result<()> {
+        let Some((clone, tasks)) = &self.clone else {
+            return Ok(());
+        };
+        let at = self.which(which);
+        let before = self.snapshot()?;
+        let mut started = vec![(clone, &tasks[at])];
+        if both {
+            started.push((&self.instance, &self.tasks[at]));
+        }
+        let started: Vec<_> = started
+            .into_iter()
+            .map(|(instance, task)| (instance, task, instance.start(&task.name)))
+            .collect();
+        let runs: Vec<(Run, Part)> = started
+            .into_iter()
+            .map(|(instance, task, child)| {
+                let run = instance.wait(&task.name, child);
+                let part = task.part(Some(&run));
+                (run, part)
+            })
+            .collect();
+        let after = self.snapshot()?;
+        let parts: Vec<Part> = runs.iter().map(|(_, part)| *part).collect();
+        let judged = self.oracle.judge(&parts, &before, &after, &self.mails);
+        judged.with_context(|| format!("{runs:#?}"))
     }
 
     /// Kills a run on its way.
@@ -405,7 +451,7 @@ impl<S: Servers> Machine<S> {
         let before = self.snapshot()?;
         self.servers.kill(&self.instance, &self.tasks[task].name, part)?;
         let after = self.snapshot()?;
-        let part = self.part(task, None);
+        let part = self.tasks[task].part(None);
         self.oracle.judge(&[part], &before, &after, &self.mails)
     }
 }
