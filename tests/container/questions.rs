@@ -38,6 +38,11 @@ fn whoever_only_looks_needs_no_container() -> anyhow::Result<()> {
         }
         Ok(answers)
     };
+    // The supervisor hears of the end of a run a moment later than its files tell.
+    wait_until("the task to be idle", || {
+        let listed = sandbox.action("list-tasks", json!({}));
+        listed.is_ok_and(|listed| listed.output["user_properties"][0]["state"] == "idle")
+    })?;
     let before = answers()?;
     let stopped = sandbox.helper("systemctl", &["--user", "stop", "imapsync.service"])?;
     ensure!(stopped.exit_code == 0, "{stopped:?}");

@@ -98,6 +98,11 @@ fn edits_pauses_and_deletion_are_heeded_while_the_source_is_listened_to() -> any
 fn a_refused_login_counts_once_and_is_not_tried_again_until_a_run_gets_in() -> anyhow::Result<()> {
     let world = listening()?;
     let sandbox = &world.sandbox;
+    // A run that the end of the service interrupts would go on, and be refused as well.
+    task(&world).arrives("INBOX", "before@x")?;
+    wait_until("its run to end", || {
+        world.listed(TASK).is_ok_and(|task| task["state"] == "idle")
+    })?;
     world.service("stop")?;
     fs::write(world.file("pwd"), "Not-the-one")?;
     world.service("start")?;
