@@ -119,6 +119,7 @@ fn status(name: &str, folder: &Folder, faults: &Faults, items: &[Word]) -> Strin
             "MESSAGES" if faults.empty_status => 0,
             "MESSAGES" => folder.messages.len() as u64,
             "UIDNEXT" if faults.no_uid_next => continue,
+            "UIDNEXT" if faults.first_uid_next => 1,
             "UIDNEXT" => u64::from(folder.uid_next),
             "UIDVALIDITY" => u64::from(folder.uid_validity),
             "HIGHESTMODSEQ" => highest(folder),
@@ -159,7 +160,8 @@ pub(super) fn opening(model: &Model, folder: &Folder, faults: &Faults) -> String
         "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft{more})] Limited\r\n"
     );
     if !faults.no_uid_next {
-        let _ = write!(connections, "* OK [UIDNEXT {}] Next\r\n", folder.uid_next);
+        let next = if faults.first_uid_next { 1 } else { folder.uid_next };
+        let _ = write!(connections, "* OK [UIDNEXT {next}] Next\r\n");
     }
     if faults.has("OBJECTID") {
         let _ = write!(connections, "* OK [MAILBOXID (F{})] Ok\r\n", folder.id);
@@ -251,6 +253,9 @@ pub(super) fn search(folder: &Folder, words: &[Word]) -> String {
     }
 }
 
+/// How often any server gave a message that is made anew at each look.
+static LOOKS: AtomicUsize = AtomicUsize::new(100_000);
+
 /// FETCH, with everything that can be wrong with it.
 pub(super) fn fetch(session: &mut Session<'_>, words: &[Word], selected: &Selected) -> Step<String> {
     let faults = lock(&session.shared().faults).clone();
@@ -320,13 +325,17 @@ pub(super) fn fetch(session: &mut Session<'_>, words: &[Word], selected: &Select
             parts.push(format!("{item} {value}").into_bytes());
         }
         if let Some(item) = &body {
-            let content = match (instead, part(item)) {
+            let mut content = match (instead, part(item)) {
                 (Some((_, given, _)), _) => given.to_vec(),
                 (None, Some(range)) if faults.other_parts => vec![b'?'; range.len()],
                 (None, Some(range)) => message.body.get(range).unwrap_or_default().to_vec(),
                 (None, None) => section(item, &message.body),
             };
             let whole = item == "BODY.PEEK[]";
+            if whole && faults.varies {
+                let look = LOOKS.fetch_add(1, Ordering::Relaxed);
+                content.extend_from_slice(format!("Look {look}\r\n").as_bytes());
+            }
             let nil = whole && marked(faults.bodiless);
             let longer = faults.literal.filter(|&(text, _)| whole && marked(Some(text)));
             let size = content.len() as i64 + longer.map_or(0, |(_, by)| by);

@@ -50,6 +50,8 @@ pub(crate) struct Faults {
     pub bodiless: Option<&'static str>,
     /// Of messages with this text comes this instead of the whole, of its own size or, when `false`, of the message's.
     pub instead: Option<(&'static str, &'static [u8], bool)>,
+    /// Messages are made anew at each look: their last line is another one every time.
+    pub varies: bool,
     /// Messages with this text are left out of what FETCH answers.
     pub forgotten: Option<&'static str>,
     /// What is asked for along with messages with this text is not given either, and the answer is `OK`.
@@ -70,6 +72,8 @@ pub(crate) struct Faults {
     pub freed_ids: bool,
     /// STATUS and SELECT tell no UIDNEXT.
     pub no_uid_next: bool,
+    /// STATUS and SELECT tell the UIDNEXT of an empty mailbox.
+    pub first_uid_next: bool,
     /// Everything is open to read only.
     pub read_only: bool,
     /// Only system flags are taken.
@@ -126,6 +130,8 @@ pub(crate) enum Act {
     Close,
     /// It does it and closes without a word.
     DoAndClose,
+    /// It does it and answers this.
+    DoAndAnswer(&'static str),
     /// It does it, closes without a word, and closes every connection from then on before it has said anything.
     DoAndDie,
     /// It does it, or not, and then waits, without an answer, until [`Server::release`] lets it close.

@@ -145,6 +145,10 @@ impl Session<'_> {
             Some(Act::Bye(text)) => return self.bye(text),
             Some(Act::Close) => return Err(Closed),
             Some(Act::DoAndClose) => silent = true,
+            Some(Act::DoAndAnswer(answer)) => {
+                self.execute(tag, &verb, rest)?;
+                return self.put(format!("{tag} {answer}\r\n").as_bytes());
+            }
             Some(Act::DoAndDie) => {
                 silent = true;
                 lock(&self.shared.faults).cut = Some(Cut {
