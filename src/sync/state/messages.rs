@@ -142,7 +142,8 @@ impl Ledger {
         })
     }
 
-    /// Records messages that were found on the local side. One that an earlier run had planned was brought by it.
+    /// Records messages that were found on the local side. One that an earlier run had planned was brought by it, and so was
+    /// one that the server refused and stored all the same.
     pub fn found(
         &mut self,
         id: i64,
@@ -153,7 +154,8 @@ impl Ledger {
         self.transaction(|db| {
             let mut planned = db.prepare_cached(&format!(
                 "UPDATE message SET local_uid = ?3, step = {DELIVERED}, sieve = ?4, seen = ?5
-                 WHERE folder = ?1 AND uid = ?2 AND step = {PLANNED}"
+                 WHERE folder = ?1 AND uid = ?2
+                    AND (step = {PLANNED} OR (step = {FAILED} AND distrusted = 0 AND key = ?6))"
             ))?;
             let mut present = db.prepare_cached(
                 // One that was delivered from a former generation of the remote folder stays delivered.
@@ -164,7 +166,15 @@ impl Ledger {
             let mut local_only =
                 db.prepare_cached("DELETE FROM local_only WHERE folder = ?1 AND local_uid = ?2")?;
             for (entry, local) in found {
-                if planned.execute(params![id, entry.uid, local, sieve as i64, seen as i64])? == 0 {
+                let sent = params![
+                    id,
+                    entry.uid,
+                    local,
+                    sieve as i64,
+                    seen as i64,
+                    entry.key.as_bytes()
+                ];
+                if planned.execute(sent)? == 0 {
                     present.execute(params![
                         id,
                         entry.uid,

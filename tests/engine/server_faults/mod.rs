@@ -4,7 +4,7 @@
 //! where it belongs in the end.
 //!
 //! [`server`] and [`session`] are the server, [`model`] its mailboxes, [`fault`] what can be wrong with it, [`world`] a
-//! task between two of them. The tests: [`another_mailbox`], [`clones`], [`cuts`], [`flights`], [`folders`],
+//! task between two of them. The tests: [`another_mailbox`], [`clones`], [`cuts`], [`denied`], [`flights`], [`folders`],
 //! [`foreign_ledger`], [`incomplete`], [`killed`], [`namespaces`], [`narrowed`], [`obstructed`], [`other_names`], [`renamed`],
 //! [`resumed`], [`stubborn`], [`table`], [`turns`].
 
@@ -13,6 +13,7 @@ mod answer;
 mod clones;
 mod command;
 mod cuts;
+mod denied;
 mod fault;
 mod flights;
 mod folders;

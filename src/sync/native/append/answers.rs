@@ -2,7 +2,7 @@
 //! How each APPEND ended. What is refused together is tried one by one; what is refused alone is reported.
 
 use super::{AppendBatch, Appender, Attempt};
-use crate::imap::{Code, Error, Response, Result, Session, StatusLine};
+use crate::imap::{Code, Error, Response, Result, Session, StatusLine, Tag};
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::native::pipeline::MAX_TEMPORARY_REFUSALS;
@@ -45,10 +45,12 @@ impl Appender {
         let put_off =
             status.is_throttled() || (status.is_temporary() && batch.put_off < MAX_TEMPORARY_REFUSALS);
         if put_off && !status.is_over_quota() {
-            self.todo.push_front(AppendBatch {
+            // It is sent again if it is not there: a server may have stored it before something went wrong.
+            let batch = AppendBatch {
                 put_off: batch.put_off.saturating_add(1),
                 ..batch
-            });
+            };
+            self.in_flight.push_front((Tag::default(), batch));
             return Err(Error::Unavailable(status.to_string()));
         }
         if status.has_code("TRYCREATE") && !matches!(batch.attempt, Attempt::Recreated | Attempt::Plain) {
@@ -63,6 +65,7 @@ impl Appender {
         }
         if batch.messages.len() > 1 {
             // Nothing of a refused MULTIAPPEND is stored (RFC 3502): each message gets its own answer.
+            self.expect_stored(&batch);
             self.one_by_one(batch);
             return Ok(());
         }
@@ -71,6 +74,7 @@ impl Appender {
             .iter()
             .any(|message| message.flags.system_only() != message.flags);
         if keywords && batch.attempt != Attempt::Plain && !status.is_over_quota() {
+            self.expect_stored(&batch);
             self.todo.push_front(AppendBatch {
                 attempt: Attempt::Plain,
                 ..batch
@@ -88,6 +92,15 @@ impl Appender {
             self.refused(&batch, kind, &format!("refused by host2: {status}"));
         }
         Ok(())
+    }
+
+    /// A server may have stored what it refused, and it is sent again: of two copies one goes.
+    fn expect_stored(&self, batch: &AppendBatch) {
+        let uids = batch.messages.iter().map(|message| message.uid);
+        let recorded = self.shared.state.borrow_mut().repeat(batch.sync.folder.id, uids);
+        if let Err(error) = recorded {
+            self.pipeline.fail(error.into());
+        }
     }
 
     fn note_lost_keywords(&self, batch: &AppendBatch) {
