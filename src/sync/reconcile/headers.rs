@@ -224,6 +224,14 @@ pub async fn digests(session: &mut SideSession, uids: &UidSet) -> FolderResult<H
     }
 }
 
+/// Of messages of the open folder, by the digests that they had a moment ago, those that have them again: some servers make
+/// a message anew whenever it is asked for, and what differs from itself proves nothing.
+pub async fn that_last(session: &mut SideSession, read: &HashMap<u32, Digest>) -> FolderResult<UidSet> {
+    let again = digests(session, &read.keys().copied().collect()).await?;
+    let lasting = read.iter().filter(|(uid, digest)| again.get(uid) == Some(digest));
+    Ok(lasting.map(|(&uid, _)| uid).collect())
+}
+
 /// The Message-Ids of some messages of the open folder, where they have one.
 pub async fn message_ids(session: &mut SideSession, uids: &UidSet) -> FolderResult<HashMap<u32, String>> {
     let chunks = uids.chunks(usize::MAX);

@@ -6,7 +6,7 @@
 //! [`server`] and [`session`] are the server, [`model`] its mailboxes, [`fault`] what can be wrong with it, [`world`] a
 //! task between two of them. The tests: [`another_mailbox`], [`clones`], [`cuts`], [`denied`], [`flights`], [`folders`],
 //! [`foreign_ledger`], [`incomplete`], [`killed`], [`namespaces`], [`narrowed`], [`obstructed`], [`other_names`], [`renamed`],
-//! [`resumed`], [`stubborn`], [`table`], [`turns`].
+//! [`resumed`], [`stubborn`], [`table`], [`turns`], [`varying`].
 
 mod another_mailbox;
 mod answer;
@@ -33,6 +33,7 @@ mod session;
 mod stubborn;
 mod table;
 mod turns;
+mod varying;
 mod world;
 
 pub(crate) use fault::{Act, Faults, Rule};

@@ -66,12 +66,15 @@ impl Candidates {
         if !is_told {
             found.add_earlier(sync, &mut connections.remote, &earlier).await?;
         }
-        let Some(changed) =
+        let Some(mut changed) =
             changed_since(sync, &mut connections.local, &copies, &earlier, &locally, &found).await?
         else {
             folder::renumbered(shared, sync, Side::Remote)?;
             return Ok(None);
         };
+        if !changed.other.is_empty() {
+            changed.look_again(sync, &mut connections.remote, &found).await?;
+        }
         if !changed.other.is_empty() {
             let reason = format!(
                 "{} messages are not what was copied before, although their headers are: they are copied by the next run and not deleted",
@@ -244,4 +247,22 @@ struct Changed {
     other: UidSet,
     /// It cannot be told.
     unproven: UidSet,
+}
+
+impl Changed {
+    /// What differs from itself is not proven to be another message.
+    async fn look_again(
+        &mut self,
+        sync: &FolderSync,
+        remote: &mut SideSession,
+        found: &RemoteMessages,
+    ) -> FolderResult<()> {
+        let read = found.digests.iter().filter(|(uid, _)| self.other.contains(**uid));
+        let read = read.map(|(&uid, &digest)| (uid, digest)).collect();
+        sync.open(remote, false).await?;
+        let lasting = headers::that_last(remote, &read).await?;
+        self.unproven = self.unproven.union(&self.other.minus(&lasting));
+        self.other = self.other.intersection(&lasting);
+        Ok(())
+    }
 }

@@ -116,7 +116,7 @@ impl Asked {
         suspects.collect()
     }
 
-    /// Reads what is suspect; `false` when it is what is on record nevertheless.
+    /// Reads what is suspect; `false` when it is what is on record nevertheless, or another thing at each look.
     async fn prove(
         &mut self,
         session: &mut SideSession,
@@ -127,9 +127,9 @@ impl Asked {
             opened => session.fetched(opened)?,
         };
         let uids = suspects.keys().copied().collect();
-        let read = headers::digests(session, &uids).await?;
-        let mut read = read.iter();
-        self.proven = read.any(|(uid, digest)| suspects.get(uid).is_some_and(|known| known != digest));
+        let mut read = headers::digests(session, &uids).await?;
+        read.retain(|uid, digest| suspects.get(uid).is_some_and(|known| known != digest));
+        self.proven = !read.is_empty() && !headers::that_last(session, &read).await?.is_empty();
         Ok(self.proven)
     }
 }
