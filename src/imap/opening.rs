@@ -53,6 +53,7 @@ impl From<Selected> for MailboxStatus {
             id: selected.id,
             has_wrong_id: false,
         }
+        .plausible()
     }
 }
 

@@ -106,6 +106,16 @@ impl MailboxStatus {
     pub fn is_valid(&self) -> bool {
         self.messages.is_some() && self.uid_next.is_some() && self.uid_validity.is_some()
     }
+
+    /// Without a next UID that cannot be: a mailbox has given a UID to each of its messages, and its messages are not
+    /// looked for below one that is too small.
+    pub(super) fn plausible(self) -> Self {
+        let messages = self.messages.unwrap_or(0);
+        Self {
+            uid_next: self.uid_next.filter(|&next| u64::from(next) > messages),
+            ..self
+        }
+    }
 }
 
 /// What FETCH tells of a message.
@@ -233,7 +243,7 @@ fn status(value: Value) -> Option<MailboxStatus> {
             _ => {}
         }
     }
-    Some(status)
+    Some(status.plausible())
 }
 
 /// `MAILBOXID (F2212ea87-6097-4256-9d51-71338625)`.
@@ -455,6 +465,11 @@ mod tests {
             (status.messages, status.uid_next, status.highest_modseq),
             (Some(231), Some(44292), None)
         );
+        let text = "* STATUS INBOX (UIDNEXT 231 MESSAGES 231)";
+        let Response::Untagged(Untagged::MailboxStatus(_, status)) = parse(text, &[]) else {
+            panic!()
+        };
+        assert_eq!((status.messages, status.uid_next), (Some(231), None));
         for (text, expected) in [
             ("* SEARCH 2 3 6", "2:3,6"),
             ("* SEARCH", ""),

@@ -83,6 +83,25 @@ fn plain_imap4rev1_is_enough() {
 }
 
 #[test]
+fn a_next_uid_that_is_too_small_is_none() {
+    for without in [&[][..], &CAPABILITIES] {
+        everywhere(
+            SOURCE,
+            &[Mode::Copy, Mode::DeleteLocal, Mode::Inbox],
+            |side, mode| {
+                let world = World::new(mode).titled(format!("UIDNEXT 1, {mode:?}, without {without:?}"));
+                world.server(side).behave(Faults {
+                    first_uid_next: true,
+                    ..Faults::without(without)
+                });
+                world.finish();
+                world.idle();
+            },
+        );
+    }
+}
+
+#[test]
 fn a_talkative_or_slow_server_is_understood() {
     let chatter = Faults {
         chatter: true,
