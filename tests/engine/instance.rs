@@ -155,6 +155,7 @@ impl Instance {
             }
             Back::CopiedOver => copy_files(&self.copy(), &ledgers),
             Back::LedgerCopiedOver => {
+                std::fs::create_dir_all(&ledgers).expect("a folder");
                 for entry in std::fs::read_dir(self.copy()).into_iter().flatten().flatten() {
                     let name = entry.file_name();
                     if name.to_string_lossy().ends_with(".db") {
