@@ -60,6 +60,8 @@ pub struct RunContext<'a> {
     pub days: Option<u32>,
     /// How much it may pull, where there is a limit.
     pub bytes_per_second: Option<u64>,
+    /// Whether what it has transferred may be deleted from the remote side.
+    pub may_delete: bool,
 }
 
 /// What imapsync logs in with on the remote side; secrets are named by file.
@@ -140,7 +142,7 @@ fn shape(task: &Task, around: &RunContext<'_>) -> Vec<String> {
     if let Some(bytes) = around.bytes_per_second {
         add(&["--maxbytespersecond", &bytes.to_string()]);
     }
-    if task.delete_remote == RemoteDeletion::AfterTransfer {
+    if task.delete_remote == RemoteDeletion::AfterTransfer && around.may_delete {
         add(&["--delete1", "--noexpungeaftereach"]);
     }
     if task.folders == FolderMode::Inbox {
@@ -259,6 +261,7 @@ mod tests {
             login: RemoteLogin::Password,
             days,
             bytes_per_second: None,
+            may_delete: true,
         }
     }
 

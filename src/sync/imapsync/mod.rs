@@ -56,8 +56,9 @@ pub struct Order<'a> {
 /// Runs imapsync, and does what it cannot do.
 pub async fn sync(shared: &Shared, order: Order<'_>) -> Result<(), Failure> {
     let days = days(order.folder, order.task);
-    let (ends, late) = post_process::before(shared, days).await?;
-    let (summary, status) = run(shared, order, days.filter(|_| !late)).await?;
+    let before = post_process::before(shared, days).await?;
+    let days = days.filter(|_| !before.has_late);
+    let (summary, status) = run(shared, order, days, before.may_delete).await?;
     tell(shared, &summary);
     let outcome = judge(&summary, status);
     if outcome
@@ -71,7 +72,7 @@ pub async fn sync(shared: &Shared, order: Order<'_>) -> Result<(), Failure> {
     let finished = post_process::complete(shared, &copied_into_inbox(&summary)).await;
     shared.reporter.borrow_mut().report.messages.skipped = skipped;
     outcome.and(finished)?;
-    ends.remember(shared)
+    before.ends.remember(shared)
 }
 
 /// What a log says was copied from the inbox; nothing when it is not there or another program's.
@@ -106,6 +107,7 @@ async fn run(
     shared: &Shared,
     order: Order<'_>,
     days: Option<u32>,
+    may_delete: bool,
 ) -> Result<(LogSummary, ExitStatus), Failure> {
     let Order {
         program,
@@ -150,6 +152,7 @@ async fn run(
         local_certificate: local_met.or(local_pin),
         days,
         bytes_per_second,
+        may_delete,
     };
     let arguments = command::arguments(task, &around);
     let failed = |what: &str, error: io::Error| Failure::local(format!("cannot {what}: {error}"));

@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use crate::imap::{Flags, UidSet};
 use crate::sync::account::Failure;
+use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::imapsync::late::{self, Ends};
 use crate::sync::imapsync::log::Copied;
@@ -46,15 +47,25 @@ pub fn recover(shared: &Shared, copied: &[Copied]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Tries both logins, looks for mail that imapsync would not see when it looks back so many days, and plans what it is about
-/// to bring where something is left to do for it.
-pub async fn before(shared: &Shared, days: Option<u32>) -> Result<(Ends, bool), Failure> {
+/// What was found before imapsync starts.
+pub struct Before {
+    /// How far the folders reach.
+    pub ends: Ends,
+    /// There is mail that imapsync would not see when it looks back so many days.
+    pub has_late: bool,
+    /// Whether imapsync may delete what it has transferred.
+    pub may_delete: bool,
+}
+
+/// Tries both logins, looks for mail that imapsync would not see when it looks back so many days, plans what it is about
+/// to bring where something is left to do for it, and finds out whether it may delete.
+pub async fn before(shared: &Shared, days: Option<u32>) -> Result<Before, Failure> {
     let mut connections = connections::connect(shared).await?;
     settle::settle_after_crash(shared, &mut connections).await?;
     let Listing {
         pairs, mut subscribe, ..
     } = listing::list(shared, &mut connections).await?;
-    let found = late::look(shared, &pairs, days, &mut connections).await?;
+    let (ends, has_late) = late::look(shared, &pairs, days, &mut connections).await?;
     if any(shared) {
         for pair in pairs {
             let name = pair.remote.name().to_owned();
@@ -62,9 +73,32 @@ pub async fn before(shared: &Shared, days: Option<u32>) -> Result<(Ends, bool), 
             contain(shared, &name, outcome)?;
         }
     }
+    let may_delete = may_delete(shared, &mut connections).await?;
     shared.state.borrow().set(Flag::ImapsyncRunning, true)?;
     close(connections).await;
-    Ok(found)
+    Ok(Before {
+        ends,
+        has_late,
+        may_delete,
+    })
+}
+
+/// Whether imapsync may delete what it has transferred: both sides are different mailboxes, and no task of another user
+/// waits for the same mail.
+async fn may_delete(shared: &Shared, connections: &mut Connections) -> Result<bool, Failure> {
+    if shared.job.delete_remote != RemoteDeletion::AfterTransfer {
+        return Ok(false);
+    }
+    if !shared.job.shared_with.is_empty() {
+        let reason = format!("nothing is deleted remotely: {}", deletions::others(shared));
+        let mut reporter = shared.reporter.borrow_mut();
+        reporter.problem("", Exit::WithErrors, &reason);
+        return Ok(false);
+    }
+    let different = connections::with_reconnect(shared, connections, async |connections| {
+        deletions::different_mailboxes::prove(shared, connections).await
+    });
+    Ok(different.await?.is_some())
 }
 
 async fn plan(

@@ -173,6 +173,49 @@ fn retention_deletes_only_what_is_old_and_delivered() -> anyhow::Result<()> {
 }
 
 #[test]
+fn imapsync_deletes_only_from_another_mailbox_that_no_other_user_waits_for() -> anyhow::Result<()> {
+    let (sandbox, standin) = standin::sandbox(&[])?;
+    let run = |task: &str, input: Value| -> anyhow::Result<(bool, String)> {
+        let run = sandbox.mark_run(task);
+        create(&sandbox, input)?;
+        standin.wait_until_started()?;
+        let deletes = standin
+            .arguments()?
+            .iter()
+            .any(|argument| argument == "--delete1");
+        standin.end(0)?;
+        sandbox.wait_for_run(&run)?;
+        Ok((deletes, sandbox.log(task)))
+    };
+    let (deletes, log) = run(TASK, sandbox.task_with(json!({"delete_remote": true})))?;
+    ensure!(deletes && exit_code(&sandbox)? == "0", "{log}");
+
+    let second = json!({"delete_remote": true, "localuser": "u2"});
+    let (deletes, log) = run("u2_abc123", sandbox.task_with(second))?;
+    ensure!(
+        !deletes && log.contains("tasks of other users pull from the same account: u1"),
+        "{log}"
+    );
+
+    // The name of the source leads to the destination.
+    let local = sandbox.local();
+    let itself = json!({
+        "delete_remote": true,
+        "remotehostname": local.address().to_string(),
+        "remoteport": local.port(),
+        "remoteusername": "u1",
+        "remotepassword": "Pw-u1",
+    });
+    let (deletes, log) = run(TASK, sandbox.task_with(itself))?;
+    ensure!(
+        !deletes && log.contains("host1 and host2 are the same mailbox"),
+        "{log}"
+    );
+    ensure!(exit_code(&sandbox)? == "111", "{log}");
+    Ok(())
+}
+
+#[test]
 fn the_queue_lets_one_after_the_other_work() -> anyhow::Result<()> {
     let (sandbox, standin) = standin::sandbox(&["MAX_CONCURRENT_SYNCS=1"])?;
     let run = sandbox.mark_run(TASK);

@@ -83,12 +83,16 @@ fn report_shared(shared: &Shared, sync: &FolderSync, messages: u64) {
     if messages == 0 {
         return;
     }
+    report_kept_remotely(shared, sync, messages, &others(shared));
+}
+
+/// Says whose tasks pull from the same account.
+pub fn others(shared: &Shared) -> String {
     let users: Vec<&str> = shared.job.shared_with.iter().map(LocalUser::as_str).collect();
-    let reason = format!(
+    format!(
         "tasks of other users pull from the same account: {}",
         users.join(", ")
-    );
-    report_kept_remotely(shared, sync, messages, &reason);
+    )
 }
 
 pub(super) fn count(shared: &Shared, sync: &FolderSync, messages: u64) {
