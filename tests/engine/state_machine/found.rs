@@ -408,3 +408,29 @@ fn what_its_owner_removed_on_both_sides_is_not_missed() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_draft_edited_after_a_restore_under_a_uid_that_was_given_before_is_new() -> anyhow::Result<()> {
+    let edit = Action::EditDraft {
+        at: At::Remote,
+        same_size: false,
+    };
+    let moved = |mail, folder| Action::Move {
+        at: At::Remote,
+        mail,
+        folder,
+    };
+    play::<Scripted>(&Sequence {
+        first: COPY,
+        second: Second::OtherSource(COPY),
+        actions: vec![
+            edit.clone(),
+            arrives(At::Remote, 0),
+            moved(29, 2),
+            moved(11, 0),
+            RUN,
+            Action::Renumber { at: At::Remote },
+            edit,
+        ],
+    })
+}

@@ -18,7 +18,7 @@ use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::connections::{self, Connections};
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::listing::sample::Sample;
-use crate::sync::state::{Flag, Ledger, LedgerError, MailboxFact, Unpaired, is_same_generation};
+use crate::sync::state::{Flag, FolderState, Ledger, LedgerError, MailboxFact, Unpaired, is_same_generation};
 
 /// What both sides have.
 pub struct Listing {
@@ -86,6 +86,7 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
     confirm::confirm(shared, &mut pairs, connections).await?;
     let (samples, remote_session) = ((remote_sample, is_reached_otherwise), &mut connections.remote);
     note_renumbered(shared, &pairs, &remote, samples, remote_session).await?;
+    note_restored_source(shared, &pairs)?;
     note_renumbered(
         shared,
         &pairs,
@@ -218,6 +219,29 @@ async fn note_renumbered(
     }
     let mailboxes = renumbered.into_iter().map(|mailbox| (side, mailbox));
     shared.renumbered.borrow_mut().extend(mailboxes);
+    Ok(())
+}
+
+/// Where UIDs of a source went back, its server was restored from a backup; then they may be others in all of its folders,
+/// also where as much mail has come since as was lost.
+fn note_restored_source(shared: &Shared, pairs: &[Pair]) -> Result<(), LedgerError> {
+    let mut known = vec![];
+    for pair in pairs {
+        let folder = shared.state.borrow().known_folder(&pair.remote)?;
+        known.extend(
+            folder
+                .filter(|folder| pair.source.uid_validity == Some(folder.remote_validity))
+                .map(|folder| (pair, folder)),
+        );
+    }
+    let went_back = |(pair, folder): &(&Pair, FolderState)| {
+        let next = pair.source.uid_next;
+        next.is_some_and(|next| next < folder.remote_high) && !shared.job.inbox_only()
+    };
+    if known.iter().any(went_back) {
+        let mailboxes = known.iter().map(|(pair, _)| (Side::Remote, pair.remote.clone()));
+        shared.renumbered.borrow_mut().extend(mailboxes);
+    }
     Ok(())
 }
 
