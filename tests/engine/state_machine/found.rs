@@ -424,7 +424,7 @@ fn a_draft_edited_after_a_restore_under_a_uid_that_was_given_before_is_new() -> 
         first: COPY,
         second: Second::OtherSource(COPY),
         actions: vec![
-            edit.clone(),
+            edit,
             arrives(At::Remote, 0),
             moved(29, 2),
             moved(11, 0),
