@@ -154,6 +154,18 @@ impl Sandbox {
             self.local.set_user(name, &password)?;
             self.api.add_mailbox(json!({"user": name}));
         }
+        let Some(last) = names.last() else {
+            return Ok(());
+        };
+        // Dovecot looks at the file once a second.
+        for (server, user) in [
+            (&self.remote, format!("{last}@example.com")),
+            (&self.local, last.clone()),
+        ] {
+            wait_until(&format!("{user} to be known"), || {
+                server.doveadm_run(&["user", &user]).is_ok()
+            })?;
+        }
         Ok(())
     }
 
