@@ -3,11 +3,14 @@
 //! while a command is being written is taken in meanwhile, so that the two sides never wait for each
 //! other with full buffers.
 
+mod announced;
+
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::time::{Instant, timeout};
 
+use self::announced::{check_literal, lists_uids, literal_mark};
 use super::begun::{Begun, OVERLAP};
 use super::error::{Error, Result};
 use super::limits;
@@ -456,32 +459,6 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Whether a response lists UIDs, and so may be longer than others.
-fn lists_uids(text: &[u8]) -> bool {
-    let lists = |name: &[u8]| {
-        text.get(..name.len())
-            .is_some_and(|head| head.eq_ignore_ascii_case(name))
-    };
-    lists(b"* SEARCH") || lists(b"* ESEARCH")
-}
-
-/// Holds a literal that is announced against what the response says and what any may say.
-fn check_literal(raw: &Raw, size: u64, said: Option<u64>, most: u64) -> Result<()> {
-    if raw.literals.len() >= limits::LITERALS {
-        return Err(Error::Limit(format!(
-            "more than {} literals in one response",
-            limits::LITERALS
-        )));
-    }
-    if size <= most {
-        return Ok(());
-    }
-    Err(Error::Limit(match said {
-        Some(said) => format!("a literal of {size} octets in a message of {said}"),
-        None => format!("a literal of {size} octets"),
-    }))
-}
-
 fn lost(error: &std::io::Error) -> Error {
     Error::Lost(match error.kind() {
         // rustls explains at length that the peer did not say goodbye.
@@ -493,18 +470,6 @@ fn lost(error: &std::io::Error) -> Error {
 enum Step {
     Written(std::io::Result<usize>),
     Read(std::io::Result<usize>),
-}
-
-/// The size in `…{123}` or `…{123+}` at the end of a line.
-fn literal_mark(line: &[u8]) -> Option<u64> {
-    let inner = line.strip_suffix(b"}")?;
-    let inner = inner.strip_suffix(b"+").unwrap_or(inner);
-    let open = memchr::memrchr(b'{', inner)?;
-    let digits = std::str::from_utf8(&inner[open + 1..]).ok()?;
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    Some(digits.parse().unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
