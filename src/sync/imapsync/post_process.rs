@@ -90,7 +90,10 @@ async fn may_delete(shared: &Shared, connections: &mut Connections) -> Result<bo
         return Ok(false);
     }
     if !shared.job.shared_with.is_empty() {
-        let reason = format!("nothing is deleted remotely: {}", deletions::others(shared));
+        let reason = format!(
+            "nothing is deleted remotely: {}",
+            deletions::same_account_reason(shared)
+        );
         let mut reporter = shared.reporter.borrow_mut();
         reporter.problem("", Exit::WithErrors, &reason);
         return Ok(false);

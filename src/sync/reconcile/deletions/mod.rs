@@ -28,7 +28,7 @@ pub use carry_out::carry_out;
 pub use intended::settle_intended;
 pub(in crate::sync::reconcile) use local::report_older;
 pub use local::{LocalPlan, reconcile};
-pub use remote::{others, remote};
+pub use remote::{remote, same_account_reason};
 pub use together::together;
 
 /// Tells of messages that stay on the remote side for want of a proof.

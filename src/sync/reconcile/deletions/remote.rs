@@ -83,11 +83,11 @@ fn report_shared(shared: &Shared, sync: &FolderSync, messages: u64) {
     if messages == 0 {
         return;
     }
-    report_kept_remotely(shared, sync, messages, &others(shared));
+    report_kept_remotely(shared, sync, messages, &same_account_reason(shared));
 }
 
-/// Says whose tasks pull from the same account.
-pub fn others(shared: &Shared) -> String {
+/// Why nothing is deleted from an account that tasks of other users pull from, too.
+pub fn same_account_reason(shared: &Shared) -> String {
     let users: Vec<&str> = shared.job.shared_with.iter().map(LocalUser::as_str).collect();
     format!(
         "tasks of other users pull from the same account: {}",
