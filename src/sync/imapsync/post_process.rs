@@ -20,9 +20,10 @@ use crate::sync::reconcile::connections::settle;
 use crate::sync::reconcile::connections::{self, Connections, close};
 use crate::sync::reconcile::deletions::{self, LocalPlan};
 use crate::sync::reconcile::error::{FolderResult, contain};
+use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::headers::{self, Detail, Seen};
 use crate::sync::reconcile::inbox;
-use crate::sync::reconcile::listing::{self, Listing};
+use crate::sync::reconcile::listing::{self, Listing, filed};
 use crate::sync::reconcile::prepare::prepare;
 use crate::sync::state::{Completeness, Entry, Flag};
 use crate::task::RemoteDeletion;
@@ -130,18 +131,19 @@ pub async fn complete(shared: &Shared, copied: &[Copied]) -> Result<(), Failure>
         let mut connections = connections::connect(shared).await?;
         let listing = listing::list(shared, &mut connections).await?;
         let mut subscribe = listing.subscribe.clone();
-        let (mut plan, mut complete) = (LocalPlan::default(), true);
+        let (mut plan, mut complete, mut syncs) = (LocalPlan::default(), true, vec![]);
         for pair in &listing.pairs {
-            let outcome = finish(
-                shared,
-                pair.clone(),
-                copied,
-                &mut connections,
-                &mut subscribe,
-                &mut plan,
-            )
-            .await;
-            complete &= contain(shared, pair.remote.name(), outcome)?.is_some();
+            let compared = compare(shared, pair.clone(), copied, &mut connections, &mut subscribe).await;
+            let compared = contain(shared, pair.remote.name(), compared)?;
+            complete &= compared.is_some();
+            syncs.extend(compared.flatten());
+        }
+        if complete {
+            filed::all_compared(shared, &listing, &mut connections).await?;
+        }
+        for sync in &syncs {
+            let outcome = finish(shared, sync, &mut connections, &mut plan).await;
+            complete &= contain(shared, sync.pair.remote.name(), outcome)?.is_some();
         }
         deletions::carry_out(shared, plan, &listing, complete, &mut connections).await?;
         listing::accept_local_mailbox(shared, &listing)?;
@@ -153,31 +155,37 @@ pub async fn complete(shared: &Shared, copied: &[Copied]) -> Result<(), Failure>
     Ok(())
 }
 
-async fn finish(
+/// Compares a folder after imapsync has filled it; `None` when nothing is left to do there.
+async fn compare(
     shared: &Shared,
     pair: Pair,
     copied: &[Copied],
     connections: &mut Connections,
     subscribe: &mut HashSet<crate::imap::Mailbox>,
-    plan: &mut LocalPlan,
-) -> FolderResult<()> {
+) -> FolderResult<Option<Rc<FolderSync>>> {
     if pair.destination.is_none() {
-        return Ok(());
+        return Ok(None);
     }
     if shared.job.inbox_only() {
         settle(shared, &pair, copied, connections).await?;
     }
     let index = index_of(shared, &pair);
-    let Some((sync, _)) = prepare(shared, index, pair, connections, subscribe).await? else {
-        return Ok(());
-    };
-    let sync = Rc::new(sync);
+    let prepared = prepare(shared, index, pair, connections, subscribe).await?;
+    Ok(prepared.map(|(sync, _)| Rc::new(sync)))
+}
+
+async fn finish(
+    shared: &Shared,
+    sync: &Rc<FolderSync>,
+    connections: &mut Connections,
+    plan: &mut LocalPlan,
+) -> FolderResult<()> {
     if shared.job.inbox_only() {
-        inbox::inbox(shared, &sync, connections).await?;
+        inbox::inbox(shared, sync, connections).await?;
     } else {
-        deletions::reconcile(shared, &sync, connections, plan).await?;
+        deletions::reconcile(shared, sync, connections, plan).await?;
     }
-    deletions::remote(shared, &sync, connections).await
+    deletions::remote(shared, sync, connections).await
 }
 
 /// Records what the log says was copied, messages included that came after the plan was made.

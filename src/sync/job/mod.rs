@@ -122,8 +122,6 @@ pub struct Shared {
     pub source_replaced: Rc<Cell<bool>>,
     /// Whether both sides were seen to be two different mailboxes, once it was looked at.
     pub different_mailboxes: Rc<Cell<Option<Comparison>>>,
-    /// Messages were taken away from local folders that nothing is pulled to: their owner may have filed them in others.
-    pub filed_from_elsewhere: Rc<Cell<bool>>,
     /// The folders of the local side at the start.
     pub local_folders: Rc<RefCell<Vec<(Mailbox, MailboxStatus)>>>,
     /// The prefix of the user's own folders on the local side.
@@ -155,7 +153,6 @@ impl Shared {
             mailbox_replaced: Rc::default(),
             source_replaced: Rc::default(),
             different_mailboxes: Rc::default(),
-            filed_from_elsewhere: Rc::default(),
             local_folders: Rc::default(),
             local_prefix: Rc::default(),
             renumbered: Rc::default(),

@@ -25,7 +25,7 @@ use crate::sync::reconcile::connections::{self, Connections, settle};
 use crate::sync::reconcile::deletions::{self, LocalPlan, gate, second_copies};
 use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
 use crate::sync::reconcile::folder::FolderSync;
-use crate::sync::reconcile::listing;
+use crate::sync::reconcile::listing::{self, filed};
 use crate::sync::reconcile::prepare::{prepare, sync_fingerprint};
 use crate::sync::reconcile::{flags, inbox, narrow, self_check};
 use crate::sync::state::{Flag, FolderState};
@@ -84,6 +84,9 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
         if let Some(folder) = reporter.folder(index) {
             folder.seconds += spent;
         }
+    }
+    if complete {
+        filed::all_compared(shared, &listing, &mut connections).await?;
     }
     shared.reporter.borrow_mut().progress.messages_total = total;
     if !items.is_empty() {

@@ -16,7 +16,7 @@ use crate::sync::reconcile::deletions::{self, incomplete, second_copies};
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::narrow;
-use crate::sync::state::{FolderState, LedgerError};
+use crate::sync::state::{Flag, FolderState, LedgerError};
 
 /// Makes the local folder if need be and compares; `None` when there is nothing to do.
 ///
@@ -115,6 +115,10 @@ pub async fn prepare(
     let local_next = pair.destination.and_then(|status| status.uid_next);
     folder.local_high = local_next.unwrap_or(1).max(folder.local_high);
     if folder.baseline == 0 {
+        // A folder that was never filled has no mail that could have gone elsewhere.
+        if known.is_some() || local_next != Some(1) {
+            shared.state.borrow().set(Flag::NewMayBeOlder, true)?;
+        }
         // What is local now is older than the ledger; what a server does not number may be.
         folder.baseline = local_next.unwrap_or(u32::MAX);
     }

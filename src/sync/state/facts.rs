@@ -16,6 +16,9 @@ pub enum Flag {
     FilterMarks,
     /// The local mailbox counts as replaced.
     MailboxReplaced,
+    /// What is new in local folders may be older than the ledger, and was moved there: from one that is not on record yet, or
+    /// that nothing is pulled to.
+    NewMayBeOlder,
     /// The remote server gives other octets for the same message.
     RemoteVaries,
     /// The local server gives other octets for the same message.
@@ -47,6 +50,7 @@ impl Flag {
             Self::ImapsyncRunning => "imapsync",
             Self::FilterMarks => "marked",
             Self::MailboxReplaced => "mailbox_replaced",
+            Self::NewMayBeOlder => "new_may_be_older",
             Self::RemoteVaries => "varies_remotely",
             Self::LocalVaries => "varies_locally",
         }

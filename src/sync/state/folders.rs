@@ -157,7 +157,7 @@ impl Ledger {
         let mut statement = self.db.prepare_cached(
             "UPDATE folder SET remote_validity = ?2, local_validity = ?3, remote_next = ?4, remote_high = ?5,
                 remote_messages = ?6, remote_modseq = ?7, local_next = ?8, local_high = ?9, fingerprint = ?10,
-                replaced = ?11, baseline = ?12, remote_mailbox = ?13, local_mailbox = ?14 WHERE id = ?1",
+                replaced = ?11, baseline = max(baseline, ?12), remote_mailbox = ?13, local_mailbox = ?14 WHERE id = ?1",
         )?;
         statement.execute(params![
             folder.id,

@@ -3,8 +3,8 @@
 
 use rusqlite::params;
 
-use super::{Ledger, Result, number, stored};
-use crate::imap::UidSet;
+use super::{Flag, Ledger, Result, number, stored};
+use crate::imap::{Mailbox, UidSet};
 use crate::sync::message_key::MessageKey;
 
 /// A message that only the local side has.
@@ -78,6 +78,25 @@ impl Ledger {
             }
             Ok(())
         })
+    }
+
+    /// All folders of the account are on record; their local names and next UIDs now. What came up to now counts as older
+    /// than the ledger: while some were not on record, it may have come from these.
+    pub fn all_compared(&mut self, next: &[(&Mailbox, u32)]) -> Result<()> {
+        let source = self.source;
+        self.transaction(|db| {
+            let sql = "UPDATE folder SET baseline = max(baseline, ?3) WHERE source = ?1 AND local = ?2";
+            let mut raise = db.prepare_cached(sql)?;
+            for (local, next) in next {
+                raise.execute(params![source, local.wire(), next])?;
+            }
+            let (older, younger) = (Origin::Older as i64, Origin::Younger as i64);
+            let sql = "UPDATE local_only SET origin = ?2 WHERE origin = ?3
+                AND folder IN (SELECT id FROM folder WHERE source = ?1)";
+            db.execute(sql, params![source, older, younger])?;
+            Ok(())
+        })?;
+        self.set(Flag::NewMayBeOlder, false)
     }
 
     /// Local messages that this program deleted. What was once delivered of them is forgotten, so that it comes again when

@@ -7,12 +7,12 @@ use super::machine::play;
 use super::scripted::Scripted;
 use crate::instance::Back;
 
-const COPY: Options = Options {
+pub(super) const COPY: Options = Options {
     inbox: false,
     delete_local: false,
     remote: Remote::Keep,
 };
-const MIRROR: Options = Options {
+pub(super) const MIRROR: Options = Options {
     delete_local: true,
     ..COPY
 };
@@ -21,9 +21,9 @@ const MOVE: Options = Options {
     ..COPY
 };
 
-const RUN: Action = Action::Run(Which::First);
+pub(super) const RUN: Action = Action::Run(Which::First);
 
-fn arrives(at: At, folder: u8) -> Action {
+pub(super) fn arrives(at: At, folder: u8) -> Action {
     Action::Deliver {
         at,
         folder,
@@ -31,7 +31,7 @@ fn arrives(at: At, folder: u8) -> Action {
     }
 }
 
-fn everywhere(first: Options, second: Second, actions: &[Action]) -> anyhow::Result<()> {
+pub(super) fn everywhere(first: Options, second: Second, actions: &[Action]) -> anyhow::Result<()> {
     let sequence = Sequence {
         first,
         second,

@@ -15,6 +15,7 @@ mod found;
 mod machine;
 mod mails;
 mod oracle;
+mod own_mail;
 mod scripted;
 mod servers;
 

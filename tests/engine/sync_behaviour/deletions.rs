@@ -331,6 +331,31 @@ fn a_move_on_the_remote_side_loses_nothing() -> anyhow::Result<()> {
 }
 
 #[test]
+fn what_its_owner_filed_stays_when_the_source_deletes_the_original() -> anyhow::Result<()> {
+    // Filed and deleted between the same two runs, or one after the other.
+    for runs_between in [0, 1] {
+        let case = case()?;
+        case.deliver(Side::Remote, &mails("INBOX", "i", 5))?;
+        case.deliver(Side::Remote, &mails("Work", "w", 5))?;
+        case.create(json!({"delete_local": true}))?;
+        case.run_copies(10)?;
+        let mut owner = case.imap(Side::Local)?;
+        owner.run("SELECT INBOX")?;
+        owner.run("UID MOVE 2 Work")?;
+        for _ in 0..runs_between {
+            case.run_copies(0)?;
+        }
+        case.expunge(Side::Remote, "INBOX", "UID 2")?;
+        for _ in 0..3 {
+            let run = case.run_copies(0)?;
+            ensure!(deleted(&run.report) == (0, 0), "{}", run.log);
+        }
+        ensure!(case.ids(Side::Local, "Work")?.len() == 6);
+    }
+    Ok(())
+}
+
+#[test]
 fn the_remote_side_is_emptied_after_delivery() -> anyhow::Result<()> {
     let case = case()?;
     let mut all = mails("INBOX", "i", 40);

@@ -478,9 +478,7 @@ fn record_local_only(
     let (older, younger): (Vec<LocalOnly>, Vec<LocalOnly>) = pool
         .left()
         .filter(|message| !stored.contains(message.uid))
-        .partition(|message| {
-            folder.replaced || message.uid < folder.baseline || shared.filed_from_elsewhere.get()
-        });
+        .partition(|message| folder.replaced || message.uid < folder.baseline);
     state.add_local_only(folder.id, &older, Origin::Older)?;
     state.add_local_only(folder.id, &younger, Origin::Younger)?;
     Ok(())

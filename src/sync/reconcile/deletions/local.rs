@@ -12,7 +12,7 @@ use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::Connections;
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::{self, FolderSync};
-use crate::sync::state::{Copy, LocalOnly, Origin};
+use crate::sync::state::{Copy, Flag, LocalOnly, Origin};
 
 /// A folder, or a mailbox, of more messages than this never loses more than half of them in one run.
 pub(super) const SMALL: u64 = 20;
@@ -151,16 +151,18 @@ fn only_local(shared: &Shared, sync: &FolderSync) -> FolderResult<(UidSet, UidSe
     let confirmed = state.confirmed(id)?;
     let all = state.local_only(id)?;
     let uids = |list: Vec<LocalOnly>| list.iter().map(|message| message.uid).collect::<UidSet>();
+    let in_doubt = state.is_set(Flag::NewMayBeOlder)?;
     let young = uids(state.local_only_of(id, Origin::Younger)?);
     let brought = uids(state.local_only_of(id, Origin::Brought)?);
     let keys: HashSet<_> = all.iter().map(|message| message.key).collect();
     let filed = state.delivered_anywhere(&keys)?;
-    let mut deletable = vec![];
-    let mut kept = vec![];
-    for LocalOnly { uid, key, .. } in all {
+    let (mut deletable, mut kept, mut older) = (vec![], vec![], vec![]);
+    for message in all {
+        let LocalOnly { uid, key, .. } = message;
+        let is_filed = young.contains(uid) && filed.contains(&key);
         let is_deletable = confirmed.contains(uid)
             || brought.contains(uid)
-            || (young.contains(uid) && !filed.contains(&key));
+            || (young.contains(uid) && !is_filed && !in_doubt);
         if is_deletable {
             if !state.belongs_to_others(id, uid)? {
                 deletable.push(uid);
@@ -168,7 +170,12 @@ fn only_local(shared: &Shared, sync: &FolderSync) -> FolderResult<(UidSet, UidSe
         } else {
             kept.push(uid);
         }
+        if is_filed {
+            older.push(message);
+        }
     }
+    // It stays filed when what tells so is forgotten: a folder that is compared anew, a message that the source deletes.
+    state.add_local_only(id, &older, Origin::Older)?;
     let kept: UidSet = kept.into_iter().collect();
     if !shared.job.dry {
         // An administrator can confirm exactly these.

@@ -2,11 +2,12 @@
 //! What both sides have, at the start of a run.
 
 mod confirm;
+pub mod filed;
 mod other_name;
 mod renamed;
 pub mod sample;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::imap::{ListExtras, Mailbox, MailboxStatus};
 use crate::sync::account::{Account, Failure, Side};
@@ -18,7 +19,7 @@ use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::connections::{self, Connections};
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::listing::sample::Sample;
-use crate::sync::state::{Flag, FolderState, Ledger, LedgerError, MailboxFact, Unpaired, is_same_generation};
+use crate::sync::state::{Flag, FolderState, Ledger, LedgerError, MailboxFact, is_same_generation};
 
 /// What both sides have.
 pub struct Listing {
@@ -96,7 +97,7 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
     )
     .await?;
     note_replaced_mailbox(shared, &pairs, &local)?;
-    note_filed(shared, &unpaired(&pairs, &local))?;
+    filed::note(shared, &pairs, &local)?;
     {
         let mut reporter = shared.reporter.borrow_mut();
         for (side, count) in [
@@ -290,33 +291,10 @@ fn note_replaced_mailbox(
     Ok(())
 }
 
-/// Local folders that nothing is pulled to.
-fn unpaired(pairs: &[Pair], local: &folder_mapping::Side) -> HashMap<Mailbox, Unpaired> {
-    let paired: HashSet<&Mailbox> = pairs.iter().map(|pair| &pair.local).collect();
-    let listed = local.folders.iter();
-    let others = listed.filter(|(listed, _)| !paired.contains(&listed.mailbox));
-    others
-        .filter_map(|(listed, status)| Some((listed.mailbox.clone(), Unpaired::of((*status)?)?)))
-        .collect()
-}
-
-/// Whether messages went from there since the last run: then what is new elsewhere may be what its owner had before.
-fn note_filed(shared: &Shared, now: &HashMap<Mailbox, Unpaired>) -> Result<(), LedgerError> {
-    let known = shared.state.borrow().unpaired()?;
-    let lost = known
-        .iter()
-        .any(|(mailbox, folder)| folder.lost_any(now.get(mailbox).copied()));
-    shared.filed_from_elsewhere.set(lost);
-    Ok(())
-}
-
 /// Records that a run came to its end: what it saw of the local mailbox counts from now on.
 pub fn accept_local_mailbox(shared: &Shared, listing: &Listing) -> Result<(), Failure> {
     other_name::remember(shared)?;
-    let now = unpaired(&listing.pairs, &listing.local);
-    if shared.state.borrow().unpaired()? != now {
-        shared.state.borrow_mut().set_unpaired(&now)?;
-    }
+    filed::accept(shared, listing)?;
     if shared.mailbox_replaced.get() && !listing.remote_empty {
         shared.state.borrow().set(Flag::MailboxReplaced, false)?;
     }
