@@ -111,6 +111,7 @@ pub async fn prepare(
         .unwrap_or(0);
     folder.remote_id = pair.source.id.or(folder.remote_id);
     folder.local_id = pair.destination.and_then(|status| status.id).or(folder.local_id);
+    let seen_to = folder.remote_high;
     folder.remote_high = pair.source.uid_next.unwrap_or(1).max(folder.remote_high);
     let local_next = pair.destination.and_then(|status| status.uid_next);
     folder.local_high = local_next.unwrap_or(1).max(folder.local_high);
@@ -132,6 +133,7 @@ pub async fn prepare(
         shared,
         &pair,
         &folder,
+        seen_to,
         &mut connections.remote,
         &mut connections.local,
     )

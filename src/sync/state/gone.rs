@@ -6,7 +6,7 @@ use rusqlite::params;
 use super::messages::Entry;
 use super::step::Step;
 use super::step::{ACCEPTED, DELIVERED, GONE, PRESENT};
-use super::{Ledger, Result};
+use super::{Digest, Ledger, Result};
 use crate::imap::UidSet;
 
 impl Ledger {
@@ -97,6 +97,37 @@ impl Ledger {
                 db.prepare_cached("UPDATE message SET step = ?3 WHERE folder = ?1 AND uid = ?2")?;
             for uid in uids.iter() {
                 statement.execute(params![id, uid, Step::Gone as i64])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Messages that were deleted on the remote side and are not in the history yet, with their digests.
+    pub fn remote_deleted(&self, id: i64) -> Result<Vec<(u32, Digest)>> {
+        let mut statement = self.db.prepare_cached(&format!(
+            "SELECT uid, digest FROM message WHERE folder = ?1 AND step = {GONE} AND digest IS NOT NULL ORDER BY uid"
+        ))?;
+        let mut rows = statement.query([id])?;
+        let mut found = vec![];
+        while let Some(row) = rows.next()? {
+            let digest = Digest::from_bytes(&row.get::<_, Vec<u8>>(1)?);
+            found.extend(
+                digest
+                    .map(|digest| Ok::<_, rusqlite::Error>((row.get(0)?, digest)))
+                    .transpose()?,
+            );
+        }
+        Ok(found)
+    }
+
+    /// Records that such messages are there again. One whose copy its owner removed meanwhile is not deleted once more.
+    pub fn delivered_again(&mut self, id: i64, uids: &UidSet) -> Result<()> {
+        self.transaction(|db| {
+            let mut statement = db.prepare_cached(
+                "UPDATE message SET step = ?3, remote_deletion = 0 WHERE folder = ?1 AND uid = ?2",
+            )?;
+            for uid in uids.iter() {
+                statement.execute(params![id, uid, Step::Present as i64])?;
             }
             Ok(())
         })

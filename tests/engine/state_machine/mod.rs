@@ -12,6 +12,7 @@
 mod action;
 mod dovecot;
 mod found;
+mod inbox;
 mod machine;
 mod mails;
 mod oracle;

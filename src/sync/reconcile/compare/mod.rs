@@ -20,7 +20,7 @@ use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::folder::open;
 use crate::sync::reconcile::headers::{self, Detail, Seen};
-use crate::sync::state::{Entry, FolderState, LocalOnly, Origin};
+use crate::sync::state::{FolderState, LocalOnly, Origin};
 
 /// What a comparison found.
 #[derive(Debug, Default)]
@@ -41,15 +41,22 @@ pub const BATCH: u64 = 500;
 /// Messages recorded together.
 const GROUP: usize = 1000;
 
-/// Finds what a folder lacks locally.
+/// Finds what a folder lacks locally. `seen_to`: remote UIDs from there on are of messages that came after the last look at
+/// the folder; 1 for one whose UIDs say nothing yet.
 pub async fn compare(
     shared: &Shared,
     pair: &Pair,
     folder: &FolderState,
+    seen_to: u32,
     remote: &mut SideSession,
     local: &mut SideSession,
 ) -> FolderResult<Comparison> {
-    let side = RemoteSide { shared, pair, folder };
+    let side = RemoteSide {
+        shared,
+        pair,
+        folder,
+        seen_to,
+    };
     // Where both sides have to be read, they are read at the same time.
     let (unknown, read) = if side.has_news() && has_unknown(shared, pair, folder)? {
         let (unknown, read) = tokio::join!(unknown(shared, pair, folder, local), side.read(remote));
@@ -88,15 +95,21 @@ pub async fn compare(
         None => {
             let new = side.search(remote).await?;
             let any_known = !stored.is_empty() || !fresh.is_empty() || !orphans.copies.is_empty();
-            if new.is_empty() || !(any_known || history) {
+            let may_be_back = history && new.iter().any(|uid| side.may_be_back(uid));
+            if new.is_empty() || !(any_known || may_be_back) {
                 (new, vec![])
             } else {
                 side.headers(remote, new).await?
             }
         }
     };
-    let distrusted = shared.state.borrow().distrusted(folder.id)?;
     let mut messages = messages;
+    if shared.job.inbox_only() {
+        let back = side.back_under_same_uids(&new, remote).await?;
+        new = new.minus(&back);
+        messages.retain(|message| new.contains(message.uid));
+    }
+    let distrusted = shared.state.borrow().distrusted(folder.id)?;
     for message in messages.iter_mut().filter(|one| distrusted.contains(one.uid)) {
         message.has_trace = false;
     }
@@ -125,7 +138,7 @@ pub async fn compare(
     pool.remove(&late_copies::remove(shared, pair, folder, &unclaimed, local).await?);
     record_local_only(shared, folder, &known_uids, &pool)?;
     if history {
-        new = new.minus(&removed_by_owner(shared, pair, folder, &messages, &matched, remote).await?);
+        new = new.minus(&side.removed_by_owner(&messages, &matched, remote).await?);
     }
     Ok(Comparison {
         count: new.len(),
@@ -135,56 +148,13 @@ pub async fn compare(
     })
 }
 
-/// Messages that were delivered from a former generation of the remote folder and are not in the local folder any more,
-/// whose own generation is intact: their owner moved or deleted them.
-async fn removed_by_owner(
-    shared: &Shared,
-    pair: &Pair,
-    folder: &FolderState,
-    messages: &[Seen],
-    matched: &UidSet,
-    remote: &mut SideSession,
-) -> FolderResult<UidSet> {
-    let (mut removed, mut in_doubt) = (vec![], vec![]);
-    {
-        let state = shared.state.borrow();
-        let unexplained = state.unexplained_uids(folder.id)?;
-        let may_be_back = |message: &&Seen| {
-            !matched.contains(message.uid) && (folder.remote_next <= 1 || unexplained.contains(message.uid))
-        };
-        for message in messages.iter().filter(may_be_back) {
-            if message.has_trace && state.was_delivered(folder.id, &message.key, message.size)? {
-                removed.push(message.entry());
-            } else if !state.delivered_digests(folder.id, &message.key)?.is_empty() {
-                in_doubt.push(message);
-            }
-        }
-    }
-    if !in_doubt.is_empty() {
-        open::open(remote, &pair.remote, folder, false).await?;
-        let unread = in_doubt.iter().filter(|message| message.digest.is_none());
-        let digests = headers::digests(remote, &unread.map(|message| message.uid).collect()).await?;
-        for message in in_doubt {
-            let known = shared.state.borrow().delivered_digests(folder.id, &message.key)?;
-            if let Some(digest) = message.digest.or(digests.get(&message.uid).copied())
-                && known.contains(&digest)
-            {
-                removed.push(Entry {
-                    digest: Some(digest),
-                    ..message.entry()
-                });
-            }
-        }
-    }
-    shared.state.borrow_mut().removed_by_owner(folder.id, &removed)?;
-    Ok(removed.iter().map(|entry| entry.uid).collect())
-}
-
 /// The remote folder and what is remembered of it.
 struct RemoteSide<'a> {
     shared: &'a Shared,
     pair: &'a Pair,
     folder: &'a FolderState,
+    /// See [`compare`].
+    seen_to: u32,
 }
 
 impl RemoteSide<'_> {
@@ -200,7 +170,9 @@ impl RemoteSide<'_> {
 
     /// UIDs that are not dealt with.
     async fn search(&self, remote: &mut SideSession) -> FolderResult<UidSet> {
-        let Self { shared, pair, folder } = *self;
+        let Self {
+            shared, pair, folder, ..
+        } = *self;
         let inbox_only = shared.job.inbox_only();
         let (criteria, from) = if inbox_only {
             ("UNSEEN".to_owned(), 1)
@@ -237,7 +209,9 @@ impl RemoteSide<'_> {
 
     /// The same in one round trip, where a range of UIDs tells what to read.
     async fn read_at_once(&self, remote: &mut SideSession) -> FolderResult<Option<(UidSet, Vec<Seen>)>> {
-        let Self { shared, pair, folder } = *self;
+        let Self {
+            shared, pair, folder, ..
+        } = *self;
         let (done, pending) = {
             let state = shared.state.borrow();
             (state.done_uids(folder.id)?, state.pending_uids(folder.id)?)
@@ -267,7 +241,9 @@ impl RemoteSide<'_> {
 
     /// Messages by their headers. One that cannot be read is reported and not copied, as it may be there already.
     async fn headers(&self, remote: &mut SideSession, uids: UidSet) -> FolderResult<(UidSet, Vec<Seen>)> {
-        let Self { shared, pair, folder } = *self;
+        let Self {
+            shared, pair, folder, ..
+        } = *self;
         let mut refused = vec![];
         let poison = (&*shared.poison, folder.id);
         let messages = headers::read_each(remote, &uids, Detail::Record, poison, |uid, reason| {

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Messages that came back to a folder under other UIDs: their owner moved them away and back between two runs. Their copies
-//! are there, on record under the UIDs that are no more.
+//! Messages that came back to a remote folder: their owner moved them away and back between two runs, or a backup was
+//! restored.
 
 use std::collections::HashMap;
 
+use crate::imap::UidSet;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
+use crate::sync::reconcile::compare::RemoteSide;
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::open;
-use crate::sync::state::{FolderState, LocalOnly};
+use crate::sync::reconcile::headers::{self, Seen};
+use crate::sync::state::{Entry, FolderState, LocalOnly};
 
-/// Copies of messages that the remote folder has no longer, with the UIDs that these had.
+/// Copies of messages that the remote folder has no longer, with the UIDs that these had. What its owner moved away and back
+/// has another UID now.
 #[derive(Default)]
 pub(super) struct Orphans {
     /// To be compared by their octets alone.
@@ -65,5 +69,90 @@ impl Orphans {
     /// The remote UID that the message had whose copy this is.
     pub(super) fn former_uid(&self, local: u32) -> Option<u32> {
         self.remote.get(&local).copied()
+    }
+}
+
+impl RemoteSide<'_> {
+    /// Whether what has this UID may have been delivered before, under another one. What came since is new, however equal
+    /// it is.
+    pub(super) fn may_be_back(&self, uid: u32) -> bool {
+        let is_compared = self.folder.remote_next > 1 && !self.shared.job.inbox_only();
+        !is_compared && (self.seen_to <= 1 || uid < self.seen_to)
+    }
+
+    /// Messages that were delivered from a former generation of the remote folder and are not in the local folder any
+    /// more, whose own generation is intact: their owner moved or deleted them.
+    pub(super) async fn removed_by_owner(
+        &self,
+        messages: &[Seen],
+        matched: &UidSet,
+        remote: &mut SideSession,
+    ) -> FolderResult<UidSet> {
+        let Self {
+            shared, pair, folder, ..
+        } = *self;
+        let (mut removed, mut in_doubt) = (vec![], vec![]);
+        {
+            let state = shared.state.borrow();
+            let unexplained = state.unexplained_uids(folder.id)?;
+            let may_be_back = |message: &&Seen| {
+                let uid = message.uid;
+                !matched.contains(uid) && (self.may_be_back(uid) || unexplained.contains(uid))
+            };
+            for message in messages.iter().filter(may_be_back) {
+                if message.has_trace && state.was_delivered(folder.id, &message.key, message.size)? {
+                    removed.push(message.entry());
+                } else if !state.delivered_digests(folder.id, &message.key)?.is_empty() {
+                    in_doubt.push(message);
+                }
+            }
+        }
+        if !in_doubt.is_empty() {
+            open::open(remote, &pair.remote, folder, false).await?;
+            let unread = in_doubt.iter().filter(|message| message.digest.is_none());
+            let digests = headers::digests(remote, &unread.map(|message| message.uid).collect()).await?;
+            for message in in_doubt {
+                let known = shared.state.borrow().delivered_digests(folder.id, &message.key)?;
+                if let Some(digest) = message.digest.or(digests.get(&message.uid).copied())
+                    && known.contains(&digest)
+                {
+                    removed.push(Entry {
+                        digest: Some(digest),
+                        ..message.entry()
+                    });
+                }
+            }
+        }
+        shared.state.borrow_mut().removed_by_owner(folder.id, &removed)?;
+        Ok(removed.iter().map(|entry| entry.uid).collect())
+    }
+
+    /// Messages that this program deleted after their delivery, and that are there again under the UIDs that they had: they
+    /// are delivered.
+    pub(super) async fn back_under_same_uids(
+        &self,
+        new: &UidSet,
+        remote: &mut SideSession,
+    ) -> FolderResult<UidSet> {
+        let Self {
+            shared, pair, folder, ..
+        } = *self;
+        let deleted = shared.state.borrow().remote_deleted(folder.id)?;
+        let there: UidSet = deleted
+            .iter()
+            .map(|(uid, _)| *uid)
+            .filter(|&uid| new.contains(uid))
+            .collect();
+        if there.is_empty() {
+            return Ok(there);
+        }
+        open::open(remote, &pair.remote, folder, false).await?;
+        let digests = headers::digests(remote, &there).await?;
+        let same = deleted
+            .iter()
+            .filter(|(uid, digest)| digests.get(uid) == Some(digest));
+        let same: UidSet = same.map(|(uid, _)| *uid).collect();
+        shared.state.borrow_mut().delivered_again(folder.id, &same)?;
+        Ok(same)
     }
 }
