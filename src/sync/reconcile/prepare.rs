@@ -54,6 +54,8 @@ pub async fn prepare(
                 return Ok(None);
             } else if has_unexplained(shared, &pair, folder)? {
                 forget_generation(shared, &pair, folder, true)?;
+            } else if has_unexplained_copies(shared, folder, status)? {
+                forget_generation(shared, &pair, folder, false)?;
             }
         }
         (Some(folder), None)
@@ -167,6 +169,22 @@ fn has_unexplained(shared: &Shared, pair: &Pair, folder: &FolderState) -> Result
         && folder.remote_next > 1
         && next <= folder.remote_next
         && messages > shared.state.borrow().count(folder.id)?)
+}
+
+/// The same for the local folder. What was deleted on the remote side since is not counted any more.
+fn has_unexplained_copies(
+    shared: &Shared,
+    folder: &FolderState,
+    now: MailboxStatus,
+) -> Result<bool, LedgerError> {
+    let (Some(messages), Some(next)) = (now.messages, now.uid_next) else {
+        return Ok(false);
+    };
+    let state = shared.state.borrow();
+    Ok(folder.local_next > 1
+        && next <= folder.local_next
+        && !state.has_history(folder.id)?
+        && messages > state.local_uids(folder.id, 1)?.len())
 }
 
 /// Whether the local folder that was filled is there under another name.

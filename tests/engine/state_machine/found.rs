@@ -434,3 +434,26 @@ fn a_draft_edited_after_a_restore_under_a_uid_that_was_given_before_is_new() -> 
         ],
     })
 }
+
+#[test]
+fn what_a_clone_brought_is_known_after_a_local_backup_gave_uids_for_a_second_time() -> anyhow::Result<()> {
+    play::<Scripted>(&Sequence {
+        first: MIRROR,
+        second: Second::None,
+        actions: vec![
+            arrives(At::Local, 0),
+            arrives(At::Local, 0),
+            arrives(At::Remote, 2),
+            Action::Clone,
+            RUN,
+            arrives(At::Local, 2),
+            RUN,
+            Action::EditDraft {
+                at: At::Remote,
+                same_size: false,
+            },
+            Action::RunInClone(Which::First),
+            Action::Renumber { at: At::Local },
+        ],
+    })
+}
