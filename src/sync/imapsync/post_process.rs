@@ -139,11 +139,11 @@ pub async fn complete(shared: &Shared, copied: &[Copied]) -> Result<(), Failure>
             syncs.extend(compared.flatten());
         }
         if complete {
-            filed::all_compared(shared, &listing, &mut connections).await?;
+            filed::all_compared(shared, &mut connections).await?;
         }
         for sync in &syncs {
             let outcome = finish(shared, sync, &mut connections, &mut plan).await;
-            complete &= contain(shared, sync.pair.remote.name(), outcome)?.is_some();
+            complete &= contain(shared, sync.pair.remote.name(), outcome)?.is_some() && !sync.broken.get();
         }
         deletions::carry_out(shared, plan, &listing, complete, &mut connections).await?;
         listing::accept_local_mailbox(shared, &listing)?;
@@ -184,6 +184,9 @@ async fn finish(
         inbox::inbox(shared, sync, connections).await?;
     } else {
         deletions::reconcile(shared, sync, connections, plan).await?;
+    }
+    if sync.broken.get() {
+        return Ok(());
     }
     deletions::remote(shared, sync, connections).await
 }

@@ -16,7 +16,7 @@ use crate::sync::reconcile::deletions::{self, LocalPlan};
 use crate::sync::reconcile::error::{FolderResult, contain};
 use crate::sync::reconcile::flags;
 use crate::sync::reconcile::folder::FolderSync;
-use crate::sync::reconcile::listing;
+use crate::sync::reconcile::listing::{self, filed};
 use crate::sync::reconcile::prepare::prepare;
 use crate::task::RemoteDeletion;
 
@@ -71,17 +71,23 @@ pub async fn preview(shared: &Shared) -> Result<Preview, Failure> {
     shared.reporter.borrow_mut().set_folders(names);
     let mut preview = Preview::default();
     let mut plan = LocalPlan::default();
-    let mut complete = true;
+    let (mut complete, mut compared) = (true, vec![]);
     for (index, pair) in pairs.iter().enumerate() {
         let outcome = prepare(shared, index, pair.clone(), &mut connections, &mut HashSet::new()).await;
+        let outcome = contain(shared, pair.remote.name(), outcome)?;
+        complete &= outcome.is_some();
+        compared.push((pair, outcome.flatten()));
+    }
+    if complete {
+        filed::all_compared(shared, &mut connections).await?;
+    }
+    for (pair, compared) in compared {
         let mut folder = FolderPreview {
             remote: pair.remote.name().to_owned(),
             local: pair.local.name().to_owned(),
             ..FolderPreview::default()
         };
-        let prepared = contain(shared, pair.remote.name(), outcome)?;
-        complete &= prepared.is_some();
-        if let Some(Some((sync, comparison))) = prepared {
+        if let Some((sync, comparison)) = compared {
             let sync = Rc::new(sync);
             let outcome = weigh(
                 shared,

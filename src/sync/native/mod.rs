@@ -86,7 +86,7 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
         }
     }
     if complete {
-        filed::all_compared(shared, &listing, &mut connections).await?;
+        filed::all_compared(shared, &mut connections).await?;
     }
     shared.reporter.borrow_mut().progress.messages_total = total;
     if !items.is_empty() {
@@ -216,7 +216,7 @@ async fn finish(
         if sync.broken.get() {
             return Ok(Step::Over);
         }
-        let is_complete = deletions::reconcile(shared, sync, connections, plan).await?;
+        let is_complete = deletions::reconcile(shared, sync, connections, plan).await? && left == 0;
         if sync.broken.get() {
             return Ok(Step::Over);
         }
@@ -279,6 +279,9 @@ fn record(shared: &Shared, sync: &FolderSync, mut folder: FolderState, complete:
     {
         folder.remote_next = next.max(folder.remote_next);
         folder.remote_modseq = sync.pair.source.highest_modseq.unwrap_or(0);
+    }
+    if complete && let Some(next) = sync.pair.source.uid_next {
+        folder.looked_below = next.max(folder.looked_below);
     }
     folder.remote_messages = sync.pair.source.messages.unwrap_or(0);
     // Local UIDs below what the start showed are all accounted for by now.

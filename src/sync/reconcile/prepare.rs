@@ -30,6 +30,7 @@ pub async fn prepare(
 ) -> FolderResult<Option<(FolderSync, Comparison)>> {
     known_sides(&mut pair, connections).await?;
     let known = shared.state.borrow().known_folder(&pair.remote)?;
+    let was_known = known.is_some();
     let known = known.filter(|folder| folder.local == pair.local || folder.local == pair.fallback);
     let mut removed = None;
     match (&known, pair.destination) {
@@ -54,8 +55,6 @@ pub async fn prepare(
                 return Ok(None);
             } else if has_unexplained(shared, &pair, folder)? {
                 forget_generation(shared, &pair, folder, true)?;
-            } else if has_unexplained_copies(shared, folder, status)? {
-                forget_generation(shared, &pair, folder, false)?;
             }
         }
         (Some(folder), None)
@@ -113,13 +112,12 @@ pub async fn prepare(
         .unwrap_or(0);
     folder.remote_id = pair.source.id.or(folder.remote_id);
     folder.local_id = pair.destination.and_then(|status| status.id).or(folder.local_id);
-    let seen_to = folder.remote_high;
     folder.remote_high = pair.source.uid_next.unwrap_or(1).max(folder.remote_high);
     let local_next = pair.destination.and_then(|status| status.uid_next);
     folder.local_high = local_next.unwrap_or(1).max(folder.local_high);
     if folder.baseline == 0 {
-        // A folder that was never filled has no mail that could have gone elsewhere.
-        if known.is_some() || local_next != Some(1) {
+        // A folder that is new on both sides has no mail that could have gone elsewhere.
+        if was_known || local_next != Some(1) {
             shared.state.borrow().set(Flag::NewMayBeOlder, true)?;
         }
         // What is local now is older than the ledger; what a server does not number may be.
@@ -135,7 +133,6 @@ pub async fn prepare(
         shared,
         &pair,
         &folder,
-        seen_to,
         &mut connections.remote,
         &mut connections.local,
     )
@@ -169,22 +166,6 @@ fn has_unexplained(shared: &Shared, pair: &Pair, folder: &FolderState) -> Result
         && folder.remote_next > 1
         && next <= folder.remote_next
         && messages > shared.state.borrow().count(folder.id)?)
-}
-
-/// The same for the local folder. What was deleted on the remote side since is not counted any more.
-fn has_unexplained_copies(
-    shared: &Shared,
-    folder: &FolderState,
-    now: MailboxStatus,
-) -> Result<bool, LedgerError> {
-    let (Some(messages), Some(next)) = (now.messages, now.uid_next) else {
-        return Ok(false);
-    };
-    let state = shared.state.borrow();
-    Ok(folder.local_next > 1
-        && next <= folder.local_next
-        && !state.has_history(folder.id)?
-        && messages > state.local_uids(folder.id, 1)?.len())
 }
 
 /// Whether the local folder that was filled is there under another name.

@@ -42,6 +42,8 @@ pub struct FolderState {
     pub local_id: Option<MailboxId>,
     /// A task pulled it that is deleted, and none has met it since.
     pub is_former: bool,
+    /// The last run that came to its end here saw all remote UIDs below; 1 when none has since their generation began.
+    pub looked_below: u32,
 }
 
 impl FolderState {
@@ -69,7 +71,7 @@ const COLUMNS: &str = "id, local, remote_validity, local_validity, remote_next,
     max(remote_high, (SELECT ifnull(max(uid), 0) + 1 FROM message WHERE folder = folder.id)), remote_messages,
     remote_modseq, local_next,
     max(local_high, (SELECT ifnull(max(local_uid), 0) + 1 FROM message WHERE folder = folder.id)), fingerprint,
-    replaced, baseline, remote_mailbox, local_mailbox, former";
+    replaced, baseline, remote_mailbox, local_mailbox, former, looked_below";
 
 fn id(stored: Option<Vec<u8>>) -> Option<MailboxId> {
     stored.as_deref().and_then(MailboxId::from_bytes)
@@ -93,6 +95,7 @@ fn state(row: &Row<'_>) -> rusqlite::Result<FolderState> {
         remote_id: id(row.get(13)?),
         local_id: id(row.get(14)?),
         is_former: row.get(15)?,
+        looked_below: row.get(16)?,
     })
 }
 
@@ -147,17 +150,18 @@ impl Ledger {
             "SELECT {COLUMNS}, remote FROM folder WHERE source = ?1 ORDER BY remote"
         ))?;
         let rows = statement.query_map([source], |row| {
-            Ok((Mailbox::from_wire(row.get(16)?), state(row)?))
+            Ok((Mailbox::from_wire(row.get(17)?), state(row)?))
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Writes a folder's record.
+    /// Writes a folder's record. Its baseline only grows here: [`Ledger::all_compared`] raises it while folders are at work.
     pub fn save_folder(&self, folder: &FolderState) -> Result<()> {
         let mut statement = self.db.prepare_cached(
             "UPDATE folder SET remote_validity = ?2, local_validity = ?3, remote_next = ?4, remote_high = ?5,
                 remote_messages = ?6, remote_modseq = ?7, local_next = ?8, local_high = ?9, fingerprint = ?10,
-                replaced = ?11, baseline = max(baseline, ?12), remote_mailbox = ?13, local_mailbox = ?14 WHERE id = ?1",
+                replaced = ?11, baseline = max(baseline, ?12), remote_mailbox = ?13, local_mailbox = ?14,
+                looked_below = ?15 WHERE id = ?1",
         )?;
         statement.execute(params![
             folder.id,
@@ -173,7 +177,8 @@ impl Ledger {
             folder.replaced,
             folder.baseline,
             folder.remote_id.as_ref().map(MailboxId::as_bytes),
-            folder.local_id.as_ref().map(MailboxId::as_bytes)
+            folder.local_id.as_ref().map(MailboxId::as_bytes),
+            folder.looked_below
         ])?;
         Ok(())
     }
@@ -352,7 +357,7 @@ fn forget_messages(db: &Transaction<'_>, id: i64) -> Result<()> {
     db.execute("DELETE FROM local_deletion WHERE folder = ?1", [id])?;
     db.execute("DELETE FROM second_copy WHERE folder = ?1", [id])?;
     db.execute(
-        "UPDATE folder SET remote_next = 1, remote_high = 1, remote_messages = 0, remote_modseq = 0, local_next = 1,
+        "UPDATE folder SET remote_next = 1, looked_below = 1, remote_high = 1, remote_messages = 0, remote_modseq = 0, local_next = 1,
             local_high = 1, remote_mailbox = NULL, local_mailbox = NULL, baseline = 0, brought_before = 0,
             fingerprint = '', replaced = remote_validity <> 0 WHERE id = ?1",
         [id],

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Local messages that the account of this run has not brought.
 
+use std::collections::HashMap;
+
 use rusqlite::params;
 
 use super::{Flag, Ledger, Result, number, stored};
@@ -80,9 +82,9 @@ impl Ledger {
         })
     }
 
-    /// All folders of the account are on record; their local names and next UIDs now. What came up to now counts as older
-    /// than the ledger: while some were not on record, it may have come from these.
-    pub fn all_compared(&mut self, next: &[(&Mailbox, u32)]) -> Result<()> {
+    /// All folders that a task pulls are on record; `next` has the next UIDs of local folders now. What came up to now counts
+    /// as older than the ledger: while some were not on record, it may have come from these.
+    pub fn all_compared(&mut self, next: &HashMap<Mailbox, u32>) -> Result<()> {
         let source = self.source;
         self.transaction(|db| {
             let sql = "UPDATE folder SET baseline = max(baseline, ?3) WHERE source = ?1 AND local = ?2";
@@ -96,6 +98,7 @@ impl Ledger {
             db.execute(sql, params![source, older, younger])?;
             Ok(())
         })?;
+        // Last: cut off in between, it is done once more.
         self.set(Flag::NewMayBeOlder, false)
     }
 

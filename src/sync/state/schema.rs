@@ -137,6 +137,7 @@ pub(super) fn prepare(db: &mut Connection) -> Result<()> {
         ("local_mailbox", "BLOB"),
         ("brought_before", "INTEGER NOT NULL DEFAULT 0"),
         ("former", "INTEGER NOT NULL DEFAULT 0"),
+        ("looked_below", "INTEGER NOT NULL DEFAULT 1"),
     ] {
         let is_there: bool = db.query_row(
             "SELECT EXISTS (SELECT 1 FROM pragma_table_info('folder') WHERE name = ?1)",

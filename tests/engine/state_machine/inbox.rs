@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Tasks that pull unread mail of the inbox and delete it there: what comes once more, and what comes back.
 
-use super::action::{Action, At, Options, Remote, Second};
+use super::action::{Action, At, Options, Remote, Second, Which};
 use super::found::{COPY, RUN, arrives, everywhere};
 
 const MOVE: Options = Options {
@@ -59,6 +59,16 @@ fn what_a_backup_brings_back_is_not_copied_again() -> anyhow::Result<()> {
                 everywhere(options, Second::None, &actions)?;
             }
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn an_equal_message_is_copied_although_the_first_run_that_saw_it_was_killed() -> anyhow::Result<()> {
+    for part in [10, 21, 32, 43, 54, 65, 76, 87] {
+        let mut actions = vec![arrives(AT, 0), RUN, RUN, twin(false)];
+        actions.extend([Action::Kill(Which::First, part), RUN]);
+        everywhere(MOVE, Second::None, &actions)?;
     }
     Ok(())
 }

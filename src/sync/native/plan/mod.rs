@@ -143,6 +143,7 @@ pub(super) mod tests {
             local_next: 1,
             local_high: 1,
             baseline: 1,
+            looked_below: 1,
             fingerprint: String::new(),
             replaced: false,
             remote_id: None,

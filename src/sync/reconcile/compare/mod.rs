@@ -20,7 +20,7 @@ use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::folder::open;
 use crate::sync::reconcile::headers::{self, Detail, Seen};
-use crate::sync::state::{FolderState, LocalOnly, Origin};
+use crate::sync::state::{FolderState, LedgerError, LocalOnly, Origin};
 
 /// What a comparison found.
 #[derive(Debug, Default)]
@@ -41,22 +41,15 @@ pub const BATCH: u64 = 500;
 /// Messages recorded together.
 const GROUP: usize = 1000;
 
-/// Finds what a folder lacks locally. `seen_to`: remote UIDs from there on are of messages that came after the last look at
-/// the folder; 1 for one whose UIDs say nothing yet.
+/// Finds what a folder lacks locally.
 pub async fn compare(
     shared: &Shared,
     pair: &Pair,
     folder: &FolderState,
-    seen_to: u32,
     remote: &mut SideSession,
     local: &mut SideSession,
 ) -> FolderResult<Comparison> {
-    let side = RemoteSide {
-        shared,
-        pair,
-        folder,
-        seen_to,
-    };
+    let side = RemoteSide { shared, pair, folder };
     // Where both sides have to be read, they are read at the same time.
     let (unknown, read) = if side.has_news() && has_unknown(shared, pair, folder)? {
         let (unknown, read) = tokio::join!(unknown(shared, pair, folder, local), side.read(remote));
@@ -90,20 +83,18 @@ pub async fn compare(
     {
         return Ok(by_range(pair, folder, next));
     }
-    let (mut new, messages) = match read {
+    let (mut new, mut messages) = match read {
         Some(read) => read,
         None => {
             let new = side.search(remote).await?;
             let any_known = !stored.is_empty() || !fresh.is_empty() || !orphans.copies.is_empty();
-            let may_be_back = history && new.iter().any(|uid| side.may_be_back(uid));
-            if new.is_empty() || !(any_known || may_be_back) {
+            if new.is_empty() || !(any_known || history) {
                 (new, vec![])
             } else {
                 side.headers(remote, new).await?
             }
         }
     };
-    let mut messages = messages;
     if shared.job.inbox_only() {
         let back = side.back_under_same_uids(&new, remote).await?;
         new = new.minus(&back);
@@ -153,8 +144,6 @@ struct RemoteSide<'a> {
     shared: &'a Shared,
     pair: &'a Pair,
     folder: &'a FolderState,
-    /// See [`compare`].
-    seen_to: u32,
 }
 
 impl RemoteSide<'_> {
@@ -299,9 +288,20 @@ fn has_unknown(shared: &Shared, pair: &Pair, folder: &FolderState) -> FolderResu
     let may_have_news = |status: MailboxStatus| status.uid_next.is_none_or(|next| next > folder.local_next);
     Ok(match pair.destination {
         Some(status) if may_have_news(status) => true,
+        Some(status) if has_unaccounted(shared, folder, status)? => true,
         Some(_) => !shared.state.borrow().planned_uids(folder.id)?.is_empty(),
         None => false,
     })
+}
+
+/// Whether the local folder has more messages than are on record, although it gave no new UIDs: a backup that came back has
+/// it give UIDs for a second time. Copies of what was deleted on the remote side are on record only as long as they may be
+/// searched for, so that where there were such it tells nothing.
+fn has_unaccounted(shared: &Shared, folder: &FolderState, now: MailboxStatus) -> Result<bool, LedgerError> {
+    let state = shared.state.borrow();
+    Ok(folder.local_next > 1
+        && !state.has_history(folder.id)?
+        && now.messages > Some(state.local_uids(folder.id, 1)?.len()))
 }
 
 /// The local messages that nothing is known of, by their keys.
@@ -314,7 +314,12 @@ async fn unknown(
     if !has_unknown(shared, pair, folder)? {
         return Ok(vec![]);
     }
-    let unknown = unknown_local(shared, pair, folder, local).await?;
+    let is_from_the_start = match pair.destination {
+        Some(now) => has_unaccounted(shared, folder, now)?,
+        None => false,
+    };
+    let from = if is_from_the_start { 1 } else { folder.local_next };
+    let unknown = unknown_from(from, shared, pair, folder, local).await?;
     headers::read(local, &unknown, Detail::Record).await
 }
 
@@ -361,7 +366,16 @@ pub async fn unknown_local(
     folder: &FolderState,
     local: &mut SideSession,
 ) -> FolderResult<UidSet> {
-    let from = folder.local_next;
+    unknown_from(folder.local_next, shared, pair, folder, local).await
+}
+
+async fn unknown_from(
+    from: u32,
+    shared: &Shared,
+    pair: &Pair,
+    folder: &FolderState,
+    local: &mut SideSession,
+) -> FolderResult<UidSet> {
     let criteria = [format!("UID {from}:*")];
     let (_, found) = open::search(local, &pair.local, folder, !shared.job.dry, criteria).await?;
     let known = shared.state.borrow().local_uids(folder.id, from)?;

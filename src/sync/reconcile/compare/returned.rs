@@ -73,11 +73,15 @@ impl Orphans {
 }
 
 impl RemoteSide<'_> {
-    /// Whether what has this UID may have been delivered before, under another one. What came since is new, however equal
-    /// it is.
-    pub(super) fn may_be_back(&self, uid: u32) -> bool {
-        let is_compared = self.folder.remote_next > 1 && !self.shared.job.inbox_only();
-        !is_compared && (self.seen_to <= 1 || uid < self.seen_to)
+    /// Whether what has this UID may have been delivered before, under another one. What came after the last look is new,
+    /// however equal it is.
+    fn may_be_back(&self, uid: u32) -> bool {
+        let FolderState {
+            remote_next,
+            looked_below,
+            ..
+        } = *self.folder;
+        (remote_next <= 1 || self.shared.job.inbox_only()) && (looked_below <= 1 || uid < looked_below)
     }
 
     /// Messages that were delivered from a former generation of the remote folder and are not in the local folder any
@@ -95,9 +99,11 @@ impl RemoteSide<'_> {
         {
             let state = shared.state.borrow();
             let unexplained = state.unexplained_uids(folder.id)?;
+            // What an earlier run was about to copy was looked at then.
+            let decided = state.pending_uids(folder.id)?.minus(&unexplained).union(matched);
             let may_be_back = |message: &&Seen| {
                 let uid = message.uid;
-                !matched.contains(uid) && (self.may_be_back(uid) || unexplained.contains(uid))
+                !decided.contains(uid) && (self.may_be_back(uid) || unexplained.contains(uid))
             };
             for message in messages.iter().filter(may_be_back) {
                 if message.has_trace && state.was_delivered(folder.id, &message.key, message.size)? {

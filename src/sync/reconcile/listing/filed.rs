@@ -11,28 +11,35 @@ use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::{self, Connections};
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::listing::Listing;
-use crate::sync::state::{Flag, LedgerError, Unpaired};
+use crate::sync::state::{Flag, FolderState, LedgerError, Unpaired};
 
 /// Notes at the start of a run what is known of that.
 pub(super) fn note(shared: &Shared, pairs: &[Pair], local: &folder_mapping::Side) -> Result<(), LedgerError> {
-    let now = unpaired(pairs, local);
-    let known = shared.state.borrow().unpaired()?;
-    if known.is_empty() && !now.is_empty() {
-        // Not only at the end: a first run that is cut off must not lose it.
-        shared.state.borrow_mut().set_unpaired(&now)?;
-    }
-    let mut may_be_older = known
-        .iter()
-        .any(|(mailbox, folder)| folder.lost_any(now.get(mailbox).copied()));
-    let state = shared.state.borrow();
+    let mut state = shared.state.borrow_mut();
+    // A record of another local folder, or one that is to be made anew, says nothing of the mail in this one.
+    let is_of = |folder: &FolderState, pair: &Pair| {
+        folder.baseline != 0 && [&pair.local, &pair.fallback].contains(&&folder.local)
+    };
+    let mut on_record = HashSet::new();
     for pair in pairs {
-        let may_hold_mail = pair.destination.is_some_and(|status| status.uid_next != Some(1));
-        if may_hold_mail && !may_be_older {
-            let known = state.known_folder(&pair.remote)?;
-            may_be_older = known.is_none_or(|folder| folder.baseline == 0);
+        if state
+            .known_folder(&pair.remote)?
+            .is_some_and(|folder| is_of(&folder, pair))
+        {
+            on_record.insert(&pair.local);
         }
     }
-    if may_be_older {
+    let now = besides(&on_record, local);
+    let known = state.unpaired()?;
+    if known.is_empty() && !now.is_empty() {
+        // Not only at the end: a first run that is cut off must not lose it.
+        state.set_unpaired(&now)?;
+    }
+    let mut known = known.iter().filter(|(mailbox, _)| !on_record.contains(mailbox));
+    let has_lost = known.any(|(mailbox, folder)| folder.lost_any(now.get(mailbox).copied()));
+    let mut pairs = pairs.iter().filter(|pair| !on_record.contains(&pair.local));
+    let is_unknown = pairs.any(|pair| pair.destination.is_some_and(|status| status.uid_next != Some(1)));
+    if has_lost || is_unknown {
         state.set(Flag::NewMayBeOlder, true)?;
     }
     Ok(())
@@ -40,11 +47,7 @@ pub(super) fn note(shared: &Shared, pairs: &[Pair], local: &folder_mapping::Side
 
 /// Once all folders are on record: what comes from now on is younger than the ledger. A message that was new in one of them
 /// up to now may have been in another one before, and counts as older.
-pub async fn all_compared(
-    shared: &Shared,
-    listing: &Listing,
-    connections: &mut Connections,
-) -> FolderResult<()> {
+pub async fn all_compared(shared: &Shared, connections: &mut Connections) -> FolderResult<()> {
     if !shared.state.borrow().is_set(Flag::NewMayBeOlder)? {
         return Ok(());
     }
@@ -55,28 +58,23 @@ pub async fn all_compared(
     let next: HashMap<Mailbox, u32> = listed
         .filter_map(|(listed, status)| Some((listed.mailbox, status?.uid_next?)))
         .collect();
-    let locals: HashSet<&Mailbox> = listing.pairs.iter().map(|pair| &pair.local).collect();
-    let next: Vec<(&Mailbox, u32)> = locals
-        .into_iter()
-        .filter_map(|local| Some((local, *next.get(local)?)))
-        .collect();
     Ok(shared.state.borrow_mut().all_compared(&next)?)
 }
 
 /// Notes at the end of a run where else the user has mail.
 pub(super) fn accept(shared: &Shared, listing: &Listing) -> Result<(), Failure> {
-    let now = unpaired(&listing.pairs, &listing.local);
+    let paired = listing.pairs.iter().map(|pair| &pair.local).collect();
+    let now = besides(&paired, &listing.local);
     if shared.state.borrow().unpaired()? != now {
         shared.state.borrow_mut().set_unpaired(&now)?;
     }
     Ok(())
 }
 
-/// Local folders that nothing is pulled to.
-fn unpaired(pairs: &[Pair], local: &folder_mapping::Side) -> HashMap<Mailbox, Unpaired> {
-    let paired: HashSet<&Mailbox> = pairs.iter().map(|pair| &pair.local).collect();
+/// The other local folders.
+fn besides(folders: &HashSet<&Mailbox>, local: &folder_mapping::Side) -> HashMap<Mailbox, Unpaired> {
     let listed = local.folders.iter();
-    let others = listed.filter(|(listed, _)| !paired.contains(&listed.mailbox));
+    let others = listed.filter(|(listed, _)| !folders.contains(&listed.mailbox));
     others
         .filter_map(|(listed, status)| Some((listed.mailbox.clone(), Unpaired::of((*status)?)?)))
         .collect()
