@@ -318,7 +318,7 @@ impl<S: Servers> Machine<S> {
                     let mut there = there.filter(|one| one.folder == to && one.token == place.token);
                     let moved = there.next_back().context("a mail that was moved")?;
                     self.servers.relocate(at, &moved, &place.folder, &self.mails)?;
-                    self.oracle.relocated(at, place.token);
+                    self.oracle.moved_and_back(at, place.token);
                 }
             }
             Action::RenameFolder { at, folder, to } => {

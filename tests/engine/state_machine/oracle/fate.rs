@@ -24,6 +24,10 @@ pub(super) struct Fate {
     pub(super) relocations: usize,
     /// How many copies its owner moved locally: an equal one that arrives where one of them is now counts as delivered.
     pub(super) filed: usize,
+    /// A run was killed that deleted from sources: whether it did so with this one is not known.
+    pub(super) is_deletion_cut_off: bool,
+    /// How often its owner moved it away and back since: it looks like an equal one that came after it was deleted.
+    pub(super) looks_new: usize,
     /// How many were delivered to a second place.
     pub(super) spare: usize,
     /// Its owner marked it as deleted locally.

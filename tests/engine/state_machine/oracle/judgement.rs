@@ -102,6 +102,9 @@ impl Oracle {
             fate.older_than_task.clear();
         }
         fate.may_come_again |= has_clone || parts.iter().any(|part| part.killed);
+        fate.is_deletion_cut_off |= parts
+            .iter()
+            .any(|part| part.killed && part.options.remote != Remote::Keep);
         let mut places = fate.births + fate.spare;
         if fate.births > 1 {
             // One of the copies may be the second one of what was moved.
@@ -182,7 +185,7 @@ impl Oracle {
             let times = |folders: &[&str]| folders.iter().filter(|&&one| one == folder).count();
             let (former, now) = (times(&was), times(&is));
             ensure!(
-                now <= former.max(fate.births),
+                now <= former.max(fate.births + fate.looks_new),
                 "it is {now} times in the local {folder}"
             );
             let there = SOURCES

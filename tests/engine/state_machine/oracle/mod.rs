@@ -135,6 +135,13 @@ impl Oracle {
         }
     }
 
+    /// The owner moved a mail to another folder and back.
+    pub(super) fn moved_and_back(&mut self, at: At, token: Token) {
+        self.relocated(at, token);
+        let fate = self.fate(token);
+        fate.looks_new += usize::from(at != At::Local && fate.is_deletion_cut_off);
+    }
+
     /// A backup came back. That a mail is gone by that is not the owner's wish.
     pub(super) fn restored(&mut self, at: At, before: &Contents, after: &Contents, mails: &Mails) {
         if at == At::Local {
