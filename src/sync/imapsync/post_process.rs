@@ -139,7 +139,7 @@ pub async fn complete(shared: &Shared, copied: &[Copied]) -> Result<(), Failure>
             syncs.extend(compared.flatten());
         }
         if complete {
-            filed::all_compared(shared, &mut connections).await?;
+            filed::all_compared(shared, &listing.pairs, &mut connections).await?;
         }
         for sync in &syncs {
             let outcome = finish(shared, sync, &mut connections, &mut plan).await;

@@ -79,7 +79,7 @@ pub async fn preview(shared: &Shared) -> Result<Preview, Failure> {
         compared.push((pair, outcome.flatten()));
     }
     if complete {
-        filed::all_compared(shared, &mut connections).await?;
+        filed::all_compared(shared, pairs, &mut connections).await?;
     }
     for (pair, compared) in compared {
         let mut folder = FolderPreview {

@@ -86,7 +86,7 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
         }
     }
     if complete {
-        filed::all_compared(shared, &mut connections).await?;
+        filed::all_compared(shared, pairs, &mut connections).await?;
     }
     shared.reporter.borrow_mut().progress.messages_total = total;
     if !items.is_empty() {
@@ -281,6 +281,9 @@ fn record(shared: &Shared, sync: &FolderSync, mut folder: FolderState, complete:
         folder.remote_modseq = sync.pair.source.highest_modseq.unwrap_or(0);
     }
     if complete && let Some(next) = sync.pair.source.uid_next {
+        // What could not be read was not looked at.
+        let unread = state.unexplained_uids(folder.id)?.from(folder.looked_below);
+        let next = unread.first().map_or(next, |uid| uid.min(next));
         folder.looked_below = next.max(folder.looked_below);
     }
     folder.remote_messages = sync.pair.source.messages.unwrap_or(0);

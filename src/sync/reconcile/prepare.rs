@@ -117,7 +117,7 @@ pub async fn prepare(
     folder.local_high = local_next.unwrap_or(1).max(folder.local_high);
     if folder.baseline == 0 {
         // A folder that is new on both sides has no mail that could have gone elsewhere.
-        if was_known || local_next != Some(1) {
+        if was_known || pair.destination.is_some_and(|status| status.uid_next != Some(1)) {
             shared.state.borrow().set(Flag::NewMayBeOlder, true)?;
         }
         // What is local now is older than the ledger; what a server does not number may be.

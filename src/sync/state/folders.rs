@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::step::{ACCEPTED, DELIVERED, GONE, PRESENT};
-use super::{Ledger, Result, number, stored};
+use super::{Flag, Ledger, Result, number, stored};
 use crate::imap::{Mailbox, MailboxId, MailboxStatus};
 
 /// A folder as the last run left it.
@@ -201,6 +201,7 @@ impl Ledger {
 
     /// Forgets the UIDs of a remote folder of a former generation. What was delivered from it stays known by its key.
     pub fn forget_remote_generation(&mut self, id: i64) -> Result<()> {
+        self.set(Flag::NewMayBeOlder, true)?;
         self.transaction(|db| {
             remember_delivered(db, id)?;
             // The local UIDs still mean what they meant.
@@ -215,6 +216,7 @@ impl Ledger {
 
     /// Forgets what is known of a folder whose local side is of another generation: what is not there is copied again.
     pub fn forget_local_generation(&mut self, id: i64) -> Result<()> {
+        self.set(Flag::NewMayBeOlder, true)?;
         self.transaction(|db| {
             db.execute("DELETE FROM history WHERE folder = ?1", [id])?;
             forget_messages(db, id)
@@ -233,6 +235,7 @@ impl Ledger {
 
     /// The local folder was renamed by its owner: what was delivered stays delivered, wherever its owner put it.
     pub fn forget_local_uids(&self, id: i64) -> Result<()> {
+        self.set(Flag::NewMayBeOlder, true)?;
         self.db
             .execute("UPDATE message SET local_uid = NULL WHERE folder = ?1", [id])?;
         self.db

@@ -133,6 +133,21 @@ impl Ledger {
         })
     }
 
+    /// Moves deleted messages to the history.
+    pub fn move_to_history(&mut self, id: i64, uids: &UidSet) -> Result<()> {
+        self.transaction(|db| {
+            let mut remember = db.prepare_cached(&format!(
+                "INSERT OR IGNORE INTO history SELECT folder, key, size, ifnull(digest, x'') FROM message
+                 WHERE folder = ?1 AND uid = ?2 AND step = {GONE} AND length(key) = 16"
+            ))?;
+            for uid in uids.iter() {
+                remember.execute(params![id, uid])?;
+            }
+            Ok(())
+        })?;
+        self.forget(id, uids)
+    }
+
     /// Moves deleted messages whose local copies lie below `local_next`, where nothing is looked for any more, to the
     /// history; not those of which a second copy may still arrive.
     pub fn forget_remote_deleted(&mut self, id: i64, local_next: u32) -> Result<()> {

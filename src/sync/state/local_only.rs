@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use rusqlite::params;
 
-use super::{Flag, Ledger, Result, number, stored};
+use super::{Ledger, Result, number, stored};
 use crate::imap::{Mailbox, UidSet};
 use crate::sync::message_key::MessageKey;
 
@@ -27,7 +27,7 @@ pub struct LocalOnly {
 pub enum Origin {
     /// It came after the ledger was begun.
     Younger = 0,
-    /// It is older than the ledger.
+    /// It is older than the ledger, or was filed by its owner.
     Older = 1,
     /// This account brought it, and the remote side has it no longer.
     Brought = 2,
@@ -97,9 +97,7 @@ impl Ledger {
                 AND folder IN (SELECT id FROM folder WHERE source = ?1)";
             db.execute(sql, params![source, older, younger])?;
             Ok(())
-        })?;
-        // Last: cut off in between, it is done once more.
-        self.set(Flag::NewMayBeOlder, false)
+        })
     }
 
     /// Local messages that this program deleted. What was once delivered of them is forgotten, so that it comes again when

@@ -146,6 +146,13 @@ pub(super) fn prepare(db: &mut Connection) -> Result<()> {
         )?;
         if !is_there {
             db.execute_batch(&format!("ALTER TABLE folder ADD COLUMN {column} {kind}"))?;
+            if column == "looked_below" {
+                // The last run found everything there done.
+                db.execute(
+                    "UPDATE folder SET looked_below = remote_high WHERE fingerprint <> ''",
+                    [],
+                )?;
+            }
         }
     }
     Ok(())

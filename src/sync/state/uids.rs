@@ -4,7 +4,7 @@
 use rusqlite::params;
 
 use super::step::{ACCEPTED, DELIVERED, ELSEWHERE, FAILED, LEFT_OUT, PLANNED, PRESENT};
-use super::{Ledger, Result, collect_set};
+use super::{Ledger, Result, collect_set, number};
 use crate::imap::UidSet;
 
 impl Ledger {
@@ -56,6 +56,15 @@ impl Ledger {
         )?;
         let rows = statement.query_map(params![id, from], |row| row.get(0))?;
         collect_set(rows)
+    }
+
+    /// How many local messages are accounted for.
+    pub fn count_local(&self, id: i64) -> Result<u64> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT (SELECT count(local_uid) FROM message WHERE folder = ?1)
+                + (SELECT count(*) FROM local_only WHERE folder = ?1)",
+        )?;
+        Ok(statement.query_row([id], |row| row.get(0)).map(number)?)
     }
 
     pub(super) fn uids(&self, sql: &str, id: i64) -> Result<UidSet> {

@@ -457,21 +457,3 @@ fn what_a_clone_brought_is_known_after_a_local_backup_gave_uids_for_a_second_tim
         ],
     })
 }
-
-#[test]
-fn a_local_backup_is_noticed_by_a_folder_that_the_source_has_no_longer() -> anyhow::Result<()> {
-    let actions = [
-        arrives(At::Local, 3),
-        arrives(At::Remote, 3),
-        arrives(At::Remote, 1),
-        Action::BackUp { at: At::Local },
-        RUN,
-        Action::DeleteFolder {
-            at: At::Remote,
-            folder: 0,
-        },
-        Action::Restore { at: At::Local },
-    ];
-    everywhere(COPY, Second::None, &actions)?;
-    everywhere(MIRROR, Second::None, &actions)
-}

@@ -247,7 +247,8 @@ impl<S: Servers> Machine<S> {
                 let before = self.servers.contents(at, &self.mails)?;
                 self.servers.restore(at)?;
                 let after = self.servers.contents(at, &self.mails)?;
-                self.oracle.restored(at, &before, &after, &self.mails);
+                let now = self.snapshot()?;
+                self.oracle.restored(at, &before, &after, &now, &self.mails);
                 self.unsettle(at)?;
             }
             Action::Revalidate { at } => {

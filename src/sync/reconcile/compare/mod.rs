@@ -62,7 +62,9 @@ pub async fn compare(
         let state = shared.state.borrow();
         let pending = state.pending_uids(folder.id)?;
         // Messages of a former generation, or such as came back under UIDs that nothing is on record of.
-        let returned = folder.remote_next <= 1 || !state.unexplained_uids(folder.id)?.is_empty();
+        let inbox_only = shared.job.inbox_only();
+        let returned =
+            inbox_only || folder.remote_next <= 1 || !state.unexplained_uids(folder.id)?.is_empty();
         (
             state.local_only(folder.id)?,
             pending,
@@ -159,9 +161,7 @@ impl RemoteSide<'_> {
 
     /// UIDs that are not dealt with.
     async fn search(&self, remote: &mut SideSession) -> FolderResult<UidSet> {
-        let Self {
-            shared, pair, folder, ..
-        } = *self;
+        let Self { shared, pair, folder } = *self;
         let inbox_only = shared.job.inbox_only();
         let (criteria, from) = if inbox_only {
             ("UNSEEN".to_owned(), 1)
@@ -198,9 +198,7 @@ impl RemoteSide<'_> {
 
     /// The same in one round trip, where a range of UIDs tells what to read.
     async fn read_at_once(&self, remote: &mut SideSession) -> FolderResult<Option<(UidSet, Vec<Seen>)>> {
-        let Self {
-            shared, pair, folder, ..
-        } = *self;
+        let Self { shared, pair, folder } = *self;
         let (done, pending) = {
             let state = shared.state.borrow();
             (state.done_uids(folder.id)?, state.pending_uids(folder.id)?)
@@ -230,9 +228,7 @@ impl RemoteSide<'_> {
 
     /// Messages by their headers. One that cannot be read is reported and not copied, as it may be there already.
     async fn headers(&self, remote: &mut SideSession, uids: UidSet) -> FolderResult<(UidSet, Vec<Seen>)> {
-        let Self {
-            shared, pair, folder, ..
-        } = *self;
+        let Self { shared, pair, folder } = *self;
         let mut refused = vec![];
         let poison = (&*shared.poison, folder.id);
         let messages = headers::read_each(remote, &uids, Detail::Record, poison, |uid, reason| {
@@ -284,7 +280,7 @@ fn by_range(pair: &Pair, folder: &FolderState, next: u32) -> Comparison {
 /// Whether the local folder may hold messages that nothing is known of. After a crash no status is believed that says
 /// otherwise.
 fn has_unknown(shared: &Shared, pair: &Pair, folder: &FolderState) -> FolderResult<bool> {
-    // The number of messages is not asked: an index that is being built says 0 for a while.
+    // No number of messages tells that there are none: an index that is being built says 0 for a while.
     let may_have_news = |status: MailboxStatus| status.uid_next.is_none_or(|next| next > folder.local_next);
     Ok(match pair.destination {
         Some(status) if may_have_news(status) => true,
@@ -299,9 +295,11 @@ fn has_unknown(shared: &Shared, pair: &Pair, folder: &FolderState) -> FolderResu
 /// searched for, so that where there were such it tells nothing.
 fn has_unaccounted(shared: &Shared, folder: &FolderState, now: MailboxStatus) -> Result<bool, LedgerError> {
     let state = shared.state.borrow();
-    Ok(folder.local_next > 1
+    let gave_none = now.uid_next.is_some_and(|next| next <= folder.local_next);
+    Ok(gave_none
+        && folder.local_next > 1
         && !state.has_history(folder.id)?
-        && now.messages > Some(state.local_uids(folder.id, 1)?.len()))
+        && now.messages > Some(state.count_local(folder.id)?))
 }
 
 /// The local messages that nothing is known of, by their keys.
@@ -468,7 +466,8 @@ fn record_local_only(
     let (older, younger): (Vec<LocalOnly>, Vec<LocalOnly>) = pool
         .left()
         .filter(|message| !stored.contains(message.uid))
-        .partition(|message| folder.replaced || message.uid < folder.baseline);
+        // What lies below what was read before was lost from the ledger, and nothing tells how it came.
+        .partition(|message| folder.replaced || message.uid < folder.baseline.max(folder.local_next));
     state.add_local_only(folder.id, &older, Origin::Older)?;
     state.add_local_only(folder.id, &younger, Origin::Younger)?;
     Ok(())

@@ -84,17 +84,15 @@ impl RemoteSide<'_> {
         (remote_next <= 1 || self.shared.job.inbox_only()) && (looked_below <= 1 || uid < looked_below)
     }
 
-    /// Messages that were delivered from a former generation of the remote folder and are not in the local folder any
-    /// more, whose own generation is intact: their owner moved or deleted them.
+    /// Messages that were delivered before, from a former generation of the remote folder or in inbox mode, and are not in
+    /// the local folder any more, whose own generation is intact: their owner moved or deleted them.
     pub(super) async fn removed_by_owner(
         &self,
         messages: &[Seen],
         matched: &UidSet,
         remote: &mut SideSession,
     ) -> FolderResult<UidSet> {
-        let Self {
-            shared, pair, folder, ..
-        } = *self;
+        let Self { shared, pair, folder } = *self;
         let (mut removed, mut in_doubt) = (vec![], vec![]);
         {
             let state = shared.state.borrow();
@@ -103,7 +101,8 @@ impl RemoteSide<'_> {
             let decided = state.pending_uids(folder.id)?.minus(&unexplained).union(matched);
             let may_be_back = |message: &&Seen| {
                 let uid = message.uid;
-                !decided.contains(uid) && (self.may_be_back(uid) || unexplained.contains(uid))
+                let is_unexplained = !shared.job.inbox_only() && unexplained.contains(uid);
+                !decided.contains(uid) && (self.may_be_back(uid) || is_unexplained)
             };
             for message in messages.iter().filter(may_be_back) {
                 if message.has_trace && state.was_delivered(folder.id, &message.key, message.size)? {
@@ -140,9 +139,7 @@ impl RemoteSide<'_> {
         new: &UidSet,
         remote: &mut SideSession,
     ) -> FolderResult<UidSet> {
-        let Self {
-            shared, pair, folder, ..
-        } = *self;
+        let Self { shared, pair, folder } = *self;
         let deleted = shared.state.borrow().remote_deleted(folder.id)?;
         let there: UidSet = deleted
             .iter()
@@ -158,7 +155,10 @@ impl RemoteSide<'_> {
             .iter()
             .filter(|(uid, digest)| digests.get(uid) == Some(digest));
         let same: UidSet = same.map(|(uid, _)| *uid).collect();
-        shared.state.borrow_mut().delivered_again(folder.id, &same)?;
+        let mut state = shared.state.borrow_mut();
+        state.delivered_again(folder.id, &same)?;
+        // Another message has the UID now: what was delivered under it stays known.
+        state.move_to_history(folder.id, &there.minus(&same))?;
         Ok(same)
     }
 }

@@ -143,8 +143,8 @@ pub(in crate::sync::reconcile) fn report_older(shared: &Shared, folder: &str, me
     }
 }
 
-/// Local messages that came after the folder was first compared and that no task brought, and the others that only the
-/// local side has. One whose key was ever delivered was filed by its owner.
+/// Local messages that came after all folders were compared and that no task brought, and the others that only the local
+/// side has. One whose key was ever delivered was filed by its owner, which is recorded.
 fn only_local(shared: &Shared, sync: &FolderSync) -> FolderResult<(UidSet, UidSet)> {
     let mut state = shared.state.borrow_mut();
     let id = sync.folder.id;
@@ -156,13 +156,13 @@ fn only_local(shared: &Shared, sync: &FolderSync) -> FolderResult<(UidSet, UidSe
     let brought = uids(state.local_only_of(id, Origin::Brought)?);
     let keys: HashSet<_> = all.iter().map(|message| message.key).collect();
     let filed = state.delivered_anywhere(&keys)?;
-    let (mut deletable, mut kept, mut older) = (vec![], vec![], vec![]);
+    let (mut deletable, mut kept, mut filed_here) = (vec![], vec![], vec![]);
     for message in all {
         let LocalOnly { uid, key, .. } = message;
         let is_filed = young.contains(uid) && filed.contains(&key);
         let is_deletable = confirmed.contains(uid)
             || brought.contains(uid)
-            || (young.contains(uid) && !is_filed && !in_doubt);
+            || (young.contains(uid) && !(is_filed || in_doubt));
         if is_deletable {
             if !state.belongs_to_others(id, uid)? {
                 deletable.push(uid);
@@ -171,11 +171,11 @@ fn only_local(shared: &Shared, sync: &FolderSync) -> FolderResult<(UidSet, UidSe
             kept.push(uid);
         }
         if is_filed {
-            older.push(message);
+            filed_here.push(message);
         }
     }
     // It stays filed when what tells so is forgotten: a folder that is compared anew, a message that the source deletes.
-    state.add_local_only(id, &older, Origin::Older)?;
+    state.add_local_only(id, &filed_here, Origin::Older)?;
     let kept: UidSet = kept.into_iter().collect();
     if !shared.job.dry {
         // An administrator can confirm exactly these.

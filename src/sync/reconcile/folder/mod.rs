@@ -12,7 +12,7 @@ use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::flags::told::RemoteFlags;
-use crate::sync::state::{Flag, FolderState};
+use crate::sync::state::FolderState;
 
 /// A folder at work.
 pub struct FolderSync {
@@ -82,7 +82,6 @@ pub fn renumbered(shared: &Shared, sync: &FolderSync, side: Side) -> FolderResul
         .problem(name, Exit::WithErrors, &reason);
     sync.broken.set(true);
     let mut state = shared.state.borrow_mut();
-    state.set(Flag::NewMayBeOlder, true)?;
     match side {
         Side::Remote => state.forget_remote_generation(sync.folder.id)?,
         Side::Local => state.forget_local_generation(sync.folder.id)?,

@@ -11,34 +11,32 @@ use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::{self, Connections};
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::listing::Listing;
-use crate::sync::state::{Flag, FolderState, LedgerError, Unpaired};
+use crate::sync::state::{Flag, LedgerError, Unpaired};
 
 /// Notes at the start of a run what is known of that.
 pub(super) fn note(shared: &Shared, pairs: &[Pair], local: &folder_mapping::Side) -> Result<(), LedgerError> {
     let mut state = shared.state.borrow_mut();
-    // A record of another local folder, or one that is to be made anew, says nothing of the mail in this one.
-    let is_of = |folder: &FolderState, pair: &Pair| {
-        folder.baseline != 0 && [&pair.local, &pair.fallback].contains(&&folder.local)
-    };
-    let mut on_record = HashSet::new();
-    for pair in pairs {
-        if state
-            .known_folder(&pair.remote)?
-            .is_some_and(|folder| is_of(&folder, pair))
-        {
-            on_record.insert(&pair.local);
-        }
-    }
-    let now = besides(&on_record, local);
-    let known = state.unpaired()?;
+    // Whichever task of the account pulls them.
+    let folders = state.folders()?.into_iter();
+    let folders = folders.filter(|(_, folder)| folder.baseline != 0);
+    let on_record: HashMap<Mailbox, Mailbox> =
+        folders.map(|(remote, folder)| (remote, folder.local)).collect();
+    let now = other_folders(&on_record.values().collect(), local);
+    let mut known = state.unpaired()?;
     if known.is_empty() && !now.is_empty() {
         // Not only at the end: a first run that is cut off must not lose it.
         state.set_unpaired(&now)?;
     }
-    let mut known = known.iter().filter(|(mailbox, _)| !on_record.contains(mailbox));
-    let has_lost = known.any(|(mailbox, folder)| folder.lost_any(now.get(mailbox).copied()));
-    let mut pairs = pairs.iter().filter(|pair| !on_record.contains(&pair.local));
-    let is_unknown = pairs.any(|pair| pair.destination.is_some_and(|status| status.uid_next != Some(1)));
+    known.retain(|mailbox, _| !on_record.values().any(|local| local == mailbox));
+    let has_lost = known
+        .iter()
+        .any(|(mailbox, folder)| folder.lost_any(now.get(mailbox).copied()));
+    let is_unknown = |pair: &Pair| {
+        let record = on_record.get(&pair.remote);
+        let is_on_record = record.is_some_and(|local| [&pair.local, &pair.fallback].contains(&local));
+        !is_on_record && pair.destination.is_some_and(|status| status.uid_next != Some(1))
+    };
+    let is_unknown = pairs.iter().any(is_unknown);
     if has_lost || is_unknown {
         state.set(Flag::NewMayBeOlder, true)?;
     }
@@ -46,8 +44,13 @@ pub(super) fn note(shared: &Shared, pairs: &[Pair], local: &folder_mapping::Side
 }
 
 /// Once all folders are on record: what comes from now on is younger than the ledger. A message that was new in one of them
-/// up to now may have been in another one before, and counts as older.
-pub async fn all_compared(shared: &Shared, connections: &mut Connections) -> FolderResult<()> {
+/// up to now may have been in another one before, and counts as older. Where one came while they were compared it is not on
+/// record yet, and the next run does this again.
+pub async fn all_compared(
+    shared: &Shared,
+    pairs: &[Pair],
+    connections: &mut Connections,
+) -> FolderResult<()> {
     if !shared.state.borrow().is_set(Flag::NewMayBeOlder)? {
         return Ok(());
     }
@@ -58,13 +61,24 @@ pub async fn all_compared(shared: &Shared, connections: &mut Connections) -> Fol
     let next: HashMap<Mailbox, u32> = listed
         .filter_map(|(listed, status)| Some((listed.mailbox, status?.uid_next?)))
         .collect();
-    Ok(shared.state.borrow_mut().all_compared(&next)?)
+    let all_are_on_record = pairs.iter().all(|pair| {
+        let compared_below = pair.destination.map_or(Some(1), |status| status.uid_next);
+        let now = next.get(&pair.local).copied();
+        now.is_none() || now == compared_below
+    });
+    let mut state = shared.state.borrow_mut();
+    state.all_compared(&next)?;
+    if all_are_on_record {
+        // Last: cut off in between, it is done once more.
+        state.set(Flag::NewMayBeOlder, false)?;
+    }
+    Ok(())
 }
 
 /// Notes at the end of a run where else the user has mail.
 pub(super) fn accept(shared: &Shared, listing: &Listing) -> Result<(), Failure> {
     let paired = listing.pairs.iter().map(|pair| &pair.local).collect();
-    let now = besides(&paired, &listing.local);
+    let now = other_folders(&paired, &listing.local);
     if shared.state.borrow().unpaired()? != now {
         shared.state.borrow_mut().set_unpaired(&now)?;
     }
@@ -72,7 +86,7 @@ pub(super) fn accept(shared: &Shared, listing: &Listing) -> Result<(), Failure> 
 }
 
 /// The other local folders.
-fn besides(folders: &HashSet<&Mailbox>, local: &folder_mapping::Side) -> HashMap<Mailbox, Unpaired> {
+fn other_folders(folders: &HashSet<&Mailbox>, local: &folder_mapping::Side) -> HashMap<Mailbox, Unpaired> {
     let listed = local.folders.iter();
     let others = listed.filter(|(listed, _)| !folders.contains(&listed.mailbox));
     others

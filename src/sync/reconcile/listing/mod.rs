@@ -7,7 +7,7 @@ mod other_name;
 mod renamed;
 pub mod sample;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::imap::{ListExtras, Mailbox, MailboxStatus};
 use crate::sync::account::{Account, Failure, Side};
@@ -255,16 +255,15 @@ fn note_replaced_mailbox(
     local: &folder_mapping::Side,
 ) -> Result<(), Failure> {
     let state = shared.state.borrow();
-    let opened: HashMap<&Mailbox, MailboxStatus> = pairs
+    let opened = pairs
         .iter()
-        .filter_map(|pair| Some((&pair.local, pair.destination?)))
-        .collect();
-    let listed = local.folders.iter();
-    let others = listed.filter(|(listed, _)| !opened.contains_key(&listed.mailbox));
-    let others = others.filter_map(|(listed, status)| Some((&listed.mailbox, (*status)?)));
-    // Also those that nothing is pulled to any more: they are on record.
-    let others: Vec<_> = others.collect();
-    for (mailbox, now) in opened.into_iter().chain(others) {
+        .filter_map(|pair| Some((&pair.local, pair.destination?)));
+    let mut folders: Vec<(&Mailbox, MailboxStatus)> = opened.collect();
+    if !folders.iter().any(|(mailbox, _)| mailbox.is_inbox()) {
+        let listed = local.folders.iter().find(|(listed, _)| listed.mailbox.is_inbox());
+        folders.extend(listed.and_then(|(listed, status)| Some((&listed.mailbox, (*status)?))));
+    }
+    for (mailbox, now) in folders {
         if !now.is_valid() {
             continue;
         }

@@ -102,9 +102,9 @@ impl Oracle {
             fate.older_than_task.clear();
         }
         fate.may_come_again |= has_clone || parts.iter().any(|part| part.killed);
-        fate.is_deletion_cut_off |= parts
+        fate.is_deletion_cut_off = parts
             .iter()
-            .any(|part| part.killed && part.options.remote != Remote::Keep);
+            .any(|part| part.killed && (part.options.remote != Remote::Keep || fate.is_deletion_cut_off));
         let mut places = fate.births + fate.spare;
         if fate.births > 1 {
             // One of the copies may be the second one of what was moved.

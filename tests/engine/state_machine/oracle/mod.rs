@@ -143,11 +143,19 @@ impl Oracle {
     }
 
     /// A backup came back. That a mail is gone by that is not the owner's wish.
-    pub(super) fn restored(&mut self, at: At, before: &Contents, after: &Contents, mails: &Mails) {
+    pub(super) fn restored(
+        &mut self,
+        at: At,
+        before: &Contents,
+        after: &Contents,
+        now: &Snapshot,
+        mails: &Mails,
+    ) {
         if at == At::Local {
-            // A folder that is still there and lost what a run knows of shows that a backup came back.
+            // A folder that is still there, and pulled, and lost what a run knows of shows that a backup came back.
+            let is_pulled = |folder: &String| SOURCES.iter().any(|source| now[source].contains_key(folder));
             let lost = |folder: &String, found: &Vec<Found>| {
-                let now = after.get(folder);
+                let now = after.get(folder).filter(|_| is_pulled(folder));
                 now.is_some_and(|now| {
                     let mut seen = found.iter().filter(|one| self.fates[one.token].seen_locally);
                     seen.any(|one| now.iter().all(|left| left.token != one.token))
