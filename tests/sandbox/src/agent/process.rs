@@ -2,10 +2,10 @@
 //! One step: its own process group, with the agent's descriptor as number 3.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, PipeReader, Read, Write, pipe};
+use std::io::{BufRead, BufReader, ErrorKind, PipeReader, Read, Write, pipe};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -67,6 +67,17 @@ pub(super) struct Ended {
     pub stderr: Vec<u8>,
 }
 
+/// Starts a program that may just have been copied: a process that another thread started meanwhile holds the file as it was
+/// written to, until it is the program that it is to become.
+fn start(command: &mut Command) -> std::io::Result<Child> {
+    loop {
+        match command.spawn() {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
+            started => return started,
+        }
+    }
+}
+
 impl Spawn<'_> {
     /// Runs it until it has ended *and* every holder of its output descriptors has closed them, as the agent does.
     pub(super) fn run(self) -> anyhow::Result<Ended> {
@@ -91,9 +102,8 @@ impl Spawn<'_> {
                 Some((reader, commands))
             }
         };
-        let mut child = command
-            .spawn()
-            .with_context(|| format!("cannot run the step {}", self.program.display()))?;
+        let mut child =
+            start(&mut command).with_context(|| format!("cannot run the step {}", self.program.display()))?;
         // Our copies of the descriptors go with the command.
         drop(command);
         self.group.set(Some(child.id()));
