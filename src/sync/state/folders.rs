@@ -360,8 +360,8 @@ fn forget_messages(db: &Transaction<'_>, id: i64) -> Result<()> {
     db.execute("DELETE FROM local_deletion WHERE folder = ?1", [id])?;
     db.execute("DELETE FROM second_copy WHERE folder = ?1", [id])?;
     db.execute(
-        "UPDATE folder SET remote_next = 1, looked_below = 1, remote_high = 1, remote_messages = 0, remote_modseq = 0, local_next = 1,
-            local_high = 1, remote_mailbox = NULL, local_mailbox = NULL, baseline = 0, brought_before = 0,
+        "UPDATE folder SET remote_next = 1, looked_below = 1, remote_high = 1, remote_messages = 0, remote_modseq = 0,
+            local_next = 1, local_high = 1, remote_mailbox = NULL, local_mailbox = NULL, baseline = 0, brought_before = 0,
             fingerprint = '', replaced = remote_validity <> 0 WHERE id = ?1",
         [id],
     )?;

@@ -110,12 +110,9 @@ impl Ledger {
         let mut rows = statement.query([id])?;
         let mut found = vec![];
         while let Some(row) = rows.next()? {
-            let digest = Digest::from_bytes(&row.get::<_, Vec<u8>>(1)?);
-            found.extend(
-                digest
-                    .map(|digest| Ok::<_, rusqlite::Error>((row.get(0)?, digest)))
-                    .transpose()?,
-            );
+            if let Some(digest) = Digest::from_bytes(&row.get::<_, Vec<u8>>(1)?) {
+                found.push((row.get(0)?, digest));
+            }
         }
         Ok(found)
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! A user's own mail that moves among the local folders before the ledger knows all of them: a mirror never takes it away.
 
-use super::action::{Action, At, Remote, Second, Which};
+use super::action::{Action, At, Options, Second, Which};
 use super::found::{COPY, MIRROR, RUN, arrives, everywhere};
 
 const DRAFT: Action = Action::EditDraft {
@@ -95,11 +95,7 @@ fn it_stays_when_the_folder_that_it_came_from_is_compared_anew() -> anyhow::Resu
 
 #[test]
 fn it_stays_when_a_task_of_the_inbox_was_first() -> anyhow::Result<()> {
-    let inbox = super::action::Options {
-        inbox: true,
-        remote: Remote::Keep,
-        ..COPY
-    };
+    let inbox = Options { inbox: true, ..COPY };
     let actions = [
         DRAFT,
         arrives(At::Remote, 0),
