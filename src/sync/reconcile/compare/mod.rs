@@ -51,11 +51,13 @@ pub async fn compare(
 ) -> FolderResult<Comparison> {
     let side = RemoteSide { shared, pair, folder };
     // Where both sides have to be read, they are read at the same time.
-    let (unknown, read) = if side.has_news() && has_unknown(shared, pair, folder)? {
-        let (unknown, read) = tokio::join!(unknown(shared, pair, folder, local), side.read(remote));
+    let from = unknown_from(shared, pair, folder)?;
+    let unknown = read_unknown(from, shared, pair, folder, local);
+    let (unknown, read) = if from.is_some() && side.has_news() {
+        let (unknown, read) = tokio::join!(unknown, side.read(remote));
         (unknown?, Some(read?))
     } else {
-        (unknown(shared, pair, folder, local).await?, None)
+        (unknown.await?, None)
     };
     let fresh = settle_unlocated(shared, folder, unknown)?;
     let (stored, pending, first, history) = {
@@ -277,17 +279,19 @@ fn by_range(pair: &Pair, folder: &FolderState, next: u32) -> Comparison {
     }
 }
 
-/// Whether the local folder may hold messages that nothing is known of. After a crash no status is believed that says
-/// otherwise.
-fn has_unknown(shared: &Shared, pair: &Pair, folder: &FolderState) -> FolderResult<bool> {
+/// The local UID from which on there may be messages that nothing is known of; `None` where there are none. After a crash no
+/// status is believed that says so.
+fn unknown_from(shared: &Shared, pair: &Pair, folder: &FolderState) -> Result<Option<u32>, LedgerError> {
+    let Some(status) = pair.destination else {
+        return Ok(None);
+    };
+    if has_unaccounted(shared, folder, status)? {
+        return Ok(Some(1));
+    }
     // No number of messages tells that there are none: an index that is being built says 0 for a while.
-    let may_have_news = |status: MailboxStatus| status.uid_next.is_none_or(|next| next > folder.local_next);
-    Ok(match pair.destination {
-        Some(status) if may_have_news(status) => true,
-        Some(status) if has_unaccounted(shared, folder, status)? => true,
-        Some(_) => !shared.state.borrow().planned_uids(folder.id)?.is_empty(),
-        None => false,
-    })
+    let may_have_news = status.uid_next.is_none_or(|next| next > folder.local_next)
+        || !shared.state.borrow().planned_uids(folder.id)?.is_empty();
+    Ok(may_have_news.then_some(folder.local_next))
 }
 
 /// Whether the local folder has more messages than are on record, although it gave no new UIDs: a backup that came back has
@@ -302,22 +306,18 @@ fn has_unaccounted(shared: &Shared, folder: &FolderState, now: MailboxStatus) ->
         && now.messages > Some(state.count_local(folder.id)?))
 }
 
-/// The local messages that nothing is known of, by their keys.
-async fn unknown(
+/// The local messages from a UID on that nothing is known of, by their keys.
+async fn read_unknown(
+    from: Option<u32>,
     shared: &Shared,
     pair: &Pair,
     folder: &FolderState,
     local: &mut SideSession,
 ) -> FolderResult<Vec<Seen>> {
-    if !has_unknown(shared, pair, folder)? {
+    let Some(from) = from else {
         return Ok(vec![]);
-    }
-    let is_from_the_start = match pair.destination {
-        Some(now) => has_unaccounted(shared, folder, now)?,
-        None => false,
     };
-    let from = if is_from_the_start { 1 } else { folder.local_next };
-    let unknown = unknown_from(from, shared, pair, folder, local).await?;
+    let unknown = find_unknown(from, shared, pair, folder, local).await?;
     headers::read(local, &unknown, Detail::Record).await
 }
 
@@ -364,10 +364,10 @@ pub async fn unknown_local(
     folder: &FolderState,
     local: &mut SideSession,
 ) -> FolderResult<UidSet> {
-    unknown_from(folder.local_next, shared, pair, folder, local).await
+    find_unknown(folder.local_next, shared, pair, folder, local).await
 }
 
-async fn unknown_from(
+async fn find_unknown(
     from: u32,
     shared: &Shared,
     pair: &Pair,
