@@ -78,11 +78,17 @@ impl TaskSettings {
         let former = store.load(&name).ok().flatten();
         let same_account = former.as_ref().is_some_and(|former| former.same_account(&task));
         let same_server = former.as_ref().is_some_and(|former| {
-            former.remote_host == task.remote_host && former.remote_port == task.remote_port
+            former.remote_host.is_same(&task.remote_host) && former.remote_port == task.remote_port
         });
-        let known = match same_server {
+        let recorded = match same_server {
             true => store.options(&name).trust,
             false => Trust::Unknown,
+        };
+        // Whom the task trusted cannot be read: who enters the password begins anew, and nobody else does.
+        let is_damaged = recorded.is_damaged();
+        let known = match is_damaged {
+            true => Trust::Unknown,
+            false => recorded,
         };
         let of_source = source
             .as_ref()
@@ -93,7 +99,8 @@ impl TaskSettings {
             Some(pin) => Trust::Pinned(pin),
             None => known.clone(),
         };
-        let weaker = (!known.is_unknown() && trust != known)
+        let weaker = is_damaged
+            || (!known.is_unknown() && trust != known)
             || former
                 .as_ref()
                 .is_some_and(|former| task.security.is_weaker_than(former.security));
@@ -381,4 +388,101 @@ fn shown(found: &LoginTestReport) -> String {
     tls.and_then(|tls| tls.certificate.as_ref())
         .map(|certificate| certificate.sha256.clone())
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::task::{
+        Exclusions, FolderMode, Layout, LocalUser, RemoteDeletion, RemoteHost, Security, TaskId,
+    };
+
+    fn task(host: &str) -> Task {
+        Task {
+            id: TaskId::parse("abc123").unwrap(),
+            local_user: LocalUser::parse("u1").unwrap(),
+            remote_user: RemoteUser::parse("r1@example.com").unwrap(),
+            remote_host: RemoteHost::parse(host).unwrap(),
+            remote_port: 143.try_into().unwrap(),
+            security: Security::StartTls,
+            folders: FolderMode::All,
+            exclusions: Exclusions::default(),
+            delete_local: false,
+            delete_remote: RemoteDeletion::Keep,
+            schedule: None,
+            sieve: false,
+        }
+    }
+
+    fn pinned() -> Trust {
+        Trust::Pinned("ab".to_owned())
+    }
+
+    /// A task that has its password and trusts one certificate.
+    fn stored() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(Layout::in_state(folder.path()));
+        store.create_folders().unwrap();
+        let task = task("imap.foo.com");
+        let lock = store.acquire(&task.name(), Duration::ZERO).unwrap().unwrap();
+        let options = Options {
+            trust: pinned(),
+            ..Options::default()
+        };
+        let password = SecretString::from("secret");
+        store
+            .save(&lock, &task, Some(&password), &options, &|| Ok(None))
+            .unwrap();
+        drop(lock);
+        (folder, store)
+    }
+
+    fn edit(store: &Store, host: &str, password: Option<&str>) -> Result<TaskSettings> {
+        let request = Request {
+            task: task(host),
+            password: password.map(SecretString::from),
+            certificate: None,
+            confirm_certificate: false,
+            source: None,
+            options: OptionsChange::default(),
+            bandwidth: None,
+        };
+        TaskSettings::complete(store, request)
+    }
+
+    fn needs_password(outcome: Result<TaskSettings>) -> bool {
+        let error = outcome.unwrap_err();
+        matches!(&error, Error::Refused(refusals) if refusals[0].key == ErrorKey::PasswordRequired)
+    }
+
+    #[test]
+    fn another_spelling_of_the_host_keeps_trust_and_password() {
+        let (_folder, store) = stored();
+        for host in ["imap.foo.com", "IMAP.foo.com", "imap.foo.com."] {
+            let settings = edit(&store, host, None).unwrap();
+            assert!(settings.trust == pinned() && settings.same_login, "{host}");
+            // Who enters the password again does not make the task forget whom it trusts either.
+            let settings = edit(&store, host, Some("other")).unwrap();
+            assert_eq!(settings.trust, pinned(), "{host}");
+        }
+        assert!(needs_password(edit(&store, "imap.foo.org", None)));
+    }
+
+    #[test]
+    fn a_damaged_record_is_healed_with_the_password_only() {
+        let (_folder, store) = stored();
+        let name = task("imap.foo.com").name();
+        std::fs::write(store.path(&name, FileKind::Options), "null").unwrap();
+        assert!(needs_password(edit(&store, "imap.foo.com", None)));
+        let settings = edit(&store, "imap.foo.com", Some("secret")).unwrap();
+        assert!(settings.trust.is_unknown() && !settings.same_login);
+        let tested = Tested {
+            settings,
+            certificate: None,
+        };
+        tested.store(&store, &|| Ok(None)).unwrap();
+        assert_eq!(store.options(&name), Options::default());
+    }
 }

@@ -117,7 +117,7 @@ fn follow(source: &Source, former: Task, options: Options) -> Result<Follower> {
             ),
         )
     })?;
-    let same_server = former.remote_host == source.host && former.remote_port == source.port;
+    let same_server = former.remote_host.is_same(&source.host) && former.remote_port == source.port;
     Ok(Follower {
         task: Task {
             remote_user: login,

@@ -193,6 +193,6 @@ impl Source {
 
     /// Whether another one has its mail at the same place, so that a secret of one may be sent there by the other.
     pub fn same_server(&self, other: &Self) -> bool {
-        self.host == other.host && self.port == other.port
+        self.host.is_same(&other.host) && self.port == other.port
     }
 }

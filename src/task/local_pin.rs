@@ -11,6 +11,8 @@ use crate::files;
 
 const FILE: &str = ".local-server.json";
 const PRIVATE: u32 = 0o600;
+/// The fingerprint of no certificate.
+const DAMAGED: &str = "damaged";
 
 /// What the local mail server has shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,10 +27,19 @@ pub struct LocalPin {
 }
 
 impl LocalPin {
-    /// What is known of a server; nothing where it has not been met.
+    /// What is known of a server; nothing where it has not been met. What cannot be read any more is no certificate's: the
+    /// password would go to whoever is there now.
     pub fn load(store: &Store, server: &str) -> Option<Self> {
-        let text = files::read(&store.folder().join(FILE)).ok()??;
-        let pin: Self = serde_json::from_slice(&text).ok()?;
+        let pin = match files::read(&store.folder().join(FILE)) {
+            Ok(None) => return None,
+            Ok(Some(text)) => serde_json::from_slice(&text).ok(),
+            Err(_) => None,
+        };
+        let pin = pin.unwrap_or_else(|| Self {
+            server: server.to_owned(),
+            certificate: DAMAGED.to_owned(),
+            names: vec![],
+        });
         (pin.server == server).then_some(pin)
     }
 
@@ -68,6 +79,9 @@ mod tests {
         pin.save(&store).unwrap();
         assert_eq!(LocalPin::load(&store, &pin.server), Some(pin));
         assert_eq!(LocalPin::load(&store, "10.5.4.2:143"), None);
+        std::fs::write(store.folder().join(FILE), "{").unwrap();
+        let damaged = LocalPin::load(&store, "10.5.4.1:143").unwrap();
+        assert_eq!(damaged.certificate, DAMAGED);
         LocalPin::forget(&store).unwrap();
         assert_eq!(LocalPin::load(&store, "10.5.4.1:143"), None);
         LocalPin::forget(&store).unwrap();

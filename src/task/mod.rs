@@ -101,7 +101,7 @@ impl Task {
     /// Whether both tasks log in to the same account the same way, so that a stored password may serve both.
     pub fn same_account(&self, other: &Self) -> bool {
         self.remote_user == other.remote_user
-            && self.remote_host == other.remote_host
+            && self.remote_host.is_same(&other.remote_host)
             && self.remote_port == other.remote_port
     }
 

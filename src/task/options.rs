@@ -26,6 +26,17 @@ pub struct Options {
     pub unknown: Map<String, Value>,
 }
 
+impl Options {
+    /// What holds in the place of a file that cannot be read: nobody is trusted, since who was is not known any
+    /// more. An edit that heals the task brings other ones than these, so that the file is written.
+    pub fn damaged() -> Self {
+        Self {
+            trust: Trust::damaged(),
+            ..Self::default()
+        }
+    }
+}
+
 /// What an edit changes of the options that an administrator sets; what is `None` stays.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct OptionsChange {

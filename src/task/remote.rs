@@ -70,6 +70,18 @@ impl RemoteHost {
         }
     }
 
+    /// Whether a connection to the other one goes to the same place: case, a final dot and the spelling of an
+    /// international name or of an address make no other server.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (&self.target, &other.target) {
+            (Target::Address(one), Target::Address(other)) => one == other,
+            (Target::Name(one), Target::Name(other)) => {
+                without_root(one).eq_ignore_ascii_case(without_root(other))
+            }
+            (Target::Address(_), Target::Name(_)) | (Target::Name(_), Target::Address(_)) => false,
+        }
+    }
+
     /// Whether this is Gmail, which needs its own treatment (contract section 5).
     pub fn is_gmail(&self) -> bool {
         self.dns_name()
@@ -77,11 +89,16 @@ impl RemoteHost {
     }
 }
 
+/// A name without the dot that ends a complete one.
+fn without_root(name: &str) -> &str {
+    name.strip_suffix('.').unwrap_or(name)
+}
+
 /// The letters-digits-hyphens form of a name; underscores occur in real internal names and are let through.
 fn ascii_name(text: &str) -> Result<String, Invalid> {
     let ascii =
         idna::domain_to_ascii(text).map_err(|_| Invalid("expected a host name or an IP address".into()))?;
-    let name = ascii.strip_suffix('.').unwrap_or(&ascii);
+    let name = without_root(&ascii);
     let label_ok = |label: &str| {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')
@@ -243,6 +260,26 @@ mod tests {
             assert!(RemoteHost::parse(host).is_err(), "{host:?} was accepted");
         }
         assert!(RemoteHost::parse(&format!("{}.com", "a".repeat(64))).is_err());
+    }
+
+    #[test]
+    fn another_spelling_is_no_other_server() {
+        let host = |text: &str| RemoteHost::parse(text).unwrap();
+        for (one, other) in [
+            ("imap.foo.com", "IMAP.Foo.com"),
+            ("imap.foo.com", "imap.foo.com."),
+            ("bücher.example", "XN--BCHER-KVA.example."),
+            ("2001:db8::1", "[2001:DB8:0::1]"),
+        ] {
+            assert!(host(one).is_same(&host(other)), "{one} {other}");
+        }
+        for (one, other) in [
+            ("imap.foo.com", "imap.foo.org"),
+            ("127.0.0.1", "127.0.0.2"),
+            ("127.0.0.1", "localhost"),
+        ] {
+            assert!(!host(one).is_same(&host(other)), "{one} {other}");
+        }
     }
 
     #[test]

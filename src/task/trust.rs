@@ -6,6 +6,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// How files and wires spell [`Trust::Authorities`]; no fingerprint is like it.
 const AUTHORITIES: &str = "authorities";
 
+/// How files spell that the record is damaged; no fingerprint is like it.
+const DAMAGED: &str = "damaged";
+
 /// Which certificate of the remote server is taken for the server's. It is learnt when an administrator creates or
 /// tests a task, and never replaced by less without one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,6 +50,17 @@ impl Trust {
         }
     }
 
+    /// What is left of a record that cannot be read: a fingerprint that no certificate has.
+    pub fn damaged() -> Self {
+        Self::Pinned(DAMAGED.to_owned())
+    }
+
+    /// Whether something was known that cannot be read any more. There is no login then, not even where the
+    /// authorities vouch for the server: where the mail goes is lost as well.
+    pub fn is_damaged(&self) -> bool {
+        matches!(self, Self::Pinned(fingerprint) if fingerprint == DAMAGED)
+    }
+
     /// Whether nothing is known yet.
     pub fn is_unknown(&self) -> bool {
         *self == Self::Unknown
@@ -55,6 +69,7 @@ impl Trust {
     /// The accepted fingerprint, where one certificate is accepted.
     pub fn fingerprint(&self) -> Option<&str> {
         match self {
+            Self::Pinned(_) if self.is_damaged() => None,
             Self::Pinned(fingerprint) => Some(fingerprint),
             Self::Unknown | Self::Authorities => None,
         }
@@ -96,5 +111,9 @@ mod tests {
             assert_eq!(serde_json::from_str::<Trust>(&text).unwrap(), trust);
         }
         assert_eq!(Trust::parse("autho").fingerprint(), Some("autho"));
+        let damaged = Trust::damaged();
+        assert!(damaged.is_damaged() && !damaged.is_unknown() && damaged.fingerprint().is_none());
+        assert_eq!(Trust::parse(damaged.as_stored().unwrap()), damaged);
+        assert!(!Trust::Unknown.is_damaged() && !Trust::Authorities.is_damaged());
     }
 }

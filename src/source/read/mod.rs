@@ -54,7 +54,7 @@ impl Source {
         let route = reader.route(former);
         // A stored secret goes to where it went before, and no less protected.
         let former_here = former.filter(|former| {
-            host.as_ref() == Some(&former.host)
+            host.as_ref().is_some_and(|host| host.is_same(&former.host))
                 && port.as_ref() == Some(&former.port)
                 && security.is_some_and(|security| !security.is_weaker_than(former.security))
                 && certificate.as_ref() == Some(&former.certificate)

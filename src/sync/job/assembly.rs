@@ -13,7 +13,7 @@ use crate::sync::account::{Account, Failure, LocalServer, RemoteServer};
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Job;
 use crate::task::options::Options;
-use crate::task::{LocalPin, LocalUser, RemoteDeletion, Store, Task, TaskName};
+use crate::task::{FileKind, LocalPin, LocalUser, RemoteDeletion, Store, Task, TaskName};
 
 /// The folder of large messages on their way.
 const SPOOL: &str = ".spool";
@@ -79,8 +79,11 @@ pub fn job(
 /// The remote account of a task, and the way there.
 ///
 /// # Errors
-/// When a password is missing, or the source.
+/// When a password is missing, or the source; or when whom the task trusts cannot be read any more.
 pub fn remote(store: &Store, task: &Task, options: &Options) -> Result<Account, Failure> {
+    if options.trust.is_damaged() {
+        return Err(unreadable(&task.name()));
+    }
     let server = RemoteServer::of(task, options);
     let mut remote = Account::remote(&server, &task.remote_user, Access::of_task(store, task)?);
     // A source that cannot be read was told of above.
@@ -90,6 +93,19 @@ pub fn remote(store: &Store, task: &Task, options: &Options) -> Result<Account, 
         remote.reach_as(&source);
     }
     Ok(remote)
+}
+
+/// The server that the task knew cannot be told from another one, nor where its mail goes.
+fn unreadable(name: &TaskName) -> Failure {
+    Failure {
+        exit: Exit::TlsFailure,
+        key: Some(ErrorKey::CertificateChanged),
+        message: format!(
+            "{} cannot be read, which says whose certificate is accepted and where mail goes: edit the task, \
+             check its settings and enter the password",
+            name.file(FileKind::Options)
+        ),
+    }
 }
 
 /// How long names of hosts are looked up before a run; a name server that does not answer keeps no run waiting.
@@ -175,4 +191,45 @@ pub fn local_server(store: &Store, destination: Option<&Destination>) -> Result<
         port: destination.port,
         password,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::{Exclusions, FolderMode, Layout, RemoteHost, RemoteUser, Security, TaskId, Trust};
+
+    fn task() -> Task {
+        Task {
+            id: TaskId::parse("abc123").unwrap(),
+            local_user: LocalUser::parse("u1").unwrap(),
+            remote_user: RemoteUser::parse("r1@example.com").unwrap(),
+            remote_host: RemoteHost::parse("imap.foo.com").unwrap(),
+            remote_port: 143.try_into().unwrap(),
+            security: Security::StartTls,
+            folders: FolderMode::All,
+            exclusions: Exclusions::default(),
+            delete_local: false,
+            delete_remote: RemoteDeletion::Keep,
+            schedule: None,
+            sieve: false,
+        }
+    }
+
+    #[test]
+    fn a_task_whose_options_cannot_be_read_logs_in_nowhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(Layout::in_state(folder.path()));
+        store.create_folders().unwrap();
+        let task = task();
+        std::fs::write(store.path(&task.name(), FileKind::Password), "secret").unwrap();
+        assert!(remote(&store, &task, &store.options(&task.name())).is_ok());
+        std::fs::write(store.path(&task.name(), FileKind::Options), "").unwrap();
+        let options = store.options(&task.name());
+        let failure = remote(&store, &task, &options).err().unwrap();
+        assert!(failure.key == Some(ErrorKey::CertificateChanged) && failure.exit == Exit::TlsFailure);
+        // Nor does an edit of something else make it trust anybody.
+        let edited = serde_json::to_vec(&options).unwrap();
+        std::fs::write(store.path(&task.name(), FileKind::Options), edited).unwrap();
+        assert_eq!(store.options(&task.name()).trust, Trust::damaged());
+    }
 }

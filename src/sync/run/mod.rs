@@ -15,12 +15,14 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
+use std::task::Poll;
 
 pub use run_log::clear;
 pub use settings::Settings;
 
 use crate::error::ErrorKey;
 use crate::files;
+use crate::imap::Certificate;
 use crate::sync::account::{self, Failure, LoginState};
 use crate::sync::bandwidth;
 use crate::sync::engine::Engine;
@@ -257,16 +259,7 @@ impl Run<'_> {
 
     /// Keeps and tells what the logins taught.
     fn remember(&self, job: &Job, reporter: &RefCell<Reporter>) -> Result<(), Failure> {
-        // A task that knows nothing of its server yet, such as one from before certificates were looked at, accepts what
-        // it meets first, and nothing less from then on.
-        if let Some(certificate) = job.remote.first_met() {
-            let mut options = self.store.options(self.name);
-            options.trust = account::learnt(certificate);
-            self.store.save_options(self.name, &options).map_err(local)?;
-        }
-        if let Some(pin) = job.local.local_pin() {
-            pin.save(self.store).map_err(local)?;
-        }
+        self.keep_met(job)?;
         let mut reporter = reporter.borrow_mut();
         for account in [&job.remote, &job.local] {
             let side = account.side;
@@ -294,6 +287,17 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Keeps whom the logins met for the first time.
+    fn keep_met(&self, job: &Job) -> Result<(), Failure> {
+        if let Some(certificate) = job.remote.first_met() {
+            keep_trust(self.store, self.name, certificate)?;
+        }
+        match job.local.local_pin() {
+            Some(pin) => pin.save(self.store).map_err(local),
+            None => Ok(()),
+        }
+    }
+
     /// Moves the mail once.
     fn drive(
         &self,
@@ -319,7 +323,7 @@ impl Run<'_> {
         engine: &Engine,
         files: &RunFiles,
     ) -> Result<(), Failure> {
-        let attempt = self.attempt(shared, engine, files);
+        let attempt = self.attempt_and_keep(shared, engine, files);
         let Some(limit) = time_limit(self.settings.minutes.as_deref()) else {
             return attempt.await;
         };
@@ -335,6 +339,27 @@ impl Run<'_> {
                 ),
             })
         })
+    }
+
+    /// Moves mail. Whom the logins meet first is kept at once: after a run that is killed the next one would take
+    /// whoever is there for the first one again.
+    async fn attempt_and_keep(
+        &self,
+        shared: &Shared,
+        engine: &Engine,
+        files: &RunFiles,
+    ) -> Result<(), Failure> {
+        let job = &shared.job;
+        let mut kept = [false; 2];
+        let keep = || -> Result<(), Failure> {
+            let met = [&job.remote, &job.local].map(|account| account.first_met().is_some());
+            if met != kept {
+                self.keep_met(job)?;
+                kept = met;
+            }
+            Ok(())
+        };
+        with_pauses(self.attempt(shared, engine, files), keep).await
     }
 
     /// Waits until no other run works on the mailbox, and then until fewer runs than allowed are at work; a signal ends the
@@ -453,6 +478,33 @@ fn local(error: impl std::fmt::Display) -> Failure {
     Failure::local(error.to_string())
 }
 
+/// Drives work to its end, and does something whenever it pauses; an error of that is the end.
+async fn with_pauses<E>(
+    work: impl Future<Output = Result<(), E>>,
+    mut at_pause: impl FnMut() -> Result<(), E>,
+) -> Result<(), E> {
+    let mut work = std::pin::pin!(work);
+    std::future::poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Pending => match at_pause() {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        },
+        ended @ Poll::Ready(_) => ended,
+    })
+    .await
+}
+
+/// A task that knows nothing of its server yet, such as one from before certificates were looked at, accepts what it
+/// meets first, and nothing less from then on. What is known, or was and is damaged, stays.
+fn keep_trust(store: &Store, name: &TaskName, certificate: &Certificate) -> Result<(), Failure> {
+    let mut options = store.options(name);
+    if !options.trust.is_unknown() {
+        return Ok(());
+    }
+    options.trust = account::learnt(certificate);
+    store.save_options(name, &options).map_err(local)
+}
+
 /// The first lines of a log.
 fn introduce(reporter: &mut Reporter, name: &TaskName, job: &Job) {
     reporter.tell(&Event::Begun { task: name });
@@ -475,4 +527,67 @@ fn introduce(reporter: &mut Reporter, name: &TaskName, job: &Job) {
 /// The account that the ledger knows the mail by.
 fn account_name(job: &Job) -> AccountName {
     AccountName::new(&job.remote.endpoint.host, &job.remote.user)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::task::{Layout, Trust};
+
+    fn certificate(sha256: &str) -> Certificate {
+        Certificate {
+            subject: String::new(),
+            issuer: String::new(),
+            not_before: String::new(),
+            not_after: String::new(),
+            sha256: sha256.to_owned(),
+            trusted: false,
+            fault: None,
+            names: vec![],
+        }
+    }
+
+    #[test]
+    fn who_is_met_first_stays_and_a_damaged_record_is_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(Layout::in_state(folder.path()));
+        store.create_folders().unwrap();
+        let name = TaskName::parse("u1_abc123").unwrap();
+        for sha256 in ["ab", "cd"] {
+            keep_trust(&store, &name, &certificate(sha256)).unwrap();
+            assert_eq!(store.options(&name).trust, Trust::Pinned("ab".to_owned()));
+        }
+        let path = store.path(&name, FileKind::Options);
+        std::fs::write(&path, "{").unwrap();
+        keep_trust(&store, &name, &certificate("cd")).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "{");
+    }
+
+    #[test]
+    fn what_is_met_is_kept_before_the_work_goes_on() {
+        let (met, kept) = (Cell::new(false), Cell::new(false));
+        let work = async {
+            met.set(true);
+            tokio::task::yield_now().await;
+            assert!(kept.get());
+            Ok::<(), Failure>(())
+        };
+        let keep = || {
+            kept.set(met.get());
+            Ok(())
+        };
+        runtime::ask(with_pauses(work, keep)).unwrap().unwrap();
+    }
+
+    #[test]
+    fn a_run_that_cannot_keep_whom_it_met_goes_no_further() {
+        let work = async {
+            tokio::task::yield_now().await;
+            Err::<(), _>("the work went on")
+        };
+        let outcome = runtime::ask(with_pauses(work, || Err("disk full"))).unwrap();
+        assert_eq!(outcome, Err("disk full"));
+    }
 }

@@ -17,9 +17,14 @@ use crate::task::status::Status;
 use crate::task::{Plan, Refusals, TaskName};
 
 impl Store {
-    /// Our own options of a task; the defaults when there is no file or a damaged one.
+    /// Our own options of a task; the defaults when there is no file. One that cannot be read is not taken for one
+    /// that is not there: the task would take whichever certificate it meets next for its server's.
     pub fn options(&self, name: &TaskName) -> Options {
-        self.json(name, FileKind::Options).unwrap_or_default()
+        match files::read(&self.path(name, FileKind::Options)) {
+            Ok(None) => Options::default(),
+            Ok(Some(text)) => serde_json::from_slice(&text).unwrap_or_else(|_| Options::damaged()),
+            Err(_) => Options::damaged(),
+        }
     }
 
     /// Stores our own options of a task.
@@ -170,5 +175,39 @@ impl Store {
 
     fn json<T: serde::de::DeserializeOwned>(&self, name: &TaskName, kind: FileKind) -> Option<T> {
         serde_json::from_slice(&files::read(&self.path(name, kind)).ok()??).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::Layout;
+
+    #[test]
+    fn options_that_cannot_be_read_are_not_taken_for_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(Layout::in_state(folder.path()));
+        store.create_folders().unwrap();
+        let name = TaskName::parse("u1_abc123").unwrap();
+        assert_eq!(store.options(&name), Options::default());
+        let path = store.path(&name, FileKind::Options);
+        for text in [
+            "",
+            "\0\0\0\0",
+            "null",
+            "[]",
+            r#"{"certificate":"ab"#,
+            r#"{"certificate":5}"#,
+            r#"{"as_it_arrives":"yes"}"#,
+            "{}\0",
+        ] {
+            fs::write(&path, text).unwrap();
+            assert_eq!(store.options(&name), Options::damaged(), "{text:?}");
+        }
+        fs::write(&path, "{}").unwrap();
+        assert_eq!(store.options(&name), Options::default());
+        files::remove(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert_eq!(store.options(&name), Options::damaged());
     }
 }

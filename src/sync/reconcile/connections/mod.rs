@@ -41,7 +41,12 @@ pub async fn connect(shared: &Shared) -> Result<Connections, Failure> {
         log_in_with_retry(shared, Side::Local)
     );
     match (remote, local) {
-        (Ok(remote), Ok(local)) => Ok(Connections { remote, local }),
+        (Ok(remote), Ok(local)) => {
+            // While the work waits, the run keeps whom it has met for the first time; so that is on disk before
+            // anything is done over these connections.
+            tokio::task::yield_now().await;
+            Ok(Connections { remote, local })
+        }
         (Err(failure), Err(other)) => {
             let message = &other.message;
             shared.reporter.borrow_mut().tell(&Event::LoginFailed { message });
