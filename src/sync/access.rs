@@ -23,6 +23,8 @@ pub enum Access {
         user: String,
         /// Where tokens come from.
         tokens: Box<Tokens>,
+        /// Hides each token that has been offered to a server.
+        offered: Mask,
     },
 }
 
@@ -64,6 +66,7 @@ impl Access {
             (source::Access::Token, Some(tokens)) => Self::Token {
                 user: user.to_string(),
                 tokens: Box::new(tokens),
+                offered: Mask::default(),
             },
             (source::Access::OnBehalf { admin, password }, _) => Self::Fixed(Credentials::Delegated {
                 user: user.to_string(),
@@ -106,7 +109,7 @@ impl Access {
                 credentials: credentials.clone(),
                 aged: None,
             }),
-            Self::Token { user, tokens } => {
+            Self::Token { user, tokens, .. } => {
                 let token = token(tokens, refused).await?;
                 Ok(Offer {
                     aged: Some(token.secret.clone()).filter(|_| refused.is_none() && token.has_aged()),
@@ -119,11 +122,20 @@ impl Access {
         }
     }
 
-    /// Hides what stays the same for a whole run. A token is hidden by the connection that it opened.
+    /// Hides what is logged in with: tokens, which are not known before, as soon as each of them is offered.
     pub fn mask(&self) -> Mask {
         match self {
             Self::Fixed(credentials) => credentials.mask(),
-            Self::Token { .. } => Mask::default(),
+            Self::Token { offered, .. } => offered.clone(),
+        }
+    }
+
+    /// Has all copies of the mask hide what a server is about to be told.
+    pub(super) fn hide(&self, told: &Mask) {
+        match self {
+            // It is hidden from the start.
+            Self::Fixed(_) => {}
+            Self::Token { offered, .. } => offered.add(told),
         }
     }
 

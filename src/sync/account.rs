@@ -14,7 +14,7 @@ use crate::imap::{
     TlsShared, Trust, Workarounds,
 };
 use crate::source::Source;
-use crate::sync::access::Access;
+use crate::sync::access::{Access, Offer};
 use crate::sync::exit_code::Exit;
 use crate::sync::instance;
 use crate::sync::state::LedgerError;
@@ -364,15 +364,22 @@ impl Account {
     }
 
     async fn enter(&self, endpoint: &Endpoint, info: &mut ConnectionInfo) -> Result<Session, imap::Error> {
-        let offer = self.access.offer(None).await?;
+        let offer = self.offer(endpoint, None).await?;
         match (imap::login(endpoint, &offer.credentials, info).await, offer.aged) {
             // Tokens end, and may be taken back before: that is no failure as long as there is another one.
             (Err(imap::Error::Token(_)), Some(aged)) => {
-                let offer = self.access.offer(Some(&aged)).await?;
+                let offer = self.offer(endpoint, Some(&aged)).await?;
                 imap::login(endpoint, &offer.credentials, info).await
             }
             (outcome, _) => outcome,
         }
+    }
+
+    /// What to log in with now, hidden in log, report and trace before the server can repeat it.
+    async fn offer(&self, endpoint: &Endpoint, refused: Option<&SecretString>) -> Result<Offer, imap::Error> {
+        let offer = self.access.offer(refused).await?;
+        self.access.hide(&endpoint.mask(&offer.credentials));
+        Ok(offer)
     }
 }
 

@@ -75,6 +75,7 @@ impl Reporter {
     }
 
     /// Hides a secret in all that is told from now on: a server may repeat it anywhere, as the name of a folder, too.
+    /// What the mask learns later, such as a renewed token, is hidden from then on.
     pub fn hide(&mut self, mask: Mask) {
         self.masks.push(mask);
     }
@@ -334,4 +335,31 @@ fn replace_quickly(path: &Path, text: &[u8]) -> std::io::Result<()> {
         let _ = fs::remove_file(&temporary);
     }
     written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_that_is_known_late_is_hidden() {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, progress) = (folder.path().join("u_1.log"), folder.path().join("u_1.progress"));
+        let mut reporter = Reporter::new(Box::new(fs::File::create(&log).unwrap()), Some(progress.clone()));
+        let mask = Mask::default();
+        reporter.hide(mask.clone());
+        mask.add(&Mask::new(["ya29.t0ken"], []));
+        reporter.set_folders(std::iter::once((
+            "Bad ya29.t0ken".to_owned(),
+            "Bad ya29.t0ken".to_owned(),
+        )));
+        reporter.enter(0);
+        reporter.problem("Bad ya29.t0ken", Exit::WithErrors, "NO ya29.t0ken");
+        reporter.write_progress();
+        let report = serde_json::to_string(&reporter.report).unwrap();
+        let texts = [log, progress].map(|path| fs::read_to_string(path).unwrap());
+        for text in texts.iter().chain([&report]) {
+            assert!(text.contains("Bad …") && !text.contains("ya29"), "{text}");
+        }
+    }
 }

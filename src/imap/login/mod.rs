@@ -16,13 +16,15 @@ mod token_reason;
 
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 pub use self::credentials::Credentials;
 
+use self::credentials::{oauthbearer, xoauth2};
 use super::capability::Capabilities;
 use super::command::Command;
 use super::error::{Error, Result};
+use super::mask::Mask;
 use super::notices::{Alerts, Notices};
 use super::response::Untagged;
 use super::session::Session;
@@ -61,6 +63,23 @@ pub struct Endpoint {
     pub alerts: Alerts,
 }
 
+impl Endpoint {
+    /// Hides what this server is told at a login, in every message that carries it.
+    pub fn mask(&self, credentials: &Credentials) -> Mask {
+        match credentials {
+            Credentials::Token { user, token } => {
+                let messages = [
+                    xoauth2(user, token),
+                    oauthbearer(user, &self.host, self.port, token),
+                ];
+                let messages = messages.iter().map(|message| message.as_slice());
+                Mask::new([token.expose_secret()], messages)
+            }
+            Credentials::Password { .. } | Credentials::Delegated { .. } => credentials.mask(),
+        }
+    }
+}
+
 /// What was learnt on the way in.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectionInfo {
@@ -83,7 +102,7 @@ pub async fn login(
     credentials: &Credentials,
     info: &mut ConnectionInfo,
 ) -> Result<Session> {
-    let notices = Notices::new(credentials.mask(), endpoint.alerts.clone());
+    let notices = Notices::new(endpoint.mask(credentials), endpoint.alerts.clone());
     let mut session = connect::open(endpoint, &notices, info).await?;
     session.set_greeting(&info.greeting);
     session.wire_mut().set_idle(LOGIN_LIMIT);
@@ -118,4 +137,40 @@ async fn read_capabilities(session: &mut Session) -> Result<()> {
         .await?;
     session.set_capabilities(found);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+
+    #[test]
+    fn each_message_of_a_token_is_hidden() {
+        let endpoint = Endpoint {
+            host: "imap.example.com".to_owned(),
+            port: 993,
+            encryption: Encryption::Tls,
+            trust: Trust::Authorities,
+            protocols: Protocols::Current,
+            tls: tls::Shared::default(),
+            proxy: None,
+            alerts: Alerts::default(),
+        };
+        let token = SecretString::from("ya29.t0ken");
+        let messages = [
+            xoauth2("ann", &token),
+            oauthbearer("ann", &endpoint.host, endpoint.port, &token),
+        ];
+        let mask = endpoint.mask(&Credentials::Token {
+            user: "ann".to_owned(),
+            token,
+        });
+        for message in messages {
+            let coded = STANDARD.encode(message.as_slice());
+            assert_eq!(mask.apply(&format!("? {coded} ?")), "? … ?");
+            assert_eq!(mask.apply(&coded[..9]), "…");
+        }
+    }
 }

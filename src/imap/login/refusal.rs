@@ -93,17 +93,17 @@ pub(super) fn error(
     } else if matches!(credentials, Credentials::Token { .. }) {
         Error::Token(text)
     } else {
-        Error::Credentials(format!("{text}{}", hint(answer, capabilities)))
+        Error::Credentials(format!("{text}{}", hint(answer, credentials, capabilities)))
     }
 }
 
 /// What else may be wrong than the password.
-fn hint(answer: &StatusLine, capabilities: &Capabilities) -> String {
+fn hint(answer: &StatusLine, credentials: &Credentials, capabilities: &Capabilities) -> String {
     let offered = capabilities.sasl();
     let oauth = takes_tokens(capabilities);
     let passwords = ["PLAIN", "LOGIN"].iter().any(|name| offered.contains(name));
     if !offered.is_empty() && !passwords {
-        format!("; {}", ways(&offered))
+        format!("; {}", ways(&offered, credentials))
     } else if oauth && !answer.has_code("AUTHENTICATIONFAILED") {
         "; the server also signs in with OAuth 2.0, and may take no passwords at all for this account"
             .to_owned()
@@ -123,23 +123,24 @@ pub(super) fn no_way_in(credentials: &Credentials, capabilities: &Capabilities, 
     match credentials {
         Credentials::Token { .. } => Error::NoWayIn(format!(
             "the server does not sign in with OAuth 2.0: {}",
-            ways(&offered)
+            ways(&offered, credentials)
         )),
         Credentials::Delegated { .. } => Error::NoWayIn(format!(
             "an administrator opens mailboxes by SASL PLAIN, which the server does not offer: {}",
-            ways(&offered)
+            ways(&offered, credentials)
         )),
         Credentials::Password { .. } if !encrypted && offered.is_empty() => {
             Error::Tls("the server takes passwords only over an encrypted connection".to_owned())
         }
-        Credentials::Password { .. } => {
-            Error::NoWayIn(format!("the server takes no password: {}", ways(&offered)))
-        }
+        Credentials::Password { .. } => Error::NoWayIn(format!(
+            "the server takes no password: {}",
+            ways(&offered, credentials)
+        )),
     }
 }
 
-/// What a server offers, and what to do about it.
-fn ways(offered: &[&str]) -> String {
+/// What a server offers, and what to do about it. It makes up the names, from what it was told before, too.
+fn ways(offered: &[&str], credentials: &Credentials) -> String {
     let advice = |names: &[&str], advice: &'static str| {
         let any = offered.iter().any(|offer| names.contains(offer));
         any.then_some(advice)
@@ -159,9 +160,29 @@ fn ways(offered: &[&str]) -> String {
         ),
     ];
     let advice: Vec<&str> = advice.into_iter().flatten().collect();
+    let mask = credentials.mask();
+    let names: Vec<_> = offered.iter().map(|&name| mask.apply(name)).collect();
+    let names = names.join(", ");
     match (offered, advice.as_slice()) {
         ([], _) => "it offers no way to log in".to_owned(),
-        (offered, []) => format!("it offers {} only", offered.join(", ")),
-        (offered, advice) => format!("it offers {} only: {}", offered.join(", "), advice.join("; or ")),
+        (_, []) => format!("it offers {names} only"),
+        (_, advice) => format!("it offers {names} only: {}", advice.join("; or ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mechanism_that_is_the_secret_is_not_named() {
+        let credentials = Credentials::Password {
+            user: "ann".to_owned(),
+            password: "TopSecret77-abc".to_owned().into(),
+        };
+        let capabilities = Capabilities::parse("IMAP4rev1 LOGINDISABLED AUTH=TopSecret77-abc AUTH=NTLM");
+        let error = no_way_in(&credentials, &capabilities, true).to_string();
+        assert!(error.contains("it offers …, NTLM only"), "{error}");
+        assert!(!error.contains("SECRET"), "{error}");
     }
 }

@@ -85,7 +85,8 @@ async fn side(account: &Account) -> LoginTest {
             let failure = Failure::from_imap(account.side, error);
             (
                 failure.key.unwrap_or(ErrorKey::RemoteServerError).to_string(),
-                error.to_string(),
+                // Its words may be the server's, which makes up the names of its mechanisms, too.
+                account.access.mask().apply(&error.to_string()).into_owned(),
             )
         }
     };

@@ -18,7 +18,8 @@ const LINE_LENGTH: usize = 2000;
 /// The file grows no further.
 const MAX_OCTETS: u64 = 32 * 1024 * 1024;
 
-/// Has the rest of the process write its trace into a file, which is emptied first.
+/// Has the rest of the process write its trace into a file, which is emptied first. The masks are asked with each line,
+/// since they learn of the tokens that a run gets.
 ///
 /// # Errors
 /// Whatever the file system says.
@@ -109,6 +110,24 @@ mod tests {
             !text.contains("pass") && text.ends_with("…\n"),
             "{}",
             &text[before.len()..]
+        );
+    }
+
+    #[test]
+    fn a_token_that_is_known_late_is_hidden() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("u_1.trace");
+        let mask = Mask::default();
+        let mut trace = TraceFile {
+            file: File::create(&path).unwrap(),
+            masks: vec![mask.clone()],
+            left: MAX_OCTETS,
+        };
+        mask.add(&Mask::new(["ya29.t0ken"], []));
+        trace.write_all(b"1 < * OK your token is ya29.t0ken\n").unwrap();
+        assert_eq!(
+            std::fs::read_to_string(&path).unwrap(),
+            "1 < * OK your token is …\n"
         );
     }
 
