@@ -3,8 +3,8 @@
 
 use std::fmt;
 
-use jiff::civil;
 use jiff::tz::Offset;
+use jiff::{Timestamp, civil};
 
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -43,7 +43,9 @@ impl InternalDate {
         let offset = Offset::from_seconds(sign * (digits / 100 * 3600 + digits % 100 * 60)).ok()?;
         let moment =
             civil::DateTime::new(year, i8::try_from(month).ok()? + 1, day, hour, minute, second, 0).ok()?;
-        let unix = offset.to_timestamp(moment).ok()?.as_second();
+        // A year of four digits is never too early for a clock; its last hours are too late in 9999, and as young as
+        // can be.
+        let unix = offset.to_timestamp(moment).unwrap_or(Timestamp::MAX).as_second();
         let text = format!(
             "{day:2}-{}-{year:04} {hour:02}:{minute:02}:{second:02} {zone}",
             MONTHS[month]
@@ -101,5 +103,14 @@ mod tests {
         ] {
             assert_eq!(InternalDate::parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn what_is_too_late_for_a_clock_is_young() {
+        let date = InternalDate::parse("31-Dec-9999 23:59:59 -1200").unwrap();
+        assert_eq!(date.to_string(), "31-Dec-9999 23:59:59 -1200");
+        assert_eq!(date.unix(), Timestamp::MAX.as_second());
+        let first = InternalDate::parse(" 1-Jan-0000 00:00:00 +1200").unwrap();
+        assert!(first.unix() < 0);
     }
 }

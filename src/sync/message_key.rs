@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! By what two messages are held to be the same.
+//!
+//! [`written`]: when a message was written, as its header tells.
+
+mod written;
 
 use std::borrow::Cow;
 use std::{fmt, io};
@@ -16,6 +20,9 @@ const HEADER_HEAD: usize = 256 * 1024;
 
 /// A header longer than this is no header.
 const HEADER_LIMIT: usize = 16 * 1024 * 1024;
+
+/// Date fields of one header that are tried; one is right, and some programs add another.
+const MOST_DATES: usize = 4;
 
 /// The beginning of a message, with its whole header.
 pub fn head_of(message: &Literal) -> Cow<'_, [u8]> {
@@ -195,16 +202,15 @@ pub fn has_trace(header_bytes: &[u8]) -> bool {
     Fields(header(header_bytes)).any(|(name, _)| name.eq_ignore_ascii_case(b"RECEIVED"))
 }
 
-/// The moment of the Date field (RFC 5322, 3.6.1).
+/// The moment of the Date field (RFC 5322, 3.6.1), or where none can be read, that of the topmost Received field:
+/// when the last server took the message.
 pub fn date(header_bytes: &[u8]) -> Option<InternalDate> {
-    let (_, value) = Fields(header(header_bytes)).find(|(name, _)| name.eq_ignore_ascii_case(b"DATE"))?;
-    let text = String::from_utf8_lossy(value);
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let moment = jiff::fmt::rfc2822::DateTimeParser::new()
-        .relaxed_weekday(true)
-        .parse_zoned(&text)
-        .ok()?;
-    InternalDate::from_zoned(&moment)
+    let header = header(header_bytes);
+    let values = |wanted: &'static [u8]| {
+        Fields(header).filter_map(move |(name, value)| name.eq_ignore_ascii_case(wanted).then_some(value))
+    };
+    let written = values(b"DATE").take(MOST_DATES).find_map(written::moment);
+    written.or_else(|| values(b"RECEIVED").next().and_then(written::moment_received))
 }
 
 /// The part of a message up to the empty line.
@@ -310,6 +316,27 @@ mod tests {
             MessageKey::of_message(b"Subject: y\n\nbody", 5)
         );
         MessageKey::of_message(b"", 0);
+    }
+
+    #[test]
+    fn a_message_is_as_old_as_its_header_tells() {
+        let read = |header: &[u8]| date(header).map(|date| date.to_string());
+        let received = "Received: from a by b; Tue, 3 Mar 2020 10:00:00 +0100\r\n\
+                        Received: from c by a; Sun, 1 Mar 2020 10:00:00 +0100\r\n";
+        let dated =
+            format!("{received}Date: Mon Mar  2 10:00:00 2020\r\n\r\nDate: 1 Jan 1990 00:00:00 GMT\r\n");
+        assert_eq!(
+            read(dated.as_bytes()).as_deref(),
+            Some(" 2-Mar-2020 10:00:00 +0000")
+        );
+        for unreadable in ["", "Date: soon\r\n", "Date:\r\n"] {
+            let header = format!("{received}{unreadable}\r\n");
+            let topmost = Some(" 3-Mar-2020 10:00:00 +0100");
+            assert_eq!(read(header.as_bytes()).as_deref(), topmost, "{unreadable}");
+        }
+        let second = b"Date: soon\r\nDate: 2 Mar 2020 10:00:00 GMT\r\n\r\n";
+        assert_eq!(read(second).as_deref(), Some(" 2-Mar-2020 10:00:00 +0000"));
+        assert_eq!(read(b"Date: soon\r\n\r\n"), None);
     }
 
     proptest! {

@@ -278,7 +278,10 @@ fn record(shared: &Shared, sync: &FolderSync, mut folder: FolderState, complete:
         && let Some(next) = sync.pair.source.uid_next
     {
         folder.remote_next = next.max(folder.remote_next);
-        folder.remote_modseq = sync.pair.source.highest_modseq.unwrap_or(0);
+        // Flags that are still to be set count as changed since.
+        if !sync.flags_pending.get() {
+            folder.remote_modseq = sync.pair.source.highest_modseq.unwrap_or(0);
+        }
     }
     if complete && let Some(next) = sync.pair.source.uid_next {
         // What could not be read was not looked at.
@@ -301,6 +304,7 @@ fn record(shared: &Shared, sync: &FolderSync, mut folder: FolderState, complete:
     state.stop_awaiting_late_copies(folder.id)?;
     folder.replaced = false;
     let unfinished = !complete
+        || sync.flags_pending.get()
         || waiting
         || !state.pending_uids(folder.id)?.is_empty()
         || !state.cut(folder.id)?.is_empty();

@@ -4,8 +4,9 @@
 use std::rc::Rc;
 
 use super::{Fetcher, InFlight, note_flags};
-use crate::imap::{Error, Fetch, Result, Selected, Session, StatusLine, UidSet, Untagged};
+use crate::imap::{Error, Fetch, Flags, Result, Selected, Session, StatusLine, UidSet, Untagged};
 use crate::sync::account::Side;
+use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::native::MAX_MISSING;
 use crate::sync::native::pipeline::MAX_TEMPORARY_REFUSALS;
@@ -41,37 +42,30 @@ impl Fetcher {
                 }
             }
             Untagged::Fetch(fetch) => {
-                let Some(uid) = fetch.uid.filter(|_| fetch.body.is_some() || fetch.body_nil) else {
-                    return Ok(());
-                };
+                let Some(uid) = fetch.uid else { return Ok(()) };
                 let asked = open_now.find_map(|command| match command {
                     // What is no answer to the question for the rest of a message is none: all of it is asked for again.
                     InFlight::Fetch { rest: true, .. } if !fetch.is_whole => None,
                     InFlight::Fetch {
-                        item, received, open, ..
-                    } if item.uids.contains(uid) && !received.contains(uid) => Some((item, received, *open)),
+                        item,
+                        received,
+                        open,
+                        parts,
+                        ..
+                    } if item.uids.contains(uid) && !received.contains(uid) => {
+                        Some((item, received, parts, *open))
+                    }
                     _ => None,
                 });
                 // Some servers keep the former folder open when the next one cannot be: its messages are not those
                 // asked for.
-                let Some((item, received, true)) = asked else {
+                let Some((item, received, parts, true)) = asked else {
                     return Ok(());
                 };
-                received.insert(uid);
-                let sync = item.sync.clone();
-                sync.received.set(sync.received.get() + 1);
-                self.progress = true;
-                if fetch.body.is_none() {
-                    self.refuse(&sync, uid, "the server has no content for it");
-                } else if !fetch.is_whole {
-                    self.refuse(
-                        &sync,
-                        uid,
-                        "the server sent a part of it instead of the whole message",
-                    );
-                } else {
-                    self.note_short(&sync, uid, &fetch);
-                    self.packer.add(sync, uid, *fetch).await.map_err(Error::Spool)?;
+                if let Some(fetch) = parts.join(uid, *fetch) {
+                    received.insert(uid);
+                    let sync = item.sync.clone();
+                    self.take_in(sync, uid, fetch).await?;
                 }
             }
             Untagged::Unreadable => {
@@ -82,6 +76,55 @@ impl Fetcher {
                 }
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// Takes in a message, or that there is none.
+    async fn take_in(&mut self, sync: Rc<FolderSync>, uid: u32, fetch: Fetch) -> Result<()> {
+        sync.received.set(sync.received.get() + 1);
+        self.progress = true;
+        let is_nothing = fetch
+            .body
+            .as_ref()
+            .is_none_or(|body| body.is_empty() && fetch.size != Some(0));
+        if is_nothing {
+            self.refuse(&sync, uid, "the server has no content for it");
+        } else if !fetch.is_whole {
+            self.refuse(
+                &sync,
+                uid,
+                "the server sent a part of it instead of the whole message",
+            );
+        } else {
+            self.note_short(&sync, uid, &fetch);
+            self.note_dropped(&sync, uid, &fetch);
+            self.packer.add(sync, uid, fetch).await.map_err(Error::Spool)?;
+        }
+        Ok(())
+    }
+
+    /// The end of a command: messages of which nothing more will come.
+    pub(super) async fn take_in_rest(&mut self, answered: &str) -> Result<()> {
+        let ended = self.in_flight.iter_mut().find_map(|command| match command {
+            InFlight::Fetch {
+                tag,
+                item,
+                received,
+                parts,
+                open: true,
+                ..
+            } if Session::is(*tag, answered) => Some((item.sync.clone(), received, parts.take())),
+            _ => None,
+        });
+        let Some((sync, received, rest)) = ended else {
+            return Ok(());
+        };
+        rest.iter().for_each(|(uid, _)| {
+            received.insert(*uid);
+        });
+        for (uid, fetch) in rest {
+            self.take_in(sync.clone(), uid, fetch).await?;
         }
         Ok(())
     }
@@ -118,14 +161,28 @@ impl Fetcher {
         let (Some(size), Some(body)) = (fetch.size, &fetch.body) else {
             return;
         };
-        if Completeness::of(body.canonical_len(), Some(size)) == Completeness::Cut {
+        if Completeness::of(body.len(), Some(size)) == Completeness::Cut {
             let reason = format!(
                 "message {uid}: only {} of {size} octets came; they are kept, and the message stays on the remote side",
-                body.canonical_len()
+                body.len()
             );
             let mut reporter = self.shared.reporter.borrow_mut();
             reporter.problem(sync.pair.remote.name(), Exit::FetchErrors, &reason);
         }
+    }
+
+    /// Reports the keywords of a message that cannot be handed on.
+    fn note_dropped(&self, sync: &FolderSync, uid: u32, fetch: &Fetch) {
+        let Some(dropped) = fetch.flags.as_ref().and_then(Flags::dropped) else {
+            return;
+        };
+        let mut reporter = self.shared.reporter.borrow_mut();
+        reporter.tell(&Event::KeywordsDropped {
+            folder: &sync.pair.local,
+            uid,
+            keywords: dropped,
+        });
+        reporter.flags_dropped(sync.index, dropped.count());
     }
 
     pub(super) fn refuse(&self, sync: &FolderSync, uid: u32, reason: &str) {

@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use super::parts::Parts;
 use super::{Fetcher, InFlight};
 use crate::imap::{Begun, Command, Result, Selected, Session, UidSet};
 use crate::sync::native::plan::{self, Item, Order};
@@ -153,6 +154,7 @@ impl Fetcher {
                     open: true,
                     garbled: false,
                     rest,
+                    parts: Parts::default(),
                 }
             }
         };

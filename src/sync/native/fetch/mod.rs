@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Reads messages from the remote side, asking for the next ones long before the former have arrived.
 //!
-//! [`issue`]: what is sent, and how much at once · [`answers`]: what comes.
+//! [`issue`]: what is sent, and how much at once · [`answers`]: what comes, [`parts`] of messages at times.
 
 mod answers;
 mod issue;
+mod parts;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -13,6 +14,7 @@ use crate::imap::{Begun, Error, Response, Result, Selected, Session, Tag, UidSet
 use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
+use crate::sync::native::fetch::parts::Parts;
 use crate::sync::native::pipeline::Pipeline;
 use crate::sync::native::pipeline::packer::Packer;
 use crate::sync::native::plan::Item;
@@ -61,6 +63,8 @@ enum InFlight {
         garbled: bool,
         /// It is only the rest of a message that is asked for.
         rest: bool,
+        /// What came of messages that are not there yet.
+        parts: Parts,
     },
     /// One of the questions for changed flags, which go along with the messages.
     Flags { tag: Tag, sync: Rc<FolderSync> },
@@ -241,7 +245,10 @@ impl Fetcher {
             }
             match session.next().await? {
                 Response::Untagged(data) => self.on_untagged(data).await?,
-                Response::Tagged { tag, status } => self.on_tagged(session, &tag, status)?,
+                Response::Tagged { tag, status } => {
+                    self.take_in_rest(&tag).await?;
+                    self.on_tagged(session, &tag, status)?;
+                }
                 Response::Continue(_) => {}
             }
         }

@@ -6,11 +6,14 @@
 
 pub mod told;
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::imap::{Error, Flags, MailboxRequest, UidSet};
+use crate::imap::flags::Dropped;
+use crate::imap::{Error, Flags, MailboxRequest, StatusLine, UidSet};
 use crate::sync::account::Side;
 use crate::sync::event::Event;
+use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::connections::{Connections, requests};
@@ -76,31 +79,37 @@ pub async fn carry_over(
             told
         }
     };
-    let (selected, found, renumbered) = told.outcome()?;
+    let (selected, mut found, renumbered) = told.outcome()?;
     open::check(Side::Remote, selected, folder)?;
     if renumbered && !shared.job.dry {
         return folder::renumbered(shared, sync, Side::Remote);
     }
-    let (changes, remembered) = found.changes();
-    if remembered.is_empty() {
-        return Ok(());
-    }
+    let dropped = found.take_dropped();
+    let (changes, mut remembered) = found.changes();
     let mut count = 0;
+    let mut pending = Pending::default();
     if !changes.is_empty() && !shared.job.dry {
         sync.open(local, true).await?;
     }
     for ((added, removed), uids) in changes {
-        count += uids.len();
-        if shared.job.dry {
+        if !shared.job.dry
+            && let Some(answer) = change(shared, sync, local, &uids.local, &added, &removed).await?
+        {
+            pending.add(&uids.remote, answer);
             continue;
         }
-        for (sign, flags) in [('+', added), ('-', removed)] {
-            if !flags.is_empty() {
-                store(shared, sync, local, &uids, sign, &flags).await?;
-            }
-        }
+        count += uids.local.len();
     }
-    shared.state.borrow_mut().set_flags(folder.id, &remembered)?;
+    // What is not remembered is found changed again.
+    remembered.retain(|(uid, _)| !pending.uids.contains(*uid));
+    if !remembered.is_empty() {
+        shared.state.borrow_mut().set_flags(folder.id, &remembered)?;
+    }
+    sync.flags_pending.set(!pending.uids.is_empty());
+    pending.report(shared, sync);
+    if !shared.job.dry {
+        report_dropped(shared, sync, &dropped);
+    }
     let mut reporter = shared.reporter.borrow_mut();
     reporter.report.flags += count;
     if let Some(folder) = reporter.folder(sync.index) {
@@ -109,7 +118,72 @@ pub async fn carry_over(
     Ok(())
 }
 
-/// Sets flags; those that the server refuses together are tried one by one, and one that it refuses alone is named.
+/// Messages of which the local server refused flags for the moment.
+#[derive(Default)]
+struct Pending {
+    /// On the remote side.
+    uids: UidSet,
+    /// What it said first.
+    answer: Option<StatusLine>,
+}
+
+impl Pending {
+    fn add(&mut self, uids: &UidSet, answer: StatusLine) {
+        self.uids = self.uids.union(uids);
+        self.answer.get_or_insert(answer);
+    }
+
+    fn report(&self, shared: &Shared, sync: &FolderSync) {
+        let Some(answer) = &self.answer else { return };
+        let reason = format!(
+            "{}: flags of {} messages were refused for the moment, the next run tries again: {answer}",
+            Side::Local.host(),
+            self.uids.len()
+        );
+        let mut reporter = shared.reporter.borrow_mut();
+        reporter.problem(sync.pair.remote.name(), Exit::WithErrors, &reason);
+    }
+}
+
+/// Names the keywords that were set on the remote side and cannot be handed on.
+fn report_dropped(shared: &Shared, sync: &FolderSync, dropped: &BTreeMap<u32, Dropped>) {
+    let mut reporter = shared.reporter.borrow_mut();
+    for (&uid, keywords) in dropped {
+        reporter.tell(&Event::KeywordsDropped {
+            folder: &sync.pair.local,
+            uid,
+            keywords,
+        });
+        reporter.flags_dropped(sync.index, keywords.count());
+    }
+}
+
+/// Whether it may be set later. A keyword too many is one tomorrow, too.
+fn is_put_off(answer: &StatusLine) -> bool {
+    answer.is_temporary() && !answer.has_code("LIMIT")
+}
+
+/// Adds and removes flags; gives the answer that refuses some of them for the moment.
+async fn change(
+    shared: &Shared,
+    sync: &FolderSync,
+    local: &mut SideSession,
+    uids: &UidSet,
+    added: &Flags,
+    removed: &Flags,
+) -> FolderResult<Option<StatusLine>> {
+    let mut put_off = None;
+    for (sign, flags) in [('+', added), ('-', removed)] {
+        if !flags.is_empty() {
+            let refusal = store(shared, sync, local, uids, sign, flags).await?;
+            put_off = put_off.or(refusal);
+        }
+    }
+    Ok(put_off)
+}
+
+/// Sets flags; those that the server refuses together are tried one by one, and one that it refuses alone is named. The
+/// answer that refuses one for the moment is given back: it is tried again.
 async fn store(
     shared: &Shared,
     sync: &FolderSync,
@@ -117,13 +191,20 @@ async fn store(
     uids: &UidSet,
     sign: char,
     flags: &Flags,
-) -> FolderResult<()> {
+) -> FolderResult<Option<StatusLine>> {
     match local.imap.store(uids, sign, &flags.to_string()).await {
+        Err(Error::Command { answer, .. }) if flags.len() == 1 && is_put_off(&answer) => {
+            return Ok(Some(answer));
+        }
         Err(Error::Command { .. }) => {}
-        stored => return local.changed(stored),
+        stored => return local.changed(stored).map(|()| None),
     }
+    let mut put_off = None;
     for flag in flags.iter() {
         match local.imap.store(uids, sign, flag).await {
+            Err(Error::Command { answer, .. }) if is_put_off(&answer) => {
+                put_off.get_or_insert(answer);
+            }
             Err(Error::Command { answer, .. }) => {
                 let mut reporter = shared.reporter.borrow_mut();
                 reporter.tell(&Event::FlagRefused {
@@ -137,5 +218,26 @@ async fn store(
             stored => local.changed(stored)?,
         }
     }
-    Ok(())
+    Ok(put_off)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::Kind;
+
+    #[test]
+    fn what_is_refused_for_the_moment_is_gathered() {
+        let answer = |text: &str| StatusLine {
+            kind: Kind::No,
+            code: None,
+            text: text.to_owned(),
+        };
+        let mut pending = Pending::default();
+        assert!(pending.uids.is_empty());
+        pending.add(&UidSet::range(1..=2), answer("first"));
+        pending.add(&UidSet::range(2..=4), answer("second"));
+        assert_eq!(pending.uids, UidSet::range(1..=4));
+        assert_eq!(pending.answer.map(|answer| answer.text).as_deref(), Some("first"));
+    }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::imap::flags::Dropped;
 use crate::imap::{Capability, Command, Flags, Selected, Session, UidSet, Untagged};
 use crate::sync::account::Failure;
 use crate::sync::job::Shared;
@@ -28,6 +29,8 @@ pub struct RemoteFlags {
     /// One of them is another message by now.
     renumbered: bool,
     found: Result<Found, LedgerError>,
+    /// Only what changed since the last run was asked for.
+    only_changes: bool,
     /// What opening the folder showed.
     selected: Option<Selected>,
     /// Questions without an answer.
@@ -51,10 +54,10 @@ impl RemoteFlags {
         }
         let mut items = format!("1:{} (UID FLAGS)", folder.remote_next - 1);
         // One that went back belongs to another count, as after a server was set up again: all flags are looked at.
-        if folder.remote_modseq != 0
+        let only_changes = folder.remote_modseq != 0
             && modseq > folder.remote_modseq
-            && remote.capabilities().has(Capability::Condstore)
-        {
+            && remote.capabilities().has(Capability::Condstore);
+        if only_changes {
             items.push_str(&format!(" (CHANGEDSINCE {})", folder.remote_modseq));
         }
         let mut questions = vec![Command::new("UID FETCH").text(&items)];
@@ -69,6 +72,7 @@ impl RemoteFlags {
             youngest,
             renumbered: false,
             found: Ok(Found::default()),
+            only_changes,
             selected: None,
             left: questions.len(),
             void: false,
@@ -93,7 +97,7 @@ impl RemoteFlags {
     }
 
     fn changes(&self) -> usize {
-        self.found.as_ref().map_or(0, |found| found.0.len())
+        self.found.as_ref().map_or(0, Found::len)
     }
 
     /// Takes in what the open folder says.
@@ -104,7 +108,7 @@ impl RemoteFlags {
         }
         if let (Some(uid), Some(flags)) = (fetch.uid, &fetch.flags)
             && let Ok(found) = &mut self.found
-            && let Err(error) = found.note(&shared.state.borrow(), self.folder, uid, flags)
+            && let Err(error) = found.note(&shared.state.borrow(), self.folder, uid, flags, self.only_changes)
         {
             self.found = Err(error);
         }
@@ -150,51 +154,144 @@ impl RemoteFlags {
 
 /// The remote flags that changed and what was known of these messages, by UID.
 #[derive(Default)]
-pub(super) struct Found(BTreeMap<u32, (Flags, Row)>);
+pub(super) struct Found {
+    changed: BTreeMap<u32, (Flags, Row)>,
+    /// Keywords that cannot be handed on, of messages whose flags are newly told.
+    dropped: BTreeMap<u32, Dropped>,
+}
 
-/// Which flags to add and to remove, and where locally.
-type Changes = HashMap<(Flags, Flags), UidSet>;
+/// Messages whose flags change alike, on both sides.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Alike {
+    /// Their UIDs on the remote side, by which they are remembered.
+    pub(super) remote: UidSet,
+    /// Those of their copies.
+    pub(super) local: UidSet,
+}
+
+/// Which flags to add and to remove, and where.
+pub(super) type Changes = HashMap<(Flags, Flags), Alike>;
 
 impl Found {
+    fn len(&self) -> usize {
+        self.changed.len() + self.dropped.len()
+    }
+
     /// Takes in the flags of one remote message; of those that did not change, a large folder has many. What a server
     /// says last holds.
-    fn note(&mut self, state: &Ledger, folder: i64, uid: u32, flags: &Flags) -> Result<(), LedgerError> {
-        // `\Deleted` that we set ourselves, or tried to, is not the owner's wish; that of others is never carried over either,
-        // only taken back.
-        let deleted = Flags::parse("\\Deleted");
-        let row = state.row(folder, uid)?;
-        let was_marked = row
-            .as_ref()
-            .is_some_and(|row| row.flags.contains("\\Deleted") && !row.remote_deletion);
-        let flags = if was_marked {
-            flags.clone()
-        } else {
-            flags.minus(&deleted)
-        };
-        match row {
-            Some(row) if row.flags != flags => {
-                self.0.insert(uid, (flags, row));
-            }
-            _ => {
-                self.0.remove(&uid);
-            }
+    fn note(
+        &mut self,
+        state: &Ledger,
+        folder: i64,
+        uid: u32,
+        flags: &Flags,
+        only_changes: bool,
+    ) -> Result<(), LedgerError> {
+        match state.row(folder, uid)? {
+            Some(row) => self.note_known(uid, row, flags, only_changes),
+            None => self.forget(uid),
         }
         Ok(())
+    }
+
+    fn forget(&mut self, uid: u32) {
+        self.changed.remove(&uid);
+        self.dropped.remove(&uid);
+    }
+
+    fn note_known(&mut self, uid: u32, row: Row, told: &Flags, only_changes: bool) {
+        // `\Deleted` that we set ourselves, or tried to, is not the owner's wish; that of others is never carried over
+        // either, only taken back.
+        let was_marked = row.flags.contains("\\Deleted") && !row.remote_deletion;
+        let flags = if was_marked {
+            told.clone()
+        } else {
+            told.minus(&Flags::parse("\\Deleted"))
+        };
+        self.forget(uid);
+        let is_changed = row.flags != flags;
+        // Where all flags are told in each run, nothing shows that a keyword which the ledger cannot know is new.
+        if (is_changed || only_changes)
+            && let Some(dropped) = told.dropped()
+        {
+            self.dropped.insert(uid, dropped.clone());
+        }
+        if is_changed {
+            self.changed.insert(uid, (flags, row));
+        }
+    }
+
+    /// Gives out the keywords that cannot be handed on, by message.
+    pub(super) fn take_dropped(&mut self) -> BTreeMap<u32, Dropped> {
+        std::mem::take(&mut self.dropped)
     }
 
     /// What to change locally, and what to remember of the remote side.
     pub(super) fn changes(self) -> (Changes, Vec<(u32, Flags)>) {
         let (mut changes, mut remembered) = (Changes::new(), vec![]);
-        for (uid, (flags, row)) in self.0 {
+        for (uid, (flags, row)) in self.changed {
             let (added, removed) = (flags.minus(&row.flags), row.flags.minus(&flags));
             if added.is_empty() && removed.is_empty() {
                 continue;
             }
             if let Some(local) = row.local_uid {
-                changes.entry((added, removed)).or_default().insert(local);
+                let alike = changes.entry((added, removed)).or_default();
+                alike.local.insert(local);
+                alike.remote.insert(uid);
             }
             remembered.push((uid, flags));
         }
         (changes, remembered)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(local: u32, flags: &str) -> Row {
+        Row {
+            local_uid: Some(local),
+            flags: Flags::parse(flags),
+            remote_deletion: false,
+        }
+    }
+
+    fn uids(numbers: &[u32]) -> UidSet {
+        numbers.iter().copied().collect()
+    }
+
+    #[test]
+    fn changes_know_the_messages_on_both_sides() {
+        let mut found = Found::default();
+        for uid in [1, 2] {
+            found.note_known(uid, row(uid + 10, "Junk"), &Flags::parse("Junk \\Seen"), false);
+        }
+        found.note_known(3, row(13, "Junk"), &Flags::parse("Junk \\Deleted"), false);
+        let (changes, remembered) = found.changes();
+        let alike = changes.get(&(Flags::parse("\\Seen"), Flags::default()));
+        let expected = Alike {
+            remote: uids(&[1, 2]),
+            local: uids(&[11, 12]),
+        };
+        assert_eq!((changes.len(), alike), (1, Some(&expected)));
+        assert_eq!(remembered.len(), 2);
+    }
+
+    #[test]
+    fn a_keyword_that_cannot_travel_is_told_with_what_is_new() {
+        let odd = Flags::parse("Junk a]b");
+        let mut found = Found::default();
+        found.note_known(1, row(11, "Junk"), &odd, false);
+        found.note_known(2, row(12, ""), &odd, false);
+        found.note_known(3, row(13, "Junk"), &odd, true);
+        // What a server says last holds, and a message counts once.
+        found.note_known(2, row(12, ""), &odd, false);
+        found.note_known(4, row(14, ""), &odd, false);
+        found.note_known(4, row(14, ""), &Flags::parse("Junk"), false);
+        assert_eq!(found.len(), 4);
+        let dropped = found.take_dropped();
+        assert_eq!(dropped.keys().copied().collect::<Vec<_>>(), [2, 3]);
+        assert!(dropped.values().all(|dropped| dropped.count() == 1));
     }
 }

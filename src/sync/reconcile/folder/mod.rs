@@ -44,6 +44,8 @@ pub struct FolderSync {
     pub writer: Cell<Option<usize>>,
     /// What the remote side told of its flags, where it was asked ahead.
     pub flags: RefCell<Option<RemoteFlags>>,
+    /// The local server refused some of them for the moment: the next run has to look at them again.
+    pub flags_pending: Cell<bool>,
 }
 
 impl FolderSync {
@@ -64,6 +66,7 @@ impl FolderSync {
             reader: Cell::new(None),
             writer: Cell::new(None),
             flags: RefCell::default(),
+            flags_pending: Cell::new(false),
         }
     }
 }
