@@ -72,13 +72,12 @@ impl Batches {
             && waiting.iter().map(Batch::octets).sum::<u64>() < WAITING_OCTETS
     }
 
-    /// Whether nothing more of the folder waits.
+    /// Whether nothing more of the folder waits, and no appender is at work on it.
     pub fn is_awaited(&self, sync: &Rc<FolderSync>) -> bool {
-        !self
-            .waiting
-            .borrow()
-            .iter()
-            .any(|batch| Rc::ptr_eq(&batch.sync, sync))
+        let at_work = self.at_work.borrow();
+        let folder = sync.writer.get().and_then(|writer| *at_work.get(&writer)?);
+        let waiting = self.waiting.borrow();
+        folder != Some(sync.index) && !waiting.iter().any(|batch| Rc::ptr_eq(&batch.sync, sync))
     }
 
     /// A fetcher has nothing more.
