@@ -29,6 +29,7 @@ use crate::sync::imapsync::command::{RemoteLogin, RunContext};
 use crate::sync::imapsync::log::{Copied, LogSummary, Reader};
 use crate::sync::imapsync::token_file::TokenFile;
 use crate::sync::job::Shared;
+use crate::sync::state::Flag;
 use crate::task::FileKind;
 use crate::task::Task;
 use crate::task::report::{Folder, Messages};
@@ -57,7 +58,9 @@ pub struct Order<'a> {
 pub async fn sync(shared: &Shared, order: Order<'_>) -> Result<(), Failure> {
     let days = days(order.folder, order.task);
     let before = post_process::before(shared, days).await?;
-    let days = days.filter(|_| !before.has_late);
+    // What a former local mailbox had is not younger than so many days.
+    let is_replaced = shared.mailbox_replaced.get();
+    let days = days.filter(|_| !before.has_late && !is_replaced);
     let (summary, status) = run(shared, order, days, before.may_delete).await?;
     tell(shared, &summary);
     let outcome = judge(&summary, status);
@@ -71,7 +74,11 @@ pub async fn sync(shared: &Shared, order: Order<'_>) -> Result<(), Failure> {
     let skipped = shared.reporter.borrow().report.messages.skipped;
     let finished = post_process::complete(shared, &copied_into_inbox(&summary)).await;
     shared.reporter.borrow_mut().report.messages.skipped = skipped;
-    outcome.and(finished)?;
+    let ended = outcome.and(finished);
+    if is_replaced {
+        shared.state.borrow().set(Flag::MailboxReplaced, ended.is_err())?;
+    }
+    ended?;
     before.ends.remember(shared)
 }
 

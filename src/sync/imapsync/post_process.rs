@@ -18,7 +18,7 @@ use crate::sync::job::Shared;
 use crate::sync::message_key::MessageKey;
 use crate::sync::reconcile::connections::settle;
 use crate::sync::reconcile::connections::{self, Connections, close};
-use crate::sync::reconcile::deletions::{self, LocalPlan};
+use crate::sync::reconcile::deletions::{self, LocalPlan, gate};
 use crate::sync::reconcile::error::{FolderResult, contain};
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::headers::{self, Detail, Seen};
@@ -31,7 +31,11 @@ use crate::task::RemoteDeletion;
 /// Whether there is anything to do around imapsync.
 fn any(shared: &Shared) -> bool {
     let job = &shared.job;
-    job.inbox_only() || job.delete_local || matches!(job.delete_remote, RemoteDeletion::OlderThan(_))
+    job.inbox_only()
+        || job.delete_local
+        || matches!(job.delete_remote, RemoteDeletion::OlderThan(_))
+        // What it brings is to be on record, or a mirror among the other tasks would delete it.
+        || job.shares_mailbox
 }
 
 /// Records what a run that was cut off had copied into the inbox, before its log is written over. It needs no server:
@@ -85,9 +89,12 @@ pub async fn before(shared: &Shared, days: Option<u32>) -> Result<Before, Failur
 }
 
 /// Whether imapsync may delete what it has transferred: both sides are different mailboxes, and no task of another user
-/// waits for the same mail.
+/// waits for the same mail. Where all of it is to be on record it is not imapsync that deletes.
 async fn may_delete(shared: &Shared, connections: &mut Connections) -> Result<bool, Failure> {
     if shared.job.delete_remote != RemoteDeletion::AfterTransfer {
+        return Ok(false);
+    }
+    if shared.job.shares_mailbox && !shared.job.inbox_only() {
         return Ok(false);
     }
     if !shared.job.shared_with.is_empty() {
@@ -129,6 +136,10 @@ async fn plan(
 pub async fn complete(shared: &Shared, copied: &[Copied]) -> Result<(), Failure> {
     if any(shared) {
         let mut connections = connections::connect(shared).await?;
+        let restored = connections::with_reconnect(shared, &mut connections, async |connections| {
+            gate::restore_lifted_marks(shared, connections).await
+        });
+        restored.await?;
         let listing = listing::list(shared, &mut connections).await?;
         let mut subscribe = listing.subscribe.clone();
         let (mut plan, mut complete, mut syncs) = (LocalPlan::default(), true, vec![]);

@@ -133,6 +133,23 @@ pub fn others_at(store: &Store, task: &Task) -> crate::error::Result<Vec<LocalUs
     Ok(users)
 }
 
+/// Whether the local user of a task has another one.
+///
+/// # Errors
+/// When the folder of the tasks cannot be read.
+pub fn shares_mailbox(store: &Store, task: &Task) -> crate::error::Result<bool> {
+    let is_of_user = |name: &TaskName| {
+        let other = store.load(name).ok().flatten();
+        other.is_some_and(|other| is_same_but_for_case(other.local_user.as_str(), task.local_user.as_str()))
+    };
+    Ok(store
+        .names()?
+        .iter()
+        .filter(|name| is_of_user(name))
+        .nth(1)
+        .is_some())
+}
+
 /// Whether hosts are one and the same under several names.
 struct SameHost<'a> {
     host: &'a str,

@@ -35,6 +35,8 @@ pub struct Job {
     pub sieve: bool,
     /// Other local users whose tasks pull from the same account: what is deleted there is gone for them.
     pub shared_with: Vec<LocalUser>,
+    /// Other tasks fill the same local mailbox; told of runs by imapsync alone, which leaves no record of what it brings.
+    pub shares_mailbox: bool,
     /// Nothing is changed on either side.
     pub dry: bool,
 }
@@ -64,6 +66,7 @@ impl Job {
             delete_remote: task.delete_remote,
             sieve: task.runs_sieve(),
             shared_with: vec![],
+            shares_mailbox: false,
             dry: false,
             remote,
             local,

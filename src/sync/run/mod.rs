@@ -406,6 +406,9 @@ impl Run<'_> {
             job.shared_with = assembly::others_at(self.store, self.task).map_err(local)?;
         }
         let engine = Engine::choose(self.settings.engine.as_deref())?;
+        if matches!(engine, Engine::Imapsync(_)) {
+            job.shares_mailbox = assembly::shares_mailbox(self.store, self.task).map_err(local)?;
+        }
         for account in [&job.remote, &job.local] {
             reporter.borrow_mut().hide(account.access.mask());
         }
