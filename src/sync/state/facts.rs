@@ -44,7 +44,7 @@ pub enum MailboxFact {
 }
 
 impl Flag {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Running => "running",
             Self::ImapsyncRunning => "imapsync",

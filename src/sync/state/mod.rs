@@ -6,9 +6,9 @@
 //!
 //! [`schema`]: its form, and how former ones are taken over · [`sources`]: the accounts · [`former_tasks`] · [`folders`] ·
 //! [`messages`] ([`uids`], [`completeness`], [`post_delivery`], [`left_out`], [`late_copies`], [`gone`], [`sample`],
-//! [`recorded`], [`second_copies`]) · [`local_only`]: messages that no task brought · [`local_deletion`]: those that we delete · [`unpaired`]:
+//! [`recorded`], [`second_copies`], [`own_marks`]) · [`local_only`]: messages that no task brought · [`local_deletion`]: those that we delete · [`unpaired`]:
 //! local folders that nothing is pulled to · [`history`]: deliveries whose remote side is gone · [`withheld`]: deletions that
-//! wait for an administrator · [`facts`]: single flags and texts · [`copy`]: copies of databases · [`restored`]: ledgers of backups ·
+//! wait for an administrator · [`replaced`]: another local mailbox · [`facts`]: single flags and texts · [`copy`]: copies of databases · [`restored`]: ledgers of backups ·
 //! [`provenance`]: those that somebody copied into their place.
 
 mod completeness;
@@ -25,9 +25,11 @@ mod left_out;
 mod local_deletion;
 mod local_only;
 mod messages;
+mod own_marks;
 mod post_delivery;
 mod provenance;
 mod recorded;
+mod replaced;
 mod restored;
 mod sample;
 pub mod schema;

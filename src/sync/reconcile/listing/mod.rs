@@ -80,6 +80,7 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
     let selection = &shared.job.selection;
     let mut pairs = folder_mapping::pair(&remote, &local, selection, &known);
     shared.elsewhere.set_order(&pairs);
+    shared.elsewhere.note_losses(shared, &pairs)?;
     *shared.local_prefix.borrow_mut() = local.prefix();
     let statuses = local.folders.iter();
     let statuses = statuses.filter_map(|(listed, status)| Some((listed.mailbox.clone(), (*status)?)));
@@ -216,7 +217,7 @@ async fn note_renumbered(
         }
     }
     if side == Side::Local && !renumbered.is_empty() {
-        shared.state.borrow().set(Flag::MailboxReplaced, true)?;
+        shared.state.borrow().note_replaced_mailbox()?;
     }
     let mailboxes = renumbered.into_iter().map(|mailbox| (side, mailbox));
     shared.renumbered.borrow_mut().extend(mailboxes);
@@ -247,14 +248,14 @@ fn note_restored_source(shared: &Shared, pairs: &[Pair]) -> Result<(), LedgerErr
 }
 
 /// An inbox of another generation may mean that the whole local mailbox is another one: then folders that are missing were
-/// not removed by its owner. It is looked at whatever the task pulls, and counts until a run has come to its end. So does a
-/// folder whose UIDs went back: no one but a restored backup does that.
+/// not removed by its owner. It is looked at whatever the task pulls, and counts for each account until a run of it has come to
+/// its end. So does a folder whose UIDs went back: no one but a restored backup does that.
 fn note_replaced_mailbox(
     shared: &Shared,
     pairs: &[Pair],
     local: &folder_mapping::Side,
 ) -> Result<(), Failure> {
-    let state = shared.state.borrow();
+    let mut state = shared.state.borrow_mut();
     let opened = pairs
         .iter()
         .filter_map(|pair| Some((&pair.local, pair.destination?)));
@@ -280,11 +281,13 @@ fn note_replaced_mailbox(
             state.set_mailbox_fact(MailboxFact::Inbox, &format!("{validity} {next}"))?;
         }
         if was_replaced {
-            state.set(Flag::MailboxReplaced, true)?;
+            state.note_replaced_mailbox()?;
         }
     }
     let is_replaced = state.is_set(Flag::MailboxReplaced)?;
     if is_replaced {
+        let there: HashSet<&Mailbox> = local.folders.iter().map(|(listed, _)| &listed.mailbox).collect();
+        state.forget_absent(|mailbox| there.contains(mailbox))?;
         shared.reporter.borrow_mut().tell(&Event::MailboxReplaced);
     }
     shared.mailbox_replaced.set(is_replaced);

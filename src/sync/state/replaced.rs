@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The local mailbox is another one than before: made anew, or restored from a backup.
+
+use super::{Flag, Ledger, Result};
+use crate::imap::Mailbox;
+
+impl Ledger {
+    /// Notes it for all accounts that fill the mailbox: whichever run notices it first, the next one of each account deletes
+    /// nothing.
+    pub fn note_replaced_mailbox(&self) -> Result<()> {
+        let sql = "INSERT OR REPLACE INTO meta SELECT id || '/' || ?1, '1' FROM source";
+        self.db.execute(sql, [Flag::MailboxReplaced.name()])?;
+        Ok(())
+    }
+
+    /// Folders of the account that the mailbox does not have went with the former one, whichever task pulls them: nobody removed
+    /// them, and their mail comes again.
+    pub fn forget_absent(&mut self, is_there: impl Fn(&Mailbox) -> bool) -> Result<()> {
+        for (_, folder) in self.folders()? {
+            if folder.local_validity != 0 && !is_there(&folder.local) {
+                self.forget_local_generation(folder.id)?;
+                let sql = "UPDATE folder SET local_validity = 0, deleting = 0 WHERE id = ?1";
+                self.db.execute(sql, [folder.id])?;
+            }
+        }
+        Ok(())
+    }
+}
