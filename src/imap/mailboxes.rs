@@ -142,8 +142,22 @@ impl Session {
             mut overview,
         } = listing;
         listed.retain(|item| !item.has("\\NonExistent"));
-        let listed = each_once(listed);
+        let mut listed = each_once(listed);
         let mut found: HashMap<Mailbox, MailboxStatus> = statuses.into_iter().collect();
+        if !selectable(&listed).any(Mailbox::is_inbox) {
+            // There is one, whatever the list says of it (RFC 3501, 5.1), if it can be opened.
+            let opened = self.examine_all(&[&Mailbox::inbox()]).await?;
+            if !opened.is_empty() {
+                let separator = listed.iter().find_map(|item| item.separator);
+                listed.retain(|item| !item.mailbox.is_inbox());
+                listed.push(Listed {
+                    mailbox: Mailbox::inbox(),
+                    attributes: vec![],
+                    separator,
+                });
+                found.extend(opened);
+            }
+        }
         if !extended {
             let mailboxes: Vec<&Mailbox> = selectable(&listed).collect();
             found.extend(self.statuses(&mailboxes, &items).await?);
@@ -299,11 +313,12 @@ mod tests {
                 "LIST \"\" \"*\"",
                 "* LIST () \"/\" A\n* LIST (\\Noselect) \"/\" N\n* LIST () \"/\" B\n% OK done",
             ),
+            ("EXAMINE \"INBOX\"", "% NO [NONEXISTENT] none"),
             ("STATUS \"A\" (MESSAGES UIDNEXT UIDVALIDITY)", ""),
             (
                 "STATUS \"B\" (MESSAGES UIDNEXT UIDVALIDITY)",
                 "* STATUS B (MESSAGES 2 UIDNEXT 3 UIDVALIDITY 1)\n% OK first\n\
-                 * STATUS A (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 1)\nA2 OK last",
+                 * STATUS A (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 1)\nA3 OK last",
             ),
         ];
         let listed = converse("", &script, async |session| session.list_status().await.unwrap());
@@ -330,9 +345,31 @@ mod tests {
     }
 
     #[test]
+    fn there_is_an_inbox_whatever_the_list_says() {
+        for listed in ["", "* LIST (\\Noselect) \"/\" INBOX\n"] {
+            let list = format!(
+                "{listed}* LIST () \"/\" A\n* STATUS A (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 1)\n% OK done"
+            );
+            let script = [
+                (LIST, list.as_str()),
+                (
+                    "EXAMINE \"INBOX\"",
+                    "* 2 EXISTS\n* OK [UIDVALIDITY 7] ok\n* OK [UIDNEXT 3] ok\n% OK [READ-ONLY] done",
+                ),
+            ];
+            let listed = converse("LIST-EXTENDED LIST-STATUS", &script, async |session| {
+                session.list_status().await.unwrap()
+            });
+            assert_eq!(status(&listed, "INBOX").unwrap().messages, Some(2));
+            assert!(listed.iter().all(|(listed, _)| !listed.has(NOSELECT)));
+        }
+    }
+
+    #[test]
     fn a_mailbox_that_cannot_be_opened_has_no_status() {
         let script = [
             (LIST, "* LIST () \"/\" Secret\n% OK done"),
+            ("EXAMINE \"INBOX\"", "% NO [NONEXISTENT] none"),
             ("EXAMINE \"Secret\"", "% NO [NOPERM] no"),
         ];
         let listed = converse("LIST-EXTENDED LIST-STATUS", &script, async |session| {
