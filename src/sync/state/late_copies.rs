@@ -4,7 +4,6 @@
 use rusqlite::{OptionalExtension as _, params};
 
 use super::{Digest, Ledger, PostDelivery, Result};
-use crate::imap::UidSet;
 use crate::sync::message_key::MessageKey;
 
 impl Ledger {
@@ -25,18 +24,6 @@ impl Ledger {
         let sql = "SELECT EXISTS (SELECT 1 FROM message WHERE folder = ?1 AND repeated <> 0)";
         let mut statement = self.db.prepare_cached(sql)?;
         Ok(statement.query_row([id], |row| row.get(0))?)
-    }
-
-    /// Records that the second copies of messages, by the local UIDs of the first ones, were seen.
-    pub fn late_copy_came(&mut self, id: i64, local: &UidSet) -> Result<()> {
-        self.transaction(|db| {
-            let mut statement =
-                db.prepare_cached("UPDATE message SET repeated = 0 WHERE folder = ?1 AND local_uid = ?2")?;
-            for uid in local.iter() {
-                statement.execute(params![id, uid])?;
-            }
-            Ok(())
-        })
     }
 
     /// No server takes a day to carry out a command.

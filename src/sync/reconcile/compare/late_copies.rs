@@ -51,17 +51,13 @@ pub(super) async fn remove(
     }
     let selected = open::open(local, &pair.local, folder, true).await?;
     let late = LateCopies::among(unclaimed, &repeated, &filed, &digests);
-    {
-        // Before the effect: what was sent twice has come twice now, and nothing more is late.
+    if !late.copies().is_empty() {
         let mut state = shared.state.borrow_mut();
-        state.intend_to_remove(folder.id, late.turned())?;
-        state.late_copy_came(folder.id, late.originals())?;
-        if !late.turned().is_empty() {
-            state.sync()?;
-        }
+        state.intend_to_remove(folder.id, late.copies())?;
+        state.sync()?;
     }
     let kept = gate::delete(shared, &pair.local, selected, local, &late).await?;
-    second_copies::settled(shared, folder, late.turned(), &kept)?;
+    second_copies::settled(shared, folder, late.copies(), &kept)?;
     let removed = late.uids().minus(&kept);
     if !removed.is_empty() {
         shared.reporter.borrow_mut().tell(&Event::LateCopiesRemoved {
@@ -69,9 +65,9 @@ pub(super) async fn remove(
             messages: removed.len(),
         });
     }
-    let turned = late.turned().iter().filter(|copy| removed.contains(copy.goes));
-    let turned: UidSet = turned.map(|copy| copy.stays).collect();
-    Ok(removed.union(&turned))
+    let staying = late.copies().iter().filter(|copy| removed.contains(copy.goes));
+    let staying: UidSet = staying.map(|copy| copy.stays).collect();
+    Ok(removed.union(&staying.intersection(late.turned())))
 }
 
 /// Whether another local folder has the same message: the filters filed the copy that was sent again there.

@@ -91,8 +91,8 @@ impl<'a> EmptyFolder<'a> {
 #[derive(Default)]
 pub struct LateCopies {
     uids: UidSet,
-    originals: UidSet,
-    turned: Vec<SecondCopy>,
+    copies: Vec<SecondCopy>,
+    turned: UidSet,
 }
 
 impl LateCopies {
@@ -119,27 +119,26 @@ impl LateCopies {
                 continue;
             };
             taken.insert(late);
-            found.originals.insert(original);
-            if late < original && !filed.contains(original) {
-                found.uids.insert(original);
-                found.turned.push(SecondCopy {
-                    goes: original,
-                    stays: late,
-                });
-            } else {
-                found.uids.insert(late);
+            let (goes, stays) = match late < original && !filed.contains(original) {
+                true => (original, late),
+                false => (late, original),
+            };
+            if stays == late {
+                found.turned.insert(late);
             }
+            found.uids.insert(goes);
+            found.copies.push(SecondCopy { goes, stays });
         }
         found
     }
 
-    /// The copies on record, by their local UIDs.
-    pub fn originals(&self) -> &UidSet {
-        &self.originals
+    /// Each of them with the copy that stays.
+    pub fn copies(&self) -> &[SecondCopy] {
+        &self.copies
     }
 
-    /// Copies on record that go, each with the one that came before it.
-    pub fn turned(&self) -> &[SecondCopy] {
+    /// Copies that stay and were on no record, as the one on record came after them.
+    pub fn turned(&self) -> &UidSet {
         &self.turned
     }
 }
