@@ -148,7 +148,9 @@ pub async fn prepare(
 pub fn is_settled(shared: &Shared, pair: &Pair, folder: &FolderState) -> Result<bool, LedgerError> {
     let is_same = !folder.fingerprint.is_empty()
         && folder.fingerprint == sync_fingerprint(shared, pair, pair.source, pair.destination);
-    Ok(is_same && !shared.state.borrow().awaits_late_copies(folder.id)?)
+    let state = shared.state.borrow();
+    let may_be_all_that_is_left = shared.elsewhere.has_lost() && !state.left_out(folder.id)?.is_empty();
+    Ok(is_same && !may_be_all_that_is_left && !state.awaits_late_copies(folder.id)?)
 }
 
 /// Whether the youngest messages of a mailbox are not known to be others than before.

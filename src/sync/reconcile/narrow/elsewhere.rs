@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Messages that a server shows in several folders: labels of Gmail, a folder of all mail, a view.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use sha2::{Digest as _, Sha256};
@@ -15,7 +15,7 @@ use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::{FolderSync, open};
 use crate::sync::reconcile::headers::{self, Detail};
-use crate::sync::state::{FolderState, LeftOut};
+use crate::sync::state::{FolderState, LedgerError, LeftOut};
 use crate::task::Labels;
 
 /// What tells a message in the whole account.
@@ -42,6 +42,10 @@ pub struct Elsewhere {
     order: RefCell<Vec<Mailbox>>,
     /// Their messages' identities, with UIDs.
     seen: RefCell<HashMap<Mailbox, Rc<Messages>>>,
+    /// Those that did not give all of that.
+    incomplete: RefCell<HashSet<Mailbox>>,
+    /// Some of them may have fewer messages than before.
+    has_lost: Cell<bool>,
 }
 
 impl Elsewhere {
@@ -50,6 +54,32 @@ impl Elsewhere {
         let order = pairs.iter().map(|pair| pair.remote.clone());
         *self.order.borrow_mut() = order.collect();
         self.seen.borrow_mut().clear();
+        self.incomplete.borrow_mut().clear();
+    }
+
+    /// Notes whether messages may have left any of the folders: a mirror then looks which of them another folder still has.
+    pub fn note_losses(&self, shared: &Shared, pairs: &[Pair]) -> Result<(), LedgerError> {
+        let gives_once = shared.job.selection.options.labels == Labels::Once;
+        let concerns = shared.job.delete_local && (gives_once || pairs.iter().any(|pair| pair.view));
+        let state = shared.state.borrow();
+        let mut has_lost = false;
+        for pair in pairs.iter().filter(|_| concerns) {
+            if let Some(folder) = state.known_folder(&pair.remote)? {
+                let new = pair
+                    .source
+                    .uid_next
+                    .map_or(0, |next| next.saturating_sub(folder.remote_next));
+                let expected = state.count(folder.id)? + u64::from(new);
+                has_lost |= pair.source.messages.is_none_or(|messages| messages < expected);
+            }
+        }
+        self.has_lost.set(has_lost);
+        Ok(())
+    }
+
+    /// Whether messages may have left one of the folders since the last run, in a mirror.
+    pub fn has_lost(&self) -> bool {
+        self.has_lost.get()
     }
 
     /// Whether a folder gives only what the folders before it do not have.
@@ -134,16 +164,39 @@ impl Elsewhere {
         Ok(left.into_iter().map(|(_, uid)| uid).collect())
     }
 
+    /// Which of the messages that other folders delivered none of these has any more, although this one still has them: their
+    /// copies may be about to go. None, where a folder does not tell all that it has.
+    pub async fn left_behind(
+        &self,
+        pair: &Pair,
+        delivered: &[LeftOut],
+        remote: &mut SideSession,
+    ) -> FolderResult<UidSet> {
+        let missing = self.missing(pair, delivered, remote).await?;
+        let before = self.before(&pair.remote);
+        let are_complete = {
+            let incomplete = self.incomplete.borrow();
+            !before.iter().any(|mailbox| incomplete.contains(mailbox))
+        };
+        Ok(if are_complete { missing } else { UidSet::default() })
+    }
+
     /// All messages of a folder. Where it cannot be opened, it gives none.
     async fn messages(&self, mailbox: &Mailbox, remote: &mut SideSession) -> FolderResult<Rc<Messages>> {
         if let Some(known) = self.seen.borrow().get(mailbox) {
             return Ok(known.clone());
         }
-        let all = match remote.imap.open_and_search(mailbox, false, ["ALL"]).await {
-            Err(Error::Command { .. }) => UidSet::default(),
-            opened => remote.fetched(opened)?.1,
+        let (expected, all) = match remote.imap.open_and_search(mailbox, false, ["ALL"]).await {
+            Err(Error::Command { .. }) => (None, UidSet::default()),
+            opened => {
+                let (selected, all) = remote.fetched(opened)?;
+                (Some(u64::from(selected.messages).max(all.len())), all)
+            }
         };
         let (read, _) = identities(remote, &all).await?;
+        if expected != Some(read.len() as u64) {
+            self.incomplete.borrow_mut().insert(mailbox.clone());
+        }
         let mut messages = Messages::new();
         for (identity, uid) in read {
             messages.entry(identity).or_default().push(uid);

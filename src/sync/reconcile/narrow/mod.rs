@@ -15,7 +15,7 @@ use crate::sync::reconcile::folder::{FolderSync, open};
 use crate::sync::state::{FolderState, LeftOut};
 
 /// Before the comparison: what was left out and is wanted now is looked at as if it were new. The period may have moved
-/// on, an option may be another one, or the other folder does not have the message any more and has not given it.
+/// on, an option may be another one, or the other folder does not have the message any more: it has not given it, or a mirror is about to delete what it gave.
 pub async fn reopen(
     shared: &Shared,
     pair: &Pair,
@@ -34,8 +34,11 @@ pub async fn reopen(
         again = within(pair, folder, &again, &limits, remote).await?;
     }
     if shared.elsewhere.applies(shared, pair, remote) {
-        let waiting: Vec<_> = by_label.into_iter().filter(|one| !one.delivered).collect();
+        let (delivered, waiting): (Vec<_>, Vec<_>) = by_label.into_iter().partition(|one| one.delivered);
         again = again.union(&shared.elsewhere.missing(pair, &waiting, remote).await?);
+        if shared.elsewhere.has_lost() {
+            again = again.union(&shared.elsewhere.left_behind(pair, &delivered, remote).await?);
+        }
     } else {
         again = again.union(&uids(&by_label));
     }
