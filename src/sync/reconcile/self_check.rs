@@ -4,19 +4,21 @@
 
 use std::rc::Rc;
 
-use crate::imap::{ListExtras, Mailbox, MailboxStatus};
+use crate::imap::{ListExtras, Mailbox, MailboxStatus, UidSet};
 use crate::sync::account::{Failure, Side};
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping;
 use crate::sync::job::Shared;
+use crate::sync::message_key::MessageKey;
 use crate::sync::reconcile::connections::Connections;
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
 use crate::sync::reconcile::folder::FolderSync;
+use crate::sync::reconcile::headers::{self, Detail};
 use crate::sync::reconcile::listing::sample::Sample;
 use crate::sync::reconcile::listing::{self, Listing};
-use crate::sync::state::FolderState;
+use crate::sync::state::{FolderState, LedgerError};
 
 /// Folders whose youngest messages are looked at.
 const FOLDERS: usize = 20;
@@ -75,8 +77,11 @@ async fn look(
     );
     let ((remote, _), (local, _)) = (remote?, local?);
     let messages = |side: &folder_mapping::Side| -> u64 {
-        let folders = side.folders.iter();
-        folders.filter_map(|(_, status)| status.as_ref()?.messages).sum()
+        let own = side
+            .folders
+            .iter()
+            .filter(|(listed, _)| side.is_own(&listed.mailbox));
+        own.filter_map(|(_, status)| status.as_ref()?.messages).sum()
     };
     let expected = {
         let report = &shared.reporter.borrow().report;
@@ -97,7 +102,7 @@ async fn look(
             if is_another || !agrees(record, mailbox, status(mailbox), session).await? {
                 contradicted(shared, side, sync, record)?;
             } else if side == Side::Local && any_lost {
-                report_lost(shared, sync, record, sample)?;
+                report_lost(shared, sync, record, sample, (&listing.local, &local), session).await?;
             }
         }
     }
@@ -141,18 +146,26 @@ fn contradicted(shared: &Shared, side: Side, sync: &FolderSync, record: &FolderS
     Ok(())
 }
 
-/// Messages that this run delivered and that are not there, in a mailbox that lost some.
-fn report_lost(
+/// Messages that this run delivered and that are not there, in a mailbox that lost some; but for what its owner filed at
+/// once.
+async fn report_lost(
     shared: &Shared,
     sync: &FolderSync,
     record: &FolderState,
     sample: &Sample,
+    (before, now): (&folder_mapping::Side, &folder_mapping::Side),
+    session: &mut SideSession,
 ) -> FolderResult<()> {
     let Some(first) = sync.pair.destination.and_then(|status| status.uid_next) else {
         return Ok(());
     };
     let lost = sample.unanswered(&sync.pair.local).from(first);
     if sync.copied.borrow().is_empty() || lost.is_empty() {
+        return Ok(());
+    }
+    let came = came_elsewhere(shared, &sync.pair.local, before, now, session).await?;
+    let lost = not_among(shared, record, &lost, came)?;
+    if lost.is_empty() {
         return Ok(());
     }
     let reason = format!(
@@ -162,4 +175,66 @@ fn report_lost(
     let mut reporter = shared.reporter.borrow_mut();
     reporter.problem(sync.pair.remote.name(), Exit::WithErrors, &reason);
     Ok(shared.state.borrow_mut().deny_delivery(record.id, &lost)?)
+}
+
+/// The keys of messages that came to other local folders during the run, and that it did not bring.
+async fn came_elsewhere(
+    shared: &Shared,
+    mailbox: &Mailbox,
+    before: &folder_mapping::Side,
+    now: &folder_mapping::Side,
+    session: &mut SideSession,
+) -> FolderResult<Vec<MessageKey>> {
+    let mut came = vec![];
+    let others = now
+        .folders
+        .iter()
+        .filter(|(listed, _)| listed.mailbox != *mailbox);
+    for (listed, status) in others {
+        let at_start = before.status(&listed.mailbox).and_then(|status| status.uid_next);
+        let from = at_start.unwrap_or(1);
+        let next = status.and_then(|status| status.uid_next).unwrap_or(1);
+        if next <= from || !now.is_own(&listed.mailbox) {
+            continue;
+        }
+        match session.imap.open(&listed.mailbox, false).await {
+            Err(crate::imap::Error::Command { .. }) => continue,
+            opened => session.fetched(opened)?,
+        };
+        let mut own = UidSet::default();
+        {
+            let state = shared.state.borrow();
+            for (_, folder) in state.folders()? {
+                if folder.local == listed.mailbox {
+                    own = own.union(&state.local_uids(folder.id, from)?);
+                }
+            }
+        }
+        let foreign = UidSet::range(from..=next - 1).minus(&own);
+        let seen = headers::read(session, &foreign, Detail::Key).await?;
+        came.extend(seen.iter().map(|message| message.key));
+    }
+    Ok(came)
+}
+
+/// Those of the messages that none of these can be.
+fn not_among(
+    shared: &Shared,
+    record: &FolderState,
+    lost: &UidSet,
+    mut came: Vec<MessageKey>,
+) -> Result<UidSet, LedgerError> {
+    let first = lost.first().unwrap_or(1);
+    let keys = shared.state.borrow().brought_from(record.id, first)?;
+    let mut is_lost = |uid: &u32| match keys
+        .get(uid)
+        .and_then(|key| came.iter().position(|one| one == key))
+    {
+        Some(at) => {
+            came.swap_remove(at);
+            false
+        }
+        None => true,
+    };
+    Ok(lost.iter().filter(|uid| is_lost(uid)).collect())
 }
