@@ -207,6 +207,7 @@ async fn finish(
         }
         // After a connection was lost: what is lifted is not what its owner took back.
         gate::restore_lifted_marks(shared, connections).await?;
+        deletions::take_back_own_marks(shared, sync, connections).await?;
         second_copies::remove(shared, sync, &mut connections.local).await?;
         if shared.job.inbox_only() {
             inbox::inbox(shared, sync, connections).await?;

@@ -200,24 +200,31 @@ impl MessagesAhead {
 
 /// The digests of some messages of the open folder. One that does not come has none.
 pub async fn digests(session: &mut SideSession, uids: &UidSet) -> FolderResult<HashMap<u32, Digest>> {
+    let wholes = wholes(session, uids).await?;
+    Ok(wholes
+        .into_iter()
+        .map(|(uid, (digest, _))| (uid, digest))
+        .collect())
+}
+
+/// The same, with the octets that came.
+pub async fn wholes(session: &mut SideSession, uids: &UidSet) -> FolderResult<HashMap<u32, (Digest, u64)>> {
     let mut found = HashMap::new();
     let mut failed = None;
-    for chunk in uids.chunks(GROUP) {
-        session
-            .run(fetch_command(&chunk, "(UID BODY.PEEK[])"), |data| {
-                if let Untagged::Fetch(fetch) = data
-                    && let (Some(uid), Some(body)) = (fetch.uid, fetch.body)
-                {
-                    match Digest::of(&body) {
-                        Ok(digest) => {
-                            found.insert(uid, digest);
-                        }
-                        Err(error) => failed = Some(error),
+    session
+        .run_all(whole_questions(uids), |data| {
+            if let Untagged::Fetch(fetch) = data
+                && let (Some(uid), Some(body)) = (fetch.uid, fetch.body)
+            {
+                match Digest::of(&body) {
+                    Ok(digest) => {
+                        found.insert(uid, (digest, body.len()));
                     }
+                    Err(error) => failed = Some(error),
                 }
-            })
-            .await?;
-    }
+            }
+        })
+        .await?;
     match failed {
         Some(error) => session.fetched(Err(Error::Spool(error))),
         None => Ok(found),

@@ -35,6 +35,10 @@ pub async fn prepare(
     let mut removed = None;
     match (&known, pair.destination) {
         (Some(folder), Some(status)) => {
+            if shared.state.borrow().is_deleting(folder.id)? {
+                // The source has it again: should it be missing one day, that is its owner's doing.
+                shared.state.borrow().set_deleting(folder.id, false)?;
+            }
             let same_local = folder.is_same_local(status) && means_the_same(shared, Side::Local, &pair.local);
             let same_remote =
                 folder.is_same_remote(pair.source) && means_the_same(shared, Side::Remote, &pair.remote);
@@ -138,7 +142,12 @@ pub async fn prepare(
     )
     .await?;
     let comparison = narrow::narrow(shared, &pair, &folder, comparison, &mut connections.remote).await?;
-    Ok(Some((FolderSync::new(index, pair, folder), comparison)))
+    let own_marks = shared.state.borrow().own_marks(&pair.remote)?;
+    let sync = FolderSync {
+        own_marks,
+        ..FolderSync::new(index, pair, folder)
+    };
+    Ok(Some((sync, comparison)))
 }
 
 /// Whether nothing has changed since the last run found everything done.

@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::step::{ACCEPTED, DELIVERED, GONE, PRESENT};
-use super::{Flag, Ledger, Result, number, stored};
+use super::{Flag, Ledger, Result, number, own_marks, stored};
 use crate::imap::{Mailbox, MailboxId, MailboxStatus};
 
 /// A folder as the last run left it.
@@ -355,6 +355,7 @@ fn leave_to_its_owner(db: &Connection, id: i64) -> Result<()> {
 }
 
 fn forget_messages(db: &Transaction<'_>, id: i64) -> Result<()> {
+    own_marks::keep(db, id)?;
     db.execute("DELETE FROM message WHERE folder = ?1", [id])?;
     db.execute("DELETE FROM local_only WHERE folder = ?1", [id])?;
     db.execute("DELETE FROM local_deletion WHERE folder = ?1", [id])?;

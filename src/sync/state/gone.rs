@@ -90,12 +90,19 @@ impl Ledger {
         )
     }
 
-    /// Records messages that were deleted on the remote side because they are delivered.
+    /// Records messages that were deleted on the remote side because they are delivered. Their local copies are claimed for
+    /// good: they may be all that is left, whoever brought them.
     pub fn mark_remote_deleted(&mut self, id: i64, uids: &UidSet) -> Result<()> {
         self.transaction(|db| {
+            let mut claim = db.prepare_cached(
+                "INSERT OR IGNORE INTO claim SELECT folder.local, message.key, folder.source, folder.remote
+                 FROM message JOIN folder ON folder.id = message.folder
+                 WHERE folder = ?1 AND uid = ?2 AND length(key) = 16",
+            )?;
             let mut statement =
                 db.prepare_cached("UPDATE message SET step = ?3 WHERE folder = ?1 AND uid = ?2")?;
             for uid in uids.iter() {
+                claim.execute(params![id, uid])?;
                 statement.execute(params![id, uid, Step::Gone as i64])?;
             }
             Ok(())
@@ -130,12 +137,13 @@ impl Ledger {
         })
     }
 
-    /// Moves deleted messages to the history.
+    /// Moves messages to the history that the remote side has no longer, or under another UID, and whose copies this program did
+    /// not delete: wherever their owner put these, they stay known by their keys.
     pub fn move_to_history(&mut self, id: i64, uids: &UidSet) -> Result<()> {
         self.transaction(|db| {
             let mut remember = db.prepare_cached(&format!(
                 "INSERT OR IGNORE INTO history SELECT folder, key, size, ifnull(digest, x'') FROM message
-                 WHERE folder = ?1 AND uid = ?2 AND step = {GONE} AND length(key) = 16"
+                 WHERE folder = ?1 AND uid = ?2 AND step IN ({DELIVERED}, {PRESENT}, {ACCEPTED}, {GONE}) AND length(key) = 16"
             ))?;
             for uid in uids.iter() {
                 remember.execute(params![id, uid])?;

@@ -82,12 +82,12 @@ impl Ledger {
         })
     }
 
-    /// All folders that a task pulls are on record; `next` has the next UIDs of local folders now. What came up to now counts
+    /// All folders that a task pulls are on record, which those of other tasks need not be; `next` has the next UIDs of local folders now. What came up to now counts
     /// as older than the ledger: while some were not on record, it may have come from these.
     pub fn all_compared(&mut self, next: &HashMap<Mailbox, u32>) -> Result<()> {
         let source = self.source;
         self.transaction(|db| {
-            let sql = "UPDATE folder SET baseline = max(baseline, ?3) WHERE source = ?1 AND local = ?2";
+            let sql = "UPDATE folder SET baseline = max(baseline, ?3) WHERE source = ?1 AND local = ?2 AND baseline <> 0";
             let mut raise = db.prepare_cached(sql)?;
             for (local, next) in next {
                 raise.execute(params![source, local.wire(), next])?;

@@ -358,13 +358,24 @@ impl Ledger {
         Ok(statement.query_row(params![self.source, key.as_bytes()], |row| row.get(0))?)
     }
 
-    /// Whether the local UID is the copy of a message that another account, or another folder, brought.
+    /// Whether the local UID is the copy of a message that another account, or another folder, brought or has as well.
     pub fn belongs_to_others(&self, id: i64, local_uid: u32) -> Result<bool> {
         let mut statement = self.db.prepare_cached(
             &format!("SELECT EXISTS (SELECT 1 FROM folder AS own JOIN folder AS other ON other.local = own.local AND other.id <> own.id
                 JOIN message ON message.folder = other.id
-             WHERE own.id = ?1 AND message.local_uid = ?2 AND message.step IN ({DELIVERED}, {ACCEPTED}, {GONE}))"),
+             WHERE own.id = ?1 AND message.local_uid = ?2
+                AND message.step IN ({DELIVERED}, {PRESENT}, {ACCEPTED}, {GONE}))"),
         )?;
         Ok(statement.query_row(params![id, local_uid], |row| row.get(0))?)
+    }
+
+    /// Whether another account, or another folder, had a message of this key, which was deleted there because its copy was in
+    /// the same local folder.
+    pub fn is_claimed_by_others(&self, id: i64, key: &MessageKey) -> Result<bool> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM folder AS own JOIN claim ON claim.local = own.local AND claim.key = ?2
+             WHERE own.id = ?1 AND (claim.source <> own.source OR claim.remote <> own.remote))",
+        )?;
+        Ok(statement.query_row(params![id, key.as_bytes()], |row| row.get(0))?)
     }
 }

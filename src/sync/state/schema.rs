@@ -129,7 +129,18 @@ pub(super) fn prepare(db: &mut Connection) -> Result<()> {
             mailbox BLOB NOT NULL,
             validity INTEGER NOT NULL,
             uid INTEGER NOT NULL,
-            PRIMARY KEY (source, mailbox, validity, uid)) WITHOUT ROWID;",
+            PRIMARY KEY (source, mailbox, validity, uid)) WITHOUT ROWID;
+         CREATE TABLE IF NOT EXISTS own_mark (
+            source INTEGER NOT NULL,
+            mailbox BLOB NOT NULL,
+            key BLOB NOT NULL,
+            PRIMARY KEY (source, mailbox, key)) WITHOUT ROWID;
+         CREATE TABLE IF NOT EXISTS claim (
+            local BLOB NOT NULL,
+            key BLOB NOT NULL,
+            source INTEGER NOT NULL,
+            remote BLOB NOT NULL,
+            PRIMARY KEY (local, key, source, remote)) WITHOUT ROWID;",
     )?;
     take_over_lifted_marks(db)?;
     for (column, kind) in [

@@ -41,6 +41,29 @@ fn a_message_that_is_not_what_the_server_shows_stays_there() {
     }
 }
 
+/// Of 300 octets 260 come; with their bare line ends completed they are 300 again.
+#[test]
+fn a_message_is_not_whole_because_its_line_ends_are_completed() {
+    let lines = |end: &str, octets: usize| {
+        let mut text = CUT.to_vec();
+        text.extend(format!("\r\n{}", format!("x{end}").repeat(40)).bytes());
+        text.resize(octets, b'x');
+        text
+    };
+    let cut = lines("\n", 260);
+    let mut world = World::new(Mode::DeleteRemote);
+    world.brings("INBOX", &lines("\r\n", 300));
+    world.server(Side::Remote).behave(Faults {
+        instead: Some(("<two@scripted>", cut.leak(), false)),
+        ..Faults::default()
+    });
+    for _ in 0..2 {
+        let run = world.run();
+        assert!(matches!(run.exit, Some(111 | 115)), "{run:#?}");
+    }
+    assert!(world.remote.model().octets() > 0, "the source must keep it");
+}
+
 #[test]
 fn a_message_that_was_cut_comes_whole_in_every_mode() {
     everywhere(

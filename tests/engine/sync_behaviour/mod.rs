@@ -9,6 +9,7 @@
 //! - [`deletions`]: what is deleted, and what never is
 //! - [`deciding_table`]: every state of a message with every option
 //! - [`former_tasks`]: what a deleted task left in the ledger
+//! - [`two_tasks`]: several tasks that fill one local mailbox
 //! - [`limits`]: full, forbidden and read-only mailboxes
 //! - [`changes`]: lost state, replaced folders, interruptions, mail that comes and goes meanwhile
 //! - [`reports`]: dry runs and verification
@@ -23,3 +24,4 @@ mod inbox;
 mod limits;
 mod names;
 mod reports;
+mod two_tasks;

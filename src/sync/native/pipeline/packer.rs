@@ -4,7 +4,7 @@
 use std::io;
 use std::rc::Rc;
 
-use crate::imap::Fetch;
+use crate::imap::{Fetch, Flags};
 use crate::sync::message_key::{self, Digest, MessageKey};
 use crate::sync::native::pipeline::Pipeline;
 use crate::sync::native::pipeline::batches::Batch;
@@ -44,15 +44,20 @@ impl Packer {
         let Some(body) = fetch.body else { return Ok(()) };
         let digest = Digest::of(&body)?;
         let header = message_key::head_of(&body);
+        let key = MessageKey::of_message(&header, body.canonical_len());
+        let mut flags = fetch.flags.unwrap_or_default();
+        if sync.own_marks.contains(&key) {
+            flags = flags.minus(&Flags::parse("\\Deleted"));
+        }
         let message = FetchedMessage {
             uid,
-            key: MessageKey::of_message(&header, body.canonical_len()),
+            key,
             digest,
-            flags: fetch.flags.unwrap_or_default(),
+            flags,
             // A server that does not tell when a message arrived still tells when it was written.
             date: fetch.date.or_else(|| message_key::date(&header)),
             message_id: message_key::message_id(&header),
-            completeness: Completeness::of(body.canonical_len(), fetch.size),
+            completeness: Completeness::of(body.len(), fetch.size),
             body,
         };
         let size = message.body.canonical_len();

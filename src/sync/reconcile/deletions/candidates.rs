@@ -23,6 +23,8 @@ pub(super) struct Candidates {
     pub proven: UidSet,
     /// Some of them were copied by earlier runs.
     pub has_earlier: bool,
+    /// The highest local UID of a copy.
+    last_copy: Option<u32>,
 }
 
 /// What the remote folder shows of messages, with the digests of those that earlier runs copied.
@@ -59,7 +61,7 @@ impl Candidates {
             ),
         };
         let unlike = incomplete::unlike(shared, sync, &found.seen, &copies, &new)?;
-        let Some(locally) = Local::look(sync, &mut connections.local, &copies, &just_copied).await? else {
+        let Some(locally) = Local::look(shared, sync, &mut connections.local, &copies).await? else {
             folder::renumbered(shared, sync, Side::Local)?;
             return Ok(None);
         };
@@ -96,8 +98,29 @@ impl Candidates {
         Ok(Some(Self {
             proven: proven.collect(),
             has_earlier: !earlier.is_empty(),
+            last_copy: copies.iter().filter_map(|copy| copy.local_uid).max(),
         }))
     }
+
+    /// Whether the local folder is still the one in which the copies were looked at; a backup may come back at any moment.
+    pub(super) async fn still_hold(
+        &self,
+        shared: &Shared,
+        sync: &FolderSync,
+        local: &mut SideSession,
+    ) -> FolderResult<bool> {
+        let opened = sync.open(local, false).await?;
+        let is_restored = has_taken_back(opened.uid_next, self.last_copy);
+        if is_restored {
+            folder::renumbered(shared, sync, Side::Local)?;
+        }
+        Ok(!is_restored)
+    }
+}
+
+/// Whether a folder is yet to give a UID that it has given: it was restored from a backup meanwhile.
+fn has_taken_back(next: Option<u32>, given: Option<u32>) -> bool {
+    next.is_some_and(|next| given.is_some_and(|given| next <= given))
 }
 
 /// What the local side has of the copies.
@@ -106,16 +129,19 @@ struct Local {
     alive: UidSet,
     /// Present.
     present: UidSet,
+    /// Copied in this run, but for what goes through filters: one that is not there may never have been.
+    new: UidSet,
 }
 
 impl Local {
     /// Looks at the copies; `None` when a UID is another message than the one on record.
     async fn look(
+        shared: &Shared,
         sync: &FolderSync,
         local: &mut SideSession,
         copies: &[Copy],
-        just_copied: &UidSet,
     ) -> FolderResult<Option<Self>> {
+        let just_copied = sync.copied.borrow().clone();
         let (new, old): (Vec<&Copy>, Vec<&Copy>) =
             copies.iter().partition(|copy| just_copied.contains(copy.uid));
         let uids = |list: &[&Copy]| list.iter().filter_map(|copy| copy.local_uid).collect::<UidSet>();
@@ -123,17 +149,26 @@ impl Local {
         let mut found = Self {
             alive: UidSet::default(),
             present: UidSet::default(),
+            new: if shared.job.sieve {
+                UidSet::default()
+            } else {
+                new.clone()
+            },
         };
         if new.is_empty() && old_uids.is_empty() {
             return Ok(Some(found));
         }
-        if new.is_empty() {
-            sync.open(local, false).await?;
+        let opened = if new.is_empty() {
+            sync.open(local, false).await?
         } else {
-            let (_, present) = sync.search(local, false, among(&new)).await?;
+            let (opened, present) = sync.search(local, false, among(&new)).await?;
             found.present = present.intersection(&new);
             let marked = local.search("DELETED").await?;
             found.alive = found.present.minus(&marked);
+            opened
+        };
+        if has_taken_back(opened.uid_next, new.union(&old_uids).last()) {
+            return Ok(None);
         }
         let seen = headers::read(local, &old_uids, Detail::Record).await?;
         let by_uid: HashMap<u32, &Seen> = seen.iter().map(|seen| (seen.uid, seen)).collect();
@@ -156,7 +191,10 @@ impl Local {
     /// filters) removed it. One that is marked `\Deleted` is neither.
     fn permits(&self, copy: &Copy) -> bool {
         match copy.local_uid {
-            Some(uid) => self.alive.contains(uid) || (copy.is_delivered && !self.present.contains(uid)),
+            Some(uid) => {
+                let is_removed = copy.is_delivered && !self.present.contains(uid) && !self.new.contains(uid);
+                self.alive.contains(uid) || is_removed
+            }
             None => copy.is_delivered,
         }
     }

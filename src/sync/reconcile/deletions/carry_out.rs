@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Deleting what is planned: the guards measure what would go against the mailbox as it was before the run; then it goes.
 
+use super::arrived;
 use super::folders::{self, DoomedFolder};
 use super::gate::{self, LocalDeletable};
 use super::intended::intend;
@@ -40,6 +41,12 @@ pub async fn carry_out(
             doomed.push(Doomed { sync, gone, local });
         }
     }
+    if doomed.iter().any(|doomed| !doomed.local.is_empty()) {
+        let arrived = arrived::keys(shared, listing, connections).await?;
+        for doomed in doomed.iter_mut().filter(|_| !arrived.is_empty()) {
+            arrived::spare(shared, doomed, &arrived)?;
+        }
+    }
     let missing = folders::missing(shared, listing, connections).await?;
     if missing.most_are_missing {
         let reason = "host1 did not list most of the folders that it had: nothing is deleted locally";
@@ -58,7 +65,12 @@ pub async fn carry_out(
         }
         return Ok(());
     }
-    let guard = guard(shared, listing, complete, missing.most_are_missing, total);
+    let mut guard = guard(shared, listing, complete, missing.most_are_missing, total);
+    if guard.is_none() && is_any_unread(shared, listing, &doomed)? {
+        guard = Some(
+            "not every message could be read: what moved on the remote side may be among them".to_owned(),
+        );
+    }
     for doomed in &doomed {
         let before = doomed.sync.pair.destination.and_then(|status| status.messages);
         let before = before.unwrap_or(0);
@@ -96,6 +108,7 @@ fn guard(
         .local
         .folders
         .iter()
+        .filter(|(listed, _)| listing.local.is_own(&listed.mailbox))
         .filter_map(|(_, status)| status.as_ref()?.messages)
         .sum();
     let source: u64 = listing.pairs.iter().filter_map(|pair| pair.source.messages).sum();
@@ -118,6 +131,21 @@ fn guard(
     } else {
         None
     }
+}
+
+/// Whether the source has messages of which nothing is known, as they could not be read, or did not fit.
+fn is_any_unread(shared: &Shared, listing: &Listing, doomed: &[Doomed]) -> Result<bool, Failure> {
+    let state = shared.state.borrow();
+    for pair in &listing.pairs {
+        if let Some(folder) = state.known_folder(&pair.remote)? {
+            let here = doomed.iter().find(|doomed| doomed.sync.folder.id == folder.id);
+            let gone = here.map(|doomed| doomed.gone.clone()).unwrap_or_default();
+            if !state.unexplained_uids(folder.id)?.minus(&gone).is_empty() {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// Deletes in one folder what no guard holds back, or what was confirmed.
@@ -163,7 +191,7 @@ async fn delete(
     Ok(())
 }
 
-/// Forgets what went: it comes again when the source has it again.
+/// Forgets what went: it comes again when the source has it again. What went by itself was filed or deleted by its owner.
 fn forget(shared: &Shared, doomed: &Doomed, kept: &UidSet) -> FolderResult<()> {
     let mut state = shared.state.borrow_mut();
     let id = doomed.sync.folder.id;
@@ -174,7 +202,7 @@ fn forget(shared: &Shared, doomed: &Doomed, kept: &UidSet) -> FolderResult<()> {
         .map(|copy| copy.uid)
         .collect();
     state.forget_copies(id, &doomed.local.minus(kept))?;
-    Ok(state.forget(id, &doomed.gone.minus(&staying))?)
+    Ok(state.move_to_history(id, &doomed.gone.minus(&staying))?)
 }
 
 fn hold_back(shared: &Shared, id: i64, folder: &str, held: &UidSet, why: &str) -> FolderResult<()> {

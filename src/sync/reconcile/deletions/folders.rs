@@ -14,7 +14,7 @@ use crate::sync::reconcile::connections::{self, Connections};
 use crate::sync::reconcile::error::{FolderResult, contain};
 use crate::sync::reconcile::folder::open;
 use crate::sync::reconcile::listing::Listing;
-use crate::sync::state::FolderState;
+use crate::sync::state::{Flag, FolderState, Ledger, LedgerError};
 
 /// A folder is deleted when the remote side did not list it in so many runs on end.
 const RUNS: u32 = 2;
@@ -90,8 +90,10 @@ pub(super) async fn missing(
         };
         let is_another = |status: &MailboxStatus| status.is_valid() && !folder.is_same_local(*status);
         if status.is_some_and(|status| is_another(&status)) {
-            // What was filled is no more: this one is not ours.
-            shared.state.borrow_mut().forget_folder(folder.id)?;
+            // What was filled is no more: this one is not ours. What was in it may be elsewhere.
+            let mut state = shared.state.borrow_mut();
+            state.set(Flag::NewMayBeOlder, true)?;
+            state.forget_folder(folder.id)?;
             kept.insert(name.to_owned());
             continue;
         }
@@ -175,6 +177,7 @@ async fn look(
             && copy.is_delivered
             && uid >= former
             && !state.belongs_to_others(folder.id, uid)?
+            && !state.is_claimed_by_others(folder.id, &copy.key)?
             && !state.is_waiting(&copy.key)?
         {
             own.insert(uid);
@@ -213,9 +216,23 @@ pub(super) async fn remove(
     let Some(proof) = EmptyFolder::new(mailbox, opened) else {
         let event = Event::FolderInUse { folder: mailbox };
         shared.reporter.borrow_mut().tell(&event);
+        shared.state.borrow().set_deleting(id, false)?;
         return Ok(false);
     };
     gate::delete_folder(local, proof).await?;
-    shared.state.borrow_mut().forget_folder(id)?;
+    let mut state = shared.state.borrow_mut();
+    if has_lost_any(&state, folder)? {
+        // By its owner, who may have filed it elsewhere.
+        state.set(Flag::NewMayBeOlder, true)?;
+    }
+    state.forget_folder(id)?;
     Ok(true)
+}
+
+/// Whether anything that was delivered to the folder had left it before it was deleted.
+fn has_lost_any(state: &Ledger, folder: &DoomedFolder) -> Result<bool, LedgerError> {
+    let id = folder.state.id;
+    let copies = state.copies(id, &state.done_uids(id)?)?;
+    let has_left = |local: Option<u32>| local.is_none_or(|uid| !folder.uids.contains(uid));
+    Ok(state.has_history(id)? || copies.iter().any(|copy| has_left(copy.local_uid)))
 }

@@ -33,16 +33,16 @@ pub async fn look_again(
     let among = among(&incomplete);
     let (_, alive) = open::search(remote, &pair.remote, folder, false, among).await?;
     let seen = by_uid(remote, &alive).await?;
-    let digests = headers::digests(remote, &alive).await?;
+    let wholes = headers::wholes(remote, &alive).await?;
     let copies = shared.state.borrow().copies(id, &alive)?;
     let (mut whole, mut other) = (UidSet::default(), UidSet::default());
     for copy in copies {
         let Some(seen) = seen.get(&copy.uid) else {
             continue;
         };
-        match digests.get(&copy.uid) {
-            Some(digest) if copy.digest.as_ref() != Some(digest) => other.insert(copy.uid),
-            Some(_) if is_whole(&copy, seen) => whole.insert(copy.uid),
+        match wholes.get(&copy.uid) {
+            Some((digest, _)) if copy.digest.as_ref() != Some(digest) => other.insert(copy.uid),
+            Some(&(_, octets)) if copy.key == seen.key && octets >= seen.size => whole.insert(copy.uid),
             _ => {}
         }
     }

@@ -7,7 +7,7 @@ use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::open;
-use crate::sync::state::FolderState;
+use crate::sync::state::{Flag, FolderState};
 
 /// Records what is about to be deleted locally.
 pub(super) fn intend(shared: &Shared, id: i64, uids: &UidSet) -> FolderResult<()> {
@@ -32,6 +32,11 @@ pub async fn settle_intended(
     let present = local.search_among(&intended).await?;
     gate::take_back_marks(local, &present).await?;
     let mut state = shared.state.borrow_mut();
-    state.forget_copies(folder.id, &intended.minus(&present))?;
+    let gone = intended.minus(&present);
+    if !gone.is_empty() {
+        // Unless its owner filed it at that very moment: what is new elsewhere may be that.
+        state.set(Flag::NewMayBeOlder, true)?;
+    }
+    state.forget_copies(folder.id, &gone)?;
     Ok(state.local_deletion_done(folder.id)?)
 }

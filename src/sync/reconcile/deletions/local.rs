@@ -123,7 +123,7 @@ pub async fn reconcile(
     }
     let local = sorted.copies.union(&extra);
     if local.is_empty() {
-        shared.state.borrow_mut().forget(id, &sorted.goes)?;
+        shared.state.borrow_mut().move_to_history(id, &sorted.goes)?;
         return Ok(sorted.waits == 0);
     }
     plan.folders.push(Doomed {
@@ -164,7 +164,7 @@ fn only_local(shared: &Shared, sync: &FolderSync) -> FolderResult<(UidSet, UidSe
             || brought.contains(uid)
             || (young.contains(uid) && !(is_filed || in_doubt));
         if is_deletable {
-            if !state.belongs_to_others(id, uid)? {
+            if !state.belongs_to_others(id, uid)? && !state.is_claimed_by_others(id, &key)? {
                 deletable.push(uid);
             }
         } else {
@@ -218,7 +218,11 @@ fn sort_gone(shared: &Shared, sync: &FolderSync, gone: &UidSet) -> FolderResult<
         let Some(local_uid) = local_uid else { continue };
         if state.is_waiting(&key)? {
             waiting.insert(uid);
-        } else if !is_delivered || local_uid < former || state.belongs_to_others(id, local_uid)? {
+        } else if !is_delivered
+            || local_uid < former
+            || state.belongs_to_others(id, local_uid)?
+            || state.is_claimed_by_others(id, &key)?
+        {
             sorted.stays.insert(uid);
         } else {
             sorted.copies.insert(local_uid);

@@ -3,9 +3,10 @@
 //!
 //! [`mod@remote`] ([`mod@together`], [`candidates`], [`incomplete`]) and [`local`] ([`folders`]) check what may go;
 //! [`different_mailboxes`] is the proof that both sides are not the same; [`second_copies`] are those of messages that another
-//! program brought, too; [`mod@carry_out`] asks the guards, and has it [recorded](intended) first; [`gate`] alone sends what
+//! program brought, too; [`mod@carry_out`] asks the guards, spares what may have moved while the run was at work ([`arrived`]), and has it [recorded](intended) first; [`gate`] alone sends what
 //! deletes. What has no proof is kept and reported.
 
+mod arrived;
 pub mod candidates;
 pub mod carry_out;
 pub mod different_mailboxes;
@@ -28,7 +29,7 @@ pub use carry_out::carry_out;
 pub use intended::settle_intended;
 pub(in crate::sync::reconcile) use local::report_older;
 pub use local::{LocalPlan, reconcile};
-pub use remote::{remote, same_account_reason};
+pub use remote::{remote, same_account_reason, take_back_own_marks};
 pub use together::together;
 
 /// Tells of messages that stay on the remote side for want of a proof.

@@ -5,7 +5,7 @@
 use super::candidates::Candidates;
 use super::gate::{self, RemoteDeletable};
 use super::{days_ago, different_mailboxes, incomplete, report_kept, report_kept_remotely};
-use crate::imap::among;
+use crate::imap::{UidSet, among};
 use crate::sync::account::Side;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::compare;
@@ -21,7 +21,7 @@ pub async fn remote(shared: &Shared, sync: &FolderSync, connections: &mut Connec
         return Ok(());
     }
     let before = match shared.job.delete_remote {
-        RemoteDeletion::Keep => return take_back_marks(shared, sync, connections).await,
+        RemoteDeletion::Keep => return take_back_marks(shared, sync, connections, &UidSet::default()).await,
         RemoteDeletion::AfterTransfer => None,
         RemoteDeletion::OlderThan(days) => Some(days_ago(days.get())),
     };
@@ -31,6 +31,11 @@ pub async fn remote(shared: &Shared, sync: &FolderSync, connections: &mut Connec
     incomplete::report_short(shared, sync, connections).await?;
     let id = sync.folder.id;
     let delivered = shared.state.borrow().deletable(id, before)?;
+    let may_go = match shared.job.shared_with.is_empty() {
+        true => delivered.clone(),
+        false => UidSet::default(),
+    };
+    take_back_marks(shared, sync, connections, &may_go).await?;
     if delivered.is_empty() {
         return Ok(());
     }
@@ -59,6 +64,12 @@ pub async fn remote(shared: &Shared, sync: &FolderSync, connections: &mut Connec
     let Some(different) = different_mailboxes::prove(shared, connections).await? else {
         return Ok(());
     };
+    if !candidates
+        .still_hold(shared, sync, &mut connections.local)
+        .await?
+    {
+        return Ok(());
+    }
     {
         let mut state = shared.state.borrow_mut();
         state.intend_remote_deletion(id, &candidates.proven)?;
@@ -103,14 +114,15 @@ pub(super) fn count(shared: &Shared, sync: &FolderSync, messages: u64) {
     }
 }
 
-/// Marks that a former run made and could not carry through are taken back when nothing is to be deleted any more.
+/// Marks that a former run made and could not carry through are taken back, but for those of messages that may still go.
 async fn take_back_marks(
     shared: &Shared,
     sync: &FolderSync,
     connections: &mut Connections,
+    may_go: &UidSet,
 ) -> FolderResult<()> {
     let id = sync.folder.id;
-    let intended = shared.state.borrow().intended_remote_deletions(id)?;
+    let intended = shared.state.borrow().intended_remote_deletions(id)?.minus(may_go);
     if shared.job.dry || intended.is_empty() {
         return Ok(());
     }
@@ -119,4 +131,21 @@ async fn take_back_marks(
         .await?;
     gate::take_back_marks(&mut connections.remote, &alive).await?;
     Ok(shared.state.borrow_mut().cancel_remote_deletion(id, &intended)?)
+}
+
+/// Takes back marks of ours that were on no record any more when the folder was compared.
+pub async fn take_back_own_marks(
+    shared: &Shared,
+    sync: &FolderSync,
+    connections: &mut Connections,
+) -> FolderResult<()> {
+    if sync.own_marks.is_empty() || shared.job.dry {
+        return Ok(());
+    }
+    let (_, marked) = sync.search(&mut connections.remote, true, ["DELETED"]).await?;
+    let copies = shared.state.borrow().copies(sync.folder.id, &marked)?;
+    let own = copies.iter().filter(|copy| sync.own_marks.contains(&copy.key));
+    let own = own.map(|copy| copy.uid).collect();
+    gate::take_back_marks(&mut connections.remote, &own).await?;
+    Ok(shared.state.borrow().forget_own_marks(&sync.pair.remote)?)
 }

@@ -84,7 +84,8 @@ fn suits(shared: &Shared, sync: &FolderSync, before: Option<i64>) -> Result<Opti
         return Ok(None);
     }
     let delivered = state.deletable(id, before)?;
-    let is_suitable = !delivered.is_empty() && delivered.len() <= MESSAGES_OF_ONE;
+    let is_rest_unmarked = state.intended_remote_deletions(id)?.minus(&delivered).is_empty();
+    let is_suitable = !delivered.is_empty() && delivered.len() <= MESSAGES_OF_ONE && is_rest_unmarked;
     Ok(is_suitable.then_some(delivered))
 }
 
@@ -97,7 +98,7 @@ async fn delete(
     if group.len() < 2 {
         return Ok(());
     }
-    let mut proven = vec![];
+    let mut checked = vec![];
     for content in read_contents(shared, group, connections).await? {
         let sync = content.sync;
         match check(shared, content, connections).await? {
@@ -105,19 +106,31 @@ async fn delete(
             Checked::Nothing => {
                 done.insert(sync.index);
             }
-            Checked::Proven(uids) => proven.push((sync, uids)),
+            Checked::Proven(candidates) => checked.push((sync, candidates)),
         }
     }
-    if proven.is_empty() {
+    if checked.is_empty() {
         return Ok(());
     }
     let different = connections::with_reconnect(shared, connections, async |connections| {
         different_mailboxes::prove(shared, connections).await
     });
     let Some(different) = different.await? else {
-        done.extend(proven.iter().map(|(sync, _)| sync.index));
+        done.extend(checked.iter().map(|(sync, _)| sync.index));
         return Ok(());
     };
+    let mut proven = vec![];
+    for (sync, candidates) in checked {
+        let outcome = connections::at_folder(shared, connections, &sync.pair, async |connections| {
+            candidates.still_hold(shared, sync, &mut connections.local).await
+        });
+        match outcome.await {
+            Ok(true) => proven.push((sync, candidates.proven)),
+            Err(error @ FolderError::Failure(_)) => return Err(error),
+            // The work on the folder alone meets it again, and tells.
+            Ok(false) | Err(_) => {}
+        }
+    }
     {
         let mut state = shared.state.borrow_mut();
         for (sync, uids) in &proven {
@@ -228,7 +241,7 @@ enum Checked {
     /// Nothing is to be deleted.
     Nothing,
     /// This may be deleted.
-    Proven(UidSet),
+    Proven(Candidates),
 }
 
 async fn check(
@@ -252,7 +265,7 @@ async fn check(
         .borrow_mut()
         .mark_remote_deleted(sync.folder.id, &gone)?;
     match Candidates::check(shared, sync, connections, &alive, Some(found)).await {
-        Ok(Some(candidates)) if !candidates.proven.is_empty() => Ok(Checked::Proven(candidates.proven)),
+        Ok(Some(candidates)) if !candidates.proven.is_empty() => Ok(Checked::Proven(candidates)),
         Ok(_) => Ok(Checked::Nothing),
         Err(error @ FolderError::Failure(_)) => Err(error),
         // The work on the folder alone meets it again, and tells.

@@ -4,12 +4,14 @@
 pub mod open;
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 
 use crate::imap::UidSet;
 use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
+use crate::sync::message_key::MessageKey;
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::flags::told::RemoteFlags;
 use crate::sync::state::FolderState;
@@ -22,6 +24,8 @@ pub struct FolderSync {
     pub pair: Pair,
     /// Its record.
     pub folder: FolderState,
+    /// The keys of messages whose mark `\\Deleted` may be ours.
+    pub own_marks: HashSet<MessageKey>,
     /// Set when the folder cannot be worked on any more.
     pub broken: Cell<bool>,
     /// Messages that this run copied and the local server confirmed.
@@ -55,6 +59,7 @@ impl FolderSync {
             index,
             pair,
             folder,
+            own_marks: HashSet::new(),
             broken: Cell::new(false),
             copied: RefCell::default(),
             expected: Cell::new(0),
