@@ -57,6 +57,31 @@ fn a_folder_of_all_mail_gives_what_no_other_folder_has() {
     }
 }
 
+/// Archived, as Gmail's users do: the mirror deletes it from its folder, and it comes with all mail.
+#[test]
+fn what_a_mirror_deletes_comes_from_the_folder_of_all_mail() {
+    for mark in MARKS {
+        let world = world(Mode::DeleteLocal, mark, FolderOptions::default())
+            .leaves(ALL_MAIL, &mail('a'))
+            .leaves(ALL_MAIL, &mail('b'));
+        world.finish();
+        let archived = mail('b');
+        {
+            let mut remote = world.remote.model();
+            let work = remote.folders.get_mut("Work").expect("a folder");
+            work.messages.retain(|message| message.body != archived);
+        }
+        for _ in 0..2 {
+            world.run_unjudged();
+        }
+        let local = world.local.model();
+        let folders = local.folders.iter();
+        let with_it = folders.filter(|(_, folder)| folder.messages.iter().any(|one| one.body == archived));
+        let names: Vec<_> = with_it.map(|(name, _)| name.as_str()).collect();
+        assert!(names.len() == 1 && names[0].ends_with("All Mail"), "{mark:?}: {names:?}");
+    }
+}
+
 #[test]
 fn each_message_comes_once_where_that_is_asked_for() {
     let once = FolderOptions {
