@@ -78,7 +78,10 @@ fn what_a_mirror_deletes_comes_from_the_folder_of_all_mail() {
         let folders = local.folders.iter();
         let with_it = folders.filter(|(_, folder)| folder.messages.iter().any(|one| one.body == archived));
         let names: Vec<_> = with_it.map(|(name, _)| name.as_str()).collect();
-        assert!(names.len() == 1 && names[0].ends_with("All Mail"), "{mark:?}: {names:?}");
+        assert!(
+            names.len() == 1 && names[0].ends_with("All Mail"),
+            "{mark:?}: {names:?}"
+        );
     }
 }
 
