@@ -395,24 +395,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::task::{
-        Exclusions, FolderMode, Layout, LocalUser, RemoteDeletion, RemoteHost, Security, TaskId,
-    };
+    use crate::task::{Layout, RemoteHost, sample};
 
     fn task(host: &str) -> Task {
         Task {
-            id: TaskId::parse("abc123").unwrap(),
-            local_user: LocalUser::parse("u1").unwrap(),
-            remote_user: RemoteUser::parse("r1@example.com").unwrap(),
             remote_host: RemoteHost::parse(host).unwrap(),
-            remote_port: 143.try_into().unwrap(),
-            security: Security::StartTls,
-            folders: FolderMode::All,
-            exclusions: Exclusions::default(),
-            delete_local: false,
-            delete_remote: RemoteDeletion::Keep,
-            schedule: None,
-            sieve: false,
+            ..sample::task()
         }
     }
 

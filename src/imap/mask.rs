@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Secrets that come back: servers that do not understand a command repeat it, as it was or in pieces. Whatever a
 //! server says is looked through for them, in every form in which they went out or may come back.
+//!
+//! [`overlap`]: pieces of them · [`readings`]: what a text says once its codes are read.
+
+mod overlap;
+mod readings;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -14,6 +19,8 @@ use secrecy::zeroize::Zeroizing;
 
 use super::escapes::Unescaped;
 use super::{charset, utf7};
+use crate::imap::mask::overlap::Overlap;
+use crate::imap::mask::readings::{as_it_is, deeper, digits_of, reread};
 use crate::text;
 
 const HIDDEN: &str = "…";
@@ -334,51 +341,6 @@ impl Secret {
     }
 }
 
-/// How much of a pattern's beginning ends at a place of a text, found in one pass however long both are (Knuth, Morris
-/// and Pratt). The whole pattern is left out.
-struct Overlap<'a> {
-    /// What of the pattern can be there.
-    part: &'a [u8],
-    /// For each length, the longest shorter one that it ends in.
-    shorter: Vec<usize>,
-}
-
-impl<'a> Overlap<'a> {
-    /// For a text of `room` octets.
-    fn of(pattern: &'a [u8], room: usize) -> Self {
-        let part = &pattern[..pattern.len().saturating_sub(1).min(room)];
-        let mut overlap = Self {
-            part,
-            shorter: Vec::with_capacity(part.len()),
-        };
-        for (at, &octet) in part.iter().enumerate() {
-            let shorter = match at.checked_sub(1) {
-                Some(before) => overlap.next(overlap.shorter[before], octet),
-                None => 0,
-            };
-            overlap.shorter.push(shorter);
-        }
-        overlap
-    }
-
-    /// How much there is with one octet more.
-    fn next(&self, mut length: usize, octet: u8) -> usize {
-        while self.part.get(length) != Some(&octet) {
-            match length.checked_sub(1) {
-                Some(before) => length = self.shorter[before],
-                None => return 0,
-            }
-        }
-        length + 1
-    }
-
-    /// All that may be there where so much is there, the longest first; no less than what tells something.
-    fn lengths(&self, longest: usize) -> impl Iterator<Item = usize> {
-        let shorter = move |&length: &usize| Some(self.shorter[length.checked_sub(1)?]);
-        std::iter::successors(Some(longest), shorter).take_while(|&length| length >= TELLING)
-    }
-}
-
 /// Whether a word, or the text, begins at a place.
 fn begins_word(text: &str, at: usize) -> bool {
     let before = text.get(..at);
@@ -397,72 +359,6 @@ fn is_telling(text: &str, end: &Range<usize>, whole: usize) -> bool {
     let is_long = 2 * part.len() >= whole;
     let is_apart = end.start == 0 || !after.starts_with(char::is_alphanumeric);
     is_apart && (is_long || !is_number && !is_word)
-}
-
-/// A text before anything in it is read as an escape.
-fn as_it_is(text: &str) -> Unescaped {
-    Unescaped {
-        octets: Zeroizing::new(text.as_bytes().to_vec()),
-        places: (0..text.len()).map(|at| at..at + 1).collect(),
-    }
-}
-
-/// What a text says whose escapes stand for escapes; `None` where there are none.
-fn deeper(said: &Unescaped) -> Option<Unescaped> {
-    let inner = Unescaped::read(std::str::from_utf8(&said.octets).ok()?)?;
-    let place = |inner: &Range<usize>| said.places[inner.start].start..said.places[inner.end - 1].end;
-    Some(Unescaped {
-        places: inner.places.iter().map(place).collect(),
-        octets: inner.octets,
-    })
-}
-
-/// Reads octal escapes, and leaves out the line ends that quoted-printable puts in: neither means anything elsewhere.
-fn reread(said: &Unescaped) -> Unescaped {
-    let mut octets = Zeroizing::new(Vec::with_capacity(said.octets.len()));
-    let mut places = Vec::with_capacity(said.places.len());
-    let mut at = 0;
-    while let Some(&first) = said.octets.get(at) {
-        let (octet, length) = match &said.octets[at..] {
-            [b'=', b'\r', b'\n', ..] => (None, 3),
-            [b'=', b'\n', ..] => (None, 2),
-            [b'\\', a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', ..] => {
-                (Some((a - b'0') * 64 + (b - b'0') * 8 + (c - b'0')), 4)
-            }
-            _ => (Some(first), 1),
-        };
-        if let Some(octet) = octet {
-            octets.push(octet);
-            places.push(said.places[at].start..said.places[at + length - 1].end);
-        }
-        at += length;
-    }
-    Unescaped { octets, places }
-}
-
-/// The hexadecimal digits of a text, joined over what stands between the octets of a dump.
-fn digits_of(text: &str) -> Unescaped {
-    let bytes = text.as_bytes();
-    let mut octets = Zeroizing::new(Vec::with_capacity(bytes.len()));
-    let mut places = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&octet) = bytes.get(at) {
-        let length = match &bytes[at..] {
-            [b'0' | b'\\', b'x' | b'X', ..] => 2,
-            [b' ' | b'\t' | b',' | b':' | b';' | b'-' | b'.', ..] => 1,
-            _ => {
-                // No digit parts what is before it from what comes after.
-                octets.push(match octet {
-                    digit if digit.is_ascii_hexdigit() => digit.to_ascii_lowercase(),
-                    _ => 0,
-                });
-                places.push(at..at + 1);
-                1
-            }
-        };
-        at += length;
-    }
-    Unescaped { octets, places }
 }
 
 /// Where a text says this.

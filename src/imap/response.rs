@@ -139,26 +139,6 @@ pub struct Fetch {
     pub body_nil: bool,
 }
 
-impl Fetch {
-    /// This answer along with a later one about the same message; what is told again holds.
-    pub fn joined(self, later: Self) -> Self {
-        let is_whole = match later.body {
-            Some(_) => later.is_whole,
-            None => self.is_whole,
-        };
-        Self {
-            uid: later.uid.or(self.uid),
-            flags: later.flags.or(self.flags),
-            date: later.date.or(self.date),
-            size: later.size.or(self.size),
-            identity: later.identity.or(self.identity),
-            body: later.body.or(self.body),
-            is_whole,
-            body_nil: self.body_nil || later.body_nil,
-        }
-    }
-}
-
 impl Response {
     /// Reads a response.
     pub fn parse(raw: Raw) -> Self {

@@ -29,6 +29,8 @@ pub mod progress;
 mod refusals;
 mod remote;
 pub mod report;
+#[cfg(test)]
+pub(crate) mod sample;
 mod schedule;
 pub mod status;
 mod store;

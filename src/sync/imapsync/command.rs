@@ -228,7 +228,7 @@ mod tests {
     use std::num::NonZeroU32;
 
     use super::*;
-    use crate::task::{LocalUser, RemoteUser, TaskId};
+    use crate::task::{LocalUser, RemoteUser, TaskId, sample};
 
     const PIN: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
@@ -238,14 +238,7 @@ mod tests {
             local_user: LocalUser::parse("administrator").unwrap(),
             remote_user: RemoteUser::parse("-r1 $(id)@example.com").unwrap(),
             remote_host: RemoteHost::parse(host).unwrap(),
-            remote_port: "143".parse().unwrap(),
-            security: Security::StartTls,
-            folders: FolderMode::All,
-            exclusions: Exclusions::default(),
-            delete_local: false,
-            delete_remote: RemoteDeletion::Keep,
-            schedule: None,
-            sieve: false,
+            ..sample::task()
         }
     }
 

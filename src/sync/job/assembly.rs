@@ -213,31 +213,14 @@ pub fn local_server(store: &Store, destination: Option<&Destination>) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task::{Exclusions, FolderMode, Layout, RemoteHost, RemoteUser, Security, TaskId, Trust};
-
-    fn task() -> Task {
-        Task {
-            id: TaskId::parse("abc123").unwrap(),
-            local_user: LocalUser::parse("u1").unwrap(),
-            remote_user: RemoteUser::parse("r1@example.com").unwrap(),
-            remote_host: RemoteHost::parse("imap.foo.com").unwrap(),
-            remote_port: 143.try_into().unwrap(),
-            security: Security::StartTls,
-            folders: FolderMode::All,
-            exclusions: Exclusions::default(),
-            delete_local: false,
-            delete_remote: RemoteDeletion::Keep,
-            schedule: None,
-            sieve: false,
-        }
-    }
+    use crate::task::{Layout, Trust, sample};
 
     #[test]
     fn a_task_whose_options_cannot_be_read_logs_in_nowhere() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::new(Layout::in_state(folder.path()));
         store.create_folders().unwrap();
-        let task = task();
+        let task = sample::task();
         std::fs::write(store.path(&task.name(), FileKind::Password), "secret").unwrap();
         assert!(remote(&store, &task, &store.options(&task.name())).is_ok());
         std::fs::write(store.path(&task.name(), FileKind::Options), "").unwrap();

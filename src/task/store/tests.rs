@@ -9,7 +9,7 @@ use super::*;
 use crate::task::FileKind;
 use crate::task::layout::MailHost;
 use crate::task::options::Options;
-use crate::task::{Exclusions, FolderMode, RemoteDeletion, RemoteHost, RemoteUser, Schedule, Security};
+use crate::task::{FolderMode, RemoteHost, Schedule, sample};
 
 #[expect(clippy::unnecessary_wraps, reason = "that is how the store asks")]
 fn mail_host() -> Result<Option<String>> {
@@ -41,16 +41,8 @@ fn task(user: &str, id: &str) -> Task {
     Task {
         id: TaskId::parse(id).unwrap(),
         local_user: LocalUser::parse(user).unwrap(),
-        remote_user: RemoteUser::parse("r1@example.com").unwrap(),
-        remote_host: RemoteHost::parse("imap.foo.com").unwrap(),
-        remote_port: 143.try_into().unwrap(),
-        security: Security::StartTls,
-        folders: FolderMode::All,
-        exclusions: Exclusions::default(),
-        delete_local: false,
-        delete_remote: RemoteDeletion::Keep,
         schedule: Schedule::parse("5m").unwrap(),
-        sieve: false,
+        ..sample::task()
     }
 }
 

@@ -120,9 +120,9 @@ impl Fetcher {
         let Some((sync, received, rest)) = ended else {
             return Ok(());
         };
-        rest.iter().for_each(|(uid, _)| {
+        for (uid, _) in &rest {
             received.insert(*uid);
-        });
+        }
         for (uid, fetch) in rest {
             self.take_in(sync.clone(), uid, fetch).await?;
         }

@@ -16,7 +16,7 @@ impl Parts {
     /// Adds an answer to what came before; gives the message once it is there.
     pub(super) fn join(&mut self, uid: u32, fetch: Fetch) -> Option<Fetch> {
         let fetch = match self.0.remove(&uid) {
-            Some(former) => former.joined(fetch),
+            Some(former) => joined(former, fetch),
             None => fetch,
         };
         let is_waited_for = match fetch.body {
@@ -38,6 +38,24 @@ impl Parts {
     pub(super) fn take(&mut self) -> Vec<(u32, Fetch)> {
         let all = std::mem::take(&mut self.0).into_iter();
         all.filter(|(_, fetch)| fetch.body.is_some()).collect()
+    }
+}
+
+/// Two answers about the same message; what is told again holds.
+fn joined(former: Fetch, later: Fetch) -> Fetch {
+    let is_whole = match later.body {
+        Some(_) => later.is_whole,
+        None => former.is_whole,
+    };
+    Fetch {
+        uid: later.uid.or(former.uid),
+        flags: later.flags.or(former.flags),
+        date: later.date.or(former.date),
+        size: later.size.or(former.size),
+        identity: later.identity.or(former.identity),
+        body: later.body.or(former.body),
+        is_whole,
+        body_nil: former.body_nil || later.body_nil,
     }
 }
 

@@ -3,8 +3,9 @@
 //!
 //! [`mod@remote`] ([`mod@together`], [`candidates`], [`incomplete`]) and [`local`] ([`folders`]) check what may go;
 //! [`different_mailboxes`] is the proof that both sides are not the same; [`second_copies`] are those of messages that another
-//! program brought, too; [`mod@carry_out`] asks the guards, spares what may have moved while the run was at work ([`arrived`]), and has it [recorded](intended) first; [`gate`] alone sends what
-//! deletes. What has no proof is kept and reported.
+//! program brought, too; [`mod@carry_out`] asks the guards, spares what may have moved while the run was at work
+//! ([`arrived`]), and has the rest [recorded](intended) first; [`gate`] alone sends what deletes. What has no proof is kept
+//! and reported.
 
 mod arrived;
 pub mod candidates;
