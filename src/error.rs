@@ -211,13 +211,13 @@ keys! {
     BadUserCredentials = "bad_user_credentials", 2;
     /// The remote server refused the OAuth 2.0 token.
     TokenRefused = "token_refused", 2;
-    /// The remote server offers no way to log in with what there is.
+    /// The remote server offers no way to log in with these credentials.
     LoginMethodNotOffered = "login_method_not_offered", 1;
     /// The remote server cannot be reached.
     CheckHostnameOrPort = "Check_hostname_or_tcp_port", 3;
     /// No mail module has that uuid.
     MailServerIsNotValid = "mail_server_is_not_valid", 3;
-    /// The address of the mail server is none.
+    /// The address of the mail server is malformed.
     MailHostFormat = "mail_host_format", 10;
     /// The TLS handshake failed.
     SslEncryptionError = "SSL_encryption_error", 4;
@@ -233,11 +233,11 @@ keys! {
     LocalUserUnknown = "local_user_unknown", 1;
     /// The local mail server does not accept the master user's password.
     MasterCredentialsRefused = "master_credentials_refused", 1;
-    /// It could not be proven that the source is another mailbox than the destination: nothing is deleted.
+    /// It could not be proven that source and destination are different mailboxes: nothing is deleted.
     MailboxesNotDistinct = "mailboxes_not_distinct", 1;
     /// The service was stopped during the run, which goes on by itself after the next start.
     Interrupted = "interrupted", 1;
-    /// The ledger of the local mailbox is damaged; it is begun again.
+    /// The ledger of the local mailbox is damaged; a new one is started.
     LedgerDamaged = "ledger_damaged", 1;
     /// The local mail server cannot be reached.
     LocalServerUnreachable = "local_server_unreachable", 1;
@@ -257,7 +257,7 @@ keys! {
     SignInNeeded = "sign_in_needed", 2;
     /// The provider did not issue a token.
     TokenNotIssued = "token_not_issued", 2;
-    /// The provider that issues tokens cannot be reached, or answers with what is no answer.
+    /// The provider that issues tokens cannot be reached, or its answer makes no sense.
     TokenServerUnreachable = "token_server_unreachable", 3;
     /// The same is being done to other tasks.
     JobRunning = "job_running", 1;
