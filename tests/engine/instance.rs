@@ -140,14 +140,19 @@ impl Instance {
         copy_files(&self.ledgers(), &self.copy());
     }
 
-    /// Brings the last backup back; it can be brought back once.
-    pub(crate) fn restore(&self, back: Back) {
+    /// Brings the last backup back; it can be brought back once. Says whether it took the place of what is remembered: a
+    /// backup without a ledger that is copied over the files leaves them as they are.
+    pub(crate) fn restore(&self, back: Back) -> bool {
         let ledgers = self.ledgers();
+        let has_ledger = self
+            .copy()
+            .read_dir()
+            .is_ok_and(|mut files| files.next().is_some());
         match back {
             Back::Restored => {
                 self.forget();
                 backup::put_back(&self.backup(), self.store.folder()).expect("the databases in their places");
-                assert!(note_restored(self.store.folder()).is_empty());
+                assert!(note_restored(self.store.folder()).unwrap().is_empty());
             }
             Back::Copied => {
                 self.forget();
@@ -170,6 +175,7 @@ impl Instance {
                 }
             }
         }
+        has_ledger || matches!(back, Back::Restored | Back::Copied)
     }
 
     /// An instance with all that this one knows, as clone-module leaves it: next to the original, or once that is gone.
@@ -182,7 +188,7 @@ impl Instance {
             mail_host: self.mail_host.clone(),
             mail_port: self.mail_port,
         };
-        assert!(note_restored(clone.store.folder()).is_empty());
+        assert!(note_restored(clone.store.folder()).unwrap().is_empty());
         let original = is_beside.then_some("the original");
         clone.store.set_original(original).expect("a noted original");
         clone

@@ -213,8 +213,7 @@ impl<S: Servers> Machine<S> {
                 self.backed_up = true;
             }
             Action::RestoreInstance(back) => {
-                if std::mem::take(&mut self.backed_up) {
-                    self.instance.restore(back);
+                if std::mem::take(&mut self.backed_up) && self.instance.restore(back) {
                     let now = self.snapshot()?;
                     self.oracle.remembered(&now, &self.mails);
                 }
