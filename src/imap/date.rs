@@ -10,6 +10,9 @@ const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
+/// Seconds of a day.
+const DAY: i64 = 24 * 60 * 60;
+
 /// A date of arrival; the text goes to the other side unchanged, so the time zone survives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InternalDate {
@@ -71,6 +74,11 @@ impl InternalDate {
         ))
     }
 
+    /// Whether it is later than today, wherever on earth that is.
+    pub fn is_ahead(&self) -> bool {
+        self.unix > Timestamp::now().as_second().saturating_add(DAY)
+    }
+
     /// Seconds since 1970.
     pub fn unix(&self) -> i64 {
         self.unix
@@ -92,6 +100,7 @@ mod tests {
         let date = InternalDate::parse(" 7-Feb-1994 21:52:25 -0800").unwrap();
         assert_eq!(date.to_string(), " 7-Feb-1994 21:52:25 -0800");
         assert_eq!(date.unix(), 760_686_745);
+        assert!(!date.is_ahead());
         assert_eq!(InternalDate::parse("07-feb-1994 21:52:25 -0800"), Some(date));
         for bad in [
             "",
@@ -110,6 +119,7 @@ mod tests {
         let date = InternalDate::parse("31-Dec-9999 23:59:59 -1200").unwrap();
         assert_eq!(date.to_string(), "31-Dec-9999 23:59:59 -1200");
         assert_eq!(date.unix(), Timestamp::MAX.as_second());
+        assert!(date.is_ahead());
         let first = InternalDate::parse(" 1-Jan-0000 00:00:00 +1200").unwrap();
         assert!(first.unix() < 0);
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! By what two messages are held to be the same.
+//! How two messages are recognised as the same.
 //!
 //! [`written`]: when a message was written, as its header tells.
 
@@ -25,17 +25,20 @@ const HEADER_LIMIT: usize = 16 * 1024 * 1024;
 const MOST_DATES: usize = 4;
 
 /// The beginning of a message, with its whole header.
-pub fn head_of(message: &Literal) -> Cow<'_, [u8]> {
+///
+/// # Errors
+/// When a large message cannot be read back from the disk.
+pub fn head_of(message: &Literal) -> io::Result<Cow<'_, [u8]>> {
     if let Some(bytes) = message.as_memory() {
-        return Cow::Borrowed(bytes);
+        return Ok(Cow::Borrowed(bytes));
     }
-    let head = message.head(HEADER_HEAD).unwrap_or_default();
+    let head = message.head(HEADER_HEAD)?;
     let is_whole = header(&head).len() < head.len();
-    Cow::Owned(if is_whole {
+    Ok(Cow::Owned(if is_whole {
         head
     } else {
-        message.head(HEADER_LIMIT).unwrap_or_default()
-    })
+        message.head(HEADER_LIMIT)?
+    }))
 }
 
 /// Identifies a message on both sides: Message-Id and Received lines, upper-cased, as imapsync does; a message
@@ -275,6 +278,8 @@ impl<'a> Iterator for Fields<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::imap::Spool;
+    use crate::imap::literal::{Collector, IN_MEMORY};
     use proptest::prelude::*;
 
     const MESSAGE: &[u8] =
@@ -316,6 +321,24 @@ mod tests {
             MessageKey::of_message(b"Subject: y\n\nbody", 5)
         );
         MessageKey::of_message(b"", 0);
+    }
+
+    #[test]
+    fn a_long_header_is_read_back_from_the_disk_as_a_whole() {
+        let header = format!(
+            "Subject: {}\r\nMessage-Id: <last@d>\r\n\r\n",
+            "x".repeat(HEADER_HEAD)
+        );
+        let message = [header.as_bytes(), &[b'y'; HEADER_HEAD]].concat();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let spool = Spool::default();
+        let collector = Collector::new(message.len() as u64, IN_MEMORY, &spool);
+        let mut collector = runtime.block_on(collector).unwrap();
+        collector.push(&message).unwrap();
+        let literal = collector.finish();
+        assert!(literal.as_memory().is_none());
+        let head = head_of(&literal).unwrap();
+        assert_eq!(message_id(&head).as_deref(), Some("<last@d>"));
     }
 
     #[test]

@@ -162,6 +162,8 @@ impl Parts {
             self.clock(word)
         } else if word.contains(['-', '/']) {
             self.date(word)
+        } else if word.contains('.') {
+            self.dotted(word)
         } else {
             self.number(word)
         }
@@ -220,6 +222,21 @@ impl Parts {
         put(&mut self.day, written_day.parse().ok()?)
     }
 
+    /// `2.3.2020`, or a clock as `10.00.00`.
+    fn dotted(&mut self, word: &str) -> Option<()> {
+        let mut numbers = word.split('.');
+        let (first, middle, last) = (numbers.next()?, numbers.next()?, numbers.next()?);
+        if numbers.next().is_some() {
+            return None;
+        }
+        if last.len() < 4 {
+            return self.clock(&word.replace('.', ":"));
+        }
+        put(&mut self.year, year(last)?)?;
+        put(&mut self.month, middle.parse().ok()?)?;
+        put(&mut self.day, first.parse().ok()?)
+    }
+
     /// A day of the month, or a year.
     fn number(&mut self, word: &str) -> Option<()> {
         if word.len() <= 2 && self.day.is_none() {
@@ -229,7 +246,7 @@ impl Parts {
         }
     }
 
-    /// A zone comes after the clock. One that nobody knows counts as that of Greenwich (RFC 5322, 4.3).
+    /// A zone comes after the clock. An unknown one counts as that of Greenwich (RFC 5322, 4.3).
     fn zone(&mut self, word: &str) -> Option<()> {
         self.clock?;
         if let Some(offset) = word.find(['+', '-']).and_then(|at| offset(word.get(at..)?)) {
@@ -243,7 +260,7 @@ impl Parts {
     }
 
     fn moment(self) -> Option<InternalDate> {
-        let (hour, minute, second) = self.clock?;
+        let (hour, minute, second) = self.clock.unwrap_or_default();
         let hour = match self.afternoon {
             Some(is_afternoon) if (1..=12).contains(&hour) => hour % 12 + if is_afternoon { 12 } else { 0 },
             _ => hour,
@@ -351,6 +368,9 @@ mod tests {
             ("2 Mar 49 10:00:00 UNKNOWN", " 2-Mar-2049 10:00:00 +0000"),
             ("2 Mar 50 10:00:00 +9999", " 2-Mar-1950 10:00:00 +0000"),
             ("Tue, 31 Dec 1999 23:59:60 GMT", "31-Dec-1999 23:59:59 +0000"),
+            ("Mon, 2 Mar 2020 10.00.00 +0100", " 2-Mar-2020 10:00:00 +0100"),
+            ("2.3.2020 10:00:00", " 2-Mar-2020 10:00:00 +0000"),
+            ("2 Mar 2020", " 2-Mar-2020 00:00:00 +0000"),
         ] {
             assert_eq!(read(text).as_deref(), Some(date), "{text}");
         }
@@ -362,12 +382,14 @@ mod tests {
             "",
             "yesterday",
             "10:00:00",
-            "2 Mar 2020",
+            "Mar 2020",
             "31 Feb 2020 10:00:00 +0000",
             "02/03/2020 10:00:00",
             "2 Mar Apr 2020 10:00:00",
             "2 Mar 2020 25:00:00 lost",
             "2 Mar 20200 10:00:00",
+            "2.3.2020.1 10:00:00",
+            "30.2.2020",
             "(",
         ] {
             assert_eq!(read(text), None, "{text}");

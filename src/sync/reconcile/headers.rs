@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Messages seen by their headers: what their keys are made of, and as little more as is needed.
+//! Messages as their headers show them: what their keys are made of, and as little else as possible.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::io;
 use std::rc::Rc;
 
 use crate::imap::{
@@ -76,8 +77,8 @@ pub async fn read(session: &mut SideSession, uids: &UidSet, detail: Detail) -> F
     Ok(sorted(reading.seen))
 }
 
-/// Like [`read`], of one folder. What the server refuses together is asked for one by one; what it refuses alone, and
-/// at what connections break, is given to `refused`, with a reason that was not told before.
+/// Like [`read`], of one folder. What the server refuses together is asked for one by one. What it refuses alone, and
+/// messages at which connections break, go to `refused`, with a reason unless that was told before.
 pub async fn read_each(
     session: &mut SideSession,
     uids: &UidSet,
@@ -192,7 +193,7 @@ impl MessagesAhead {
 
     /// What is there, and what is seen of it; `None` where something has to be read as a whole first.
     pub fn outcome(self) -> Option<(UidSet, Vec<Seen>)> {
-        let is_all = self.is_credible() && self.bare.is_empty();
+        let is_all = self.is_credible() && self.bare.is_empty() && self.reading.failed.is_none();
         let Reading { asked, seen, .. } = self.reading;
         is_all.then(|| (asked, sorted(seen)))
     }
@@ -231,8 +232,8 @@ pub async fn wholes(session: &mut SideSession, uids: &UidSet) -> FolderResult<Ha
     }
 }
 
-/// Of messages of the open folder, by the digests that they had a moment ago, those that have them again: some servers make
-/// a message anew whenever it is asked for, and what differs from itself proves nothing.
+/// Of messages of the open folder, by the digests that they had a moment ago, those that still have them: some servers
+/// generate a message at every request, and what differs from itself proves nothing.
 pub async fn that_last(session: &mut SideSession, read: &HashMap<u32, Digest>) -> FolderResult<UidSet> {
     let again = digests(session, &read.keys().copied().collect()).await?;
     let lasting = read.iter().filter(|(uid, digest)| again.get(uid) == Some(digest));
@@ -244,17 +245,25 @@ pub async fn message_ids(session: &mut SideSession, uids: &UidSet) -> FolderResu
     let chunks = uids.chunks(usize::MAX);
     let commands = chunks.map(|chunk| fetch_command(&chunk, "(UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])"));
     let mut found = HashMap::new();
+    let mut failed = None;
     session
         .run_all(commands, |data| {
             if let Untagged::Fetch(fetch) = data
                 && let (Some(uid), Some(body)) = (fetch.uid, fetch.body)
-                && let Some(id) = message_key::message_id(&message_key::head_of(&body))
             {
-                found.insert(uid, id);
+                match message_key::head_of(&body) {
+                    Ok(header) => found.extend(message_key::message_id(&header).map(|id| (uid, id))),
+                    Err(error) => {
+                        failed.get_or_insert(error);
+                    }
+                }
             }
         })
         .await?;
-    Ok(found)
+    match failed {
+        Some(error) => session.fetched(Err(Error::Spool(error))),
+        None => Ok(found),
+    }
 }
 
 fn sorted(mut seen: Vec<Seen>) -> Vec<Seen> {
@@ -271,6 +280,8 @@ struct Reading {
     /// What the server owes, and what of it has come.
     asked: UidSet,
     received: UidSet,
+    /// Why the first of them could not be read back from the disk.
+    failed: Option<io::Error>,
 }
 
 impl Reading {
@@ -281,6 +292,7 @@ impl Reading {
             known: HashSet::new(),
             asked: UidSet::default(),
             received: UidSet::default(),
+            failed: None,
         }
     }
 
@@ -332,7 +344,7 @@ impl Reading {
     }
 
     /// Messages without the fields that identify: the whole of each, as its size is part of the key and servers do not
-    /// always tell the right one.
+    /// always tell the right one. It comes last in every reading, and fails where any of it could not be read back.
     async fn read_bare(&mut self, session: &mut Session, mut bare: HashMap<u32, Seen>) -> Result<()> {
         let uids: UidSet = bare.keys().copied().collect();
         let chunks = uids.chunks(usize::MAX);
@@ -345,15 +357,28 @@ impl Reading {
                     && let (Some(uid), Some(body)) = (fetch.uid, fetch.body)
                     && let Some(mut message) = bare.remove(&uid)
                 {
-                    let header = message_key::head_of(&body);
-                    message.key = MessageKey::of_message(&header, body.canonical_len());
-                    message.size = body.canonical_len();
-                    message.digest = Digest::of(&body).ok();
-                    self.received.insert(uid);
-                    self.seen.push(message);
+                    let read = message_key::head_of(&body)
+                        .map(|header| MessageKey::of_message(&header, body.canonical_len()))
+                        .and_then(|key| Ok((key, Digest::of(&body)?)));
+                    match read {
+                        Ok((key, digest)) => {
+                            message.key = key;
+                            message.size = body.canonical_len();
+                            message.digest = Some(digest);
+                            self.received.insert(uid);
+                            self.seen.push(message);
+                        }
+                        Err(error) => {
+                            self.failed.get_or_insert(error);
+                        }
+                    }
                 }
             })
-            .await
+            .await?;
+        match self.failed.take() {
+            Some(error) => Err(Error::Spool(error)),
+            None => Ok(()),
+        }
     }
 
     fn items(&self) -> String {
@@ -377,10 +402,16 @@ impl Reading {
         }
     }
 
-    /// A message, and whether its header has what identifies it.
+    /// A message, and whether its header has what identifies it; `None` also for one that cannot be read back.
     fn take(&mut self, fetch: Fetch) -> Option<(Seen, bool)> {
         let (uid, body) = (fetch.uid?, fetch.body?);
-        let header = message_key::head_of(&body);
+        let header = match message_key::head_of(&body) {
+            Ok(header) => header,
+            Err(error) => {
+                self.failed.get_or_insert(error);
+                return None;
+            }
+        };
         let key = MessageKey::of_fields(&header);
         let flags = shared(&mut self.known, fetch.flags.unwrap_or_default());
         let message = Seen {
@@ -416,9 +447,15 @@ pub fn whole_questions(uids: &UidSet) -> Vec<Command> {
 }
 
 /// The UID and the key that a message answers [`key_question`] with, where its header has what identifies it.
-pub fn answered_key(fetch: &Fetch) -> Option<(u32, MessageKey)> {
-    let (uid, body) = (fetch.uid?, fetch.body.as_ref()?);
-    Some((uid, MessageKey::of_fields(&message_key::head_of(body))?))
+///
+/// # Errors
+/// When a large answer cannot be read back from the disk.
+pub fn answered_key(fetch: &Fetch) -> io::Result<Option<(u32, MessageKey)>> {
+    let (Some(uid), Some(body)) = (fetch.uid, &fetch.body) else {
+        return Ok(None);
+    };
+    let header = message_key::head_of(body)?;
+    Ok(MessageKey::of_fields(&header).map(|key| (uid, key)))
 }
 
 fn fetch_command(uids: &UidSet, items: &str) -> Command {

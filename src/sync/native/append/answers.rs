@@ -89,7 +89,7 @@ impl Appender {
         if batch.messages.iter().all(|message| message.body.is_empty()) {
             self.skip_empty(&batch, &status);
         } else {
-            self.refused(&batch, kind, &format!("refused by host2: {status}"));
+            self.refused(&batch, kind, &status);
         }
         Ok(())
     }
@@ -140,6 +140,12 @@ impl Appender {
             local = uids.iter().map(Some).collect();
         }
         let confirmed: Vec<_> = batch.messages.iter().map(|p| p.uid).zip(local).collect();
+        for message in batch.messages.iter().filter(|message| message.date.is_none()) {
+            self.shared.reporter.borrow_mut().tell(&Event::DateUnknown {
+                folder: &sync.pair.local,
+                uid: message.uid,
+            });
+        }
         let uids = batch.messages.iter().map(|message| message.uid).collect();
         let mut copied = sync.copied.borrow_mut();
         *copied = copied.union(&uids);
@@ -169,8 +175,10 @@ impl Appender {
             .copied(sync.index, messages.len() as u64, octets);
     }
 
-    fn refused(&self, batch: &AppendBatch, kind: Exit, reason: &str) {
-        self.report(batch, kind, reason);
+    fn refused(&self, batch: &AppendBatch, kind: Exit, status: &StatusLine) {
+        self.report(batch, kind, |octets| {
+            format!("host2 refused this {octets}-byte message: {status}")
+        });
         let entries: Vec<_> = batch.messages.iter().map(FetchedMessage::entry).collect();
         let mut state = self.shared.state.borrow_mut();
         if let Err(error) = state.fail(batch.sync.folder.id, &entries) {
@@ -203,10 +211,11 @@ impl Appender {
         }
     }
 
-    pub(super) fn report(&self, batch: &AppendBatch, kind: Exit, reason: &str) {
+    /// Reports each message of a batch, for a reason that names its octets.
+    pub(super) fn report(&self, batch: &AppendBatch, kind: Exit, reason: impl Fn(u64) -> String) {
         let mut reporter = self.shared.reporter.borrow_mut();
         for message in &batch.messages {
-            let reason = format!("{} octets {reason}", message.body.canonical_len());
+            let reason = reason(message.body.canonical_len());
             let id = message.message_id.clone();
             reporter.message_problem(batch.sync.index, kind, message.uid, id, &reason);
         }

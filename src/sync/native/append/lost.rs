@@ -115,8 +115,9 @@ impl Appender {
         if batch.losses > 0 && batch.messages.len() > 1 {
             self.one_by_one(batch);
         } else if batch.losses > poison::MAX_LOSSES {
-            let reason = "make host2 drop the connection whenever they are sent";
-            self.report(&batch, Exit::AppendErrors, reason);
+            self.report(&batch, Exit::AppendErrors, |octets| {
+                format!("host2 drops the connection whenever this {octets}-byte message is sent")
+            });
             for message in &batch.messages {
                 self.shared.poison.give_up(batch.sync.folder.id, message.uid)?;
             }

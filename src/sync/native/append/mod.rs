@@ -260,7 +260,7 @@ impl Appender {
             .zip(&flags)
             .map(|(message, flags)| Message {
                 flags,
-                date: message.date.as_ref(),
+                date: message.stored_date(),
                 body: &message.body,
             })
             .collect();

@@ -21,6 +21,8 @@ pub struct FetchedMessage {
     pub flags: Flags,
     /// The date of arrival.
     pub date: Option<InternalDate>,
+    /// When it was written, where it has not arrived yet by that date: a server makes that today.
+    pub written: Option<InternalDate>,
     /// The Message-Id, for reports.
     pub message_id: Option<String>,
     /// The octets.
@@ -28,6 +30,11 @@ pub struct FetchedMessage {
 }
 
 impl FetchedMessage {
+    /// The date that it is stored with.
+    pub fn stored_date(&self) -> Option<&InternalDate> {
+        self.written.as_ref().or(self.date.as_ref())
+    }
+
     /// What is recorded of it.
     pub fn entry(&self) -> Entry {
         let date = self.date.as_ref().map_or(0, InternalDate::unix);

@@ -43,19 +43,25 @@ impl Packer {
     pub async fn add(&mut self, sync: Rc<FolderSync>, uid: u32, fetch: Fetch) -> io::Result<()> {
         let Some(body) = fetch.body else { return Ok(()) };
         let digest = Digest::of(&body)?;
-        let header = message_key::head_of(&body);
+        let header = message_key::head_of(&body)?;
         let key = MessageKey::of_message(&header, body.canonical_len());
         let mut flags = fetch.flags.unwrap_or_default();
         if sync.own_marks.contains(&key) {
             flags = flags.minus(&Flags::parse("\\Deleted"));
         }
+        // A server that does not tell when a message arrived still tells when it was written.
+        let date = fetch.date.or_else(|| message_key::date(&header));
+        let written = match &date {
+            Some(date) if date.is_ahead() => message_key::date(&header).filter(|date| !date.is_ahead()),
+            _ => None,
+        };
         let message = FetchedMessage {
             uid,
             key,
             digest,
             flags,
-            // A server that does not tell when a message arrived still tells when it was written.
-            date: fetch.date.or_else(|| message_key::date(&header)),
+            date,
+            written,
             message_id: message_key::message_id(&header),
             completeness: Completeness::of(body.len(), fetch.size),
             body,

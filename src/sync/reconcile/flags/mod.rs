@@ -137,7 +137,7 @@ impl Pending {
         let Some(answer) = &self.answer else { return };
         let reason = format!(
             "{}: flags of {} messages were refused for the moment, the next run tries again: {answer}",
-            Side::Local.host(),
+            Side::Local.in_words(),
             self.uids.len()
         );
         let mut reporter = shared.reporter.borrow_mut();

@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::imap::flags::Dropped;
-use crate::imap::{Capability, Command, Flags, Selected, Session, UidSet, Untagged};
-use crate::sync::account::Failure;
+use crate::imap::{Capability, Command, Error, Flags, Selected, Session, UidSet, Untagged};
+use crate::sync::account::{Failure, Side};
 use crate::sync::job::Shared;
-use crate::sync::reconcile::error::FolderResult;
+use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::headers;
 use crate::sync::state::{Ledger, LedgerError, Mark, Row};
@@ -18,7 +18,7 @@ const SAMPLE: u32 = 8;
 /// Octets of changes that a run may ask for ahead of the folders that they belong to, about.
 const OCTETS_AHEAD: usize = 4 * 1024 * 1024;
 
-/// What one change takes besides the words of its flags.
+/// What one change takes in addition to the words of its flags.
 const OCTETS_PER_CHANGE: usize = 200;
 
 /// The answers to the questions of [`RemoteFlags::ask`].
@@ -28,7 +28,7 @@ pub struct RemoteFlags {
     youngest: HashMap<u32, Mark>,
     /// One of them is another message by now.
     renumbered: bool,
-    found: Result<Found, LedgerError>,
+    found: FolderResult<Found>,
     /// Only what changed since the last run was asked for.
     only_changes: bool,
     /// What opening the folder showed.
@@ -103,14 +103,18 @@ impl RemoteFlags {
     /// Takes in what the open folder says.
     pub fn note(&mut self, shared: &Shared, data: &Untagged) {
         let Untagged::Fetch(fetch) = data else { return };
-        if let Some((uid, key)) = headers::answered_key(fetch) {
-            self.renumbered |= self.youngest.get(&uid).is_some_and(|known| known.key != key);
+        match headers::answered_key(fetch) {
+            Ok(Some((uid, key))) => {
+                self.renumbered |= self.youngest.get(&uid).is_some_and(|known| known.key != key);
+            }
+            Ok(None) => {}
+            Err(error) => self.found = Err(FolderError::fetch(Side::Remote, Error::Spool(error))),
         }
         if let (Some(uid), Some(flags)) = (fetch.uid, &fetch.flags)
             && let Ok(found) = &mut self.found
             && let Err(error) = found.note(&shared.state.borrow(), self.folder, uid, flags, self.only_changes)
         {
-            self.found = Err(error);
+            self.found = Err(error.into());
         }
     }
 
@@ -143,7 +147,11 @@ impl RemoteFlags {
 
     /// What opening showed, the changes, and whether a UID means another message than before.
     pub(super) fn outcome(self) -> FolderResult<(Selected, Found, bool)> {
-        let unanswered = || Failure::local("flags were to be applied that had not been told");
+        let unanswered = || {
+            Failure::local(
+                "internal error: flags of this folder were applied before the server had sent them",
+            )
+        };
         Ok((
             self.selected.ok_or_else(unanswered)?,
             self.found?,

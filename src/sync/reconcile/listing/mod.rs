@@ -19,7 +19,7 @@ use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::connections::{self, Connections};
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::listing::sample::Sample;
-use crate::sync::state::{Flag, FolderState, Ledger, LedgerError, MailboxFact, is_same_generation};
+use crate::sync::state::{Flag, FolderState, Ledger, LedgerError, is_same_generation};
 
 /// What both sides have.
 pub struct Listing {
@@ -149,6 +149,8 @@ pub async fn sampled_side(
         .overview_and_ask(extras, questions, |question, data| sample.note(question, &data));
     let overview = overview.await;
     let overview = session.fetched(overview)?;
+    let checked = sample.check();
+    session.fetched(checked)?;
     let provider = if session.is_gmail() {
         Provider::Gmail
     } else if session.is_exchange() {
@@ -273,12 +275,9 @@ fn note_replaced_mailbox(
             .local_high(mailbox)?
             .is_some_and(|(known, high)| validity == known && next < high);
         if mailbox.is_inbox() {
-            let known = state.mailbox_fact(MailboxFact::Inbox)?.and_then(|known| {
-                let (validity, next) = known.split_once(' ')?;
-                Some((validity.parse().ok()?, next.parse().ok()?))
-            });
+            let known = state.inbox_generation()?;
             was_replaced |= known.is_some_and(|(validity, next)| !is_same_generation(validity, next, now));
-            state.set_mailbox_fact(MailboxFact::Inbox, &format!("{validity} {next}"))?;
+            state.set_inbox_generation(validity, next)?;
         }
         if was_replaced {
             state.note_replaced_mailbox()?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Remote folders that their owner gave other names. Where the server tells which mailbox is which (RFC 8474), such a folder
-//! stays the one whose messages are on record, and its mail stays where it is locally.
+//! Remote folders that their owner renamed. Where the server identifies its mailboxes (RFC 8474), such a folder is
+//! still the one whose messages are on record, and its mail stays where it is locally.
 
 use std::collections::HashMap;
 

@@ -6,8 +6,9 @@
 //! trip; of all folders when one of these turned out to be another one.
 
 use std::collections::HashMap;
+use std::io;
 
-use crate::imap::{Command, Mailbox, MailboxStatus, UidSet, Untagged};
+use crate::imap::{self, Command, Error, Mailbox, MailboxStatus, UidSet, Untagged};
 use crate::sync::account::Side;
 use crate::sync::job::Shared;
 use crate::sync::message_key::{Digest, MessageKey};
@@ -38,6 +39,8 @@ struct Asked {
     present: UidSet,
     /// One of the messages was read, and is another.
     proven: bool,
+    /// Why an answer could not be read back from the disk.
+    failed: Option<io::Error>,
 }
 
 struct Answer {
@@ -73,6 +76,7 @@ impl Asked {
             answered: HashMap::new(),
             present: UidSet::default(),
             proven: false,
+            failed: None,
         }))
     }
 
@@ -85,13 +89,19 @@ impl Asked {
         if let Some(uid) = fetch.uid {
             self.present.insert(uid);
         }
-        if let Some((uid, key)) = headers::answered_key(fetch) {
-            let answer = Answer {
-                key,
-                size: fetch.size.unwrap_or(0),
-                date: fetch.date.as_ref().map_or(0, |date| date.unix()),
-            };
-            self.answered.insert(uid, answer);
+        match headers::answered_key(fetch) {
+            Ok(Some((uid, key))) => {
+                let answer = Answer {
+                    key,
+                    size: fetch.size.unwrap_or(0),
+                    date: fetch.date.as_ref().map_or(0, |date| date.unix()),
+                };
+                self.answered.insert(uid, answer);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                self.failed.get_or_insert(error);
+            }
         }
     }
 
@@ -123,7 +133,7 @@ impl Asked {
         suspects: &HashMap<u32, Digest>,
     ) -> FolderResult<bool> {
         match session.imap.open(&self.mailbox, false).await {
-            Err(crate::imap::Error::Command { .. }) => return Ok(false),
+            Err(Error::Command { .. }) => return Ok(false),
             opened => session.fetched(opened)?,
         };
         let uids = suspects.keys().copied().collect();
@@ -174,6 +184,17 @@ impl Sample {
         }
     }
 
+    /// Whether all answers could be read that came so far.
+    ///
+    /// # Errors
+    /// When a large one could not be read back from the disk.
+    pub fn check(&mut self) -> imap::Result<()> {
+        match self.folders.iter_mut().find_map(|asked| asked.failed.take()) {
+            Some(error) => Err(Error::Spool(error)),
+            None => Ok(()),
+        }
+    }
+
     /// Asks on a connection.
     pub async fn ask(&mut self, session: &mut SideSession) -> FolderResult<()> {
         for asked in &mut self.folders {
@@ -184,11 +205,12 @@ impl Sample {
                 .open_and_ask(&mailbox, false, question, |data| asked.note(&data));
             match opened.await {
                 // What needs the folder will tell.
-                Err(crate::imap::Error::Command { .. }) => {}
+                Err(Error::Command { .. }) => {}
                 opened => session.fetched(opened).map(drop)?,
             }
         }
-        Ok(())
+        let checked = self.check();
+        session.fetched(checked)
     }
 
     /// Reads those messages whose keys are right and that may be others all the same. A side whose sizes or dates are not
