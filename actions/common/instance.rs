@@ -73,9 +73,19 @@ pub(crate) fn take_over(context: &Context, origin: &Origin, original_lives: bool
 
 /// Tells the ledgers that this instance, or the original one, may have gone on since they were copied.
 pub(crate) fn note_restored(context: &Context) {
-    for (path, error) in state::note_restored(context.store.folder()) {
+    let failed = match state::note_restored(context.store.folder()) {
+        Ok(failed) => failed,
+        Err(error) => {
+            journal::warning(format_args!(
+                "cannot record that the ledgers come from a backup: {error}; run compare-again for all tasks"
+            ));
+            return;
+        }
+    };
+    for (path, error) in failed {
         journal::warning(format_args!(
-            "{}: it is not noted that it is of a backup: {error}",
+            "{}: cannot record that this ledger comes from a backup: {error}; run compare-again for the tasks of this \
+             user",
             path.display()
         ));
     }

@@ -40,8 +40,8 @@ pub(super) fn compare(store: &Store, name: &TaskName, deep: bool) -> Done {
     let compared = (|| {
         let task = assembly::load(store, name)?;
         let job = assembly::job(store, name, &task, destination().as_ref())?;
-        let known = run::known_folders(store, &task, &job);
-        let records = run::recorded(store, &task, &job);
+        let known = run::known_folders(store, &task, &job)?;
+        let records = run::recorded(store, &task, &job)?;
         runtime::ask(verify::verify(
             &job.remote,
             &job.local,
@@ -109,7 +109,7 @@ pub(super) fn informations(store: &Store, name: &TaskName) -> Done {
     let counted = assembly::load(store, name)
         .and_then(|task| Ok((assembly::job(store, name, &task, destination().as_ref())?, task)))
         .and_then(|(job, task)| {
-            let known = run::known_folders(store, &task, &job);
+            let known = run::known_folders(store, &task, &job)?;
             let counting = count::count(&job.remote, &job.local, &job.selection, &known);
             runtime::ask(counting).map_err(failed)?
         });
@@ -127,7 +127,7 @@ pub(super) fn assess(store: &Store, name: &TaskName) -> Done {
     let assessed = (|| {
         let task = assembly::load(store, name)?;
         let job = assembly::job(store, name, &task, destination().as_ref())?;
-        let known = run::known_folders(store, &task, &job);
+        let known = run::known_folders(store, &task, &job)?;
         runtime::ask(assess::assess(&job.remote, &job.local, &job.selection, &known)).map_err(failed)
     })();
     answer(assessed, |_| ExitCode::SUCCESS)
@@ -190,13 +190,7 @@ pub(super) fn test_source(store: &Store) -> Done {
 
 fn remote_of(store: &Store, name: &TaskName) -> Result<Account, Failure> {
     let task = assembly::load(store, name)?;
-    let options = store.options(name);
-    let server = RemoteServer::of(&task, &options);
-    let mut account = Account::remote(&server, &task.remote_user, Access::of_task(store, &task)?);
-    if let Some(link) = &options.source {
-        account.reach_as(&Sources::of(store).load(&link.id).map_err(failed)?);
-    }
-    Ok(account)
+    assembly::remote(store, &task, &store.options(name))
 }
 
 /// Which source is to be tested, with which mailbox. It holds a password, hence no `Debug`.

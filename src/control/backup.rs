@@ -22,8 +22,8 @@ const MAGIC: &[u8] = b"SQLite format 3\0";
 /// How far below the folder of the tasks databases are looked for.
 const DEPTH: usize = 2;
 
-/// Copies all databases below `tasks`. One that cannot be copied is told to `report`: the backup holds the rest, and
-/// a restored instance compares both sides of that mailbox again.
+/// Copies all databases below `tasks`. One that cannot be copied is told to `report`, as is a folder that cannot be
+/// read: the backup holds the rest, and a restored instance compares both sides of these mailboxes again.
 ///
 /// # Errors
 /// When the folder of the copies cannot be made.
@@ -31,7 +31,13 @@ pub fn dump(state: &Path, tasks: &Path, report: &dyn Fn(String)) -> anyhow::Resu
     clean_up(state)?;
     let copies = state.join(COPIES);
     make_folder(&copies).context("cannot make the folder of the copies")?;
-    for path in databases(tasks, DEPTH) {
+    let unreadable = &mut |folder: &Path, error: io::Error| {
+        report(format!(
+            "{} cannot be read: its databases are not in the backup: {error}",
+            folder.display()
+        ));
+    };
+    for path in databases(tasks, DEPTH, unreadable) {
         let Ok(place) = path.strip_prefix(tasks) else {
             continue;
         };
@@ -61,7 +67,14 @@ pub fn clean_up(state: &Path) -> anyhow::Result<()> {
 /// Whatever the file system says; what is not in its place yet is still among the copies.
 pub fn put_back(state: &Path, tasks: &Path) -> anyhow::Result<()> {
     let copies = state.join(COPIES);
-    for path in databases(&copies, DEPTH) {
+    let mut unreadable = None;
+    let found = databases(&copies, DEPTH, &mut |folder: &Path, error: io::Error| {
+        unreadable.get_or_insert((folder.to_owned(), error));
+    });
+    if let Some((folder, error)) = unreadable {
+        return Err(error).with_context(|| format!("cannot read {}", folder.display()));
+    }
+    for path in found {
         let Ok(place) = path.strip_prefix(&copies) else {
             continue;
         };
@@ -89,14 +102,23 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// The databases in a folder, and in folders in it.
-fn databases(folder: &Path, depth: usize) -> Vec<PathBuf> {
+/// The databases in a folder, and in folders in it. `unreadable` is told what cannot be read of them, unless it is not
+/// there.
+fn databases(folder: &Path, depth: usize, unreadable: &mut dyn FnMut(&Path, io::Error)) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+    let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let entries = entries.unwrap_or_else(|error| {
+        if error.kind() != io::ErrorKind::NotFound {
+            unreadable(folder, error);
+        }
+        vec![]
+    });
+    for entry in entries {
         let path = entry.path();
         match entry.file_type() {
-            Ok(kind) if kind.is_dir() && depth > 1 => found.extend(databases(&path, depth - 1)),
+            Ok(kind) if kind.is_dir() && depth > 1 => found.extend(databases(&path, depth - 1, unreadable)),
             Ok(kind) if kind.is_file() && is_database(&path) => found.push(path),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => unreadable(folder, error),
             _ => {}
         }
     }
@@ -128,7 +150,7 @@ fn copy(path: &Path, target: &Path) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::state::{AccountName, Ledger, MailboxFact};
+    use crate::sync::state::{AccountName, Ledger};
     use crate::task::{LocalUser, TaskId, TaskName};
 
     fn user() -> LocalUser {
@@ -150,7 +172,7 @@ mod tests {
         let live = state::path(&tasks, &user());
         // As long as it is open, this stands in the log next to the database.
         let open = ledger(&tasks);
-        open.set_mailbox_fact(MailboxFact::Marker, "made").unwrap();
+        open.set_test_folder("made").unwrap();
         fs::write(tasks.join("u1_a.env"), "CRON=\n").unwrap();
         fs::write(tasks.join("u1_b.state"), [MAGIC, b"and nothing more"].concat()).unwrap();
         let reports = std::cell::RefCell::new(Vec::new());
@@ -158,16 +180,36 @@ mod tests {
         assert_eq!(reports.borrow().len(), 1, "{reports:?}");
         let copied = state.join("backup/.ledger/u1.db");
         assert_eq!(fs::metadata(&copied).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(databases(&state.join(COPIES), DEPTH).len(), 1);
+        let unreadable = &mut |folder: &Path, error: io::Error| panic!("{}: {error}", folder.display());
+        assert_eq!(databases(&state.join(COPIES), DEPTH, unreadable).len(), 1);
 
         // As the backup was: without what belongs to the live database.
         drop(open);
         fs::write(with_ending(&live, "-wal"), "of another time").unwrap();
         fs::write(&live, "torn").unwrap();
         put_back(state, &tasks).unwrap();
-        let fact = ledger(&tasks).mailbox_fact(MailboxFact::Marker).unwrap();
+        let fact = ledger(&tasks).test_folder().unwrap();
         assert_eq!(fact.as_deref(), Some("made"));
         assert!(!state.join(COPIES).exists());
         put_back(state, &tasks).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_read_is_told_and_ends_a_restore() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, tasks) = (folder.path().join("state"), folder.path().join("tasks"));
+        fs::create_dir(&state).unwrap();
+        let reports = std::cell::RefCell::new(Vec::new());
+        let report = |report: String| reports.borrow_mut().push(report);
+        dump(&state, &tasks, &report).unwrap();
+        assert!(reports.borrow().is_empty(), "there is no task yet");
+        // No folder, and so not even root can list it.
+        fs::write(&tasks, "").unwrap();
+        dump(&state, &tasks, &report).unwrap();
+        let told = reports.borrow().concat();
+        assert!(told.contains("its databases are not in the backup"), "{told}");
+        clean_up(&state).unwrap();
+        fs::write(state.join(COPIES), "").unwrap();
+        assert!(put_back(&state, &tasks).is_err());
     }
 }

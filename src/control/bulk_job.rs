@@ -126,12 +126,12 @@ impl BulkJob {
 
 /// How far the last job of a kind is; `None` where there was none.
 pub fn record(store: &Store, kind: Kind) -> Option<Record> {
-    stored(store, kind).read()
+    stored(store, kind).show()
 }
 
 /// What came of the last one; `None` where it did not end.
 pub fn result<T: DeserializeOwned>(store: &Store, kind: Kind) -> Option<T> {
-    stored(store, kind).read_as("result")
+    stored(store, kind).show_as("result")
 }
 
 /// Whether one is at work.

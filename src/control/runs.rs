@@ -244,14 +244,14 @@ pub fn launch_at(store: &Store, container: &Container, names: &[TaskName], at: i
         false => Err(Refusal::new(
             "(root)",
             ErrorKey::ServiceNotRunning,
-            "no one is there who remembers when the runs begin: start the service imapsync",
+            "the service imapsync is not running, so a start time cannot be kept: start it and try again",
         )
         .into()),
     }
 }
 
-/// Notes in the ledger of its user that a task is about to be deleted. The task goes in any case; where that cannot be
-/// noted, the next task of the same accounts takes for its own what this one brought, and the journal says so.
+/// Notes in the ledger of its user that a task is about to be deleted. The task goes in any case. Where that cannot be
+/// noted, the journal says so, and the next run of the user makes up for it.
 pub fn retire(store: &Store, name: &TaskName) {
     if let Ok(Some(task)) = store.load(name)
         && let Err(error) = Ledger::retire(store.folder(), &task.local_user, name)

@@ -84,7 +84,7 @@ impl TaskSettings {
             true => store.options(&name).trust,
             false => Trust::Unknown,
         };
-        // Whom the task trusted cannot be read: who enters the password begins anew, and nobody else does.
+        // Whom the task trusted cannot be read: whoever enters the password starts again, and no one else does.
         let is_damaged = recorded.is_damaged();
         let known = match is_damaged {
             true => Trust::Unknown,

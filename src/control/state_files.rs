@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::agent::journal;
 use crate::error::Result;
 use crate::files;
 use crate::task::Store;
@@ -48,14 +49,32 @@ impl StateFiles {
         self.folder.join(format!("{}.{ending}", self.stem))
     }
 
-    /// What is stored; `None` where nothing is that can be read.
-    pub(super) fn read<T: DeserializeOwned>(&self) -> Option<T> {
+    /// What is stored; `None` where nothing is.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is damaged.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<Option<T>> {
         self.read_as("json")
     }
 
+    /// What is stored, for those who only show it: what cannot be read counts as nothing, and the journal tells why.
+    pub(super) fn show<T: DeserializeOwned>(&self) -> Option<T> {
+        self.show_as("json")
+    }
+
     /// The same of another file.
-    pub(super) fn read_as<T: DeserializeOwned>(&self, ending: &str) -> Option<T> {
-        serde_json::from_slice(&files::read(&self.file(ending)).ok()??).ok()
+    pub(super) fn show_as<T: DeserializeOwned>(&self, ending: &str) -> Option<T> {
+        self.read_as(ending).unwrap_or_else(|error| {
+            journal::warning(error);
+            None
+        })
+    }
+
+    fn read_as<T: DeserializeOwned>(&self, ending: &str) -> Result<Option<T>> {
+        let file = self.file(ending);
+        let stored = files::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let content = stored.map(|text| serde_json::from_slice(&text)).transpose();
+        Ok(content.with_context(|| format!("{} is damaged; remove it", file.display()))?)
     }
 
     /// Stores it.
@@ -65,8 +84,10 @@ impl StateFiles {
 
     /// The same in another file.
     pub(super) fn write_as(&self, ending: &str, content: &impl Serialize) -> Result<()> {
-        let text = serde_json::to_vec(content).context("cannot write what is to be kept")?;
-        self.put(&self.file(ending), &text)
+        let file = self.file(ending);
+        let text =
+            serde_json::to_vec(content).with_context(|| format!("cannot encode {}", file.display()))?;
+        self.put(&file, &text)
     }
 
     /// Takes the right to work on them, and forgets that somebody wanted the end of who worked before; `None` while another

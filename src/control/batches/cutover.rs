@@ -48,9 +48,9 @@ pub struct Cutover {
 }
 
 impl Cutover {
-    /// That of a batch.
+    /// That of a batch, to be shown: of one that cannot be read, no step is done.
     pub fn of(store: &Store, batch: &BatchName) -> Self {
-        stored(store, batch).read().unwrap_or_default()
+        stored(store, batch).show().unwrap_or_default()
     }
 
     fn step(&mut self, step: Step) -> &mut Option<i64> {
@@ -73,12 +73,12 @@ fn stored(store: &Store, batch: &BatchName) -> StateFiles {
 /// Notes when a step was done, or that it is not.
 ///
 /// # Errors
-/// Whatever the file system says.
+/// Whatever the file system says. What cannot be read is not written over: it holds the other steps.
 pub fn note(store: &Store, batch: &BatchName, step: Step, at: Option<i64>) -> Result<()> {
     let stored = stored(store, batch);
     let lock = stored.open_lock()?;
     files::lock(&lock, LOCK_WAIT).context("another process notes a step of this batch; try again")?;
-    let mut cutover = Cutover::of(store, batch);
+    let mut cutover: Cutover = stored.read()?.unwrap_or_default();
     *cutover.step(step) = at;
     stored.write(&cutover)
 }
@@ -103,5 +103,19 @@ mod tests {
         };
         assert_eq!(Cutover::of(&store, &one), expected);
         assert_eq!(Cutover::of(&store, &other), Cutover::default());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(Layout::in_container(folder.path()));
+        let batch = BatchName::parse("Week 12").unwrap();
+        note(&store, &batch, Step::LastDelta, Some(5)).unwrap();
+        let file = stored(&store, &batch).file("json");
+        std::fs::write(&file, "{\"last_delta\":5,").unwrap();
+        let error = note(&store, &batch, Step::Verify, Some(6)).unwrap_err();
+        assert!(error.to_string().contains("is damaged"), "{error}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "{\"last_delta\":5,");
+        assert_eq!(Cutover::of(&store, &batch), Cutover::default());
     }
 }

@@ -67,7 +67,7 @@ impl Job {
 
     /// When it began and ended; `None` before the first time.
     pub fn record(&self) -> Option<Record> {
-        self.stored.read()
+        self.stored.show()
     }
 
     /// Stores when it began and ended.

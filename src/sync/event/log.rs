@@ -86,6 +86,9 @@ impl fmt::Display for Event<'_> {
                 write!(f, "Host1: folder [{folder}] is left out: {reason}")
             }
             Self::FolderCreated { folder } => write!(f, "Host2: created folder [{folder}]"),
+            Self::NotSubscribed { folder, answer } => {
+                write!(f, "Host2: folder [{folder}] was not subscribed: {answer}")
+            }
             Self::FolderReplaced { side, folder } => write!(
                 f,
                 "{}: folder [{folder}] was replaced or restored; both sides are compared again",
@@ -109,7 +112,7 @@ impl fmt::Display for Event<'_> {
             Self::FolderInUse { folder } => {
                 write!(
                     f,
-                    "Host2: folder [{folder}] is in use; it is not deleted by this run"
+                    "Host2: folder [{folder}] got new messages while it was being deleted; it stays"
                 )
             }
             Self::WithOtherFolders { folder, messages } => {
@@ -143,8 +146,12 @@ impl fmt::Display for Event<'_> {
                 keywords,
             } => write!(
                 f,
-                "Host2: folder [{folder}]: message {uid} was copied without its keywords {keywords}, which host2 does not \
-                 take"
+                "Host2: folder [{folder}]: message {uid} is without its keywords {keywords}, which cannot be stored there"
+            ),
+            Self::DateUnknown { folder, uid } => write!(
+                f,
+                "Host2: folder [{folder}]: message {uid} counts as of today: host1 does not tell when it arrived, nor does \
+                 its header"
             ),
             Self::EmptyMessageSkipped { folder, uid, answer } => write!(
                 f,
@@ -155,7 +162,8 @@ impl fmt::Display for Event<'_> {
                 "Host2: folder [{folder}]: {messages} messages stay unfiltered: the task no longer asks for Sieve filters"
             ),
             Self::OtherEngine => f.write_str(
-                "The folder options of this task are unknown to imapsync; the native engine does the run.",
+                "imapsync does not know what this task or its source needs (folder options, a proxy, folders under other \
+                 names, views); the native engine does the run.",
             ),
             Self::MessageFailed {
                 folder,

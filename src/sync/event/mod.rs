@@ -100,6 +100,13 @@ pub enum Event<'a> {
         /// Its name.
         folder: &'a dyn Printable,
     },
+    /// A folder that was created is not among those that clients show.
+    NotSubscribed {
+        /// Its name.
+        folder: &'a dyn Printable,
+        /// What the server said.
+        answer: &'a dyn Printable,
+    },
     /// A folder is of another generation than before.
     FolderReplaced {
         /// On which side.
@@ -132,7 +139,7 @@ pub enum Event<'a> {
         /// How many messages are not this task's.
         messages: u64,
     },
-    /// A folder is not deleted, since it is in use.
+    /// A folder is not deleted, since mail came into it meanwhile.
     FolderInUse {
         /// Its name.
         folder: &'a dyn Printable,
@@ -169,7 +176,7 @@ pub enum Event<'a> {
         /// What the server said.
         answer: &'a dyn Printable,
     },
-    /// A message was copied without some of its keywords.
+    /// A message has keywords on the remote side that the local one cannot store.
     KeywordsDropped {
         /// The folder on the local side.
         folder: &'a dyn Printable,
@@ -177,6 +184,13 @@ pub enum Event<'a> {
         uid: u32,
         /// Which.
         keywords: &'a dyn Printable,
+    },
+    /// A message was copied of which nothing tells when it arrived.
+    DateUnknown {
+        /// The folder on the local side.
+        folder: &'a dyn Printable,
+        /// The message's UID on the remote side.
+        uid: u32,
     },
     /// A message of no octets that the local server does not take.
     EmptyMessageSkipped {

@@ -30,6 +30,8 @@ pub struct Pair {
     /// Another remote folder went to the same local one in a former version, so that neither decides what does not belong
     /// there.
     pub joined: bool,
+    /// The local name is not the one that the remote name leads to: the folder was renamed, or the name is another one's.
+    pub renamed: bool,
     /// The remote folder may show mail that other folders have: what they have is not taken from here, and nothing is
     /// deleted from it.
     pub view: bool,
@@ -40,6 +42,7 @@ struct Target {
     local: Mailbox,
     fallback: Mailbox,
     joined: bool,
+    renamed: bool,
 }
 
 /// Pairs every selected remote folder with its local one: the inbox first, folders that show all mail last. What is
@@ -83,6 +86,7 @@ pub fn pair(remote: &Side, local: &Side, selection: &Selection, known: &Known) -
             fallback: target.fallback,
             source: status.unwrap_or_default(),
             joined: target.joined,
+            renamed: target.renamed,
             view: remote.is_view(listed),
         };
         pairs.push((order(remote, listed, selection.options.labels), pair));
@@ -187,6 +191,7 @@ fn targets(remote: &Side, local: &Side, selection: &Selection, known: &Known) ->
             local: Mailbox::from_name(name),
             fallback: Mailbox::from_name(&fallback),
             joined: shared,
+            renamed: *name != one.name,
         });
     }
     targets

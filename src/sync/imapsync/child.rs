@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// How long imapsync may take to end by itself; it prints its statistics then.
@@ -25,6 +26,15 @@ const HANDED_DOWN: [&str; 7] = [
     "SSL_CERT_DIR",
 ];
 
+/// Further handles on what keeps others away.
+#[derive(Debug)]
+pub struct Locks {
+    /// The task's lock.
+    pub task: File,
+    /// The lock of the local mailbox.
+    pub mailbox: File,
+}
+
 /// A running imapsync. Dropped before its end, it is ended.
 #[derive(Debug)]
 pub struct Running {
@@ -34,11 +44,12 @@ pub struct Running {
 
 impl Running {
     /// Starts `program`. What it says goes to `log` at once, without us: what it has said before we are killed is not
-    /// lost. It holds `lock` as its standard input: while it lives, even orphaned, no other run of the task starts.
+    /// lost. It holds both locks, that of the task as its standard input: while it lives, even orphaned, no other run of the
+    /// task starts, and none on the same mailbox.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn start(program: &Path, arguments: &[OsString], log: File, lock: File) -> io::Result<Self> {
+    pub fn start(program: &Path, arguments: &[OsString], log: File, locks: Locks) -> io::Result<Self> {
         let mut command = Command::new(program);
         command.args(arguments).env_clear().current_dir("/");
         for name in HANDED_DOWN {
@@ -46,8 +57,9 @@ impl Running {
                 command.env(name, value);
             }
         }
+        fcntl_setfd(&locks.mailbox, FdFlags::empty())?;
         let child = command
-            .stdin(Stdio::from(lock))
+            .stdin(Stdio::from(locks.task))
             .stdout(Stdio::from(log.try_clone()?))
             .stderr(Stdio::from(log))
             .process_group(0)
@@ -98,8 +110,11 @@ mod tests {
     fn start(script: &str) -> (tempfile::NamedTempFile, Running) {
         let log = tempfile::NamedTempFile::new().unwrap();
         let arguments = ["-c", script].map(OsString::from);
-        let lock = tempfile::tempfile().unwrap();
-        let running = Running::start(Path::new("/bin/sh"), &arguments, log.reopen().unwrap(), lock).unwrap();
+        let locks = Locks {
+            task: tempfile::tempfile().unwrap(),
+            mailbox: tempfile::tempfile().unwrap(),
+        };
+        let running = Running::start(Path::new("/bin/sh"), &arguments, log.reopen().unwrap(), locks).unwrap();
         (log, running)
     }
 

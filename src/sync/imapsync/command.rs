@@ -8,9 +8,9 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::imap::{Protocols, utf7};
+use crate::imap::{Mailbox, Protocols, UidSet, utf7};
 use crate::task::FileKind;
-use crate::task::{Exclusions, FolderMode, RemoteDeletion, RemoteHost, Security, Task};
+use crate::task::{Exclusions, FolderMode, Match, Pattern, RemoteHost, Security, Task};
 
 /// The same for every run.
 const FIXED: [&str; 10] = [
@@ -34,6 +34,9 @@ const OLD_ENCRYPTION: [&str; 2] = [
     "SSL_version=SSLv23:!SSLv2:!SSLv3",
     "SSL_cipher_list=DEFAULT:@SECLEVEL=0",
 ];
+
+/// Octets of a set of UIDs; servers take commands of some thousand octets.
+const LONGEST_SET: usize = 4_000;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -60,8 +63,12 @@ pub struct RunContext<'a> {
     pub days: Option<u32>,
     /// How much it may pull, where there is a limit.
     pub bytes_per_second: Option<u64>,
-    /// Whether what it has transferred may be deleted from the remote side.
-    pub may_delete: bool,
+    /// The unread messages of the inbox that are to be moved, where it is no other folder.
+    pub unread: Option<&'a UidSet>,
+    /// The folders that are pulled.
+    pub selected: &'a [Mailbox],
+    /// The other folders of the source.
+    pub left_out: &'a [Mailbox],
 }
 
 /// What imapsync logs in with on the remote side; secrets are named by file.
@@ -142,13 +149,16 @@ fn shape(task: &Task, around: &RunContext<'_>) -> Vec<String> {
     if let Some(bytes) = around.bytes_per_second {
         add(&["--maxbytespersecond", &bytes.to_string()]);
     }
-    if task.delete_remote == RemoteDeletion::AfterTransfer && around.may_delete {
-        add(&["--delete1", "--noexpungeaftereach"]);
-    }
     if task.folders == FolderMode::Inbox {
-        add(&["--folder", "INBOX", "--search1", "UNSEEN", "--noresyncflags"]);
+        add(&[
+            "--folder",
+            "INBOX",
+            "--search1",
+            &search(around.unread),
+            "--noresyncflags",
+        ]);
     }
-    add(&["--exclude", &exclusion(task)]);
+    add(&["--exclude", &exclusion(task, around)]);
     arguments
 }
 
@@ -171,17 +181,61 @@ fn certificate_policy(host: &RemoteHost, pinned: Option<&str>) -> Vec<String> {
     policy
 }
 
-/// The one `--exclude`: always the namespaces of others, then the task's patterns.
-fn exclusion(task: &Task) -> String {
+/// Which messages of the inbox are looked at. What is delivered already stays unread where its owner wants that, and what
+/// comes meanwhile is the next run's.
+fn search(unread: Option<&UidSet>) -> String {
+    let Some(unread) = unread else {
+        return "UNSEEN".to_owned();
+    };
+    let set = unread.to_string();
+    match (unread.first(), unread.last()) {
+        (Some(first), Some(last)) if set.len() > LONGEST_SET => format!("UNSEEN UID {first}:{last}"),
+        _ => format!("UNSEEN UID {set}"),
+    }
+}
+
+/// The one `--exclude`: always the namespaces of others, then the task's patterns, then by name what else is not pulled. A
+/// pattern that means a folder of that very name is an expression for imapsync, and may hit others: it is left away then.
+fn exclusion(task: &Task, around: &RunContext<'_>) -> String {
     let none = Exclusions::default();
     let exclusions = match task.folders {
         FolderMode::Exclusion => &task.exclusions,
         FolderMode::All | FolderMode::Inbox => &none,
     };
+    let hits = |pattern: &str, folders: &[Mailbox]| {
+        let pattern = Pattern::compile(pattern).ok();
+        pattern.is_some_and(|pattern| {
+            let mut folders = folders.iter();
+            folders.any(|folder| pattern.matches(folder.name()) != Match::No)
+        })
+    };
+    let patterns = exclusions.patterns().iter();
+    let patterns: Vec<_> = patterns
+        .filter(|pattern| !hits(pattern, around.selected))
+        .collect();
+    let is_left = |folder: &&Mailbox| {
+        !patterns
+            .iter()
+            .any(|pattern| hits(pattern, std::slice::from_ref(*folder)))
+    };
+    let names = around.left_out.iter().filter(is_left).map(named);
     std::iter::once(NEVER.to_owned())
-        .chain(exclusions.patterns().iter().map(|pattern| on_the_wire(pattern)))
+        .chain(patterns.iter().map(|pattern| on_the_wire(pattern)))
+        .chain(names)
         .collect::<Vec<_>>()
         .join("|")
+}
+
+/// The expression that matches a folder's name as the server sends it, and nothing else.
+fn named(folder: &Mailbox) -> String {
+    let mut expression = "^".to_owned();
+    for c in String::from_utf8_lossy(folder.wire()).chars() {
+        if c.is_ascii() && !c.is_ascii_alphanumeric() {
+            expression.push('\\');
+        }
+        expression.push(c);
+    }
+    expression + "$"
 }
 
 /// A pattern as imapsync matches it: on the name as the server sends it, in modified UTF-7 (RFC 3501,
@@ -228,7 +282,7 @@ mod tests {
     use std::num::NonZeroU32;
 
     use super::*;
-    use crate::task::{LocalUser, RemoteUser, TaskId, sample};
+    use crate::task::{LocalUser, RemoteDeletion, RemoteUser, TaskId, sample};
 
     const PIN: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
@@ -254,7 +308,9 @@ mod tests {
             login: RemoteLogin::Password,
             days,
             bytes_per_second: None,
-            may_delete: true,
+            unread: None,
+            selected: &[],
+            left_out: &[],
         }
     }
 
@@ -407,6 +463,43 @@ mod tests {
         ] {
             assert_eq!(on_the_wire(pattern), wire);
         }
+    }
+
+    #[test]
+    fn what_is_not_pulled_is_excluded_by_name_and_nothing_else_is() {
+        let folders = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| Mailbox::from_name(name))
+                .collect::<Vec<_>>()
+        };
+        let (selected, left_out) = (
+            folders(&["INBOX", "Family", "Work"]),
+            folders(&["[Gmail]", "Other Users/bob", "Spam/Old", "Entwürfe"]),
+        );
+        let task = Task {
+            folders: FolderMode::Exclusion,
+            exclusions: Exclusions::from_stored(",[Gmail],^Spam"),
+            ..task("imap.example.com")
+        };
+        let around = RunContext {
+            selected: &selected,
+            left_out: &left_out,
+            ..around(None, None)
+        };
+        assert_eq!(
+            exclusion(&task, &around),
+            format!("{NEVER}|^Spam|^\\[Gmail\\]$|^Other\\ Users\\/bob$|^Entw\\&APw\\-rfe$")
+        );
+    }
+
+    #[test]
+    fn in_the_inbox_only_what_is_planned_is_looked_at() {
+        let set = |text: &[u8]| UidSet::parse(text).unwrap();
+        assert_eq!(search(Some(&set(b"3:5,9"))), "UNSEEN UID 3:5,9");
+        let many: UidSet = (1..4_000).step_by(2).collect();
+        assert_eq!(search(Some(&many)), "UNSEEN UID 1:3999");
+        assert_eq!(search(None), "UNSEEN");
     }
 
     #[test]

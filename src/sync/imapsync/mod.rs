@@ -20,13 +20,14 @@ use std::process::ExitStatus;
 use std::time::{Duration, SystemTime};
 
 use crate::error::ErrorKey;
-use crate::imap::{Credentials, Mailbox, Trust};
+use crate::imap::{Credentials, Mailbox, Trust, UidSet};
 use crate::sync::access::Access;
 use crate::sync::account::Failure;
 use crate::sync::exit_code::Exit;
-use crate::sync::imapsync::child::Running;
+use crate::sync::imapsync::child::{Locks, Running};
 use crate::sync::imapsync::command::{RemoteLogin, RunContext};
 use crate::sync::imapsync::log::{Copied, LogSummary, Reader};
+use crate::sync::imapsync::post_process::Before;
 use crate::sync::imapsync::token_file::TokenFile;
 use crate::sync::job::Shared;
 use crate::sync::state::Flag;
@@ -48,38 +49,53 @@ pub struct Order<'a> {
     pub folder: &'a Path,
     /// The log, opened to append.
     pub log: File,
-    /// Another handle on the task's lock.
-    pub lock: File,
+    /// What keeps other runs away.
+    pub locks: Locks,
     /// How much it may pull, where there is a limit.
     pub bytes_per_second: Option<u64>,
 }
 
-/// Runs imapsync, and does what it cannot do.
-pub async fn sync(shared: &Shared, order: Order<'_>) -> Result<(), Failure> {
-    let days = days(order.folder, order.task);
-    let before = post_process::before(shared, days).await?;
+/// Whether imapsync knows all that the task asks for.
+pub fn suits(shared: &Shared) -> bool {
+    shared.job.selection.options.is_default() && shared.job.remote.endpoint.proxy.is_none()
+}
+
+/// Runs imapsync, and does what it cannot do. Whether that was possible; else nothing was done.
+pub async fn sync(shared: &Shared, order: Order<'_>) -> Result<bool, Failure> {
+    let task = order.task;
+    // In the inbox it is told by UID which messages are new.
+    let days = days(order.folder, task).filter(|_| !shared.job.inbox_only());
+    let Some(before) = post_process::before(shared, task, days).await? else {
+        return Ok(false);
+    };
     // What a former local mailbox had is not younger than so many days.
     let is_replaced = shared.mailbox_replaced.get();
     let days = days.filter(|_| !before.has_late && !is_replaced);
-    let (summary, status) = run(shared, order, days, before.may_delete).await?;
-    tell(shared, &summary);
-    let outcome = judge(&summary, status);
-    if outcome
-        .as_ref()
-        .is_err_and(|failure| failure.exit == Exit::Stopped)
+    let (copied, outcome) = if before.unread.as_ref().is_some_and(UidSet::is_empty) {
+        (vec![], Ok(()))
+    } else {
+        let (summary, status) = run(shared, order, days, &before).await?;
+        tell(shared, &summary);
+        (copied_into_inbox(&summary), judge(&summary, status))
+    };
+    if let Err(failure) = &outcome
+        && failure.exit == Exit::Stopped
     {
-        return outcome;
+        return outcome.map(|()| true);
     }
     // Whatever has arrived is finished, even when the rest has not.
     let skipped = shared.reporter.borrow().report.messages.skipped;
-    let finished = post_process::complete(shared, &copied_into_inbox(&summary)).await;
+    let finished = post_process::complete(shared, task, &copied, outcome.is_ok()).await;
     shared.reporter.borrow_mut().report.messages.skipped = skipped;
     let ended = outcome.and(finished);
     if is_replaced {
         shared.state.borrow().set(Flag::MailboxReplaced, ended.is_err())?;
     }
     ended?;
-    before.ends.remember(shared)
+    if shared.reporter.borrow().exit() == Exit::Ok {
+        before.ends.remember(shared)?;
+    }
+    Ok(true)
 }
 
 /// What a log says was copied from the inbox; nothing when it is not there or another program's.
@@ -114,14 +130,14 @@ async fn run(
     shared: &Shared,
     order: Order<'_>,
     days: Option<u32>,
-    may_delete: bool,
+    before: &Before,
 ) -> Result<(LogSummary, ExitStatus), Failure> {
     let Order {
         program,
         task,
         folder,
         log,
-        lock,
+        locks,
         bytes_per_second,
     } = order;
     let job = &shared.job;
@@ -159,7 +175,9 @@ async fn run(
         local_certificate: local_met.or(local_pin),
         days,
         bytes_per_second,
-        may_delete,
+        unread: before.unread.as_ref(),
+        selected: &before.selected,
+        left_out: &before.left_out,
     };
     let arguments = command::arguments(task, &around);
     let failed = |what: &str, error: io::Error| Failure::local(format!("cannot {what}: {error}"));
@@ -172,7 +190,7 @@ async fn run(
         .metadata()
         .map_err(|error| failed("read the log", error))?
         .len();
-    let running = Running::start(program, &arguments, log, lock);
+    let running = Running::start(program, &arguments, log, locks);
     let mut running = running.map_err(|error| failed(&format!("run {}", program.display()), error))?;
     let mut reader = Reader::default();
     loop {

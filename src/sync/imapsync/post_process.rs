@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! What stock imapsync cannot do, done natively around it: `\Seen` and Sieve in inbox mode, retention by days.
+//! What stock imapsync cannot do, done natively around it: `\Seen` and Sieve in inbox mode, and all deletions, which need
+//! proof. imapsync deletes nothing itself: it would delete what it has just cut, and what its owner had marked.
 //!
 //! Before imapsync starts, what it is going to bring is written down as planned. Which of it has arrived is told by
 //! its log and, where that was cut off, by comparing both sides; then the same code as in the native engine does
-//! what is left to do, once for each message.
+//! what is left to do, once for each message, and what was passed over is reported.
 
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use crate::imap::{Flags, UidSet};
+use crate::imap::{Flags, Mailbox, UidSet};
 use crate::sync::account::Failure;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
@@ -26,26 +27,15 @@ use crate::sync::reconcile::inbox;
 use crate::sync::reconcile::listing::{self, Listing, filed};
 use crate::sync::reconcile::prepare::prepare;
 use crate::sync::state::{Completeness, Entry, Flag};
-use crate::task::RemoteDeletion;
+use crate::task::{Task, TaskName};
 
-/// Whether there is anything to do around imapsync.
-fn any(shared: &Shared) -> bool {
-    let job = &shared.job;
-    job.inbox_only()
-        || job.delete_local
-        || matches!(job.delete_remote, RemoteDeletion::OlderThan(_))
-        // What it brings is to be on record, or a mirror among the other tasks would delete it.
-        || job.shares_mailbox
-}
-
-/// Records what a run that was cut off had copied into the inbox, before its log is written over. It needs no server:
-/// if a folder was replaced since, all records of it are void anyway.
-pub fn recover(shared: &Shared, copied: &[Copied]) -> Result<(), Failure> {
-    if !shared.state.borrow().is_set(Flag::ImapsyncRunning)? {
+/// Records what a run of the task that was cut off had copied into the inbox, before its log is written over. It needs no
+/// server: if a folder was replaced since, all records of it are void anyway.
+pub fn recover(shared: &Shared, task: &TaskName, copied: &[Copied]) -> Result<(), Failure> {
+    if !shared.state.borrow().is_imapsync_run_cut_off(task)? {
         return Ok(());
     }
-    let inbox = crate::imap::Mailbox::inbox();
-    let known = shared.state.borrow().known_folder(&inbox)?;
+    let known = shared.state.borrow().known_folder(&Mailbox::inbox())?;
     if let Some(folder) = known.filter(|_| !copied.is_empty()) {
         confirm(shared, folder.id, copied, &[])?;
     }
@@ -58,112 +48,148 @@ pub struct Before {
     pub ends: Ends,
     /// There is mail that imapsync would not see when it looks back so many days.
     pub has_late: bool,
-    /// Whether imapsync may delete what it has transferred.
-    pub may_delete: bool,
+    /// The folders that are pulled.
+    pub selected: Vec<Mailbox>,
+    /// The other folders of the source.
+    pub left_out: Vec<Mailbox>,
+    /// The unread messages of the inbox that are to be moved, where it is no other folder.
+    pub unread: Option<UidSet>,
 }
 
-/// Tries both logins, looks for mail that imapsync would not see when it looks back so many days, plans what it is about
-/// to bring where something is left to do for it, and finds out whether it may delete.
-pub async fn before(shared: &Shared, days: Option<u32>) -> Result<Before, Failure> {
+/// Tries both logins, looks for mail that imapsync would not see when it looks back so many days, and plans what it is about
+/// to bring. `None`: the folders are such that imapsync would not bring their mail to where it belongs.
+pub async fn before(shared: &Shared, task: &Task, days: Option<u32>) -> Result<Option<Before>, Failure> {
     let mut connections = connections::connect(shared).await?;
     settle::settle_after_crash(shared, &mut connections).await?;
-    let Listing {
-        pairs, mut subscribe, ..
-    } = listing::list(shared, &mut connections).await?;
-    let (ends, has_late) = late::look(shared, &pairs, days, &mut connections).await?;
-    if any(shared) {
-        for pair in pairs {
-            let name = pair.remote.name().to_owned();
-            let outcome = plan(shared, pair, &mut connections, &mut subscribe).await;
-            contain(shared, &name, outcome)?;
-        }
+    restore_lifted_marks(shared, &mut connections).await?;
+    let listing = listing::list(shared, &mut connections).await?;
+    let is_gmail = task.remote_host.is_gmail();
+    let is_odd = |pair: &Pair| pair.joined || !is_gmail && (pair.view || pair.renamed);
+    if listing.pairs.iter().any(is_odd) {
+        close(connections).await;
+        return Ok(None);
     }
-    let may_delete = may_delete(shared, &mut connections).await?;
-    shared.state.borrow().set(Flag::ImapsyncRunning, true)?;
+    let Listing {
+        pairs,
+        mut subscribe,
+        remote_names,
+        ..
+    } = listing;
+    let selected: Vec<Mailbox> = pairs.iter().map(|pair| pair.remote.clone()).collect();
+    let mut left_out: Vec<Mailbox> = match shared.job.inbox_only() {
+        true => vec![],
+        false => remote_names
+            .into_iter()
+            .filter(|name| !selected.contains(name))
+            .collect(),
+    };
+    left_out.sort();
+    let (ends, has_late) = late::look(shared, &pairs, days, &mut connections).await?;
+    let mut wanted = UidSet::default();
+    for pair in pairs {
+        let name = pair.remote.name().to_owned();
+        let outcome = plan(shared, pair, &mut connections, &mut subscribe).await;
+        wanted = contain(shared, &name, outcome)?.unwrap_or_default();
+    }
+    shared.state.borrow().begin_imapsync_run(&task.name())?;
     close(connections).await;
-    Ok(Before {
+    Ok(Some(Before {
         ends,
         has_late,
-        may_delete,
-    })
+        selected,
+        left_out,
+        unread: shared.job.inbox_only().then_some(wanted),
+    }))
 }
 
-/// Whether imapsync may delete what it has transferred: both sides are different mailboxes, and no task of another user
-/// waits for the same mail. Where all of it is to be on record it is not imapsync that deletes.
-async fn may_delete(shared: &Shared, connections: &mut Connections) -> Result<bool, Failure> {
-    if shared.job.delete_remote != RemoteDeletion::AfterTransfer {
-        return Ok(false);
-    }
-    if shared.job.shares_mailbox && !shared.job.inbox_only() {
-        return Ok(false);
-    }
-    if !shared.job.shared_with.is_empty() {
-        let reason = format!(
-            "nothing is deleted remotely: {}",
-            deletions::same_account_reason(shared)
-        );
-        let mut reporter = shared.reporter.borrow_mut();
-        reporter.problem("", Exit::WithErrors, &reason);
-        return Ok(false);
-    }
-    let different = connections::with_reconnect(shared, connections, async |connections| {
-        deletions::different_mailboxes::prove(shared, connections).await
+async fn restore_lifted_marks(shared: &Shared, connections: &mut Connections) -> Result<(), Failure> {
+    let restored = connections::with_reconnect(shared, connections, async |connections| {
+        gate::restore_lifted_marks(shared, connections).await
     });
-    Ok(different.await?.is_some())
+    Ok(restored.await?)
 }
 
+/// Records what a folder lacks locally; its UIDs.
 async fn plan(
     shared: &Shared,
     pair: Pair,
     connections: &mut Connections,
-    subscribe: &mut HashSet<crate::imap::Mailbox>,
-) -> FolderResult<()> {
+    subscribe: &mut HashSet<Mailbox>,
+) -> FolderResult<UidSet> {
     let Some((sync, comparison)) = prepare(shared, 0, pair, connections, subscribe).await? else {
-        return Ok(());
+        return Ok(UidSet::default());
     };
     let wanted = UidSet::union_of(&comparison.wanted);
-    if wanted.is_empty() {
-        return Ok(());
-    }
-    connections.remote.open(&sync.pair.remote, false).await?;
-    let messages = headers::read(&mut connections.remote, &wanted, Detail::Record).await?;
-    let entries: Vec<Entry> = messages.iter().map(Seen::entry).collect();
-    shared.state.borrow_mut().plan(sync.folder.id, &entries)?;
-    Ok(())
+    record_planned(shared, &sync, &wanted, connections).await?;
+    Ok(wanted)
 }
 
-/// Completes what imapsync has copied. `copied` is what its log says of the inbox.
-pub async fn complete(shared: &Shared, copied: &[Copied]) -> Result<(), Failure> {
-    if any(shared) {
-        let mut connections = connections::connect(shared).await?;
-        let restored = connections::with_reconnect(shared, &mut connections, async |connections| {
-            gate::restore_lifted_marks(shared, connections).await
-        });
-        restored.await?;
-        let listing = listing::list(shared, &mut connections).await?;
-        let mut subscribe = listing.subscribe.clone();
-        let (mut plan, mut complete, mut syncs) = (LocalPlan::default(), true, vec![]);
-        for pair in &listing.pairs {
-            let compared = compare(shared, pair.clone(), copied, &mut connections, &mut subscribe).await;
-            let compared = contain(shared, pair.remote.name(), compared)?;
-            complete &= compared.is_some();
-            syncs.extend(compared.flatten());
-        }
-        if complete {
-            filed::all_compared(shared, &listing.pairs, &mut connections).await?;
-        }
-        for sync in &syncs {
-            let outcome = finish(shared, sync, &mut connections, &mut plan).await;
-            complete &= contain(shared, sync.pair.remote.name(), outcome)?.is_some() && !sync.broken.get();
-        }
-        deletions::carry_out(shared, plan, &listing, complete, &mut connections).await?;
-        listing::accept_local_mailbox(shared, &listing)?;
-        close(connections).await;
+async fn record_planned(
+    shared: &Shared,
+    sync: &FolderSync,
+    uids: &UidSet,
+    connections: &mut Connections,
+) -> FolderResult<()> {
+    if uids.is_empty() {
+        return Ok(());
     }
-    let state = shared.state.borrow();
-    state.set(Flag::ImapsyncRunning, false)?;
-    state.set(Flag::Running, false)?;
-    Ok(())
+    sync.open(&mut connections.remote, false).await?;
+    let messages = headers::read(&mut connections.remote, uids, Detail::Record).await?;
+    let entries: Vec<Entry> = messages.iter().map(Seen::entry).collect();
+    Ok(shared.state.borrow_mut().plan(sync.folder.id, &entries)?)
+}
+
+/// Completes what imapsync has copied. `copied` is what its log says of the inbox; `is_well`: it says that nothing failed.
+pub async fn complete(shared: &Shared, task: &Task, copied: &[Copied], is_well: bool) -> Result<(), Failure> {
+    let mut connections = connections::connect(shared).await?;
+    restore_lifted_marks(shared, &mut connections).await?;
+    let listing = listing::list(shared, &mut connections).await?;
+    let mut subscribe = listing.subscribe.clone();
+    let (mut plan, mut complete, mut syncs) = (LocalPlan::default(), true, vec![]);
+    for pair in &listing.pairs {
+        let name = pair.remote.name();
+        let compared = compare(shared, pair.clone(), copied, &mut connections, &mut subscribe).await;
+        let compared = contain(shared, name, compared)?;
+        complete &= compared.is_some();
+        if let Some(Compared {
+            sync,
+            left,
+            passed_over,
+        }) = compared.flatten()
+        {
+            if is_well && !passed_over.is_empty() {
+                let reason = format!(
+                    "imapsync passed over messages ({}, UIDs {passed_over}): the native engine moves them",
+                    passed_over.len()
+                );
+                let mut reporter = shared.reporter.borrow_mut();
+                reporter.problem(name, Exit::WithErrors, &reason);
+            }
+            syncs.push((sync, left));
+        }
+    }
+    if complete {
+        filed::all_compared(shared, &listing.pairs, &mut connections).await?;
+        // All that it brought is on record now.
+        shared.state.borrow().end_imapsync_run(&task.name())?;
+    }
+    for (sync, left) in &syncs {
+        let outcome = finish(shared, sync, left, &mut connections, &mut plan).await;
+        complete &= contain(shared, sync.pair.remote.name(), outcome)?.is_some() && !sync.broken.get();
+    }
+    deletions::carry_out(shared, plan, &listing, complete, &mut connections).await?;
+    listing::accept_local_mailbox(shared, &listing)?;
+    close(connections).await;
+    Ok(shared.state.borrow().set(Flag::Running, false)?)
+}
+
+/// A folder after imapsync has filled it.
+struct Compared {
+    sync: Rc<FolderSync>,
+    /// What it still lacks locally.
+    left: UidSet,
+    /// Of these, what imapsync was to bring, and of which no equal message is there either.
+    passed_over: UidSet,
 }
 
 /// Compares a folder after imapsync has filled it; `None` when nothing is left to do there.
@@ -172,25 +198,39 @@ async fn compare(
     pair: Pair,
     copied: &[Copied],
     connections: &mut Connections,
-    subscribe: &mut HashSet<crate::imap::Mailbox>,
-) -> FolderResult<Option<Rc<FolderSync>>> {
-    if pair.destination.is_none() {
-        return Ok(None);
-    }
+    subscribe: &mut HashSet<Mailbox>,
+) -> FolderResult<Option<Compared>> {
     if shared.job.inbox_only() {
         settle(shared, &pair, copied, connections).await?;
     }
     let index = index_of(shared, &pair);
-    let prepared = prepare(shared, index, pair, connections, subscribe).await?;
-    Ok(prepared.map(|(sync, _)| Rc::new(sync)))
+    let Some((sync, comparison)) = prepare(shared, index, pair, connections, subscribe).await? else {
+        return Ok(None);
+    };
+    let left = UidSet::union_of(&comparison.wanted);
+    let known = shared.state.borrow().pending_uids(sync.folder.id)?;
+    let passed_over = shared
+        .state
+        .borrow_mut()
+        .passed_over(sync.folder.id, &left.intersection(&known))?;
+    // What came meanwhile waits: a mirror is not to delete its former place.
+    record_planned(shared, &sync, &left.minus(&known), connections).await?;
+    Ok(Some(Compared {
+        sync: Rc::new(sync),
+        left,
+        passed_over,
+    }))
 }
 
 async fn finish(
     shared: &Shared,
     sync: &Rc<FolderSync>,
+    left: &UidSet,
     connections: &mut Connections,
     plan: &mut LocalPlan,
 ) -> FolderResult<()> {
+    inbox::cancel_filters(shared, sync)?;
+    deletions::take_back_own_marks(shared, sync, connections).await?;
     if shared.job.inbox_only() {
         inbox::inbox(shared, sync, connections).await?;
     } else {
@@ -199,7 +239,14 @@ async fn finish(
     if sync.broken.get() {
         return Ok(());
     }
-    deletions::remote(shared, sync, connections).await
+    deletions::remote(shared, sync, connections).await?;
+    if let Some(next) = sync.pair.source.uid_next.filter(|_| !sync.broken.get()) {
+        let mut folder = sync.folder.clone();
+        let next = left.first().map_or(next, |uid| uid.min(next));
+        folder.looked_below = next.max(folder.looked_below);
+        shared.state.borrow_mut().save_folder(&folder)?;
+    }
+    Ok(())
 }
 
 /// Records what the log says was copied, messages included that came after the plan was made.

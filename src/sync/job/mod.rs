@@ -37,6 +37,8 @@ pub struct Job {
     pub shared_with: Vec<LocalUser>,
     /// Other tasks fill the same local mailbox; told of runs by imapsync alone, which leaves no record of what it brings.
     pub shares_mailbox: bool,
+    /// Another task of the same local user has the filters run on mail of the same account: what they are owed is its own.
+    pub filters_elsewhere: bool,
     /// Nothing is changed on either side.
     pub dry: bool,
 }
@@ -67,6 +69,7 @@ impl Job {
             sieve: task.runs_sieve(),
             shared_with: vec![],
             shares_mailbox: false,
+            filters_elsewhere: false,
             dry: false,
             remote,
             local,

@@ -191,20 +191,12 @@ async fn finish(
     let (expected, received) = (sync.expected.get(), sync.received.get());
     if !sync.broken.get() && expected > received + MAX_MISSING {
         sync.broken.set(true);
-        let reason = format!("handed out {received} of the {expected} messages to copy");
+        let reason = format!("sent {received} of the {expected} messages to copy");
         return Err(FolderError::unusable(Side::Remote, Exit::FetchErrors, reason));
     }
     let mut step = Step::Over;
     if !sync.broken.get() {
-        if !shared.job.sieve {
-            let owed = shared.state.borrow_mut().cancel_sieve(sync.folder.id)?;
-            if owed > 0 {
-                shared.reporter.borrow_mut().tell(&Event::FiltersCancelled {
-                    folder: &sync.pair.local,
-                    messages: owed,
-                });
-            }
-        }
+        inbox::cancel_filters(shared, sync)?;
         // After a connection was lost: what is lifted is not what its owner took back.
         gate::restore_lifted_marks(shared, connections).await?;
         deletions::take_back_own_marks(shared, sync, connections).await?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! What goes wrong with one folder, and what with everything.
+//! Failures that concern one folder, and those that end the run.
 
 use crate::imap::Error;
 use crate::sync::account::{Failure, Side};
@@ -9,10 +9,10 @@ use crate::sync::state::LedgerError;
 
 const REPLACED: &str = "the folder was replaced during the run; the next run compares it again";
 
-/// So many folders may break connections in one run; with more, it is the server that is broken.
+/// How many folders may break connections in one run; with more, it is the server that is broken.
 const MAX_UNUSABLE: u32 = 20;
 
-/// What goes wrong with one folder, or with everything.
+/// A failure that concerns one folder, or ends the run.
 pub enum FolderError {
     /// A command or a connection.
     Imap {
@@ -109,7 +109,7 @@ impl From<FolderError> for Failure {
         match error {
             FolderError::Imap { side, error, .. } => Self::from_imap(side, &error),
             FolderError::Unusable { side, reason, .. } => Self::from_imap(side, &Error::Unstable(reason)),
-            FolderError::Replaced(side) => Self::local(format!("{}: {REPLACED}", side.host())),
+            FolderError::Replaced(side) => Self::local(format!("{}: {REPLACED}", side.in_words())),
             FolderError::Failure(failure) => failure,
         }
     }
@@ -124,14 +124,14 @@ pub fn contain<T>(shared: &Shared, folder: &str, outcome: FolderResult<T>) -> Re
             error: error @ Error::Command { .. },
             side,
         }) => {
-            let reason = format!("{}: {error}", side.host());
+            let reason = format!("{}: {error}", side.in_words());
             shared.reporter.borrow_mut().problem(folder, kind, &reason);
             Ok(None)
         }
         Err(FolderError::Unusable { side, kind, reason }) => {
             let left_out = shared.unusable.get() + 1;
             shared.unusable.set(left_out);
-            let text = format!("{}: {reason}; the folder is left out", side.host());
+            let text = format!("{}: {reason}; the folder is left out", side.in_words());
             shared.reporter.borrow_mut().problem(folder, kind, &text);
             if left_out > MAX_UNUSABLE {
                 let text = "it failed at one folder after another".to_owned();
@@ -140,7 +140,7 @@ pub fn contain<T>(shared: &Shared, folder: &str, outcome: FolderResult<T>) -> Re
             Ok(None)
         }
         Err(FolderError::Replaced(side)) => {
-            let reason = format!("{}: {REPLACED}", side.host());
+            let reason = format!("{}: {REPLACED}", side.in_words());
             shared
                 .reporter
                 .borrow_mut()

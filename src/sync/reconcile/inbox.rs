@@ -6,6 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::imap::{Capability, Command, Error, Mailbox, Response, Session, StatusLine, UidSet};
+use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::compare;
@@ -51,6 +52,21 @@ pub async fn inbox(shared: &Shared, sync: &FolderSync, connections: &mut Connect
     connections.remote.store(&unseen, '+', "\\Seen").await?;
     let uids: Vec<u32> = unseen.iter().collect();
     shared.state.borrow_mut().set_seen(sync.folder.id, &uids)?;
+    Ok(())
+}
+
+/// Gives up filters that are owed where no task asks for them any more.
+pub fn cancel_filters(shared: &Shared, sync: &FolderSync) -> FolderResult<()> {
+    if shared.job.sieve || shared.job.filters_elsewhere {
+        return Ok(());
+    }
+    let owed = shared.state.borrow_mut().cancel_sieve(sync.folder.id)?;
+    if owed > 0 {
+        shared.reporter.borrow_mut().tell(&Event::FiltersCancelled {
+            folder: &sync.pair.local,
+            messages: owed,
+        });
+    }
     Ok(())
 }
 
@@ -115,7 +131,7 @@ async fn filter(shared: &Shared, sync: &FolderSync, local: &mut SideSession) -> 
         return Ok(());
     }
     if !local.capabilities().has(Capability::FilterSieve) {
-        let reason = "Host2 does not offer Sieve filters over IMAP: mail stays in the inbox until it does";
+        let reason = "host2 does not offer Sieve filters over IMAP: mail stays in the inbox until it does";
         shared
             .reporter
             .borrow_mut()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Messages at which a connection broke. A server that dies of one message would die of it at every attempt; on its own
-//! it is found out, reported and left for the next run, and the others are moved.
+//! Messages at which a connection broke. A server that crashes over a message would do so at every attempt: asked for
+//! alone, that message is identified, reported and left for the next run, and the others are moved.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
@@ -10,10 +10,10 @@ use crate::imap::{Error, Result, UidSet};
 /// What is said of a message that is given up.
 pub const REASON: &str = "the connection breaks whenever it is read";
 
-/// So often the connection may break at a message.
+/// How often the connection may break at a message.
 pub const MAX_LOSSES: u8 = 2;
 
-/// So many messages are given up in one run; with more, it is the server that is broken.
+/// How many messages are given up in one run; with more, it is the server that is broken.
 const MAX_GIVEN_UP: usize = 20;
 
 /// Messages that were being read when a connection broke, of a whole run.
@@ -27,8 +27,8 @@ pub struct PoisonMessages {
 }
 
 impl PoisonMessages {
-    /// A connection broke before all of `asked` had come: what the server owed next is to blame. Servers give messages in
-    /// ascending order. `true` when this led further.
+    /// A connection broke before all of `asked` had come: what the server owed next is to blame. Servers give
+    /// messages in ascending order. `true` when something was learnt by this.
     pub fn note(&self, folder: i64, asked: &UidSet, received: &UidSet) -> bool {
         let left = asked.minus(received);
         let next = left.from(received.last().unwrap_or(0)).first();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! One folder made ready: created if need be, held against what is remembered, compared.
+//! One folder made ready: created if need be, checked against what is remembered, compared.
 
 use std::collections::HashSet;
 
@@ -301,7 +301,13 @@ async fn create(
         .tell(&Event::FolderCreated { folder: &pair.local });
     if subscribe.remove(&pair.remote) {
         let subscribe = Command::new("SUBSCRIBE").mailbox(&pair.local);
-        connections.local.call(subscribe, |_| {}).await?;
+        let answer = connections.local.call(subscribe, |_| {}).await?;
+        if !answer.is_ok() {
+            shared.reporter.borrow_mut().tell(&Event::NotSubscribed {
+                folder: &pair.local,
+                answer: &answer,
+            });
+        }
     }
     pair.destination = Some(status);
     Ok(())

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! At the end of a run with news: whether what the ledger says is so. One round trip a side: the numbers of all folders, and
-//! the youngest messages of those that mail was copied to. A contradiction is a problem, and the next run compares.
+//! At the end of a run that changed anything: whether what the ledger says is true. One round trip a side: the
+//! numbers of all folders, and the youngest messages of those that mail was copied to. A contradiction is a problem,
+//! and the next run compares.
 
 use std::rc::Rc;
 
@@ -134,7 +135,7 @@ fn contradicted(shared: &Shared, side: Side, sync: &FolderSync, record: &FolderS
     let reason = format!(
         "self-check: {} does not show what the ledger says of this folder, which was replaced or restored during the \
          run: the next run compares both sides",
-        side.host()
+        side.in_words()
     );
     let mut reporter = shared.reporter.borrow_mut();
     reporter.problem(sync.pair.remote.name(), Exit::WithErrors, &reason);

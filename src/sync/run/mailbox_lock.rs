@@ -57,6 +57,14 @@ impl MailboxLock {
         }
     }
 
+    /// Another handle on the lock: it is held until all of them are closed.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    pub fn share(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
     /// Waits until no one else works on the mailbox.
     ///
     /// # Errors

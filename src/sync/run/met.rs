@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Whom the logins of a run meet for the first time is kept at once.
+//! Certificates that the logins of a run see for the first time are saved at once.
 
 use std::task::Poll;
 

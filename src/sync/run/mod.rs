@@ -131,17 +131,22 @@ pub fn preview(
     runtime::ask(preview::preview(&shared)).map_err(local)?
 }
 
-/// Where the folders of a task went in earlier runs. A ledger that cannot be read knows nothing.
-pub fn known_folders(store: &Store, task: &Task, job: &Job) -> Known {
-    let ledger = Ledger::preview(store.folder(), &task.name(), &task.local_user, &account_name(job));
-    let known = ledger.and_then(|ledger| listing::known_folders(&ledger));
-    known.unwrap_or_default()
+/// Where the folders of a task went in earlier runs; nowhere where there is no ledger yet.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn known_folders(store: &Store, task: &Task, job: &Job) -> Result<Known, Failure> {
+    let ledger = Ledger::preview(store.folder(), &task.name(), &task.local_user, &account_name(job))?;
+    Ok(listing::known_folders(&ledger)?)
 }
 
-/// What the ledger says of a task's folders. A ledger that cannot be read says nothing.
-pub fn recorded(store: &Store, task: &Task, job: &Job) -> Vec<RecordedFolder> {
-    let ledger = Ledger::preview(store.folder(), &task.name(), &task.local_user, &account_name(job));
-    ledger.and_then(|ledger| ledger.recorded()).unwrap_or_default()
+/// What the ledger says of a task's folders; nothing where there is no ledger yet.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn recorded(store: &Store, task: &Task, job: &Job) -> Result<Vec<RecordedFolder>, Failure> {
+    let ledger = Ledger::preview(store.folder(), &task.name(), &task.local_user, &account_name(job))?;
+    Ok(ledger.recorded()?)
 }
 
 /// A run that has the task's lock.
@@ -159,8 +164,10 @@ struct Run<'a> {
 struct RunFiles {
     /// To append to.
     log: File,
-    /// Another handle on the lock.
+    /// Another handle on the task's lock.
     lock: File,
+    /// Another one on that of the local mailbox.
+    mailbox: File,
     /// What the former log said was copied into the inbox.
     former: Vec<Copied>,
 }
@@ -201,7 +208,7 @@ impl Run<'_> {
         watcher: Option<Watcher>,
         driver: &mut SignalRuntime,
     ) -> Result<Outcome, Failure> {
-        let (_mailbox, _ticket) = match self.wait(driver) {
+        let (mailbox, _ticket) = match self.wait(driver) {
             Ok(turn) => turn,
             Err(failure) if failure.exit == Exit::Stopped => {
                 return Ok(Outcome::Ended {
@@ -229,6 +236,7 @@ impl Run<'_> {
         let files = RunFiles {
             log,
             lock: lock.share().map_err(local)?,
+            mailbox: mailbox.share().map_err(local)?,
             former,
         };
         let mut moved = self.drive(&reporter, &files, driver);
@@ -405,6 +413,7 @@ impl Run<'_> {
         if job.delete_remote.deletes() {
             job.shared_with = assembly::others_at(self.store, self.task).map_err(local)?;
         }
+        job.filters_elsewhere = assembly::filters_elsewhere(self.store, self.task).map_err(local)?;
         let engine = Engine::choose(self.settings.engine.as_deref())?;
         if matches!(engine, Engine::Imapsync(_)) {
             job.shares_mailbox = assembly::shares_mailbox(self.store, self.task).map_err(local)?;
@@ -436,7 +445,7 @@ impl Run<'_> {
         )?;
         self.take_confirmation(&state)?;
         let shared = Shared::new(job, state, reporter.clone());
-        imapsync::post_process::recover(&shared, &files.former)?;
+        imapsync::post_process::recover(&shared, self.name, &files.former)?;
         Ok((shared, engine))
     }
 
@@ -452,18 +461,17 @@ impl Run<'_> {
 
     async fn attempt(&self, shared: &Shared, engine: &Engine, files: &RunFiles) -> Result<(), Failure> {
         match engine {
-            Engine::Native => native::sync(shared).await,
-            Engine::Imapsync(_) if !shared.job.selection.options.is_default() => {
-                shared.reporter.borrow_mut().tell(&Event::OtherEngine);
-                native::sync(shared).await
-            }
+            Engine::Native => native::sync(shared).await?,
             Engine::Imapsync(program) => {
                 let order = imapsync::Order {
                     program,
                     task: self.task,
                     folder: self.store.folder(),
                     log: files.log.try_clone().map_err(local)?,
-                    lock: files.lock.try_clone().map_err(local)?,
+                    locks: imapsync::child::Locks {
+                        task: files.lock.try_clone().map_err(local)?,
+                        mailbox: files.mailbox.try_clone().map_err(local)?,
+                    },
                     bytes_per_second: bandwidth::fixed_share(
                         self.store,
                         self.name,
@@ -471,9 +479,16 @@ impl Run<'_> {
                         self.at_once(),
                     ),
                 };
-                imapsync::sync(shared, order).await
+                if !imapsync::suits(shared) || !imapsync::sync(shared, order).await? {
+                    shared.reporter.borrow_mut().tell(&Event::OtherEngine);
+                    native::sync(shared).await?;
+                }
             }
         }
+        if shared.reporter.borrow().exit() == Exit::Ok {
+            shared.state.borrow().end_imapsync_run(self.name)?;
+        }
+        Ok(())
     }
 }
 

@@ -26,7 +26,8 @@ const MEMORY_PER_RUN: u64 = 512 * 1024 * 1024;
 /// More than this many at once is for the administrator to ask for.
 const DERIVED_MOST: u64 = 16;
 
-/// The same for runs of the native engine whose servers let the processors idle: one takes 40 MiB at most.
+/// The same for runs of the native engine whose servers let the processors idle. How much memory one takes at most is
+/// in docs/limits.md.
 const IDLE_RUNS_PER_CORE: u64 = 8;
 const MEMORY_PER_NATIVE_RUN: u64 = 64 * 1024 * 1024;
 const IDLE_MOST: u64 = 32;

@@ -10,7 +10,7 @@ use crate::sync::account::Failure;
 use crate::task::FileKind;
 use crate::task::{Store, TaskName};
 
-/// An empty log. imapsync writes to it too, so everybody appends.
+/// An empty log. imapsync writes to it too, so everyone appends.
 pub(super) fn open_log(store: &Store, name: &TaskName) -> Result<File, Failure> {
     let open = || {
         let log = File::options()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Ending a run from outside: TERM, a time of grace, KILL; back when it is really gone.
+//! Ending a run from outside: TERM, a grace period, KILL; it returns when the run is really gone.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;

@@ -49,7 +49,7 @@ impl Ledger {
         )
     }
 
-    /// Records what turned out of messages.
+    /// Records how complete messages turned out to be.
     pub fn set_completeness(&mut self, id: i64, uids: &UidSet, completeness: Completeness) -> Result<()> {
         self.transaction(|db| {
             let mut statement =

@@ -26,14 +26,15 @@ pub fn copy_database(path: &Path, target: &Path) -> Result<()> {
     Ok(Backup::new(&from, &mut to)?.run_to_completion(PAGES, PAUSE, None)?)
 }
 
-/// Reads a ledger into a database in memory; one that is not there, or of a former version, is left out. Even a reader
-/// leaves files next to a database, so that a copy elsewhere is read instead.
+/// Reads a ledger into a database in memory. Left out is one that a run begins again, as it is not there, damaged, or
+/// of a former version. Even a reader leaves files next to a database, so that a copy elsewhere is read instead.
 pub(super) fn read_aside(path: &Path, db: &mut Connection) -> Result<()> {
-    if database_files::holds_only_files(path)
-        && let Ok(aside) = copy_aside(path)
-        && let Ok(stored) = Connection::open(aside.path().join(COPY))
-        && schema::is_current(&stored)
-    {
+    if !database_files::holds_only_files(path) || !path.try_exists()? {
+        return Ok(());
+    }
+    let aside = copy_aside(path)?;
+    let stored = Connection::open(aside.path().join(COPY))?;
+    if schema::is_current(&stored)? {
         Backup::new(&stored, db)?.run_to_completion(PAGES, Duration::ZERO, None)?;
     }
     Ok(())
@@ -48,5 +49,35 @@ fn copy_aside(path: &Path) -> std::io::Result<tempfile::TempDir> {
     match std::fs::copy(wal, folder.path().join(format!("{COPY}-wal"))) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => Ok(folder),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_counts_as_none_only_where_a_run_begins_it_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("u1.db");
+        let read = || read_aside(&path, &mut Connection::open_in_memory().unwrap());
+        read().unwrap();
+        std::fs::write(
+            &path,
+            "this is no database, only text that is long enough to look at",
+        )
+        .unwrap();
+        read().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let later = Connection::open(&path).unwrap();
+        later
+            .pragma_update(None, "user_version", schema::VERSION + 1)
+            .unwrap();
+        drop(later);
+        assert!(read().is_err(), "a run ends, and leaves it alone");
+        std::fs::remove_file(&path).unwrap();
+        // A file whose first octet cannot be read, not even by root.
+        std::os::unix::fs::symlink("/proc/self/mem", &path).unwrap();
+        assert!(read().is_err(), "it cannot be read just now");
     }
 }

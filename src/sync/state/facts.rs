@@ -10,8 +10,6 @@ use super::{Ledger, Result};
 pub enum Flag {
     /// A run is at work, or was cut off.
     Running,
-    /// A run of imapsync is at work or was cut off; its log may tell what it has brought.
-    ImapsyncRunning,
     /// Messages may carry the keyword that tells filtered ones.
     FilterMarks,
     /// The local mailbox counts as replaced.
@@ -34,20 +32,17 @@ pub enum AccountFact {
     Reached,
 }
 
-/// A text about the local mailbox, for all its accounts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MailboxFact {
-    /// The folder that proves two mailboxes to be different, as long as it may be left over.
-    Marker,
-    /// UIDVALIDITY and the highest UIDNEXT of the inbox.
-    Inbox,
-}
+/// Facts about the local mailbox, for all its accounts.
+const TEST_FOLDER: &str = "marker";
+const INBOX: &str = "inbox";
+
+/// A generation that no inbox has: UIDVALIDITY is never 0.
+const NO_GENERATION: (u32, u32) = (0, u32::MAX);
 
 impl Flag {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Running => "running",
-            Self::ImapsyncRunning => "imapsync",
             Self::FilterMarks => "marked",
             Self::MailboxReplaced => "mailbox_replaced",
             Self::NewMayBeOlder => "new_may_be_older",
@@ -62,15 +57,6 @@ impl AccountFact {
         match self {
             Self::ImapsyncEnds => "imapsync_ends",
             Self::Reached => "reached",
-        }
-    }
-}
-
-impl MailboxFact {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Marker => "marker",
-            Self::Inbox => "inbox",
         }
     }
 }
@@ -97,17 +83,37 @@ impl Ledger {
         self.store_fact(&self.of_account(fact.name()), value)
     }
 
-    /// What is known of the local mailbox.
-    pub fn mailbox_fact(&self, fact: MailboxFact) -> Result<Option<String>> {
-        self.stored_fact(fact.name())
+    /// The folder that proves two mailboxes to be different, as long as it may be left over.
+    pub fn test_folder(&self) -> Result<Option<String>> {
+        // A former version left the name empty.
+        Ok(self.stored_fact(TEST_FOLDER)?.filter(|name| !name.is_empty()))
     }
 
-    /// Remembers something of the local mailbox.
-    pub fn set_mailbox_fact(&self, fact: MailboxFact, value: &str) -> Result<()> {
-        self.store_fact(fact.name(), value)
+    /// Remembers it, before it is made.
+    pub fn set_test_folder(&self, name: &str) -> Result<()> {
+        self.store_fact(TEST_FOLDER, name)
     }
 
-    fn of_account(&self, name: &str) -> String {
+    /// Records that it is gone.
+    pub fn forget_test_folder(&self) -> Result<()> {
+        self.db
+            .execute("DELETE FROM meta WHERE name = ?1", [TEST_FOLDER])?;
+        Ok(())
+    }
+
+    /// UIDVALIDITY and UIDNEXT that the local inbox had when it was looked at last. What is recorded and makes no sense
+    /// counts as another inbox.
+    pub fn inbox_generation(&self) -> Result<Option<(u32, u32)>> {
+        let stored = self.stored_fact(INBOX)?;
+        Ok(stored.map(|text| generation(&text).unwrap_or(NO_GENERATION)))
+    }
+
+    /// Remembers them.
+    pub fn set_inbox_generation(&self, validity: u32, next: u32) -> Result<()> {
+        self.store_fact(INBOX, &format!("{validity} {next}"))
+    }
+
+    pub(super) fn of_account(&self, name: &str) -> String {
         format!("{}/{name}", self.source)
     }
 
@@ -121,4 +127,9 @@ impl Ledger {
             .execute("INSERT OR REPLACE INTO meta VALUES (?1, ?2)", [name, value])?;
         Ok(())
     }
+}
+
+fn generation(text: &str) -> Option<(u32, u32)> {
+    let (validity, next) = text.split_once(' ')?;
+    Some((validity.parse().ok()?, next.parse().ok()?))
 }

@@ -275,7 +275,7 @@ impl Ledger {
         Ok(statement.query_row([local.wire()], |row| row.get(0))?)
     }
 
-    /// Counts in how many runs on end a remote folder was not listed; 0 when it is there.
+    /// Counts in how many runs in a row a remote folder was not listed; 0 when it is there.
     pub fn count_missing(&self, id: i64, is_missing: bool) -> Result<u32> {
         let sql = "UPDATE folder SET runs_missing = iif(?2, runs_missing + 1, 0) WHERE id = ?1 RETURNING runs_missing";
         let mut statement = self.db.prepare_cached(sql)?;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, params};
 
+use super::imapsync_runs::abandon_imapsync_run;
 use super::{Ledger, Result, open_file, path};
 use crate::task::{FileKind, LocalUser, TaskName};
 
@@ -26,6 +27,7 @@ impl Ledger {
         };
         ledger.transaction(|db| {
             db.execute("DELETE FROM task WHERE name = ?1", [task.to_string()])?;
+            abandon_imapsync_run(db, task.as_str())?;
             abandon(db, source)
         })
     }
@@ -44,6 +46,7 @@ impl Ledger {
             if !is_there {
                 self.transaction(|db| {
                     db.execute("DELETE FROM task WHERE name = ?1", [&name])?;
+                    abandon_imapsync_run(db, &name)?;
                     abandon(db, source)
                 })?;
             }

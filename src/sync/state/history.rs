@@ -9,7 +9,7 @@ use super::{Digest, Ledger, Result, stored};
 use crate::sync::message_key::MessageKey;
 
 impl Ledger {
-    /// What of a folder is in the history: whether anything is.
+    /// Whether the history holds anything of a folder.
     pub fn has_history(&self, id: i64) -> Result<bool> {
         let mut statement = self
             .db

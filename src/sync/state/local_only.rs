@@ -82,8 +82,8 @@ impl Ledger {
         })
     }
 
-    /// All folders that a task pulls are on record, which those of other tasks need not be; `next` has the next UIDs of local folders now. What came up to now counts
-    /// as older than the ledger: while some were not on record, it may have come from these.
+    /// Records that all folders of a task are on record. `next`: the next UID of each local folder. What came before
+    /// counts as older than the ledger, as it may come from a folder that was not on record yet.
     pub fn all_compared(&mut self, next: &HashMap<Mailbox, u32>) -> Result<()> {
         let source = self.source;
         self.transaction(|db| {

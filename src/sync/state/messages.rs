@@ -58,7 +58,7 @@ pub struct Copy {
     pub size: u64,
     /// The digest, where the octets were read.
     pub digest: Option<Digest>,
-    /// How far it has come.
+    /// Whether this program delivered it; `false` where it was there already.
     pub is_delivered: bool,
 }
 
@@ -349,7 +349,7 @@ impl Ledger {
         Ok(statement.query_row(params![id, uid], |row| row.get(0))?)
     }
 
-    /// The keys of messages of the account that wait or failed, in whatever folder.
+    /// Whether a message with this key is planned or failed in any folder of the account.
     pub fn is_waiting(&self, key: &MessageKey) -> Result<bool> {
         let mut statement = self.db.prepare_cached(&format!(
             "SELECT EXISTS (SELECT 1 FROM message JOIN folder ON folder.id = message.folder

@@ -8,7 +8,7 @@
 //! [`messages`] ([`uids`], [`completeness`], [`post_delivery`], [`left_out`], [`late_copies`], [`gone`], [`sample`],
 //! [`recorded`], [`second_copies`], [`own_marks`]) · [`local_only`]: messages that no task brought · [`local_deletion`]: those that we delete · [`unpaired`]:
 //! local folders that nothing is pulled to · [`history`]: deliveries whose remote side is gone · [`withheld`]: deletions that
-//! wait for an administrator · [`replaced`]: another local mailbox · [`facts`]: single flags and texts · [`copy`]: copies of databases · [`restored`]: ledgers of backups ·
+//! wait for an administrator · [`imapsync_runs`]: what is on no record yet · [`replaced`]: another local mailbox · [`facts`]: single flags and texts · [`copy`]: copies of databases · [`restored`]: ledgers of backups ·
 //! [`provenance`]: those that somebody copied into their place.
 
 mod completeness;
@@ -20,6 +20,7 @@ mod folders;
 mod former_tasks;
 mod gone;
 mod history;
+mod imapsync_runs;
 mod late_copies;
 mod left_out;
 mod local_deletion;
@@ -49,7 +50,7 @@ pub use completeness::Completeness;
 pub use copy::copy_database;
 pub use database_files::clear_wrong;
 pub use error::LedgerError;
-pub use facts::{AccountFact, Flag, MailboxFact};
+pub use facts::{AccountFact, Flag};
 pub use folders::{FolderState, is_same_generation};
 pub use left_out::LeftOut;
 pub use local_only::{LocalOnly, Origin};
@@ -162,8 +163,25 @@ impl Ledger {
 
     /// Makes what was written survive a power loss, before an effect that cannot be taken back.
     pub fn sync(&self) -> Result<()> {
-        self.db
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        // No error tells that somebody reads an older state, or writes, so that not all could be merged.
+        let is_busy: bool = self
+            .db
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        match is_busy {
+            true => self.sync_log(),
+            false => Ok(()),
+        }
+    }
+
+    /// The same without merging the log: a commit that waits for the disk brings there what was committed before it.
+    fn sync_log(&self) -> Result<()> {
+        self.db.pragma_update(None, "synchronous", "FULL")?;
+        // A row that stays the same would not be written.
+        let sql =
+            "INSERT INTO meta VALUES ('synced', '1') ON CONFLICT (name) DO UPDATE SET value = value + 1";
+        let committed = self.db.execute(sql, []);
+        self.db.pragma_update(None, "synchronous", "NORMAL")?;
+        committed?;
         Ok(())
     }
 

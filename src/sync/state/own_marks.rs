@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Remote messages that carry our mark `\\Deleted`, or may, and that nothing else is on record of any more: a run was cut off
-//! between the mark and the EXPUNGE, and then both sides were compared anew. The mark is not their owner's wish.
+//! Remote messages that carry, or may carry, a mark `\\Deleted` of ours, and of which nothing else is on record any
+//! more: a run was cut off between the mark and the EXPUNGE, and then both sides were compared again. The mark is not
+//! their owner's wish.
 
 use std::collections::HashSet;
 

@@ -21,7 +21,7 @@ pub enum PostDelivery {
 }
 
 impl Ledger {
-    /// Messages with a step of the Sieve kind in a certain state: remote and local UID.
+    /// Messages whose Sieve filters are in this state: remote and local UID.
     pub fn sieve(&self, id: i64, step: PostDelivery) -> Result<Vec<(u32, u32)>> {
         let mut statement = self.db.prepare_cached(
             "SELECT uid, local_uid FROM message WHERE folder = ?1 AND sieve = ?2 AND local_uid IS NOT NULL ORDER BY local_uid",

@@ -2,9 +2,9 @@
 //! Whether a ledger is what the last run left in its place. Somebody may have put an older copy of it there, or that of
 //! another user, and then it lacks what tasks brought since.
 //!
-//! Next to each ledger lies an empty file that every run makes again, and the ledger knows which one it is: by its number
-//! and by when it was made, which no copy takes along. A copy of the ledger alone knows an older one; in a copy of both the
-//! file is a new one, or, where it was written over, the one of the last run.
+//! Next to each ledger lies an empty file that every run creates again. The ledger knows that file by its inode
+//! number and its time of creation, which no copy takes along. A ledger that was copied alone knows an older file;
+//! where both were copied, the file is a new one or, where it was written over, the one of the last run.
 
 use std::fs::{self, Metadata, OpenOptions};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The local mailbox is another one than before: made anew, or restored from a backup.
+//! The local mailbox is another one than before: created again, or restored from a backup.
 
 use super::{Flag, Ledger, Result};
 use crate::imap::Mailbox;
@@ -13,8 +13,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Folders of the account that the mailbox does not have went with the former one, whichever task pulls them: nobody removed
-    /// them, and their mail comes again.
+    /// Folders of the account that the mailbox does not have went with the former one, whichever task pulls them: no
+    /// one removed them, and their mail comes again.
     pub fn forget_absent(&mut self, is_there: impl Fn(&Mailbox) -> bool) -> Result<()> {
         for (_, folder) in self.folders()? {
             if folder.local_validity != 0 && !is_there(&folder.local) {

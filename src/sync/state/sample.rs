@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The youngest messages on record, by which it is seen whether UIDs still mean what they meant.
+//! The youngest messages on record, which show whether UIDs still mean what they meant.
 
 use std::collections::HashMap;
 

@@ -186,9 +186,17 @@ fn take_over_lifted_marks(db: &mut Connection) -> Result<()> {
     Ok(())
 }
 
-/// Whether a database has the form of today.
-pub(super) fn is_current(db: &Connection) -> bool {
-    version(db).is_ok_and(|version| version == VERSION)
+/// Whether a database has the form of today, which one that is damaged has not.
+///
+/// # Errors
+/// When it cannot be read just now, or is of a later version.
+pub(super) fn is_current(db: &Connection) -> Result<bool> {
+    match version(db).map_err(LedgerError::from) {
+        Ok(found) if found > VERSION => Err(LedgerError::later()),
+        Ok(found) => Ok(found == VERSION),
+        Err(error) if error.is_damage() => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn version(db: &Connection) -> rusqlite::Result<i64> {

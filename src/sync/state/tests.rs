@@ -119,6 +119,68 @@ fn a_ledger_that_cannot_be_read_just_now_is_kept() {
 }
 
 #[test]
+fn what_is_written_reaches_the_disk_also_while_somebody_reads() {
+    let (folder, state, _) = state();
+    state.db.busy_timeout(std::time::Duration::ZERO).unwrap();
+    let other = Connection::open(path(folder.path(), &user())).unwrap();
+    let reading = other.unchecked_transaction().unwrap();
+    let count: i64 = reading
+        .query_row("SELECT count(*) FROM meta", [], |row| row.get(0))
+        .unwrap();
+    assert!(count > 0);
+    let synced = || {
+        let sql = "SELECT value FROM meta WHERE name = 'synced'";
+        state.db.query_row(sql, [], |row| row.get::<_, String>(0)).ok()
+    };
+    for times in ["1", "2"] {
+        state.set(Flag::Running, true).unwrap();
+        state.sync().unwrap();
+        assert_eq!(synced().as_deref(), Some(times));
+    }
+    drop(reading);
+    state.set(Flag::Running, false).unwrap();
+    state.sync().unwrap();
+    assert_eq!(synced().as_deref(), Some("2"), "it could be merged");
+    let level: i64 = state
+        .db
+        .pragma_query_value(None, "synchronous", |row| row.get(0))
+        .unwrap();
+    assert_eq!(level, 1, "as before");
+}
+
+#[test]
+fn a_generation_of_the_inbox_that_cannot_be_read_is_none_that_there_is() {
+    let (_folder, state, _) = state();
+    assert_eq!(state.inbox_generation().unwrap(), None);
+    state.set_inbox_generation(7, 12).unwrap();
+    assert_eq!(state.inbox_generation().unwrap(), Some((7, 12)));
+    let now = crate::imap::MailboxStatus {
+        uid_validity: Some(7),
+        uid_next: Some(12),
+        ..Default::default()
+    };
+    for unreadable in ["", "7", "7 x", "-7 12", "7 12 0"] {
+        let sql = "UPDATE meta SET value = ?1 WHERE name = 'inbox'";
+        assert_eq!(state.db.execute(sql, [unreadable]).unwrap(), 1);
+        let (validity, next) = state.inbox_generation().unwrap().unwrap();
+        assert!(!is_same_generation(validity, next, now), "{unreadable}");
+    }
+}
+
+#[test]
+fn the_test_folder_is_remembered_until_it_is_gone() {
+    let (_folder, state, _) = state();
+    assert_eq!(state.test_folder().unwrap(), None);
+    state.set_test_folder("ns8-imapsync-1").unwrap();
+    assert_eq!(state.test_folder().unwrap().as_deref(), Some("ns8-imapsync-1"));
+    state.forget_test_folder().unwrap();
+    assert_eq!(state.test_folder().unwrap(), None);
+    // As a former version forgot it.
+    state.set_test_folder("").unwrap();
+    assert_eq!(state.test_folder().unwrap(), None);
+}
+
+#[test]
 fn a_damaged_ledger_is_put_aside_and_begun_again() {
     let (folder, state, _) = state();
     drop(state);

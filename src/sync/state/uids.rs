@@ -34,6 +34,30 @@ impl Ledger {
         )
     }
 
+    /// Records that messages were not delivered although that was planned. Gives those of which no equal one was, either.
+    pub fn passed_over(&mut self, id: i64, uids: &UidSet) -> Result<UidSet> {
+        let mut missing = UidSet::default();
+        self.transaction(|db| {
+            let mut fail = db.prepare_cached(&format!(
+                "UPDATE message SET step = {FAILED} WHERE folder = ?1 AND uid = ?2 AND step = {PLANNED}"
+            ))?;
+            let mut has_equal = db.prepare_cached(&format!(
+                "SELECT EXISTS (SELECT 1 FROM message AS own JOIN message AS other
+                    ON other.folder = own.folder AND other.key = own.key AND other.size = own.size
+                 WHERE own.folder = ?1 AND own.uid = ?2 AND other.step IN ({DELIVERED}, {PRESENT}, {ACCEPTED}))"
+            ))?;
+            for uid in uids.iter() {
+                if fail.execute(params![id, uid])? > 0
+                    && !has_equal.query_row(params![id, uid], |row| row.get(0))?
+                {
+                    missing.insert(uid);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(missing)
+    }
+
     /// Remote UIDs that were once there without a record of them.
     pub fn unexplained_uids(&self, id: i64) -> Result<UidSet> {
         self.uids(

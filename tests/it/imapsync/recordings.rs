@@ -21,7 +21,8 @@ fn expected(name: &str) -> anyhow::Result<Value> {
         })),
         "connection-refused.log" => Ok(json!({
             "exit_code": 101, "exit_name": "EXIT_CONNECTION_FAILURE_HOST1", "error": "Check_hostname_or_tcp_port",
-            "messages": {"copied": 0, "skipped": 0, "failed": 0}, "bytes": 0, "problems": 3, "folders": [],
+            "messages": {"copied": 0, "skipped": 0, "failed": 0}, "bytes": 0, "problems": 3,
+            "folders": [["INBOX", "INBOX", 0]],
         })),
         _ => anyhow::bail!("no one has said what {name} comes to"),
     }

@@ -129,6 +129,7 @@ pub(super) mod tests {
             source: MailboxStatus::default(),
             destination: None,
             joined: false,
+            renamed: false,
             view: false,
         };
         let folder = FolderState {

@@ -32,7 +32,7 @@ impl Backoff {
 
     const IN_VAIN: u32 = 3;
 
-    /// There are not so many other ways to ask; a server that wants more of them is left alone.
+    /// How often a server may want to be asked in another way; there are not so many ways.
     const FALLBACKS: u32 = 10;
 
     /// For the first connection of a run, where somebody may be waiting for the answer.

@@ -42,8 +42,8 @@ pub async fn connect(shared: &Shared) -> Result<Connections, Failure> {
     );
     match (remote, local) {
         (Ok(remote), Ok(local)) => {
-            // While the work waits, the run keeps whom it has met for the first time; so that is on disk before
-            // anything is done over these connections.
+            // While this task yields, the run saves certificates seen for the first time, so that they are on disk
+            // before anything is sent.
             tokio::task::yield_now().await;
             Ok(Connections { remote, local })
         }

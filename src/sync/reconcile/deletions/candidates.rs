@@ -35,8 +35,8 @@ pub(super) struct RemoteMessages {
 }
 
 impl Candidates {
-    /// Holds each message and its copy against what is recorded; `None` when what is known of a side's UIDs proved wrong.
-    /// What the remote folder shows is read here, unless it was `told` before.
+    /// Compares each message and its copy with what is recorded; `None` when what is known of a side's UIDs proved
+    /// wrong. What the remote folder shows is read here, unless it was `told` before.
     pub(super) async fn check(
         shared: &Shared,
         sync: &FolderSync,
@@ -79,7 +79,8 @@ impl Candidates {
         }
         if !changed.other.is_empty() {
             let reason = format!(
-                "{} messages are not what was copied before, although their headers are: they are copied by the next run and not deleted",
+                "{} messages have changed on the remote side under unchanged headers: they are not deleted, and the \
+                 next run copies them again",
                 changed.other.len()
             );
             let mut reporter = shared.reporter.borrow_mut();
@@ -118,7 +119,7 @@ impl Candidates {
     }
 }
 
-/// Whether a folder is yet to give a UID that it has given: it was restored from a backup meanwhile.
+/// Whether a folder no longer knows of a UID that it has given: it was restored from a backup meanwhile.
 fn has_taken_back(next: Option<u32>, given: Option<u32>) -> bool {
     next.is_some_and(|next| given.is_some_and(|given| next <= given))
 }

@@ -2,7 +2,7 @@
 //! Deleting what is planned: the guards measure what would go against the mailbox as it was before the run; then it goes.
 
 use super::arrived;
-use super::folders::{self, DoomedFolder};
+use super::folders::{self, DoomedFolder, Removed};
 use super::gate::{self, LocalDeletable};
 use super::intended::intend;
 use super::local::{Doomed, LocalPlan, SMALL};
@@ -65,7 +65,7 @@ pub async fn carry_out(
         }
         return Ok(());
     }
-    let mut guard = guard(shared, listing, complete, missing.most_are_missing, total);
+    let mut guard = guard(shared, listing, complete, missing.most_are_missing, total)?;
     if guard.is_none() && is_any_unread(shared, listing, &doomed)? {
         guard = Some(
             "not every message could be read: what moved on the remote side may be among them".to_owned(),
@@ -103,7 +103,7 @@ fn guard(
     complete: bool,
     most_are_missing: bool,
     doomed: u64,
-) -> Option<String> {
+) -> Result<Option<String>, Failure> {
     let before: u64 = listing
         .local
         .folders
@@ -112,7 +112,8 @@ fn guard(
         .filter_map(|(_, status)| status.as_ref()?.messages)
         .sum();
     let source: u64 = listing.pairs.iter().filter_map(|pair| pair.source.messages).sum();
-    if listing.remote_empty {
+    let cut_off = shared.state.borrow().cut_off_imapsync_run()?;
+    Ok(if listing.remote_empty {
         Some("the remote server listed no folder".to_owned())
     } else if most_are_missing {
         Some("the remote server did not list most of the folders that it had".to_owned())
@@ -124,13 +125,17 @@ fn guard(
         Some("the remote inbox was replaced: is it another mailbox?".to_owned())
     } else if !complete {
         Some("not every folder could be read".to_owned())
+    } else if let Some(task) = cut_off {
+        Some(format!(
+            "a run of {task} by imapsync was cut off, and not all that it brought is on record: let it run to its end"
+        ))
     } else if before > SMALL && doomed * 2 > before {
         Some(format!(
             "{doomed} of the {before} messages of the mailbox would go"
         ))
     } else {
         None
-    }
+    })
 }
 
 /// Whether the source has messages of which nothing is known, as they could not be read, or did not fit.
@@ -228,15 +233,20 @@ async fn delete_folder(
     if let Some(reason) = guard.filter(|_| !folder.uids.minus(&confirmed).is_empty()) {
         return hold_back(shared, id, local.name(), &folder.uids, &reason);
     }
-    let messages = folder.uids.len();
-    if !shared.job.dry && !folders::remove(shared, folder, &mut connections.local).await? {
-        return Ok(());
-    }
+    let removed = match shared.job.dry {
+        true => Removed {
+            messages: folder.uids.len(),
+            folder: true,
+        },
+        false => folders::remove(shared, folder, &mut connections.local).await?,
+    };
     let mut reporter = shared.reporter.borrow_mut();
-    reporter.tell(&Event::FolderDeleted {
-        folder: &local,
-        messages,
-    });
-    reporter.report.deleted_local += messages;
+    reporter.report.deleted_local += removed.messages;
+    if removed.folder {
+        reporter.tell(&Event::FolderDeleted {
+            folder: &local,
+            messages: removed.messages,
+        });
+    }
     Ok(())
 }

@@ -9,8 +9,8 @@ use crate::imap::{Command, Mailbox, Untagged};
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::Connections;
+use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::error::FolderResult;
-use crate::sync::state::MailboxFact;
 
 const PREFIX: &str = "ns8-imapsync-";
 
@@ -58,16 +58,16 @@ pub async fn prove(
 }
 
 async fn compare(shared: &Shared, connections: &mut Connections) -> FolderResult<Comparison> {
-    remove_leftover(shared, connections).await?;
+    if !remove_leftover(shared, connections).await? {
+        // Another one would be left over as well.
+        return Ok(Comparison::Unproven);
+    }
     let token = RandomState::new().build_hasher().finish();
     let marker = Marker(Mailbox::from_name(&format!(
         "{}{PREFIX}{token:016x}",
         shared.local_prefix.borrow()
     )));
-    shared
-        .state
-        .borrow()
-        .set_mailbox_fact(MailboxFact::Marker, marker.0.name())?;
+    shared.state.borrow().set_test_folder(marker.0.name())?;
     let create = Command::new("CREATE").mailbox(&marker.0);
     let created = connections.local.call(create, |_| {}).await?;
     if !created.is_ok() {
@@ -90,8 +90,7 @@ async fn compare(shared: &Shared, connections: &mut Connections) -> FolderResult
             }
         })
         .await;
-    gate::delete_marker(&mut connections.local, &marker).await?;
-    shared.state.borrow().set_mailbox_fact(MailboxFact::Marker, "")?;
+    remove(shared, &mut connections.local, &marker).await?;
     let listed = listed?;
     if is_shown {
         report(
@@ -112,15 +111,61 @@ async fn compare(shared: &Shared, connections: &mut Connections) -> FolderResult
     Ok(Comparison::Different(DifferentMailboxes(())))
 }
 
-/// A run that was cut off may have left its marker.
-async fn remove_leftover(shared: &Shared, connections: &mut Connections) -> FolderResult<()> {
-    let left = shared.state.borrow().mailbox_fact(MailboxFact::Marker)?;
-    if let Some(name) = left.filter(|name| name.contains(PREFIX)) {
-        let marker = Marker(Mailbox::from_name(&name));
-        gate::delete_marker(&mut connections.local, &marker).await?;
-        shared.state.borrow().set_mailbox_fact(MailboxFact::Marker, "")?;
+/// Deletes the marker that a former run may have left, whether or not there is anything else to delete. As long as it
+/// is there, nothing is deleted remotely.
+pub(super) async fn clear_leftover(shared: &Shared, connections: &mut Connections) -> FolderResult<()> {
+    if !remove_leftover(shared, connections).await? {
+        shared.different_mailboxes.set(Some(Comparison::Unproven));
     }
     Ok(())
+}
+
+/// A run that was cut off, or was not allowed to delete it, may have left its marker; `false` when it is still there.
+async fn remove_leftover(shared: &Shared, connections: &mut Connections) -> FolderResult<bool> {
+    let left = shared.state.borrow().test_folder()?;
+    let Some(name) = left.filter(|name| name.contains(PREFIX)) else {
+        return Ok(true);
+    };
+    let marker = Marker(Mailbox::from_name(&name));
+    let is_gone = remove(shared, &mut connections.local, &marker).await?;
+    if !is_gone && shared.job.delete_remote.deletes() {
+        report(
+            shared,
+            "nothing is deleted remotely, as host1 and host2 may be the same mailbox: the folder of the last test is \
+             still there",
+        );
+    }
+    Ok(is_gone)
+}
+
+/// Deletes a marker, and forgets it once it is gone; `false` when it is still there.
+async fn remove(shared: &Shared, local: &mut SideSession, marker: &Marker) -> FolderResult<bool> {
+    let answer = gate::delete_marker(local, marker).await?;
+    if !answer.is_ok() && !answer.has_code("NONEXISTENT") && may_be_there(local, marker).await? {
+        let name = marker.0.name();
+        let reason = format!(
+            "the test folder {name} cannot be deleted on host2: {answer}; delete it, or the next run tries again"
+        );
+        let mut reporter = shared.reporter.borrow_mut();
+        reporter.problem("", Exit::WithErrors, &reason);
+        return Ok(false);
+    }
+    shared.state.borrow().forget_test_folder()?;
+    Ok(true)
+}
+
+/// Whether a marker is listed, or a list was refused.
+async fn may_be_there(local: &mut SideSession, marker: &Marker) -> FolderResult<bool> {
+    let mut is_listed = false;
+    let list = Command::new("LIST").text("\"\"").mailbox(&marker.0);
+    let answer = local
+        .call(list, |data| {
+            if let Untagged::List(listed) = data {
+                is_listed |= listed.mailbox.name() == marker.0.name() && !listed.has("\\NonExistent");
+            }
+        })
+        .await?;
+    Ok(is_listed || !answer.is_ok())
 }
 
 fn report(shared: &Shared, reason: &str) {

@@ -4,14 +4,15 @@
 use std::collections::HashSet;
 
 use super::gate::{self, EmptyFolder, LocalDeletable};
-use crate::imap::{Listed, Mailbox, MailboxStatus, UidSet};
-use crate::sync::account::Failure;
+use super::report_kept_in;
+use crate::imap::{Error, Listed, Mailbox, MailboxStatus, UidSet};
+use crate::sync::account::{Failure, Side};
 use crate::sync::event::Event;
 use crate::sync::folder_mapping;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::connections::{self, Connections};
-use crate::sync::reconcile::error::{FolderResult, contain};
+use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
 use crate::sync::reconcile::folder::open;
 use crate::sync::reconcile::listing::Listing;
 use crate::sync::state::{Flag, FolderState, Ledger, LedgerError};
@@ -25,6 +26,14 @@ pub(super) struct DoomedFolder {
     pub state: FolderState,
     /// All messages in it.
     pub uids: UidSet,
+}
+
+/// What became of a folder that was to go.
+pub(super) struct Removed {
+    /// How many of its messages went.
+    pub messages: u64,
+    /// Whether it went itself.
+    pub folder: bool,
 }
 
 /// What the remote side lists no longer.
@@ -194,39 +203,60 @@ async fn look(
     Ok(None)
 }
 
-/// Deletes a folder with its messages; `false` when something came into it meanwhile.
+/// Deletes a folder with its messages. It stays when something came into it meanwhile, or the server keeps anything.
 pub(super) async fn remove(
     shared: &Shared,
     folder: &DoomedFolder,
     local: &mut SideSession,
-) -> FolderResult<bool> {
+) -> FolderResult<Removed> {
     let (id, mailbox) = (folder.state.id, &folder.state.local);
     {
         let state = shared.state.borrow();
         state.set_deleting(id, true)?;
         state.sync()?;
     }
+    let mut kept = UidSet::default();
     if !folder.uids.is_empty() {
         let opened = open::open(local, mailbox, &folder.state, true).await?;
         super::intended::intend(shared, id, &folder.uids)?;
         let proof = LocalDeletable::new(folder.uids.clone());
-        gate::delete(shared, mailbox, opened, local, &proof).await?;
+        kept = gate::delete(shared, mailbox, opened, local, &proof).await?;
     }
+    let stays = Removed {
+        messages: folder.uids.minus(&kept).len(),
+        folder: false,
+    };
     let opened = open::open(local, mailbox, &folder.state, false).await?;
     let Some(proof) = EmptyFolder::new(mailbox, opened) else {
-        let event = Event::FolderInUse { folder: mailbox };
-        shared.reporter.borrow_mut().tell(&event);
+        report_kept_in(shared, mailbox.name(), Side::Local, &kept);
+        if u64::from(opened.messages) > kept.len() {
+            let event = Event::FolderInUse { folder: mailbox };
+            shared.reporter.borrow_mut().tell(&event);
+        }
         shared.state.borrow().set_deleting(id, false)?;
-        return Ok(false);
+        return Ok(stays);
     };
-    gate::delete_folder(local, proof).await?;
+    match gate::delete_folder(local, proof).await {
+        // Its messages are gone all the same.
+        refused @ Err(FolderError::Imap {
+            error: Error::Command { .. },
+            ..
+        }) => {
+            contain(shared, mailbox.name(), refused)?;
+            return Ok(stays);
+        }
+        deleted => deleted?,
+    }
     let mut state = shared.state.borrow_mut();
     if has_lost_any(&state, folder)? {
         // By its owner, who may have filed it elsewhere.
         state.set(Flag::NewMayBeOlder, true)?;
     }
     state.forget_folder(id)?;
-    Ok(true)
+    Ok(Removed {
+        messages: folder.uids.len(),
+        folder: true,
+    })
 }
 
 /// Whether anything that was delivered to the folder had left it before it was deleted.

@@ -6,7 +6,7 @@ pub mod many;
 
 use std::collections::HashMap;
 
-use crate::imap::{Command, Mailbox, Selected, Session, UidSet};
+use crate::imap::{Command, Mailbox, Selected, Session, StatusLine, UidSet};
 use crate::sync::account::{Failure, Side};
 use crate::sync::job::Shared;
 use crate::sync::message_key::{Digest, MessageKey};
@@ -299,10 +299,10 @@ pub async fn delete_folder(local: &mut SideSession, proof: EmptyFolder<'_>) -> F
     Ok(())
 }
 
-/// Deletes the folder that was made to tell the two mailboxes apart.
-pub(super) async fn delete_marker(local: &mut SideSession, marker: &Marker) -> FolderResult<()> {
+/// Deletes the folder that was made to tell the two mailboxes apart; gives what the server says to that.
+pub(super) async fn delete_marker(local: &mut SideSession, marker: &Marker) -> FolderResult<StatusLine> {
     let delete = Command::new("DELETE").mailbox(marker.mailbox());
-    local.call(delete, |_| {}).await.map(drop)
+    local.call(delete, |_| {}).await
 }
 
 /// Takes back marks that were ours and whose messages are no longer to be deleted.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Messages of which less came than there is, or another one: they stay on the remote side.
+//! Messages that came short, or turned out to be others: they stay on the remote side.
 
 use std::collections::HashMap;
 
@@ -71,7 +71,8 @@ pub async fn report_short(
     Ok(())
 }
 
-/// Which of the messages that this run copied are not, by key and size, what the server shows of them: they are not whole.
+/// Which of the messages that this run copied differ, by key or size, from what the server shows of them: they are
+/// not whole.
 pub fn unlike(
     shared: &Shared,
     sync: &FolderSync,

@@ -40,7 +40,7 @@ impl LocalPlan {
 }
 
 /// Compares what is recorded with what the remote folder still has: records of what is gone are dropped or, with
-/// `delete_local`, put into the plan, and a message that the server silently did not hand out is reported. `false` when
+/// `delete_local`, put into the plan, and a message that the server lists and does not send is reported. `false` when
 /// something had to be left undone, which the next run looks at again.
 pub async fn reconcile(
     shared: &Shared,
@@ -93,8 +93,8 @@ pub async fn reconcile(
     // What a cut answer lacks is not gone.
     if present.len() < u64::from(selected.messages) {
         let reason = match deletes {
-            true => "Host1 did not list all its messages: nothing is deleted locally",
-            false => "Host1 did not list all its messages",
+            true => "host1 did not list all its messages: nothing is deleted locally",
+            false => "host1 did not list all its messages",
         };
         let folder = sync.pair.remote.name();
         shared
@@ -137,8 +137,7 @@ pub async fn reconcile(
 /// Tells of local messages that stay until an administrator confirms that they may go.
 pub(in crate::sync::reconcile) fn report_older(shared: &Shared, folder: &str, messages: u64) {
     if messages > 0 {
-        let reason =
-            "only the local side has them, and they are older than the task or were filed by their owner";
+        let reason = "only host2 has them, and they are older than the task or were filed by their owner";
         shared.reporter.borrow_mut().withheld(folder, messages, reason);
     }
 }
@@ -174,7 +173,7 @@ fn only_local(shared: &Shared, sync: &FolderSync) -> FolderResult<(UidSet, UidSe
             filed_here.push(message);
         }
     }
-    // It stays filed when what tells so is forgotten: a folder that is compared anew, a message that the source deletes.
+    // It stays filed when that record is lost: when the folder is compared again, or the source deletes the message.
     state.add_local_only(id, &filed_here, Origin::Older)?;
     let kept: UidSet = kept.into_iter().collect();
     if !shared.job.dry {
@@ -246,7 +245,7 @@ fn sort_gone(shared: &Shared, sync: &FolderSync, gone: &UidSet) -> FolderResult<
     Ok(sorted)
 }
 
-/// Reports messages that the remote side did not hand out, unless they have gone meanwhile.
+/// Reports messages that the remote side lists and did not send, unless they have gone meanwhile.
 async fn report_missing(
     shared: &Shared,
     sync: &FolderSync,
@@ -264,9 +263,9 @@ async fn report_missing(
     Ok(())
 }
 
-/// Notes a message that the remote side has and did not give.
+/// Notes a message that the remote side has and did not send.
 fn withheld(shared: &Shared, sync: &FolderSync, uid: u32) -> FolderResult<()> {
-    let reason = "the remote server did not hand it out";
+    let reason = "host1 lists it but does not send it";
     shared
         .reporter
         .borrow_mut()

@@ -4,8 +4,8 @@
 //! [`mod@remote`] ([`mod@together`], [`candidates`], [`incomplete`]) and [`local`] ([`folders`]) check what may go;
 //! [`different_mailboxes`] is the proof that both sides are not the same; [`second_copies`] are those of messages that another
 //! program brought, too; [`mod@carry_out`] asks the guards, spares what may have moved while the run was at work
-//! ([`arrived`]), and has the rest [recorded](intended) first; [`gate`] alone sends what deletes. What has no proof is kept
-//! and reported.
+//! ([`arrived`]), and has the rest [recorded](intended) first; [`gate`] alone sends commands that delete. What has no
+//! proof is kept and reported.
 
 mod arrived;
 pub mod candidates;
@@ -43,16 +43,20 @@ fn report_kept_remotely(shared: &Shared, sync: &FolderSync, messages: u64, reaso
 }
 
 fn report_kept(shared: &Shared, sync: &FolderSync, side: Side, kept: &UidSet) {
+    report_kept_in(shared, sync.pair.remote.name(), side, kept);
+}
+
+fn report_kept_in(shared: &Shared, folder: &str, side: Side, kept: &UidSet) {
     if kept.is_empty() {
         return;
     }
     let reason = format!(
         "{} did not delete {} messages: is the folder read-only?",
-        side.host(),
+        side.in_words(),
         kept.len()
     );
     let mut reporter = shared.reporter.borrow_mut();
-    reporter.problem(sync.pair.remote.name(), Exit::WithErrors, &reason);
+    reporter.problem(folder, Exit::WithErrors, &reason);
 }
 
 /// The moment before which mail counts as older than so many days.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Messages that another program brought while this run brought them: a clone of this instance, or any other one that
-//! cannot see this ledger. Of two copies the one that came first stays; the other is removed by the run that brought it. As
-//! UIDs are given in order, the run with the second copy always finds the first one, and no two runs remove both. Where
-//! the server does not tell which copy is whose, the one that came first counts for the own one.
+//! cannot see this ledger. Of two copies the one that came first stays; the other is removed by the run that brought
+//! it. As UIDs are given in order, the run with the second copy always finds the first one, and no two runs remove
+//! both. Where the server does not tell which copy is whose, the one that came first counts as our own.
 
 use std::collections::{HashMap, HashSet};
 

@@ -29,13 +29,19 @@ const WEIGHT_OF_EARLIER: u64 = 10;
 pub(super) type Done = HashSet<usize>;
 
 /// Deletes from the remote side what is known to be delivered, in all folders for which that can be done together. The
-/// others are left to [`remote::remote`].
+/// others are left to [`remote::remote`]. What the test of a former run left goes first.
 pub async fn together(
     shared: &Shared,
     folders: &[Rc<FolderSync>],
     connections: &mut Connections,
 ) -> FolderResult<Done> {
     let mut done = Done::new();
+    if !shared.job.dry {
+        connections::with_reconnect(shared, connections, async |connections| {
+            different_mailboxes::clear_leftover(shared, connections).await
+        })
+        .await?;
+    }
     let Some(before) = bears(shared, connections) else {
         return Ok(done);
     };

@@ -81,7 +81,7 @@ pub fn renumbered(shared: &Shared, sync: &FolderSync, side: Side) -> FolderResul
     let reason = format!(
         "{}: the UIDs name other messages than before, as after a restored backup: nothing is \
          deleted, the next run compares both sides",
-        side.host()
+        side.in_words()
     );
     let name = sync.pair.remote.name();
     shared

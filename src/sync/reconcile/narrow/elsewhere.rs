@@ -24,6 +24,14 @@ type Identity = [u8; 16];
 /// Messages by what tells them: their UIDs. By their headers several may be alike.
 type Messages = HashMap<Identity, Vec<u32>>;
 
+/// A message, with what tells it.
+struct Told {
+    uid: u32,
+    identity: Identity,
+    /// What told it for former versions, which left out its size.
+    former: Option<Identity>,
+}
+
 /// By what a server's messages are told in the whole account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mark {
@@ -31,7 +39,7 @@ enum Mark {
     Gmail,
     /// EMAILID (RFC 8474).
     EmailId,
-    /// Their header.
+    /// Their header and size: versions of a draft have the same header.
     Header,
 }
 
@@ -110,7 +118,7 @@ impl Elsewhere {
         let mut available: HashMap<Identity, usize> = HashMap::new();
         for mailbox in self.before(&pair.remote) {
             let listed = self.messages(&mailbox, remote).await?;
-            for (identity, _) in &own {
+            for Told { identity, .. } in &own {
                 if let Some(uids) = listed.get(identity) {
                     available.insert(*identity, available.get(identity).unwrap_or(&0) + uids.len());
                 }
@@ -126,7 +134,7 @@ impl Elsewhere {
             }
         }
         let mut found = vec![];
-        for (identity, uid) in own {
+        for Told { uid, identity, .. } in own {
             let count = used.entry(identity).or_default();
             let left = available.get(&identity).unwrap_or(&0);
             if *left > 0 && (!by_header || *count < *left) {
@@ -198,8 +206,15 @@ impl Elsewhere {
             self.incomplete.borrow_mut().insert(mailbox.clone());
         }
         let mut messages = Messages::new();
-        for (identity, uid) in read {
-            messages.entry(identity).or_default().push(uid);
+        for Told {
+            uid,
+            identity,
+            former,
+        } in read
+        {
+            for identity in former.into_iter().chain([identity]) {
+                messages.entry(identity).or_default().push(uid);
+            }
         }
         let messages = Rc::new(messages);
         self.seen.borrow_mut().insert(mailbox.clone(), messages.clone());
@@ -250,7 +265,7 @@ fn mark(session: &SideSession) -> Mark {
 }
 
 /// What tells the messages of the open folder, and whether that is their headers.
-async fn identities(session: &mut SideSession, uids: &UidSet) -> FolderResult<(Vec<(Identity, u32)>, bool)> {
+async fn identities(session: &mut SideSession, uids: &UidSet) -> FolderResult<(Vec<Told>, bool)> {
     let mut found = vec![];
     let item = match mark(session) {
         Mark::Gmail => Some("X-GM-MSGID"),
@@ -265,9 +280,11 @@ async fn identities(session: &mut SideSession, uids: &UidSet) -> FolderResult<(V
                 if let Untagged::Fetch(fetch) = data
                     && let (Some(uid), Some(identity)) = (fetch.uid, &fetch.identity)
                 {
-                    let mut short = Identity::default();
-                    short.copy_from_slice(&Sha256::digest(identity.as_bytes())[..16]);
-                    found.push((short, uid));
+                    found.push(Told {
+                        uid,
+                        identity: shortened(Sha256::new_with_prefix(identity)),
+                        former: None,
+                    });
                 }
             })
             .await?;
@@ -276,7 +293,17 @@ async fn identities(session: &mut SideSession, uids: &UidSet) -> FolderResult<(V
     if !found.is_empty() || uids.is_empty() {
         return Ok((found, false));
     }
-    let seen = headers::read(session, uids, Detail::Key).await?;
-    let found = seen.iter().map(|one| (*one.key.as_bytes(), one.uid));
+    let seen = headers::read(session, uids, Detail::Record).await?;
+    let found = seen.iter().map(|one| Told {
+        uid: one.uid,
+        identity: shortened(Sha256::new_with_prefix(one.key.as_bytes()).chain_update(one.size.to_be_bytes())),
+        former: Some(*one.key.as_bytes()),
+    });
     Ok((found.collect(), true))
+}
+
+fn shortened(hash: Sha256) -> Identity {
+    let mut short = Identity::default();
+    short.copy_from_slice(&hash.finalize()[..16]);
+    short
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Of what a folder lacks locally, what the task does not copy: mail out of its period ([`period`]), and mail that comes
-//! with another folder ([`elsewhere`]). Both are recorded, and looked at again whenever the folder is.
+//! Mail that a folder lacks locally and that the task does not copy: mail outside its period ([`period`]), and mail
+//! that comes with another folder ([`elsewhere`]). Both are recorded, and looked at again whenever the folder is.
 
 pub mod elsewhere;
 pub mod period;
@@ -15,7 +15,8 @@ use crate::sync::reconcile::folder::{FolderSync, open};
 use crate::sync::state::{FolderState, LeftOut};
 
 /// Before the comparison: what was left out and is wanted now is looked at as if it were new. The period may have moved
-/// on, an option may be another one, or the other folder does not have the message any more: it has not given it, or a mirror is about to delete what it gave.
+/// on, an option may have changed, or the other folder no longer has the message: it has not given it, or a mirror is
+/// about to delete what it gave.
 pub async fn reopen(
     shared: &Shared,
     pair: &Pair,
