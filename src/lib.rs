@@ -4,9 +4,9 @@
 //! Read in this order:
 //!
 //! 1. [`error`]: what an action ends with; exit codes, keys and their JSON.
-//!    [`text`]: foreign words in lines for people. [`names`]: from host names to addresses. [`clock`]: the time.
+//!    [`text`]: foreign text in lines for people. [`names`]: from host names to addresses. [`clock`]: the time.
 //! 2. [`task`]: a task, its typed fields, its files, the store of all tasks.
-//! 3. [`agent`]: what the platform gives: environment, command descriptor, Redis, other modules.
+//! 3. [`agent`]: what the platform provides: environment, command descriptor, Redis, other modules.
 //! 4. [`container`]: the container the runs live in, and its service.
 //! 5. [`imap`]: one connection to one mail server.
 //! 6. [`source`]: a remote server and how to sign in there; OAuth 2.0.
@@ -14,8 +14,8 @@
 //! 8. [`supervisor`]: whose turn it is: the container's main process, which starts the runs and forgets none.
 //! 9. [`control`]: what the host does with tasks and their runs.
 //!
-//! Layers point one way: `control` uses `container`, which knows the answers of `sync`, and reads the queue of
-//! `supervisor`; that uses `sync`; `sync` uses `source`, `imap` and `task`; nothing points back.
+//! Layers point one way: `control` → {`container`, `supervisor`} → `sync` → `imap`. `control` reads the supervisor's
+//! queue; `container` knows the answers of `sync`; `sync` also uses `source` and `task`; nothing points back.
 
 pub mod agent;
 pub mod clock;

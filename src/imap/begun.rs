@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! A message that was coming when the connection broke: what came of it is kept, and the rest is asked for.
+//! A message that was arriving when the connection broke: what came of it is kept, and only the rest is asked for.
 
 use std::io;
 
 use super::literal::{Collector, IN_MEMORY};
 use super::scan::number_after;
 
-/// So many octets are asked for once more, and compared: what belongs to another message is not put behind them.
+/// How many octets are asked for again and compared, so that nothing of another message is appended to them.
 pub(super) const OVERLAP: u64 = 1024;
 
 /// What came of a message. What is small is not worth it, and is fetched again as a whole.
@@ -37,7 +37,7 @@ impl Begun {
         self.uid
     }
 
-    /// Whether much came since the rest was asked for last: a line that breaks again and again leads further.
+    /// Whether much came since the rest was last asked for: then even a line that keeps breaking makes progress.
     pub fn has_grown(&self) -> bool {
         self.collector.len() >= self.before + IN_MEMORY
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What a server says it can do.
 
-/// The longest lists of capabilities have some sixty; what comes after so many is not looked at.
+/// Capabilities beyond this many are ignored; the longest known lists have some sixty.
 const MOST: usize = 300;
 
 macro_rules! capabilities {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Names and passwords beyond ASCII, as the octets that servers compare them with. An umlaut is one character or two, by
-//! the keyboard it came from, and has another octet in Latin-1.
+//! Names and passwords beyond ASCII, as the octets that servers compare. An umlaut is one character or two, depending
+//! on the keyboard, and a different octet in Latin-1.
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use secrecy::zeroize::Zeroizing;

@@ -79,7 +79,7 @@ impl Command {
         self.name
     }
 
-    /// Has a refusal tell nothing of what the server bears: the mailbox that it is about may be no more.
+    /// Marks the command as one whose refusal says nothing about what the server supports: its mailbox may be gone.
     pub(super) fn optional(mut self) -> Self {
         self.optional = true;
         self

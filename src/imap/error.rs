@@ -45,9 +45,9 @@ pub enum Error {
     Protocol(String),
     /// The server's answers contradict each other or come in an impossible order.
     Inconsistent(String),
-    /// The server sends more than any honest answer has.
+    /// The server sends more than any honest answer would.
     Limit(String),
-    /// The server does not bear the way it was asked; it is to be asked again, in another way, on a new connection.
+    /// The server cannot cope with how it was asked: ask again in another way, on a new connection.
     Fallback(String),
     /// A command was answered with `NO` or `BAD`.
     Command {
@@ -132,12 +132,12 @@ impl Error {
         )
     }
 
-    /// Whether nothing more came.
+    /// Whether the connection broke or fell silent.
     pub fn is_break(&self) -> bool {
         matches!(self, Self::Lost(_) | Self::Timeout(_))
     }
 
-    /// Whether what the server was at can be to blame: the connection broke, or what it said made no sense.
+    /// Whether what the server was doing may be to blame: the connection broke, or its answer made no sense.
     pub fn is_loss(&self) -> bool {
         matches!(
             self,

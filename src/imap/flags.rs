@@ -53,8 +53,8 @@ impl fmt::Display for Dropped {
 }
 
 impl Flags {
-    /// Adds a flag. `\Recent` and system flags that nobody knows belong to their server and are left out; a keyword
-    /// that cannot travel is noted as dropped.
+    /// Adds a flag. `\Recent` and unknown system flags belong to their server and are left out; a keyword that cannot
+    /// travel is noted as dropped.
     pub fn insert(&mut self, flag: &str) {
         if let Some(system) = SYSTEM.iter().find(|s| s.eq_ignore_ascii_case(flag)) {
             self.kept.insert((*system).to_owned());

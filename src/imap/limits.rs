@@ -10,10 +10,10 @@ pub const RESPONSE_OCTETS: usize = 256 * 1024;
 /// Octets of a response that lists UIDs: a million of them, of eight octets each.
 pub const SEARCH_OCTETS: usize = 8 * 1024 * 1024;
 
-/// Octets of a response's lines, and of a literal, where only news are expected.
+/// Octets of a response's lines, and of a literal, where only news is expected.
 pub const NEWS_OCTETS: usize = 64 * 1024;
 
-/// Responses between two looks whether the server is still there, where only news are expected.
+/// Responses between two checks of whether the server is still there, where only news is expected.
 pub const NEWS: u32 = 50_000;
 
 /// Literals of one response: a message, its header and a few names are all that is ever asked for.

@@ -85,8 +85,9 @@ impl ToSend {
 }
 
 impl Session {
-    /// Sends requests, with as many commands in flight as the server bears. `take` gets what each mailbox says once it is
-    /// open, with the number of its request. After an error those that are unanswered may or may not have been carried out.
+    /// Sends requests, with as many commands in flight as the server can take. `take` gets what each mailbox says
+    /// once it is open, with the number of its request. After an error those that are unanswered may or may not have
+    /// been carried out.
     pub async fn request_all(
         &mut self,
         requests: &mut [MailboxRequest],

@@ -24,7 +24,7 @@ use crate::imap::mask::readings::{as_it_is, deeper, digits_of, reread};
 use crate::text;
 
 const HIDDEN: &str = "…";
-/// Fewer characters than this are in any text by chance: they count only where they are the whole.
+/// Fewer characters than this occur in any text by chance: they count only where they are the whole secret.
 const TELLING: usize = 4;
 /// What is spelled out may be spelled out once more, as a quoted string in JSON is.
 const LAYERS: usize = 3;

@@ -9,7 +9,7 @@
 //!   before the connection broke.
 //! - [`limits`]: what a server may cost; [`throttle`]: how fast it is read.
 //! - [`mask`], [`notices`]: what a server says to people, without the secrets that it was told.
-//! - [`quirks`]: servers that go their own way. [`workarounds`]: what one of them turned out not to bear.
+//! - [`quirks`]: servers that go their own way. [`workarounds`]: what one of them turned out not to support.
 //! - [`dial`] ([`proxy`], [`quick_ack`]), [`tls`] ([`certificate`]): the way to the server.
 //! - [`mailbox`], [`utf7`], [`uidset`], [`flags`], [`date`], [`capability`]: the nouns.
 

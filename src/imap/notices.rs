@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::mask::Mask;
 use super::response::{Code, Response, StatusLine, Untagged};
 
-/// A server that alarms on and on is heard so often.
+/// How many alerts of one server are kept.
 const MOST_ALERTS: usize = 20;
 
 /// Texts that a server asks to show to people: `ALERT` (RFC 3501, 7.1), `WEBALERT` with the page to go to (Gmail),

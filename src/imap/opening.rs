@@ -91,8 +91,8 @@ impl Session {
         Ok(found)
     }
 
-    /// Mailboxes to be asked for together: each at which a connection broke alone, as the first of all; none at which
-    /// that happens every time.
+    /// Mailboxes to be asked for together. Those at which a connection broke come first, each alone; those at which
+    /// that happens every time are left out.
     pub(super) fn groups<'a>(&self, mailboxes: &[&'a Mailbox]) -> Vec<Vec<&'a Mailbox>> {
         let known = self.workarounds();
         let hopeful = mailboxes

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Servers that go their own way: one named case each, with its source. What a capability tells is not asked here.
+//! Servers that go their own way: one named case each, with its source. What a capability says does not belong here.
 
 use std::time::Duration;
 
 use super::status::StatusLine;
 
-/// Words by which a server tells something that has a response code (RFC 5530, RFC 9208) which it does not use.
+/// Words by which a server says what it could say by a response code (RFC 5530, RFC 9208).
 struct Phrase {
     /// In lower case.
     words: &'static str,

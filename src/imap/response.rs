@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Responses as types. What is unknown or malformed among untagged ones is let pass, as servers send
-//! much that no one asked for; what a command's outcome depends on is strict.
+//! Responses as types. Unknown or malformed untagged ones are ignored, as servers send much that no one asked for;
+//! what a command's outcome depends on is read strictly.
 
 use super::capability::Capabilities;
 use super::date::InternalDate;
@@ -58,7 +58,7 @@ pub enum Untagged {
     Id(Vec<(String, String)>),
     /// How much room there is (RFC 9208).
     Quota(StorageQuota),
-    /// What tells of a message and cannot be read.
+    /// Data about a message that cannot be read.
     Unreadable,
     /// Anything else.
     Other,
@@ -107,8 +107,7 @@ impl MailboxStatus {
         self.messages.is_some() && self.uid_next.is_some() && self.uid_validity.is_some()
     }
 
-    /// Without a next UID that cannot be: a mailbox has given a UID to each of its messages, and its messages are not
-    /// looked for below one that is too small.
+    /// Without a next UID that is impossibly small: messages are looked for only below it.
     pub(super) fn plausible(self) -> Self {
         let messages = self.messages.unwrap_or(0);
         Self {

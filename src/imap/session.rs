@@ -97,7 +97,7 @@ pub struct Session {
     /// What the server said last of the open mailbox: its messages, its next UID.
     messages: u32,
     uid_next: Option<u32>,
-    /// The last mailbox that was to be opened was not: what was sent behind that is about none.
+    /// Opening the last mailbox failed: what was sent after that concerns no mailbox.
     open_refused: bool,
     /// What goes along with the first command is still to be sent.
     introduces: bool,
@@ -115,7 +115,7 @@ pub(super) const WINDOW: usize = 50;
 /// Messages that may come between what a server says of a mailbox and what it finds there.
 const NEWCOMERS: u64 = 1000;
 
-/// What a server gets between two commands that takes time after an answer until it listens again.
+/// The pause between two commands for a server that needs time after an answer before it listens again.
 const REST: Duration = Duration::from_millis(250);
 
 impl Session {
@@ -165,7 +165,7 @@ impl Session {
         self.capabilities = capabilities;
     }
 
-    /// Has it heed what was learnt of the server on other connections, and put large messages into this spool.
+    /// Applies what was learnt about the server on other connections, and puts large messages into this spool.
     pub fn equip(&mut self, workarounds: Workarounds, spool: Spool) {
         self.trace.start(&self.greeting);
         self.workarounds = workarounds;
@@ -191,7 +191,7 @@ impl Session {
         self.wire.take_begun()
     }
 
-    /// What this server does not bear.
+    /// What this server turned out not to support.
     pub fn workarounds(&self) -> &Workarounds {
         &self.workarounds
     }
@@ -330,7 +330,7 @@ impl Session {
         tag.matches(answer)
     }
 
-    /// A server that finds more messages than there are is not to be believed, nor are its sets to be gone through.
+    /// Rejects a search that finds more messages than there are, before its sets are gone through.
     ///
     /// # Errors
     /// When it finds more than it said there were.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! What holds the reading of connections back. Who reads slower has the server wait, by TCP's own means.
+//! Slows down reading from connections. A client that reads more slowly makes the server wait, by TCP's own means.
 
 use std::fmt;
 use std::sync::Arc;

@@ -24,13 +24,13 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-/// So many octets have to come, or to be taken, within the time limit: a server that gives one a minute does not keep
+/// How many octets have to come, or to be taken, within the time limit: a server that gives one a minute cannot keep
 /// a connection for ever.
 const LEAST_PROGRESS: u64 = 1024;
 /// What is read ahead while writing.
 const READ_AHEAD: usize = 256 * 1024;
 const CHUNK: usize = 32 * 1024;
-/// A server that is silent so long although it announced more will hardly send it.
+/// A server that is silent for so long although it announced more will hardly send it.
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// The two directions of a connection.
@@ -49,7 +49,7 @@ pub struct Wire {
     spool: Spool,
     /// What holds the reading back.
     throttle: Throttle,
-    /// No messages are expected, only what is told of them.
+    /// No messages are expected, only news of them.
     news_only: bool,
     /// The message that was coming when the connection broke, or whose rest is awaited.
     begun: Option<Begun>,

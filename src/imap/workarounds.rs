@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! What one server turned out not to bear, learnt on one connection and heeded on all.
+//! What a server turned out not to support, learnt on one connection and applied to all.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use super::mailbox::Mailbox;
 
-/// So often a connection may break at a mailbox.
+/// How often connections may break at a mailbox.
 const MAX_LOSSES: u8 = 1;
 
-/// So often connections may break at commands sent ahead before it is tried without.
+/// How often connections may break with commands sent ahead before it is tried without.
 const MAX_PIPELINE_LOSSES: u8 = 2;
 
 /// Copies share what is learnt.

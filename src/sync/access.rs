@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! What an account logs in with, asked for again with every connection: tokens end.
+//! What an account logs in with, asked for again with every connection: tokens expire.
 
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -148,7 +148,7 @@ impl Access {
     }
 }
 
-/// A token that is good now, on a thread where waiting keeps no one.
+/// A token that is valid now, fetched on a thread where waiting blocks no one.
 pub(super) async fn token(tokens: &Tokens, refused: Option<&SecretString>) -> Result<Token, imap::Error> {
     let tokens = tokens.clone();
     let refused = refused.map(|token| SecretString::from(token.expose_secret()));

@@ -31,11 +31,19 @@ pub enum Side {
 }
 
 impl Side {
-    /// The name in logs.
+    /// The name at the beginning of a line of the log.
     pub fn host(self) -> &'static str {
         match self {
             Self::Remote => "Host1",
             Self::Local => "Host2",
+        }
+    }
+
+    /// The name inside a sentence.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Remote => "host1",
+            Self::Local => "host2",
         }
     }
 }
@@ -249,7 +257,7 @@ impl Account {
         }
     }
 
-    /// Goes to the server the way that its source says, over no more and no other connections than that allows.
+    /// Connects as the source says: through its proxy, with its encryption, over no more connections than it allows.
     pub fn reach_as(&mut self, source: &Source) {
         self.connections = source.connections;
         self.endpoint.proxy = source.route.proxy(self.endpoint.proxy.take());
@@ -289,7 +297,7 @@ impl Account {
         }
     }
 
-    /// What its administrator has to be told of the way there, for as long as it is so.
+    /// What to warn the administrator of about the connection, for as long as that applies.
     pub fn caution(&self) -> Option<&'static str> {
         match self.endpoint.protocols {
             Protocols::Current => None,
@@ -299,7 +307,7 @@ impl Account {
         }
     }
 
-    /// How it stands with the server, after whatever was tried. A token that was refused is renewed, and counts as nothing.
+    /// What the server has said to the logins so far. A refused token is renewed, and does not count.
     pub fn login_state(&self) -> LoginState {
         match (self.logged_in.get(), self.refused.get()) {
             (true, _) => LoginState::LoggedIn,
@@ -308,7 +316,7 @@ impl Account {
         }
     }
 
-    /// What is to be known of the local server from now on, where it has shown something new.
+    /// What to remember of the local server from now on, where it has shown something new.
     pub fn local_pin(&self) -> Option<LocalPin> {
         self.first_met().map(|certificate| LocalPin {
             server: LocalServer::address(&self.endpoint.host, self.endpoint.port),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Which lines of a log tell of a problem, whichever program wrote them.
+//! Which lines of a log report a problem, whichever program wrote them.
 
 use crate::sync::event::log;
 use crate::sync::exit_code::{Exit, IMAPSYNC_BY_SIGNAL};
@@ -29,7 +29,7 @@ const COUNTED_WORDS: &[&str] = &[
     "err", "errs", "error", "errors", "fail", "failed", "failure", "failures", "warning", "warnings",
 ];
 
-/// The numbers of the lines that tell of a problem, from 1.
+/// The numbers of the lines that report a problem, from 1.
 pub fn problem_lines(text: &str) -> Vec<usize> {
     let lines = || text.lines();
     // Whatever words a run used that ended well, nothing went wrong in it.

@@ -4,13 +4,14 @@
 //! - [`run`]: one run of a task from lock to summary; an [`engine`] does the moving. [`job`]: what a run is asked to do.
 //! - [`native`]: the native engine. [`imapsync`]: the stock program as engine.
 //! - [`reconcile`]: what both sides have and what follows from it, whichever engine copies.
-//! - [`news`]: a connection to the source that tells of new mail, between the runs.
+//! - [`news`]: a connection to the source that reports new mail, between the runs.
 //! - [`inspect`]: login test, count, preview, verify.
-//! - [`state`]: what is remembered between runs. [`message_key`]: by what messages are the same.
+//! - [`state`]: what is remembered between runs. [`message_key`]: what makes two messages the same.
 //! - [`folder_mapping`]: which remote folders are selected and what they are called locally.
 //! - [`account`]: the login on each side; [`access`]: what it logs in with. [`event`]: what a run tells, and its words;
-//!   [`reporter`]: log, progress and report; [`log_problems`]: what of a log is a problem. [`exit_code`]: how a run ends.
-//! - [`bandwidth`]: how much of the line runs may take.
+//!   [`reporter`]: log, progress and report; [`log_problems`]: which lines of a log report a problem. [`exit_code`]:
+//!   how a run ends.
+//! - [`bandwidth`]: how much bandwidth runs may use.
 //! - [`instance`]: the container and its settings. [`runtime`]: the thread that waits for servers and signals.
 
 pub mod access;

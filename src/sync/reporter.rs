@@ -18,7 +18,7 @@ use crate::text::printable;
 
 /// Problems listed one by one; beyond, they are counted.
 const LISTED_PROBLEMS: usize = 1000;
-/// A log may have so many octets before what sums it up, and a line so many characters.
+/// How many octets a log may have before its summary, and how many characters a line.
 const LOG_OCTETS: u64 = 16 * 1024 * 1024;
 const LINE_LENGTH: usize = 2000;
 const PROGRESS_PACE: Duration = Duration::from_millis(500);
@@ -86,7 +86,7 @@ impl Reporter {
             .fold(text.to_owned(), |text, mask| mask.apply(&text).into_owned())
     }
 
-    /// Tells something, as long as the log has not reached its largest size; what sums a run up in any case.
+    /// Tells something, as long as the log has not reached its largest size; the summary of a run in any case.
     pub fn tell(&mut self, event: &Event<'_>) {
         let text = event.to_string();
         match event {

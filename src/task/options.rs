@@ -27,8 +27,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// What holds in the place of a file that cannot be read: nobody is trusted, since who was is not known any
-    /// more. An edit that heals the task brings other ones than these, so that the file is written.
+    /// What holds in place of a file that cannot be read: no one is trusted, since it is no longer known who was.
+    /// An edit that heals the task brings other options than these, so that the file is written.
     pub fn damaged() -> Self {
         Self {
             trust: Trust::damaged(),

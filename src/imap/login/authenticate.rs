@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Which way in is tried, in which order, and how often. A wrong password costs as few tries as can be: accounts are
-//! locked after some.
+//! Which way in is tried, in which order, and how often. A wrong password is tried as rarely as possible: accounts
+//! are locked after a few tries.
 
 use secrecy::ExposeSecret as _;
 

@@ -20,7 +20,7 @@ use crate::imap::wire::{Stream, Wire};
 
 /// Servers that look up who calls, or that let unknown clients wait, take half a minute.
 const GREETING_LIMIT: Duration = Duration::from_secs(75);
-/// A server that awaits TLS keeps silent; so long it may think before that is looked into.
+/// A server that expects TLS keeps silent; after this long, a second connection finds out whether that is why.
 const SILENCE_LIMIT: Duration = Duration::from_secs(2);
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
 const TLS_LIMIT: Duration = Duration::from_secs(45);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! What answers on a port, told by its first words: where IMAP was expected and something else is, that is the news.
+//! What answers on a port, recognised by its first words: where that is not IMAP, people are told what it is instead.
 
 use std::io;
 use std::pin::Pin;

@@ -11,7 +11,7 @@ use crate::imap::response::{Kind, StatusLine};
 pub(super) enum LoginAnswer {
     /// The login works.
     LoggedIn,
-    /// The way in is not the server's; the credentials were not looked at.
+    /// The server does not know this way in; the credentials were not looked at.
     NotThisWay,
     /// The credentials were refused, or the way in: the server does not tell which.
     Refused,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Old encryption, for servers that cannot be updated: OpenSSL speaks what rustls rightly refuses, down to TLS 1.0, RSA
-//! key exchange, CBC and keys of 1024 bits. Whom to trust is judged as ever.
+//! Old encryption, for servers that cannot be updated: OpenSSL speaks what rustls rightly refuses, down to TLS 1.0,
+//! RSA key exchange, CBC and keys of 1024 bits. Certificates are checked as always.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -109,7 +109,7 @@ pub fn post(http: &Http, url: &HttpsUrl, oauth: &OAuth, form: &[Field]) -> Resul
     http.post(url, form, basic)
 }
 
-/// What shows who the application is, as far as it belongs into the form.
+/// What shows who the application is, as far as it belongs in the form.
 ///
 /// # Errors
 /// When its key cannot sign.

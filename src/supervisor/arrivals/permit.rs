@@ -42,7 +42,7 @@ impl Permit {
     }
 }
 
-/// Whether nobody has to sign in for the mailbox of a task, as far as is known without asking anybody.
+/// Whether no one has to sign in for the mailbox of a task, as far as can be told without asking any server.
 pub(super) fn is_signed_in(store: &Store, name: &TaskName) -> bool {
     let Some(link) = store.options(name).source else {
         return true;

@@ -8,8 +8,8 @@ const NANOS: u128 = 1_000_000_000;
 /// No one owes more; a bucket that says so is damaged.
 const LARGEST_DEBT: u64 = 1 << 30;
 
-/// Who reads, how much of it is paid for, and when that was reckoned. A rate is in octets a second and may be another at
-/// any time; moments are nanoseconds of a clock that all readers share.
+/// What was read, how much of it is paid for, and until when that was reckoned. A rate is in octets a second and may
+/// be another at any time; moments are nanoseconds of a clock that all readers share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Bucket {
     /// All octets that were ever read.
@@ -35,7 +35,7 @@ impl Bucket {
     /// Pays for what the time since the last reckoning brought.
     pub(super) fn reckon(&mut self, now: u64, rate: u64) {
         let most = self.taken.saturating_add(rate / BURST_PARTS);
-        // The clock begins anew with the machine.
+        // The clock starts again with the machine.
         let elapsed = now.saturating_sub(self.at);
         let earned = u128::from(elapsed) * u128::from(rate) / NANOS;
         let paid = u64::try_from(earned)
@@ -60,7 +60,7 @@ impl Bucket {
 
     /// How many nanoseconds it takes at this rate until all up to a position is paid for.
     pub(super) fn wait(&self, position: u64, rate: u64) -> u64 {
-        // One that was begun anew knows nothing of that position.
+        // A bucket that was started again knows nothing of that position.
         if self.taken < position {
             return 0;
         }
@@ -78,7 +78,7 @@ impl Bucket {
         octets
     }
 
-    /// Reads what a file holds; `None` for what no bucket is.
+    /// Reads what a file holds; `None` where that is not a bucket.
     pub(super) fn decode(octets: &[u8]) -> Option<Self> {
         let octets: &[u8; Self::SIZE] = octets.try_into().ok()?;
         let mut numbers = octets

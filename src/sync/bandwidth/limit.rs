@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! One limit: the file that says it, looked at again and again, and the bucket that keeps it.
+//! One limit: the file that sets it, which is looked at again and again, and the bucket that enforces it.
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt as _;

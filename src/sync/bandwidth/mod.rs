@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! How much of the line runs may take: of the task, of all runs of its source, of all runs of the instance. What is read from
-//! the source counts, whatever it is.
+//! How much bandwidth runs may use: a task, all runs of its source, all runs of the instance. Everything that is read
+//! from the source counts.
 //!
-//! [`bucket`]: the reckoning · [`shared`]: between runs · [`limit`]: where a limit is said. There is no process that shares the
-//! line out: each run takes from the same buckets, so it works without a supervisor, and nothing is left to give back when
-//! a run dies. Each looks at the files itself, so a change reaches runs at work.
+//! [`bucket`]: the reckoning · [`shared`]: between runs · [`limit`]: where a limit is set. No process hands out
+//! shares of the line: each run takes from the same buckets, so it works without a supervisor, and nothing is left to
+//! give back when a run dies. Each looks at the files itself, so a change reaches runs at work.
 
 mod bucket;
 mod limit;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! A bucket that all runs of a source, or of the instance, read from: a small file that each has for itself for a moment.
+//! A bucket that all runs of a source, or of the instance, read from: a small file that each run locks for a moment.
 
 use std::fs::{DirBuilder, File};
 use std::io;
@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(one.with(0, |bucket| bucket.take(1000)), Some(1000));
         assert_eq!(other.with(0, |bucket| bucket.take(500)), Some(1500));
         assert_eq!(one.with(0, |bucket| bucket.wait(1000, 1000)), Some(1_000_000_000));
-        // Anything else in the file is begun anew.
+        // A file with anything else in it starts again.
         std::fs::write(&path, "anything else").unwrap();
         assert_eq!(one.with(0, |bucket| bucket.take(1)), Some(1));
     }

@@ -5,7 +5,7 @@ use super::*;
 use crate::source::Source;
 use crate::task::Layout;
 
-/// What nobody reads in the time of a test at any of the limits here.
+/// More than is read in the time of a test at any of the limits here.
 const MUCH: usize = 100_000_000;
 
 fn store() -> (tempfile::TempDir, Store) {
@@ -96,7 +96,7 @@ fn the_runs_of_an_instance_share_its_limit_and_others_do_not_count() {
     );
 }
 
-/// On a clock of its own: how long a run reads from a moment on until it is held back, or waits until it may read.
+/// On its own clock: how long a run reads from a moment on until it is held back, or waits until it may read.
 fn until(run: &RunLimits, from: u64, is_reached: impl Fn(Turn) -> bool) -> Duration {
     const READ: Duration = Duration::from_millis(10);
     let mut passed = Duration::ZERO;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Names for the local side: as like the remote ones as the server there can bear.
+//! Names for the local side: as close to the remote ones as the local server accepts.
 
 use sha2::{Digest as _, Sha256};
 

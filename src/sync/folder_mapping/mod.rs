@@ -2,8 +2,8 @@
 //! Which remote folders are pulled, and what they are called locally.
 //!
 //! `side`: a side as listed, whose its folders are · `selection`: what is left out and why · `special_use`,
-//! `well_known`: what folders are for · `local_names`: names that the local server bears · `routes`: folders that do
-//! not keep their names · `pairing`: all of it together, so that no two folders become one
+//! `well_known`: what folders are for · `local_names`: names that the local server accepts · `routes`: folders that
+//! do not keep their names · `pairing`: all of it together, so that no two folders become one
 
 mod local_names;
 mod pairing;

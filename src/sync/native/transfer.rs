@@ -61,7 +61,9 @@ pub async fn copy(
     }
     match (remote, local) {
         (Some(remote), Some(local)) => Ok(Connections { remote, local }),
-        _ => Err(Failure::local("a part of the program ended unexpectedly")),
+        _ => Err(Failure::local(
+            "internal error: a connection's task ended early; the next run goes on, please report this log",
+        )),
     }
 }
 

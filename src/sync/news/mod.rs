@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! One connection to the source of a task that tells when mail arrives. It moves nothing, changes nothing, and learns
-//! nothing: what a run has not yet seen of the server is not met here first.
+//! One connection to the source of a task, which reports when mail arrives. It moves nothing, changes nothing, and
+//! learns no certificate: a run has to have met the server first.
 
 mod position;
 
@@ -17,8 +17,8 @@ use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::listing;
 use crate::task::{FolderMode, Store, TaskName};
 
-/// Servers are told to go on after so long, which also shows whether they are still there: RFC 2177 wants it within 29
-/// minutes, boxes that translate addresses forget silent connections after five.
+/// IDLE is renewed after so long, which also shows whether the server is still there: RFC 2177 wants it within 29
+/// minutes, NAT devices forget silent connections after five.
 const STRETCH: Duration = Duration::from_secs(270);
 
 /// The folders other than the inbox that a server is asked to tell news of; more than that, and it may well refuse.

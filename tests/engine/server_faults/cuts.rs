@@ -38,13 +38,16 @@ fn cut(mode: Mode, side: Side, after: After) {
         "{mode:?} {side:?} {after:?}: {run:#?}"
     );
     if run.exit == Some(code) {
-        let host = if side == Side::Remote { "Host1" } else { "Host2" };
+        let host = if side == Side::Remote { "host1" } else { "host2" };
         let line = run
             .log
             .lines()
             .find(|line| line.starts_with("Error: "))
             .unwrap_or_default();
-        assert!(line.contains(host), "{mode:?} {side:?} {after:?}: {run:#?}");
+        assert!(
+            line.to_lowercase().contains(host),
+            "{mode:?} {side:?} {after:?}: {run:#?}"
+        );
     }
     world.complete();
     world.idle();

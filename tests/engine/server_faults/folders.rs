@@ -159,6 +159,29 @@ fn nothing_can_be_changed_on_the_source() {
 }
 
 #[test]
+fn a_test_folder_that_cannot_be_deleted_is_told_in_every_run_until_it_is_gone() {
+    let world = World::new(Mode::DeleteRemote);
+    let left = || {
+        let model = world.local.model();
+        let names = model.folders.keys();
+        names.filter(|name| name.contains("ns8-imapsync-")).count()
+    };
+    let denied = Rule::times(ALWAYS, "DELETE", "", Act::Answer("NO [NOPERM] Denied"));
+    world.local.behave(Faults::rule(denied));
+    for _ in 0..2 {
+        let run = world.run_unjudged();
+        assert_eq!(run.exit, Some(111), "{run:#?}");
+        assert!(
+            run.log.contains("cannot be deleted on host2: NO [NOPERM] Denied"),
+            "{run:#?}"
+        );
+        assert_eq!(left(), 1, "not another one in every run: {run:#?}");
+    }
+    world.complete();
+    assert_eq!(left(), 0);
+}
+
+#[test]
 fn the_source_only_says_that_it_deleted() {
     for without in [&[][..], &CAPABILITIES] {
         let world = World::new(Mode::DeleteRemote);
@@ -169,7 +192,7 @@ fn the_source_only_says_that_it_deleted() {
         for _ in 0..3 {
             let run = world.run();
             assert_eq!(run.exit, Some(111), "{run:#?}");
-            assert!(run.log.contains("Host1 did not delete"), "{run:#?}");
+            assert!(run.log.contains("host1 did not delete"), "{run:#?}");
         }
         world.complete();
     }

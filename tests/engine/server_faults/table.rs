@@ -277,7 +277,7 @@ fn one_message_cannot_be_read() {
                 forgotten: marked,
                 ..Faults::default()
             },
-            "did not hand it out",
+            "lists it but does not send it",
         ),
     ];
     for (name, faults, says) in cases {

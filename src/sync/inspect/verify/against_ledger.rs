@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Whether what the ledger says is so: a message on record is the one that its UID stands for, and what was delivered is
-//! on one of the two sides, unless its owner deleted it.
+//! Whether what the ledger says is true: a message on record is the one that its UID stands for, and what was
+//! delivered is on one of the two sides, unless its owner deleted it.
 
 use std::collections::{HashMap, HashSet};
 

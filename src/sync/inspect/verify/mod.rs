@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Whether both sides hold the same mail, message by message: by key, size, flags and date; on demand by the digest of
-//! every octet; and whether what the ledger says of them is so. Mailboxes are only read.
+//! Whether both sides hold the same mail, message by message: by key, size, flags and date; on demand by the digest
+//! of every octet; and whether what the ledger says of them is true. Mailboxes are only read.
 //!
 //! [`report`]: what is found · `messages`: message by message · `against_ledger`: what is on record.
 

@@ -15,7 +15,7 @@ use crate::sync::reconcile::error::FolderError;
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::state::Completeness;
 
-/// Into so many parts what did not come is divided.
+/// Into how many parts the messages that did not come are divided.
 const PARTS: usize = 8;
 
 impl Fetcher {
@@ -347,7 +347,7 @@ impl Fetcher {
             let mut missing = item.sync.missing.borrow_mut();
             *missing = missing.union(left);
             if missing.len() > MAX_MISSING {
-                let reason = format!("does not hand out {} messages that it lists", missing.len());
+                let reason = format!("does not send {} messages that it lists", missing.len());
                 self.leave_out(
                     &item.sync,
                     FolderError::unusable(Side::Remote, Exit::FetchErrors, reason),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Batches on their way from fetchers to appenders. Each folder stays with one appender as long as that is not busy with
-//! another: where several append to one folder, each has to take in what the others did, and with Dovecot that takes the
-//! longer the larger the folder is.
+//! Batches on their way from fetchers to appenders. Each folder stays with one appender as long as that is not busy
+//! with another: where several append to one folder, each has to catch up with what the others did, and with Dovecot,
+//! the larger the folder, the longer that takes.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -12,8 +12,8 @@ use tokio::sync::Notify;
 use crate::sync::native::pipeline::message::FetchedMessage;
 use crate::sync::reconcile::folder::FolderSync;
 
-/// Batches that wait at most for one folder, so that none keeps the place of the others; batches and octets that wait in
-/// all: what a full mailbox refuses shall not have been fetched before that is known.
+/// Batches that wait at most for one folder, so that none keeps the place of the others; batches and octets that wait
+/// in all: little should have been fetched when it turns out that the mailbox is full.
 const WAITING_OF_FOLDER: usize = 4;
 const WAITING: usize = 12;
 const WAITING_OCTETS: u64 = 8 * 1024 * 1024;

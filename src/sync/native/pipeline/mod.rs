@@ -17,7 +17,7 @@ use crate::sync::native::plan::Item;
 use crate::sync::native::plan::size_limit::SizeLimit;
 use crate::sync::reconcile::connections::backoff::Backoff;
 
-/// So often a message is tried again that a server refuses for the time being; then it is one that it refuses.
+/// How often a message is tried again that a server refuses temporarily; then it counts as refused.
 pub const MAX_TEMPORARY_REFUSALS: u8 = 2;
 
 /// What fetchers and appenders share.
