@@ -23,49 +23,73 @@ enum Data {
     File(Spooled),
 }
 
-/// Finds line feeds that no carriage return precedes, across chunk borders.
+/// What of a message has to be changed before it is stored: a line ends with one CR and one LF (RFC 5322, 2.1), and there
+/// is no CR at the end. Servers repair what deviates, each in its way, and would show another message than the one that
+/// was sent. Works across chunk borders.
 #[derive(Clone, Copy, Debug, Default)]
 struct LineEnds {
+    /// Line feeds without a carriage return.
     bare: u64,
-    after_cr: bool,
+    /// Carriage returns in front of that of a line end.
+    surplus: u64,
+    /// Carriage returns at the end so far.
+    held: usize,
+}
+
+/// How many carriage returns are at the end.
+fn trailing(text: &[u8]) -> usize {
+    text.iter().rev().take_while(|&&octet| octet == b'\r').count()
 }
 
 impl LineEnds {
     fn scan(&mut self, chunk: &[u8]) {
+        let mut from = 0;
         for at in memchr::memchr_iter(b'\n', chunk) {
-            let cr = if at == 0 {
-                self.after_cr
-            } else {
-                chunk[at - 1] == b'\r'
-            };
-            if !cr {
-                self.bare += 1;
+            let line = chunk.get(from..at).unwrap_or_default();
+            match self.run(line) {
+                0 => self.bare += 1,
+                run => self.surplus += run as u64 - 1,
             }
+            self.held = 0;
+            from = at + 1;
         }
-        if let Some(&last) = chunk.last() {
-            self.after_cr = last == b'\r';
+        self.held = self.run(chunk.get(from..).unwrap_or_default());
+    }
+
+    /// How many carriage returns are at the end, with those that were held before.
+    fn run(&self, text: &[u8]) -> usize {
+        match trailing(text) {
+            all if all == text.len() => self.held + all,
+            run => run,
         }
     }
 
-    /// Appends `chunk` to `out` with every bare line feed completed.
+    /// Appends `chunk` to `out` with its line ends as they must be. Carriage returns at its end wait for the next one.
     fn complete(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         let mut from = 0;
         for at in memchr::memchr_iter(b'\n', chunk) {
-            let cr = if at == 0 {
-                self.after_cr
-            } else {
-                chunk[at - 1] == b'\r'
-            };
-            if !cr {
-                out.extend_from_slice(&chunk[from..at]);
-                out.extend_from_slice(b"\r\n");
-                from = at + 1;
-            }
+            self.take(chunk.get(from..at).unwrap_or_default(), out);
+            self.held = 0;
+            out.extend_from_slice(b"\r\n");
+            from = at + 1;
         }
-        out.extend_from_slice(&chunk[from..]);
-        if let Some(&last) = chunk.last() {
-            self.after_cr = last == b'\r';
+        self.take(chunk.get(from..).unwrap_or_default(), out);
+    }
+
+    /// Appends text without a line feed, but for the carriage returns at its end.
+    fn take(&mut self, text: &[u8], out: &mut Vec<u8>) {
+        let run = self.run(text);
+        let length = text.len() - trailing(text);
+        if length > 0 {
+            out.resize(out.len() + self.held, b'\r');
+            out.extend_from_slice(text.get(..length).unwrap_or_default());
         }
+        self.held = run;
+    }
+
+    /// Whether nothing has to be changed.
+    fn are_right(&self) -> bool {
+        (self.bare, self.surplus, self.held) == (0, 0, 0)
     }
 }
 
@@ -91,9 +115,9 @@ impl Literal {
         self.len == 0
     }
 
-    /// Octets after bare line feeds are completed to CRLF, as a message must be stored (RFC 3501, 2.3.1).
+    /// Octets with line ends as a message must be stored with (RFC 3501, 2.3.1).
     pub fn canonical_len(&self) -> u64 {
-        self.len + self.line_ends.bare
+        self.len + self.line_ends.bare - self.line_ends.surplus - self.line_ends.held as u64
     }
 
     /// The first `max` octets.
@@ -146,7 +170,7 @@ impl CanonicalReader<'_> {
 
     /// The next piece; `None` at the end.
     pub fn next_chunk(&mut self) -> io::Result<Option<&[u8]>> {
-        let clean = self.literal.line_ends.bare == 0;
+        let clean = self.literal.line_ends.are_right();
         match &self.literal.data {
             Data::Memory(data) => {
                 let end = data.len().min(self.at + Self::CHUNK);
@@ -264,14 +288,13 @@ mod tests {
     }
 
     fn model(data: &[u8]) -> Vec<u8> {
-        let mut out = vec![];
-        for (i, &b) in data.iter().enumerate() {
-            if b == b'\n' && (i == 0 || data[i - 1] != b'\r') {
-                out.push(b'\r');
+        let mut lines: Vec<Vec<u8>> = data.split(|&octet| octet == b'\n').map(<[u8]>::to_vec).collect();
+        for line in &mut lines {
+            while line.last() == Some(&b'\r') {
+                line.pop();
             }
-            out.push(b);
         }
-        out
+        lines.join(&b"\r\n"[..])
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub struct Overview {
     pub mailboxes: Vec<(Listed, Option<MailboxStatus>)>,
     /// Those that are subscribed, where that was asked for.
     pub subscribed: Vec<Mailbox>,
+    /// Lines of the list that cannot be read: so many mailboxes may be missing.
+    pub unreadable: u64,
 }
 
 /// What LIST and its like told.
@@ -45,6 +47,7 @@ impl Listing {
     fn note(&mut self, data: Untagged) {
         match data {
             Untagged::List(item) => self.listed.push(item),
+            Untagged::UnreadableList => self.overview.unreadable += 1,
             Untagged::MailboxStatus(mailbox, status) => self.statuses.push((mailbox, status)),
             Untagged::Namespace(told) if !told.is_empty() => self.overview.namespaces = Some(told),
             Untagged::Subscribed(item) if !item.has("\\Noselect") => {
@@ -221,9 +224,10 @@ impl Session {
             tags.push(self.send(command).await?);
         }
         let answers = self
-            .finish_after(&tags, |data, answered| match answered.checked_sub(lists) {
+            .finish_after(&tags, |data, answered, is_ok| match answered.checked_sub(lists) {
                 None => listing.note(data),
-                Some(question) if question % 2 == 1 => take(question / 2, data),
+                // Where the mailbox could not be opened, another one may still be open.
+                Some(question) if question % 2 == 1 && is_ok => take(question / 2, data),
                 Some(_) => {}
             })
             .await?;

@@ -154,7 +154,7 @@ impl Session {
         }
         let mut selected = Selected::default();
         let answers = self
-            .finish_after(&tags, |data, answered| match answered {
+            .finish_after(&tags, |data, answered, _| match answered {
                 0 => selected.note(&data),
                 _ => take(data),
             })

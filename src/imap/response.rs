@@ -60,6 +60,8 @@ pub enum Untagged {
     Quota(StorageQuota),
     /// Data about a message that cannot be read.
     Unreadable,
+    /// A line of LIST that cannot be read.
+    UnreadableList,
     /// Anything else.
     Other,
 }
@@ -184,7 +186,7 @@ fn untagged(mut scanner: Scanner<'_>) -> Option<Untagged> {
     }
     Some(match word.to_ascii_uppercase().as_str() {
         "CAPABILITY" => Untagged::Capability(Capabilities::parse(&String::from_utf8_lossy(scanner.rest()))),
-        "LIST" => Untagged::List(list(&mut scanner)?),
+        "LIST" => list(&mut scanner).map_or(Untagged::UnreadableList, Untagged::List),
         "LSUB" => Untagged::Subscribed(list(&mut scanner)?),
         "STATUS" => {
             let name = scanner.value()?.into_bytes()?;
@@ -207,18 +209,48 @@ fn untagged(mut scanner: Scanner<'_>) -> Option<Untagged> {
 }
 
 fn list(scanner: &mut Scanner<'_>) -> Option<Listed> {
-    let Value::List(attributes) = scanner.value()? else {
-        return None;
+    let attributes = match scanner.value()? {
+        Value::List(attributes) => attributes,
+        Value::Nil => vec![],
+        _ => return None,
     };
-    let separator = match scanner.value()? {
-        Value::Nil => None,
-        value => value.into_text()?.chars().next(),
+    scanner.blanks();
+    let separator = if scanner.eat_all(b"\"\\\" ") {
+        // A server that does not escape it.
+        Some('\\')
+    } else {
+        match scanner.value()? {
+            Value::Nil => None,
+            value => value.into_text()?.chars().next(),
+        }
     };
+    let name = listed_name(scanner).filter(|name| !name.is_empty())?;
     Some(Listed {
         attributes: attributes.into_iter().filter_map(Value::into_text).collect(),
         separator,
-        mailbox: Mailbox::from_wire(scanner.value()?.into_bytes()?),
+        mailbox: Mailbox::from_wire(name),
     })
+}
+
+/// The name at the end of a line of LIST. One that is not written as it should be (a blank outside of quotes, a quote or
+/// backslash that is not escaped) is all that is left of the line; behind a good one there is at most extended data
+/// (RFC 5258).
+fn listed_name(scanner: &mut Scanner<'_>) -> Option<Vec<u8>> {
+    scanner.blanks();
+    let line = scanner.rest().trim_ascii_end();
+    let name = match scanner.value() {
+        // An atom is a name, whatever its letters.
+        Some(Value::Nil) => line.get(..3).map(<[u8]>::to_vec),
+        value => value.and_then(Value::into_bytes),
+    };
+    let rest = scanner.rest().trim_ascii_end();
+    if name.is_some() && (rest.is_empty() || rest.starts_with(b" (")) {
+        return name;
+    }
+    let bare = line
+        .strip_prefix(b"\"")
+        .map(|rest| rest.strip_suffix(b"\"").unwrap_or(rest));
+    Some(bare.unwrap_or(line).to_vec())
 }
 
 fn status(value: Value) -> Option<MailboxStatus> {
@@ -301,19 +333,20 @@ fn fetch(scanner: &mut Scanner<'_>) -> Option<Fetch> {
         if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
             return None;
         }
+        if name == "FLAGS"
+            && let Some(words) = scanner.words_in_parentheses()
+        {
+            let mut flags = Flags::default();
+            for word in words {
+                let quoted = word.strip_prefix(b"\"").and_then(|word| word.strip_suffix(b"\""));
+                flags.insert(&String::from_utf8_lossy(quoted.unwrap_or(word)));
+            }
+            fetch.flags = Some(flags);
+            continue;
+        }
         let value = scanner.value()?;
         match name.as_str() {
             "UID" => fetch.uid = value.number().filter(|&uid| uid > 0),
-            "FLAGS" => {
-                if let Value::List(words) = value {
-                    let mut flags = Flags::default();
-                    words
-                        .into_iter()
-                        .filter_map(Value::into_text)
-                        .for_each(|flag| flags.insert(&flag));
-                    fetch.flags = Some(flags);
-                }
-            }
             "INTERNALDATE" => fetch.date = value.into_text().and_then(|text| InternalDate::parse(&text)),
             "RFC822.SIZE" => fetch.size = value.number(),
             "EMAILID" | "X-GM-MSGID" => fetch.identity = identity(value),
@@ -443,6 +476,56 @@ mod tests {
         };
         assert!(status.is_over_quota());
         assert_eq!(status.to_string(), "NO [OVERQUOTA] full");
+    }
+
+    #[test]
+    fn names_are_read_however_a_server_writes_them() {
+        for (line, separator, name) in [
+            ("() \"/\" NIL", Some('/'), "NIL"),
+            ("() \"/\" Sent Items", Some('/'), "Sent Items"),
+            ("() \"/\" \"dir\\\"", Some('/'), "dir\\"),
+            ("() \"/\" \"open", Some('/'), "open"),
+            ("() \"/\" \"quo\"te\"", Some('/'), "quo\"te"),
+            ("() \"/\" ]x", Some('/'), "]x"),
+            ("() \"/\" a(b)c", Some('/'), "a(b)c"),
+            ("NIL \".\" A", Some('.'), "A"),
+            ("() \"\\\" A\\B", Some('\\'), "A\\B"),
+            ("() \"\\\\\" A", Some('\\'), "A"),
+            ("() NIL \"A b\" (\"CHILDINFO\" (\"SUBSCRIBED\"))", None, "A b"),
+            ("() \"/\" A ", Some('/'), "A"),
+        ] {
+            let Response::Untagged(Untagged::List(listed)) = parse(&format!("* LIST {line}"), &[]) else {
+                panic!("{line}")
+            };
+            assert_eq!(
+                (listed.separator, listed.mailbox.name()),
+                (separator, name),
+                "{line}"
+            );
+        }
+        for line in ["", "()", "() \"/\"", "() \"/\" \"\"", "x \"/\" A", "( \"/\" A"] {
+            let response = parse(&format!("* LIST {line}"), &[]);
+            assert!(
+                matches!(response, Response::Untagged(Untagged::UnreadableList)),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_odd_word_among_flags_costs_no_other() {
+        for odd in ["]x", "{x", "\"open", "~{3}", "NIL", "a\"b", "{3}"] {
+            let text = format!("* 1 FETCH (FLAGS (\\Seen {odd} \"Junk\") UID 7)");
+            let Response::Untagged(Untagged::Fetch(fetch)) = parse(&text, &[]) else {
+                panic!("{odd}")
+            };
+            let flags = fetch.flags.unwrap();
+            assert!(
+                flags.contains("\\Seen") && flags.contains("Junk") && fetch.uid == Some(7),
+                "{odd}"
+            );
+            assert!(flags.dropped().is_some() || flags.contains(odd), "{odd}");
+        }
     }
 
     #[test]

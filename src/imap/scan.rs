@@ -105,6 +105,33 @@ impl<'a> Scanner<'a> {
         found
     }
 
+    /// Consumes these octets if they come next.
+    pub fn eat_all(&mut self, octets: &[u8]) -> bool {
+        let found = self.rest().starts_with(octets);
+        if found {
+            self.at += octets.len();
+        }
+        found
+    }
+
+    /// Consumes a list of words in parentheses, whatever they are made of: a server may have a keyword that is no atom.
+    pub fn words_in_parentheses(&mut self) -> Option<impl Iterator<Item = &'a [u8]> + use<'a>> {
+        self.blanks();
+        let rest = self.rest().strip_prefix(b"(")?;
+        let end = memchr::memchr(b')', rest)?;
+        let words = rest.get(..end)?;
+        // What is sent as a literal is no flag.
+        if memchr::memchr(b'\n', words).is_some() {
+            return None;
+        }
+        self.at += end + 2;
+        Some(
+            words
+                .split(|&octet| octet == b' ')
+                .filter(|word| !word.is_empty()),
+        )
+    }
+
     /// Consumes blanks.
     pub fn blanks(&mut self) {
         while self.eat(b' ') {}

@@ -122,19 +122,7 @@ impl Digest {
     pub fn of(message: &Literal) -> io::Result<Self> {
         let mut digest = Sha256::new();
         let mut reader = message.reader()?;
-        let mut held_back = false;
         while let Some(chunk) = reader.next_chunk()? {
-            if held_back && !chunk.is_empty() {
-                digest.update(b"\r");
-                held_back = false;
-            }
-            let chunk = match chunk.strip_suffix(b"\r") {
-                Some(rest) => {
-                    held_back = true;
-                    rest
-                }
-                None => chunk,
-            };
             // What servers put in place of a NUL (RFC 3501 has none in a literal; Dovecot stores 0x80).
             if memchr::memchr(0, chunk).is_some() {
                 let replaced: Vec<u8> = chunk.iter().map(|&b| if b == 0 { 0x80 } else { b }).collect();
@@ -205,15 +193,23 @@ pub fn has_trace(header_bytes: &[u8]) -> bool {
     Fields(header(header_bytes)).any(|(name, _)| name.eq_ignore_ascii_case(b"RECEIVED"))
 }
 
-/// The moment of the Date field (RFC 5322, 3.6.1), or where none can be read, that of the topmost Received field:
-/// when the last server took the message.
+/// The moment of the Date field (RFC 5322, 3.6.1): when the message was written.
 pub fn date(header_bytes: &[u8]) -> Option<InternalDate> {
-    let header = header(header_bytes);
-    let values = |wanted: &'static [u8]| {
-        Fields(header).filter_map(move |(name, value)| name.eq_ignore_ascii_case(wanted).then_some(value))
-    };
-    let written = values(b"DATE").take(MOST_DATES).find_map(written::moment);
-    written.or_else(|| values(b"RECEIVED").next().and_then(written::moment_received))
+    values(header_bytes, b"DATE")
+        .take(MOST_DATES)
+        .find_map(written::moment)
+}
+
+/// The moment of the topmost Received field: when the last server took the message.
+pub fn received(header_bytes: &[u8]) -> Option<InternalDate> {
+    values(header_bytes, b"RECEIVED")
+        .next()
+        .and_then(written::moment_received)
+}
+
+fn values<'a>(header_bytes: &'a [u8], wanted: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
+    let fields = Fields(header(header_bytes));
+    fields.filter_map(move |(name, value)| name.eq_ignore_ascii_case(wanted).then_some(value))
 }
 
 /// The part of a message up to the empty line.
@@ -343,7 +339,8 @@ mod tests {
 
     #[test]
     fn a_message_is_as_old_as_its_header_tells() {
-        let read = |header: &[u8]| date(header).map(|date| date.to_string());
+        let text = |date: Option<InternalDate>| date.map(|date| date.to_string());
+        let read = |header: &[u8]| text(date(header));
         let received = "Received: from a by b; Tue, 3 Mar 2020 10:00:00 +0100\r\n\
                         Received: from c by a; Sun, 1 Mar 2020 10:00:00 +0100\r\n";
         let dated =
@@ -354,8 +351,9 @@ mod tests {
         );
         for unreadable in ["", "Date: soon\r\n", "Date:\r\n"] {
             let header = format!("{received}{unreadable}\r\n");
+            assert_eq!(read(header.as_bytes()), None, "{unreadable}");
             let topmost = Some(" 3-Mar-2020 10:00:00 +0100");
-            assert_eq!(read(header.as_bytes()).as_deref(), topmost, "{unreadable}");
+            assert_eq!(text(super::received(header.as_bytes())).as_deref(), topmost);
         }
         let second = b"Date: soon\r\nDate: 2 Mar 2020 10:00:00 GMT\r\n\r\n";
         assert_eq!(read(second).as_deref(), Some(" 2-Mar-2020 10:00:00 +0000"));

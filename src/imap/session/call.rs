@@ -30,15 +30,15 @@ impl Session {
         tags: &[Tag],
         mut take: impl FnMut(Untagged),
     ) -> Result<Vec<StatusLine>> {
-        self.finish_after(tags, |data, _| take(data)).await
+        self.finish_after(tags, |data, _, _| take(data)).await
     }
 
     /// Like [`Session::finish_all`]; `take` is told with each piece of data how many commands, from the first one on, have
-    /// their outcomes.
+    /// their outcomes, and whether the last of these is a good one.
     pub(in crate::imap) async fn finish_after(
         &mut self,
         tags: &[Tag],
-        mut take: impl FnMut(Untagged, usize),
+        mut take: impl FnMut(Untagged, usize, bool),
     ) -> Result<Vec<StatusLine>> {
         let mut outcomes: Vec<Option<StatusLine>> = vec![None; tags.len()];
         let mut left = tags.len();
@@ -53,10 +53,9 @@ impl Session {
                     }
                 }
                 Response::Untagged(data) => {
-                    take(
-                        data,
-                        outcomes.iter().take_while(|outcome| outcome.is_some()).count(),
-                    );
+                    let answered = outcomes.iter().map_while(Option::as_ref);
+                    let (count, is_ok) = answered.fold((0, true), |(count, _), one| (count + 1, one.is_ok()));
+                    take(data, count, is_ok);
                 }
                 Response::Continue(_) => {}
             }

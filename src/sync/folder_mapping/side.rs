@@ -29,6 +29,8 @@ pub struct Side {
     provider: Provider,
     /// The folders.
     pub folders: Vec<(Listed, Option<MailboxStatus>)>,
+    /// How many more the server listed in a way that cannot be read.
+    pub unreadable: u64,
 }
 
 /// Folders of other people where the server does not tell its namespaces.
@@ -56,8 +58,31 @@ impl Side {
             told,
             guessed,
             provider,
-            folders: merge_spellings_of_inbox(folders),
+            folders,
+            unreadable: 0,
         }
+    }
+
+    /// Pairs of listed names that may be two spellings of one folder, as its state is the same.
+    pub fn alike(&self) -> Vec<(Mailbox, Mailbox)> {
+        let mut seen = HashMap::new();
+        let mut alike = vec![];
+        for (listed, status) in &self.folders {
+            let Some(state) = status.filter(MailboxStatus::is_valid) else {
+                continue;
+            };
+            let numbers = (state.uid_validity, state.uid_next, state.messages);
+            let first = *seen.entry((spelling(listed), numbers)).or_insert(&listed.mailbox);
+            if *first != listed.mailbox {
+                alike.push((first.clone(), listed.mailbox.clone()));
+            }
+        }
+        alike
+    }
+
+    /// Leaves out a name that is another spelling of a folder.
+    pub fn forget(&mut self, mailbox: &Mailbox) {
+        self.folders.retain(|(listed, _)| listed.mailbox != *mailbox);
     }
 
     /// What the list says of a folder's state.
@@ -181,27 +206,21 @@ fn guess_namespace(folders: &[(Listed, Option<MailboxStatus>)]) -> Option<Namesp
     })
 }
 
-/// Some servers list what is below the inbox with INBOX in several cases. Where the states are the same too, it is one
-/// folder.
-fn merge_spellings_of_inbox(
-    folders: Vec<(Listed, Option<MailboxStatus>)>,
-) -> Vec<(Listed, Option<MailboxStatus>)> {
-    let mut seen: HashMap<Vec<u8>, Vec<MailboxStatus>> = HashMap::new();
-    let mut kept = folders;
-    kept.retain(|(listed, status)| {
-        let wire = listed.mailbox.wire();
-        let (Some(status), Some((head, rest))) = (status, wire.split_at_checked(5)) else {
-            return true;
-        };
-        if rest.is_empty() || !head.eq_ignore_ascii_case(b"INBOX") || !status.is_valid() {
-            return true;
-        }
-        let states = seen.entry(rest.to_vec()).or_default();
-        let known = states.contains(status);
-        states.push(*status);
-        !known
-    });
-    kept
+/// What a name may stand for in another spelling: INBOX in any case, also in front of others, a separator at the end, a name
+/// as UTF-8 and in modified UTF-7.
+fn spelling(listed: &Listed) -> String {
+    let name = listed.mailbox.name();
+    let name = match listed
+        .separator
+        .and_then(|separator| name.strip_suffix(separator))
+    {
+        Some(rest) if !rest.is_empty() => rest,
+        _ => name,
+    };
+    match name.split_at_checked(5) {
+        Some((head, rest)) if head.eq_ignore_ascii_case("INBOX") => format!("INBOX{rest}"),
+        _ => name.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -234,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn spellings_of_the_inbox_in_one_state_are_one_folder() {
+    fn spellings_of_a_name_in_one_state_may_be_one_folder() {
         let status = |messages| MailboxStatus {
             messages: Some(messages),
             uid_next: Some(9),
@@ -243,11 +262,12 @@ mod tests {
         };
         let of = |names: [(&str, u64); 2]| {
             let folders = names.map(|(name, messages)| (listed(name), Some(status(messages))));
-            Side::new(None, folders.to_vec(), Provider::Other).folders.len()
+            Side::new(None, folders.to_vec(), Provider::Other).alike().len()
         };
         assert_eq!(of([("INBOX.Sent", 3), ("Inbox.Sent", 3)]), 1);
-        assert_eq!(of([("INBOX.Sent", 3), ("Inbox.Sent", 4)]), 2);
-        assert_eq!(of([("INBOX.Sent", 3), ("INBOX.sent", 3)]), 2);
+        assert_eq!(of([("INBOX.Sent", 3), ("Inbox.Sent", 4)]), 0);
+        assert_eq!(of([("INBOX.Sent", 3), ("INBOX.sent", 3)]), 0);
+        assert_eq!(of([("Both", 3), ("Both.", 3)]), 1);
     }
 
     #[test]

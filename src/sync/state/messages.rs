@@ -24,6 +24,8 @@ pub struct Row {
     pub flags: Flags,
     /// We marked it `\Deleted` on the remote side, or were about to.
     pub remote_deletion: bool,
+    /// We marked it `\Seen` on the remote side, or were about to.
+    pub marked_seen: bool,
 }
 
 /// A message about to be recorded.
@@ -268,7 +270,7 @@ impl Ledger {
     /// What is known of a message.
     pub fn row(&self, id: i64, uid: u32) -> Result<Option<Row>> {
         let mut statement = self.db.prepare_cached(&format!(
-            "SELECT local_uid, flags, remote_deletion FROM message
+            "SELECT local_uid, flags, remote_deletion, seen FROM message
              WHERE folder = ?1 AND uid = ?2 AND step IN ({DELIVERED}, {PRESENT}, {ACCEPTED})"
         ))?;
         let row = statement.query_row(params![id, uid], |row| {
@@ -276,6 +278,7 @@ impl Ledger {
                 local_uid: row.get(0)?,
                 flags: Flags::parse(&row.get::<_, String>(1)?),
                 remote_deletion: row.get::<_, i64>(2)? != 0,
+                marked_seen: row.get::<_, i64>(3)? != PostDelivery::None as i64,
             })
         });
         Ok(row.optional()?)

@@ -140,7 +140,11 @@ impl Appender {
             local = uids.iter().map(Some).collect();
         }
         let confirmed: Vec<_> = batch.messages.iter().map(|p| p.uid).zip(local).collect();
-        for message in batch.messages.iter().filter(|message| message.date.is_none()) {
+        for message in batch
+            .messages
+            .iter()
+            .filter(|message| message.stored_date.is_none())
+        {
             self.shared.reporter.borrow_mut().tell(&Event::DateUnknown {
                 folder: &sync.pair.local,
                 uid: message.uid,

@@ -260,7 +260,7 @@ impl Appender {
             .zip(&flags)
             .map(|(message, flags)| Message {
                 flags,
-                date: message.stored_date(),
+                date: message.stored_date.as_ref(),
                 body: &message.body,
             })
             .collect();

@@ -19,10 +19,11 @@ pub struct FetchedMessage {
     pub completeness: Completeness,
     /// The flags.
     pub flags: Flags,
-    /// The date of arrival.
+    /// The date of arrival, or that of its Date field where the server does not tell: by it mail is deleted as old.
     pub date: Option<InternalDate>,
-    /// When it was written, where it has not arrived yet by that date: a server makes that today.
-    pub written: Option<InternalDate>,
+    /// The date that it is stored with: where that one lies ahead or is missing, the best that its header tells. A server
+    /// makes it today otherwise.
+    pub stored_date: Option<InternalDate>,
     /// The Message-Id, for reports.
     pub message_id: Option<String>,
     /// The octets.
@@ -30,11 +31,6 @@ pub struct FetchedMessage {
 }
 
 impl FetchedMessage {
-    /// The date that it is stored with.
-    pub fn stored_date(&self) -> Option<&InternalDate> {
-        self.written.as_ref().or(self.date.as_ref())
-    }
-
     /// What is recorded of it.
     pub fn entry(&self) -> Entry {
         let date = self.date.as_ref().map_or(0, InternalDate::unix);

@@ -50,18 +50,20 @@ impl Packer {
             flags = flags.minus(&Flags::parse("\\Deleted"));
         }
         // A server that does not tell when a message arrived still tells when it was written.
-        let date = fetch.date.or_else(|| message_key::date(&header));
-        let written = match &date {
-            Some(date) if date.is_ahead() => message_key::date(&header).filter(|date| !date.is_ahead()),
-            _ => None,
-        };
+        let written = message_key::date(&header);
+        let date = fetch.date.or_else(|| written.clone());
+        let stored_date = [date.clone(), written, message_key::received(&header)]
+            .into_iter()
+            .flatten()
+            .find(|date| !date.is_ahead())
+            .or_else(|| date.clone());
         let message = FetchedMessage {
             uid,
             key,
             digest,
             flags,
             date,
-            written,
+            stored_date,
             message_id: message_key::message_id(&header),
             completeness: Completeness::of(body.len(), fetch.size),
             body,

@@ -115,6 +115,8 @@ fn guard(
     let cut_off = shared.state.borrow().cut_off_imapsync_run()?;
     Ok(if listing.remote_empty {
         Some("the remote server listed no folder".to_owned())
+    } else if listing.is_incomplete {
+        Some("not every folder that is listed can be read".to_owned())
     } else if most_are_missing {
         Some("the remote server did not list most of the folders that it had".to_owned())
     } else if source == 0 {

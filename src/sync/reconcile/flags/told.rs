@@ -211,11 +211,15 @@ impl Found {
         // `\Deleted` that we set ourselves, or tried to, is not the owner's wish; that of others is never carried over
         // either, only taken back.
         let was_marked = row.flags.contains("\\Deleted") && !row.remote_deletion;
-        let flags = if was_marked {
+        let mut flags = if was_marked {
             told.clone()
         } else {
             told.minus(&Flags::parse("\\Deleted"))
         };
+        // So is `\Seen` that a task of the inbox set: nobody has read the message by that.
+        if row.marked_seen && !row.flags.contains("\\Seen") {
+            flags = flags.minus(&Flags::parse("\\Seen"));
+        }
         self.forget(uid);
         let is_changed = row.flags != flags;
         // Where all flags are told in each run, nothing shows that a keyword which the ledger cannot know is new.
@@ -262,6 +266,7 @@ mod tests {
             local_uid: Some(local),
             flags: Flags::parse(flags),
             remote_deletion: false,
+            marked_seen: false,
         }
     }
 
@@ -276,6 +281,11 @@ mod tests {
             found.note_known(uid, row(uid + 10, "Junk"), &Flags::parse("Junk \\Seen"), false);
         }
         found.note_known(3, row(13, "Junk"), &Flags::parse("Junk \\Deleted"), false);
+        let marked = Row {
+            marked_seen: true,
+            ..row(14, "Junk")
+        };
+        found.note_known(4, marked, &Flags::parse("Junk \\Seen"), false);
         let (changes, remembered) = found.changes();
         let alike = changes.get(&(Flags::parse("\\Seen"), Flags::default()));
         let expected = Alike {

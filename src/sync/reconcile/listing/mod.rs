@@ -6,6 +6,7 @@ pub mod filed;
 mod other_name;
 mod renamed;
 pub mod sample;
+mod spellings;
 
 use std::collections::HashSet;
 
@@ -29,6 +30,8 @@ pub struct Listing {
     pub subscribe: HashSet<Mailbox>,
     /// The remote side listed nothing.
     pub remote_empty: bool,
+    /// A side listed folders in a way that cannot be read.
+    pub is_incomplete: bool,
     /// The local side as listed.
     pub local: folder_mapping::Side,
     /// All remote folders as listed.
@@ -108,6 +111,17 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
             reporter.tell(&Event::FoldersFound { side, count });
         }
     }
+    for (side, listed) in [(Side::Remote, &remote), (Side::Local, &local)] {
+        if listed.unreadable > 0 {
+            let reason = format!(
+                "{} lists {} folders in a way that cannot be read: they are left out, and nothing is deleted locally",
+                side.in_words(),
+                listed.unreadable
+            );
+            let mut reporter = shared.reporter.borrow_mut();
+            reporter.problem("", Exit::WithErrors, &reason);
+        }
+    }
     tell_left_out(shared, &remote);
     let local_names = folder_mapping::local_names(&remote, &local, selection, &known);
     let pattern_hits = match shared.job.dry {
@@ -125,6 +139,7 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
             .collect(),
         subscribe: subscribe.into_iter().collect(),
         remote_empty: remote.folders.is_empty(),
+        is_incomplete: remote.unreadable + local.unreadable > 0,
         local,
     })
 }
@@ -158,7 +173,9 @@ pub async fn sampled_side(
     } else {
         Provider::Other
     };
-    let side = folder_mapping::Side::new(overview.namespaces, overview.mailboxes, provider);
+    let mut side = folder_mapping::Side::new(overview.namespaces, overview.mailboxes, provider);
+    side.unreadable = overview.unreadable;
+    spellings::merge(session, &mut side).await?;
     Ok((side, overview.subscribed))
 }
 

@@ -115,33 +115,36 @@ impl Elsewhere {
         }
         open::open(remote, &pair.remote, folder, false).await?;
         let (own, by_header) = identities(remote, uids).await?;
+        let mut wanted: HashMap<Identity, usize> = HashMap::new();
+        for told in &own {
+            *wanted.entry(told.identity).or_default() += 1;
+        }
         let mut available: HashMap<Identity, usize> = HashMap::new();
         for mailbox in self.before(&pair.remote) {
             let listed = self.messages(&mailbox, remote).await?;
-            for Told { identity, .. } in &own {
+            for identity in wanted.keys() {
                 if let Some(uids) = listed.get(identity) {
-                    available.insert(*identity, available.get(identity).unwrap_or(&0) + uids.len());
+                    *available.entry(*identity).or_default() += uids.len();
                 }
             }
         }
-        // Messages that are alike by their headers are as many as there are.
-        let mut used: HashMap<Identity, usize> = HashMap::new();
         if by_header {
             for one in shared.state.borrow().left_out(folder.id)? {
                 if let Ok(identity) = Identity::try_from(one.identity) {
-                    *used.entry(identity).or_default() += 1;
+                    wanted.entry(identity).and_modify(|count| *count += 1);
                 }
             }
         }
-        let mut found = vec![];
-        for Told { uid, identity, .. } in own {
-            let count = used.entry(identity).or_default();
-            let left = available.get(&identity).unwrap_or(&0);
-            if *left > 0 && (!by_header || *count < *left) {
-                *count += 1;
-                found.push((uid, identity.to_vec()));
-            }
-        }
+        // By their headers several may be alike that are not equal: where there are more than elsewhere, all of them come.
+        let is_elsewhere = |identity: &Identity| {
+            let available = available.get(identity).copied().unwrap_or_default();
+            available > 0 && (!by_header || wanted.get(identity).is_some_and(|&count| count <= available))
+        };
+        let found: Vec<(u32, Vec<u8>)> = own
+            .into_iter()
+            .filter(|told| is_elsewhere(&told.identity))
+            .map(|told| (told.uid, told.identity.to_vec()))
+            .collect();
         if !found.is_empty() {
             shared.reporter.borrow_mut().tell(&Event::WithOtherFolders {
                 folder: &pair.remote,
