@@ -79,6 +79,10 @@ pub(super) fn listing(model: &Model, faults: &Faults, verb: &str, words: &[Word]
             .special
             .filter(|_| faults.has("SPECIAL-USE"))
             .unwrap_or_default();
+        if faults.garbled.is_some_and(|text| name.contains(text)) {
+            let _ = write!(connections, "* {verb} (\\HasNoChildren {}\r\n", quoted(name));
+            continue;
+        }
         let again = if name == "INBOX" { "Inbox" } else { name };
         for name in [name.as_str(), again]
             .iter()

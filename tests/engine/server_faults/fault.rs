@@ -68,6 +68,10 @@ pub(crate) struct Faults {
     pub stale_status: Option<Model>,
     /// LIST names every mailbox twice, the second time INBOX as `Inbox`.
     pub listed_twice: bool,
+    /// It stores line ends and the end of a message as Dovecot does, which drops a CR there.
+    pub one_cr: bool,
+    /// The lines of LIST for mailboxes with this text in their names cannot be read.
+    pub garbled: Option<&'static str>,
     /// STATUS tells anything as the identity of a mailbox.
     pub freed_ids: bool,
     /// STATUS and SELECT tell no UIDNEXT.

@@ -309,6 +309,56 @@ fn folders_are_listed_twice() {
     });
 }
 
+/// A mirror, of which the source's owner renames a folder to what the server cannot write.
+#[test]
+fn what_a_list_names_in_no_readable_way_is_told_and_nothing_is_deleted() {
+    let world = World::with(Mode::DeleteLocal, Model::new('/', ""), some);
+    world.complete();
+    {
+        let mut remote = world.remote.model();
+        let work = remote.folders.remove("Work").expect("a folder");
+        remote.folders.insert("Odd".to_owned(), work);
+    }
+    world.remote.behave(Faults {
+        garbled: Some("Odd"),
+        ..Faults::default()
+    });
+    for _ in 0..4 {
+        let run = world.run_unjudged();
+        assert_eq!(run.exit, Some(111), "{run:#?}");
+        assert!(run.log.contains("in a way that cannot be read"), "{}", run.log);
+        assert_eq!(world.local.model().folders["Work"].messages.len(), 1, "{run:#?}");
+    }
+}
+
+#[test]
+fn what_the_destination_stores_with_other_line_ends_is_copied_once() {
+    for mode in MODES {
+        let world = World::with(mode, Model::new('/', ""), |remote, _| {
+            for (at, end) in ["\r\r\nlast\r\n", "\r\r\r\nlast\r\n", "\r", "\r\r\r", "\r\n\r\r\n"]
+                .iter()
+                .enumerate()
+            {
+                let body = [message(&format!("m{at}"), 300), end.as_bytes().to_vec()].concat();
+                remote.add("INBOX", &body, &[]);
+            }
+        });
+        world.local.behave(Faults {
+            one_cr: true,
+            ..Faults::default()
+        });
+        for forgets in [false, false, true, false] {
+            if forgets {
+                world.forget();
+            }
+            let run = world.run_unjudged();
+            assert_eq!(run.exit, Some(0), "{mode:?}: {run:#?}");
+            let copies = world.local.model().folders["INBOX"].messages.len();
+            assert_eq!(copies, 5, "{mode:?}: {run:#?}");
+        }
+    }
+}
+
 #[test]
 fn a_status_tells_of_the_past() {
     let modes = [Mode::Copy, Mode::DeleteRemote, Mode::DeleteLocal];

@@ -230,6 +230,32 @@ fn a_copy_that_arrives_after_the_other_one_was_filed_is_removed() {
     assert!(model.folders["INBOX"].messages.is_empty(), "{run:#?}");
 }
 
+#[test]
+fn filters_that_one_task_owes_are_not_cancelled_by_another() {
+    let mut killed = 0;
+    for command in 0.. {
+        let world = World::with(Mode::Inbox, Model::new('/', ""), unread)
+            .filtered()
+            .titled(format!("killed at command {command}"));
+        let other = world.unfiltered_task("other1");
+        world.local.behave(filtering());
+        if !world.kill_between(Side::Local, command, true, filtering) {
+            break;
+        }
+        killed += 1;
+        world.run_task(&other);
+        for _ in 0..2 {
+            let run = world.run_unjudged();
+            assert_eq!(run.exit, Some(0), "{}: {run:#?}", world.title);
+        }
+        // What the other task brought is not filtered; what this one had brought is.
+        assert_once(&world);
+        let log = world.run_task(&other).log;
+        assert!(!log.contains("stay unfiltered"), "{}: {log}", world.title);
+    }
+    assert!(killed > 5, "the run was never killed at its work");
+}
+
 /// Filters of one instance may file a message before the other one looks and without a mark of it on the source: it is
 /// there once for each instance at most, and no run after that brings it again.
 #[test]

@@ -314,9 +314,23 @@ impl World {
     /// Kills a run when a side is at this command of it: before that is done, or before it is answered. Whether the run came
     /// so far.
     pub(super) fn kill(&self, side: Side, command: usize, done: bool) -> bool {
+        self.kill_between(side, command, done, Faults::default)
+    }
+
+    /// The same, where the server of that side usually behaves like this.
+    pub(super) fn kill_between(
+        &self,
+        side: Side,
+        command: usize,
+        done: bool,
+        usual: impl Fn() -> Faults,
+    ) -> bool {
         let server = self.server(side);
         let hold = Rule::once("", "", Act::Hold { done }).after(command);
-        server.behave(Faults::rule(hold));
+        server.behave(Faults {
+            rules: vec![hold],
+            ..usual()
+        });
         let mut run = self.instance.start(&self.name);
         while run.try_wait().expect("a process").is_none() && !server.holds() {
             std::thread::sleep(std::time::Duration::from_millis(1));
@@ -329,7 +343,19 @@ impl World {
             server.release();
             server.behave(Faults::default());
         }
+        server.behave(usual());
         is_held
+    }
+
+    /// Another task of the same user and account, of all folders and without filters.
+    pub(super) fn unfiltered_task(&self, id: &str) -> TaskName {
+        let task = Task {
+            id: TaskId::parse(id).expect("an id"),
+            folders: FolderMode::All,
+            sieve: false,
+            ..self.task.clone()
+        };
+        self.instance.save(&task, REMOTE_PASSWORD)
     }
 
     /// Another task of the same user.

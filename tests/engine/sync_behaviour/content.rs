@@ -120,14 +120,16 @@ fn every_octet_is_kept() -> anyhow::Result<()> {
 
 #[test]
 fn a_cr_at_the_very_end_brings_no_second_copy() -> anyhow::Result<()> {
-    let case = case()?;
-    let mail = NewMail::new("").content(&b"Message-Id: <end@x>\r\n\r\nbody\r"[..]);
-    case.deliver(Side::Remote, &[mail])?;
-    case.create(json!({}))?;
-    case.run_copies(1)?;
-    case.forget()?;
-    case.run_copies(0)?;
-    ensure!(case.ids(Side::Local, "INBOX")? == ["end@x"]);
+    for end in [&b"\r"[..], b"\r\r\r"] {
+        let case = case()?;
+        let mail = NewMail::new("").content([b"Message-Id: <end@x>\r\n\r\nbody", end].concat());
+        case.deliver(Side::Remote, &[mail])?;
+        case.create(json!({}))?;
+        case.run_copies(1)?;
+        case.forget()?;
+        case.run_copies(0)?;
+        ensure!(case.ids(Side::Local, "INBOX")? == ["end@x"]);
+    }
     Ok(())
 }
 

@@ -112,6 +112,37 @@ fn a_replaced_mailbox_is_filled_again_by_every_task_whichever_notices_it() -> an
     Ok(())
 }
 
+/// That a message is delivered is no reason to take it for read.
+#[test]
+fn what_a_task_of_the_inbox_marks_as_read_stays_unread_here() -> anyhow::Result<()> {
+    for changes in [json!({}), json!({"delete_local": true})] {
+        let case = case()?;
+        case.deliver(Side::Remote, &mails("INBOX", "m", 3))?;
+        case.create(json!({"foldersynchronization": "inbox"}))?;
+        case.run_copies(3)?;
+        let all = Second {
+            case: &case,
+            source: &case,
+        };
+        all.create(changes)?;
+        // What its owner does there is carried over all the same.
+        case.store(
+            Side::Remote,
+            "INBOX",
+            "HEADER Message-Id <m2@x>",
+            "+FLAGS (\\Flagged)",
+        )?;
+        for _ in 0..2 {
+            all.run()?;
+        }
+        for (id, flags) in [("m1@x", ""), ("m2@x", "\\Flagged"), ("m3@x", "")] {
+            let found = case.flags_of(Side::Local, "INBOX", id)?;
+            ensure!(found == flags, "{id}: {found}");
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn what_its_owner_filed_stays_where_only_the_other_task_looks() -> anyhow::Result<()> {
     let case = case()?;

@@ -60,7 +60,7 @@ impl Candidates {
                 false,
             ),
         };
-        let unlike = incomplete::unlike(shared, sync, &found.seen, &copies, &new)?;
+        let unlike = incomplete::unlike(shared, sync, &found.seen, &copies, &mut connections.remote).await?;
         let Some(locally) = Local::look(shared, sync, &mut connections.local, &copies).await? else {
             folder::renumbered(shared, sync, Side::Local)?;
             return Ok(None);

@@ -73,18 +73,38 @@ pub async fn report_short(
 
 /// Which of the messages that this run copied differ, by key or size, from what the server shows of them: they are
 /// not whole.
-pub fn unlike(
+pub async fn unlike(
     shared: &Shared,
     sync: &FolderSync,
     seen: &HashMap<u32, Seen>,
     copies: &[Copy],
-    new: &UidSet,
+    remote: &mut SideSession,
 ) -> FolderResult<UidSet> {
-    let copies = copies.iter().filter(|copy| new.contains(copy.uid));
-    let unlike: UidSet = copies
-        .filter(|copy| !seen.get(&copy.uid).is_some_and(|seen| is_whole(copy, seen)))
-        .map(|copy| copy.uid)
-        .collect();
+    let (mut unlike, mut shorter) = (UidSet::default(), UidSet::default());
+    for copy in copies
+        .iter()
+        .filter(|copy| sync.copied.borrow().contains(copy.uid))
+    {
+        match seen.get(&copy.uid).filter(|seen| seen.key == copy.key) {
+            Some(seen) if copy.size >= seen.size => {}
+            Some(_) => shorter.insert(copy.uid),
+            None => unlike.insert(copy.uid),
+        }
+    }
+    if !shorter.is_empty() {
+        // Line ends that were put right make a message shorter, too.
+        sync.open(remote, true).await?;
+        let wholes = headers::wholes(remote, &shorter).await?;
+        for copy in copies.iter().filter(|copy| shorter.contains(copy.uid)) {
+            let announced = seen.get(&copy.uid).map(|seen| seen.size);
+            let is_whole = wholes.get(&copy.uid).is_some_and(|(digest, octets)| {
+                copy.digest.as_ref() == Some(digest) && Some(*octets) >= announced
+            });
+            if !is_whole {
+                unlike.insert(copy.uid);
+            }
+        }
+    }
     if !unlike.is_empty() {
         let mut state = shared.state.borrow_mut();
         state.set_completeness(sync.folder.id, &unlike, Completeness::Cut)?;
@@ -93,10 +113,6 @@ pub fn unlike(
         report_kept_remotely(shared, sync, unlike.len(), reason);
     }
     Ok(unlike)
-}
-
-fn is_whole(copy: &Copy, seen: &Seen) -> bool {
-    copy.key == seen.key && copy.size >= seen.size
 }
 
 /// What the open remote folder shows of some messages.

@@ -49,10 +49,12 @@ impl RemoteFlags {
         let folder = &sync.folder;
         let modseq = sync.pair.source.highest_modseq.unwrap_or(0);
         let same_modseq = folder.remote_modseq != 0 && modseq == folder.remote_modseq;
-        if folder.remote_next <= 1 || same_modseq || sync.pair.source.messages == Some(0) {
+        // Up to there a task of the inbox has looked, which carries over no flags.
+        let next = folder.remote_next.max(folder.looked_below);
+        if next <= 1 || same_modseq || sync.pair.source.messages == Some(0) {
             return Ok(None);
         }
-        let mut items = format!("1:{} (UID FLAGS)", folder.remote_next - 1);
+        let mut items = format!("1:{} (UID FLAGS)", next - 1);
         // One that went back belongs to another count, as after a server was set up again: all flags are looked at.
         let only_changes = folder.remote_modseq != 0
             && modseq > folder.remote_modseq

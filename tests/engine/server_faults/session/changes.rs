@@ -59,7 +59,11 @@ impl Session<'_> {
         }
         let mut uids = vec![];
         for (flags, date, body) in messages {
-            uids.push(model.append(&name, body.clone(), flags.into_iter(), &date));
+            let body = match faults.one_cr {
+                true => as_dovecot(body),
+                false => body.clone(),
+            };
+            uids.push(model.append(&name, body, flags.into_iter(), &date));
         }
         if let Some(text) = faults.loses {
             let finder = memchr::memmem::Finder::new(text);
@@ -181,4 +185,16 @@ fn store(
         }
     }
     "OK Stored".to_owned()
+}
+
+/// Of the carriage returns before a line end, or at the end of the message, one is lost.
+fn as_dovecot(body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(body.len());
+    for (at, &octet) in body.iter().enumerate() {
+        let is_lost = octet == b'\r' && (at + 1 == body.len() || body[at + 1..].starts_with(b"\r\n"));
+        if !is_lost {
+            out.push(octet);
+        }
+    }
+    out
 }
