@@ -215,16 +215,16 @@ fn list(scanner: &mut Scanner<'_>) -> Option<Listed> {
         _ => return None,
     };
     scanner.blanks();
-    let separator = if scanner.eat_all(b"\"\\\" ") {
-        // A server that does not escape it.
-        Some('\\')
-    } else {
-        match scanner.value()? {
+    // Some servers do not escape it, nor then in names.
+    let escapes = !scanner.eat_all(b"\"\\\" ");
+    let separator = match escapes {
+        false => Some('\\'),
+        true => match scanner.value()? {
             Value::Nil => None,
             value => value.into_text()?.chars().next(),
-        }
+        },
     };
-    let name = listed_name(scanner).filter(|name| !name.is_empty())?;
+    let name = listed_name(scanner, escapes).filter(|name| !name.is_empty())?;
     Some(Listed {
         attributes: attributes.into_iter().filter_map(Value::into_text).collect(),
         separator,
@@ -235,7 +235,7 @@ fn list(scanner: &mut Scanner<'_>) -> Option<Listed> {
 /// The name at the end of a line of LIST. One that is not written as it should be (a blank outside of quotes, a quote or
 /// backslash that is not escaped) is all that is left of the line; behind a good one there is at most extended data
 /// (RFC 5258).
-fn listed_name(scanner: &mut Scanner<'_>) -> Option<Vec<u8>> {
+fn listed_name(scanner: &mut Scanner<'_>, escapes: bool) -> Option<Vec<u8>> {
     scanner.blanks();
     let line = scanner.rest().trim_ascii_end();
     let name = match scanner.value() {
@@ -244,7 +244,8 @@ fn listed_name(scanner: &mut Scanner<'_>) -> Option<Vec<u8>> {
         value => value.and_then(Value::into_bytes),
     };
     let rest = scanner.rest().trim_ascii_end();
-    if name.is_some() && (rest.is_empty() || rest.starts_with(b" (")) {
+    let is_end = rest.is_empty() || rest.starts_with(b" ((") || rest.starts_with(b" (\"");
+    if name.is_some() && is_end && (escapes || !line.starts_with(b"\"")) {
         return name;
     }
     let bare = line
@@ -491,6 +492,8 @@ mod tests {
             ("NIL \".\" A", Some('.'), "A"),
             ("() \"\\\" A\\B", Some('\\'), "A\\B"),
             ("() \"\\\\\" A", Some('\\'), "A"),
+            ("() \"\\\" \"A\\B c\"", Some('\\'), "A\\B c"),
+            ("() \"/\" Sent (old)", Some('/'), "Sent (old)"),
             ("() NIL \"A b\" (\"CHILDINFO\" (\"SUBSCRIBED\"))", None, "A b"),
             ("() \"/\" A ", Some('/'), "A"),
         ] {

@@ -191,10 +191,24 @@ fn targets(remote: &Side, local: &Side, selection: &Selection, known: &Known) ->
             local: Mailbox::from_name(name),
             fallback: Mailbox::from_name(&fallback),
             joined: shared,
-            renamed: *name != one.name,
+            renamed: *name != one.name || *name != plain(remote, local, one.remote),
         });
     }
     targets
+}
+
+/// The local name without any care for what it may collide with: the prefix of one side is replaced by that of the other,
+/// and so are separators.
+fn plain(remote: &Side, local: &Side, mailbox: &Mailbox) -> String {
+    if mailbox.is_inbox() {
+        return mailbox.name().to_owned();
+    }
+    let bare = remote.bare(mailbox.name());
+    let name = match (remote.separator(), local.separator()) {
+        (Some(from), Some(to)) => bare.replace(from, &to.to_string()),
+        _ => bare.to_owned(),
+    };
+    format!("{}{name}", local.prefix())
 }
 
 /// A remote folder on its way to a local name.

@@ -31,6 +31,8 @@ pub struct Side {
     pub folders: Vec<(Listed, Option<MailboxStatus>)>,
     /// How many more the server listed in a way that cannot be read.
     pub unreadable: u64,
+    /// The server lists a folder under several spellings of its name.
+    pub has_spellings: bool,
 }
 
 /// Folders of other people where the server does not tell its namespaces.
@@ -60,6 +62,7 @@ impl Side {
             provider,
             folders,
             unreadable: 0,
+            has_spellings: false,
         }
     }
 
@@ -83,6 +86,7 @@ impl Side {
     /// Leaves out a name that is another spelling of a folder.
     pub fn forget(&mut self, mailbox: &Mailbox) {
         self.folders.retain(|(listed, _)| listed.mailbox != *mailbox);
+        self.has_spellings = true;
     }
 
     /// What the list says of a folder's state.

@@ -37,6 +37,8 @@ const OLD_ENCRYPTION: [&str; 2] = [
 
 /// Octets of a set of UIDs; servers take commands of some thousand octets.
 const LONGEST_SET: usize = 4_000;
+/// Octets of an expression; the system takes arguments of 128 KiB.
+const LONGEST_EXPRESSION: usize = 100 * 1024;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -184,14 +186,25 @@ fn certificate_policy(host: &RemoteHost, pinned: Option<&str>) -> Vec<String> {
 /// Which messages of the inbox are looked at. What is delivered already stays unread where its owner wants that, and what
 /// comes meanwhile is the next run's.
 fn search(unread: Option<&UidSet>) -> String {
-    let Some(unread) = unread else {
-        return "UNSEEN".to_owned();
-    };
-    let set = unread.to_string();
-    match (unread.first(), unread.last()) {
-        (Some(first), Some(last)) if set.len() > LONGEST_SET => format!("UNSEEN UID {first}:{last}"),
-        _ => format!("UNSEEN UID {set}"),
+    match unread {
+        Some(unread) => format!("UNSEEN UID {unread}"),
+        None => "UNSEEN".to_owned(),
     }
+}
+
+/// Whether all that is told of messages and folders fits into a command and into an argument.
+pub(super) fn fits(left_out: &[Mailbox], unread: Option<&UidSet>) -> bool {
+    let expression: usize = left_out.iter().map(|folder| named(folder).len() + 1).sum();
+    expression <= LONGEST_EXPRESSION && unread.is_none_or(|set| set.to_string().len() <= LONGEST_SET)
+}
+
+/// Whether a folder is left out in any case, as one of other people is called so.
+pub(super) fn leaves_out(folder: &Mailbox) -> bool {
+    let wire = folder.wire();
+    [&b"Shared"[..], b"Public"].iter().any(|name| {
+        let rest = wire.strip_prefix(*name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    })
 }
 
 /// The one `--exclude`: always the namespaces of others, then the task's patterns, then by name what else is not pulled. A
@@ -497,9 +510,13 @@ mod tests {
     fn in_the_inbox_only_what_is_planned_is_looked_at() {
         let set = |text: &[u8]| UidSet::parse(text).unwrap();
         assert_eq!(search(Some(&set(b"3:5,9"))), "UNSEEN UID 3:5,9");
-        let many: UidSet = (1..4_000).step_by(2).collect();
-        assert_eq!(search(Some(&many)), "UNSEEN UID 1:3999");
         assert_eq!(search(None), "UNSEEN");
+        let many: UidSet = (1..4_000).step_by(2).collect();
+        assert!(fits(&[], Some(&set(b"3:5,9"))) && !fits(&[], Some(&many)));
+        let folders: Vec<Mailbox> = (0..10_000)
+            .map(|n| Mailbox::from_name(&format!("Other Users/{n}")))
+            .collect();
+        assert!(fits(&folders[..100], None) && !fits(&folders, None));
     }
 
     #[test]

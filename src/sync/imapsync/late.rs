@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-use crate::imap::Error;
+use crate::imap::{Error, UidSet};
 use crate::sync::account::Failure;
 use crate::sync::event::Event;
 use crate::sync::folder_mapping::Pair;
@@ -103,6 +103,15 @@ pub(super) async fn look(
         shared.reporter.borrow_mut().tell(&Event::OldMailArrived);
     }
     Ok((ends, late))
+}
+
+/// Whether any of the messages of a folder was there when the last complete run began.
+pub(super) fn was_there(shared: &Shared, folder: &str, uids: &UidSet) -> Result<bool, Failure> {
+    let former = Ends::former(shared)?;
+    let end = former.0.get(folder);
+    Ok(uids
+        .first()
+        .is_some_and(|first| end.is_none_or(|End(_, next)| first < *next)))
 }
 
 async fn is_late(

@@ -13,6 +13,7 @@ use crate::imap::{Flags, Mailbox, UidSet};
 use crate::sync::account::Failure;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
+use crate::sync::imapsync::command;
 use crate::sync::imapsync::late::{self, Ends};
 use crate::sync::imapsync::log::Copied;
 use crate::sync::job::Shared;
@@ -64,8 +65,10 @@ pub async fn before(shared: &Shared, task: &Task, days: Option<u32>) -> Result<O
     restore_lifted_marks(shared, &mut connections).await?;
     let listing = listing::list(shared, &mut connections).await?;
     let is_gmail = task.remote_host.is_gmail();
-    let is_odd = |pair: &Pair| pair.joined || !is_gmail && (pair.view || pair.renamed);
-    if listing.pairs.iter().any(is_odd) {
+    let is_odd = |pair: &Pair| {
+        pair.joined || command::leaves_out(&pair.remote) || !is_gmail && (pair.view || pair.renamed)
+    };
+    if listing.is_incomplete || listing.has_spellings || listing.pairs.iter().any(is_odd) {
         close(connections).await;
         return Ok(None);
     }
@@ -84,22 +87,32 @@ pub async fn before(shared: &Shared, task: &Task, days: Option<u32>) -> Result<O
             .collect(),
     };
     left_out.sort();
-    let (ends, has_late) = late::look(shared, &pairs, days, &mut connections).await?;
-    let mut wanted = UidSet::default();
+    let (ends, mut has_late) = late::look(shared, &pairs, days, &mut connections).await?;
+    let (mut wanted, mut suits) = (UidSet::default(), true);
     for pair in pairs {
-        let name = pair.remote.name().to_owned();
+        let (name, local) = (pair.remote.name().to_owned(), pair.local.clone());
         let outcome = plan(shared, pair, &mut connections, &mut subscribe).await;
-        wanted = contain(shared, &name, outcome)?.unwrap_or_default();
+        let Some((sync, uids)) = contain(shared, &name, outcome)?.flatten() else {
+            continue;
+        };
+        suits &= sync.pair.local == local;
+        // What was looked at before, and is missing now, may be of any age.
+        has_late |= days.is_some() && late::was_there(shared, &name, &uids)?;
+        wanted = uids;
     }
-    shared.state.borrow().begin_imapsync_run(&task.name())?;
     close(connections).await;
-    Ok(Some(Before {
+    let before = Before {
         ends,
         has_late,
         selected,
         left_out,
         unread: shared.job.inbox_only().then_some(wanted),
-    }))
+    };
+    if !suits || !command::fits(&before.left_out, before.unread.as_ref()) {
+        return Ok(None);
+    }
+    shared.state.borrow().begin_imapsync_run(&task.name())?;
+    Ok(Some(before))
 }
 
 async fn restore_lifted_marks(shared: &Shared, connections: &mut Connections) -> Result<(), Failure> {
@@ -109,19 +122,19 @@ async fn restore_lifted_marks(shared: &Shared, connections: &mut Connections) ->
     Ok(restored.await?)
 }
 
-/// Records what a folder lacks locally; its UIDs.
+/// Records what a folder lacks locally; its UIDs. `None`: there is nothing to do in it.
 async fn plan(
     shared: &Shared,
     pair: Pair,
     connections: &mut Connections,
     subscribe: &mut HashSet<Mailbox>,
-) -> FolderResult<UidSet> {
+) -> FolderResult<Option<(FolderSync, UidSet)>> {
     let Some((sync, comparison)) = prepare(shared, 0, pair, connections, subscribe).await? else {
-        return Ok(UidSet::default());
+        return Ok(None);
     };
     let wanted = UidSet::union_of(&comparison.wanted);
     record_planned(shared, &sync, &wanted, connections).await?;
-    Ok(wanted)
+    Ok(Some((sync, wanted)))
 }
 
 async fn record_planned(
@@ -177,7 +190,7 @@ pub async fn complete(shared: &Shared, task: &Task, copied: &[Copied], is_well: 
         let outcome = finish(shared, sync, left, &mut connections, &mut plan).await;
         complete &= contain(shared, sync.pair.remote.name(), outcome)?.is_some() && !sync.broken.get();
     }
-    deletions::carry_out(shared, plan, &listing, complete, &mut connections).await?;
+    deletions::delete_local(shared, plan, &listing, complete, &mut connections).await?;
     listing::accept_local_mailbox(shared, &listing)?;
     close(connections).await;
     Ok(shared.state.borrow().set(Flag::Running, false)?)
@@ -232,14 +245,14 @@ async fn finish(
     inbox::cancel_filters(shared, sync)?;
     deletions::take_back_own_marks(shared, sync, connections).await?;
     if shared.job.inbox_only() {
-        inbox::inbox(shared, sync, connections).await?;
+        inbox::finish(shared, sync, connections).await?;
     } else {
-        deletions::reconcile(shared, sync, connections, plan).await?;
+        deletions::plan_local(shared, sync, connections, plan).await?;
     }
     if sync.broken.get() {
         return Ok(());
     }
-    deletions::remote(shared, sync, connections).await?;
+    deletions::delete_remote(shared, sync, connections).await?;
     if let Some(next) = sync.pair.source.uid_next.filter(|_| !sync.broken.get()) {
         let mut folder = sync.folder.clone();
         let next = left.first().map_or(next, |uid| uid.min(next));

@@ -106,7 +106,7 @@ pub async fn preview(shared: &Shared) -> Result<Preview, Failure> {
         preview.delete_remote += folder.delete_remote;
         preview.folders.push(folder);
     }
-    deletions::carry_out(shared, plan, &listing, complete, &mut connections).await?;
+    deletions::delete_local(shared, plan, &listing, complete, &mut connections).await?;
     {
         let reporter = shared.reporter.borrow();
         for (folder, done) in preview.folders.iter_mut().zip(&reporter.report.folders) {
@@ -152,11 +152,11 @@ async fn weigh(
     }
     if sync.pair.destination.is_some() {
         if !shared.job.inbox_only() {
-            flags::carry_over(shared, sync, &mut connections.remote, &mut connections.local).await?;
+            flags::apply_remote(shared, sync, &mut connections.remote, &mut connections.local).await?;
         }
-        deletions::reconcile(shared, sync, connections, plan).await?;
+        deletions::plan_local(shared, sync, connections, plan).await?;
     }
-    deletions::remote(shared, sync, connections).await?;
+    deletions::delete_remote(shared, sync, connections).await?;
     let mut reporter = shared.reporter.borrow_mut();
     if let Some(done) = reporter.folder(sync.index) {
         folder.flag = done.flags;

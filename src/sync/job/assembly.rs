@@ -133,37 +133,29 @@ pub fn others_at(store: &Store, task: &Task) -> crate::error::Result<Vec<LocalUs
     Ok(users)
 }
 
-/// Whether the local user of a task has another one.
-///
-/// # Errors
-/// When the folder of the tasks cannot be read.
-pub fn shares_mailbox(store: &Store, task: &Task) -> crate::error::Result<bool> {
-    Ok(others_of_user(store, task)?.next().is_some())
-}
-
-/// Whether another task of the local user has the Sieve filters run on what it pulls from the same account.
+/// Whether another task of the local user has the Sieve filters run on what it pulls from the same account. One that cannot
+/// be read may.
 ///
 /// # Errors
 /// When the folder of the tasks cannot be read.
 pub fn filters_elsewhere(store: &Store, task: &Task) -> crate::error::Result<bool> {
     let mut hosts = SameHost::new(task.remote_host.as_str());
-    Ok(others_of_user(store, task)?.any(|other| {
-        other.runs_sieve()
-            && is_same_but_for_case(other.remote_user.as_str(), task.remote_user.as_str())
-            && hosts.is(other.remote_host.as_str())
-    }))
-}
-
-/// The other tasks of the local user of a task, as far as they can be read.
-fn others_of_user<'a>(
-    store: &'a Store,
-    task: &'a Task,
-) -> crate::error::Result<impl Iterator<Item = Task> + 'a> {
     let (own, prefix) = (task.name(), task.local_user.as_str().to_lowercase());
-    let names = store.names()?.into_iter();
-    let names = names.filter(move |name| *name != own && name.as_str().to_lowercase().starts_with(&prefix));
-    let others = names.filter_map(|name| store.load(&name).ok().flatten());
-    Ok(others.filter(|other| is_same_but_for_case(other.local_user.as_str(), task.local_user.as_str())))
+    let mut others = store.names()?.into_iter();
+    Ok(others.any(|name| {
+        let is_another = name != own && name.as_str().to_lowercase().starts_with(&prefix);
+        is_another
+            && match store.load(&name) {
+                Ok(None) => false,
+                Ok(Some(other)) => {
+                    other.runs_sieve()
+                        && is_same_but_for_case(other.local_user.as_str(), task.local_user.as_str())
+                        && is_same_but_for_case(other.remote_user.as_str(), task.remote_user.as_str())
+                        && hosts.is(other.remote_host.as_str())
+                }
+                Err(_) => true,
+            }
+    }))
 }
 
 /// Whether hosts are one and the same under several names.

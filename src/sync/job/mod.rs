@@ -17,10 +17,12 @@ use crate::sync::reconcile::narrow::period;
 use crate::sync::reconcile::poison::PoisonMessages;
 use crate::sync::reporter::Reporter;
 use crate::sync::state::{Ledger, PostDelivery};
-use crate::task::{FolderMode, FolderOptions, LocalUser, RemoteDeletion, Task};
+use crate::task::{FolderMode, FolderOptions, LocalUser, RemoteDeletion, Task, TaskName};
 
 /// Everything that decides what is moved.
 pub struct Job {
+    /// The task's name.
+    pub task: TaskName,
     /// host1.
     pub remote: Account,
     /// host2.
@@ -35,8 +37,6 @@ pub struct Job {
     pub sieve: bool,
     /// Other local users whose tasks pull from the same account: what is deleted there is gone for them.
     pub shared_with: Vec<LocalUser>,
-    /// Other tasks fill the same local mailbox; told of runs by imapsync alone, which leaves no record of what it brings.
-    pub shares_mailbox: bool,
     /// Another task of the same local user has the filters run on mail of the same account: what they are owed is its own.
     pub filters_elsewhere: bool,
     /// Nothing is changed on either side.
@@ -68,7 +68,7 @@ impl Job {
             delete_remote: task.delete_remote,
             sieve: task.runs_sieve(),
             shared_with: vec![],
-            shares_mailbox: false,
+            task: task.name(),
             filters_elsewhere: false,
             dry: false,
             remote,

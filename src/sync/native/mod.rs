@@ -87,6 +87,8 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
     }
     if complete {
         filed::all_compared(shared, pairs, &mut connections).await?;
+        // What a run by imapsync brought is on record now, too.
+        shared.state.borrow().end_imapsync_run(&shared.job.task)?;
     }
     shared.reporter.borrow_mut().progress.messages_total = total;
     if !items.is_empty() {
@@ -119,7 +121,7 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
         }
     }
     let (syncs, _): (Vec<_>, Vec<_>) = to_delete.iter().cloned().unzip();
-    let done = deletions::together(shared, &syncs, &mut connections).await?;
+    let done = deletions::delete_remote_together(shared, &syncs, &mut connections).await?;
     for (sync, is_complete) in &to_delete {
         let outcome = connections::at_folder(shared, &mut connections, &sync.pair, async |connections| {
             let is_done = done.contains(&sync.index);
@@ -128,7 +130,7 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
         .await;
         complete &= contain(shared, sync.pair.remote.name(), outcome)?.is_some() && !sync.broken.get();
     }
-    deletions::carry_out(shared, plan, &listing, complete, &mut connections).await?;
+    deletions::delete_local(shared, plan, &listing, complete, &mut connections).await?;
     for sync in &folders {
         tell(shared, sync);
     }
@@ -202,14 +204,14 @@ async fn finish(
         deletions::take_back_own_marks(shared, sync, connections).await?;
         second_copies::remove(shared, sync, &mut connections.local).await?;
         if shared.job.inbox_only() {
-            inbox::inbox(shared, sync, connections).await?;
+            inbox::finish(shared, sync, connections).await?;
         } else {
-            flags::carry_over(shared, sync, &mut connections.remote, &mut connections.local).await?;
+            flags::apply_remote(shared, sync, &mut connections.remote, &mut connections.local).await?;
         }
         if sync.broken.get() {
             return Ok(Step::Over);
         }
-        let is_complete = deletions::reconcile(shared, sync, connections, plan).await? && left == 0;
+        let is_complete = deletions::plan_local(shared, sync, connections, plan).await? && left == 0;
         if sync.broken.get() {
             return Ok(Step::Over);
         }
@@ -235,7 +237,7 @@ async fn conclude(
     if !is_deleted {
         // After a connection was lost: what is lifted is not what its owner took back.
         gate::restore_lifted_marks(shared, connections).await?;
-        deletions::remote(shared, sync, connections).await?;
+        deletions::delete_remote(shared, sync, connections).await?;
     }
     if !sync.broken.get() {
         record(shared, sync, sync.folder.clone(), is_complete)?;

@@ -38,7 +38,7 @@ const BUFFER_OCTETS: u64 = 7_500;
 const NO_SCRIPTS: &str = "Sieve script storage not accessible";
 
 /// Does what is left to do in the inbox.
-pub async fn inbox(shared: &Shared, sync: &FolderSync, connections: &mut Connections) -> FolderResult<()> {
+pub async fn finish(shared: &Shared, sync: &FolderSync, connections: &mut Connections) -> FolderResult<()> {
     if shared.job.sieve {
         compare::locate(shared, sync, &mut connections.local).await?;
         resume(shared, sync, &mut connections.local).await?;

@@ -415,9 +415,6 @@ impl Run<'_> {
         }
         job.filters_elsewhere = assembly::filters_elsewhere(self.store, self.task).map_err(local)?;
         let engine = Engine::choose(self.settings.engine.as_deref())?;
-        if matches!(engine, Engine::Imapsync(_)) {
-            job.shares_mailbox = assembly::shares_mailbox(self.store, self.task).map_err(local)?;
-        }
         for account in [&job.remote, &job.local] {
             reporter.borrow_mut().hide(account.access.mask());
         }
@@ -484,9 +481,6 @@ impl Run<'_> {
                     native::sync(shared).await?;
                 }
             }
-        }
-        if shared.reporter.borrow().exit() == Exit::Ok {
-            shared.state.borrow().end_imapsync_run(self.name)?;
         }
         Ok(())
     }

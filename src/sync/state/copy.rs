@@ -13,6 +13,9 @@ use super::{Result, database_files, schema};
 const PAGES: i32 = 1000;
 const PAUSE: Duration = Duration::from_millis(1);
 
+/// How often a copy of a ledger is made that runs may be writing.
+const ATTEMPTS: u32 = 4;
+
 /// The name of a copy in its own folder.
 const COPY: &str = "copy";
 
@@ -27,11 +30,23 @@ pub fn copy_database(path: &Path, target: &Path) -> Result<()> {
 }
 
 /// Reads a ledger into a database in memory. Left out is one that a run begins again, as it is not there, damaged, or
-/// of a former version. Even a reader leaves files next to a database, so that a copy elsewhere is read instead.
+/// of a former version. Even a reader leaves files next to a database, so that a copy elsewhere is read instead; a run may
+/// write while it is made, and then it is made again.
 pub(super) fn read_aside(path: &Path, db: &mut Connection) -> Result<()> {
     if !database_files::holds_only_files(path) || !path.try_exists()? {
         return Ok(());
     }
+    let mut attempts = ATTEMPTS;
+    loop {
+        attempts -= 1;
+        match read_copy(path, db) {
+            Err(_) if attempts > 0 => std::thread::sleep(PAUSE),
+            outcome => return outcome,
+        }
+    }
+}
+
+fn read_copy(path: &Path, db: &mut Connection) -> Result<()> {
     let aside = copy_aside(path)?;
     let stored = Connection::open(aside.path().join(COPY))?;
     if schema::is_current(&stored)? {

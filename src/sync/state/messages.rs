@@ -76,7 +76,7 @@ impl Ledger {
     }
 
     /// Records messages of which nothing could be read. What an earlier run may have delivered stays in question.
-    pub fn withhold(&mut self, id: i64, uids: impl Iterator<Item = u32>) -> Result<()> {
+    pub fn record_unreadable(&mut self, id: i64, uids: impl Iterator<Item = u32>) -> Result<()> {
         self.transaction(|db| {
             let mut statement = db.prepare_cached(
                 "INSERT OR IGNORE INTO message (folder, uid, key, flags, date, step) VALUES (?1, ?2, x'', '', 0, ?3)",

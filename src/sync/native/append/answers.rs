@@ -86,7 +86,11 @@ impl Appender {
         } else {
             Exit::AppendErrors
         };
-        if batch.messages.iter().all(|message| message.body.is_empty()) {
+        if batch
+            .messages
+            .iter()
+            .all(|message| message.body.canonical_len() == 0)
+        {
             self.skip_empty(&batch, &status);
         } else {
             self.refused(&batch, kind, &status);

@@ -188,12 +188,12 @@ impl Fetcher {
     pub(super) fn refuse(&self, sync: &FolderSync, uid: u32, reason: &str) {
         let mut reporter = self.shared.reporter.borrow_mut();
         reporter.message_problem(sync.index, Exit::FetchErrors, uid, None, reason);
-        self.withhold(sync, &UidSet::range(uid..=uid));
+        self.record_unreadable(sync, &UidSet::range(uid..=uid));
     }
 
-    pub(super) fn withhold(&self, sync: &FolderSync, uids: &UidSet) {
+    pub(super) fn record_unreadable(&self, sync: &FolderSync, uids: &UidSet) {
         let mut state = self.shared.state.borrow_mut();
-        if let Err(error) = state.withhold(sync.folder.id, uids.iter()) {
+        if let Err(error) = state.record_unreadable(sync.folder.id, uids.iter()) {
             self.pipeline.fail(error.into());
         }
     }
@@ -325,7 +325,7 @@ impl Fetcher {
             });
             return Ok(());
         };
-        self.withhold(&item.sync, found);
+        self.record_unreadable(&item.sync, found);
         item.sync.left.set(item.sync.left.get() + found.len());
         item.sync.received.set(item.sync.received.get() + found.len());
         let uids = item.uids.minus(found);

@@ -243,7 +243,7 @@ impl RemoteSide<'_> {
         });
         let messages = messages.await?;
         let mut state = shared.state.borrow_mut();
-        state.withhold(folder.id, refused.iter().copied())?;
+        state.record_unreadable(folder.id, refused.iter().copied())?;
         Ok((uids.minus(&refused.into_iter().collect()), messages))
     }
 }

@@ -18,7 +18,7 @@ use crate::sync::reconcile::listing::Listing;
 
 /// Deletes what is planned, and folders that the remote side has no longer, as far as no guard forbids it. `complete`:
 /// every folder of this run could be read on both sides.
-pub async fn carry_out(
+pub async fn delete_local(
     shared: &Shared,
     plan: LocalPlan,
     listing: &Listing,

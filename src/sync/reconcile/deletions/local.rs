@@ -42,7 +42,7 @@ impl LocalPlan {
 /// Compares what is recorded with what the remote folder still has: records of what is gone are dropped or, with
 /// `delete_local`, put into the plan, and a message that the server lists and does not send is reported. `false` when
 /// something had to be left undone, which the next run looks at again.
-pub async fn reconcile(
+pub async fn plan_local(
     shared: &Shared,
     sync: &Rc<FolderSync>,
     connections: &mut Connections,
@@ -87,7 +87,7 @@ pub async fn reconcile(
             return Ok(false);
         }
         for uid in unexplained.iter() {
-            withheld(shared, sync, uid)?;
+            report_unreadable(shared, sync, uid)?;
         }
     }
     // What a cut answer lacks is not gone.
@@ -258,18 +258,18 @@ async fn report_missing(
     let (_, present) = sync.search(&mut connections.remote, false, missing).await?;
     sync.missing.take();
     for uid in present.iter() {
-        withheld(shared, sync, uid)?;
+        report_unreadable(shared, sync, uid)?;
     }
     Ok(())
 }
 
 /// Notes a message that the remote side has and did not send.
-fn withheld(shared: &Shared, sync: &FolderSync, uid: u32) -> FolderResult<()> {
+fn report_unreadable(shared: &Shared, sync: &FolderSync, uid: u32) -> FolderResult<()> {
     let reason = "host1 lists it but does not send it";
     shared
         .reporter
         .borrow_mut()
         .message_problem(sync.index, Exit::FetchErrors, uid, None, reason);
     let mut state = shared.state.borrow_mut();
-    Ok(state.withhold(sync.folder.id, std::iter::once(uid))?)
+    Ok(state.record_unreadable(sync.folder.id, std::iter::once(uid))?)
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What is deleted, on either side, and what never is.
 //!
-//! [`mod@remote`] ([`mod@together`], [`candidates`], [`incomplete`]) and [`local`] ([`folders`]) check what may go;
+//! [`remote`] ([`together`], [`candidates`], [`incomplete`]) and [`local`] ([`folders`]) check what may go;
 //! [`different_mailboxes`] is the proof that both sides are not the same; [`second_copies`] are those of messages that another
-//! program brought, too; [`mod@carry_out`] asks the guards, spares what may have moved while the run was at work
+//! program brought, too; [`carry_out`] asks the guards, spares what may have moved while the run was at work
 //! ([`arrived`]), and has the rest [recorded](intended) first; [`gate`] alone sends commands that delete. What has no
 //! proof is kept and reported.
 
@@ -26,12 +26,12 @@ use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::folder::FolderSync;
 
-pub use carry_out::carry_out;
+pub use carry_out::delete_local;
 pub use intended::settle_intended;
 pub(in crate::sync::reconcile) use local::report_older;
-pub use local::{LocalPlan, reconcile};
-pub use remote::{remote, same_account_reason, take_back_own_marks};
-pub use together::together;
+pub use local::{LocalPlan, plan_local};
+pub use remote::{delete_remote, same_account_reason, take_back_own_marks};
+pub use together::delete_remote_together;
 
 /// Tells of messages that stay on the remote side for want of a proof.
 fn report_kept_remotely(shared: &Shared, sync: &FolderSync, messages: u64, reason: &str) {

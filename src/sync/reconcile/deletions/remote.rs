@@ -15,7 +15,11 @@ use crate::sync::reconcile::folder::FolderSync;
 use crate::task::{LocalUser, RemoteDeletion};
 
 /// Deletes from the remote side what is known to be delivered.
-pub async fn remote(shared: &Shared, sync: &FolderSync, connections: &mut Connections) -> FolderResult<()> {
+pub async fn delete_remote(
+    shared: &Shared,
+    sync: &FolderSync,
+    connections: &mut Connections,
+) -> FolderResult<()> {
     if sync.pair.view {
         // What is deleted there is deleted from the folders that it shows.
         return Ok(());

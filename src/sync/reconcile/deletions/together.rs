@@ -29,8 +29,8 @@ const WEIGHT_OF_EARLIER: u64 = 10;
 pub(super) type Done = HashSet<usize>;
 
 /// Deletes from the remote side what is known to be delivered, in all folders for which that can be done together. The
-/// others are left to [`remote::remote`]. What the test of a former run left goes first.
-pub async fn together(
+/// others are left to [`remote::delete_remote`]. What the test of a former run left goes first.
+pub async fn delete_remote_together(
     shared: &Shared,
     folders: &[Rc<FolderSync>],
     connections: &mut Connections,

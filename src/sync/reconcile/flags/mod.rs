@@ -57,7 +57,7 @@ pub async fn ask_ahead(
 }
 
 /// Applies a folder's remote changes.
-pub async fn carry_over(
+pub async fn apply_remote(
     shared: &Shared,
     sync: &FolderSync,
     remote: &mut SideSession,

@@ -32,6 +32,8 @@ pub struct Listing {
     pub remote_empty: bool,
     /// A side listed folders in a way that cannot be read.
     pub is_incomplete: bool,
+    /// The remote side lists a folder under several spellings of its name.
+    pub has_spellings: bool,
     /// The local side as listed.
     pub local: folder_mapping::Side,
     /// All remote folders as listed.
@@ -140,6 +142,7 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
         subscribe: subscribe.into_iter().collect(),
         remote_empty: remote.folders.is_empty(),
         is_incomplete: remote.unreadable + local.unreadable > 0,
+        has_spellings: remote.has_spellings,
         local,
     })
 }
