@@ -161,6 +161,28 @@ fn two_instances_that_start_together_bring_nothing_twice() {
     });
 }
 
+/// Marked by the owner of the source, so that both copies are.
+#[test]
+fn two_instances_bring_marked_messages_once() {
+    for _ in 0..3 {
+        let world = World::with(Mode::Copy, Model::new('/', ""), |remote, _| {
+            for n in 0..60 {
+                remote.add("INBOX", &message(&format!("marked{n}"), 300), &["\\Deleted"]);
+            }
+        });
+        world.run_together(2);
+        world.complete();
+        assert_once(&world);
+        let model = world.local.model();
+        assert!(
+            model.folders["INBOX"]
+                .messages
+                .iter()
+                .all(|one| one.has("\\Deleted"))
+        );
+    }
+}
+
 #[test]
 fn two_instances_of_which_one_loses_its_connection_bring_nothing_twice() {
     for without in SILENT {

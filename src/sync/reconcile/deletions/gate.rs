@@ -162,7 +162,7 @@ pub struct SecondCopies {
 
 impl SecondCopies {
     /// Those of the copies that are too many: of equal messages as many stay as this program brought, those that came
-    /// first. `guessed`: own copies whose UID the server did not tell. Another one of theirs may be the own one, so that it
+    /// first. One that is marked `\Deleted` is no reason for another one to go that is not. `guessed`: own copies whose UID the server did not tell. Another one of theirs may be the own one, so that it
     /// goes, too; but no more go than this program brought.
     pub(super) fn among(
         own: &[Seen],
@@ -170,14 +170,15 @@ impl SecondCopies {
         guessed: &UidSet,
         digests: &HashMap<u32, Digest>,
     ) -> Self {
-        let mut equal: HashMap<(MessageKey, Digest), Vec<(u32, bool)>> = HashMap::new();
+        let mut equal: HashMap<(MessageKey, Digest, bool), Vec<(u32, bool)>> = HashMap::new();
         for (seen, is_own) in own
             .iter()
             .map(|seen| (seen, true))
             .chain(others.iter().map(|seen| (seen, false)))
         {
             if let Some(digest) = digests.get(&seen.uid) {
-                let copies = equal.entry((seen.key, *digest)).or_default();
+                let is_marked = seen.flags.contains("\\Deleted");
+                let copies = equal.entry((seen.key, *digest, is_marked)).or_default();
                 copies.push((seen.uid, is_own));
             }
         }

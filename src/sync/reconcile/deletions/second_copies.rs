@@ -58,7 +58,7 @@ pub async fn remove(shared: &Shared, sync: &FolderSync, local: &mut SideSession)
     }
     sync.open(local, true).await?;
     let mut others = headers::read(local, &others, Detail::Record).await?;
-    others.retain(|other| is_alive(other) && own.values().any(|key| *key == other.key));
+    others.retain(|other| own.values().any(|key| *key == other.key));
     let suspects = own
         .iter()
         .filter(|(_, key)| others.iter().any(|other| other.key == **key));
@@ -66,8 +66,7 @@ pub async fn remove(shared: &Shared, sync: &FolderSync, local: &mut SideSession)
     if suspects.is_empty() {
         return Ok(());
     }
-    let mut own = headers::read(local, &suspects, Detail::Record).await?;
-    own.retain(is_alive);
+    let own = headers::read(local, &suspects, Detail::Record).await?;
     let both = own.iter().chain(&others).map(|seen| seen.uid).collect();
     let digests = headers::digests(local, &both).await?;
     let second = SecondCopies::among(&own, &others, &guessed, &digests);
