@@ -46,6 +46,8 @@ struct Listing {
 impl Listing {
     fn note(&mut self, data: Untagged) {
         match data {
+            // The root of all names is no mailbox (RFC 3501, 6.3.8).
+            Untagged::List(item) if item.mailbox.wire().is_empty() => {}
             Untagged::List(item) => self.listed.push(item),
             Untagged::UnreadableList => self.overview.unreadable += 1,
             Untagged::MailboxStatus(mailbox, status) => self.statuses.push((mailbox, status)),

@@ -224,12 +224,19 @@ fn list(scanner: &mut Scanner<'_>) -> Option<Listed> {
             value => value.into_text()?.chars().next(),
         },
     };
-    let name = listed_name(scanner, escapes).filter(|name| !name.is_empty())?;
+    let name = listed_name(scanner, escapes)?;
     Some(Listed {
         attributes: attributes.into_iter().filter_map(Value::into_text).collect(),
         separator,
         mailbox: Mailbox::from_wire(name),
     })
+}
+
+/// Whether what is left is `("CHILDINFO" ("SUBSCRIBED"))` and the like, each name with its value (RFC 5258, 6).
+fn is_extended_data(scanner: &mut Scanner<'_>) -> bool {
+    let data = scanner.value();
+    let is_last = scanner.rest().trim_ascii_end().is_empty();
+    is_last && matches!(data, Some(Value::List(items)) if matches!(items.get(1), Some(Value::List(_))))
 }
 
 /// The name at the end of a line of LIST. One that is not written as it should be (a blank outside of quotes, a quote or
@@ -243,15 +250,15 @@ fn listed_name(scanner: &mut Scanner<'_>, escapes: bool) -> Option<Vec<u8>> {
         Some(Value::Nil) => line.get(..3).map(<[u8]>::to_vec),
         value => value.and_then(Value::into_bytes),
     };
-    let rest = scanner.rest().trim_ascii_end();
-    let is_end = rest.is_empty() || rest.starts_with(b" ((") || rest.starts_with(b" (\"");
-    if name.is_some() && is_end && (escapes || !line.starts_with(b"\"")) {
+    let is_end = scanner.rest().trim_ascii_end().is_empty() || is_extended_data(scanner);
+    let is_raw = !escapes && line.starts_with(b"\"") && line != b"\"\"";
+    if name.is_some() && is_end && !is_raw {
         return name;
     }
     let bare = line
         .strip_prefix(b"\"")
         .map(|rest| rest.strip_suffix(b"\"").unwrap_or(rest));
-    Some(bare.unwrap_or(line).to_vec())
+    Some(bare.unwrap_or(line).to_vec()).filter(|name| !name.is_empty())
 }
 
 fn status(value: Value) -> Option<MailboxStatus> {
@@ -494,6 +501,9 @@ mod tests {
             ("() \"\\\\\" A", Some('\\'), "A"),
             ("() \"\\\" \"A\\B c\"", Some('\\'), "A\\B c"),
             ("() \"/\" Sent (old)", Some('/'), "Sent (old)"),
+            ("() \"/\" A (CHILDINFO (\"SUBSCRIBED\"))", Some('/'), "A"),
+            ("(\\Noselect) \"/\" \"\"", Some('/'), ""),
+            ("(\\Noselect) \"\\\" \"\"", Some('\\'), ""),
             ("() NIL \"A b\" (\"CHILDINFO\" (\"SUBSCRIBED\"))", None, "A b"),
             ("() \"/\" A ", Some('/'), "A"),
         ] {
@@ -506,7 +516,7 @@ mod tests {
                 "{line}"
             );
         }
-        for line in ["", "()", "() \"/\"", "() \"/\" \"\"", "x \"/\" A", "( \"/\" A"] {
+        for line in ["", "()", "() \"/\"", "x \"/\" A", "( \"/\" A"] {
             let response = parse(&format!("* LIST {line}"), &[]);
             assert!(
                 matches!(response, Response::Untagged(Untagged::UnreadableList)),
