@@ -236,7 +236,8 @@ fn list(scanner: &mut Scanner<'_>) -> Option<Listed> {
 fn is_extended_data(scanner: &mut Scanner<'_>) -> bool {
     let data = scanner.value();
     let is_last = scanner.rest().trim_ascii_end().is_empty();
-    is_last && matches!(data, Some(Value::List(items)) if matches!(items.get(1), Some(Value::List(_))))
+    let is_data = |items: &[Value]| items.is_empty() || matches!(items.get(1), Some(Value::List(_)));
+    is_last && matches!(data, Some(Value::List(items)) if is_data(&items))
 }
 
 /// The name at the end of a line of LIST. One that is not written as it should be (a blank outside of quotes, a quote or

@@ -24,8 +24,8 @@ pub struct Row {
     pub flags: Flags,
     /// We marked it `\Deleted` on the remote side, or were about to.
     pub remote_deletion: bool,
-    /// We marked it `\Seen` on the remote side, or were about to.
-    pub marked_seen: bool,
+    /// Whether we marked it `\Seen` on the remote side since its flags were last looked at, or are about to.
+    pub seen: PostDelivery,
 }
 
 /// A message about to be recorded.
@@ -278,19 +278,20 @@ impl Ledger {
                 local_uid: row.get(0)?,
                 flags: Flags::parse(&row.get::<_, String>(1)?),
                 remote_deletion: row.get::<_, i64>(2)? != 0,
-                marked_seen: row.get::<_, i64>(3)? != PostDelivery::None as i64,
+                seen: PostDelivery::from_stored(row.get(3)?),
             })
         });
         Ok(row.optional()?)
     }
 
-    /// Remembers remote flags.
+    /// Remembers remote flags. What we set before is among them, or was taken back by the owner.
     pub fn set_flags(&mut self, id: i64, flags: &[(u32, Flags)]) -> Result<()> {
         self.transaction(|db| {
             let mut statement =
-                db.prepare_cached("UPDATE message SET flags = ?3 WHERE folder = ?1 AND uid = ?2")?;
+                db.prepare_cached("UPDATE message SET flags = ?3, seen = iif(seen = ?4, ?5, seen) WHERE folder = ?1 AND uid = ?2")?;
+            let (done, none) = (PostDelivery::Done as i64, PostDelivery::None as i64);
             for (uid, flags) in flags {
-                statement.execute(params![id, uid, flags.to_string()])?;
+                statement.execute(params![id, uid, flags.to_string(), done, none])?;
             }
             Ok(())
         })

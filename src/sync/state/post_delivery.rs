@@ -20,6 +20,18 @@ pub enum PostDelivery {
     Done = 3,
 }
 
+impl PostDelivery {
+    /// As it was stored.
+    pub(super) fn from_stored(number: i64) -> Self {
+        match number {
+            1 => Self::Wanted,
+            2 => Self::Started,
+            3 => Self::Done,
+            _ => Self::None,
+        }
+    }
+}
+
 impl Ledger {
     /// Messages whose Sieve filters are in this state: remote and local UID.
     pub fn sieve(&self, id: i64, step: PostDelivery) -> Result<Vec<(u32, u32)>> {

@@ -139,6 +139,12 @@ fn what_a_task_of_the_inbox_marks_as_read_stays_unread_here() -> anyhow::Result<
             let found = case.flags_of(Side::Local, "INBOX", id)?;
             ensure!(found == flags, "{id}: {found}");
         }
+        for change in ["-FLAGS (\\Seen)", "+FLAGS (\\Seen)"] {
+            case.store(Side::Remote, "INBOX", "HEADER Message-Id <m3@x>", change)?;
+            all.run()?;
+        }
+        let found = case.flags_of(Side::Local, "INBOX", "m3@x")?;
+        ensure!(found == "\\Seen", "its owner read it: {found}");
     }
     Ok(())
 }

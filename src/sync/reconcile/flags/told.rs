@@ -10,7 +10,7 @@ use crate::sync::job::Shared;
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::headers;
-use crate::sync::state::{Ledger, LedgerError, Mark, Row};
+use crate::sync::state::{Ledger, LedgerError, Mark, PostDelivery, Row};
 
 /// Messages whose keys are looked at along with the flags.
 const SAMPLE: u32 = 8;
@@ -209,19 +209,22 @@ impl Found {
         self.dropped.remove(&uid);
     }
 
-    fn note_known(&mut self, uid: u32, row: Row, told: &Flags, only_changes: bool) {
+    fn note_known(&mut self, uid: u32, mut row: Row, told: &Flags, only_changes: bool) {
         // `\Deleted` that we set ourselves, or tried to, is not the owner's wish; that of others is never carried over
         // either, only taken back.
         let was_marked = row.flags.contains("\\Deleted") && !row.remote_deletion;
-        let mut flags = if was_marked {
+        let flags = if was_marked {
             told.clone()
         } else {
             told.minus(&Flags::parse("\\Deleted"))
         };
-        // So is `\Seen` that a task of the inbox set: nobody has read the message by that.
-        if row.marked_seen && !row.flags.contains("\\Seen") {
-            flags = flags.minus(&Flags::parse("\\Seen"));
+        // So is `\Seen` that a task of the inbox set: no one has read the message by that. What its owner does later counts.
+        let is_marked = row.seen != PostDelivery::None && !row.flags.contains("\\Seen");
+        let shows_mark = is_marked && flags.contains("\\Seen");
+        if shows_mark {
+            row.flags.insert("\\Seen");
         }
+        let is_over = shows_mark || is_marked && row.seen == PostDelivery::Done;
         self.forget(uid);
         let is_changed = row.flags != flags;
         // Where all flags are told in each run, nothing shows that a keyword which the ledger cannot know is new.
@@ -230,7 +233,7 @@ impl Found {
         {
             self.dropped.insert(uid, dropped.clone());
         }
-        if is_changed {
+        if is_changed || is_over {
             self.changed.insert(uid, (flags, row));
         }
     }
@@ -245,10 +248,11 @@ impl Found {
         let (mut changes, mut remembered) = (Changes::new(), vec![]);
         for (uid, (flags, row)) in self.changed {
             let (added, removed) = (flags.minus(&row.flags), row.flags.minus(&flags));
-            if added.is_empty() && removed.is_empty() {
+            let is_alike = added.is_empty() && removed.is_empty();
+            if is_alike && row.seen == PostDelivery::None {
                 continue;
             }
-            if let Some(local) = row.local_uid {
+            if let Some(local) = row.local_uid.filter(|_| !is_alike) {
                 let alike = changes.entry((added, removed)).or_default();
                 alike.local.insert(local);
                 alike.remote.insert(uid);
@@ -268,7 +272,7 @@ mod tests {
             local_uid: Some(local),
             flags: Flags::parse(flags),
             remote_deletion: false,
-            marked_seen: false,
+            seen: PostDelivery::None,
         }
     }
 
@@ -284,7 +288,7 @@ mod tests {
         }
         found.note_known(3, row(13, "Junk"), &Flags::parse("Junk \\Deleted"), false);
         let marked = Row {
-            marked_seen: true,
+            seen: PostDelivery::Done,
             ..row(14, "Junk")
         };
         found.note_known(4, marked, &Flags::parse("Junk \\Seen"), false);
@@ -295,7 +299,8 @@ mod tests {
             local: uids(&[11, 12]),
         };
         assert_eq!((changes.len(), alike), (1, Some(&expected)));
-        assert_eq!(remembered.len(), 2);
+        // The mark is remembered as one, too.
+        assert_eq!(remembered.len(), 3);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::imap::{Capability, Command, Error, Mailbox, UidSet, Untagged};
 use crate::sync::event::Event;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
+use crate::sync::message_key::MessageKey;
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::{FolderSync, open};
@@ -114,7 +115,7 @@ impl Elsewhere {
             return Ok(vec![]);
         }
         open::open(remote, &pair.remote, folder, false).await?;
-        let (own, by_header) = identities(remote, uids).await?;
+        let (own, is_by_header) = identities(remote, uids).await?;
         let mut wanted: HashMap<Identity, usize> = HashMap::new();
         for told in &own {
             *wanted.entry(told.identity).or_default() += 1;
@@ -128,17 +129,20 @@ impl Elsewhere {
                 }
             }
         }
-        if by_header {
-            for one in shared.state.borrow().left_out(folder.id)? {
-                if let Ok(identity) = Identity::try_from(one.identity) {
-                    wanted.entry(identity).and_modify(|count| *count += 1);
-                }
+        if is_by_header {
+            let state = shared.state.borrow();
+            let left_out = state.left_out(folder.id)?.into_iter();
+            let left_out = left_out.filter_map(|one| Identity::try_from(one.identity).ok());
+            let delivered = state.copies(folder.id, &state.delivered_uids(folder.id)?)?;
+            let delivered = delivered.iter().map(|copy| by_header(&copy.key, copy.size));
+            for identity in left_out.chain(delivered) {
+                wanted.entry(identity).and_modify(|count| *count += 1);
             }
         }
         // By their headers several may be alike that are not equal: where there are more than elsewhere, all of them come.
         let is_elsewhere = |identity: &Identity| {
             let available = available.get(identity).copied().unwrap_or_default();
-            available > 0 && (!by_header || wanted.get(identity).is_some_and(|&count| count <= available))
+            available > 0 && (!is_by_header || wanted.get(identity).is_some_and(|&count| count <= available))
         };
         let found: Vec<(u32, Vec<u8>)> = own
             .into_iter()
@@ -299,10 +303,14 @@ async fn identities(session: &mut SideSession, uids: &UidSet) -> FolderResult<(V
     let seen = headers::read(session, uids, Detail::Record).await?;
     let found = seen.iter().map(|one| Told {
         uid: one.uid,
-        identity: shortened(Sha256::new_with_prefix(one.key.as_bytes()).chain_update(one.size.to_be_bytes())),
+        identity: by_header(&one.key, one.size),
         former: Some(*one.key.as_bytes()),
     });
     Ok((found.collect(), true))
+}
+
+fn by_header(key: &MessageKey, size: u64) -> Identity {
+    shortened(Sha256::new_with_prefix(key.as_bytes()).chain_update(size.to_be_bytes()))
 }
 
 fn shortened(hash: Sha256) -> Identity {
