@@ -5,9 +5,10 @@ use std::collections::{HashMap, VecDeque};
 
 use super::command::Command;
 use super::error::Result;
+use super::listed::Listed;
 use super::mailbox::Mailbox;
 use super::namespace::Namespaces;
-use super::response::{Listed, MailboxStatus, Response, StatusLine, Untagged};
+use super::response::{MailboxStatus, Response, StatusLine, Untagged};
 use super::session::{Session, accepted};
 use crate::imap::capability::Capability;
 

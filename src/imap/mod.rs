@@ -4,7 +4,7 @@
 //! From the outside in:
 //! - [`mod@login`]: connect, protect, authenticate; gives a [`Session`].
 //! - [`session`]: commands, several in flight, on a logged-in connection; [`mailboxes`], [`opening`], [`mailbox_requests`] and [`messages`]: what they do.
-//! - [`command`], [`response`], [`status`]: what goes out and what comes back, as types; [`scan`] reads the words.
+//! - [`command`], [`response`] ([`listed`]), [`status`]: what goes out and what comes back, as types; [`scan`] reads the words.
 //! - [`wire`]: lines and literals; [`literal`] keeps large ones out of memory, in the [`spool`]; [`begun`]: what came of one
 //!   before the connection broke.
 //! - [`limits`]: what a server may cost; [`throttle`]: how fast it is read.
@@ -24,6 +24,7 @@ pub mod error;
 mod escapes;
 pub mod flags;
 pub mod limits;
+mod listed;
 pub mod literal;
 pub mod login;
 pub mod mailbox;
@@ -61,6 +62,7 @@ pub use command::Command;
 pub use date::InternalDate;
 pub use error::{Error, Result};
 pub use flags::Flags;
+pub use listed::Listed;
 pub use literal::Literal;
 pub use login::{ConnectionInfo, Credentials, Encryption, Endpoint, login};
 pub use mailbox::Mailbox;
@@ -73,7 +75,7 @@ pub use namespace::{Namespace, Namespaces, Owner};
 pub use notices::Alerts;
 pub use opening::Selected;
 pub use quota::StorageQuota;
-pub use response::{Code, Fetch, Kind, Listed, MailboxStatus, Response, StatusLine, Untagged};
+pub use response::{Code, Fetch, Kind, MailboxStatus, Response, StatusLine, Untagged};
 pub use session::{Session, Tag};
 pub use spool::Spool;
 pub use tls::{Protocols, Shared as TlsShared, TlsInfo, Trust};

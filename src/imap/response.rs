@@ -5,6 +5,7 @@
 use super::capability::Capabilities;
 use super::date::InternalDate;
 use super::flags::Flags;
+use super::listed::Listed;
 use super::literal::Literal;
 use super::mailbox::Mailbox;
 use super::mailbox_id::MailboxId;
@@ -64,24 +65,6 @@ pub enum Untagged {
     UnreadableList,
     /// Anything else.
     Other,
-}
-
-/// One line of LIST.
-#[derive(Clone, Debug)]
-pub struct Listed {
-    /// The mailbox.
-    pub mailbox: Mailbox,
-    /// Attributes such as `\Noselect` and `\Sent`.
-    pub attributes: Vec<String>,
-    /// The hierarchy separator; none on a flat server.
-    pub separator: Option<char>,
-}
-
-impl Listed {
-    /// Whether an attribute is present.
-    pub fn has(&self, attribute: &str) -> bool {
-        self.attributes.iter().any(|a| a.eq_ignore_ascii_case(attribute))
-    }
 }
 
 /// What STATUS tells of a mailbox.
@@ -186,8 +169,8 @@ fn untagged(mut scanner: Scanner<'_>) -> Option<Untagged> {
     }
     Some(match word.to_ascii_uppercase().as_str() {
         "CAPABILITY" => Untagged::Capability(Capabilities::parse(&String::from_utf8_lossy(scanner.rest()))),
-        "LIST" => list(&mut scanner).map_or(Untagged::UnreadableList, Untagged::List),
-        "LSUB" => Untagged::Subscribed(list(&mut scanner)?),
+        "LIST" => Listed::read(&mut scanner).map_or(Untagged::UnreadableList, Untagged::List),
+        "LSUB" => Untagged::Subscribed(Listed::read(&mut scanner)?),
         "STATUS" => {
             let name = scanner.value()?.into_bytes()?;
             Untagged::MailboxStatus(Mailbox::from_wire(name), status(scanner.value()?)?)
@@ -206,60 +189,6 @@ fn untagged(mut scanner: Scanner<'_>) -> Option<Untagged> {
         "ID" => Untagged::Id(id(scanner.value()?)),
         _ => Untagged::Other,
     })
-}
-
-fn list(scanner: &mut Scanner<'_>) -> Option<Listed> {
-    let attributes = match scanner.value()? {
-        Value::List(attributes) => attributes,
-        Value::Nil => vec![],
-        _ => return None,
-    };
-    scanner.blanks();
-    // Some servers do not escape it, nor then in names.
-    let escapes = !scanner.eat_all(b"\"\\\" ");
-    let separator = match escapes {
-        false => Some('\\'),
-        true => match scanner.value()? {
-            Value::Nil => None,
-            value => value.into_text()?.chars().next(),
-        },
-    };
-    let name = listed_name(scanner, escapes)?;
-    Some(Listed {
-        attributes: attributes.into_iter().filter_map(Value::into_text).collect(),
-        separator,
-        mailbox: Mailbox::from_wire(name),
-    })
-}
-
-/// Whether what is left is `("CHILDINFO" ("SUBSCRIBED"))` and the like, each name with its value (RFC 5258, 6).
-fn is_extended_data(scanner: &mut Scanner<'_>) -> bool {
-    let data = scanner.value();
-    let is_last = scanner.rest().trim_ascii_end().is_empty();
-    let is_data = |items: &[Value]| items.is_empty() || matches!(items.get(1), Some(Value::List(_)));
-    is_last && matches!(data, Some(Value::List(items)) if is_data(&items))
-}
-
-/// The name at the end of a line of LIST. One that is not written as it should be (a blank outside of quotes, a quote or
-/// backslash that is not escaped) is all that is left of the line; behind a good one there is at most extended data
-/// (RFC 5258).
-fn listed_name(scanner: &mut Scanner<'_>, escapes: bool) -> Option<Vec<u8>> {
-    scanner.blanks();
-    let line = scanner.rest().trim_ascii_end();
-    let name = match scanner.value() {
-        // An atom is a name, whatever its letters.
-        Some(Value::Nil) => line.get(..3).map(<[u8]>::to_vec),
-        value => value.and_then(Value::into_bytes),
-    };
-    let is_end = scanner.rest().trim_ascii_end().is_empty() || is_extended_data(scanner);
-    let is_raw = !escapes && line.starts_with(b"\"") && line != b"\"\"";
-    if name.is_some() && is_end && !is_raw {
-        return name;
-    }
-    let bare = line
-        .strip_prefix(b"\"")
-        .map(|rest| rest.strip_suffix(b"\"").unwrap_or(rest));
-    Some(bare.unwrap_or(line).to_vec()).filter(|name| !name.is_empty())
 }
 
 fn status(value: Value) -> Option<MailboxStatus> {
@@ -485,45 +414,6 @@ mod tests {
         };
         assert!(status.is_over_quota());
         assert_eq!(status.to_string(), "NO [OVERQUOTA] full");
-    }
-
-    #[test]
-    fn names_are_read_however_a_server_writes_them() {
-        for (line, separator, name) in [
-            ("() \"/\" NIL", Some('/'), "NIL"),
-            ("() \"/\" Sent Items", Some('/'), "Sent Items"),
-            ("() \"/\" \"dir\\\"", Some('/'), "dir\\"),
-            ("() \"/\" \"open", Some('/'), "open"),
-            ("() \"/\" \"quo\"te\"", Some('/'), "quo\"te"),
-            ("() \"/\" ]x", Some('/'), "]x"),
-            ("() \"/\" a(b)c", Some('/'), "a(b)c"),
-            ("NIL \".\" A", Some('.'), "A"),
-            ("() \"\\\" A\\B", Some('\\'), "A\\B"),
-            ("() \"\\\\\" A", Some('\\'), "A"),
-            ("() \"\\\" \"A\\B c\"", Some('\\'), "A\\B c"),
-            ("() \"/\" Sent (old)", Some('/'), "Sent (old)"),
-            ("() \"/\" A (CHILDINFO (\"SUBSCRIBED\"))", Some('/'), "A"),
-            ("(\\Noselect) \"/\" \"\"", Some('/'), ""),
-            ("(\\Noselect) \"\\\" \"\"", Some('\\'), ""),
-            ("() NIL \"A b\" (\"CHILDINFO\" (\"SUBSCRIBED\"))", None, "A b"),
-            ("() \"/\" A ", Some('/'), "A"),
-        ] {
-            let Response::Untagged(Untagged::List(listed)) = parse(&format!("* LIST {line}"), &[]) else {
-                panic!("{line}")
-            };
-            assert_eq!(
-                (listed.separator, listed.mailbox.name()),
-                (separator, name),
-                "{line}"
-            );
-        }
-        for line in ["", "()", "() \"/\"", "x \"/\" A", "( \"/\" A"] {
-            let response = parse(&format!("* LIST {line}"), &[]);
-            assert!(
-                matches!(response, Response::Untagged(Untagged::UnreadableList)),
-                "{line}"
-            );
-        }
     }
 
     #[test]

@@ -48,12 +48,19 @@ impl Ends {
     }
 
     /// Those of the last complete run.
-    fn former(shared: &Shared) -> Result<Self, Failure> {
+    pub(super) fn former(shared: &Shared) -> Result<Self, Failure> {
         let text = shared.state.borrow().account_fact(AccountFact::ImapsyncEnds)?;
         // What cannot be read is as good as nothing: everything is looked at.
         Ok(text
             .and_then(|text| serde_json::from_str(&text).ok())
             .unwrap_or_default())
+    }
+
+    /// Whether any of the messages of a folder is in front of its end; of a folder of which nothing is known all may be.
+    pub(super) fn has_any(&self, folder: &str, uids: &UidSet) -> bool {
+        let end = self.0.get(folder);
+        uids.first()
+            .is_some_and(|first| end.is_none_or(|End(_, next)| first < *next))
     }
 
     /// Remembers them as those of a complete run.
@@ -103,15 +110,6 @@ pub(super) async fn look(
         shared.reporter.borrow_mut().tell(&Event::OldMailArrived);
     }
     Ok((ends, late))
-}
-
-/// Whether any of the messages of a folder was there when the last complete run began.
-pub(super) fn was_there(shared: &Shared, folder: &str, uids: &UidSet) -> Result<bool, Failure> {
-    let former = Ends::former(shared)?;
-    let end = former.0.get(folder);
-    Ok(uids
-        .first()
-        .is_some_and(|first| end.is_none_or(|End(_, next)| first < *next)))
 }
 
 async fn is_late(

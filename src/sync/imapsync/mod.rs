@@ -60,7 +60,7 @@ pub fn suits(shared: &Shared) -> bool {
     shared.job.selection.options.is_default() && shared.job.remote.endpoint.proxy.is_none()
 }
 
-/// Runs imapsync, and does what it cannot do. Whether that was possible; else nothing was done.
+/// Runs imapsync, and does what it cannot do. `false`: it would take mail elsewhere, and was not started.
 pub async fn sync(shared: &Shared, order: Order<'_>) -> Result<bool, Failure> {
     let task = order.task;
     // In the inbox it is told by UID which messages are new.
@@ -85,7 +85,7 @@ pub async fn sync(shared: &Shared, order: Order<'_>) -> Result<bool, Failure> {
     }
     // Whatever has arrived is finished, even when the rest has not.
     let skipped = shared.reporter.borrow().report.messages.skipped;
-    let finished = post_process::complete(shared, task, &copied, outcome.is_ok()).await;
+    let finished = post_process::complete(shared, &copied, outcome.is_ok()).await;
     shared.reporter.borrow_mut().report.messages.skipped = skipped;
     let ended = outcome.and(finished);
     if is_replaced {

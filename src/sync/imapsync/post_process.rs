@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use crate::imap::{Flags, Mailbox, UidSet};
+use crate::imap::{Mailbox, UidSet};
 use crate::sync::account::Failure;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
@@ -17,7 +17,6 @@ use crate::sync::imapsync::command;
 use crate::sync::imapsync::late::{self, Ends};
 use crate::sync::imapsync::log::Copied;
 use crate::sync::job::Shared;
-use crate::sync::message_key::MessageKey;
 use crate::sync::reconcile::connections::settle;
 use crate::sync::reconcile::connections::{self, Connections, close};
 use crate::sync::reconcile::deletions::{self, LocalPlan, gate};
@@ -27,20 +26,20 @@ use crate::sync::reconcile::headers::{self, Detail, Seen};
 use crate::sync::reconcile::inbox;
 use crate::sync::reconcile::listing::{self, Listing, filed};
 use crate::sync::reconcile::prepare::prepare;
-use crate::sync::state::{Completeness, Entry, Flag};
-use crate::task::{Task, TaskName};
+use crate::sync::state::{Entry, Flag};
+use crate::task::Task;
 
 /// Records what a run of the task that was cut off had copied into the inbox, before its log is written over. It needs no
 /// server: if a folder was replaced since, all records of it are void anyway.
-pub fn recover(shared: &Shared, task: &TaskName, copied: &[Copied]) -> Result<(), Failure> {
-    if !shared.state.borrow().is_imapsync_run_cut_off(task)? {
+pub fn recover(shared: &Shared, copied: &[Copied]) -> Result<(), Failure> {
+    if !shared.state.borrow().is_imapsync_run_cut_off(&shared.job.task)? {
         return Ok(());
     }
     let known = shared.state.borrow().known_folder(&Mailbox::inbox())?;
-    if let Some(folder) = known.filter(|_| !copied.is_empty()) {
-        confirm(shared, folder.id, copied, &[])?;
+    match known {
+        Some(folder) => confirm(shared, folder.id, copied),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// What was found before imapsync starts.
@@ -81,13 +80,15 @@ pub async fn before(shared: &Shared, task: &Task, days: Option<u32>) -> Result<O
     let selected: Vec<Mailbox> = pairs.iter().map(|pair| pair.remote.clone()).collect();
     let mut left_out: Vec<Mailbox> = match shared.job.inbox_only() {
         true => vec![],
-        false => remote_names
-            .into_iter()
-            .filter(|name| !selected.contains(name))
-            .collect(),
+        false => {
+            let pulled: HashSet<&Mailbox> = selected.iter().collect();
+            let others = remote_names.into_iter().filter(|name| !pulled.contains(name));
+            others.collect()
+        }
     };
     left_out.sort();
     let (ends, mut has_late) = late::look(shared, &pairs, days, &mut connections).await?;
+    let former = Ends::former(shared)?;
     let (mut wanted, mut suits) = (UidSet::default(), true);
     for pair in pairs {
         let (name, local) = (pair.remote.name().to_owned(), pair.local.clone());
@@ -97,7 +98,7 @@ pub async fn before(shared: &Shared, task: &Task, days: Option<u32>) -> Result<O
         };
         suits &= sync.pair.local == local;
         // What was looked at before, and is missing now, may be of any age.
-        has_late |= days.is_some() && late::was_there(shared, &name, &uids)?;
+        has_late |= days.is_some() && former.has_any(&name, &uids);
         wanted = uids;
     }
     close(connections).await;
@@ -111,7 +112,7 @@ pub async fn before(shared: &Shared, task: &Task, days: Option<u32>) -> Result<O
     if !suits || !command::fits(&before.left_out, before.unread.as_ref()) {
         return Ok(None);
     }
-    shared.state.borrow().begin_imapsync_run(&task.name())?;
+    shared.state.borrow().begin_imapsync_run(&shared.job.task)?;
     Ok(Some(before))
 }
 
@@ -153,7 +154,7 @@ async fn record_planned(
 }
 
 /// Completes what imapsync has copied. `copied` is what its log says of the inbox; `is_well`: it says that nothing failed.
-pub async fn complete(shared: &Shared, task: &Task, copied: &[Copied], is_well: bool) -> Result<(), Failure> {
+pub async fn complete(shared: &Shared, copied: &[Copied], is_well: bool) -> Result<(), Failure> {
     let mut connections = connections::connect(shared).await?;
     restore_lifted_marks(shared, &mut connections).await?;
     let listing = listing::list(shared, &mut connections).await?;
@@ -184,7 +185,7 @@ pub async fn complete(shared: &Shared, task: &Task, copied: &[Copied], is_well: 
     if complete {
         filed::all_compared(shared, &listing.pairs, &mut connections).await?;
         // All that it brought is on record now.
-        shared.state.borrow().end_imapsync_run(&task.name())?;
+        shared.state.borrow().end_imapsync_run(&shared.job.task)?;
     }
     for (sync, left) in &syncs {
         let outcome = finish(shared, sync, left, &mut connections, &mut plan).await;
@@ -214,7 +215,7 @@ async fn compare(
     subscribe: &mut HashSet<Mailbox>,
 ) -> FolderResult<Option<Compared>> {
     if shared.job.inbox_only() {
-        settle(shared, &pair, copied, connections).await?;
+        settle(shared, &pair, copied)?;
     }
     let index = index_of(shared, &pair);
     let Some((sync, comparison)) = prepare(shared, index, pair, connections, subscribe).await? else {
@@ -262,71 +263,32 @@ async fn finish(
     Ok(())
 }
 
-/// Records what the log says was copied, messages included that came after the plan was made.
-async fn settle(
-    shared: &Shared,
-    pair: &Pair,
-    copied: &[Copied],
-    connections: &mut Connections,
-) -> FolderResult<()> {
+/// Records what the log says was copied, unless a folder was replaced since.
+fn settle(shared: &Shared, pair: &Pair, copied: &[Copied]) -> Result<(), Failure> {
     let Some(folder) = shared.state.borrow().known_folder(&pair.remote)? else {
         return Ok(());
     };
     let same = pair.source.uid_validity == Some(folder.remote_validity)
         && pair.destination.and_then(|status| status.uid_validity) == Some(folder.local_validity);
-    if !same || copied.is_empty() {
-        return Ok(());
+    match same {
+        true => confirm(shared, folder.id, copied),
+        false => Ok(()),
     }
-    let unplanned: UidSet = {
-        let state = shared.state.borrow();
-        let (done, pending) = (state.done_uids(folder.id)?, state.pending_uids(folder.id)?);
-        let uids = copied.iter().map(|message| message.remote_uid);
-        uids.filter(|&uid| !done.contains(uid) && !pending.contains(uid))
-            .collect()
-    };
-    let mut entries = vec![];
-    if !unplanned.is_empty() {
-        connections.remote.open(&pair.remote, false).await?;
-        let messages = headers::read(&mut connections.remote, &unplanned, Detail::Record).await?;
-        entries = messages.iter().map(Seen::entry).collect();
-    }
-    Ok(confirm(shared, folder.id, copied, &entries)?)
 }
 
-/// Records messages as delivered, with what is left to do for them. `known` describes those that were not planned; one
-/// that imapsync has deleted on the remote side already is described by nothing any more.
-fn confirm(shared: &Shared, id: i64, copied: &[Copied], known: &[Entry]) -> Result<(), Failure> {
+/// Records messages that were planned as delivered, with what is left to do for them. Of others nothing is known but their
+/// UIDs: the comparison finds them.
+fn confirm(shared: &Shared, id: i64, copied: &[Copied]) -> Result<(), Failure> {
     let mut state = shared.state.borrow_mut();
-    let (done, pending) = (state.done_uids(id)?, state.pending_uids(id)?);
-    let copied: Vec<&Copied> = copied
+    let planned = state.pending_uids(id)?;
+    let copied = copied
         .iter()
-        .filter(|message| !done.contains(message.remote_uid))
-        .collect();
-    let unplanned = copied
-        .iter()
-        .filter(|message| !pending.contains(message.remote_uid));
-    let entries: Vec<Entry> = unplanned
-        .map(|message| {
-            let found = known.iter().find(|entry| entry.uid == message.remote_uid);
-            found.cloned().unwrap_or_else(|| Entry {
-                uid: message.remote_uid,
-                key: MessageKey::of_message(b"", message.bytes),
-                size: message.bytes,
-                digest: None,
-                flags: Flags::default(),
-                date: 0,
-                completeness: Completeness::Whole,
-            })
-        })
-        .collect();
-    state.plan(id, &entries)?;
+        .filter(|message| planned.contains(message.remote_uid));
     let delivered: Vec<_> = copied
-        .iter()
         .map(|message| (message.remote_uid, message.local_uid))
         .collect();
     let (sieve, seen) = shared.job.post_delivery();
-    state.confirm(id, &delivered, sieve, seen)?;
-    Ok(())
+    Ok(state.confirm(id, &delivered, sieve, seen)?)
 }
 
 /// The folder's number in the report, which imapsync's log has begun.

@@ -442,7 +442,7 @@ impl Run<'_> {
         )?;
         self.take_confirmation(&state)?;
         let shared = Shared::new(job, state, reporter.clone());
-        imapsync::post_process::recover(&shared, self.name, &files.former)?;
+        imapsync::post_process::recover(&shared, &files.former)?;
         Ok((shared, engine))
     }
 
