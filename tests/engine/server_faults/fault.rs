@@ -147,7 +147,9 @@ pub(crate) enum Act {
     Late { commands: usize },
     /// Another program has stored the same just before, an APPEND.
     AfterAnother,
-    /// The same, and it closes without a word.
+    /// The same, and it has marked the message at the source since, so that it comes with that mark.
+    AfterAnotherThatMarked,
+    /// As [`Act::AfterAnother`], and it closes without a word.
     AfterAnotherAndClose,
     /// Another program has stored the same, and the rest is as with [`Act::Late`].
     LateAfterAnother { commands: usize },

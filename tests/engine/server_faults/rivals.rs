@@ -161,6 +161,36 @@ fn two_instances_that_start_together_bring_nothing_twice() {
     });
 }
 
+/// Between its STORE and its EXPUNGE at the source, a moving run shows its mark to everyone.
+#[test]
+fn what_another_program_brought_and_marked_meanwhile_is_not_there_twice() {
+    for without in SILENT {
+        let world = World::with(Mode::Copy, Model::new('/', ""), |remote, _| {
+            for n in 0..12 {
+                let flags: &[&str] = if n % 2 == 0 { &["\\Deleted"] } else { &[] };
+                remote.add("INBOX", &message(&format!("moved{n}"), 300 + 10 * n), flags);
+            }
+        });
+        let rule = Rule::times(ALWAYS, "APPEND", "", Act::AfterAnotherThatMarked);
+        world.server(Side::Local).behave(Faults {
+            rules: vec![rule],
+            ..Faults::without(without)
+        });
+        world.finish();
+        assert_once(&world);
+        world.complete();
+        assert_once(&world);
+        let model = world.local.model();
+        assert!(
+            model.folders["INBOX"]
+                .messages
+                .iter()
+                .all(|one| !one.has("\\Deleted")),
+            "{without:?}"
+        );
+    }
+}
+
 /// Marked by the owner of the source, so that both copies are.
 #[test]
 fn two_instances_bring_marked_messages_once() {

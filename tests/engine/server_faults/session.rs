@@ -178,6 +178,14 @@ impl Session<'_> {
             Some(Act::AfterAnother) => {
                 self.append(rest);
             }
+            Some(Act::AfterAnotherThatMarked) => {
+                let unmarked: Vec<Word> = rest
+                    .iter()
+                    .filter(|word| !matches!(word, Word::List(_)))
+                    .cloned()
+                    .collect();
+                self.append(&unmarked);
+            }
             Some(Act::AfterAnotherAndClose) => {
                 self.append(rest);
                 silent = true;

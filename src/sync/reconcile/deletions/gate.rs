@@ -153,6 +153,15 @@ impl Deletable for LateCopies {
     }
 }
 
+/// One of several local messages that are octet for octet the same.
+struct EqualCopy {
+    uid: u32,
+    /// Whether this program brought it.
+    is_own: bool,
+    /// Whether it is marked `\Deleted`.
+    is_marked: bool,
+}
+
 /// Local messages that are octet for octet what was there before them, and of which this program brought one.
 #[derive(Default)]
 pub struct SecondCopies {
@@ -162,42 +171,69 @@ pub struct SecondCopies {
 
 impl SecondCopies {
     /// Those of the copies that are too many: of equal messages as many stay as this program brought, those that came
-    /// first. One that is marked `\Deleted` is no reason for another one to go that is not. `guessed`: own copies whose UID the server did not tell. Another one of theirs may be the own one, so that it
-    /// goes, too; but no more go than this program brought.
+    /// first. One that is marked `\Deleted` is no reason for another one to go that is not. `guessed`: own copies whose
+    /// UID the server did not tell. Another one of theirs may be the own one, so that it goes, too; but no more go than
+    /// this program brought.
     pub(super) fn among(
         own: &[Seen],
         others: &[Seen],
         guessed: &UidSet,
         digests: &HashMap<u32, Digest>,
     ) -> Self {
-        let mut equal: HashMap<(MessageKey, Digest, bool), Vec<(u32, bool)>> = HashMap::new();
+        let mut equal: HashMap<(MessageKey, Digest), Vec<EqualCopy>> = HashMap::new();
         for (seen, is_own) in own
             .iter()
             .map(|seen| (seen, true))
             .chain(others.iter().map(|seen| (seen, false)))
         {
             if let Some(digest) = digests.get(&seen.uid) {
-                let is_marked = seen.flags.contains("\\Deleted");
-                let copies = equal.entry((seen.key, *digest, is_marked)).or_default();
-                copies.push((seen.uid, is_own));
+                equal.entry((seen.key, *digest)).or_default().push(EqualCopy {
+                    uid: seen.uid,
+                    is_own,
+                    is_marked: seen.flags.contains("\\Deleted"),
+                });
             }
         }
         let mut found = Self::default();
         for mut copies in equal.into_values() {
-            copies.sort_unstable();
-            let wanted = copies.iter().filter(|(_, is_own)| *is_own).count();
-            let (stay, rest) = copies.split_at(wanted);
-            let of = |copies: &[(u32, bool)], own: bool| -> Vec<u32> {
-                let copies = copies.iter().filter(|(_, is_own)| *is_own == own);
-                copies.map(|&(uid, _)| uid).collect()
-            };
-            let (second, first) = (of(rest, true), of(stay, false));
-            found.pair(second.into_iter().zip(first));
-            let stay = of(stay, true);
-            let guessed = stay.into_iter().filter(|&uid| guessed.contains(uid));
-            found.pair(of(rest, false).into_iter().zip(guessed));
+            copies.sort_unstable_by_key(|copy| copy.uid);
+            let (marked, unmarked): (Vec<_>, Vec<_>) = copies.into_iter().partition(|copy| copy.is_marked);
+            found.among_alike(&unmarked, guessed);
+            found.among_alike(&marked, guessed);
+            found.marked_by_another(&unmarked, &marked, guessed);
         }
         found
+    }
+
+    /// The same among equal copies that are all marked, or all not.
+    fn among_alike(&mut self, copies: &[EqualCopy], guessed: &UidSet) {
+        let wanted = copies.iter().filter(|copy| copy.is_own).count();
+        let (stay, rest) = copies.split_at(wanted);
+        let of = |copies: &[EqualCopy], own: bool| -> Vec<u32> {
+            let copies = copies.iter().filter(|copy| copy.is_own == own);
+            copies.map(|copy| copy.uid).collect()
+        };
+        let (second, first) = (of(rest, true), of(stay, false));
+        self.pair(second.into_iter().zip(first));
+        let stay = of(stay, true);
+        let guessed = stay.into_iter().filter(|&uid| guessed.contains(uid));
+        self.pair(of(rest, false).into_iter().zip(guessed));
+    }
+
+    /// A message that another program had brought and marked at the source when this one fetched it came with that mark.
+    /// Only where one was brought, as it is not known how many of the others stay.
+    fn marked_by_another(&mut self, unmarked: &[EqualCopy], marked: &[EqualCopy], guessed: &UidSet) {
+        let own = unmarked.iter().chain(marked).filter(|copy| copy.is_own);
+        let (1, Some(first)) = (own.count(), unmarked.first()) else {
+            return;
+        };
+        let may_go = |copy: &&EqualCopy| copy.is_own || (first.is_own && guessed.contains(first.uid));
+        let mut later = marked.iter().filter(|copy| copy.uid > first.uid);
+        if let Some(second) = later.find(may_go)
+            && !self.uids.contains(second.uid)
+        {
+            self.pair([(second.uid, first.uid)].into_iter());
+        }
     }
 
     /// Those of the own copies that another program's filters have filed in other folders.
