@@ -408,6 +408,28 @@ fn an_append_arrives_after_it_was_sent_again() {
 }
 
 #[test]
+fn an_equal_message_of_another_date_is_no_late_copy() {
+    let world = World::new(Mode::Copy);
+    let rule = Rule::once("APPEND", "INBOX", Act::DoAndClose);
+    world.local.behave(Faults::rule(rule));
+    world.run_unjudged();
+    world.complete();
+    let count = || world.local.model().folders["INBOX"].messages.len();
+    let brought = count();
+    {
+        let mut model = world.local.model();
+        for message in model.folders["INBOX"].messages.clone() {
+            let date = "01-Feb-2022 10:00:00 +0000";
+            model.append("INBOX", message.body, message.flags.into_iter(), date);
+        }
+    }
+    for _ in 0..2 {
+        world.run_unjudged();
+        assert_eq!(count(), 2 * brought);
+    }
+}
+
+#[test]
 fn a_backup_of_the_source_comes_back_with_its_uids() {
     everywhere(&[Side::Remote], &[Mode::Copy, Mode::DeleteRemote], |_, mode| {
         let mut world =

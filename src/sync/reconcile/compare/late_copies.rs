@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! A copy that arrived late: its APPEND was on the way when the connection broke, and was sent again.
 
+use std::collections::HashMap;
+
 use crate::imap::{Error, UidSet};
 use crate::sync::event::Event;
 use crate::sync::folder_mapping::Pair;
@@ -35,6 +37,9 @@ pub(super) async fn remove(
         .collect();
     open::open(local, &pair.local, folder, true).await?;
     let mut digests = headers::digests(local, &both).await?;
+    let on_record = repeated.iter().map(|&(uid, _)| uid).collect();
+    let dates = headers::read(local, &on_record, Detail::Record).await?;
+    let dates: HashMap<u32, i64> = dates.iter().map(|seen| (seen.uid, seen.date)).collect();
     let mut filed = UidSet::default();
     for &(original, key) in &repeated {
         let filtered = shared.state.borrow().filtered_digest(folder.id, original)?;
@@ -50,7 +55,7 @@ pub(super) async fn remove(
         }
     }
     let selected = open::open(local, &pair.local, folder, true).await?;
-    let late = LateCopies::among(unclaimed, &repeated, &filed, &digests);
+    let late = LateCopies::among(unclaimed, &repeated, &filed, &digests, &dates);
     if !late.copies().is_empty() {
         let mut state = shared.state.borrow_mut();
         state.intend_to_remove(folder.id, late.copies())?;

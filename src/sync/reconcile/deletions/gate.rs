@@ -97,12 +97,15 @@ pub struct LateCopies {
 
 impl LateCopies {
     /// Pairs each message that was sent again, by the local UID on record, with one of the messages that no one claims
-    /// and that is the same. `filed`: those on record that the filters took elsewhere.
+    /// and that is the same, its date of arrival included: an APPEND that is sent again gives the same one, and what its
+    /// owner puts there has one of its own. `filed`: those on record that the filters took elsewhere. `dates`: of those on
+    /// record that are there, in seconds since 1970; 0 where the server tells none.
     pub fn among(
         unclaimed: &[LocalOnly],
         repeated: &[(u32, MessageKey)],
         filed: &UidSet,
         digests: &HashMap<u32, Digest>,
+        dates: &HashMap<u32, i64>,
     ) -> Self {
         let mut found = Self::default();
         let mut taken = UidSet::default();
@@ -110,8 +113,13 @@ impl LateCopies {
             let Some(digest) = digests.get(&original) else {
                 continue;
             };
+            let is_of_date = |date: i64| match dates.get(&original) {
+                None | Some(0) => true,
+                Some(&own) => date == own || date == 0,
+            };
             let late = unclaimed.iter().find(|message| {
                 message.key == key
+                    && is_of_date(message.date)
                     && digests.get(&message.uid) == Some(digest)
                     && !taken.contains(message.uid)
             });
