@@ -149,7 +149,7 @@ impl Access {
 }
 
 /// A token that is valid now, fetched on a thread where waiting blocks no one.
-pub(super) async fn token(tokens: &Tokens, refused: Option<&SecretString>) -> Result<Token, imap::Error> {
+async fn token(tokens: &Tokens, refused: Option<&SecretString>) -> Result<Token, imap::Error> {
     let tokens = tokens.clone();
     let refused = refused.map(|token| SecretString::from(token.expose_secret()));
     tokio::task::spawn_blocking(move || tokens.get(refused.as_ref()))

@@ -384,7 +384,11 @@ impl Account {
     }
 
     /// What to log in with now, hidden in log, report and trace before the server can repeat it.
-    async fn offer(&self, endpoint: &Endpoint, refused: Option<&SecretString>) -> Result<Offer, imap::Error> {
+    pub(super) async fn offer(
+        &self,
+        endpoint: &Endpoint,
+        refused: Option<&SecretString>,
+    ) -> Result<Offer, imap::Error> {
         let offer = self.access.offer(refused).await?;
         self.access.hide(&endpoint.mask(&offer.credentials));
         Ok(offer)

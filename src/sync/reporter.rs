@@ -80,7 +80,8 @@ impl Reporter {
         self.masks.push(mask);
     }
 
-    fn masked(&self, text: &str) -> String {
+    /// A text without what is hidden.
+    pub fn masked(&self, text: &str) -> String {
         self.masks
             .iter()
             .fold(text.to_owned(), |text, mask| mask.apply(&text).into_owned())

@@ -26,6 +26,7 @@ use crate::sync::account::Failure;
 use crate::sync::exit_code::Exit;
 use crate::sync::imapsync::child::{Locks, Running};
 use crate::sync::imapsync::command::{RemoteLogin, RunContext};
+use crate::sync::imapsync::log::masking::Masking;
 use crate::sync::imapsync::log::{Copied, LogSummary, Reader};
 use crate::sync::imapsync::post_process::Before;
 use crate::sync::imapsync::token_file::TokenFile;
@@ -147,9 +148,9 @@ async fn run(
         Trust::Authorities => None,
         Trust::Learn | Trust::Ask | Trust::Any => met.map(|certificate| certificate.sha256.as_str()),
     };
-    let mut token = match job.remote.access.tokens() {
-        Some(tokens) => Some(TokenFile::write(tokens, folder, &task.name()).await?),
-        None => None,
+    let mut token = match job.remote.access {
+        Access::Token { .. } => Some(TokenFile::write(&job.remote, folder, &task.name()).await?),
+        Access::Fixed(_) => None,
     };
     let login = match &job.remote.access {
         Access::Token { .. } => RemoteLogin::Token,
@@ -184,12 +185,19 @@ async fn run(
     let pid = folder.join(task.name().file(FileKind::Pid));
     // imapsync writes its own, and would take ours for that of another run.
     crate::files::remove(&pid).map_err(|error| failed("remove the pid file", error))?;
-    let reading = File::open(folder.join(task.name().file(FileKind::Log)));
+    let path = folder.join(task.name().file(FileKind::Log));
+    let reading = File::options().read(true).write(true).open(path);
     let reading = reading.map_err(|error| failed("read the log", error))?;
     let mut read = log
         .metadata()
         .map_err(|error| failed("read the log", error))?
         .len();
+    let mut masking = Masking::new(
+        reading
+            .try_clone()
+            .map_err(|error| failed("read the log", error))?,
+        read,
+    );
     let running = Running::start(program, &arguments, log, locks);
     let mut running = running.map_err(|error| failed(&format!("run {}", program.display()), error))?;
     let mut reader = Reader::default();
@@ -199,6 +207,9 @@ async fn run(
             .status()
             .map_err(|error| failed("wait for imapsync", error))?;
         read += follow(&reading, read, &mut reader).map_err(|error| failed("read the log", error))?;
+        let masked = |text: &str| shared.reporter.borrow().masked(text);
+        let hidden = masking.catch_up(masked, status.is_some());
+        hidden.map_err(|error| failed("hide secrets in the log", error))?;
         progress(shared, reader.summary());
         if let Some(status) = status {
             return Ok((reader.finish(), status));

@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::files;
-use crate::source::oauth::Tokens;
-use crate::sync::access;
-use crate::sync::account::{Failure, Side};
+use crate::imap::Credentials;
+use crate::sync::account::{Account, Failure, Side};
 use crate::task::FileKind;
 use crate::task::TaskName;
 
@@ -18,7 +17,7 @@ const PACE: Duration = Duration::from_secs(30);
 
 /// The file; removed when this is dropped.
 pub(super) struct TokenFile<'a> {
-    tokens: &'a Tokens,
+    account: &'a Account,
     folder: &'a Path,
     path: PathBuf,
     written: Option<SecretString>,
@@ -31,12 +30,12 @@ impl<'a> TokenFile<'a> {
     /// # Errors
     /// When there is none, or it cannot be written.
     pub(super) async fn write(
-        tokens: &'a Tokens,
+        account: &'a Account,
         folder: &'a Path,
         name: &TaskName,
     ) -> Result<Self, Failure> {
         let mut file = Self {
-            tokens,
+            account,
             folder,
             path: folder.join(name.file(FileKind::Token)),
             written: None,
@@ -63,14 +62,19 @@ impl<'a> TokenFile<'a> {
     }
 
     async fn renew(&mut self) -> Result<(), Failure> {
-        let token = access::token(self.tokens, None)
+        let offer = self
+            .account
+            .offer(&self.account.endpoint, None)
             .await
             .map_err(|error| Failure::from_imap(Side::Remote, &error))?;
-        let text = token.secret.expose_secret();
+        let Credentials::Token { token, .. } = offer.credentials else {
+            return Ok(());
+        };
+        let text = token.expose_secret();
         if self.written.as_ref().map(|written| written.expose_secret()) != Some(text) {
             files::write_atomic(self.folder, &self.path, text.as_bytes(), 0o600)
                 .map_err(|error| Failure::local(format!("cannot write the access token: {error}")))?;
-            self.written = Some(token.secret);
+            self.written = Some(token);
         }
         Ok(())
     }

@@ -48,6 +48,15 @@ fn a_token_lies_in_a_file_that_is_kept_fresh_and_goes_with_the_run() -> anyhow::
         wait_until("another token", || {
             !["", first.as_str()].contains(&token().as_str())
         })?;
+        // What a server repeats, imapsync writes down.
+        let second = token();
+        standin.say(&format!(
+            "A001 NO {first} has ended, {second} is not known\nA002 OK told\n"
+        ))?;
+        wait_until("tokens to be hidden", || {
+            let log = sandbox.log(TASK);
+            log.contains("A002 OK told") && !log.contains(&first) && !log.contains(&second)
+        })?;
         standin.end(0)?;
         let ended = run.join().map_err(|_| anyhow::anyhow!("a thread failed"))??;
         ensure!(ended.exit_code == 0, "{}", sandbox.log(TASK));
@@ -55,5 +64,33 @@ fn a_token_lies_in_a_file_that_is_kept_fresh_and_goes_with_the_run() -> anyhow::
     })?;
     ensure!(!file.try_exists()?, "the token stays behind");
     ensure!(standin.starts()? == 1);
+    Ok(())
+}
+
+#[test]
+fn a_password_that_imapsync_writes_down_is_hidden() -> anyhow::Result<()> {
+    let (sandbox, standin) = standin::sandbox(&[])?;
+    create(&sandbox, sandbox.task_with(json!({"start": false})))?;
+    let password = fs::read_to_string(sandbox.task_file(TASK, "pwd"))?;
+    let password = password.trim();
+    let coded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, password);
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| sandbox.syncctl(&["start", TASK]));
+        standin.wait_until_started()?;
+        standin.say(&format!("A001 NO wrong: {password}\n"))?;
+        wait_until("a password to be hidden", || {
+            let log = sandbox.log(TASK);
+            log.contains("A001 NO wrong: ") && !log.contains(password)
+        })?;
+        standin.say(&format!("A002 NO {coded}\nA003 NO {password}"))?;
+        standin.end(0)?;
+        run.join().map_err(|_| anyhow::anyhow!("a thread failed"))??;
+        Ok::<_, anyhow::Error>(())
+    })?;
+    let log = sandbox.log(TASK);
+    ensure!(
+        log.contains("A003 NO ") && !log.contains(password) && !log.contains(&coded),
+        "{log}"
+    );
     Ok(())
 }

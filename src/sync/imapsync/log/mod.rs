@@ -4,6 +4,7 @@
 //! Folder names are kept as the log has them: as the server sends them, in modified UTF-7.
 
 mod lines;
+pub mod masking;
 
 pub use self::lines::{exit, problems};
 
