@@ -6,6 +6,17 @@ use rusqlite::{OptionalExtension as _, params};
 use super::{Digest, Ledger, PostDelivery, Result};
 use crate::sync::message_key::MessageKey;
 
+/// A message that was sent for a second time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeated {
+    /// The local UID of the copy on record.
+    pub uid: u32,
+    /// Its key.
+    pub key: MessageKey,
+    /// Its date of arrival at the source, in seconds since 1970; 0 when that is not known.
+    pub date: i64,
+}
+
 impl Ledger {
     /// Records that planned messages are sent for a second time: the first one may arrive late.
     pub fn repeat(&mut self, id: i64, uids: impl Iterator<Item = u32>) -> Result<()> {
@@ -47,16 +58,18 @@ impl Ledger {
             .and_then(Digest::from_bytes))
     }
 
-    /// Messages of a folder that were sent for a second time: local UID and key of the one that is recorded.
-    pub fn repeated(&self, id: i64) -> Result<Vec<(u32, MessageKey)>> {
+    /// Messages of a folder that were sent for a second time, and are on record as delivered.
+    pub fn repeated(&self, id: i64) -> Result<Vec<Repeated>> {
         let mut statement = self.db.prepare_cached(
-            "SELECT local_uid, key FROM message WHERE folder = ?1 AND repeated <> 0 AND local_uid IS NOT NULL",
+            "SELECT local_uid, key, date FROM message WHERE folder = ?1 AND repeated <> 0 AND local_uid IS NOT NULL",
         )?;
-        let rows = statement.query_map([id], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+        let rows = statement.query_map([id], |row| {
+            Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?, row.get(2)?))
+        })?;
         let mut found = vec![];
         for row in rows {
-            let (uid, key) = row?;
-            found.extend(MessageKey::from_bytes(&key).map(|key| (uid, key)));
+            let (uid, key, date) = row?;
+            found.extend(MessageKey::from_bytes(&key).map(|key| Repeated { uid, key, date }));
         }
         Ok(found)
     }

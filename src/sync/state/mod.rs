@@ -52,6 +52,7 @@ pub use database_files::clear_wrong;
 pub use error::LedgerError;
 pub use facts::{AccountFact, Flag};
 pub use folders::{FolderState, is_same_generation};
+pub use late_copies::Repeated;
 pub use left_out::LeftOut;
 pub use local_only::{LocalOnly, Origin};
 pub use messages::{Copy, Digest, Entry, Row};

@@ -344,7 +344,8 @@ fn a_message_that_is_planned_twice_was_sent_twice() {
     state
         .confirm(id, &[(1, Some(5))], PostDelivery::None, PostDelivery::None)
         .unwrap();
-    assert_eq!(state.repeated(id).unwrap(), [(5, entry(1, "a").key)]);
+    let Entry { key, date, .. } = entry(1, "a");
+    assert_eq!(state.repeated(id).unwrap(), [Repeated { uid: 5, key, date }]);
     state.stop_awaiting_late_copies(id).unwrap();
     assert!(state.awaits_late_copies(id).unwrap(), "not a day has passed");
 }

@@ -70,6 +70,8 @@ pub(crate) struct Faults {
     pub listed_twice: bool,
     /// It stores line ends and the end of a message as Dovecot does, which drops a CR there.
     pub one_cr: bool,
+    /// It stores messages with dates of its own.
+    pub own_dates: bool,
     /// The lines of LIST for mailboxes with this text in their names cannot be read.
     pub garbled: Option<&'static str>,
     /// STATUS tells anything as the identity of a mailbox.

@@ -408,6 +408,29 @@ fn an_append_arrives_after_it_was_sent_again() {
 }
 
 #[test]
+fn an_append_arrives_late_where_the_server_dates_messages_by_itself() {
+    everywhere(&[Side::Local], &MODES, |side, mode| {
+        for commands in [0, 3] {
+            let world = World::new(mode).titled(format!("{mode:?} late {commands}, own dates"));
+            let late = Rule::once("APPEND", "", Act::Late { commands });
+            let own_dates = true;
+            world.server(side).behave(Faults {
+                own_dates,
+                ..Faults::rule(late)
+            });
+            for _ in 0..2 {
+                world.run_unjudged();
+                world.server(side).behave(Faults {
+                    own_dates,
+                    ..Faults::default()
+                });
+            }
+            world.run();
+        }
+    });
+}
+
+#[test]
 fn an_equal_message_of_another_date_is_no_late_copy() {
     let world = World::new(Mode::Copy);
     let rule = Rule::once("APPEND", "INBOX", Act::DoAndClose);

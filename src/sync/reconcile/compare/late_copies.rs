@@ -13,8 +13,8 @@ use crate::sync::reconcile::deletions::gate::{self, Deletable as _, LateCopies};
 use crate::sync::reconcile::deletions::second_copies;
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::open;
-use crate::sync::reconcile::headers::{self, Detail};
-use crate::sync::state::{FolderState, LocalOnly};
+use crate::sync::reconcile::headers::{self, Detail, Seen};
+use crate::sync::state::{FolderState, LocalOnly, Repeated};
 
 /// Removes second copies of messages that were sent twice, or may have been; gives those of the local messages that no one
 /// claims which are accounted for by that. No more go than were sent twice.
@@ -26,22 +26,39 @@ pub(super) async fn remove(
     local: &mut SideSession,
 ) -> FolderResult<UidSet> {
     let repeated = shared.state.borrow().repeated(folder.id)?;
-    let is_suspect = |message: &&LocalOnly| repeated.iter().any(|(_, key)| *key == message.key);
+    let is_suspect = |message: &&LocalOnly| repeated.iter().any(|sent| sent.key == message.key);
     if shared.job.dry || !unclaimed.iter().any(|message| is_suspect(&message)) {
         return Ok(UidSet::default());
     }
     let suspects = unclaimed.iter().filter(is_suspect);
     let both: UidSet = suspects
         .map(|message| message.uid)
-        .chain(repeated.iter().map(|&(uid, _)| uid))
+        .chain(repeated.iter().map(|sent| sent.uid))
         .collect();
     open::open(local, &pair.local, folder, true).await?;
     let mut digests = headers::digests(local, &both).await?;
-    let on_record = repeated.iter().map(|&(uid, _)| uid).collect();
-    let dates = headers::read(local, &on_record, Detail::Record).await?;
-    let dates: HashMap<u32, i64> = dates.iter().map(|seen| (seen.uid, seen.date)).collect();
+    // A server that gives dates of its own gives each copy another one.
+    let on_record = headers::read(
+        local,
+        &repeated.iter().map(|sent| sent.uid).collect(),
+        Detail::Record,
+    )
+    .await?;
+    let is_kept = |seen: &&Seen| {
+        repeated
+            .iter()
+            .any(|sent| sent.uid == seen.uid && sent.date == seen.date)
+    };
+    let dates: HashMap<u32, i64> = on_record
+        .iter()
+        .filter(is_kept)
+        .map(|seen| (seen.uid, seen.date))
+        .collect();
     let mut filed = UidSet::default();
-    for &(original, key) in &repeated {
+    for &Repeated {
+        uid: original, key, ..
+    } in &repeated
+    {
         let filtered = shared.state.borrow().filtered_digest(folder.id, original)?;
         let Some(digest) = filtered.filter(|_| !digests.contains_key(&original)) else {
             continue;

@@ -3,7 +3,7 @@
 //! proofs: values that only the checks of [`super`] can make. [`copies`]: proofs about copies that are one too many ·
 //! [`many`]: many folders together.
 
-pub mod copies;
+mod copies;
 pub mod many;
 
 use crate::imap::{Command, Mailbox, Selected, Session, StatusLine, UidSet};

@@ -41,7 +41,7 @@ pub async fn remove(shared: &Shared, sync: &FolderSync, local: &mut SideSession)
         return Ok(());
     };
     let guessed: UidSet = match local.capabilities().has(Capability::UidPlus) {
-        true => repeated.into_iter().map(|(uid, _)| uid).collect(),
+        true => repeated.into_iter().map(|sent| sent.uid).collect(),
         false => own.keys().copied().collect(),
     };
     let others = match guessed.is_empty() {

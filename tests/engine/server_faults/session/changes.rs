@@ -63,6 +63,14 @@ impl Session<'_> {
                 true => as_dovecot(body),
                 false => body.clone(),
             };
+            let date = match faults.own_dates {
+                // Each a minute after the last one.
+                true => format!(
+                    "01-Jan-2024 10:{:02}:00 +0000",
+                    model.folders[&name].uid_next % 60
+                ),
+                false => date,
+            };
             uids.push(model.append(&name, body, flags.into_iter(), &date));
         }
         if let Some(text) = faults.loses {

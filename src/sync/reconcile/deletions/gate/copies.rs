@@ -8,7 +8,7 @@ use crate::imap::UidSet;
 use crate::sync::account::Side;
 use crate::sync::message_key::{Digest, MessageKey};
 use crate::sync::reconcile::headers::Seen;
-use crate::sync::state::{LocalOnly, SecondCopy};
+use crate::sync::state::{LocalOnly, Repeated, SecondCopy};
 
 /// Local messages that are octet for octet what was sent twice: of a pair the one that came first stays, so that no two
 /// programs remove both.
@@ -22,28 +22,27 @@ pub struct LateCopies {
 impl LateCopies {
     /// Pairs each message that was sent again, by the local UID on record, with one of the messages that no one claims
     /// and that is the same, its date of arrival included: an APPEND that is sent again gives the same one, and what its
-    /// owner puts there has one of its own. `filed`: those on record that the filters took elsewhere. `dates`: of those on
-    /// record that are there, in seconds since 1970; 0 where the server tells none.
+    /// owner puts there usually has one of its own. `filed`: those on record that the filters took elsewhere. `dates`: of
+    /// those on record at which the server has kept the date that it was given, in seconds since 1970.
     pub fn among(
         unclaimed: &[LocalOnly],
-        repeated: &[(u32, MessageKey)],
+        repeated: &[Repeated],
         filed: &UidSet,
         digests: &HashMap<u32, Digest>,
         dates: &HashMap<u32, i64>,
     ) -> Self {
         let mut found = Self::default();
         let mut taken = UidSet::default();
-        for &(original, key) in repeated {
+        for &Repeated {
+            uid: original, key, ..
+        } in repeated
+        {
             let Some(digest) = digests.get(&original) else {
                 continue;
             };
-            let is_of_date = |date: i64| match dates.get(&original) {
-                None | Some(0) => true,
-                Some(&own) => date == own || date == 0,
-            };
             let late = unclaimed.iter().find(|message| {
                 message.key == key
-                    && is_of_date(message.date)
+                    && dates.get(&original).is_none_or(|date| *date == message.date)
                     && digests.get(&message.uid) == Some(digest)
                     && !taken.contains(message.uid)
             });
@@ -92,15 +91,6 @@ struct EqualCopy {
     is_own: bool,
     /// Whether it is marked `\Deleted`.
     is_marked: bool,
-    /// Its date of arrival, in seconds since 1970; 0 where the server tells none.
-    date: i64,
-}
-
-impl EqualCopy {
-    /// Whether one APPEND may have brought both: what their owner puts there has a date of its own.
-    fn is_of_date(&self, other: &Self) -> bool {
-        self.date == other.date || self.date == 0 || other.date == 0
-    }
 }
 
 /// Local messages that are octet for octet what was there before them, and of which this program brought one.
@@ -131,7 +121,6 @@ impl SecondCopies {
                 equal.entry((seen.key, *digest)).or_default().push(EqualCopy {
                     uid: seen.uid,
                     is_own,
-                    date: seen.date,
                     is_marked: seen.flags.contains("\\Deleted"),
                 });
             }
@@ -140,9 +129,15 @@ impl SecondCopies {
         for mut copies in equal.into_values() {
             copies.sort_unstable_by_key(|copy| copy.uid);
             let (marked, unmarked): (Vec<_>, Vec<_>) = copies.into_iter().partition(|copy| copy.is_marked);
+            let before = found.copies.len();
+            if unmarked.is_empty() {
+                found.among_alike(&marked, guessed);
+                continue;
+            }
             found.among_alike(&unmarked, guessed);
-            found.among_alike(&marked, guessed);
-            found.marked_by_another(&unmarked, &marked, guessed);
+            if found.copies.len() == before {
+                found.marked_by_another(&unmarked, &marked, guessed);
+            }
         }
         found
     }
@@ -160,15 +155,16 @@ impl SecondCopies {
             .iter()
             .filter(|copy| copy.is_own && guessed.contains(copy.uid))
         {
-            let mut others = rest.iter().filter(|copy| !copy.is_own && copy.is_of_date(stays));
+            let mut others = rest.iter().filter(|copy| !copy.is_own);
             if let Some(goes) = others.find(|copy| !self.uids.contains(copy.uid)) {
                 self.pair(goes.uid, stays.uid);
             }
         }
     }
 
-    /// A message that another program had brought and marked at the source when this one fetched it came with that mark.
-    /// Only where one was brought, as it is not known how many of the others stay.
+    /// A message that another program had brought and marked at the source when this one fetched it came with that mark. It
+    /// goes next to the first one without, which no program removes: marked ones may be about to go. Only where one was
+    /// brought, as it is not known how many of the others stay.
     fn marked_by_another(&mut self, unmarked: &[EqualCopy], marked: &[EqualCopy], guessed: &UidSet) {
         let own = unmarked.iter().chain(marked).filter(|copy| copy.is_own);
         let (1, Some(first)) = (own.count(), unmarked.first()) else {
@@ -176,8 +172,7 @@ impl SecondCopies {
         };
         let is_guessed = first.is_own && guessed.contains(first.uid);
         let mut later = marked.iter().filter(|copy| copy.uid > first.uid);
-        let second = later.find(|copy| copy.is_own || (is_guessed && copy.is_of_date(first)));
-        if let Some(second) = second.filter(|copy| !self.uids.contains(copy.uid)) {
+        if let Some(second) = later.find(|copy| copy.is_own || is_guessed) {
             self.pair(second.uid, first.uid);
         }
     }
@@ -215,5 +210,99 @@ impl Deletable for SecondCopies {
 
     fn uids(&self) -> &UidSet {
         &self.uids
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::imap::Flags;
+
+    /// Copies of one message: UIDs, and whether each is marked.
+    type Copies<'a> = &'a [(u32, bool)];
+
+    fn seen(copies: Copies<'_>) -> Vec<Seen> {
+        let one = |&(uid, is_marked): &(u32, bool)| Seen {
+            uid,
+            key: MessageKey::of_message(b"Message-Id: <a@x>\r\n\r\n", 9),
+            flags: Rc::new(Flags::parse(if is_marked { "\\Deleted" } else { "" })),
+            date: 0,
+            size: 9,
+            has_trace: true,
+            digest: None,
+        };
+        copies.iter().map(one).collect()
+    }
+
+    /// What goes, and what stays instead.
+    fn found(own: Copies<'_>, others: Copies<'_>, guessed: &[u32]) -> Vec<(u32, u32)> {
+        let digests = own
+            .iter()
+            .chain(others)
+            .map(|&(uid, _)| (uid, Digest::from_bytes(&[0; 16]).unwrap()));
+        let guessed = guessed.iter().copied().collect();
+        let second = SecondCopies::among(&seen(own), &seen(others), &guessed, &digests.collect());
+        let mut found: Vec<_> = second
+            .copies()
+            .iter()
+            .map(|copy| (copy.goes, copy.stays))
+            .collect();
+        found.sort_unstable();
+        found
+    }
+
+    const UNMARKED: bool = false;
+    const MARKED: bool = true;
+
+    #[test]
+    fn the_first_of_two_stays() {
+        assert_eq!(found(&[(2, UNMARKED)], &[(1, UNMARKED)], &[]), [(2, 1)]);
+        assert_eq!(found(&[(1, UNMARKED)], &[(2, UNMARKED)], &[]), []);
+        assert_eq!(
+            found(&[(1, UNMARKED)], &[(2, UNMARKED)], &[1]),
+            [(2, 1)],
+            "it may be the own one"
+        );
+        assert_eq!(found(&[(2, MARKED)], &[(1, MARKED)], &[]), [(2, 1)]);
+    }
+
+    #[test]
+    fn a_marked_one_goes_next_to_one_without_a_mark_and_never_the_other_way_round() {
+        assert_eq!(found(&[(2, MARKED)], &[(1, UNMARKED)], &[]), [(2, 1)]);
+        assert_eq!(found(&[(2, UNMARKED)], &[(1, MARKED)], &[]), []);
+        assert_eq!(found(&[(1, MARKED)], &[(2, UNMARKED)], &[]), []);
+        assert_eq!(
+            found(&[(1, UNMARKED)], &[(2, MARKED)], &[1]),
+            [(2, 1)],
+            "it may be the own one"
+        );
+        // Of three programs the second one is about to remove its copy.
+        assert_eq!(
+            found(&[(3, MARKED)], &[(1, UNMARKED), (2, MARKED)], &[]),
+            [(3, 1)]
+        );
+    }
+
+    #[test]
+    fn no_more_go_than_were_brought() {
+        let others = [(2, UNMARKED), (3, MARKED)];
+        assert_eq!(found(&[(1, UNMARKED)], &others, &[1]), [(2, 1)]);
+    }
+
+    #[test]
+    fn of_equal_messages_as_many_stay_as_there_are() {
+        let (first, second) = ([(1, UNMARKED), (3, UNMARKED)], [(2, UNMARKED), (4, UNMARKED)]);
+        assert_eq!(found(&first, &second[..1], &[]), [(3, 2)]);
+        assert_eq!(found(&second, &first, &[]), [(4, 1)]);
+        // One of them is marked at the source, and only the other program brought both.
+        assert_eq!(found(&[(2, MARKED)], &[(1, UNMARKED)], &[]), [(2, 1)]);
+        assert_eq!(found(&[(1, UNMARKED), (3, MARKED)], &[(2, MARKED)], &[]), []);
+        // A mark may be that of a copy that is about to go.
+        assert_eq!(
+            found(&[(2, UNMARKED), (4, MARKED)], &[(1, UNMARKED), (3, MARKED)], &[]),
+            [(2, 1)]
+        );
     }
 }
