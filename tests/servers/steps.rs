@@ -101,7 +101,7 @@ impl<'a> Trial<'a> {
             }
         };
         for (step, run) in steps.into_iter().take(promised) {
-            run(self).with_context(|| format!("{name}: {step}"))?;
+            run(self).with_context(|| format!("{name}: {step}\n{}", self.told()))?;
             println!("{name}: {step}: ok");
         }
         Ok(())
@@ -380,10 +380,13 @@ impl<'a> Trial<'a> {
 
     /// How many messages of the run that is to be killed have arrived.
     fn arrived(&self) -> anyhow::Result<usize> {
-        let mut imap = match self.destination {
-            None => self.case.imap(Side::Local)?,
-            Some(server) => server.imap()?,
+        let Some(server) = self.destination else {
+            // On the disk, as another session that opens the folder disturbs the first one.
+            let folder = self.case.maildir(Side::Local, "Killed");
+            let files = |name: &str| folder.join(name).read_dir().map_or(0, Iterator::count);
+            return Ok(files("new") + files("cur"));
         };
+        let mut imap = server.imap()?;
         imap.run("EXAMINE Killed")?;
         Ok(sandbox::case::search(&mut imap, "ALL")?.len())
     }
@@ -394,6 +397,18 @@ impl<'a> Trial<'a> {
 
     fn log(&self) -> String {
         self.case.sandbox.log(&self.case.task())
+    }
+
+    /// What all that took part said.
+    fn told(&self) -> String {
+        let sandbox = self.case.sandbox;
+        [
+            sandbox.remote().log(),
+            sandbox.local().log(),
+            sandbox.journal(),
+            self.log(),
+        ]
+        .join("\n----\n")
     }
 
     fn agree(&self) -> anyhow::Result<()> {

@@ -15,7 +15,7 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -72,16 +72,21 @@ impl MailServer {
             state.master = master_password.map(str::to_owned);
         }
         server.prepare()?;
-        let mut result = Ok(());
-        for _ in 0..3 {
+        let mut tries = 0;
+        loop {
             *locked(&server.ports) = (free_port(server.address())?, free_port(server.address())?);
-            result = server.restart();
-            if result.is_ok() {
-                return Ok(server);
+            server.configure()?;
+            match server.start_process() {
+                Ok(()) => return Ok(server),
+                // Somebody else took the ports.
+                Err(_) if tries < 3 => tries += 1,
+                failed => {
+                    failed.with_context(|| {
+                        format!("cannot start the {} Dovecot:\n{}", side.name(), server.log())
+                    })?;
+                }
             }
         }
-        result.with_context(|| format!("cannot start the {} Dovecot:\n{}", side.name(), server.log()))?;
-        Ok(server)
     }
 
     /// A running sandbox's server as another process sees it: mail can be read and delivered, and no more.
@@ -211,16 +216,38 @@ impl MailServer {
     /// Starts it, after stopping it if it runs; the ports stay the same.
     pub fn restart(&self) -> anyhow::Result<()> {
         self.stop();
+        self.configure()?;
+        // What is left of the former one may hold the ports for another moment.
+        let mut tries = 0;
+        loop {
+            match self.start_process() {
+                Err(_) if tries < 20 => tries += 1,
+                started => return started.with_context(|| self.log()),
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn configure(&self) -> anyhow::Result<()> {
         std::fs::write(self.dir().join("dovecot.conf"), self.configuration()?)?;
-        self.write_users()?;
+        self.write_users()
+    }
+
+    fn start_process(&self) -> anyhow::Result<()> {
         let mut command = self.owner.command("dovecot");
         command.args(["-F", "-c"]).arg(self.dir().join("dovecot.conf"));
         if self.side == Side::Remote {
             // Somewhere else it is another time, as dates of arrival show.
             command.env("TZ", "<+0545>-5:45");
         }
-        let addresses = [self.port(), self.tls_port()].map(|port| SocketAddr::from((self.address(), port)));
-        let server = Server::start(&self.node, command, || greets(addresses[0]))?;
+        let address = SocketAddr::from((self.address(), self.port()));
+        let server = Server::start(&self.node, command, || greets(address))?;
+        // Not another sandbox's, which was faster.
+        let master = std::fs::read_to_string(self.dir().join("run/master.pid"))?;
+        ensure!(
+            master.trim() == server.id().to_string(),
+            "the server at {address} is another one"
+        );
         locked(&self.state).server = Some(server);
         Ok(())
     }

@@ -38,16 +38,25 @@ impl Server {
         std::fs::create_dir_all(groups)?;
         std::fs::write(&server.record, "")?;
         let deadline = Instant::now() + Duration::from_secs(120);
-        while !ready() {
+        loop {
+            let is_ready = ready();
+            // Asked after that: what is ready may be somebody else's.
             if let Some(status) = server.child.try_wait()? {
                 bail!("{name} ended at once ({status})");
+            }
+            if is_ready {
+                return Ok(server);
             }
             if Instant::now() > deadline {
                 bail!("{name} did not get ready within two minutes");
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        Ok(server)
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 }
 
