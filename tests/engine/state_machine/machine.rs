@@ -19,7 +19,7 @@ const DAYS: u32 = 30;
 /// Where mail is delivered, and what folders are renamed to.
 const FOLDERS: [&str; 6] = ["INBOX", "Work", "Drafts", "Archive", "Later", "Old"];
 
-/// By how many seconds a mail comes later that comes once more.
+/// By how many seconds a mail comes later that comes once more, and the next one after it: no two have the same date.
 const LATER: i64 = 100;
 
 /// Exit codes of a run that is content with the servers: all is well, or something was withheld and told.
@@ -49,6 +49,8 @@ struct Machine<S> {
     instance: Instance,
     tasks: Vec<Pull>,
     mails: Mails,
+    /// How many came once more at a later moment.
+    twins: i64,
     oracle: Oracle,
     backed_up: bool,
     /// A clone of the instance, and its tasks.
@@ -63,6 +65,7 @@ pub(super) fn play<S: Servers>(sequence: &Sequence) -> anyhow::Result<()> {
         servers,
         tasks: vec![],
         mails: Mails::default(),
+        twins: 0,
         oracle: Oracle::default(),
         backed_up: false,
         clone: None,
@@ -286,11 +289,17 @@ impl<S: Servers> Machine<S> {
             } => {
                 if let Some(token) = usize::from(mail).checked_rem(self.mails.count()) {
                     let mut twin = self.mails.get(token).clone();
-                    twin.date += if later { LATER } else { 0 };
+                    if later {
+                        self.twins += 1;
+                        twin.date += LATER * self.twins;
+                    }
                     let flags: &[&str] = if twin.draft { &["\\Draft"] } else { &[] };
                     let folder = FOLDERS[usize::from(folder)];
                     self.servers.add(at, folder, &twin, flags)?;
                     self.oracle.born(at, token);
+                    if at == At::Local && !later {
+                        self.oracle.alike(token);
+                    }
                 }
             }
             Action::Delete { at, mail } => {

@@ -44,6 +44,11 @@ pub(super) struct Fate {
     /// Sources of which the UIDs mean nothing any more. Of equal ones no one can tell which were delivered and then
     /// deleted or filed by their owner: as many as are missing stay away.
     pub(super) confused: BTreeSet<At>,
+    /// A run was killed that may have sent it: a copy may arrive late, and be removed next to the one that was sent again.
+    pub(super) may_arrive_late: bool,
+    /// How many copies its owner put into the local mailbox that have the same date of arrival, too: each looks as if it
+    /// had arrived late.
+    pub(super) looks_late: usize,
     /// What is known of its UIDs was lost since it was born, or a run was killed: what its owner deleted may come again.
     pub(super) may_come_again: bool,
 }
@@ -56,6 +61,23 @@ pub(super) fn draw(from: &mut usize, asked: usize) -> usize {
 }
 
 impl Fate {
+    /// The folders where it was, without those of copies that went as if they had arrived late: another one stays there.
+    pub(super) fn without_late<'a>(&mut self, was: Vec<&'a str>, is: &[&str]) -> Vec<&'a str> {
+        let mut left = was;
+        for folder in is {
+            let times = |folders: &[&str]| folders.iter().filter(|one| *one == folder).count();
+            while self.may_arrive_late && self.looks_late > 0 && times(&left) > times(is) {
+                self.looks_late -= 1;
+                self.births -= 1;
+                draw(&mut self.younger_than_ledger, 1);
+                if let Some(at) = left.iter().position(|one| one == folder) {
+                    left.remove(at);
+                }
+            }
+        }
+        left
+    }
+
     /// How many are delivered from a source that has them no longer.
     pub(super) fn delivered(&self, at: At) -> usize {
         self.delivered_from.get(&at).copied().unwrap_or_default()

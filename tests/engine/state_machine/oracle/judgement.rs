@@ -105,6 +105,8 @@ impl Oracle {
             fate.older_than_task.clear();
         }
         fate.may_come_again |= has_clone || parts.iter().any(|part| part.killed);
+        let mut killed = parts.iter().filter(|part| part.killed);
+        fate.may_arrive_late |= killed.any(|part| count(before, part.source, token) > 0);
         fate.is_deletion_cut_off = parts
             .iter()
             .any(|part| part.killed && (part.options.remote != Remote::Keep || fate.is_deletion_cut_off));
@@ -159,6 +161,7 @@ impl Oracle {
             !older.contains(&at) && parts.any(|part| part.options.delete_local && part.source == at)
         };
         let fate = self.fate(token);
+        let was = fate.without_late(was, &is);
         if is.len() < was.len() {
             // What its source has, wherever it was moved there, has to be here.
             let has_all = parts.iter().all(|part| {

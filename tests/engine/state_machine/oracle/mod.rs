@@ -92,6 +92,11 @@ impl Oracle {
         fate.younger_than_ledger += usize::from(at == At::Local && remembers);
     }
 
+    /// The copy that just came into the local mailbox has the same date of arrival as another one.
+    pub(super) fn alike(&mut self, token: Token) {
+        self.fate(token).looks_late += 1;
+    }
+
     /// The owner deleted a mail.
     pub(super) fn removed(&mut self, at: At, token: Token, now: &Snapshot) {
         let remote: usize = SOURCES.into_iter().map(|at| count(now, at, token)).sum();
