@@ -3,6 +3,7 @@
 
 use std::io;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use crate::imap::{Fetch, Flags};
 use crate::sync::message_key::{self, Digest, MessageKey};
@@ -16,14 +17,16 @@ use crate::sync::state::Completeness;
 /// they came.
 const BATCH_MESSAGES: usize = 250;
 const BATCH_OCTETS: u64 = 512 * 1024;
-/// So many are enough when the server has nothing else to do for this folder.
+/// So many are enough when the server has nothing else to do for this folder, and the source takes so long for them.
 const ENOUGH_MESSAGES: usize = 50;
+const ENOUGH_TIME: Duration = Duration::from_millis(200);
 
 /// Fills batches with the messages of one folder each.
 pub struct Packer {
     pipeline: Rc<Pipeline>,
     batch: Option<Batch>,
     octets: u64,
+    begun: Instant,
 }
 
 impl Packer {
@@ -33,6 +36,7 @@ impl Packer {
             pipeline,
             batch: None,
             octets: 0,
+            begun: Instant::now(),
         }
     }
 
@@ -81,12 +85,13 @@ impl Packer {
                 messages: vec![],
             });
             self.octets = 0;
+            self.begun = Instant::now();
         }
         self.octets += size;
         // What fills a batch is not kept back: it may hold what the next message needs of the spool.
         let is_ready = self.batch.as_mut().is_some_and(|batch| {
             batch.messages.push(message);
-            let is_enough = batch.messages.len() >= ENOUGH_MESSAGES;
+            let is_enough = batch.messages.len() >= ENOUGH_MESSAGES && self.begun.elapsed() >= ENOUGH_TIME;
             self.octets >= BATCH_OCTETS || (is_enough && self.pipeline.batches.is_awaited(&batch.sync))
         });
         if is_ready {
