@@ -266,10 +266,18 @@ impl Reporter {
         }
     }
 
-    fn note(&mut self, kind: Exit, mut problem: Problem) {
-        problem.reason = self.masked(&problem.reason);
-        problem.folder = self.masked(&problem.folder);
-        problem.message_id = problem.message_id.map(|id| self.masked(&id));
+    /// A problem without what is hidden.
+    pub fn masked_problem(&self, problem: Problem) -> Problem {
+        Problem {
+            reason: self.masked(&problem.reason),
+            folder: self.masked(&problem.folder),
+            message_id: problem.message_id.map(|id| self.masked(&id)),
+            ..problem
+        }
+    }
+
+    fn note(&mut self, kind: Exit, problem: Problem) {
+        let problem = self.masked_problem(problem);
         *self.kinds.entry(kind).or_default() += 1;
         if self.report.problems.len() < LISTED_PROBLEMS {
             self.report.problems.push(problem);

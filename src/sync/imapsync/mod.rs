@@ -192,12 +192,16 @@ async fn run(
         .metadata()
         .map_err(|error| failed("read the log", error))?
         .len();
-    let mut masking = Masking::new(
-        reading
-            .try_clone()
-            .map_err(|error| failed("read the log", error))?,
-        read,
-    );
+    // Dropped after the program has ended, whatever ends this.
+    let mut hiding = Hiding {
+        shared,
+        log: Masking::new(
+            reading
+                .try_clone()
+                .map_err(|error| failed("read the log", error))?,
+            read,
+        ),
+    };
     let running = Running::start(program, &arguments, log, locks);
     let mut running = running.map_err(|error| failed(&format!("run {}", program.display()), error))?;
     let mut reader = Reader::default();
@@ -207,9 +211,10 @@ async fn run(
             .status()
             .map_err(|error| failed("wait for imapsync", error))?;
         read += follow(&reading, read, &mut reader).map_err(|error| failed("read the log", error))?;
-        let masked = |text: &str| shared.reporter.borrow().masked(text);
-        let hidden = masking.catch_up(masked, status.is_some());
-        hidden.map_err(|error| failed("hide secrets in the log", error))?;
+        let hidden = hiding.catch_up(read, status.is_some());
+        if status.is_some() {
+            hidden.map_err(|error| failed("hide secrets in the log", error))?;
+        }
         progress(shared, reader.summary());
         if let Some(status) = status {
             return Ok((reader.finish(), status));
@@ -218,6 +223,26 @@ async fn run(
             token.keep_fresh().await?;
         }
         tokio::time::sleep(PACE).await;
+    }
+}
+
+/// Hides secrets in the log of a run. What cannot be written over for the moment is tried again.
+struct Hiding<'a> {
+    shared: &'a Shared,
+    log: Masking,
+}
+
+impl Hiding<'_> {
+    fn catch_up(&mut self, to: u64, is_over: bool) -> io::Result<()> {
+        let reporter = self.shared.reporter.borrow();
+        self.log.catch_up(to, is_over, |text| reporter.masked(text))
+    }
+}
+
+impl Drop for Hiding<'_> {
+    fn drop(&mut self) {
+        // What imapsync said while it was ended. What fails was told before, or goes with the log of the next run.
+        let _ = self.catch_up(u64::MAX, true);
     }
 }
 
@@ -250,12 +275,10 @@ fn follow(log: &File, from: u64, reader: &mut Reader) -> io::Result<u64> {
 fn progress(shared: &Shared, summary: &LogSummary) {
     let mut reporter = shared.reporter.borrow_mut();
     let (done, total) = summary.messages();
+    let folder = summary.folders.last();
+    let folder = folder.map(|folder| reporter.masked(&log::readable(&folder.remote)));
     let progress = &mut reporter.progress;
-    progress.folder = summary
-        .folders
-        .last()
-        .map(|folder| log::readable(&folder.remote))
-        .unwrap_or_default();
+    progress.folder = folder.unwrap_or_default();
     progress.folder_index = summary.folder_index;
     progress.folders = summary.folders_wanted;
     (progress.messages_done, progress.messages_total) = (done, total);
@@ -266,8 +289,7 @@ fn progress(shared: &Shared, summary: &LogSummary) {
 /// Takes over what the log says into the report.
 fn tell(shared: &Shared, summary: &LogSummary) {
     let mut reporter = shared.reporter.borrow_mut();
-    let report = &mut reporter.report;
-    report.folders = summary
+    let folders = summary
         .folders
         .iter()
         .map(|folder| {
@@ -279,16 +301,20 @@ fn tell(shared: &Shared, summary: &LogSummary) {
                 .count() as u64;
             let copied = folder.copied.len() as u64;
             Folder {
-                local: log::readable(&folder.local),
+                local: reporter.masked(&log::readable(&folder.local)),
                 copied,
                 skipped: folder.selected.saturating_sub(copied + failed),
                 failed,
                 bytes: folder.bytes(),
-                remote,
+                remote: reporter.masked(&remote),
                 ..Folder::default()
             }
         })
         .collect();
+    let problems = summary.problems.iter().cloned();
+    let problems: Vec<_> = problems.map(|problem| reporter.masked_problem(problem)).collect();
+    let report = &mut reporter.report;
+    report.folders = folders;
     report.messages = Messages {
         copied: summary.copied(),
         skipped: report.folders.iter().map(|folder| folder.skipped).sum(),
@@ -301,7 +327,7 @@ fn tell(shared: &Shared, summary: &LogSummary) {
     report.bytes = summary.bytes();
     report.deleted_remote = summary.deleted_remote();
     report.deleted_local = summary.totals.deleted_local;
-    report.problems.extend(summary.problems.iter().cloned());
+    report.problems.extend(problems);
 }
 
 /// What imapsync's end means.

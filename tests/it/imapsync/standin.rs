@@ -12,7 +12,7 @@ use serde_json::json;
 const SCRIPT: &str = r#"#!/bin/bash
 dir=@DIR@
 if [ "$1" = --version ]; then echo 2.290; exit; fi
-trap 'touch "$dir/terminated"; while [ -e "$dir/deaf" ]; do sleep 0.02; done; echo "Exiting with return value 6 (EXIT_BY_SIGNAL) 0/50 nb_errors"; exit 6' TERM
+trap 'touch "$dir/terminated"; cat "$dir/last" 2> /dev/null; while [ -e "$dir/deaf" ]; do sleep 0.02; done; echo "Exiting with return value 6 (EXIT_BY_SIGNAL) 0/50 nb_errors"; exit 6' TERM
 printf '%s\n' "$@" > "$dir/arguments"
 env > "$dir/environment"
 echo x >> "$dir/starts"
@@ -81,6 +81,11 @@ impl StandIn {
         self.put("words", words)?;
         let words = self.dir.join("words");
         wait_until("imapsync to speak", || !words.exists())
+    }
+
+    /// What it prints when it is asked to end.
+    pub(super) fn say_at_last(&self, words: &str) -> anyhow::Result<()> {
+        self.put("last", words)
     }
 
     /// Has it end.

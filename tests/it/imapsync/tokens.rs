@@ -82,7 +82,10 @@ fn a_password_that_imapsync_writes_down_is_hidden() -> anyhow::Result<()> {
             let log = sandbox.log(TASK);
             log.contains("A001 NO wrong: ") && !log.contains(password)
         })?;
-        standin.say(&format!("A002 NO {coded}\nA003 NO {password}"))?;
+        standin.say(&format!(
+            "++++ Listing 1 errors encountered during the sync ( avoid this listing with --noerrorsdump ).\n\
+             Err 1/1: Host1 failure: {password}\nA002 NO {coded}\nA003 NO {password}"
+        ))?;
         standin.end(0)?;
         run.join().map_err(|_| anyhow::anyhow!("a thread failed"))??;
         Ok::<_, anyhow::Error>(())
@@ -90,6 +93,32 @@ fn a_password_that_imapsync_writes_down_is_hidden() -> anyhow::Result<()> {
     let log = sandbox.log(TASK);
     ensure!(
         log.contains("A003 NO ") && !log.contains(password) && !log.contains(&coded),
+        "{log}"
+    );
+    let report = fs::read_to_string(sandbox.task_file(TASK, "report"))?;
+    ensure!(
+        report.contains("Host1 failure") && !report.contains(password),
+        "{report}"
+    );
+    Ok(())
+}
+
+#[test]
+fn what_imapsync_writes_down_while_it_is_stopped_is_hidden() -> anyhow::Result<()> {
+    let (sandbox, standin) = standin::sandbox(&[])?;
+    create(&sandbox, sandbox.task_with(json!({"start": false})))?;
+    let password = fs::read_to_string(sandbox.task_file(TASK, "pwd"))?;
+    standin.say_at_last(&format!("A004 NO {password}\n"))?;
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| sandbox.syncctl(&["start", TASK]));
+        standin.wait_until_started()?;
+        sandbox.syncctl(&["stop", TASK])?;
+        run.join().map_err(|_| anyhow::anyhow!("a thread failed"))??;
+        Ok::<_, anyhow::Error>(())
+    })?;
+    let log = sandbox.log(TASK);
+    ensure!(
+        log.contains("A004 NO ") && !log.contains(password.trim()),
         "{log}"
     );
     Ok(())

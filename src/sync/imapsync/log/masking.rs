@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Secrets in a log that another program writes by itself: they are hidden soon after they were written. Each line keeps
-//! its length, as others read the log by its offsets meanwhile, and is written over in one go.
+//! its length, as the program goes on behind it, and is written over in one go.
 
 use std::fs::File;
 use std::io;
@@ -21,15 +21,17 @@ impl Masking {
         Self { log, done: from }
     }
 
-    /// Hides what `masked` takes out of the lines that came since the last time; of the last line, once it is whole or the
-    /// log has come to its end.
+    /// Hides what `masked` takes out of the lines that came since the last time, up to an offset in octets; of the last
+    /// line, once it is whole or the log has come to its end. After an error it can be tried again.
     ///
     /// # Errors
     /// When the log cannot be read or written.
-    pub fn catch_up(&mut self, masked: impl Fn(&str) -> String, is_over: bool) -> io::Result<()> {
+    pub fn catch_up(&mut self, to: u64, is_over: bool, masked: impl Fn(&str) -> String) -> io::Result<()> {
         let mut piece = vec![0; PIECE];
         loop {
-            let length = self.log.read_at(&mut piece, self.done)?;
+            let left = usize::try_from(to.saturating_sub(self.done)).unwrap_or(PIECE);
+            let room = piece.get_mut(..left.min(PIECE)).unwrap_or_default();
+            let length = self.log.read_at(room, self.done)?;
             let read = piece.get(..length).unwrap_or_default();
             let whole = match memchr::memrchr(b'\n', read) {
                 Some(end) => end + 1,
@@ -94,16 +96,25 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         let mut log = Masking::new(file.try_clone().unwrap(), 6);
         file.write_all(b"s3cret\nit is s3cret!\npw\nlast s3c").unwrap();
-        log.catch_up(masked, false).unwrap();
+        log.catch_up(u64::MAX, false, masked).unwrap();
         assert_eq!(text(&mut file), "s3cret\nit is …!   \nlo\nlast s3c");
         file.write_all(b"ret").unwrap();
-        log.catch_up(masked, false).unwrap();
+        log.catch_up(u64::MAX, false, masked).unwrap();
         assert!(
             text(&mut file).ends_with("\nlast s3cret"),
             "it may not be whole yet"
         );
-        log.catch_up(masked, true).unwrap();
+        log.catch_up(u64::MAX, true, masked).unwrap();
         assert!(text(&mut file).ends_with("\nlast …   "));
+    }
+
+    #[test]
+    fn what_is_behind_the_end_that_is_asked_for_waits() {
+        let mut file = tempfile::tempfile().unwrap();
+        let mut log = Masking::new(file.try_clone().unwrap(), 0);
+        file.write_all(b"s3cret\ns3cret\n").unwrap();
+        log.catch_up(9, false, masked).unwrap();
+        assert_eq!(text(&mut file), "…   \ns3cret\n");
     }
 
     #[test]
@@ -112,7 +123,7 @@ mod tests {
         let mut log = Masking::new(file.try_clone().unwrap(), 0);
         let long = format!("s3cret{}s3cret\nend\n", "x".repeat(3 * PIECE));
         file.write_all(long.as_bytes()).unwrap();
-        log.catch_up(masked, false).unwrap();
+        log.catch_up(u64::MAX, false, masked).unwrap();
         let hidden = text(&mut file);
         assert_eq!(hidden.len(), long.len());
         assert!(!hidden.contains("s3cret") && hidden.ends_with("\nend\n"));
