@@ -58,7 +58,7 @@ impl Ledger {
             .and_then(Digest::from_bytes))
     }
 
-    /// Messages of a folder that were sent for a second time, and are on record as delivered.
+    /// Messages of a folder that were sent for a second time and have a local copy on record.
     pub fn repeated(&self, id: i64) -> Result<Vec<Repeated>> {
         let mut statement = self.db.prepare_cached(
             "SELECT local_uid, key, date FROM message WHERE folder = ?1 AND repeated <> 0 AND local_uid IS NOT NULL",

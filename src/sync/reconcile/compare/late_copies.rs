@@ -37,23 +37,17 @@ pub(super) async fn remove(
         .collect();
     open::open(local, &pair.local, folder, true).await?;
     let mut digests = headers::digests(local, &both).await?;
+    let seen = headers::read(local, &both, Detail::Record).await?;
     // A server that gives dates of its own gives each copy another one.
-    let on_record = headers::read(
-        local,
-        &repeated.iter().map(|sent| sent.uid).collect(),
-        Detail::Record,
-    )
-    .await?;
     let is_kept = |seen: &&Seen| {
         repeated
             .iter()
             .any(|sent| sent.uid == seen.uid && sent.date == seen.date)
     };
-    let dates: HashMap<u32, i64> = on_record
-        .iter()
-        .filter(is_kept)
-        .map(|seen| (seen.uid, seen.date))
-        .collect();
+    let dates = seen.iter().filter(is_kept).map(|seen| (seen.uid, seen.date));
+    let dates: HashMap<u32, i64> = dates.collect();
+    let marked = seen.iter().filter(|seen| seen.flags.contains("\\Deleted"));
+    let marked: UidSet = marked.map(|seen| seen.uid).collect();
     let mut filed = UidSet::default();
     for &Repeated {
         uid: original, key, ..
@@ -72,7 +66,7 @@ pub(super) async fn remove(
         }
     }
     let selected = open::open(local, &pair.local, folder, true).await?;
-    let late = LateCopies::among(unclaimed, &repeated, &filed, &digests, &dates);
+    let late = LateCopies::among(unclaimed, &repeated, &filed, &digests, &dates, &marked);
     if !late.copies().is_empty() {
         let mut state = shared.state.borrow_mut();
         state.intend_to_remove(folder.id, late.copies())?;

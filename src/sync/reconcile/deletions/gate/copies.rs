@@ -23,13 +23,15 @@ impl LateCopies {
     /// Pairs each message that was sent again, by the local UID on record, with one of the messages that no one claims
     /// and that is the same, its date of arrival included: an APPEND that is sent again gives the same one, and what its
     /// owner puts there usually has one of its own. `filed`: those on record that the filters took elsewhere. `dates`: of
-    /// those on record at which the server has kept the date that it was given, in seconds since 1970.
+    /// those on record at which the server has kept the date that it was given, in seconds since 1970. Next to one that is
+    /// `marked` as deleted, none goes that is not.
     pub fn among(
         unclaimed: &[LocalOnly],
         repeated: &[Repeated],
         filed: &UidSet,
         digests: &HashMap<u32, Digest>,
         dates: &HashMap<u32, i64>,
+        marked: &UidSet,
     ) -> Self {
         let mut found = Self::default();
         let mut taken = UidSet::default();
@@ -49,11 +51,14 @@ impl LateCopies {
             let Some(&LocalOnly { uid: late, .. }) = late else {
                 continue;
             };
-            taken.insert(late);
             let (goes, stays) = match late < original && !filed.contains(original) {
                 true => (original, late),
                 false => (late, original),
             };
+            if marked.contains(stays) && !marked.contains(goes) {
+                continue;
+            }
+            taken.insert(late);
             if stays == late {
                 found.turned.insert(late);
             }
