@@ -80,10 +80,9 @@ impl MailServer {
                 Ok(()) => return Ok(server),
                 // Somebody else took the ports.
                 Err(_) if tries < 3 => tries += 1,
-                failed => {
-                    failed.with_context(|| {
-                        format!("cannot start the {} Dovecot:\n{}", side.name(), server.log())
-                    })?;
+                Err(error) => {
+                    let what = format!("cannot start the {} Dovecot:\n{}", side.name(), server.log());
+                    return Err(error.context(what));
                 }
             }
         }
