@@ -349,6 +349,8 @@ it('leaves nothing in the parent after an hour of looking on', async () => {
   await button(view.app, 'Save').click()
   await button(view.app, 'Trust this certificate').click()
   await view.app.getByText('The task of u1 was saved.').waitFor()
+  // Winding the clock on would be the deadline of the list that is on its way.
+  await row('u1').waitFor()
   const polls = () => node.requests.filter((request) => request.action === 'get-progress').length
   // While nothing moves the page looks twice a minute, later every other minute. The clock stands still while an
   // answer is on its way.

@@ -73,6 +73,25 @@ it('says that its numbers stand still: without a connection, and when signed out
     await page.close()
   }))
 
+it('reads the tasks again by itself when they could not be read, the first one too', () =>
+  withHost({}, async (host, platform) => {
+    const list = platform['list-tasks']
+    const { app, page, ...view } = await open(browser, host, 'page=tasks&panel=new', { before: (page) => page.clock.install() })
+    await view.settled()
+    platform['list-tasks'] = () => {
+      throw new Error('busy')
+    }
+    await fillTask(app)
+    await button(app, 'Save').click()
+    await app.getByText('The task of anna.rossi was saved.').waitFor()
+    await app.getByText('The module does not answer').waitFor()
+    platform['list-tasks'] = list
+    await page.clock.runFor(40_000)
+    await app.getByRole('row', { name: /Select the task of anna.rossi / }).waitFor()
+    await app.getByText('The module does not answer').waitFor({ state: 'detached' })
+    await view.close()
+  }))
+
 describe('refusals of many', () => {
   it('are grouped by their reasons, counted, and saved', () =>
     withHost({ tasks: 12 }, async (host, platform) => {

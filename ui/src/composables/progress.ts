@@ -8,7 +8,7 @@ import { onLeave } from '../bridge/core.ts'
 import { t } from '../i18n/index.ts'
 import { keyOf } from '../model/tasks.ts'
 import { answered, missed } from './connection.ts'
-import { activeTasks, entries, isKnown, loadTasks, noteRuns, reloadTasks, tasks } from './tasks.ts'
+import { activeTasks, entries, isKnown, loadTasks, noteRuns, reloadTasks, tasks, tasksFailure } from './tasks.ts'
 
 const SOON = 300
 const BRISK = 4_000
@@ -76,18 +76,22 @@ export function useProgress(visible: () => TaskRef[]): void {
     changed = running + queued + stopping !== activeTasks.value.length
   }
 
+  /** Without the list no task may be known that could be followed. */
+  async function look(): Promise<void> {
+    if (tasksFailure.value !== '') return loadTasks()
+    if (tasks.value.length === 0) return
+    try {
+      await ask(awaited.value > 0 || isDue() ? null : shown())
+      answered()
+    } catch (error) {
+      missed(error)
+    }
+  }
+
   const tick = async () => {
     if (busy) return
     busy = true
-    if (!document.hidden && tasks.value.length > 0) {
-      const full = awaited.value > 0 || isDue()
-      try {
-        await ask(full ? null : shown())
-        answered()
-      } catch (error) {
-        missed(error)
-      }
-    }
+    if (!document.hidden) await look()
     busy = false
     schedule()
   }

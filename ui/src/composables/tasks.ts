@@ -45,11 +45,11 @@ let latest = 0
 export async function loadTasks(): Promise<void> {
   const mine = ++latest
   loading.value++
-  tasksFailure.value = ''
   try {
     const answer = await listTasks(t('action.list-tasks'))
     // Of several calls under way the last one's answer counts.
     if (mine !== latest) return
+    tasksFailure.value = ''
     known.value = mapOf(answer.user_properties)
     users.value = answer.enabled_mailboxes
     keepRuns(answer.user_properties)
