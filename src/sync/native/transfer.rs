@@ -2,7 +2,7 @@
 //! Moving messages: fetchers read them from the remote side, appenders write them to the local side, a short
 //! channel of batches between them. Each connection has several commands in flight.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
 
 use crate::imap::Capability;
@@ -17,10 +17,15 @@ use crate::sync::reconcile::connections::session::SideSession;
 
 /// Connections to the local server at most.
 const APPENDERS: usize = 4;
-/// Connections to the remote server at most; providers count them.
+/// Connections to the remote server; providers count them.
 const FETCHERS: usize = 2;
+/// As many as mail programs open, where it is worth while: each is at a folder of its own, and as many folders are
+/// appended to at once.
+const FETCHERS_AT_MOST: usize = 4;
 /// Below this many messages one connection to each side does.
 const WORTH_MORE: u64 = 200;
+/// From this many on, the most that there may be.
+const WORTH_MOST: u64 = 20_000;
 
 /// Copies all items. The connections come back for what is left to do.
 pub async fn copy(
@@ -35,13 +40,13 @@ pub async fn copy(
     let told = [Capability::UidPlus, Capability::Imap4Rev2]
         .into_iter()
         .any(|capability| connections.local.capabilities().has(capability));
-    let most = shared
+    let appenders = if many && told { APPENDERS } else { 1 };
+    let allowed = shared
         .job
         .remote
         .connections
-        .map_or(FETCHERS, |most| FETCHERS.min(most.get().into()));
-    let fetchers = if many { most } else { 1 };
-    let appenders = if many && told { APPENDERS } else { 1 };
+        .map_or(FETCHERS_AT_MOST, |most| most.get().into());
+    let fetchers = fetchers_for(count, folders_of(&items).min(appenders)).min(allowed);
     let pipeline = Rc::new(Pipeline::new(items, fetchers));
     let (mut remote, mut local) = (Some(connections.remote), Some(connections.local));
     let appenders = (0..appenders).map(|number| {
@@ -67,6 +72,20 @@ pub async fn copy(
     }
 }
 
+/// How many fetchers so many messages are worth, of which so many folders can be appended to at once.
+fn fetchers_for(messages: u64, folders: usize) -> usize {
+    match messages {
+        0..=WORTH_MORE => 1,
+        WORTH_MOST.. => folders.clamp(FETCHERS, FETCHERS_AT_MOST),
+        _ => FETCHERS,
+    }
+}
+
+fn folders_of(items: &VecDeque<Item>) -> usize {
+    let folders: HashSet<usize> = items.iter().map(|item| item.sync.index).collect();
+    folders.len()
+}
+
 /// Waits for all and keeps the first connection; the others say goodbye.
 async fn first(tasks: Vec<tokio::task::JoinHandle<Option<SideSession>>>) -> Option<SideSession> {
     let mut kept = None;
@@ -79,4 +98,20 @@ async fn first(tasks: Vec<tokio::task::JoinHandle<Option<SideSession>>>) -> Opti
         }
     }
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_mailbox_of_several_folders_is_worth_more_connections() {
+        assert_eq!(fetchers_for(1, 9), 1);
+        assert_eq!(fetchers_for(200, 9), 1);
+        assert_eq!(fetchers_for(201, 9), 2);
+        assert_eq!(fetchers_for(19_999, 9), 2);
+        assert_eq!(fetchers_for(20_000, 9), 4);
+        assert_eq!(fetchers_for(20_000, 3), 3);
+        assert_eq!(fetchers_for(u64::MAX, 1), 2);
+    }
 }

@@ -137,6 +137,39 @@ fn several_connections_break() {
     });
 }
 
+/// As many as it takes for the most connections.
+fn a_large_mailbox(remote: &mut Model, _: &mut Model) {
+    for n in 0..20_000 {
+        let folder = format!("Folder {}", n % 5);
+        remote.add(&folder, &message(&format!("m{n}"), 1), &[]);
+    }
+}
+
+/// The most connections that there are: some of them are turned away, or one breaks while the others go on.
+#[test]
+fn a_large_mailbox_comes_over_as_many_connections_as_its_server_takes() {
+    let limited = Faults {
+        connections: Some(2),
+        ..Faults::default()
+    };
+    let broken = Faults::cut(After::Octets(50_000), Some(3));
+    for (faults, at_work) in [(limited, 2), (broken, 5)] {
+        let title = format!("{:?} {:?}", faults.connections, faults.cut);
+        let world = World::with(Mode::Copy, Model::new('/', ""), a_large_mailbox).titled(title);
+        let source = world.server(Side::Remote);
+        source.behave(faults);
+        let run = world.run();
+        assert_eq!(run.exit, Some(0), "{}: {run:#?}", world.title);
+        assert_eq!(run.report.messages.copied, 20_000, "{}", world.title);
+        // Who was turned away was told so, and nothing else.
+        let sent = lock(&source.shared.sent);
+        let connections = sent.iter().filter(|octets| **octets > 10_000);
+        assert_eq!(connections.count(), at_work, "{}: {sent:?}", world.title);
+        drop(sent);
+        assert_eq!(world.complete().report.messages.copied, 0, "{}", world.title);
+    }
+}
+
 #[test]
 fn an_undisturbed_run_completes_and_the_next_one_has_nothing_to_do() {
     for mode in MODES {
