@@ -8,9 +8,10 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::imap::{Mailbox, Protocols, UidSet, utf7};
+use crate::imap::{Mailbox, Protocols, UidSet};
+use crate::sync::imapsync::excluded;
 use crate::task::FileKind;
-use crate::task::{Exclusions, FolderMode, Match, Pattern, RemoteHost, Security, Task};
+use crate::task::{FolderMode, RemoteHost, Security, Task};
 
 /// The same for every run.
 const FIXED: [&str; 10] = [
@@ -26,9 +27,6 @@ const FIXED: [&str; 10] = [
     "8192000",
 ];
 
-/// Namespaces of other people's mail on the local server.
-const NEVER: &str = "^Shared(/.*)?$|^Public(/.*)?$";
-
 /// What IO::Socket::SSL is told for a server that is too old for what it does by itself.
 const OLD_ENCRYPTION: [&str; 2] = [
     "SSL_version=SSLv23:!SSLv2:!SSLv3",
@@ -37,8 +35,6 @@ const OLD_ENCRYPTION: [&str; 2] = [
 
 /// Octets of a set of UIDs; servers take commands of some thousand octets.
 const LONGEST_SET: usize = 4_000;
-/// Octets of an expression; the system takes arguments of 128 KiB.
-const LONGEST_EXPRESSION: usize = 100 * 1024;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -160,7 +156,10 @@ fn shape(task: &Task, around: &RunContext<'_>) -> Vec<String> {
             "--noresyncflags",
         ]);
     }
-    add(&["--exclude", &exclusion(task, around)]);
+    add(&[
+        "--exclude",
+        &excluded::expression(task, around.selected, around.left_out),
+    ]);
     arguments
 }
 
@@ -194,80 +193,7 @@ fn search(unread: Option<&UidSet>) -> String {
 
 /// Whether all that is told of messages and folders fits into a command and into an argument.
 pub(super) fn fits(left_out: &[Mailbox], unread: Option<&UidSet>) -> bool {
-    let expression: usize = left_out.iter().map(|folder| named(folder).len() + 1).sum();
-    expression <= LONGEST_EXPRESSION && unread.is_none_or(|set| set.to_string().len() <= LONGEST_SET)
-}
-
-/// Whether a folder is left out in any case, as one of other people is called so.
-pub(super) fn leaves_out(folder: &Mailbox) -> bool {
-    let wire = folder.wire();
-    [&b"Shared"[..], b"Public"].iter().any(|name| {
-        let rest = wire.strip_prefix(*name);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-    })
-}
-
-/// The one `--exclude`: always the namespaces of others, then the task's patterns, then by name what else is not pulled. A
-/// pattern that means a folder of that very name is an expression for imapsync, and may hit others: it is left away then.
-fn exclusion(task: &Task, around: &RunContext<'_>) -> String {
-    let none = Exclusions::default();
-    let exclusions = match task.folders {
-        FolderMode::Exclusion => &task.exclusions,
-        FolderMode::All | FolderMode::Inbox => &none,
-    };
-    let hits = |pattern: &str, folders: &[Mailbox]| {
-        let pattern = Pattern::compile(pattern).ok();
-        pattern.is_some_and(|pattern| {
-            let mut folders = folders.iter();
-            folders.any(|folder| pattern.matches(folder.name()) != Match::No)
-        })
-    };
-    let patterns = exclusions.patterns().iter();
-    let patterns: Vec<_> = patterns
-        .filter(|pattern| !hits(pattern, around.selected))
-        .collect();
-    let is_left = |folder: &&Mailbox| {
-        !patterns
-            .iter()
-            .any(|pattern| hits(pattern, std::slice::from_ref(*folder)))
-    };
-    let names = around.left_out.iter().filter(is_left).map(named);
-    std::iter::once(NEVER.to_owned())
-        .chain(patterns.iter().map(|pattern| on_the_wire(pattern)))
-        .chain(names)
-        .collect::<Vec<_>>()
-        .join("|")
-}
-
-/// The expression that matches a folder's name as the server sends it, and nothing else.
-fn named(folder: &Mailbox) -> String {
-    let mut expression = "^".to_owned();
-    for c in String::from_utf8_lossy(folder.wire()).chars() {
-        if c.is_ascii() && !c.is_ascii_alphanumeric() {
-            expression.push('\\');
-        }
-        expression.push(c);
-    }
-    expression + "$"
-}
-
-/// A pattern as imapsync matches it: on the name as the server sends it, in modified UTF-7 (RFC 3501,
-/// 5.1.3). Its base 64 may contain a `+`, which is no quantifier there.
-fn on_the_wire(pattern: &str) -> String {
-    let mut rest = pattern;
-    let mut wire = String::with_capacity(pattern.len());
-    while let Some(start) = rest.find(|c: char| !c.is_ascii() || c == '&') {
-        let (plain, tail) = rest.split_at(start);
-        let end = match tail.starts_with('&') {
-            true => 1,
-            false => tail.find(|c: char| c.is_ascii()).unwrap_or(tail.len()),
-        };
-        let (special, tail) = tail.split_at(end);
-        wire.push_str(plain);
-        wire.push_str(&utf7::encode(special).replace('+', "\\+"));
-        rest = tail;
-    }
-    wire + rest
+    excluded::fits(left_out) && unread.is_none_or(|set| set.to_string().len() <= LONGEST_SET)
 }
 
 /// The host as a connection needs it: an address without brackets, a name in ASCII.
@@ -295,7 +221,7 @@ mod tests {
     use std::num::NonZeroU32;
 
     use super::*;
-    use crate::task::{LocalUser, RemoteDeletion, RemoteUser, TaskId, sample};
+    use crate::task::{Exclusions, LocalUser, RemoteDeletion, RemoteUser, TaskId, sample};
 
     const PIN: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
@@ -465,58 +391,12 @@ mod tests {
     }
 
     #[test]
-    fn patterns_match_the_name_as_the_server_sends_it() {
-        for (pattern, wire) in [
-            ("folder1", "folder1"),
-            ("^Gelöschte Objekte$", "^Gel&APY-schte Objekte$"),
-            ("R&D", "R&-D"),
-            ("a+b.*", "a+b.*"),
-            ("~peter/日本語", "~peter/&ZeVnLIqe-"),
-            ("\u{fbe0}", "&\\+\\+A-"),
-        ] {
-            assert_eq!(on_the_wire(pattern), wire);
-        }
-    }
-
-    #[test]
-    fn what_is_not_pulled_is_excluded_by_name_and_nothing_else_is() {
-        let folders = |names: &[&str]| {
-            names
-                .iter()
-                .map(|name| Mailbox::from_name(name))
-                .collect::<Vec<_>>()
-        };
-        let (selected, left_out) = (
-            folders(&["INBOX", "Family", "Work"]),
-            folders(&["[Gmail]", "Other Users/bob", "Spam/Old", "Entwürfe"]),
-        );
-        let task = Task {
-            folders: FolderMode::Exclusion,
-            exclusions: Exclusions::from_stored(",[Gmail],^Spam"),
-            ..task("imap.example.com")
-        };
-        let around = RunContext {
-            selected: &selected,
-            left_out: &left_out,
-            ..around(None, None)
-        };
-        assert_eq!(
-            exclusion(&task, &around),
-            format!("{NEVER}|^Spam|^\\[Gmail\\]$|^Other\\ Users\\/bob$|^Entw\\&APw\\-rfe$")
-        );
-    }
-
-    #[test]
     fn in_the_inbox_only_what_is_planned_is_looked_at() {
         let set = |text: &[u8]| UidSet::parse(text).unwrap();
         assert_eq!(search(Some(&set(b"3:5,9"))), "UNSEEN UID 3:5,9");
         assert_eq!(search(None), "UNSEEN");
         let many: UidSet = (1..4_000).step_by(2).collect();
         assert!(fits(&[], Some(&set(b"3:5,9"))) && !fits(&[], Some(&many)));
-        let folders: Vec<Mailbox> = (0..10_000)
-            .map(|n| Mailbox::from_name(&format!("Other Users/{n}")))
-            .collect();
-        assert!(fits(&folders[..100], None) && !fits(&folders, None));
     }
 
     #[test]

@@ -13,9 +13,9 @@ use crate::imap::{Mailbox, UidSet};
 use crate::sync::account::Failure;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
-use crate::sync::imapsync::command;
 use crate::sync::imapsync::late::{self, Ends};
 use crate::sync::imapsync::log::Copied;
+use crate::sync::imapsync::{command, excluded};
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::settle;
 use crate::sync::reconcile::connections::{self, Connections, close};
@@ -65,7 +65,7 @@ pub async fn before(shared: &Shared, task: &Task, days: Option<u32>) -> Result<O
     let listing = listing::list(shared, &mut connections).await?;
     let is_gmail = task.remote_host.is_gmail();
     let is_odd = |pair: &Pair| {
-        pair.joined || command::leaves_out(&pair.remote) || !is_gmail && (pair.view || pair.renamed)
+        pair.joined || excluded::leaves_out(&pair.remote) || !is_gmail && (pair.view || pair.renamed)
     };
     if listing.is_incomplete || listing.has_spellings || listing.pairs.iter().any(is_odd) {
         close(connections).await;
