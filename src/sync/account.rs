@@ -17,36 +17,10 @@ use crate::source::Source;
 use crate::sync::access::{Access, Offer};
 use crate::sync::exit_code::Exit;
 use crate::sync::instance;
+use crate::sync::side::Side;
 use crate::sync::state::LedgerError;
 use crate::task::options::Options;
 use crate::task::{self, LocalPin, LocalUser, Port, RemoteHost, RemoteUser, Security, Task};
-
-/// One of the two sides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Side {
-    /// host1, where the mail comes from.
-    Remote,
-    /// host2, where it goes.
-    Local,
-}
-
-impl Side {
-    /// The name at the beginning of a line of the log.
-    pub fn host(self) -> &'static str {
-        match self {
-            Self::Remote => "Host1",
-            Self::Local => "Host2",
-        }
-    }
-
-    /// The name inside a sentence.
-    pub fn in_words(self) -> &'static str {
-        match self {
-            Self::Remote => "host1",
-            Self::Local => "host2",
-        }
-    }
-}
 
 /// A mailbox account on one side.
 pub struct Account {

@@ -8,7 +8,7 @@
 //! - [`inspect`]: login test, count, preview, verify.
 //! - [`state`]: what is remembered between runs. [`message_key`]: what makes two messages the same.
 //! - [`folder_mapping`]: which remote folders are selected and what they are called locally.
-//! - [`account`]: the login on each side; [`access`]: what it logs in with. [`event`]: what a run tells, and its words;
+//! - [`side`]: host1 or host2; [`account`]: the login there; [`access`]: what it logs in with. [`event`]: what a run tells, and its words;
 //!   [`reporter`]: log, progress and report; [`log_problems`]: which lines of a log report a problem. [`exit_code`]:
 //!   how a run ends.
 //! - [`bandwidth`]: how much bandwidth runs may use.
@@ -33,6 +33,7 @@ pub mod reconcile;
 pub mod reporter;
 pub mod run;
 pub mod runtime;
+pub mod side;
 pub mod state;
 
 pub use engine::Engine;

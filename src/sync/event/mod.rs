@@ -3,8 +3,8 @@
 
 use std::fmt;
 
-use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
+use crate::sync::side::Side;
 use crate::task::report::{Folder, Report};
 
 pub mod log;

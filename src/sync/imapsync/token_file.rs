@@ -8,7 +8,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::files;
 use crate::imap::Credentials;
-use crate::sync::account::{Account, Failure, Side};
+use crate::sync::account::{Account, Failure};
+use crate::sync::side::Side;
 use crate::task::FileKind;
 use crate::task::TaskName;
 

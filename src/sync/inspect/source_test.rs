@@ -9,8 +9,9 @@ use crate::error::ErrorKey;
 use crate::imap::{self, ConnectionInfo, ListExtras, Mailbox, Session, TlsInfo};
 use crate::source::oauth::TokenError;
 use crate::source::{Grant, Kind, Source};
-use crate::sync::account::{Account, Failure, Side};
+use crate::sync::account::{Account, Failure};
 use crate::sync::inspect::login_test::works;
+use crate::sync::side::Side;
 
 /// What the test of a source found.
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]

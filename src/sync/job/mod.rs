@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use crate::imap::{Mailbox, MailboxStatus};
-use crate::sync::account::{Account, Failure, Side};
+use crate::sync::account::{Account, Failure};
 use crate::sync::folder_mapping::Selection;
 use crate::sync::reconcile::compare::ahead::ReadAhead;
 use crate::sync::reconcile::deletions::different_mailboxes::Comparison;
@@ -16,6 +16,7 @@ use crate::sync::reconcile::narrow::elsewhere::Elsewhere;
 use crate::sync::reconcile::narrow::period;
 use crate::sync::reconcile::poison::PoisonMessages;
 use crate::sync::reporter::Reporter;
+use crate::sync::side::Side;
 use crate::sync::state::{Ledger, PostDelivery};
 use crate::task::{FolderMode, FolderOptions, LocalUser, RemoteDeletion, Task, TaskName};
 

@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::imap::UidSet;
-use crate::sync::account::{Failure, Side};
+use crate::sync::account::Failure;
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
@@ -28,6 +28,7 @@ use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::listing::{self, filed};
 use crate::sync::reconcile::prepare::{prepare, sync_fingerprint};
 use crate::sync::reconcile::{flags, inbox, narrow, self_check};
+use crate::sync::side::Side;
 use crate::sync::state::{Flag, FolderState};
 
 /// Moves what is to be moved.

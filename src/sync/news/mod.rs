@@ -10,11 +10,12 @@ pub use position::Position;
 
 use crate::error::ErrorKey;
 use crate::imap::{self, ListExtras, Mailbox};
-use crate::sync::account::{Account, Failure, LoginState, Side};
+use crate::sync::account::{Account, Failure, LoginState};
 use crate::sync::folder_mapping::Selection;
 use crate::sync::job::assembly;
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::listing;
+use crate::sync::side::Side;
 use crate::task::{FolderMode, Store, TaskName};
 
 /// IDLE is renewed after so long, which also shows whether the server is still there: RFC 2177 wants it within 29

@@ -2,9 +2,10 @@
 //! Failures that concern one folder, and those that end the run.
 
 use crate::imap::Error;
-use crate::sync::account::{Failure, Side};
+use crate::sync::account::Failure;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
+use crate::sync::side::Side;
 use crate::sync::state::LedgerError;
 
 const REPLACED: &str = "the folder was replaced during the run; the next run compares it again";

@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 
 use crate::imap::{Capability, Command, Error, Mailbox, MailboxStatus, Session, Untagged, limits};
-use crate::sync::account::Side;
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
@@ -16,6 +15,7 @@ use crate::sync::reconcile::deletions::{self, incomplete, second_copies};
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::narrow;
+use crate::sync::side::Side;
 use crate::sync::state::{Flag, FolderState, LedgerError};
 
 /// Makes the local folder if need be and compares; `None` when there is nothing to do.

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use crate::imap::{ListExtras, Mailbox, MailboxStatus, UidSet};
-use crate::sync::account::{Failure, Side};
+use crate::sync::account::Failure;
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping;
@@ -19,6 +19,7 @@ use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::headers::{self, Detail};
 use crate::sync::reconcile::listing::sample::Sample;
 use crate::sync::reconcile::listing::{self, Listing};
+use crate::sync::side::Side;
 use crate::sync::state::{FolderState, LedgerError};
 
 /// Folders whose youngest messages are looked at.

@@ -6,10 +6,12 @@
 //!
 //! [`schema`]: its form, and how former ones are taken over · [`sources`]: the accounts · [`former_tasks`] · [`folders`] ·
 //! [`messages`] ([`uids`], [`completeness`], [`post_delivery`], [`left_out`], [`late_copies`], [`gone`], [`sample`],
-//! [`recorded`], [`second_copies`], [`own_marks`]) · [`local_only`]: messages that no task brought · [`local_deletion`]: those that we delete · [`unpaired`]:
-//! local folders that nothing is pulled to · [`history`]: deliveries whose remote side is gone · [`withheld`]: deletions that
-//! wait for an administrator · [`imapsync_runs`]: what is on no record yet · [`replaced`]: another local mailbox · [`facts`]: single flags and texts · [`copy`]: copies of databases · [`restored`]: ledgers of backups ·
-//! [`provenance`]: those that somebody copied into their place.
+//! [`recorded`], [`second_copies`], [`own_marks`]) · [`local_only`]: messages that no task brought · [`local_deletion`]:
+//! those that we delete · [`unpaired`]: local folders that nothing is pulled to · [`history`]: deliveries whose remote side
+//! is gone · [`withheld`]: deletions that wait for an administrator · [`lifted_marks`]: of others, to be given back ·
+//! [`imapsync_runs`]: what is on no record yet · [`replaced`]: another local mailbox · [`facts`]: single flags and texts ·
+//! [`copy`]: copies of databases · [`restored`]: ledgers of backups · [`provenance`]: those that somebody copied into their
+//! place.
 
 mod completeness;
 mod copy;
@@ -23,6 +25,7 @@ mod history;
 mod imapsync_runs;
 mod late_copies;
 mod left_out;
+mod lifted_marks;
 mod local_deletion;
 mod local_only;
 mod messages;
@@ -63,7 +66,6 @@ pub use sample::Mark;
 pub use second_copies::SecondCopy;
 pub use sources::AccountName;
 pub use unpaired::Unpaired;
-pub use withheld::Side as MarkedSide;
 
 use crate::imap::UidSet;
 use crate::task::{LEDGERS, LocalUser, TaskName};

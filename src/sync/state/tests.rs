@@ -4,6 +4,7 @@
 use super::*;
 use crate::imap::{Flags, Mailbox, UidSet};
 use crate::sync::message_key::MessageKey;
+use crate::sync::side::Side;
 use crate::task::TaskId;
 
 fn entry(uid: u32, key: &str) -> Entry {
@@ -432,27 +433,27 @@ fn marks_that_were_lifted_are_given_back_to_their_own_account_only() {
     let marks = UidSet::range(3..=4);
     {
         let mut state = open(folder.path()).unwrap();
-        for side in [MarkedSide::Remote, MarkedSide::Local] {
+        for side in [Side::Remote, Side::Local] {
             state.lift_marks(side, &Mailbox::inbox(), 7, &marks).unwrap();
         }
     }
     let lifted = |state: &Ledger, side| state.lifted_marks(side, &Mailbox::inbox(), 7).unwrap();
     {
         let other = open_for(folder.path(), "t2", &AccountName::new("other.test", "bob")).unwrap();
-        assert!(lifted(&other, MarkedSide::Remote).is_empty());
+        assert!(lifted(&other, Side::Remote).is_empty());
         assert!(
             other
-                .mailboxes_with_lifted_marks(MarkedSide::Remote)
+                .mailboxes_with_lifted_marks(Side::Remote)
                 .unwrap()
                 .is_empty()
         );
-        assert_eq!(lifted(&other, MarkedSide::Local), marks);
+        assert_eq!(lifted(&other, Side::Local), marks);
         other
-            .forget_lifted_marks(MarkedSide::Remote, &Mailbox::inbox())
+            .forget_lifted_marks(Side::Remote, &Mailbox::inbox())
             .unwrap();
     }
     let state = open(folder.path()).unwrap();
-    assert_eq!(lifted(&state, MarkedSide::Remote), marks);
+    assert_eq!(lifted(&state, Side::Remote), marks);
 }
 
 #[test]

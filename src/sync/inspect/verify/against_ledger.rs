@@ -7,12 +7,12 @@ use std::collections::{HashMap, HashSet};
 use super::messages::VerifiedMessage;
 use super::report::{Difference, FolderComparison, NOT_AS_RECORDED, VerifyReport};
 use crate::imap::Mailbox;
-use crate::sync::account::Side;
 use crate::sync::folder_mapping::{self, Pair};
 use crate::sync::message_key::MessageKey;
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::headers::{self, Detail};
+use crate::sync::side::Side;
 use crate::sync::state::{Recorded, RecordedFolder};
 
 /// A message that is on record as delivered and is nowhere.

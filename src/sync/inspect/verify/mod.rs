@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 use self::messages::VerifiedMessage;
 use self::report::{Difference, FolderComparison, VerifyReport};
 use crate::imap::{Error, ListExtras, Mailbox, UidSet};
-use crate::sync::account::{Account, Failure, Side};
+use crate::sync::account::{Account, Failure};
 use crate::sync::folder_mapping::{self, Known, Pair, Selection};
 use crate::sync::message_key::MessageKey;
 use crate::sync::reconcile::connections::session::SideSession;
@@ -21,6 +21,7 @@ use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::headers::{self, Detail, Seen};
 use crate::sync::reconcile::listing;
 use crate::sync::reconcile::narrow::period;
+use crate::sync::side::Side;
 use crate::sync::state::RecordedFolder;
 use crate::task::Labels;
 

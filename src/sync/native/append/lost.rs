@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::{AppendBatch, Appender};
 use crate::imap::Result;
-use crate::sync::account::{Failure, Side};
+use crate::sync::account::Failure;
 use crate::sync::exit_code::Exit;
 use crate::sync::native::pipeline::message;
 use crate::sync::reconcile::connections::session::SideSession;
@@ -16,6 +16,7 @@ use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::headers::{self, Detail};
 use crate::sync::reconcile::{compare, poison};
+use crate::sync::side::Side;
 
 impl Appender {
     /// After a lost connection: what was in flight may have arrived, or may still. It is looked up, until two looks

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::imap::{Flags, Message, Result, Session, Tag};
-use crate::sync::account::{Failure, Side};
+use crate::sync::account::Failure;
 use crate::sync::job::Shared;
 use crate::sync::native::pipeline::Pipeline;
 use crate::sync::native::pipeline::batches::Batch;
@@ -18,6 +18,7 @@ use crate::sync::reconcile::connections::backoff::Backoff;
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::poison;
+use crate::sync::side::Side;
 
 /// APPEND commands in flight.
 const APPENDS_IN_FLIGHT: usize = 2;

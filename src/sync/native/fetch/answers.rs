@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use super::{Fetcher, InFlight, note_flags};
 use crate::imap::{Error, Fetch, Flags, Result, Selected, Session, StatusLine, UidSet, Untagged};
-use crate::sync::account::Side;
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::native::MAX_MISSING;
@@ -13,6 +12,7 @@ use crate::sync::native::pipeline::MAX_TEMPORARY_REFUSALS;
 use crate::sync::native::plan::Item;
 use crate::sync::reconcile::error::FolderError;
 use crate::sync::reconcile::folder::FolderSync;
+use crate::sync::side::Side;
 use crate::sync::state::Completeness;
 
 /// Into how many parts the messages that did not come are divided.

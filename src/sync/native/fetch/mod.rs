@@ -11,7 +11,6 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::imap::{Begun, Error, Response, Result, Selected, Session, Tag, UidSet};
-use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::native::fetch::parts::Parts;
@@ -23,6 +22,7 @@ use crate::sync::reconcile::connections::backoff::Backoff;
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::error::{FolderError, contain};
 use crate::sync::reconcile::folder::FolderSync;
+use crate::sync::side::Side;
 
 /// One connection to the remote server at work.
 pub struct Fetcher {

@@ -9,13 +9,14 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use crate::imap::Error;
-use crate::sync::account::{Failure, Side};
+use crate::sync::account::Failure;
 use crate::sync::event::Event;
 use crate::sync::job::Shared;
 use crate::sync::native::pipeline::batches::Batches;
 use crate::sync::native::plan::Item;
 use crate::sync::native::plan::size_limit::SizeLimit;
 use crate::sync::reconcile::connections::backoff::Backoff;
+use crate::sync::side::Side;
 
 /// How often a message is tried again that a server refuses temporarily; then it counts as refused.
 pub const MAX_TEMPORARY_REFUSALS: u8 = 2;

@@ -6,12 +6,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use crate::imap::{Mailbox, MailboxRequest, Selected, UidSet};
-use crate::sync::account::Side;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::{Connections, requests};
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::headers::{MessagesAhead, Seen};
+use crate::sync::side::Side;
 use crate::sync::state::LedgerError;
 
 /// Messages that are held at most before their folders are compared. A folder of more is read alone: its size counts for

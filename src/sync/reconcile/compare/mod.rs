@@ -9,7 +9,6 @@ mod returned;
 use std::collections::HashMap;
 
 use crate::imap::{MailboxStatus, UidSet, among};
-use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
@@ -20,6 +19,7 @@ use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::folder::open;
 use crate::sync::reconcile::headers::{self, Detail, Seen};
+use crate::sync::side::Side;
 use crate::sync::state::{FolderState, LedgerError, LocalOnly, Origin};
 
 /// What a comparison found.

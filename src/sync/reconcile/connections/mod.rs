@@ -7,7 +7,7 @@ pub mod session;
 pub mod settle;
 
 use crate::imap::Error;
-use crate::sync::account::{Failure, Side};
+use crate::sync::account::Failure;
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
@@ -15,6 +15,7 @@ use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::backoff::Backoff;
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::side::Side;
 
 /// The connections of a run.
 pub struct Connections {

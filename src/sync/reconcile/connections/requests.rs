@@ -3,10 +3,10 @@
 
 use crate::imap::mailbox_requests::Outcome;
 use crate::imap::{MailboxRequest, Selected, Untagged};
-use crate::sync::account::Side;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::{self, Connections};
 use crate::sync::reconcile::error::FolderResult;
+use crate::sync::side::Side;
 
 /// Sends requests, and gives what opening each folder showed, where everything was answered. What does not come is left to the
 /// work on its folder, which asks again and tells of refusals: that a server takes one command at a time, that connections

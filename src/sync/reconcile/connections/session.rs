@@ -6,8 +6,9 @@ use std::ops::{Deref, DerefMut};
 use crate::imap::{
     self, Command, Listed, Mailbox, MailboxStatus, Selected, Session, StatusLine, UidSet, Untagged,
 };
-use crate::sync::account::{Account, Side};
+use crate::sync::account::Account;
 use crate::sync::reconcile::error::{FolderError, FolderResult};
+use crate::sync::side::Side;
 
 /// A connection to one of the two sides. What fails here, fails with the side and with how it counts for a folder; where
 /// a refusal is part of the work, `imap` gives it as the server said it.

@@ -6,7 +6,6 @@ use std::collections::{HashMap, HashSet};
 
 use super::{incomplete, report_kept_remotely};
 use crate::imap::{UidSet, among};
-use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::message_key::Digest;
@@ -15,6 +14,7 @@ use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::{self, FolderSync};
 use crate::sync::reconcile::headers::{self, Detail, Seen};
+use crate::sync::side::Side;
 use crate::sync::state::Copy;
 
 /// Messages that passed the checks.

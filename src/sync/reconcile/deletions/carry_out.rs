@@ -8,13 +8,14 @@ use super::intended::intend;
 use super::local::{Doomed, LocalPlan, SMALL};
 use super::report_kept;
 use crate::imap::UidSet;
-use crate::sync::account::{Failure, Side};
+use crate::sync::account::Failure;
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::{self, Connections};
 use crate::sync::reconcile::error::{FolderResult, contain};
 use crate::sync::reconcile::listing::Listing;
+use crate::sync::side::Side;
 
 /// Deletes what is planned, and folders that the remote side has no longer, as far as no guard forbids it. `complete`:
 /// every folder of this run could be read on both sides.

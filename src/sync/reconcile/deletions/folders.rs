@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::gate::{self, EmptyFolder, LocalDeletable};
 use super::report_kept_in;
 use crate::imap::{Error, Listed, Mailbox, MailboxStatus, UidSet};
-use crate::sync::account::{Failure, Side};
+use crate::sync::account::Failure;
 use crate::sync::event::Event;
 use crate::sync::folder_mapping;
 use crate::sync::job::Shared;
@@ -15,6 +15,7 @@ use crate::sync::reconcile::connections::{self, Connections};
 use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
 use crate::sync::reconcile::folder::open;
 use crate::sync::reconcile::listing::Listing;
+use crate::sync::side::Side;
 use crate::sync::state::{Flag, FolderState, Ledger, LedgerError};
 
 /// A folder is deleted when the remote side did not list it in so many runs on end.

@@ -7,13 +7,13 @@ mod copies;
 pub mod many;
 
 use crate::imap::{Command, Mailbox, Selected, Session, StatusLine, UidSet};
-use crate::sync::account::{Failure, Side};
+use crate::sync::account::Failure;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::Connections;
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::deletions::different_mailboxes::{DifferentMailboxes, Marker};
 use crate::sync::reconcile::error::FolderResult;
-use crate::sync::state::MarkedSide;
+use crate::sync::side::Side;
 
 pub use copies::{LateCopies, SecondCopies};
 pub use many::delete_in_all;
@@ -173,7 +173,7 @@ async fn expunge(
     if session.expunges_some() {
         return session.run_all(expunge_commands(uids), |_| {}).await;
     }
-    let (marked_side, validity) = (marked(session.side()), opened.uid_validity.unwrap_or(0));
+    let (marked_side, validity) = (session.side(), opened.uid_validity.unwrap_or(0));
     let others = session.search("DELETED").await?.minus(uids);
     {
         let mut state = shared.state.borrow_mut();
@@ -197,7 +197,7 @@ async fn restore_marks(
     validity: u32,
     session: &mut SideSession,
 ) -> FolderResult<()> {
-    let side = marked(session.side());
+    let side = session.side();
     let lifted = shared.state.borrow().lifted_marks(side, mailbox, validity)?;
     session.store(&lifted, '+', DELETED).await?;
     Ok(shared.state.borrow().forget_lifted_marks(side, mailbox)?)
@@ -206,7 +206,7 @@ async fn restore_marks(
 /// Gives back the marks of others that a run which was cut off had lifted.
 pub async fn restore_lifted_marks(shared: &Shared, connections: &mut Connections) -> FolderResult<()> {
     for side in [Side::Remote, Side::Local] {
-        let mailboxes = shared.state.borrow().mailboxes_with_lifted_marks(marked(side))?;
+        let mailboxes = shared.state.borrow().mailboxes_with_lifted_marks(side)?;
         for mailbox in mailboxes {
             let session = match side {
                 Side::Remote => &mut connections.remote,
@@ -216,7 +216,7 @@ pub async fn restore_lifted_marks(shared: &Shared, connections: &mut Connections
                 // The folder is no more.
                 Err(crate::imap::Error::Command { .. }) => {
                     let state = shared.state.borrow();
-                    state.forget_lifted_marks(marked(side), &mailbox)?;
+                    state.forget_lifted_marks(side, &mailbox)?;
                 }
                 opened => {
                     let validity = session.opened(opened)?.uid_validity.unwrap_or(0);
@@ -226,13 +226,6 @@ pub async fn restore_lifted_marks(shared: &Shared, connections: &mut Connections
         }
     }
     Ok(())
-}
-
-fn marked(side: Side) -> MarkedSide {
-    match side {
-        Side::Remote => MarkedSide::Remote,
-        Side::Local => MarkedSide::Local,
-    }
 }
 
 fn expunge_commands(uids: &UidSet) -> Vec<Command> {

@@ -6,12 +6,12 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use crate::imap::{UidSet, among};
-use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::Connections;
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::{self, FolderSync};
+use crate::sync::side::Side;
 use crate::sync::state::{Copy, Flag, LocalOnly, Origin};
 
 /// A folder, or a mailbox, of more messages than this never loses more than half of them in one run.

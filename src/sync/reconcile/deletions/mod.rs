@@ -21,10 +21,10 @@ pub mod second_copies;
 pub mod together;
 
 use crate::imap::UidSet;
-use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::folder::FolderSync;
+use crate::sync::side::Side;
 
 pub use carry_out::delete_local;
 pub use intended::settle_intended;

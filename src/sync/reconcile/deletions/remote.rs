@@ -6,12 +6,12 @@ use super::candidates::Candidates;
 use super::gate::{self, RemoteDeletable};
 use super::{days_ago, different_mailboxes, incomplete, report_kept, report_kept_remotely};
 use crate::imap::{UidSet, among};
-use crate::sync::account::Side;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::compare;
 use crate::sync::reconcile::connections::Connections;
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::FolderSync;
+use crate::sync::side::Side;
 use crate::task::{LocalUser, RemoteDeletion};
 
 /// Deletes from the remote side what is known to be delivered.

@@ -8,13 +8,13 @@ use super::candidates::{Candidates, RemoteMessages};
 use super::gate::{self, RemoteDeletable};
 use super::{days_ago, different_mailboxes, remote, report_kept};
 use crate::imap::{MailboxRequest, Selected, UidSet, Untagged};
-use crate::sync::account::Side;
 use crate::sync::job::Shared;
 use crate::sync::message_key::Digest;
 use crate::sync::reconcile::connections::{self, Connections, requests};
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::{FolderSync, open};
 use crate::sync::reconcile::headers::{self, MessagesAhead};
+use crate::sync::side::Side;
 use crate::sync::state::LedgerError;
 use crate::task::RemoteDeletion;
 

@@ -11,7 +11,6 @@ use std::rc::Rc;
 
 use crate::imap::flags::Dropped;
 use crate::imap::{Error, Flags, MailboxRequest, StatusLine, UidSet};
-use crate::sync::account::Side;
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
@@ -21,6 +20,7 @@ use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::flags::told::RemoteFlags;
 use crate::sync::reconcile::folder::open;
 use crate::sync::reconcile::folder::{self, FolderSync};
+use crate::sync::side::Side;
 
 /// Asks for the flags of all folders in which some may have changed, in a few round trips for all of them together. What
 /// does not come, or is refused, is asked for with its folder.

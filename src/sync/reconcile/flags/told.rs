@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::imap::flags::Dropped;
 use crate::imap::{Capability, Command, Error, Flags, Selected, Session, UidSet, Untagged};
-use crate::sync::account::{Failure, Side};
+use crate::sync::account::Failure;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::headers;
+use crate::sync::side::Side;
 use crate::sync::state::{Ledger, LedgerError, Mark, PostDelivery, Row};
 
 /// Messages whose keys are looked at along with the flags.

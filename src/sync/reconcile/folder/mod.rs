@@ -7,13 +7,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 
 use crate::imap::UidSet;
-use crate::sync::account::Side;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
 use crate::sync::message_key::MessageKey;
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::flags::told::RemoteFlags;
+use crate::sync::side::Side;
 use crate::sync::state::FolderState;
 
 /// A folder at work.

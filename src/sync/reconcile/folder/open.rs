@@ -2,10 +2,10 @@
 //! Opening a folder, and making sure that it is still the one whose UIDs are known.
 
 use crate::imap::{Mailbox, Selected, UidSet};
-use crate::sync::account::Side;
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::FolderSync;
+use crate::sync::side::Side;
 use crate::sync::state::FolderState;
 
 impl FolderSync {

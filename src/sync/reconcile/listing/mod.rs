@@ -11,7 +11,7 @@ mod spellings;
 use std::collections::HashSet;
 
 use crate::imap::{ListExtras, Mailbox, MailboxStatus};
-use crate::sync::account::{Account, Failure, Side};
+use crate::sync::account::{Account, Failure};
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::{self, Known, LeftOut, Pair, PatternHits, Provider};
@@ -20,6 +20,7 @@ use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::connections::{self, Connections};
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::listing::sample::Sample;
+use crate::sync::side::Side;
 use crate::sync::state::{Flag, FolderState, Ledger, LedgerError, is_same_generation};
 
 /// What both sides have.

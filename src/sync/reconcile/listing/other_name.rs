@@ -5,12 +5,12 @@
 
 use super::sample::Sample;
 use crate::imap::Mailbox;
-use crate::sync::account::Side;
 use crate::sync::event::Event;
 use crate::sync::folder_mapping;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::error::FolderResult;
+use crate::sync::side::Side;
 use crate::sync::state::{AccountFact, FolderState, LedgerError};
 
 /// Folders whose youngest messages are looked at.

@@ -9,12 +9,12 @@ use std::collections::HashMap;
 use std::io;
 
 use crate::imap::{self, Command, Error, Mailbox, MailboxStatus, UidSet, Untagged};
-use crate::sync::account::Side;
 use crate::sync::job::Shared;
 use crate::sync::message_key::{Digest, MessageKey};
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::headers;
+use crate::sync::side::Side;
 use crate::sync::state::{Flag, FolderState, Ledger, LedgerError, Mark};
 
 /// Folders that are looked at with every list: the inbox, and those that mail came to last.

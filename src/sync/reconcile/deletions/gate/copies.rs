@@ -5,9 +5,9 @@ use std::collections::HashMap;
 
 use super::{Deletable, sealed};
 use crate::imap::UidSet;
-use crate::sync::account::Side;
 use crate::sync::message_key::{Digest, MessageKey};
 use crate::sync::reconcile::headers::Seen;
+use crate::sync::side::Side;
 use crate::sync::state::{LocalOnly, Repeated, SecondCopy};
 
 /// Local messages that are octet for octet what was sent twice: of a pair the one that came first stays, so that no two

@@ -9,11 +9,11 @@
 
 use super::{DELETED, Deletable as _, RemoteDeletable, expunge_commands};
 use crate::imap::{MailboxRequest, Selected, Session, UidSet, Untagged, among};
-use crate::sync::account::Side;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::{self, Connections, requests};
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::{FolderSync, open};
+use crate::sync::side::Side;
 
 /// Deletes messages in many folders; gives for each those that the server kept. `None` for a folder that is to be looked at
 /// alone: something was refused there, it is another one than before, or the connection broke.
