@@ -2,34 +2,32 @@
 //! The native engine. First everything is listed, then folders are made and compared, then messages flow, then flags,
 //! Sieve, `\Seen` and deletions follow from what is recorded as delivered.
 //!
-//! [`transfer`]: [`fetch`] reads ([`plan`]: what next), [`append`] writes; [`pipeline`] is what lies between.
+//! [`transfer`]: [`fetch`] reads ([`plan`]: what next), [`append`] writes; [`pipeline`] is what lies between. `finish`: what
+//! follows in each folder.
 
 pub mod append;
 pub mod fetch;
+mod finish;
 pub mod pipeline;
 pub mod plan;
 pub mod transfer;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::time::Duration;
 
-use crate::imap::UidSet;
 use crate::sync::account::Failure;
-use crate::sync::event::Event;
-use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::native::plan::Item;
 use crate::sync::reconcile::compare::ahead;
 use crate::sync::reconcile::connections::{self, Connections, settle};
-use crate::sync::reconcile::deletions::{self, LocalPlan, gate, second_copies};
-use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
+use crate::sync::reconcile::deletions::{self, gate};
+use crate::sync::reconcile::error::contain;
+use crate::sync::reconcile::flags;
 use crate::sync::reconcile::folder::FolderSync;
-use crate::sync::reconcile::listing::{self, filed};
-use crate::sync::reconcile::prepare::{prepare, sync_fingerprint};
-use crate::sync::reconcile::{flags, inbox, narrow, self_check};
-use crate::sync::side::Side;
-use crate::sync::state::{Flag, FolderState};
+use crate::sync::reconcile::listing::{self, Listing, filed};
+use crate::sync::reconcile::prepare::prepare;
+use crate::sync::reconcile::self_check;
+use crate::sync::state::Flag;
 
 /// Moves what is to be moved.
 pub async fn sync(shared: &Shared) -> Result<(), Failure> {
@@ -40,6 +38,55 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
     });
     restored.await?;
     let mut listing = listing::list(shared, &mut connections).await?;
+    let Prepared {
+        folders,
+        items,
+        count,
+        complete,
+    } = prepare_all(shared, &mut listing, &mut connections).await?;
+    if complete {
+        filed::all_compared(shared, &listing.pairs, &mut connections).await?;
+        // What a run by imapsync brought is on record now, too.
+        shared.state.borrow().end_imapsync_run(&shared.job.task)?;
+    }
+    shared.reporter.borrow_mut().progress.messages_total = count;
+    if !items.is_empty() {
+        connections = transfer::copy(shared, connections, items, count).await?;
+        let (silent, count) = unanswered(&folders);
+        if !silent.is_empty() {
+            connections = transfer::copy(shared, connections, silent, count).await?;
+        }
+    }
+    flags::ask_ahead(shared, &folders, &mut connections).await?;
+    let (plan, finished) = finish::all(shared, &folders, &mut connections).await?;
+    deletions::delete_local(shared, plan, &listing, complete && finished, &mut connections).await?;
+    for sync in &folders {
+        finish::tell(shared, sync);
+    }
+    self_check::check(shared, &folders, &listing, &mut connections).await?;
+    listing::accept_local_mailbox(shared, &listing)?;
+    shared.state.borrow().set(Flag::Running, false)?;
+    connections::close(connections).await;
+    Ok(())
+}
+
+/// What the comparison of all folders led to.
+struct Prepared {
+    /// Those in which something may be left to do.
+    folders: Vec<Rc<FolderSync>>,
+    /// What is to be copied, and how many messages that are.
+    items: VecDeque<Item>,
+    count: u64,
+    /// Whether no folder had to be left out.
+    complete: bool,
+}
+
+/// Makes all folders ready and compares them.
+async fn prepare_all(
+    shared: &Shared,
+    listing: &mut Listing,
+    connections: &mut Connections,
+) -> Result<Prepared, Failure> {
     let mut subscribe = std::mem::take(&mut listing.subscribe);
     let pairs = &listing.pairs;
     let names = pairs
@@ -48,24 +95,24 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
     shared.reporter.borrow_mut().set_folders(names);
     let mut folders = vec![];
     let mut items = VecDeque::new();
-    let mut total = 0;
+    let mut count = 0;
     let mut complete = true;
     let mut read_to = 0;
     for (index, pair) in pairs.iter().enumerate() {
         if index >= read_to {
             let rest = pairs.get(index..).unwrap_or_default();
-            read_to = index + ahead::read(shared, rest, &mut connections).await?;
+            read_to = index + ahead::read(shared, rest, connections).await?;
         }
         shared.reporter.borrow_mut().enter(index);
         let started = shared.reporter.borrow().elapsed();
-        let outcome = connections::at_folder(shared, &mut connections, pair, async |connections| {
+        let outcome = connections::at_folder(shared, connections, pair, async |connections| {
             prepare(shared, index, pair.clone(), connections, &mut subscribe).await
         })
         .await;
         let prepared = contain(shared, pair.remote.name(), outcome)?;
         complete &= prepared.is_some();
         if let Some(Some((sync, comparison))) = prepared {
-            total += comparison.count;
+            count += comparison.count;
             let messages = sync.pair.source.messages.unwrap_or(0);
             let present = if shared.job.inbox_only() {
                 comparison.present
@@ -86,60 +133,12 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
             folder.seconds += spent;
         }
     }
-    if complete {
-        filed::all_compared(shared, pairs, &mut connections).await?;
-        // What a run by imapsync brought is on record now, too.
-        shared.state.borrow().end_imapsync_run(&shared.job.task)?;
-    }
-    shared.reporter.borrow_mut().progress.messages_total = total;
-    if !items.is_empty() {
-        connections = transfer::copy(shared, connections, items, total).await?;
-        let (silent, count) = unanswered(&folders);
-        if !silent.is_empty() {
-            connections = transfer::copy(shared, connections, silent, count).await?;
-        }
-    }
-    flags::ask_ahead(shared, &folders, &mut connections).await?;
-    let mut plan = LocalPlan::default();
-    for sync in &folders {
-        contain(shared, sync.pair.remote.name(), narrow::settle(shared, sync))?;
-    }
-    // What deletes comes after all else, for all folders together.
-    let mut to_delete = vec![];
-    for sync in &folders {
-        let outcome = if sync.broken.get() {
-            finish(shared, sync, &mut connections, &mut plan).await
-        } else {
-            connections::at_folder(shared, &mut connections, &sync.pair, async |connections| {
-                finish(shared, sync, connections, &mut plan).await
-            })
-            .await
-        };
-        let outcome = contain(shared, sync.pair.remote.name(), outcome)?;
-        complete &= outcome.is_some() && !sync.broken.get();
-        if let Some(Step::Delete { is_complete }) = outcome {
-            to_delete.push((sync.clone(), is_complete));
-        }
-    }
-    let (syncs, _): (Vec<_>, Vec<_>) = to_delete.iter().cloned().unzip();
-    let done = deletions::delete_remote_together(shared, &syncs, &mut connections).await?;
-    for (sync, is_complete) in &to_delete {
-        let outcome = connections::at_folder(shared, &mut connections, &sync.pair, async |connections| {
-            let is_done = done.contains(&sync.index);
-            conclude(shared, sync, connections, *is_complete, is_done).await
-        })
-        .await;
-        complete &= contain(shared, sync.pair.remote.name(), outcome)?.is_some() && !sync.broken.get();
-    }
-    deletions::delete_local(shared, plan, &listing, complete, &mut connections).await?;
-    for sync in &folders {
-        tell(shared, sync);
-    }
-    self_check::check(shared, &folders, &listing, &mut connections).await?;
-    listing::accept_local_mailbox(shared, &listing)?;
-    shared.state.borrow().set(Flag::Running, false)?;
-    connections::close(connections).await;
-    Ok(())
+    Ok(Prepared {
+        folders,
+        items,
+        count,
+        complete,
+    })
 }
 
 /// What a server said nothing of, where it has more messages than it gave: it is looked for there.
@@ -163,161 +162,3 @@ fn unanswered(folders: &[Rc<FolderSync>]) -> (VecDeque<Item>, u64) {
 
 /// A folder of which more messages do not come than this is left to another run as a whole.
 const MAX_MISSING: u64 = 10_000;
-
-/// What a folder needs after [`finish`].
-enum Step {
-    /// Nothing: all is done, or it cannot be worked on any more.
-    Over,
-    /// What is delivered goes from the remote side, and how far the folder is known is recorded after that.
-    Delete {
-        /// Whether nothing is left undone so far.
-        is_complete: bool,
-    },
-}
-
-/// What follows the copying of a folder, up to deletions on the remote side.
-async fn finish(
-    shared: &Shared,
-    sync: &Rc<FolderSync>,
-    connections: &mut Connections,
-    plan: &mut LocalPlan,
-) -> FolderResult<Step> {
-    let started = shared.reporter.borrow().elapsed();
-    let left = sync.left.take();
-    if left > 0 {
-        let reason = format!(
-            "{left} messages wait for another run: the local mailbox has no room for them; raise its quota"
-        );
-        let mut reporter = shared.reporter.borrow_mut();
-        reporter.problem(sync.pair.remote.name(), Exit::OverQuota, &reason);
-    }
-    let (expected, received) = (sync.expected.get(), sync.received.get());
-    if !sync.broken.get() && expected > received + MAX_MISSING {
-        sync.broken.set(true);
-        let reason = format!("sent {received} of the {expected} messages to copy");
-        return Err(FolderError::unusable(Side::Remote, Exit::FetchErrors, reason));
-    }
-    let mut step = Step::Over;
-    if !sync.broken.get() {
-        inbox::cancel_filters(shared, sync)?;
-        // After a connection was lost: what is lifted is not what its owner took back.
-        gate::restore_lifted_marks(shared, connections).await?;
-        deletions::take_back_own_marks(shared, sync, connections).await?;
-        second_copies::remove(shared, sync, &mut connections.local).await?;
-        if shared.job.inbox_only() {
-            inbox::finish(shared, sync, connections).await?;
-        } else {
-            flags::apply_remote(shared, sync, &mut connections.remote, &mut connections.local).await?;
-        }
-        if sync.broken.get() {
-            return Ok(Step::Over);
-        }
-        let is_complete = deletions::plan_local(shared, sync, connections, plan).await? && left == 0;
-        if sync.broken.get() {
-            return Ok(Step::Over);
-        }
-        if shared.job.delete_remote.deletes() {
-            step = Step::Delete { is_complete };
-        } else {
-            conclude(shared, sync, connections, is_complete, false).await?;
-        }
-    }
-    spend(shared, sync, started);
-    Ok(step)
-}
-
-/// Deletes from the remote folder what is delivered, unless that is done, and records how far the folder is known.
-async fn conclude(
-    shared: &Shared,
-    sync: &FolderSync,
-    connections: &mut Connections,
-    is_complete: bool,
-    is_deleted: bool,
-) -> FolderResult<()> {
-    let started = shared.reporter.borrow().elapsed();
-    if !is_deleted {
-        // After a connection was lost: what is lifted is not what its owner took back.
-        gate::restore_lifted_marks(shared, connections).await?;
-        deletions::delete_remote(shared, sync, connections).await?;
-    }
-    if !sync.broken.get() {
-        record(shared, sync, sync.folder.clone(), is_complete)?;
-    }
-    if shared.job.delete_remote.deletes() {
-        spend(shared, sync, started);
-    }
-    Ok(())
-}
-
-/// Counts the time since then as the folder's.
-fn spend(shared: &Shared, sync: &FolderSync, started: Duration) {
-    let mut reporter = shared.reporter.borrow_mut();
-    let spent = (reporter.elapsed() - started).as_secs_f64();
-    if let Some(folder) = reporter.folder(sync.index) {
-        folder.seconds += spent;
-    }
-}
-
-/// The line of the log that sums up a folder.
-fn tell(shared: &Shared, sync: &FolderSync) {
-    let mut reporter = shared.reporter.borrow_mut();
-    if let Some(folder) = reporter.folder(sync.index).cloned() {
-        reporter.tell(&Event::FolderDone(&folder));
-    }
-}
-
-/// Records how far the folder is known now.
-fn record(shared: &Shared, sync: &FolderSync, mut folder: FolderState, complete: bool) -> FolderResult<()> {
-    let waiting = narrow::is_waiting(shared, &folder)?;
-    let mut state = shared.state.borrow_mut();
-    if !shared.job.inbox_only()
-        && let Some(next) = sync.pair.source.uid_next
-    {
-        folder.remote_next = next.max(folder.remote_next);
-        // Flags that are still to be set count as changed since.
-        if !sync.flags_pending.get() {
-            folder.remote_modseq = sync.pair.source.highest_modseq.unwrap_or(0);
-        }
-    }
-    if complete && let Some(next) = sync.pair.source.uid_next {
-        // What could not be read was not looked at.
-        let unread = state.unexplained_uids(folder.id)?.from(folder.looked_below);
-        let next = unread.first().map_or(next, |uid| uid.min(next));
-        folder.looked_below = next.max(folder.looked_below);
-    }
-    folder.remote_messages = sync.pair.source.messages.unwrap_or(0);
-    // Local UIDs below what the start showed are all accounted for by now.
-    if let Some(next) = sync.pair.destination.and_then(|status| status.uid_next) {
-        folder.local_next = next.max(folder.local_next);
-    }
-    let known_at_start = folder.local_next;
-    // So is what was brought right behind them, and by no one else.
-    let own = state.local_uids(folder.id, folder.local_next)?;
-    if let Some(last) = own.last() {
-        let others = UidSet::range(folder.local_next..=last).minus(&own);
-        folder.local_next = others.first().unwrap_or(last.saturating_add(1));
-    }
-    state.stop_awaiting_late_copies(folder.id)?;
-    folder.replaced = false;
-    let unfinished = !complete
-        || sync.flags_pending.get()
-        || waiting
-        || !state.pending_uids(folder.id)?.is_empty()
-        || !state.cut(folder.id)?.is_empty();
-    // What was deleted there is not in what the start showed.
-    let deleted = shared
-        .reporter
-        .borrow_mut()
-        .folder(sync.index)
-        .is_some_and(|folder| folder.deleted_remote > 0);
-    let (deletes, left) = (shared.job.delete_remote.deletes(), state.count(folder.id)? > 0);
-    folder.fingerprint = if unfinished || deleted || (deletes && left) {
-        String::new()
-    } else {
-        sync_fingerprint(shared, &sync.pair, sync.pair.source, sync.pair.destination)
-    };
-    state.save_folder(&folder)?;
-    // Not before: cut off in between, their copies would count as new local mail.
-    state.forget_remote_deleted(folder.id, known_at_start)?;
-    Ok(())
-}
