@@ -324,8 +324,10 @@ impl Account {
         let session = self.enter(&endpoint, info).await;
         if let Err(error) = &session
             && error.is_about_credentials()
+            && !self.logged_in.get()
         {
-            // The first one has told it; each further try brings the account closer to being locked.
+            // The first one has told it; each further try brings the account closer to being locked. Once a login has worked
+            // it may have been one too many at once, which some servers say like this.
             let _ = self.refused.set(error.repeated());
         }
         let mut session = session?;

@@ -3,7 +3,7 @@
 
 use std::sync::Mutex;
 
-use crate::server_faults::fault::{After, Faults};
+use crate::server_faults::fault::{After, Cut, Faults, OneTooMany};
 use crate::server_faults::model::Model;
 use crate::server_faults::server::lock;
 use crate::server_faults::world::{MODES, Mode, SIDES, Side, World, everywhere, message};
@@ -135,6 +135,38 @@ fn several_connections_break() {
             }
         }
     });
+}
+
+/// A server that bears a single connection, however it says so: the first one brings everything, also where it breaks.
+#[test]
+fn a_connection_too_many_is_done_without() {
+    let ways = [
+        OneTooMany::TurnedAway,
+        OneTooMany::Refused,
+        OneTooMany::Ended,
+        OneTooMany::Closed,
+        OneTooMany::ClosedLater,
+    ];
+    for one_too_many in ways {
+        for cut in [None, Some(60_000)] {
+            let title = format!("{one_too_many:?} {cut:?}");
+            let world = World::with(Mode::Copy, Model::new('/', ""), many).titled(title);
+            world.server(Side::Remote).behave(Faults {
+                connections: Some(1),
+                one_too_many,
+                cut: cut.map(|octets| Cut {
+                    after: After::Octets(octets),
+                    connection: Some(0),
+                }),
+                ..Faults::default()
+            });
+            let run = world.run();
+            assert_eq!(run.exit, Some(0), "{}: {run:#?}", world.title);
+            assert_eq!(run.report.messages.copied, 360, "{}: {run:#?}", world.title);
+            assert!(run.report.problems.is_empty(), "{}: {run:#?}", world.title);
+            world.complete();
+        }
+    }
 }
 
 /// As many as it takes for the most connections.

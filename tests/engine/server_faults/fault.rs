@@ -92,8 +92,26 @@ pub(crate) struct Faults {
     pub quota: Option<usize>,
     /// A literal larger than this is refused when it is announced.
     pub largest: Option<usize>,
-    /// More connections at once are turned away.
+    /// More connections at once are one too many.
     pub connections: Option<usize>,
+    /// What becomes of those.
+    pub one_too_many: OneTooMany,
+}
+
+/// How a server says that there are too many connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum OneTooMany {
+    /// By its greeting.
+    #[default]
+    TurnedAway,
+    /// As if the password were wrong.
+    Refused,
+    /// By BYE when a folder is opened.
+    Ended,
+    /// Not at all: it closes the connection when a folder is opened.
+    Closed,
+    /// It closes the connection when a message is asked for.
+    ClosedLater,
 }
 
 /// Where a connection ends.

@@ -16,7 +16,7 @@ use rustls::{ServerConnection, StreamOwned};
 use self::wire::Stream;
 use crate::server_faults::answer::{self, quoted};
 use crate::server_faults::command::{self, Received, Word};
-use crate::server_faults::fault::{Act, After, CAPABILITIES, Cut};
+use crate::server_faults::fault::{Act, After, CAPABILITIES, Cut, OneTooMany};
 use crate::server_faults::model::{DATE, Model};
 use crate::server_faults::server::{Shared, TLS, lock};
 
@@ -43,11 +43,18 @@ pub(super) struct Session<'a> {
     protected: bool,
     logged_in: bool,
     selected: Option<Selected>,
+    /// What becomes of it, as it is one too many.
+    too_many: Option<OneTooMany>,
 }
 
 /// Serves one connection to its end.
 pub(super) fn serve(stream: TcpStream, number: usize, shared: &Arc<Shared>) {
     let open = shared.open.fetch_add(1, Ordering::SeqCst) + 1;
+    let too_many = {
+        let faults = lock(&shared.faults);
+        let is_too_many = faults.connections.is_some_and(|limit| open > limit);
+        is_too_many.then_some(faults.one_too_many)
+    };
     let mut session = Session {
         stream: Some(Stream::Plain(stream)),
         number,
@@ -58,9 +65,9 @@ pub(super) fn serve(stream: TcpStream, number: usize, shared: &Arc<Shared>) {
         protected: false,
         logged_in: false,
         selected: None,
+        too_many,
     };
-    let limit = lock(&shared.faults).connections;
-    let _ = if limit.is_some_and(|limit| open > limit) {
+    let _ = if too_many == Some(OneTooMany::TurnedAway) {
         session.bye("[LIMIT] Too many simultaneous connections")
     } else {
         session.run()
@@ -225,6 +232,19 @@ impl Session<'_> {
         if let Some(needed) = answer::missing(&lock(&self.shared.faults), verb, words) {
             self.violation(&format!("{needed} is not offered"), verb.as_bytes());
             return Ok(format!("BAD {needed} is not offered"));
+        }
+        match (self.too_many, verb) {
+            (Some(OneTooMany::Refused), "LOGIN" | "AUTHENTICATE") => {
+                return Ok("NO [AUTHENTICATIONFAILED] Login failed".to_owned());
+            }
+            (Some(OneTooMany::Ended), "SELECT" | "EXAMINE") => {
+                return self.bye("Too many connections").map(|()| String::new());
+            }
+            (Some(OneTooMany::Closed), "SELECT" | "EXAMINE")
+            | (Some(OneTooMany::ClosedLater), "UID FETCH") => {
+                return Err(Closed);
+            }
+            _ => {}
         }
         let done = "OK Done".to_owned();
         Ok(match verb {

@@ -154,7 +154,7 @@ impl Fetcher {
                     open: true,
                     garbled: false,
                     rest,
-                    parts: Parts::default(),
+                    parts: Parts::new(self.pipeline.waiting_octets.clone()),
                 }
             }
         };

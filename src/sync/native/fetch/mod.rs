@@ -109,6 +109,11 @@ impl Fetcher {
             if self.pipeline.halted() {
                 return None;
             }
+            if !self.progress && begun.is_none() && self.pipeline.fetching.get() > 0 {
+                // The server bears no more connections than those over which something comes, however it says so.
+                self.put_back();
+                return None;
+            }
             let has_grown = begun.is_some_and(|begun| self.keep(begun));
             self.requeue(&error, has_grown);
             if self.spare {
@@ -143,6 +148,19 @@ impl Fetcher {
         let has_grown = of.is_some() && begun.has_grown();
         self.begun = of.map(|sync| (sync, begun));
         has_grown
+    }
+
+    /// Leaves what was asked for to the other fetchers.
+    fn put_back(&mut self) {
+        while let Some(command) = self.in_flight.pop_back() {
+            match command {
+                InFlight::Open { .. } => {}
+                InFlight::Flags { sync, .. } => note_flags(&sync, false),
+                InFlight::Search { item, .. } | InFlight::Fetch { item, .. } => {
+                    self.pipeline.items.borrow_mut().push_front(item);
+                }
+            }
+        }
     }
 
     /// Puts back what was not received. What the server was at when the connection broke is looked at more closely, unless
@@ -228,7 +246,10 @@ impl Fetcher {
                 session
             }
         };
+        let fetching = &self.pipeline.clone().fetching;
+        fetching.set(fetching.get() + 1);
         let outcome = self.drive(&mut session.imap).await;
+        fetching.set(fetching.get() - 1);
         self.session = Some(session);
         outcome
     }

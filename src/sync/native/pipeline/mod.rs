@@ -5,8 +5,9 @@ pub mod batches;
 pub mod message;
 pub mod packer;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use crate::imap::Error;
 use crate::sync::account::Failure;
@@ -29,6 +30,10 @@ pub struct Pipeline {
     pub batches: Batches,
     /// What the local mailbox still takes.
     pub size_limit: SizeLimit,
+    /// Fetchers at work on their connections: before one of them ends it looks once more for what is to be fetched.
+    pub fetching: Cell<usize>,
+    /// Octets of messages that wait for the rest of what is told of them.
+    pub waiting_octets: Rc<Cell<u64>>,
     /// Why everything has to stop.
     pub failure: RefCell<Option<Failure>>,
 }
@@ -40,6 +45,8 @@ impl Pipeline {
             items: RefCell::new(items),
             batches: Batches::new(fetchers),
             size_limit: SizeLimit::default(),
+            fetching: Cell::new(0),
+            waiting_octets: Rc::default(),
             failure: RefCell::new(None),
         }
     }
@@ -51,6 +58,9 @@ impl Pipeline {
 
     /// Waits before a broken connection is made again; `false` when it is time to give up, which stops everything.
     pub async fn recovers(&self, shared: &Shared, side: Side, error: &Error, backoff: &mut Backoff) -> bool {
+        if side == Side::Remote && matches!(error, Error::Unavailable(_)) {
+            shared.reporter.borrow_mut().turned_away();
+        }
         if error.is_transient() {
             let event = Event::Reconnecting { side, reason: error };
             shared.reporter.borrow_mut().tell(&event);
