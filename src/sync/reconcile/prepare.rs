@@ -203,6 +203,8 @@ fn forget_generation(
         shared.reporter.borrow_mut().tell(&event);
         if same_local && pair.remote.is_inbox() {
             shared.source_replaced.set(true);
+            // Should this run be cut off, the next one finds the inbox as it is now.
+            shared.state.borrow().set(Flag::SourceReplaced, true)?;
         }
     }
     let mut state = shared.state.borrow_mut();

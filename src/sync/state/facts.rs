@@ -14,6 +14,8 @@ pub enum Flag {
     FilterMarks,
     /// The local mailbox counts as replaced.
     MailboxReplaced,
+    /// The source may be another mailbox, and what it lacks has not been left to its owner yet.
+    SourceReplaced,
     /// What is new in local folders may be older than the ledger, and was moved there: from one that is not on record yet, or
     /// that nothing is pulled to.
     NewMayBeOlder,
@@ -28,6 +30,8 @@ pub enum Flag {
 pub enum AccountFact {
     /// Where the folders of the source ended when the last complete run of imapsync began.
     ImapsyncEnds,
+    /// UIDVALIDITY of its inbox.
+    InboxValidity,
     /// The host and the login by which the last complete run reached it.
     Reached,
 }
@@ -45,6 +49,7 @@ impl Flag {
             Self::Running => "running",
             Self::FilterMarks => "marked",
             Self::MailboxReplaced => "mailbox_replaced",
+            Self::SourceReplaced => "source_replaced",
             Self::NewMayBeOlder => "new_may_be_older",
             Self::RemoteVaries => "varies_remotely",
             Self::LocalVaries => "varies_locally",
@@ -56,6 +61,7 @@ impl AccountFact {
     fn name(self) -> &'static str {
         match self {
             Self::ImapsyncEnds => "imapsync_ends",
+            Self::InboxValidity => "inbox_validity",
             Self::Reached => "reached",
         }
     }
@@ -70,7 +76,13 @@ impl Ledger {
 
     /// Sets a flag, or clears it.
     pub fn set(&self, flag: Flag, on: bool) -> Result<()> {
-        self.store_fact(&self.of_account(flag.name()), if on { "1" } else { "0" })
+        self.set_of(self.source, flag, on)
+    }
+
+    /// The same for another account.
+    pub(super) fn set_of(&self, source: i64, flag: Flag, on: bool) -> Result<()> {
+        let name = format!("{source}/{}", flag.name());
+        self.store_fact(&name, if on { "1" } else { "0" })
     }
 
     /// What is known of the account.

@@ -216,7 +216,12 @@ impl Ledger {
 
     /// Forgets what is known of a folder whose local side is of another generation: what is not there is copied again.
     pub fn forget_local_generation(&mut self, id: i64) -> Result<()> {
-        self.set(Flag::NewMayBeOlder, true)?;
+        self.forget_local_generation_of(self.source, id)
+    }
+
+    /// The same for a folder of another account.
+    pub(super) fn forget_local_generation_of(&mut self, source: i64, id: i64) -> Result<()> {
+        self.set_of(source, Flag::NewMayBeOlder, true)?;
         self.transaction(|db| {
             db.execute("DELETE FROM history WHERE folder = ?1", [id])?;
             forget_messages(db, id)
@@ -240,6 +245,7 @@ impl Ledger {
             .execute("UPDATE message SET local_uid = NULL WHERE folder = ?1", [id])?;
         self.db
             .execute("DELETE FROM local_only WHERE folder = ?1", [id])?;
+        self.db.execute("DELETE FROM withheld WHERE folder = ?1", [id])?;
         self.local_deletion_done(id)?;
         self.second_copies_stay(id)?;
         self.db.execute(
@@ -360,6 +366,8 @@ fn forget_messages(db: &Transaction<'_>, id: i64) -> Result<()> {
     db.execute("DELETE FROM local_only WHERE folder = ?1", [id])?;
     db.execute("DELETE FROM local_deletion WHERE folder = ?1", [id])?;
     db.execute("DELETE FROM second_copy WHERE folder = ?1", [id])?;
+    // What was confirmed are UIDs, and they may mean other messages from now on.
+    db.execute("DELETE FROM withheld WHERE folder = ?1", [id])?;
     db.execute(
         "UPDATE folder SET remote_next = 1, looked_below = 1, remote_high = 1, remote_messages = 0, remote_modseq = 0,
             local_next = 1, local_high = 1, remote_mailbox = NULL, local_mailbox = NULL, baseline = 0, brought_before = 0,

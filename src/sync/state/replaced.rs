@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The local mailbox is another one than before: created again, or restored from a backup.
 
+use rusqlite::params;
+
 use super::{Flag, Ledger, Result};
 use crate::imap::Mailbox;
 
@@ -10,6 +12,24 @@ impl Ledger {
     pub fn note_replaced_mailbox(&self) -> Result<()> {
         let sql = "INSERT OR REPLACE INTO meta SELECT id || '/' || ?1, '1' FROM source";
         self.db.execute(sql, [Flag::MailboxReplaced.name()])?;
+        Ok(())
+    }
+
+    /// What other accounts know of a local folder whose UIDs went back does not hold for them either; each compares it again.
+    pub fn forget_higher_elsewhere(&mut self, local: &Mailbox, validity: u32, next: u32) -> Result<()> {
+        let others: Vec<(i64, i64)> = {
+            let mut statement = self.db.prepare_cached(
+                "SELECT id, source FROM folder WHERE local = ?1 AND local_validity = ?2 AND source <> ?3
+                 AND max(local_high, (SELECT ifnull(max(local_uid), 0) + 1 FROM message WHERE folder = folder.id)) > ?4",
+            )?;
+            let rows = statement.query_map(params![local.wire(), validity, self.source, next], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+            rows.collect::<rusqlite::Result<_>>()?
+        };
+        for (id, source) in others {
+            self.forget_local_generation_of(source, id)?;
+        }
         Ok(())
     }
 

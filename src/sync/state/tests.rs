@@ -2,7 +2,7 @@
 //! The state's own tests.
 
 use super::*;
-use crate::imap::{Flags, Mailbox, UidSet};
+use crate::imap::{Flags, Literal, Mailbox, UidSet};
 use crate::sync::message_key::MessageKey;
 use crate::sync::side::Side;
 use crate::task::TaskId;
@@ -395,6 +395,42 @@ fn only_what_was_shown_can_be_confirmed() {
     );
     state.forget_confirmations().unwrap();
     assert!(state.confirmed(id).unwrap().is_empty());
+}
+
+/// UIDs that were confirmed name other messages once the local folder is another one.
+#[test]
+fn what_was_confirmed_is_forgotten_with_the_uids_that_it_names() {
+    type Forget = fn(&mut Ledger, i64) -> Result<()>;
+    let ways: [Forget; 3] = [
+        |state, id| state.forget_local_generation(id),
+        |state, id| state.forget_local_folder(id),
+        |state, id| state.forget_local_uids(id),
+    ];
+    for forget in ways {
+        let (_folder, mut state, id) = state();
+        state.withhold_local(id, &UidSet::range(1..=3)).unwrap();
+        state.confirm_withheld().unwrap();
+        assert_eq!(state.confirmed(id).unwrap().to_string(), "1:3");
+        forget(&mut state, id).unwrap();
+        assert!(state.confirmed(id).unwrap().is_empty());
+        assert_eq!(state.count_withheld(id).unwrap(), 0);
+    }
+}
+
+#[test]
+fn one_of_the_same_size_and_key_is_no_equal_one_where_the_octets_differ() {
+    let (_folder, mut state, id) = state();
+    let digested = |uid, octets: &[u8]| Entry {
+        digest: Digest::of(&Literal::memory(octets.to_vec())).ok(),
+        ..entry(uid, "draft")
+    };
+    let entries = [digested(1, b"Teh"), digested(2, b"The"), digested(3, b"Teh")];
+    state.plan(id, &entries).unwrap();
+    state
+        .confirm(id, &[(1, Some(1))], PostDelivery::None, PostDelivery::None)
+        .unwrap();
+    let passed = state.passed_over(id, &UidSet::range(2..=3)).unwrap();
+    assert_eq!(passed.to_string(), "2");
 }
 
 #[test]

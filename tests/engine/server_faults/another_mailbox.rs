@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! A mirror whose source is suddenly another mailbox of the same name: another server behind the address, or a wrong one.
 
+use ns8_imapsync::task::{Exclusions, FolderMode};
+
 use crate::server_faults::model::Model;
-use crate::server_faults::world::{Mode, World, message};
+use crate::server_faults::world::{Mode, Side, World, message};
 
 #[test]
 fn what_another_mailbox_never_had_is_not_deleted() {
@@ -37,4 +39,130 @@ fn what_another_mailbox_never_had_is_not_deleted() {
     let local = world.local.model().folders["INBOX"].messages.clone();
     let mine = |text: &[u8]| memchr::memmem::find(text, b"<mine").is_some();
     assert_eq!(local.iter().filter(|message| mine(&message.body)).count(), 15);
+}
+
+/// A mailbox with as many messages in its inbox, where there is another folder.
+fn mailbox(inbox: usize, work: usize) -> Model {
+    let mut model = Model::new('/', "");
+    for n in 0..inbox {
+        model.add("INBOX", &message(&format!("inbox{inbox}.{n}"), 300), &[]);
+    }
+    for n in 0..work {
+        model.add("Work", &message(&format!("work{n}"), 300), &[]);
+    }
+    model
+}
+
+fn another_mailbox() -> Model {
+    let mut other = mailbox(16, 0);
+    other.folders.get_mut("INBOX").expect("an inbox").uid_validity = 77;
+    other
+}
+
+/// The run that meets the other mailbox is killed, wherever it is; those that follow know all the same.
+#[test]
+fn what_another_mailbox_never_had_stays_when_the_run_that_met_it_is_cut_off() {
+    for command in 5.. {
+        let world = World::with(Mode::DeleteLocal, Model::new('/', ""), |remote, _| {
+            *remote = mailbox(15, 5);
+        });
+        world.complete();
+        *world.remote.model() = another_mailbox();
+        if !world.kill(Side::Remote, command, true) {
+            assert!(command > 8, "the run was over before it met anything");
+            break;
+        }
+        for _ in 0..3 {
+            let run = world.run_unjudged();
+            assert_eq!(run.report.deleted_local, 0, "{command}: {run:#?}");
+        }
+        let work = world.local.model().folders["Work"].messages.len();
+        assert_eq!(work, 5, "{command}");
+    }
+}
+
+#[test]
+fn what_another_mailbox_never_had_stays_where_the_inbox_is_left_out_or_mirroring_began_later() {
+    for (exclusions, mirrors) in [(",^INBOX$", true), ("", false)] {
+        let mut world = World::with(Mode::DeleteLocal, Model::new('/', ""), |remote, _| {
+            *remote = mailbox(15, 5);
+            remote.add("Lists", &message("list", 300), &[]);
+            remote.add("Sent", &message("sent", 300), &[]);
+        });
+        world.edit(|task| {
+            task.folders = FolderMode::Exclusion;
+            task.exclusions = Exclusions::from_stored(exclusions);
+            task.delete_local = mirrors;
+        });
+        world.run_unjudged();
+        let mut other = another_mailbox();
+        other
+            .folders
+            .insert("Lists".to_owned(), world.remote.model().folders["Lists"].clone());
+        other
+            .folders
+            .insert("Sent".to_owned(), world.remote.model().folders["Sent"].clone());
+        *world.remote.model() = other;
+        world.run_unjudged();
+        world.edit(|task| task.delete_local = true);
+        for _ in 0..4 {
+            let run = world.run_unjudged();
+            assert_eq!(run.report.deleted_local, 0, "{exclusions:?}: {run:#?}");
+        }
+        let local = world.local.model();
+        let work = local.folders.get("Work").map(|work| work.messages.len());
+        assert_eq!(work, Some(5), "{exclusions:?}");
+    }
+}
+
+/// A backup takes all folders back, also one in which its owner has put as much since as was lost.
+#[test]
+fn a_restored_destination_is_compared_in_all_its_folders() {
+    for mode in [Mode::Copy, Mode::DeleteLocal] {
+        let world = World::with(mode, Model::new('/', ""), |remote, _| {
+            for folder in ["INBOX", "W", "A", "B", "C"] {
+                remote.add(folder, &message(&format!("first in {folder}"), 300), &[]);
+            }
+        });
+        world.complete();
+        let backup = world.local.model().clone();
+        // Newer than what is in the two folders: the youngest messages are asked for.
+        for (folder, id) in [("INBOX", "r4"), ("W", "r2"), ("A", "a"), ("B", "b"), ("C", "c")] {
+            world.remote.model().add(folder, &message(id, 300), &[]);
+            world.run_unjudged();
+        }
+        {
+            let mut local = world.local.model();
+            let newer: Vec<_> = ["A", "B", "C"]
+                .map(|name| (name, local.folders[name].clone()))
+                .into();
+            local.restore(&backup);
+            for (name, folder) in newer {
+                local.folders.insert(name.to_owned(), folder);
+            }
+            local.add("W", &message("the owner's", 300), &[]);
+        }
+        world.run_unjudged();
+        let has = |folder: &str, id: &str| {
+            let local = world.local.model();
+            let wanted = message(id, 300);
+            let messages = local.folders[folder].messages.iter();
+            messages.filter(|message| message.body == wanted).count()
+        };
+        assert_eq!(
+            (has("INBOX", "r4"), has("W", "r2"), has("W", "the owner's")),
+            (1, 1, 1),
+            "{mode:?}"
+        );
+        let gone = message("r2", 300);
+        let mut remote = world.remote.model();
+        let folder = remote.folders.get_mut("W").expect("a folder that is there");
+        folder.messages.retain(|message| message.body != gone);
+        drop(remote);
+        for _ in 0..3 {
+            world.run_unjudged();
+        }
+        let left = usize::from(mode == Mode::Copy);
+        assert_eq!((has("W", "r2"), has("W", "the owner's")), (left, 1), "{mode:?}");
+    }
 }

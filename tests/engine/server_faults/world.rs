@@ -201,6 +201,12 @@ impl World {
         self
     }
 
+    /// Saves the task anew with some changes.
+    pub(super) fn edit(&mut self, change: impl FnOnce(&mut Task)) {
+        change(&mut self.task);
+        self.instance.save(&self.task, REMOTE_PASSWORD);
+    }
+
     /// With options of the task.
     pub(super) fn options(self, folders: FolderOptions) -> Self {
         let options = Options {

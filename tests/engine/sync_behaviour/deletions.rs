@@ -68,6 +68,37 @@ fn what_was_here_before_the_task_stays_until_it_is_confirmed() -> anyhow::Result
     case.agree()
 }
 
+/// What was confirmed are the messages that were shown, and not others that got their numbers, nor for later.
+#[test]
+fn what_was_confirmed_is_no_other_message_of_the_same_number() -> anyhow::Result<()> {
+    for makes_new in [true, false] {
+        let case = case()?;
+        case.deliver(Side::Remote, &mails("Work", "w", 10))?;
+        case.deliver(Side::Local, &mails("Work", "mine", 3))?;
+        case.create(json!({"delete_local": true}))?;
+        case.run_copies(10)?;
+        case.act("confirm-deletions")?;
+        // Its owner is faster: the folder is another one, or what was to go has gone already.
+        if makes_new {
+            case.imap(Side::Local)?.run("DELETE Work")?;
+        } else {
+            case.expunge(Side::Local, "Work", "UID 1:3")?;
+            case.run_copies(0)?;
+            case.imap(Side::Local)?.run("DELETE Work")?;
+        }
+        case.imap(Side::Local)?.run("CREATE Work")?;
+        case.deliver(Side::Local, &mails("Work", "letter", 3))?;
+        for _ in 0..2 {
+            let run = case.run()?;
+            ensure!(deleted(&run.report) == (0, 0), "{makes_new} {}", run.log);
+        }
+        let ids = case.ids(Side::Local, "Work")?;
+        let letters = ids.iter().filter(|id| id.contains("letter")).count();
+        ensure!(letters == 3, "{makes_new} {ids:?}");
+    }
+    Ok(())
+}
+
 #[test]
 fn what_was_here_before_the_task_is_counted_until_it_is_confirmed_when_it_goes_there() -> anyhow::Result<()> {
     let case = case()?;

@@ -16,6 +16,7 @@ use crate::sync::reconcile::connections::{self, Connections};
 use crate::sync::reconcile::error::{FolderResult, contain};
 use crate::sync::reconcile::listing::Listing;
 use crate::sync::side::Side;
+use crate::sync::state::Flag;
 
 /// Deletes what is planned, and folders that the remote side has no longer, as far as no guard forbids it. `complete`:
 /// every folder of this run could be read on both sides.
@@ -64,7 +65,7 @@ pub async fn delete_local(
         for doomed in doomed {
             forget(shared, &doomed, &UidSet::default())?;
         }
-        return Ok(());
+        return conclude(shared);
     }
     let mut guard = guard(shared, listing, complete, missing.most_are_missing, total)?;
     if guard.is_none() && is_any_unread(shared, listing, &doomed)? {
@@ -91,8 +92,15 @@ pub async fn delete_local(
         .await;
         contain(shared, folder.state.local.name(), outcome)?;
     }
+    conclude(shared)
+}
+
+/// What was confirmed was confirmed for this run, and what another mailbox never had is known to be its owner's.
+fn conclude(shared: &Shared) -> Result<(), Failure> {
     if !shared.job.dry {
-        shared.state.borrow().forget_confirmations()?;
+        let state = shared.state.borrow();
+        state.forget_confirmations()?;
+        state.set(Flag::SourceReplaced, false)?;
     }
     Ok(())
 }

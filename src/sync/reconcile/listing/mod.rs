@@ -21,7 +21,7 @@ use crate::sync::reconcile::connections::{self, Connections};
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::listing::sample::Sample;
 use crate::sync::side::Side;
-use crate::sync::state::{Flag, FolderState, Ledger, LedgerError, is_same_generation};
+use crate::sync::state::{AccountFact, Flag, FolderState, Ledger, LedgerError, is_same_generation};
 
 /// What both sides have.
 pub struct Listing {
@@ -95,6 +95,7 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
     let (samples, remote_session) = ((remote_sample, is_reached_otherwise), &mut connections.remote);
     note_renumbered(shared, &pairs, &remote, samples, remote_session).await?;
     note_restored_source(shared, &pairs)?;
+    note_replaced_source(shared, &remote)?;
     note_renumbered(
         shared,
         &pairs,
@@ -270,6 +271,26 @@ fn note_restored_source(shared: &Shared, pairs: &[Pair]) -> Result<(), LedgerErr
     Ok(())
 }
 
+/// A remote inbox of another generation may mean that the source is another mailbox, also where the task leaves the inbox out:
+/// then what it does not list was not deleted there. It counts until that is left to its owner.
+fn note_replaced_source(shared: &Shared, remote: &folder_mapping::Side) -> Result<(), LedgerError> {
+    let state = shared.state.borrow();
+    let inbox = remote
+        .folders
+        .iter()
+        .find(|(listed, _)| listed.mailbox.is_inbox());
+    let validity = inbox.and_then(|(_, status)| status.as_ref()?.uid_validity);
+    if let Some(validity) = validity.map(|validity| validity.to_string()) {
+        let known = state.account_fact(AccountFact::InboxValidity)?;
+        if known.is_some_and(|known| known != validity) {
+            state.set(Flag::SourceReplaced, true)?;
+        }
+        state.set_account_fact(AccountFact::InboxValidity, &validity)?;
+    }
+    shared.source_replaced.set(state.is_set(Flag::SourceReplaced)?);
+    Ok(())
+}
+
 /// An inbox of another generation may mean that the whole local mailbox is another one: then folders that are missing were
 /// not removed by its owner. It is looked at whatever the task pulls, and counts for each account until a run of it has come to
 /// its end. So does a folder whose UIDs went back: no one but a restored backup does that.
@@ -302,10 +323,14 @@ fn note_replaced_mailbox(
         }
         if was_replaced {
             state.note_replaced_mailbox()?;
+            state.forget_higher_elsewhere(mailbox, validity, next)?;
         }
     }
     let is_replaced = state.is_set(Flag::MailboxReplaced)?;
     if is_replaced {
+        // A backup takes all folders back, also those in which as much has come since as was lost.
+        let mailboxes = pairs.iter().map(|pair| (Side::Local, pair.local.clone()));
+        shared.renumbered.borrow_mut().extend(mailboxes);
         let there: HashSet<&Mailbox> = local.folders.iter().map(|(listed, _)| &listed.mailbox).collect();
         state.forget_absent(|mailbox| there.contains(mailbox))?;
         shared.reporter.borrow_mut().tell(&Event::MailboxReplaced);
