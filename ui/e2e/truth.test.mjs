@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { launch, open, PHONE } from './browser.mjs'
-import { button, fillTask, requestsOf, until, withHost } from './stage.mjs'
+import { button, count, fillTask, requestsOf, until, withHost } from './stage.mjs'
 
 let browser
 before(async () => {
@@ -89,6 +89,32 @@ it('reads the tasks again by itself when they could not be read, the first one t
     await page.clock.runFor(40_000)
     await app.getByRole('row', { name: /Select the task of anna.rossi / }).waitFor()
     await app.getByText('The module does not answer').waitFor({ state: 'detached' })
+    await view.close()
+  }))
+
+it('follows the tasks that it knows of while their list cannot be read, and asks for that calmly', () =>
+  withHost({ tasks: 12 }, async (host, platform) => {
+    for (const run of platform.runs.values()) run.pace = 1e9
+    const list = platform['list-tasks']
+    const { app, page, ...view } = await open(browser, host, 'page=tasks', { before: (page) => page.clock.install() })
+    await view.settled()
+    platform['list-tasks'] = () => {
+      throw new Error('busy')
+    }
+    await button(app, 'Refresh').click()
+    const notice = app.getByText('The module does not answer')
+    await notice.waitFor()
+    const [lists, polls] = ['list-tasks', 'get-progress'].map((action) => count(platform, action))
+    for (let wound = 0; wound < 120; wound += 4) {
+      await page.clock.runFor(4_000)
+      await page.waitForFunction('window.host.listeners().length === 0')
+      assert.ok(await notice.isVisible())
+    }
+    assert.ok(count(platform, 'get-progress') - polls > 5, 'the runs stand still')
+    assert.ok(count(platform, 'list-tasks') - lists <= 5, 'it asks again and again')
+    platform['list-tasks'] = list
+    await page.clock.runFor(40_000)
+    await notice.waitFor({ state: 'detached' })
     await view.close()
   }))
 

@@ -8,7 +8,7 @@ import { onLeave } from '../bridge/core.ts'
 import { t } from '../i18n/index.ts'
 import { keyOf } from '../model/tasks.ts'
 import { answered, missed } from './connection.ts'
-import { activeTasks, entries, isKnown, loadTasks, noteRuns, reloadTasks, tasks, tasksFailure } from './tasks.ts'
+import { activeTasks, entries, isKnown, loadTasks, noteRuns, reloadTasks, tasks, tasksFailure, tasksLoading } from './tasks.ts'
 
 const SOON = 300
 const BRISK = 4_000
@@ -42,6 +42,8 @@ export function useProgress(visible: () => TaskRef[]): void {
   let cost = 0
   let last = { at: 0, cost: 0 }
   let changed = true
+  /** When the list was read again after it failed. */
+  let listed = 0
   let quietSince = Date.now()
 
   const moving = () => awaited.value > 0 || activeTasks.value.length > 0
@@ -76,13 +78,16 @@ export function useProgress(visible: () => TaskRef[]): void {
     changed = running + queued + stopping !== activeTasks.value.length
   }
 
-  /** Without the list no task may be known that could be followed. */
   async function look(): Promise<void> {
-    if (tasksFailure.value !== '') return loadTasks()
+    // Without the list no task may be known that could be followed.
+    if (tasksFailure.value !== '' && !tasksLoading.value && Date.now() - listed >= CALM) {
+      listed = Date.now()
+      await loadTasks()
+    }
     if (tasks.value.length === 0) return
     try {
       await ask(awaited.value > 0 || isDue() ? null : shown())
-      answered()
+      if (tasksFailure.value === '') answered()
     } catch (error) {
       missed(error)
     }
