@@ -17,8 +17,6 @@ use crate::imap::capability::Capability;
 pub enum ListExtras {
     /// Nothing.
     Nothing,
-    /// Which mailboxes are subscribed.
-    Subscriptions,
     /// How large they are. A server may have to look at every message for it.
     Sizes,
 }
@@ -30,8 +28,6 @@ pub struct Overview {
     pub namespaces: Option<Namespaces>,
     /// The mailboxes.
     pub mailboxes: Vec<(Listed, Option<MailboxStatus>)>,
-    /// Those that are subscribed, where that was asked for.
-    pub subscribed: Vec<Mailbox>,
     /// Lines of the list that cannot be read: so many mailboxes may be missing.
     pub unreadable: u64,
 }
@@ -53,9 +49,6 @@ impl Listing {
             Untagged::UnreadableList => self.overview.unreadable += 1,
             Untagged::MailboxStatus(mailbox, status) => self.statuses.push((mailbox, status)),
             Untagged::Namespace(told) if !told.is_empty() => self.overview.namespaces = Some(told),
-            Untagged::Subscribed(item) if !item.has("\\Noselect") => {
-                self.overview.subscribed.push(item.mailbox);
-            }
             _ => {}
         }
     }
@@ -128,7 +121,7 @@ impl Session {
         let offered = self.capabilities().has(Capability::ListStatus)
             && self.capabilities().has(Capability::ListExtended);
         let mut extended = offered && !self.workarounds().lists_plainly();
-        let (mut listing, mut answers) = self.listing(extended, &items, extras, questions, take).await?;
+        let (mut listing, mut answers) = self.listing(extended, &items, questions, take).await?;
         if extended
             && answers
                 .first()
@@ -136,7 +129,7 @@ impl Session {
             && self.workarounds().list_plainly()
         {
             extended = false;
-            (listing, answers) = self.listing(extended, &items, extras, vec![], |_, _| {}).await?;
+            (listing, answers) = self.listing(extended, &items, vec![], |_, _| {}).await?;
         }
         // Without namespace or subscriptions there is less comfort; without a list there is nothing.
         if let Some(answer) = answers.into_iter().next() {
@@ -188,12 +181,26 @@ impl Session {
         Ok(overview)
     }
 
+    /// The mailboxes that are subscribed; none where the server does not tell.
+    pub async fn subscriptions(&mut self) -> Result<Vec<Mailbox>> {
+        let mut found = vec![];
+        let command = Command::new("LSUB").text("\"\" \"*\"");
+        self.call(command, |data| {
+            if let Untagged::Subscribed(item) = data
+                && !item.has("\\Noselect")
+            {
+                found.push(item.mailbox);
+            }
+        })
+        .await?;
+        Ok(found)
+    }
+
     /// LIST and what goes along with it.
     async fn listing(
         &mut self,
         extended: bool,
         items: &str,
-        extras: ListExtras,
         questions: Vec<(Mailbox, Command)>,
         mut take: impl FnMut(usize, Untagged),
     ) -> Result<(Listing, Vec<StatusLine>)> {
@@ -208,9 +215,6 @@ impl Session {
         }];
         if self.capabilities().has(Capability::Namespace) {
             commands.push(Command::new("NAMESPACE"));
-        }
-        if extras == ListExtras::Subscriptions {
-            commands.push(Command::new("LSUB").text("\"\" \"*\""));
         }
         let mut listing = Listing::default();
         if self.workarounds().is_sequential() || questions.is_empty() {

@@ -72,10 +72,7 @@ pub async fn before(shared: &Shared, task: &Task, days: Option<u32>) -> Result<O
         return Ok(None);
     }
     let Listing {
-        pairs,
-        mut subscribe,
-        remote_names,
-        ..
+        pairs, remote_names, ..
     } = listing;
     let selected: Vec<Mailbox> = pairs.iter().map(|pair| pair.remote.clone()).collect();
     let mut left_out: Vec<Mailbox> = match shared.job.inbox_only() {
@@ -92,7 +89,7 @@ pub async fn before(shared: &Shared, task: &Task, days: Option<u32>) -> Result<O
     let (mut wanted, mut suits) = (UidSet::default(), true);
     for pair in pairs {
         let (name, local) = (pair.remote.name().to_owned(), pair.local.clone());
-        let outcome = plan(shared, pair, &mut connections, &mut subscribe).await;
+        let outcome = plan(shared, pair, &mut connections).await;
         let Some((sync, uids)) = contain(shared, &name, outcome)?.flatten() else {
             continue;
         };
@@ -128,9 +125,8 @@ async fn plan(
     shared: &Shared,
     pair: Pair,
     connections: &mut Connections,
-    subscribe: &mut HashSet<Mailbox>,
 ) -> FolderResult<Option<(FolderSync, UidSet)>> {
-    let Some((sync, comparison)) = prepare(shared, 0, pair, connections, subscribe).await? else {
+    let Some((sync, comparison)) = prepare(shared, 0, pair, connections).await? else {
         return Ok(None);
     };
     let wanted = UidSet::union_of(&comparison.wanted);
@@ -158,11 +154,10 @@ pub async fn complete(shared: &Shared, copied: &[Copied], is_well: bool) -> Resu
     let mut connections = connections::connect(shared).await?;
     restore_lifted_marks(shared, &mut connections).await?;
     let listing = listing::list(shared, &mut connections).await?;
-    let mut subscribe = listing.subscribe.clone();
     let (mut plan, mut complete, mut syncs) = (LocalPlan::default(), true, vec![]);
     for pair in &listing.pairs {
         let name = pair.remote.name();
-        let compared = compare(shared, pair.clone(), copied, &mut connections, &mut subscribe).await;
+        let compared = compare(shared, pair.clone(), copied, &mut connections).await;
         let compared = contain(shared, name, compared)?;
         complete &= compared.is_some();
         if let Some(Compared {
@@ -212,13 +207,12 @@ async fn compare(
     pair: Pair,
     copied: &[Copied],
     connections: &mut Connections,
-    subscribe: &mut HashSet<Mailbox>,
 ) -> FolderResult<Option<Compared>> {
     if shared.job.inbox_only() {
         settle(shared, &pair, copied)?;
     }
     let index = index_of(shared, &pair);
-    let Some((sync, comparison)) = prepare(shared, index, pair, connections, subscribe).await? else {
+    let Some((sync, comparison)) = prepare(shared, index, pair, connections).await? else {
         return Ok(None);
     };
     let left = UidSet::union_of(&comparison.wanted);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What a run would do, without doing it: mailboxes are only read, the state is a copy in memory.
 
-use std::collections::HashSet;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
@@ -73,7 +72,7 @@ pub async fn preview(shared: &Shared) -> Result<Preview, Failure> {
     let mut plan = LocalPlan::default();
     let (mut complete, mut compared) = (true, vec![]);
     for (index, pair) in pairs.iter().enumerate() {
-        let outcome = prepare(shared, index, pair.clone(), &mut connections, &mut HashSet::new()).await;
+        let outcome = prepare(shared, index, pair.clone(), &mut connections).await;
         let outcome = contain(shared, pair.remote.name(), outcome)?;
         complete &= outcome.is_some();
         compared.push((pair, outcome.flatten()));

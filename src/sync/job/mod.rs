@@ -3,7 +3,7 @@
 
 pub mod assembly;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashSet;
 use std::rc::Rc;
 
@@ -139,6 +139,8 @@ pub struct Shared {
     pub sampled: Rc<Cell<bool>>,
     /// What the folders before another one hold, where each message is copied once.
     pub elsewhere: Rc<Elsewhere>,
+    /// Remote folders that are subscribed, once that was asked.
+    pub subscribed: Rc<OnceCell<HashSet<Mailbox>>>,
     /// What remote folders told ahead of their comparison.
     pub ahead: Rc<ReadAhead>,
     /// Octets of changed flags that were told ahead of the work on their folders, about.
@@ -159,6 +161,7 @@ impl Shared {
             poison: Rc::default(),
             mailbox_replaced: Rc::default(),
             source_replaced: Rc::default(),
+            subscribed: Rc::default(),
             different_mailboxes: Rc::default(),
             local_folders: Rc::default(),
             local_prefix: Rc::default(),

@@ -37,13 +37,13 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
         gate::restore_lifted_marks(shared, connections).await
     });
     restored.await?;
-    let mut listing = listing::list(shared, &mut connections).await?;
+    let listing = listing::list(shared, &mut connections).await?;
     let Prepared {
         folders,
         items,
         count,
         complete,
-    } = prepare_all(shared, &mut listing, &mut connections).await?;
+    } = prepare_all(shared, &listing, &mut connections).await?;
     if complete {
         filed::all_compared(shared, &listing.pairs, &mut connections).await?;
         // What a run by imapsync brought is on record now, too.
@@ -84,10 +84,9 @@ struct Prepared {
 /// Makes all folders ready and compares them.
 async fn prepare_all(
     shared: &Shared,
-    listing: &mut Listing,
+    listing: &Listing,
     connections: &mut Connections,
 ) -> Result<Prepared, Failure> {
-    let mut subscribe = std::mem::take(&mut listing.subscribe);
     let pairs = &listing.pairs;
     let names = pairs
         .iter()
@@ -106,7 +105,7 @@ async fn prepare_all(
         shared.reporter.borrow_mut().enter(index);
         let started = shared.reporter.borrow().elapsed();
         let outcome = connections::at_folder(shared, connections, pair, async |connections| {
-            prepare(shared, index, pair.clone(), connections, &mut subscribe).await
+            prepare(shared, index, pair.clone(), connections).await
         })
         .await;
         let prepared = contain(shared, pair.remote.name(), outcome)?;

@@ -180,7 +180,7 @@ impl NewsConnection {
 /// The folders other than the inbox that the task pulls, as far as a server may be asked about so many.
 async fn others(session: &mut SideSession, selection: &Selection) -> Result<Vec<Mailbox>, NoNews> {
     let listed = listing::side(session, ListExtras::Nothing).await;
-    let (side, _) = listed.map_err(|error| NoNews::from(Failure::from(error)))?;
+    let side = listed.map_err(|error| NoNews::from(Failure::from(error)))?;
     let chooser = selection.on(&side);
     let chosen = side.folders.iter().filter(|(listed, status)| {
         status.is_some() && !listed.mailbox.is_inbox() && chooser.reason(listed).is_none()

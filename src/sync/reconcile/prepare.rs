@@ -26,7 +26,6 @@ pub async fn prepare(
     index: usize,
     mut pair: Pair,
     connections: &mut Connections,
-    subscribe: &mut HashSet<Mailbox>,
 ) -> FolderResult<Option<(FolderSync, Comparison)>> {
     known_sides(&mut pair, connections).await?;
     let known = shared.state.borrow().known_folder(&pair.remote)?;
@@ -95,7 +94,7 @@ pub async fn prepare(
         _ => {}
     }
     if pair.destination.is_none() && !shared.job.dry {
-        create(shared, &mut pair, connections, subscribe).await?;
+        create(shared, &mut pair, connections).await?;
     }
     if let Some((id, validity, next, was_renamed)) = removed {
         // A server may have left a folder out of its list; then it is the same with all that is known of it.
@@ -284,12 +283,7 @@ fn check_extent(side: Side, status: MailboxStatus) -> FolderResult<()> {
     }
 }
 
-async fn create(
-    shared: &Shared,
-    pair: &mut Pair,
-    connections: &mut Connections,
-    subscribe: &mut HashSet<Mailbox>,
-) -> FolderResult<()> {
+async fn create(shared: &Shared, pair: &mut Pair, connections: &mut Connections) -> FolderResult<()> {
     let local = &mut connections.local;
     let mut created = create_one(local, &pair.local).await;
     if matches!(created, Err(Error::Command { .. })) && pair.fallback != pair.local {
@@ -301,7 +295,7 @@ async fn create(
         .reporter
         .borrow_mut()
         .tell(&Event::FolderCreated { folder: &pair.local });
-    if subscribe.remove(&pair.remote) {
+    if is_subscribed(shared, &pair.remote, &mut connections.remote).await? {
         let subscribe = Command::new("SUBSCRIBE").mailbox(&pair.local);
         let answer = connections.local.call(subscribe, |_| {}).await?;
         if !answer.is_ok() {
@@ -313,6 +307,16 @@ async fn create(
     }
     pair.destination = Some(status);
     Ok(())
+}
+
+/// Whether a remote folder is subscribed; asked when the first folder is made, for all of them.
+async fn is_subscribed(shared: &Shared, mailbox: &Mailbox, remote: &mut SideSession) -> FolderResult<bool> {
+    if let Some(subscribed) = shared.subscribed.get() {
+        return Ok(subscribed.contains(mailbox));
+    }
+    let told = remote.imap.subscriptions().await;
+    let told: HashSet<Mailbox> = remote.fetched(told)?.into_iter().collect();
+    Ok(shared.subscribed.get_or_init(|| told).contains(mailbox))
 }
 
 /// Makes a mailbox, and looks whether it is there under this very name: some servers make another one of a name that they

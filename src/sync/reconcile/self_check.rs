@@ -77,7 +77,7 @@ async fn look(
         listing::sampled_side(&mut connections.remote, ListExtras::Nothing, &mut remote_sample),
         listing::sampled_side(&mut connections.local, ListExtras::Nothing, &mut local_sample)
     );
-    let ((remote, _), (local, _)) = (remote?, local?);
+    let (remote, local) = (remote?, local?);
     let messages = |side: &folder_mapping::Side| -> u64 {
         let own = side
             .folders

@@ -45,6 +45,19 @@ fn a_first_copy_takes_few_round_trips_however_many_folders_there_are() {
 }
 
 #[test]
+fn subscriptions_are_asked_for_once_and_where_a_folder_is_made() {
+    let mut world = folders(Mode::Copy, 3);
+    let asked = |world: &World| {
+        world.complete();
+        let heard = world.remote.heard();
+        heard.iter().filter(|command| command.contains("LSUB")).count()
+    };
+    assert_eq!(asked(&world), 1);
+    world.arrives("Folder 1", &message("news", 300));
+    assert_eq!(asked(&world), 0, "no folder was made");
+}
+
+#[test]
 fn changed_flags_take_few_round_trips_however_many_folders_there_are() {
     for count in [2, 40, 120] {
         let world = folders(Mode::Copy, count);

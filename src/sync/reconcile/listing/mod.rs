@@ -27,8 +27,6 @@ use crate::sync::state::{AccountFact, Flag, FolderState, Ledger, LedgerError, is
 pub struct Listing {
     /// The selected folders.
     pub pairs: Vec<Pair>,
-    /// Remote folders that are subscribed.
-    pub subscribe: HashSet<Mailbox>,
     /// The remote side listed nothing.
     pub remote_empty: bool,
     /// A side listed folders in a way that cannot be read.
@@ -71,14 +69,10 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
         ),
     };
     let (remote, local) = tokio::join!(
-        sampled_side(
-            &mut connections.remote,
-            ListExtras::Subscriptions,
-            &mut remote_sample
-        ),
+        sampled_side(&mut connections.remote, ListExtras::Nothing, &mut remote_sample),
         sampled_side(&mut connections.local, ListExtras::Nothing, &mut local_sample)
     );
-    let ((remote, subscribe), (local, _)) = (remote?, local?);
+    let (remote, local) = (remote?, local?);
     other_name::recognise(shared, &remote, &mut connections.remote).await?;
     let is_reached_otherwise = other_name::is_reached_otherwise(shared)?;
     renamed::follow(shared, &remote)?;
@@ -141,7 +135,6 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
             .iter()
             .map(|(listed, _)| listed.mailbox.clone())
             .collect(),
-        subscribe: subscribe.into_iter().collect(),
         remote_empty: remote.folders.is_empty(),
         is_incomplete: remote.unreadable + local.unreadable > 0,
         has_spellings: remote.has_spellings,
@@ -150,10 +143,7 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
 }
 
 /// Lists one side.
-pub async fn side(
-    session: &mut SideSession,
-    extras: ListExtras,
-) -> FolderResult<(folder_mapping::Side, Vec<Mailbox>)> {
+pub async fn side(session: &mut SideSession, extras: ListExtras) -> FolderResult<folder_mapping::Side> {
     sampled_side(session, extras, &mut Sample::default()).await
 }
 
@@ -162,7 +152,7 @@ pub async fn sampled_side(
     session: &mut SideSession,
     extras: ListExtras,
     sample: &mut Sample,
-) -> FolderResult<(folder_mapping::Side, Vec<Mailbox>)> {
+) -> FolderResult<folder_mapping::Side> {
     let questions = sample.questions();
     let overview = session
         .imap
@@ -181,7 +171,7 @@ pub async fn sampled_side(
     let mut side = folder_mapping::Side::new(overview.namespaces, overview.mailboxes, provider);
     side.unreadable = overview.unreadable;
     spellings::merge(session, &mut side).await?;
-    Ok((side, overview.subscribed))
+    Ok(side)
 }
 
 /// Names the folders that are left out; one whose name a pattern gave up on is a problem.
@@ -212,7 +202,7 @@ pub async fn log_in_and_list(
 ) -> Result<(folder_mapping::Side, SideSession), Failure> {
     let session = SideSession::log_in(account).await;
     let mut session = session.map_err(|error| Failure::from_imap(account.side, &error))?;
-    let (side, _) = side(&mut session, extras).await?;
+    let side = side(&mut session, extras).await?;
     Ok((side, session))
 }
 
