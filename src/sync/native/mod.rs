@@ -20,7 +20,7 @@ use crate::sync::job::Shared;
 use crate::sync::native::plan::Item;
 use crate::sync::reconcile::compare::ahead;
 use crate::sync::reconcile::connections::{self, Connections, settle};
-use crate::sync::reconcile::deletions::{self, gate};
+use crate::sync::reconcile::deletions::{self, gate, present};
 use crate::sync::reconcile::error::contain;
 use crate::sync::reconcile::flags;
 use crate::sync::reconcile::folder::FolderSync;
@@ -58,6 +58,7 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
         }
     }
     flags::ask_ahead(shared, &folders, &mut connections).await?;
+    present::ask_ahead(shared, &folders, &mut connections).await?;
     let (plan, finished) = finish::all(shared, &folders, &mut connections).await?;
     deletions::delete_local(shared, plan, &listing, complete && finished, &mut connections).await?;
     for sync in &folders {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! How often the program waits for the source: what a run costs when the source is far away. Time is not measured here.
 
-use crate::server_faults::model::Model;
+use crate::server_faults::fault::Faults;
+use crate::server_faults::model::{Model, Stored};
 use crate::server_faults::server::lock;
 use crate::server_faults::world::{Mode, World, message};
 
@@ -88,6 +89,36 @@ fn new_mail_in_many_folders_takes_few_round_trips() {
             sum(&came) <= IN_AND_OUT + 2 + 2 * flights(count),
             "{count}: {came:?}"
         );
+    }
+}
+
+#[test]
+fn mail_that_is_gone_from_many_folders_takes_few_round_trips() {
+    for mode in [Mode::Copy, Mode::DeleteLocal] {
+        for count in [2, 40, 120] {
+            let world = folders(mode, count);
+            world.complete();
+            for folder in world.remote.model().folders.values_mut() {
+                let gone = |message: &Stored| message.body.starts_with(b"Received: from there by here; a");
+                folder.messages.retain(|message| !gone(message));
+            }
+            world.remote.behave(Faults::default());
+            let run = world.run_unjudged();
+            let looked = lock(&world.remote.shared.turns).clone();
+            println!("{mode:?}, mail gone from {count} folders: {looked:?}");
+            assert_eq!(run.exit, Some(0), "{run:#?}");
+            let deleted = if mode == Mode::DeleteLocal {
+                count as u64
+            } else {
+                0
+            };
+            assert_eq!(run.report.deleted_local, deleted, "{run:#?}");
+            // The list, the flags, what is left, what has come meanwhile, the self-check.
+            assert!(
+                sum(&looked) <= IN_AND_OUT + 3 + 2 * flights(count),
+                "{mode:?} {count}: {looked:?}"
+            );
+        }
     }
 }
 

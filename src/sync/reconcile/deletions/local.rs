@@ -10,7 +10,7 @@ use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::Connections;
 use crate::sync::reconcile::error::FolderResult;
-use crate::sync::reconcile::folder::{self, FolderSync};
+use crate::sync::reconcile::folder::{self, FolderSync, open};
 use crate::sync::side::Side;
 use crate::sync::state::{Copy, Flag, LocalOnly, Origin};
 
@@ -39,6 +39,27 @@ impl LocalPlan {
     }
 }
 
+/// Whether it has to be found out which messages a remote folder still has.
+pub(super) fn is_to_be_listed(shared: &Shared, sync: &FolderSync) -> FolderResult<bool> {
+    Ok(differs(shared, sync)? || deletes_in(shared, sync) && !only_local(shared, sync)?.0.is_empty())
+}
+
+fn deletes_in(shared: &Shared, sync: &FolderSync) -> bool {
+    shared.job.delete_local && !sync.pair.joined
+}
+
+/// Whether a remote folder has another number of messages than are on record.
+fn differs(shared: &Shared, sync: &FolderSync) -> FolderResult<bool> {
+    let Some(messages) = sync.pair.source.messages else {
+        return Ok(false);
+    };
+    let known = shared.state.borrow().count(sync.folder.id)?;
+    Ok(match shared.job.inbox_only() {
+        true => known > messages,
+        false => known != messages || sync.gaps.get(),
+    })
+}
+
 /// Compares what is recorded with what the remote folder still has: records of what is gone are dropped or, with
 /// `delete_local`, put into the plan, and a message that the server lists and does not send is reported. `false` when
 /// something had to be left undone, which the next run looks at again.
@@ -50,28 +71,29 @@ pub async fn plan_local(
 ) -> FolderResult<bool> {
     plan.folders.retain(|doomed| doomed.sync.index != sync.index);
     let id = sync.folder.id;
-    let Some(messages) = sync.pair.source.messages else {
+    if sync.pair.source.messages.is_none() {
         return Ok(true);
-    };
+    }
     report_missing(shared, sync, connections).await?;
-    let known = shared.state.borrow().count(id)?;
     let inbox_only = shared.job.inbox_only();
-    let deletes = shared.job.delete_local && !sync.pair.joined;
+    let deletes = deletes_in(shared, sync);
     let (extra, kept) = if deletes {
         only_local(shared, sync)?
     } else {
         Default::default()
     };
     report_older(shared, sync.pair.remote.name(), kept.len());
-    let differs = if inbox_only {
-        known > messages
-    } else {
-        known != messages || sync.gaps.get()
-    };
-    if !differs && extra.is_empty() {
+    if extra.is_empty() && !differs(shared, sync)? {
         return Ok(true);
     }
-    let (selected, present) = sync.search(&mut connections.remote, false, ["ALL"]).await?;
+    let ahead = sync.present.take();
+    let (selected, present) = match ahead {
+        Some((selected, present)) => {
+            open::check(Side::Remote, selected, &sync.folder)?;
+            (selected, present)
+        }
+        None => sync.search(&mut connections.remote, false, ["ALL"]).await?,
+    };
     let recorded = {
         let state = shared.state.borrow();
         state.done_uids(id)?.union(&state.pending_uids(id)?)

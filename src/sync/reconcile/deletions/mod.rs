@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What is deleted, on either side, and what never is.
 //!
-//! [`remote`] ([`together`], [`candidates`], [`incomplete`]) and [`local`] ([`folders`]) check what may go;
+//! [`remote`] ([`together`], [`candidates`], [`incomplete`]) and [`local`] ([`present`], [`folders`]) check what may go;
 //! [`different_mailboxes`] is the proof that both sides are not the same; [`second_copies`] are those of messages that another
 //! program brought, too; [`carry_out`] asks the guards, spares what may have moved while the run was at work
 //! ([`arrived`]), and has the rest [recorded](intended) first; [`gate`] alone sends commands that delete. What has no
@@ -16,6 +16,7 @@ pub mod gate;
 pub mod incomplete;
 pub mod intended;
 pub mod local;
+pub mod present;
 pub mod remote;
 pub mod second_copies;
 pub mod together;

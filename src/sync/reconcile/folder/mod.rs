@@ -6,7 +6,7 @@ pub mod open;
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 
-use crate::imap::UidSet;
+use crate::imap::{Selected, UidSet};
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
@@ -48,6 +48,8 @@ pub struct FolderSync {
     pub writer: Cell<Option<usize>>,
     /// What the remote side told of its flags, where it was asked ahead.
     pub flags: RefCell<Option<RemoteFlags>>,
+    /// What opening the remote folder showed and the messages that it had, where it was asked ahead.
+    pub present: RefCell<Option<(Selected, UidSet)>>,
     /// The local server refused some of them for the moment: the next run has to look at them again.
     pub flags_pending: Cell<bool>,
 }
@@ -71,6 +73,7 @@ impl FolderSync {
             reader: Cell::new(None),
             writer: Cell::new(None),
             flags: RefCell::default(),
+            present: RefCell::default(),
             flags_pending: Cell::new(false),
         }
     }
