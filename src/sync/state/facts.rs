@@ -76,13 +76,7 @@ impl Ledger {
 
     /// Sets a flag, or clears it.
     pub fn set(&self, flag: Flag, on: bool) -> Result<()> {
-        self.set_of(self.source, flag, on)
-    }
-
-    /// The same for another account.
-    pub(super) fn set_of(&self, source: i64, flag: Flag, on: bool) -> Result<()> {
-        let name = format!("{source}/{}", flag.name());
-        self.store_fact(&name, if on { "1" } else { "0" })
+        self.store_fact(&self.of_account(flag.name()), if on { "1" } else { "0" })
     }
 
     /// What is known of the account.

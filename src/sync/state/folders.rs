@@ -216,16 +216,8 @@ impl Ledger {
 
     /// Forgets what is known of a folder whose local side is of another generation: what is not there is copied again.
     pub fn forget_local_generation(&mut self, id: i64) -> Result<()> {
-        self.forget_local_generation_of(self.source, id)
-    }
-
-    /// The same for a folder of another account.
-    pub(super) fn forget_local_generation_of(&mut self, source: i64, id: i64) -> Result<()> {
-        self.set_of(source, Flag::NewMayBeOlder, true)?;
-        self.transaction(|db| {
-            db.execute("DELETE FROM history WHERE folder = ?1", [id])?;
-            forget_messages(db, id)
-        })
+        self.set(Flag::NewMayBeOlder, true)?;
+        self.transaction(|db| forget_local(db, id))
     }
 
     /// The local folder is no more, and nothing tells whether its owner wanted that: what was delivered does not come
@@ -358,6 +350,11 @@ fn leave_to_its_owner(db: &Connection, id: i64) -> Result<()> {
         [id],
     )?;
     Ok(())
+}
+
+pub(super) fn forget_local(db: &Transaction<'_>, id: i64) -> Result<()> {
+    db.execute("DELETE FROM history WHERE folder = ?1", [id])?;
+    forget_messages(db, id)
 }
 
 fn forget_messages(db: &Transaction<'_>, id: i64) -> Result<()> {

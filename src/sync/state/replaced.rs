@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The local mailbox is another one than before: created again, or restored from a backup.
 
-use rusqlite::params;
+use rusqlite::Connection;
 
+use super::folders::forget_local;
 use super::{Flag, Ledger, Result};
 use crate::imap::Mailbox;
 
@@ -10,27 +11,24 @@ impl Ledger {
     /// Notes it for all accounts that fill the mailbox: whichever run notices it first, the next one of each account deletes
     /// nothing.
     pub fn note_replaced_mailbox(&self) -> Result<()> {
-        let sql = "INSERT OR REPLACE INTO meta SELECT id || '/' || ?1, '1' FROM source";
-        self.db.execute(sql, [Flag::MailboxReplaced.name()])?;
-        Ok(())
+        set_for_all(&self.db, Flag::MailboxReplaced)
     }
 
-    /// What other accounts know of a local folder whose UIDs went back does not hold for them either; each compares it again.
-    pub fn forget_higher_elsewhere(&mut self, local: &Mailbox, validity: u32, next: u32) -> Result<()> {
-        let others: Vec<(i64, i64)> = {
-            let mut statement = self.db.prepare_cached(
-                "SELECT id, source FROM folder WHERE local = ?1 AND local_validity = ?2 AND source <> ?3
-                 AND max(local_high, (SELECT ifnull(max(local_uid), 0) + 1 FROM message WHERE folder = folder.id)) > ?4",
-            )?;
-            let rows = statement.query_map(params![local.wire(), validity, self.source, next], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
-            rows.collect::<rusqlite::Result<_>>()?
-        };
-        for (id, source) in others {
-            self.forget_local_generation_of(source, id)?;
-        }
-        Ok(())
+    /// Notes that it came back from a backup, for all accounts. That takes all folders back, also those in which as much has
+    /// come since as was lost: nothing that is known of any of them holds, and each is compared again.
+    pub fn note_restored_mailbox(&mut self) -> Result<()> {
+        self.transaction(|db| {
+            set_for_all(db, Flag::MailboxReplaced)?;
+            set_for_all(db, Flag::NewMayBeOlder)?;
+            let mut statement = db.prepare("SELECT id FROM folder")?;
+            let folders: Vec<i64> = statement
+                .query_map([], |row| row.get(0))?
+                .collect::<rusqlite::Result<_>>()?;
+            for id in folders {
+                forget_local(db, id)?;
+            }
+            Ok(())
+        })
     }
 
     /// Folders of the account that the mailbox does not have went with the former one, whichever task pulls them: no
@@ -45,4 +43,10 @@ impl Ledger {
         }
         Ok(())
     }
+}
+
+fn set_for_all(db: &Connection, flag: Flag) -> Result<()> {
+    let sql = "INSERT OR REPLACE INTO meta SELECT id || '/' || ?1, '1' FROM source";
+    db.execute(sql, [flag.name()])?;
+    Ok(())
 }

@@ -492,6 +492,46 @@ fn marks_that_were_lifted_are_given_back_to_their_own_account_only() {
     assert_eq!(lifted(&state, Side::Remote), marks);
 }
 
+/// All of a local mailbox comes back from a backup, whoever filled its folders.
+#[test]
+fn a_restored_mailbox_is_known_to_all_accounts_and_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    save(folder.path(), "t1");
+    save(folder.path(), "t2");
+    let work = Mailbox::from_name("Work");
+    let other_account = AccountName::new("other.test", "bob");
+    {
+        let mut other = open_for(folder.path(), "t2", &other_account).unwrap();
+        let known = other.folder(&work, &work).unwrap();
+        other
+            .save_folder(&FolderState {
+                remote_validity: 3,
+                local_validity: 7,
+                local_high: 40,
+                fingerprint: "done".to_owned(),
+                ..known
+            })
+            .unwrap();
+        other.set(Flag::NewMayBeOlder, false).unwrap();
+    }
+    {
+        let mut state = open(folder.path()).unwrap();
+        assert_eq!(state.local_high(&work).unwrap(), Some((7, 40)));
+        state.note_restored_mailbox().unwrap();
+        assert_eq!(
+            state.local_high(&work).unwrap(),
+            Some((7, 1)),
+            "nothing tells it again"
+        );
+        assert!(state.is_set(Flag::MailboxReplaced).unwrap());
+    }
+    let other = open_for(folder.path(), "t2", &other_account).unwrap();
+    assert!(other.is_set(Flag::MailboxReplaced).unwrap());
+    assert!(other.is_set(Flag::NewMayBeOlder).unwrap());
+    let known = other.known_folder(&work).unwrap().unwrap();
+    assert_eq!((known.remote_next, known.fingerprint.as_str()), (1, ""));
+}
+
 #[test]
 fn an_account_that_no_task_pulls_from_any_more_counts_as_that_of_a_former_task() {
     let other = || AccountName::new("other.test", "bob");

@@ -199,7 +199,7 @@ fn day(date: &str) -> (u32, usize, u32) {
 }
 
 /// SEARCH, or ESEARCH when it was asked for.
-pub(super) fn search(folder: &Folder, words: &[Word]) -> String {
+pub(super) fn search(folder: &Folder, words: &[Word], finds_numbers: bool) -> String {
     let existing: Vec<u32> = folder.messages.iter().map(|m| m.uid).collect();
     let (extended, criteria) = match words {
         [first, _, rest @ ..] if first.is("RETURN") => (true, rest),
@@ -249,7 +249,11 @@ pub(super) fn search(folder: &Folder, words: &[Word]) -> String {
             other => panic!("SEARCH {other} was asked for"),
         }
     }
-    let uids: Vec<u32> = found.iter().map(|m| m.uid).collect();
+    let number = |uid: u32| match finds_numbers {
+        true => existing.iter().filter(|&&other| other <= uid).count() as u32,
+        false => uid,
+    };
+    let uids: Vec<u32> = found.iter().map(|m| number(m.uid)).collect();
     match (extended, uids.is_empty()) {
         (true, true) => "* ESEARCH (TAG \"x\") UID\r\n".to_owned(),
         (true, false) => format!("* ESEARCH (TAG \"x\") UID ALL {}\r\n", command::set(&uids)),

@@ -76,6 +76,8 @@ pub(crate) struct Faults {
     pub garbled: Option<&'static str>,
     /// STATUS tells anything as the identity of a mailbox.
     pub freed_ids: bool,
+    /// UID SEARCH finds the numbers of messages instead of their UIDs.
+    pub finds_numbers: bool,
     /// STATUS and SELECT tell no UIDNEXT.
     pub no_uid_next: bool,
     /// STATUS and SELECT tell the UIDNEXT of an empty mailbox.

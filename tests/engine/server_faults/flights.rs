@@ -2,6 +2,7 @@
 //! What is sent ahead for many folders together, and goes wrong in the middle: the other folders are not disturbed, and
 //! nothing is deleted that was not proven.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use crate::server_faults::fault::{ALWAYS, Act, After, Faults, Rule};
@@ -196,4 +197,37 @@ fn a_server_that_keeps_the_former_folder_open_loses_nothing_of_it() {
     assert_eq!(marked(&world), 0);
     world.complete();
     world.idle();
+}
+
+/// A server that answers UID SEARCH with message numbers: what is gone is not told by its answers alone.
+#[test]
+fn what_is_gone_is_not_told_by_message_numbers() {
+    let world = World::with(Mode::DeleteLocal, Model::new('/', ""), |remote, _| {
+        for folder in ["A", "B", "C"] {
+            for n in 0..4 {
+                remote.add(folder, &message(&format!("{folder}{n}"), 300), &[]);
+            }
+        }
+    });
+    let server = || Faults {
+        without: vec!["ESEARCH"],
+        finds_numbers: true,
+        ..Faults::default()
+    };
+    world.remote.behave(server());
+    world.run_unjudged();
+    for name in ["A", "B", "C"] {
+        let mut remote = world.remote.model();
+        let folder = remote.folders.get_mut(name).expect("a folder that is there");
+        folder.messages.remove(2);
+    }
+    let runs = [world.run_unjudged(), world.run_unjudged()];
+    let left = |model: &Model| {
+        let folders = model.folders.iter();
+        let uids =
+            folders.map(|(name, folder)| (name.clone(), folder.messages.iter().map(|m| m.uid).collect()));
+        uids.collect::<BTreeMap<String, Vec<u32>>>()
+    };
+    let (local, remote) = (left(&world.local.model()), left(&world.remote.model()));
+    assert_eq!(local, remote, "{runs:#?}");
 }

@@ -311,7 +311,7 @@ impl Session<'_> {
             },
             "APPEND" => self.append(words),
             "FILTER" => self.filter(words),
-            "UID FETCH" | "UID SEARCH" | "UID STORE" | "UID EXPUNGE" | "EXPUNGE" => {
+            "FETCH" | "UID FETCH" | "UID SEARCH" | "UID STORE" | "UID EXPUNGE" | "EXPUNGE" => {
                 let Some(selected) = self.selected.take() else {
                     // What was pipelined behind a SELECT that failed.
                     return Ok("BAD No mailbox is selected".to_owned());

@@ -65,7 +65,7 @@ pub async fn delete_local(
         for doomed in doomed {
             forget(shared, &doomed, &UidSet::default())?;
         }
-        return conclude(shared);
+        return conclude(shared, false);
     }
     let mut guard = guard(shared, listing, complete, missing.most_are_missing, total)?;
     if guard.is_none() && is_any_unread(shared, listing, &doomed)? {
@@ -73,6 +73,7 @@ pub async fn delete_local(
             "not every message could be read: what moved on the remote side may be among them".to_owned(),
         );
     }
+    let mut holds_back = false;
     for doomed in &doomed {
         let before = doomed.sync.pair.destination.and_then(|status| status.messages);
         let before = before.unwrap_or(0);
@@ -83,7 +84,8 @@ pub async fn delete_local(
             delete(shared, doomed, reason.as_deref(), connections).await
         })
         .await;
-        contain(shared, doomed.sync.pair.remote.name(), outcome)?;
+        // What failed may still be there.
+        holds_back |= contain(shared, doomed.sync.pair.remote.name(), outcome)?.unwrap_or(true);
     }
     for folder in missing.folders {
         let outcome = connections::with_reconnect(shared, connections, async |connections| {
@@ -92,15 +94,18 @@ pub async fn delete_local(
         .await;
         contain(shared, folder.state.local.name(), outcome)?;
     }
-    conclude(shared)
+    conclude(shared, holds_back)
 }
 
-/// What was confirmed was confirmed for this run, and what another mailbox never had is known to be its owner's.
-fn conclude(shared: &Shared) -> Result<(), Failure> {
+/// What was confirmed was confirmed for this run. That the source may be another mailbox counts until all that it lacks is left
+/// to its owner, or confirmed.
+fn conclude(shared: &Shared, holds_back: bool) -> Result<(), Failure> {
     if !shared.job.dry {
         let state = shared.state.borrow();
         state.forget_confirmations()?;
-        state.set(Flag::SourceReplaced, false)?;
+        if !holds_back {
+            state.set(Flag::SourceReplaced, false)?;
+        }
     }
     Ok(())
 }
@@ -164,13 +169,13 @@ fn is_any_unread(shared: &Shared, listing: &Listing, doomed: &[Doomed]) -> Resul
     Ok(false)
 }
 
-/// Deletes in one folder what no guard holds back, or what was confirmed.
+/// Deletes in one folder what no guard holds back, or what was confirmed; whether anything was held back.
 async fn delete(
     shared: &Shared,
     doomed: &Doomed,
     guard: Option<&str>,
     connections: &mut Connections,
-) -> FolderResult<()> {
+) -> FolderResult<bool> {
     let sync = &doomed.sync;
     let id = sync.folder.id;
     let guard = guard.or(sync
@@ -204,7 +209,7 @@ async fn delete(
     if let Some(folder) = reporter.folder(sync.index) {
         folder.deleted_local += deleted;
     }
-    Ok(())
+    Ok(!held.is_empty())
 }
 
 /// Forgets what went: it comes again when the source has it again. What went by itself was filed or deleted by its owner.

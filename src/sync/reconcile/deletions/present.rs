@@ -20,6 +20,10 @@ pub async fn ask_ahead(
     folders: &[Rc<FolderSync>],
     connections: &mut Connections,
 ) -> FolderResult<()> {
+    // Where a server answers with message numbers, it takes more than the answer to know the UIDs.
+    if !connections.remote.finds_uids() {
+        return Ok(());
+    }
     let (mut asked, mut asking, mut messages) = (vec![], vec![], 0);
     for sync in folders {
         let size = sync.pair.source.messages.unwrap_or(0);

@@ -303,24 +303,24 @@ fn note_replaced_mailbox(
             continue;
         }
         let (validity, next) = (now.uid_validity.unwrap_or(0), now.uid_next.unwrap_or(0));
-        let mut was_replaced = state
-            .local_high(mailbox)?
-            .is_some_and(|(known, high)| validity == known && next < high);
-        if mailbox.is_inbox() {
-            let known = state.inbox_generation()?;
-            was_replaced |= known.is_some_and(|(validity, next)| !is_same_generation(validity, next, now));
-            state.set_inbox_generation(validity, next)?;
-        }
-        if was_replaced {
+        let known = state.local_high(mailbox)?;
+        let is_restored = known.is_some_and(|(known, high)| validity == known && next < high);
+        let is_another = mailbox.is_inbox()
+            && state
+                .inbox_generation()?
+                .is_some_and(|(validity, next)| !is_same_generation(validity, next, now));
+        // On record before what would tell it again.
+        if is_restored {
+            state.note_restored_mailbox()?;
+        } else if is_another {
             state.note_replaced_mailbox()?;
-            state.forget_higher_elsewhere(mailbox, validity, next)?;
+        }
+        if mailbox.is_inbox() {
+            state.set_inbox_generation(validity, next)?;
         }
     }
     let is_replaced = state.is_set(Flag::MailboxReplaced)?;
     if is_replaced {
-        // A backup takes all folders back, also those in which as much has come since as was lost.
-        let mailboxes = pairs.iter().map(|pair| (Side::Local, pair.local.clone()));
-        shared.renumbered.borrow_mut().extend(mailboxes);
         let there: HashSet<&Mailbox> = local.folders.iter().map(|(listed, _)| &listed.mailbox).collect();
         state.forget_absent(|mailbox| there.contains(mailbox))?;
         shared.reporter.borrow_mut().tell(&Event::MailboxReplaced);

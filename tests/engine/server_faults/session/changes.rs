@@ -138,10 +138,22 @@ impl Session<'_> {
         let existing: Vec<u32> = folder.messages.iter().map(|message| message.uid).collect();
         match verb {
             "UID SEARCH" => {
-                let connections = answer::search(folder, words);
+                let connections = answer::search(folder, words, faults.finds_numbers);
                 drop(model);
                 self.put(connections.as_bytes())?;
                 Ok("OK Found".to_owned())
+            }
+            // By numbers it tells UIDs, and nothing else.
+            "FETCH" => {
+                let numbers: Vec<u32> = (1u32..).take(selected.view.len()).collect();
+                let mut told = String::new();
+                for number in command::uids(&words[0].text(), &numbers) {
+                    let uid = selected.view[number as usize - 1];
+                    told += &format!("* {number} FETCH (UID {uid})\r\n");
+                }
+                drop(model);
+                self.put(told.as_bytes())?;
+                Ok("OK Fetched".to_owned())
             }
             "UID STORE" => Ok(store(&mut model, &faults, selected, words)),
             _ => {
