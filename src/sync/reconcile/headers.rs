@@ -34,6 +34,8 @@ pub struct Seen {
     pub has_trace: bool,
     /// The digest of its octets, where they had to be read.
     pub digest: Option<Digest>,
+    /// Whether as many came then as the server says that it has.
+    pub completeness: Completeness,
 }
 
 impl Seen {
@@ -46,7 +48,7 @@ impl Seen {
             digest: self.digest,
             flags: Flags::clone(&self.flags),
             date: self.date,
-            completeness: Completeness::Whole,
+            completeness: self.completeness,
         }
     }
 }
@@ -422,6 +424,7 @@ impl Reading {
             date: fetch.date.map_or(0, |date| date.unix()),
             size: fetch.size.unwrap_or(0),
             digest: None,
+            completeness: Completeness::Whole,
         };
         Some((message, key.is_some()))
     }

@@ -161,8 +161,8 @@ impl Ledger {
             ))?;
             let mut present = db.prepare_cached(
                 // One that was delivered from a former generation of the remote folder stays delivered.
-                "INSERT OR REPLACE INTO message (folder, uid, local_uid, key, size, digest, flags, date, step)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, iif(EXISTS (
+                "INSERT OR REPLACE INTO message (folder, uid, local_uid, key, size, digest, flags, date, complete, step)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, iif(EXISTS (
                     SELECT 1 FROM history WHERE folder = ?1 AND key = ?4 AND size IN (0, ?5)), 1, 2))",
             )?;
             let mut local_only =
@@ -185,7 +185,8 @@ impl Ledger {
                         stored(entry.size),
                         entry.digest.as_ref().map(Digest::as_bytes),
                         entry.flags.to_string(),
-                        entry.date
+                        entry.date,
+                        entry.completeness as i64
                     ])?;
                 }
                 local_only.execute(params![id, local])?;

@@ -84,13 +84,11 @@ impl Ledger {
     }
 
     /// UIDVALIDITY of a local mailbox and the highest UIDNEXT that it ever showed to any task.
-    pub fn local_high(&self, local: &Mailbox) -> Result<Option<(u32, u32)>> {
+    pub fn local_high(&self, local: &Mailbox, validity: u32) -> Result<Option<u32>> {
         let mut statement = self.db.prepare_cached(
-            "SELECT local_validity, max(local_high,
-                (SELECT ifnull(max(local_uid), 0) + 1 FROM message WHERE folder = folder.id)) AS high
-             FROM folder WHERE local = ?1 AND local_validity <> 0 ORDER BY high DESC LIMIT 1",
+            "SELECT max(max(local_high, (SELECT ifnull(max(local_uid), 0) + 1 FROM message WHERE folder = folder.id)))
+             FROM folder WHERE local = ?1 AND local_validity = ?2",
         )?;
-        let found = statement.query_row([local.wire()], |row| Ok((row.get(0)?, row.get(1)?)));
-        Ok(found.optional()?)
+        Ok(statement.query_row(params![local.wire(), validity], |row| row.get(0))?)
     }
 }

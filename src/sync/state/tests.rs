@@ -516,11 +516,11 @@ fn a_restored_mailbox_is_known_to_all_accounts_and_told_once() {
     }
     {
         let mut state = open(folder.path()).unwrap();
-        assert_eq!(state.local_high(&work).unwrap(), Some((7, 40)));
+        assert_eq!(state.local_high(&work, 7).unwrap(), Some(40));
         state.note_restored_mailbox().unwrap();
         assert_eq!(
-            state.local_high(&work).unwrap(),
-            Some((7, 1)),
+            state.local_high(&work, 7).unwrap(),
+            Some(1),
             "nothing tells it again"
         );
         assert!(state.is_set(Flag::MailboxReplaced).unwrap());

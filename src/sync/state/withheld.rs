@@ -53,6 +53,13 @@ impl Ledger {
         Ok(())
     }
 
+    /// Whether an administrator has confirmed anything of the account of this run.
+    pub fn is_anything_confirmed(&self) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM withheld WHERE confirmed = 1
+            AND folder IN (SELECT id FROM folder WHERE source = ?1))";
+        Ok(self.db.query_row(sql, [self.source], |row| row.get(0))?)
+    }
+
     /// What was confirmed holds for one run.
     pub fn forget_confirmations(&self) -> Result<()> {
         self.db.execute(

@@ -165,3 +165,30 @@ fn one_message_that_silences_a_fetch_spares_the_others() {
         },
     );
 }
+
+/// A ledger that is lost takes along that a message was cut: both sides have the same octets then.
+#[test]
+fn a_message_that_is_cut_stays_there_when_the_ledger_is_lost() {
+    let whole = message("four", 6_000);
+    let cut: &[u8] = whole[..3_000].to_vec().leak();
+    let mut world = World::new(Mode::DeleteRemote);
+    world.brings("Work", cut);
+    world.server(Side::Remote).behave(Faults {
+        instead: Some(("<four@scripted>", cut, false)),
+        ..Faults::default()
+    });
+    world.run();
+    for _ in 0..2 {
+        world.forget();
+        let run = world.run();
+        assert!(matches!(run.exit, Some(111 | 115)), "{run:#?}");
+        let remote = world.remote.model();
+        let left = remote.folders["Work"].messages.iter();
+        assert!(
+            left.clone().any(|message| message.body == whole),
+            "it is gone: {run:#?}"
+        );
+    }
+    world.complete();
+    world.idle();
+}

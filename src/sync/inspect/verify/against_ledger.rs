@@ -169,6 +169,7 @@ mod tests {
     use crate::imap::Flags;
     use crate::sync::message_key::Digest;
     use crate::sync::reconcile::headers::Seen;
+    use crate::sync::state::Completeness;
 
     fn found(key: u8, digest: Option<u8>) -> VerifiedMessage {
         VerifiedMessage {
@@ -181,6 +182,7 @@ mod tests {
                 size: 6,
                 has_trace: false,
                 digest: None,
+                completeness: Completeness::Whole,
             },
         }
     }

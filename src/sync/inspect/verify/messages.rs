@@ -177,6 +177,7 @@ mod tests {
 
     use super::*;
     use crate::imap::Flags;
+    use crate::sync::state::Completeness;
 
     fn message(size: u64, date: i64, digest: Option<u8>) -> VerifiedMessage {
         VerifiedMessage {
@@ -189,6 +190,7 @@ mod tests {
                 size,
                 has_trace: false,
                 digest: None,
+                completeness: Completeness::Whole,
             },
         }
     }

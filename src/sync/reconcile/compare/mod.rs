@@ -20,7 +20,7 @@ use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::folder::open;
 use crate::sync::reconcile::headers::{self, Detail, Seen};
 use crate::sync::side::Side;
-use crate::sync::state::{FolderState, LedgerError, LocalOnly, Origin};
+use crate::sync::state::{Completeness, FolderState, LedgerError, LocalOnly, Origin};
 
 /// What a comparison found.
 #[derive(Debug, Default)]
@@ -406,15 +406,18 @@ async fn match_up(
         if !in_doubt.is_empty() {
             open::open(remote, &pair.remote, folder, false).await?;
         }
-        let (remote_digests, found) = tokio::join!(
-            headers::digests(remote, &in_doubt),
+        let (wholes, found) = tokio::join!(
+            headers::wholes(remote, &in_doubt),
             headers::digests(local, &likely)
         );
         local_digests = found?;
         // What was read is recorded, so that the next version of a draft is told apart from this one.
-        let remote_digests = remote_digests?;
+        let wholes = wholes?;
         for message in messages.iter_mut() {
-            message.digest = message.digest.or(remote_digests.get(&message.uid).copied());
+            if let Some(&(digest, octets)) = wholes.get(&message.uid) {
+                message.digest.get_or_insert(digest);
+                message.completeness = Completeness::of(octets, Some(message.size));
+            }
         }
     }
     let claims = messages.iter().enumerate();

@@ -102,6 +102,7 @@ fn is_certain(remote: &Seen, local: &LocalOnly) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::state::Completeness;
     use std::rc::Rc;
 
     fn key(name: &str) -> MessageKey {
@@ -126,6 +127,7 @@ mod tests {
             size,
             has_trace,
             digest: None,
+            completeness: Completeness::Whole,
         }
     }
 

@@ -65,7 +65,7 @@ pub async fn delete_local(
         for doomed in doomed {
             forget(shared, &doomed, &UidSet::default())?;
         }
-        return conclude(shared, false);
+        return conclude(shared, !complete);
     }
     let mut guard = guard(shared, listing, complete, missing.most_are_missing, total)?;
     if guard.is_none() && is_any_unread(shared, listing, &doomed)? {
@@ -94,16 +94,17 @@ pub async fn delete_local(
         .await;
         contain(shared, folder.state.local.name(), outcome)?;
     }
-    conclude(shared, holds_back)
+    conclude(shared, holds_back || !complete)
 }
 
-/// What was confirmed was confirmed for this run. That the source may be another mailbox counts until all that it lacks is left
-/// to its owner, or confirmed.
-fn conclude(shared: &Shared, holds_back: bool) -> Result<(), Failure> {
+/// What was confirmed was confirmed for this run. That the source may be another mailbox counts until an administrator has
+/// confirmed what was held back for it, or nothing was, and all folders could be read.
+fn conclude(shared: &Shared, is_open: bool) -> Result<(), Failure> {
     if !shared.job.dry {
         let state = shared.state.borrow();
+        let is_confirmed = state.is_anything_confirmed()?;
         state.forget_confirmations()?;
-        if !holds_back {
+        if is_confirmed || !is_open {
             state.set(Flag::SourceReplaced, false)?;
         }
     }

@@ -98,7 +98,7 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
         &mut connections.local,
     )
     .await?;
-    note_replaced_mailbox(shared, &pairs, &local)?;
+    note_replaced_mailbox(shared, &pairs, &local, &mut connections.local).await?;
     filed::note(shared, &pairs, &local)?;
     {
         let mut reporter = shared.reporter.borrow_mut();
@@ -284,12 +284,12 @@ fn note_replaced_source(shared: &Shared, remote: &folder_mapping::Side) -> Resul
 /// An inbox of another generation may mean that the whole local mailbox is another one: then folders that are missing were
 /// not removed by its owner. It is looked at whatever the task pulls, and counts for each account until a run of it has come to
 /// its end. So does a folder whose UIDs went back: no one but a restored backup does that.
-fn note_replaced_mailbox(
+async fn note_replaced_mailbox(
     shared: &Shared,
     pairs: &[Pair],
     local: &folder_mapping::Side,
-) -> Result<(), Failure> {
-    let mut state = shared.state.borrow_mut();
+    session: &mut SideSession,
+) -> FolderResult<()> {
     let opened = pairs
         .iter()
         .filter_map(|pair| Some((&pair.local, pair.destination?)));
@@ -298,27 +298,33 @@ fn note_replaced_mailbox(
         let listed = local.folders.iter().find(|(listed, _)| listed.mailbox.is_inbox());
         folders.extend(listed.and_then(|(listed, status)| Some((&listed.mailbox, (*status)?))));
     }
-    for (mailbox, now) in folders {
+    for (mailbox, told) in folders {
+        let mut now = told;
+        if went_back(&shared.state.borrow(), mailbox, told)? {
+            // So much follows from it that no STATUS is believed.
+            let opened = session.examine_all(&[mailbox]).await?;
+            let Some((_, opened)) = opened.into_iter().next() else {
+                continue;
+            };
+            now = opened;
+        }
         if !now.is_valid() {
             continue;
         }
-        let (validity, next) = (now.uid_validity.unwrap_or(0), now.uid_next.unwrap_or(0));
-        let known = state.local_high(mailbox)?;
-        let is_restored = known.is_some_and(|(known, high)| validity == known && next < high);
-        let is_another = mailbox.is_inbox()
-            && state
-                .inbox_generation()?
-                .is_some_and(|(validity, next)| !is_same_generation(validity, next, now));
+        let mut state = shared.state.borrow_mut();
         // On record before what would tell it again.
-        if is_restored {
+        if went_back(&state, mailbox, now)? {
             state.note_restored_mailbox()?;
-        } else if is_another {
-            state.note_replaced_mailbox()?;
         }
         if mailbox.is_inbox() {
-            state.set_inbox_generation(validity, next)?;
+            let known = state.inbox_generation()?;
+            if known.is_some_and(|(validity, next)| !is_same_generation(validity, next, now)) {
+                state.note_replaced_mailbox()?;
+            }
+            state.set_inbox_generation(now.uid_validity.unwrap_or(0), now.uid_next.unwrap_or(0))?;
         }
     }
+    let mut state = shared.state.borrow_mut();
     let is_replaced = state.is_set(Flag::MailboxReplaced)?;
     if is_replaced {
         let there: HashSet<&Mailbox> = local.folders.iter().map(|(listed, _)| &listed.mailbox).collect();
@@ -327,6 +333,22 @@ fn note_replaced_mailbox(
     }
     shared.mailbox_replaced.set(is_replaced);
     Ok(())
+}
+
+/// Whether UIDNEXT of a local folder is lower than it was once under the same UIDVALIDITY.
+fn went_back(state: &Ledger, mailbox: &Mailbox, now: MailboxStatus) -> Result<bool, LedgerError> {
+    let (Some(validity), Some(next)) = (now.uid_validity, now.uid_next) else {
+        return Ok(false);
+    };
+    let inbox = match mailbox.is_inbox() {
+        true => state.inbox_generation()?,
+        false => None,
+    };
+    let inbox = inbox
+        .filter(|(known, _)| *known == validity)
+        .map(|(_, high)| high);
+    let highest = state.local_high(mailbox, validity)?.max(inbox);
+    Ok(highest.is_some_and(|high| next < high))
 }
 
 /// Records that a run came to its end: what it saw of the local mailbox counts from now on.

@@ -224,6 +224,7 @@ mod tests {
 
     use super::*;
     use crate::imap::Flags;
+    use crate::sync::state::Completeness;
 
     /// Copies of one message: UIDs, and whether each is marked.
     type Copies<'a> = &'a [(u32, bool)];
@@ -237,6 +238,7 @@ mod tests {
             size: 9,
             has_trace: true,
             digest: None,
+            completeness: Completeness::Whole,
         };
         copies.iter().map(one).collect()
     }
