@@ -141,13 +141,16 @@ impl Instance {
     }
 
     /// Brings the last backup back; it can be brought back once. Says whether it took the place of what is remembered: a
-    /// backup without a ledger that is copied over the files leaves them as they are.
+    /// backup without a ledger that is copied over the files leaves them as they are, and so does one of before no run.
     pub(crate) fn restore(&self, back: Back) -> bool {
         let ledgers = self.ledgers();
-        let has_ledger = self
-            .copy()
-            .read_dir()
-            .is_ok_and(|mut files| files.next().is_some());
+        let is_older = self.copy().read_dir().is_ok_and(|files| {
+            let mut files = files.flatten();
+            files.any(|file| {
+                let there = std::fs::read(ledgers.join(file.file_name()));
+                there.ok() != std::fs::read(file.path()).ok()
+            })
+        });
         match back {
             Back::Restored => {
                 self.forget();
@@ -175,7 +178,7 @@ impl Instance {
                 }
             }
         }
-        has_ledger || matches!(back, Back::Restored | Back::Copied)
+        is_older || matches!(back, Back::Restored | Back::Copied)
     }
 
     /// An instance with all that this one knows, as clone-module leaves it: next to the original, or once that is gone.
