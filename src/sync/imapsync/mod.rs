@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Stock imapsync as an engine.
 //!
-//! [`command`]: its command line, `excluded` of it · `token_file`: the access token it reads · [`child`]: its process · [`log`]: what
-//! its log says · `late`: old mail that arrives late · [`post_process`]: what is done natively around it.
+//! [`command`]: its command line, `excluded` of it · `token_file`: the access token it reads · [`child`]: its process ·
+//! [`log`]: what its log says · `late`: old mail that arrives late · [`post_process`]: what is done natively around it.
 
 pub mod child;
 pub mod command;

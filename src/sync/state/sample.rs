@@ -83,7 +83,7 @@ impl Ledger {
         Ok(folders.map(|(_, _, remote, folder)| (remote, folder)).collect())
     }
 
-    /// UIDVALIDITY of a local mailbox and the highest UIDNEXT that it ever showed to any task.
+    /// The highest UIDNEXT that a local mailbox ever showed to any task under this UIDVALIDITY.
     pub fn local_high(&self, local: &Mailbox, validity: u32) -> Result<Option<u32>> {
         let mut statement = self.db.prepare_cached(
             "SELECT max(max(local_high, (SELECT ifnull(max(local_uid), 0) + 1 FROM message WHERE folder = folder.id)))

@@ -185,7 +185,8 @@ fn a_large_mailbox_comes_over_as_many_connections_as_its_server_takes() {
         ..Faults::default()
     };
     let broken = Faults::cut(After::Octets(50_000), Some(3));
-    for (faults, at_work) in [(limited, 2), (broken, 5)] {
+    // The others may be done before the broken one is made again.
+    for (faults, at_work) in [(limited, 2..=2), (broken, 4..=5)] {
         let title = format!("{:?} {:?}", faults.connections, faults.cut);
         let world = World::with(Mode::Copy, Model::new('/', ""), a_large_mailbox).titled(title);
         let source = world.server(Side::Remote);
@@ -195,8 +196,8 @@ fn a_large_mailbox_comes_over_as_many_connections_as_its_server_takes() {
         assert_eq!(run.report.messages.copied, 20_000, "{}", world.title);
         // Who was turned away was told so, and nothing else.
         let sent = lock(&source.shared.sent);
-        let connections = sent.iter().filter(|octets| **octets > 10_000);
-        assert_eq!(connections.count(), at_work, "{}: {sent:?}", world.title);
+        let connections = sent.iter().filter(|octets| **octets > 10_000).count();
+        assert!(at_work.contains(&connections), "{}: {sent:?}", world.title);
         drop(sent);
         assert_eq!(world.complete().report.messages.copied, 0, "{}", world.title);
     }
