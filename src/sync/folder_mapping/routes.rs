@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Folders that do not keep their names: renamed, of a special use, or all below one folder.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::local_names::LocalNames;
 use super::selection::Selection;
@@ -26,9 +26,10 @@ impl<'a> Routes<'a> {
     /// The routes of a selection.
     pub(super) fn new(remote: &'a Side, local: &Side, selection: &'a Selection) -> Self {
         let options = &selection.options;
-        let special = match options.special_folders && options.target_folder.is_none() {
-            true => special(remote, local),
-            false => HashMap::new(),
+        let special = match (options.special_folders, &options.target_folder) {
+            (true, None) => special(remote, local),
+            (false, None) if remote.is_gmail() => filled_by_imapsync(remote, local),
+            _ => HashMap::new(),
         };
         Self {
             remote,
@@ -144,6 +145,38 @@ fn special<'a>(remote: &'a Side, local: &Side) -> HashMap<&'a Mailbox, Vec<Strin
         };
         routes.insert(from, levels);
     }
+    routes
+}
+
+/// Folders of Gmail whose mail is in the local folder of that use already: stock imapsync puts it there (`--gmail1` means
+/// `--automap`), also for tasks of the former module.
+fn filled_by_imapsync<'a>(remote: &'a Side, local: &Side) -> HashMap<&'a Mailbox, Vec<String>> {
+    let local_uses = by_use(local);
+    let has_mail = |use_: &SpecialUse| {
+        let folder = local_uses.get(use_).copied()?;
+        local.status(folder)?.messages.filter(|messages| *messages > 0)
+    };
+    let names = LocalNames::new(local);
+    let is_there = |folder: &Mailbox| {
+        let listed = remote
+            .folders
+            .iter()
+            .find(|(listed, _)| listed.mailbox == *folder);
+        listed.is_some_and(|(listed, _)| {
+            let name = Routes::plain(remote, &names, listed);
+            local
+                .folders
+                .iter()
+                .any(|(local, _)| local.mailbox.name() == name)
+        })
+    };
+    let filled: HashSet<&Mailbox> = by_use(remote)
+        .into_iter()
+        .filter(|(use_, folder)| has_mail(use_).is_some() && !is_there(folder))
+        .map(|(_, folder)| folder)
+        .collect();
+    let mut routes = special(remote, local);
+    routes.retain(|folder, _| filled.contains(folder));
     routes
 }
 

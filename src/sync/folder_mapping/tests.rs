@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 use super::*;
-use crate::imap::{Mailbox, Namespace, Namespaces, Response, Untagged};
+use crate::imap::{Mailbox, MailboxStatus, Namespace, Namespaces, Response, Untagged};
 use crate::task::{FolderMode, FolderOptions, FolderPath, Labels, Pattern, Renaming};
 
 fn listed(name: &str, separator: char) -> Listed {
@@ -369,6 +369,35 @@ fn gmail_has_its_folders_below_a_root_and_the_best_one_first() {
     assert_eq!(local_of(&got, "[Gmail]/Sent Mail"), "Sent Mail");
     assert!(local_of(&got, "Sent Mail").starts_with("Sent Mail-"));
     assert_eq!(local_of(&got, "[Gmail]/All Mail"), "All Mail");
+}
+
+/// Stock imapsync puts Gmail's mail into the local folders of the same use.
+#[test]
+fn what_imapsync_brought_from_gmail_is_not_brought_to_other_folders_again() {
+    let remote = ["INBOX", "[Gmail]/Sent Mail|\\Sent", "[Gmail]/Spam|\\Junk"];
+    let remote = remote.iter().map(|name| (listed(name, '/'), None)).collect();
+    let remote = Side::new(None, remote, Provider::Gmail);
+    let local = |sent: u64, others: &[&str]| {
+        let holds = |name: &&str| {
+            let messages = Some(if name.starts_with("Sent|") { sent } else { 0 });
+            let status = MailboxStatus {
+                messages,
+                ..MailboxStatus::default()
+            };
+            (listed(name, '/'), Some(status))
+        };
+        let folders = [&["INBOX", "Sent|\\Sent", "Junk|\\Junk"], others].concat();
+        Side::new(None, folders.iter().map(holds).collect(), Provider::Other)
+    };
+    for (sent, others, to) in [
+        (3, &[][..], ["Sent", "Spam"]),
+        (0, &[], ["Sent Mail", "Spam"]),
+        (3, &["Sent Mail"], ["Sent Mail", "Spam"]),
+    ] {
+        let got = names(&remote, &local(sent, others), &all(), &Known::new());
+        let got = ["[Gmail]/Sent Mail", "[Gmail]/Spam"].map(|name| local_of(&got, name).to_owned());
+        assert_eq!(got, to, "{sent} {others:?}");
+    }
 }
 
 #[test]
