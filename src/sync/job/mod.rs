@@ -16,7 +16,6 @@ use crate::sync::reconcile::narrow::elsewhere::Elsewhere;
 use crate::sync::reconcile::narrow::period;
 use crate::sync::reconcile::poison::PoisonMessages;
 use crate::sync::reporter::Reporter;
-use crate::sync::side::Side;
 use crate::sync::state::{Ledger, PostDelivery};
 use crate::task::{FolderMode, FolderOptions, LocalUser, RemoteDeletion, Task, TaskName};
 
@@ -125,6 +124,8 @@ pub struct Shared {
     pub poison: Rc<PoisonMessages>,
     /// The local mailbox is another one than before, and no run has come to its end since.
     pub mailbox_replaced: Rc<Cell<bool>>,
+    /// This run found in its midst that the local mailbox had come back from a backup.
+    pub restored_meanwhile: Rc<Cell<bool>>,
     /// The remote inbox is of another generation than at the last run: it may be another mailbox.
     pub source_replaced: Rc<Cell<bool>>,
     /// Whether both sides were seen to be two different mailboxes, once it was looked at.
@@ -133,8 +134,8 @@ pub struct Shared {
     pub local_folders: Rc<RefCell<Vec<(Mailbox, MailboxStatus)>>>,
     /// The prefix of the user's own folders on the local side.
     pub local_prefix: Rc<RefCell<String>>,
-    /// Mailboxes whose UIDs mean other messages than before, under the same UIDVALIDITY.
-    pub renumbered: Rc<RefCell<HashSet<(Side, Mailbox)>>>,
+    /// Remote folders whose UIDs mean other messages than before, under the same UIDVALIDITY.
+    pub renumbered: Rc<RefCell<HashSet<Mailbox>>>,
     /// The youngest messages were asked for; a connection that breaks at that is not asked again.
     pub sampled: Rc<Cell<bool>>,
     /// What the folders before another one hold, where each message is copied once.
@@ -160,6 +161,7 @@ impl Shared {
             reporter,
             poison: Rc::default(),
             mailbox_replaced: Rc::default(),
+            restored_meanwhile: Rc::default(),
             source_replaced: Rc::default(),
             subscribed: Rc::default(),
             different_mailboxes: Rc::default(),

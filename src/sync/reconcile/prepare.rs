@@ -38,9 +38,9 @@ pub async fn prepare(
                 // The source has it again: should it be missing one day, that is its owner's doing.
                 shared.state.borrow().set_deleting(folder.id, false)?;
             }
-            let same_local = folder.is_same_local(status) && means_the_same(shared, Side::Local, &pair.local);
-            let same_remote =
-                folder.is_same_remote(pair.source) && means_the_same(shared, Side::Remote, &pair.remote);
+            // Of one that was being made when a run was cut off, nothing is known.
+            let same_local = folder.local_validity == 0 || folder.is_same_local(status);
+            let same_remote = folder.is_same_remote(pair.source) && means_the_same(shared, &pair.remote);
             if !same_local && same_remote && was_renamed(shared, folder) {
                 // Its owner gave it another name and made a new one: what was delivered is there.
                 shared.state.borrow().forget_local_uids(folder.id)?;
@@ -57,6 +57,7 @@ pub async fn prepare(
                     .skipped(index, pair.source.messages.unwrap_or(0));
                 return Ok(None);
             } else if has_unexplained(shared, &pair, folder)? {
+                shared.state.borrow().set(Flag::SourceRenumbered, true)?;
                 forget_generation(shared, &pair, folder, true)?;
             }
         }
@@ -70,7 +71,7 @@ pub async fn prepare(
         (Some(folder), None) if folder.local_validity != 0 => {
             // Its owner removed it. It comes back only for mail that is new.
             let same_remote = folder.is_same_remote(pair.source)
-                && means_the_same(shared, Side::Remote, &pair.remote)
+                && means_the_same(shared, &pair.remote)
                 && !has_unexplained(shared, &pair, folder)?;
             if same_remote
                 && pair
@@ -81,31 +82,21 @@ pub async fn prepare(
                 return Ok(None);
             }
             if same_remote {
-                removed = Some((
-                    folder.id,
-                    folder.local_validity,
-                    folder.local_next,
-                    was_renamed(shared, folder),
-                ));
+                removed = Some(Removed {
+                    folder: folder.clone(),
+                    was_renamed: was_renamed(shared, folder),
+                });
             } else {
                 shared.state.borrow_mut().forget_remote_generation(folder.id)?;
             }
         }
         _ => {}
     }
+    if let Some(removed) = removed {
+        removed.settle(shared, &mut pair, &mut connections.local).await?;
+    }
     if pair.destination.is_none() && !shared.job.dry {
         create(shared, &mut pair, connections).await?;
-    }
-    if let Some((id, validity, next, was_renamed)) = removed {
-        // A server may have left a folder out of its list; then it is the same with all that is known of it.
-        let is_back = pair.destination.is_some_and(|now| {
-            now.uid_validity == Some(validity) && now.uid_next.is_some_and(|now| now >= next)
-        });
-        if !is_back && was_renamed {
-            shared.state.borrow().forget_local_uids(id)?;
-        } else if !is_back {
-            shared.state.borrow_mut().forget_local_folder(id)?;
-        }
     }
     let mut folder = shared.state.borrow_mut().folder(&pair.remote, &pair.local)?;
     folder.remote_validity = pair.source.uid_validity.unwrap_or(0);
@@ -149,6 +140,38 @@ pub async fn prepare(
     Ok(Some((sync, comparison)))
 }
 
+/// A local folder that is not listed any more.
+struct Removed {
+    folder: FolderState,
+    was_renamed: bool,
+}
+
+impl Removed {
+    /// Records what its owner did, before it is made again. A server may have left it out of its list: then it is the same with
+    /// all that is known of it.
+    async fn settle(self, shared: &Shared, pair: &mut Pair, local: &mut SideSession) -> FolderResult<()> {
+        let Self { folder, was_renamed } = self;
+        if !shared.job.dry {
+            match status(&mut local.imap, &pair.local).await {
+                Err(Error::Command { .. }) => {}
+                told => pair.destination = Some(local.fetched(told)?).filter(MailboxStatus::is_valid),
+            }
+        }
+        let is_back = pair.destination.is_some_and(|now| {
+            now.uid_validity == Some(folder.local_validity)
+                && now.uid_next.is_some_and(|next| next >= folder.local_next)
+        });
+        if is_back {
+            return Ok(());
+        }
+        match was_renamed {
+            true => shared.state.borrow().forget_local_uids(folder.id)?,
+            false => shared.state.borrow_mut().forget_local_folder(folder.id)?,
+        }
+        Ok(())
+    }
+}
+
 /// Whether nothing has changed since the last run found everything done.
 ///
 /// # Errors
@@ -161,9 +184,9 @@ pub fn is_settled(shared: &Shared, pair: &Pair, folder: &FolderState) -> Result<
     Ok(is_same && !may_be_all_that_is_left && !state.awaits_late_copies(folder.id)?)
 }
 
-/// Whether the youngest messages of a mailbox are not known to be others than before.
-fn means_the_same(shared: &Shared, side: Side, mailbox: &Mailbox) -> bool {
-    !shared.renumbered.borrow().contains(&(side, mailbox.clone()))
+/// Whether the youngest messages of a remote folder are not known to be others than before.
+fn means_the_same(shared: &Shared, mailbox: &Mailbox) -> bool {
+    !shared.renumbered.borrow().contains(mailbox)
 }
 
 /// Whether the remote folder has messages under UIDs that were dealt with and that nothing is on record of: it was restored

@@ -15,7 +15,7 @@ use crate::sync::message_key::MessageKey;
 use crate::sync::reconcile::connections::Connections;
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::error::{FolderError, FolderResult, contain};
-use crate::sync::reconcile::folder::FolderSync;
+use crate::sync::reconcile::folder::{self, FolderSync};
 use crate::sync::reconcile::headers::{self, Detail};
 use crate::sync::reconcile::listing::sample::Sample;
 use crate::sync::reconcile::listing::{self, Listing};
@@ -100,9 +100,12 @@ async fn look(
         let others = sample.contradicted(status);
         for (sync, record) in &records {
             let mailbox = sync.mailbox(side);
-            let is_another = others.contains(mailbox);
-            if is_another || !agrees(record, mailbox, status(mailbox), session).await? {
-                contradicted(shared, side, sync, record)?;
+            let now = match others.contains(mailbox) {
+                true => Generation::TakenBack,
+                false => generation(record, mailbox, status(mailbox), session).await?,
+            };
+            if now != Generation::Recorded {
+                contradicted(shared, side, now, sync, record)?;
             } else if side == Side::Local && any_lost {
                 report_lost(shared, sync, record, sample, (&listing.local, &local), session).await?;
             }
@@ -111,28 +114,54 @@ async fn look(
     Ok(())
 }
 
-/// Whether a folder is of the recorded generation. A STATUS may be out of date: what it says against it is looked at.
-async fn agrees(
+/// What a folder is, measured by its record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Generation {
+    /// The folder on record.
+    Recorded,
+    /// That folder as it was at an earlier moment: a backup came back.
+    TakenBack,
+    /// Another one, or none.
+    Another,
+}
+
+/// What a folder is. A STATUS may be out of date: what it says against the record is looked at.
+async fn generation(
     record: &FolderState,
     mailbox: &Mailbox,
     told: Option<MailboxStatus>,
     session: &mut SideSession,
-) -> FolderResult<bool> {
+) -> FolderResult<Generation> {
     let side = session.side();
     let is_same = |now: MailboxStatus| match side {
         Side::Remote => record.is_same_remote(now),
         Side::Local => record.is_same_local(now),
     };
     if told.is_some_and(is_same) {
-        return Ok(true);
+        return Ok(Generation::Recorded);
     }
-    match session.imap.open(mailbox, false).await {
-        Err(crate::imap::Error::Command { .. }) => Ok(false),
-        opened => Ok(is_same(session.opened(opened)?.into())),
-    }
+    let now: MailboxStatus = match session.imap.open(mailbox, false).await {
+        Err(crate::imap::Error::Command { .. }) => return Ok(Generation::Another),
+        opened => session.opened(opened)?.into(),
+    };
+    let validity = match side {
+        Side::Remote => record.remote_validity,
+        Side::Local => record.local_validity,
+    };
+    Ok(match (is_same(now), now.uid_validity == Some(validity)) {
+        (true, _) => Generation::Recorded,
+        (false, true) => Generation::TakenBack,
+        (false, false) => Generation::Another,
+    })
 }
 
-fn contradicted(shared: &Shared, side: Side, sync: &FolderSync, record: &FolderState) -> FolderResult<()> {
+fn contradicted(
+    shared: &Shared,
+    side: Side,
+    now: Generation,
+    sync: &FolderSync,
+    record: &FolderState,
+) -> FolderResult<()> {
     let reason = format!(
         "self-check: {} does not show what the ledger says of this folder, which was replaced or restored during the \
          run: the next run compares both sides",
@@ -140,10 +169,11 @@ fn contradicted(shared: &Shared, side: Side, sync: &FolderSync, record: &FolderS
     );
     let mut reporter = shared.reporter.borrow_mut();
     reporter.problem(sync.pair.remote.name(), Exit::WithErrors, &reason);
-    let mut state = shared.state.borrow_mut();
-    match side {
-        Side::Remote => state.forget_remote_generation(record.id)?,
-        Side::Local => state.forget_local_generation(record.id)?,
+    drop(reporter);
+    match now {
+        Generation::TakenBack => folder::taken_back(shared, sync, side)?,
+        // Renamed, removed, or made anew: the next run tells it by the record.
+        Generation::Another | Generation::Recorded => shared.state.borrow().unsettle(record.id)?,
     }
     Ok(())
 }

@@ -16,6 +16,8 @@ pub enum Flag {
     MailboxReplaced,
     /// The source may be another mailbox, and what it lacks has not been left to its owner yet.
     SourceReplaced,
+    /// During a run, UIDs of a folder of the source turned out to mean other messages than those on record.
+    SourceRenumbered,
     /// What is new in local folders may be older than the ledger, and was moved there: from one that is not on record yet, or
     /// that nothing is pulled to.
     NewMayBeOlder,
@@ -39,6 +41,7 @@ pub enum AccountFact {
 /// Facts about the local mailbox, for all its accounts.
 const TEST_FOLDER: &str = "marker";
 const INBOX: &str = "inbox";
+pub(super) const RESTORED: &str = "mailbox_restored";
 
 /// A generation that no inbox has: UIDVALIDITY is never 0.
 const NO_GENERATION: (u32, u32) = (0, u32::MAX);
@@ -50,6 +53,7 @@ impl Flag {
             Self::FilterMarks => "marked",
             Self::MailboxReplaced => "mailbox_replaced",
             Self::SourceReplaced => "source_replaced",
+            Self::SourceRenumbered => "source_renumbered",
             Self::NewMayBeOlder => "new_may_be_older",
             Self::RemoteVaries => "varies_remotely",
             Self::LocalVaries => "varies_locally",
@@ -117,6 +121,16 @@ impl Ledger {
     /// Remembers them.
     pub fn set_inbox_generation(&self, validity: u32, next: u32) -> Result<()> {
         self.store_fact(INBOX, &format!("{validity} {next}"))
+    }
+
+    /// Whether a run found in its midst that the local mailbox had come back from a backup.
+    pub fn was_restored_meanwhile(&self) -> Result<bool> {
+        Ok(self.stored_fact(RESTORED)?.is_some())
+    }
+
+    /// Remembers it for the next run of any account: records are in use until this one ends.
+    pub fn set_restored_meanwhile(&self) -> Result<()> {
+        self.store_fact(RESTORED, "1")
     }
 
     pub(super) fn of_account(&self, name: &str) -> String {

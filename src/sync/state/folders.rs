@@ -202,16 +202,7 @@ impl Ledger {
     /// Forgets the UIDs of a remote folder of a former generation. What was delivered from it stays known by its key.
     pub fn forget_remote_generation(&mut self, id: i64) -> Result<()> {
         self.set(Flag::NewMayBeOlder, true)?;
-        self.transaction(|db| {
-            remember_delivered(db, id)?;
-            // The local UIDs still mean what they meant.
-            let sql = "SELECT brought_before FROM folder WHERE id = ?1";
-            let former: u32 = db.query_row(sql, [id], |row| row.get(0))?;
-            forget_messages(db, id)?;
-            let sql = "UPDATE folder SET brought_before = ?2 WHERE id = ?1";
-            db.execute(sql, params![id, former])?;
-            Ok(())
-        })
+        self.transaction(|db| forget_remote(db, id))
     }
 
     /// Forgets what is known of a folder whose local side is of another generation: what is not there is copied again.
@@ -241,10 +232,17 @@ impl Ledger {
         self.local_deletion_done(id)?;
         self.second_copies_stay(id)?;
         self.db.execute(
-            "UPDATE folder SET local_next = 1, local_high = 1, local_mailbox = NULL, baseline = 0, brought_before = 0,
-                fingerprint = '' WHERE id = ?1",
+            "UPDATE folder SET local_validity = 0, local_next = 1, local_high = 1, local_mailbox = NULL, baseline = 0,
+                brought_before = 0, fingerprint = '' WHERE id = ?1",
             [id],
         )?;
+        Ok(())
+    }
+
+    /// The next run looks at a folder again, whatever its numbers are.
+    pub fn unsettle(&self, id: i64) -> Result<()> {
+        self.db
+            .execute("UPDATE folder SET fingerprint = '' WHERE id = ?1", [id])?;
         Ok(())
     }
 
@@ -355,6 +353,17 @@ fn leave_to_its_owner(db: &Connection, id: i64) -> Result<()> {
 pub(super) fn forget_local(db: &Transaction<'_>, id: i64) -> Result<()> {
     db.execute("DELETE FROM history WHERE folder = ?1", [id])?;
     forget_messages(db, id)
+}
+
+pub(super) fn forget_remote(db: &Transaction<'_>, id: i64) -> Result<()> {
+    remember_delivered(db, id)?;
+    // The local UIDs still mean what they meant.
+    let sql = "SELECT brought_before FROM folder WHERE id = ?1";
+    let former: u32 = db.query_row(sql, [id], |row| row.get(0))?;
+    forget_messages(db, id)?;
+    let sql = "UPDATE folder SET brought_before = ?2 WHERE id = ?1";
+    db.execute(sql, params![id, former])?;
+    Ok(())
 }
 
 fn forget_messages(db: &Transaction<'_>, id: i64) -> Result<()> {

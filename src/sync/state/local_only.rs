@@ -63,6 +63,24 @@ impl Ledger {
         Ok(found)
     }
 
+    /// The keys on record of local messages.
+    pub fn keys_locally(&self, id: i64, uids: &UidSet) -> Result<HashMap<u32, MessageKey>> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT key FROM message WHERE folder = ?1 AND local_uid = ?2
+             UNION ALL SELECT key FROM local_only WHERE folder = ?1 AND local_uid = ?2",
+        )?;
+        let mut keys = HashMap::new();
+        for uid in uids.iter() {
+            let mut rows = statement.query(params![id, uid])?;
+            if let Some(row) = rows.next()?
+                && let Some(key) = MessageKey::from_bytes(&row.get::<_, Vec<u8>>(0)?)
+            {
+                keys.insert(uid, key);
+            }
+        }
+        Ok(keys)
+    }
+
     /// Records local messages that the account has not brought.
     pub fn add_local_only(&mut self, id: i64, messages: &[LocalOnly], origin: Origin) -> Result<()> {
         self.transaction(|db| {

@@ -3,7 +3,8 @@
 
 use rusqlite::Connection;
 
-use super::folders::forget_local;
+use super::facts::RESTORED;
+use super::folders::{forget_local, forget_remote};
 use super::{Flag, Ledger, Result};
 use crate::imap::Mailbox;
 
@@ -27,6 +28,30 @@ impl Ledger {
             for id in folders {
                 forget_local(db, id)?;
             }
+            db.execute("DELETE FROM meta WHERE name = ?1", [RESTORED])?;
+            Ok(())
+        })
+    }
+
+    /// Notes that UIDs of these remote folders mean other messages than those on record, for all of them at once: what
+    /// shows it of one folder may be the only trace that there is of the others. `may_be_another`: the inbox is among them.
+    pub fn note_renumbered_source(&mut self, folders: &[i64], may_be_another: bool) -> Result<()> {
+        let settled = self.of_account(Flag::SourceRenumbered.name());
+        let mut flags = vec![];
+        if !folders.is_empty() {
+            flags.push(self.of_account(Flag::NewMayBeOlder.name()));
+        }
+        if may_be_another {
+            flags.push(self.of_account(Flag::SourceReplaced.name()));
+        }
+        self.transaction(|db| {
+            for flag in flags {
+                db.execute("INSERT OR REPLACE INTO meta VALUES (?1, '1')", [flag])?;
+            }
+            for &id in folders {
+                forget_remote(db, id)?;
+            }
+            db.execute("DELETE FROM meta WHERE name = ?1", [settled])?;
             Ok(())
         })
     }

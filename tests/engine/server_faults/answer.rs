@@ -397,7 +397,7 @@ fn section(item: &str, body: &[u8]) -> Vec<u8> {
     let header = &body[..end.unwrap_or(body.len())];
     match item {
         "BODY.PEEK[]" => body.to_vec(),
-
+        "BODY.PEEK[HEADER]" => header.to_vec(),
         "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID RECEIVED)]" => {
             let mut out = vec![];
             let mut keep = false;

@@ -179,6 +179,8 @@ pub(crate) enum Act {
     DeleteMailbox(&'static str),
     /// The mailbox is replaced just before: see [`Model::replace`].
     ReplaceMailbox(&'static str),
+    /// This backup comes back just before: see [`Model::restore`].
+    Restore(Box<Model>),
 }
 
 /// For ever.

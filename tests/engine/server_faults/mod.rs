@@ -10,6 +10,7 @@
 
 mod another_mailbox;
 mod answer;
+mod backups;
 mod clones;
 mod command;
 mod cuts;

@@ -201,6 +201,7 @@ impl Session<'_> {
                 lock(&self.shared.model).folders.remove(name);
             }
             Some(Act::ReplaceMailbox(name)) => lock(&self.shared.model).replace(name),
+            Some(Act::Restore(backup)) => lock(&self.shared.model).restore(&backup),
         }
         let answer = self.execute(tag, &verb, rest)?;
         if silent {

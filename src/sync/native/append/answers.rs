@@ -2,12 +2,12 @@
 //! How each APPEND ended. What is refused together is tried one by one; what is refused alone is reported.
 
 use super::{AppendBatch, Appender, Attempt};
-use crate::imap::{Code, Error, Response, Result, Session, StatusLine, Tag};
+use crate::imap::{Code, Error, Response, Result, Session, StatusLine, Tag, UidSet};
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::native::pipeline::MAX_TEMPORARY_REFUSALS;
 use crate::sync::native::pipeline::message::FetchedMessage;
-use crate::sync::reconcile::folder::FolderSync;
+use crate::sync::reconcile::folder::{self, FolderSync};
 
 impl Appender {
     /// Waits for the outcome of the oldest APPEND.
@@ -142,6 +142,7 @@ impl Appender {
             && uids.len() == batch.messages.len() as u64
         {
             local = uids.iter().map(Some).collect();
+            self.note_given(sync, uids);
         }
         let confirmed: Vec<_> = batch.messages.iter().map(|p| p.uid).zip(local).collect();
         for message in batch
@@ -159,6 +160,22 @@ impl Appender {
         *copied = copied.union(&uids);
         drop(copied);
         self.record(sync, &confirmed, &batch.messages);
+    }
+
+    /// UIDs only go up, but where a backup comes back.
+    fn note_given(&self, sync: &FolderSync, uids: &UidSet) {
+        let is_old = uids.first().is_some_and(|uid| uid < sync.folder.local_high);
+        if !is_old || self.shared.restored_meanwhile.get() {
+            return;
+        }
+        let reason = "host2 gives UIDs for a second time: a backup came back during the run; the next run compares both sides";
+        let name = sync.pair.remote.name();
+        let mut reporter = self.shared.reporter.borrow_mut();
+        reporter.problem(name, Exit::WithErrors, reason);
+        drop(reporter);
+        if let Err(error) = folder::local_taken_back(&self.shared) {
+            self.pipeline.fail(error.into());
+        }
     }
 
     pub(super) fn record(

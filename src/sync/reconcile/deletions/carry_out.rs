@@ -6,6 +6,7 @@ use super::folders::{self, DoomedFolder, Removed};
 use super::gate::{self, LocalDeletable};
 use super::intended::intend;
 use super::local::{Doomed, LocalPlan, SMALL};
+use super::recorded::are_recorded;
 use super::report_kept;
 use crate::imap::UidSet;
 use crate::sync::account::Failure;
@@ -33,13 +34,14 @@ pub async fn delete_local(
     let mut doomed = vec![];
     for Doomed { sync, gone, local } in plan.folders {
         let outcome = connections::with_reconnect(shared, connections, async |connections| {
-            let opened = sync.open(&mut connections.local, false).await?;
+            sync.open(&mut connections.local, false).await?;
             let alive = connections.local.search_among(&local).await?;
-            Ok((opened, alive))
+            let (id, name) = (sync.folder.id, sync.pair.remote.name());
+            let are_recorded = are_recorded(shared, id, name, &alive, &mut connections.local).await?;
+            Ok(are_recorded.then_some(alive))
         })
         .await;
-        if let Some((_, alive)) = contain(shared, sync.pair.remote.name(), outcome)? {
-            let local = alive;
+        if let Some(local) = contain(shared, sync.pair.remote.name(), outcome)?.flatten() {
             doomed.push(Doomed { sync, gone, local });
         }
     }
@@ -136,7 +138,7 @@ fn guard(
         Some("the remote server did not list most of the folders that it had".to_owned())
     } else if source == 0 {
         Some("the remote mailbox is empty".to_owned())
-    } else if shared.mailbox_replaced.get() {
+    } else if shared.mailbox_replaced.get() || shared.restored_meanwhile.get() {
         Some("the local mailbox was replaced".to_owned())
     } else if shared.source_replaced.get() {
         Some("the remote inbox was replaced: is it another mailbox?".to_owned())

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::gate::{self, EmptyFolder, LocalDeletable};
+use super::recorded::are_recorded;
 use super::report_kept_in;
 use crate::imap::{Error, Listed, Mailbox, MailboxStatus, UidSet};
 use crate::sync::account::Failure;
@@ -195,7 +196,8 @@ async fn look(
     }
     let foreign = all.minus(&own);
     if foreign.is_empty() {
-        return Ok(Some(all));
+        let are_recorded = are_recorded(shared, folder.id, folder.local.name(), &all, local).await?;
+        return Ok(are_recorded.then_some(all));
     }
     shared.reporter.borrow_mut().tell(&Event::FolderStays {
         folder: &folder.local,

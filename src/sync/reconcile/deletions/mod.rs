@@ -17,6 +17,7 @@ pub mod incomplete;
 pub mod intended;
 pub mod local;
 pub mod present;
+mod recorded;
 pub mod remote;
 pub mod second_copies;
 pub mod together;

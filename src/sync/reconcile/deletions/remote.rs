@@ -40,7 +40,8 @@ pub async fn delete_remote(
         false => UidSet::default(),
     };
     take_back_marks(shared, sync, connections, &may_go).await?;
-    if delivered.is_empty() {
+    // What is not there locally may have gone with the restored mailbox, and not by its owner.
+    if delivered.is_empty() || shared.restored_meanwhile.get() {
         return Ok(());
     }
     if shared.job.dry {

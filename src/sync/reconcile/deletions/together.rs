@@ -101,7 +101,7 @@ async fn delete(
     connections: &mut Connections,
     done: &mut Done,
 ) -> FolderResult<()> {
-    if group.len() < 2 {
+    if group.len() < 2 || shared.restored_meanwhile.get() {
         return Ok(());
     }
     let mut checked = vec![];
@@ -136,6 +136,9 @@ async fn delete(
             // The work on the folder alone meets it again, and tells.
             Ok(false) | Err(_) => {}
         }
+    }
+    if shared.restored_meanwhile.get() {
+        return Ok(());
     }
     {
         let mut state = shared.state.borrow_mut();
@@ -213,10 +216,10 @@ async fn read_contents<'a>(
     Ok(contents)
 }
 
-/// The digests of the messages that came as a whole.
+/// The digests and octets of the messages that came as a whole.
 #[derive(Default)]
 struct Wholes {
-    digests: HashMap<u32, Digest>,
+    digests: HashMap<u32, (Digest, u64)>,
     failed: bool,
 }
 
@@ -231,7 +234,7 @@ impl Wholes {
         };
         match Digest::of(body) {
             Ok(digest) if asked.contains(uid) => {
-                self.digests.insert(uid, digest);
+                self.digests.insert(uid, (digest, body.len()));
             }
             Ok(_) => {}
             Err(_) => self.failed = true,

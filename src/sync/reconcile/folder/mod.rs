@@ -14,7 +14,7 @@ use crate::sync::message_key::MessageKey;
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::flags::told::RemoteFlags;
 use crate::sync::side::Side;
-use crate::sync::state::FolderState;
+use crate::sync::state::{Flag, FolderState, LedgerError};
 
 /// A folder at work.
 pub struct FolderSync {
@@ -30,6 +30,8 @@ pub struct FolderSync {
     pub broken: Cell<bool>,
     /// Messages that this run copied and the local server confirmed.
     pub copied: RefCell<UidSet>,
+    /// Messages that arrived in two pieces, on two connections.
+    pub joined: RefCell<UidSet>,
     /// How many messages are to be fetched, as the server's numbers tell.
     pub expected: Cell<u64>,
     /// How many of them came, or were not asked for because they are too large.
@@ -64,6 +66,7 @@ impl FolderSync {
             own_marks: HashSet::new(),
             broken: Cell::new(false),
             copied: RefCell::default(),
+            joined: RefCell::default(),
             expected: Cell::new(0),
             received: Cell::new(0),
             missing: RefCell::default(),
@@ -92,10 +95,33 @@ pub fn renumbered(shared: &Shared, sync: &FolderSync, side: Side) -> FolderResul
         .borrow_mut()
         .problem(name, Exit::WithErrors, &reason);
     sync.broken.set(true);
-    let mut state = shared.state.borrow_mut();
-    match side {
-        Side::Remote => state.forget_remote_generation(sync.folder.id)?,
-        Side::Local => state.forget_local_generation(sync.folder.id)?,
+    Ok(taken_back(shared, sync, side)?)
+}
+
+/// A folder came back from a backup while the run was at work. All folders of that side may have, which the next run sees
+/// to: the records are in use.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub fn taken_back(shared: &Shared, sync: &FolderSync, side: Side) -> Result<(), LedgerError> {
+    if side == Side::Local {
+        return local_taken_back(shared);
     }
-    Ok(())
+    let mut state = shared.state.borrow_mut();
+    state.set(Flag::SourceRenumbered, true)?;
+    if sync.pair.remote.is_inbox() {
+        // It may be another mailbox.
+        state.set(Flag::SourceReplaced, true)?;
+        shared.source_replaced.set(true);
+    }
+    state.forget_remote_generation(sync.folder.id)
+}
+
+/// The same for the local mailbox: what is missing there was removed by no one meanwhile.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub fn local_taken_back(shared: &Shared) -> Result<(), LedgerError> {
+    shared.restored_meanwhile.set(true);
+    shared.state.borrow().set_restored_meanwhile()
 }

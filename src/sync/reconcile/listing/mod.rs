@@ -74,7 +74,6 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
     );
     let (remote, local) = (remote?, local?);
     other_name::recognise(shared, &remote, &mut connections.remote).await?;
-    let is_reached_otherwise = other_name::is_reached_otherwise(shared)?;
     renamed::follow(shared, &remote)?;
     let known = known_folders(&shared.state.borrow())?;
     let selection = &shared.job.selection;
@@ -86,19 +85,13 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
     let statuses = statuses.filter_map(|(listed, status)| Some((listed.mailbox.clone(), (*status)?)));
     *shared.local_folders.borrow_mut() = statuses.collect();
     confirm::confirm(shared, &mut pairs, connections).await?;
-    let (samples, remote_session) = ((remote_sample, is_reached_otherwise), &mut connections.remote);
-    note_renumbered(shared, &pairs, &remote, samples, remote_session).await?;
-    note_restored_source(shared, &pairs)?;
+    note_renumbered_source(shared, &remote, remote_sample, &mut connections.remote).await?;
     note_replaced_source(shared, &remote)?;
-    note_renumbered(
-        shared,
-        &pairs,
-        &local,
-        (local_sample, false),
-        &mut connections.local,
-    )
-    .await?;
-    note_replaced_mailbox(shared, &pairs, &local, &mut connections.local).await?;
+    local_sample.settle_doubts(shared, &mut connections.local).await?;
+    let is_restored = !local_sample
+        .contradicted(|mailbox| local.status(mailbox))
+        .is_empty();
+    note_replaced_mailbox(shared, &pairs, (&local, is_restored), &mut connections.local).await?;
     filed::note(shared, &pairs, &local)?;
     {
         let mut reporter = shared.reporter.borrow_mut();
@@ -206,58 +199,46 @@ pub async fn log_in_and_list(
     Ok((side, session))
 }
 
-/// Where the youngest messages of one folder are others than before, or where `all` are to be, all folders of the side are
-/// asked.
-async fn note_renumbered(
+/// Remote folders whose UIDs mean other messages than those on record: their youngest messages are others, or UIDs of one
+/// folder went back, as they do where a server was restored from a backup. Where one folder shows it, or an earlier run or
+/// another name of the server gives reason, all folders of the account are asked, whichever task pulls them.
+async fn note_renumbered_source(
     shared: &Shared,
-    pairs: &[Pair],
     listed: &folder_mapping::Side,
-    (mut sample, all): (Sample, bool),
+    mut sample: Sample,
     session: &mut SideSession,
 ) -> FolderResult<()> {
-    let side = session.side();
     let status = |mailbox: &Mailbox| listed.status(mailbox);
     sample.settle_doubts(shared, session).await?;
-    let mut renumbered = sample.contradicted(status);
-    if renumbered.is_empty() && !all {
-        return Ok(());
-    }
-    for pair in pairs {
-        let known = shared.state.borrow().known_folder(&pair.remote)?;
-        if let Some(folder) = known {
-            let mut sample = Sample::of(shared, side, std::iter::once((&pair.remote, &folder)))?;
+    let known = shared.state.borrow().folders()?;
+    let mut renumbered: HashSet<Mailbox> = sample.contradicted(status).into_iter().collect();
+    let is_suspected = shared.state.borrow().is_set(Flag::SourceRenumbered)?;
+    if is_suspected || other_name::is_reached_otherwise(shared)? || !renumbered.is_empty() {
+        for (mailbox, folder) in known.iter().filter(|(mailbox, _)| status(mailbox).is_some()) {
+            let mut sample = Sample::of(shared, Side::Remote, std::iter::once((mailbox, folder)))?;
             sample.ask(session).await?;
             renumbered.extend(sample.contradicted(status));
         }
     }
-    if side == Side::Local && !renumbered.is_empty() {
-        shared.state.borrow().note_replaced_mailbox()?;
-    }
-    let mailboxes = renumbered.into_iter().map(|mailbox| (side, mailbox));
-    shared.renumbered.borrow_mut().extend(mailboxes);
-    Ok(())
-}
-
-/// Where UIDs of a source went back, its server was restored from a backup; then they may be others in all of its folders,
-/// also where as much mail has come since as was lost.
-fn note_restored_source(shared: &Shared, pairs: &[Pair]) -> Result<(), LedgerError> {
-    let mut known = vec![];
-    for pair in pairs {
-        let folder = shared.state.borrow().known_folder(&pair.remote)?;
-        known.extend(
-            folder
-                .filter(|folder| pair.source.uid_validity == Some(folder.remote_validity))
-                .map(|folder| (pair, folder)),
-        );
-    }
-    let went_back = |(pair, folder): &(&Pair, FolderState)| {
-        let next = pair.source.uid_next;
-        next.is_some_and(|next| next < folder.remote_high) && !shared.job.inbox_only()
+    let same = known.iter().filter_map(|(mailbox, folder)| {
+        let now = status(mailbox)?;
+        (now.uid_validity == Some(folder.remote_validity)).then_some((mailbox, folder, now.uid_next))
+    });
+    let same: Vec<_> = same.collect();
+    let went_back = |(_, folder, next): &(&Mailbox, &FolderState, Option<u32>)| {
+        next.is_some_and(|next| next < folder.remote_high)
     };
-    if known.iter().any(went_back) {
-        let mailboxes = known.iter().map(|(pair, _)| (Side::Remote, pair.remote.clone()));
-        shared.renumbered.borrow_mut().extend(mailboxes);
+    if !shared.job.inbox_only() && same.iter().any(went_back) {
+        renumbered.extend(same.iter().map(|(mailbox, ..)| (*mailbox).clone()));
     }
+    if is_suspected || !renumbered.is_empty() {
+        let folders = known.iter().filter(|(mailbox, _)| renumbered.contains(mailbox));
+        let folders: Vec<i64> = folders.map(|(_, folder)| folder.id).collect();
+        let may_be_another = renumbered.iter().any(Mailbox::is_inbox);
+        let mut state = shared.state.borrow_mut();
+        state.note_renumbered_source(&folders, may_be_another)?;
+    }
+    shared.renumbered.borrow_mut().extend(renumbered);
     Ok(())
 }
 
@@ -283,13 +264,17 @@ fn note_replaced_source(shared: &Shared, remote: &folder_mapping::Side) -> Resul
 
 /// An inbox of another generation may mean that the whole local mailbox is another one: then folders that are missing were
 /// not removed by its owner. It is looked at whatever the task pulls, and counts for each account until a run of it has come to
-/// its end. So does a folder whose UIDs went back: no one but a restored backup does that.
+/// its end. So does a folder whose UIDs went back, or mean other messages (`is_restored`): no one but a restored backup does
+/// that.
 async fn note_replaced_mailbox(
     shared: &Shared,
     pairs: &[Pair],
-    local: &folder_mapping::Side,
+    (local, is_restored): (&folder_mapping::Side, bool),
     session: &mut SideSession,
 ) -> FolderResult<()> {
+    if is_restored || shared.state.borrow().was_restored_meanwhile()? {
+        shared.state.borrow_mut().note_restored_mailbox()?;
+    }
     let opened = pairs
         .iter()
         .filter_map(|pair| Some((&pair.local, pair.destination?)));
