@@ -15,6 +15,7 @@ pub struct Literal {
     data: Data,
     len: u64,
     line_ends: LineEnds,
+    joined: bool,
 }
 
 #[derive(Debug)]
@@ -102,7 +103,18 @@ impl Literal {
             len: data.len() as u64,
             data: Data::Memory(data),
             line_ends,
+            joined: false,
         }
+    }
+
+    /// Marks it as one of two pieces that came on two connections.
+    pub fn joined(self) -> Self {
+        Self { joined: true, ..self }
+    }
+
+    /// Whether it came in two pieces: on a server that generates messages they may be of two different ones.
+    pub fn is_joined(&self) -> bool {
+        self.joined
     }
 
     /// Octets as received.
@@ -261,6 +273,7 @@ impl Collector {
             data: self.data,
             len: self.len,
             line_ends: self.line_ends,
+            joined: false,
         }
     }
 }

@@ -328,7 +328,7 @@ impl Wire {
             came = self.collect(&mut begun.collector, size - OVERLAP, said).await;
         }
         match came {
-            Ok(()) => Ok(begun.collector.finish()),
+            Ok(()) => Ok(begun.collector.finish().joined()),
             Err(error) => {
                 self.begun = Some(begun).filter(|_| error.is_break());
                 Err(error)

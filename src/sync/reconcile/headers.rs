@@ -212,10 +212,25 @@ pub async fn digests(session: &mut SideSession, uids: &UidSet) -> FolderResult<H
 
 /// The same, with the octets that came.
 pub async fn wholes(session: &mut SideSession, uids: &UidSet) -> FolderResult<HashMap<u32, (Digest, u64)>> {
+    contents(session, whole_questions(uids)).await
+}
+
+/// The digests of whole headers.
+pub async fn heads(session: &mut SideSession, uids: &UidSet) -> FolderResult<HashMap<u32, Digest>> {
+    let chunks = uids.chunks(GROUP);
+    let questions = chunks.map(|chunk| fetch_command(&chunk, "(UID BODY.PEEK[HEADER])"));
+    let found = contents(session, questions.collect()).await?.into_iter();
+    Ok(found.map(|(uid, (digest, _))| (uid, digest)).collect())
+}
+
+async fn contents(
+    session: &mut SideSession,
+    questions: Vec<Command>,
+) -> FolderResult<HashMap<u32, (Digest, u64)>> {
     let mut found = HashMap::new();
     let mut failed = None;
     session
-        .run_all(whole_questions(uids), |data| {
+        .run_all(questions, |data| {
             if let Untagged::Fetch(fetch) = data
                 && let (Some(uid), Some(body)) = (fetch.uid, fetch.body)
             {

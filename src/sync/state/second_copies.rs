@@ -73,11 +73,12 @@ impl Ledger {
     }
 
     /// Second copies are no more: the other ones are those of the messages from now on. The task that brought these has them
-    /// filtered.
+    /// filtered, unless it is this one, which had sent the message twice.
     pub fn second_copies_removed(&mut self, id: i64, copies: &[SecondCopy]) -> Result<()> {
         self.transaction(|db| {
             let mut turn = db.prepare_cached(
-                "UPDATE message SET local_uid = iif(?3 = 0, local_uid, ?3), sieve = iif(sieve IN (1, 2), 3, sieve)
+                "UPDATE message SET local_uid = iif(?3 = 0, local_uid, ?3), 
+                    sieve = iif(sieve IN (1, 2) AND repeated = 0, 3, sieve)
                  WHERE folder = ?1 AND local_uid = ?2",
             )?;
             // What was sent twice has come twice.

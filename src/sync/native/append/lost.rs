@@ -9,6 +9,7 @@ use super::{AppendBatch, Appender};
 use crate::imap::Result;
 use crate::sync::account::Failure;
 use crate::sync::exit_code::Exit;
+use crate::sync::message_key::Digest;
 use crate::sync::native::pipeline::message;
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::connections::{self, settle};
@@ -17,6 +18,7 @@ use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::headers::{self, Detail};
 use crate::sync::reconcile::{compare, poison};
 use crate::sync::side::Side;
+use crate::sync::state::Flag;
 
 impl Appender {
     /// After a lost connection: what was in flight may have arrived, or may still. It is looked up, until two looks
@@ -147,7 +149,15 @@ impl Appender {
             opened.set(true);
             self.shared.job.local.workarounds.answered(&sync.pair.local);
             let found = headers::read(session, &unknown, Detail::Key).await?;
-            Ok(message::claim(messages(), headers::by_key(found)))
+            let mut claimed = message::claim(messages(), headers::by_key(found));
+            if !claimed.is_empty() && !self.shared.state.borrow().is_set(Flag::LocalVaries)? {
+                // Its owner may have stored another version of a draft meanwhile.
+                let stored = headers::digests(session, &claimed.values().copied().collect()).await?;
+                let digests: HashMap<u32, Digest> =
+                    messages().map(|message| (message.uid, message.digest)).collect();
+                claimed.retain(|uid, local| stored.get(local) == digests.get(uid));
+            }
+            Ok(claimed)
         })
         .await
     }

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use super::{Fetcher, InFlight, note_flags};
-use crate::imap::{Error, Fetch, Flags, Result, Selected, Session, StatusLine, UidSet, Untagged};
+use crate::imap::{Error, Fetch, Flags, Literal, Result, Selected, Session, StatusLine, UidSet, Untagged};
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::native::MAX_MISSING;
@@ -97,6 +97,9 @@ impl Fetcher {
                 "the server sent a part of it instead of the whole message",
             );
         } else {
+            if fetch.body.as_ref().is_some_and(Literal::is_joined) {
+                sync.joined.borrow_mut().insert(uid);
+            }
             self.note_short(&sync, uid, &fetch);
             self.note_dropped(&sync, uid, &fetch);
             self.packer.add(sync, uid, fetch).await.map_err(Error::Spool)?;

@@ -27,11 +27,11 @@ pub(super) struct Candidates {
     last_copy: Option<u32>,
 }
 
-/// What the remote folder shows of messages, with the digests of those that earlier runs copied.
+/// What the remote folder shows of messages, with the digests and octets of those that earlier runs copied.
 #[derive(Default)]
 pub(super) struct RemoteMessages {
     pub seen: HashMap<u32, Seen>,
-    pub digests: HashMap<u32, Digest>,
+    pub digests: HashMap<u32, (Digest, u64)>,
 }
 
 impl Candidates {
@@ -60,7 +60,7 @@ impl Candidates {
                 false,
             ),
         };
-        let unlike = incomplete::unlike(shared, sync, &found.seen, &copies, &mut connections.remote).await?;
+        let unlike = incomplete::unlike(shared, sync, &found.seen, &copies, connections).await?;
         let Some(locally) = Local::look(shared, sync, &mut connections.local, &copies).await? else {
             folder::renumbered(shared, sync, Side::Local)?;
             return Ok(None);
@@ -222,7 +222,7 @@ impl RemoteMessages {
         }
         sync.open(remote, false).await?;
         self.seen.extend(incomplete::by_uid(remote, earlier).await?);
-        self.digests = headers::digests(remote, earlier).await?;
+        self.digests = headers::wholes(remote, earlier).await?;
         Ok(())
     }
 }
@@ -268,8 +268,14 @@ async fn changed_since(
             .digest
             .or_else(|| copy.local_uid.and_then(|uid| local_digests.get(&uid).copied()));
         let has_trace = seen.get(&copy.uid).is_some_and(|seen| seen.has_trace);
-        match (digests.get(&copy.uid), recorded) {
-            (Some(now), Some(then)) if *now == then => {}
+        let given = digests.get(&copy.uid);
+        // What was cut both times is equal, too.
+        let is_whole = given
+            .zip(seen.get(&copy.uid))
+            .is_some_and(|((_, octets), seen)| *octets >= seen.size);
+        match (given.map(|(digest, _)| *digest), recorded) {
+            (Some(_), _) if copy.digest.is_none() && !is_whole => changed.unproven.insert(copy.uid),
+            (Some(now), Some(then)) if now == then => {}
             (Some(_), Some(_)) => changed.other.insert(copy.uid),
             // Delivered by a former version, which recorded no digests, and gone locally since.
             (Some(_), None) if copy.is_delivered && has_trace => {}
@@ -297,7 +303,7 @@ impl Changed {
         found: &RemoteMessages,
     ) -> FolderResult<()> {
         let read = found.digests.iter().filter(|(uid, _)| self.other.contains(**uid));
-        let read = read.map(|(&uid, &digest)| (uid, digest)).collect();
+        let read = read.map(|(&uid, &(digest, _))| (uid, digest)).collect();
         sync.open(remote, false).await?;
         let lasting = headers::that_last(remote, &read).await?;
         self.unproven = self.unproven.union(&self.other.minus(&lasting));

@@ -35,17 +35,25 @@ pub async fn look_again(
     let seen = by_uid(remote, &alive).await?;
     let wholes = headers::wholes(remote, &alive).await?;
     let copies = shared.state.borrow().copies(id, &alive)?;
-    let (mut whole, mut other) = (UidSet::default(), UidSet::default());
+    let (mut whole, mut other) = (UidSet::default(), HashMap::new());
     for copy in copies {
-        let Some(seen) = seen.get(&copy.uid) else {
+        let (Some(seen), Some(&(digest, octets))) = (seen.get(&copy.uid), wholes.get(&copy.uid)) else {
             continue;
         };
-        match wholes.get(&copy.uid) {
-            Some((digest, _)) if copy.digest.as_ref() != Some(digest) => other.insert(copy.uid),
-            Some(&(_, octets)) if copy.key == seen.key && octets >= seen.size => whole.insert(copy.uid),
+        match copy.digest == Some(digest) {
+            true if copy.key == seen.key && octets >= seen.size => whole.insert(copy.uid),
+            // No more than is there already is no reason to bring it again.
+            false if octets > copy.size || octets >= seen.size => {
+                other.insert(copy.uid, digest);
+            }
             _ => {}
         }
     }
+    // Nor is what differs from itself.
+    let other = match other.is_empty() {
+        true => UidSet::default(),
+        false => headers::that_last(remote, &other).await?,
+    };
     let mut state = shared.state.borrow_mut();
     state.set_completeness(id, &whole, Completeness::Whole)?;
     Ok(state.copy_again(id, &other)?)
@@ -78,24 +86,25 @@ pub async fn unlike(
     sync: &FolderSync,
     seen: &HashMap<u32, Seen>,
     copies: &[Copy],
-    remote: &mut SideSession,
+    connections: &mut Connections,
 ) -> FolderResult<UidSet> {
-    let (mut unlike, mut shorter) = (UidSet::default(), UidSet::default());
+    let remote = &mut connections.remote;
+    let (mut unlike, mut doubtful) = (UidSet::default(), UidSet::default());
     for copy in copies
         .iter()
         .filter(|copy| sync.copied.borrow().contains(copy.uid))
     {
         match seen.get(&copy.uid).filter(|seen| seen.key == copy.key) {
             Some(seen) if copy.size >= seen.size => {}
-            Some(_) => shorter.insert(copy.uid),
+            Some(_) => doubtful.insert(copy.uid),
             None => unlike.insert(copy.uid),
         }
     }
-    if !shorter.is_empty() {
+    if !doubtful.is_empty() {
         // Line ends that were put right make a message shorter, too.
         sync.open(remote, true).await?;
-        let wholes = headers::wholes(remote, &shorter).await?;
-        for copy in copies.iter().filter(|copy| shorter.contains(copy.uid)) {
+        let wholes = headers::wholes(remote, &doubtful).await?;
+        for copy in copies.iter().filter(|copy| doubtful.contains(copy.uid)) {
             let announced = seen.get(&copy.uid).map(|seen| seen.size);
             let is_whole = wholes.get(&copy.uid).is_some_and(|(digest, octets)| {
                 copy.digest.as_ref() == Some(digest) && Some(*octets) >= announced
@@ -105,6 +114,9 @@ pub async fn unlike(
             }
         }
     }
+    let joined = sync.joined.borrow().clone();
+    let joined: Vec<&Copy> = copies.iter().filter(|copy| joined.contains(copy.uid)).collect();
+    unlike = unlike.union(&of_two(sync, &joined, connections).await?);
     if !unlike.is_empty() {
         let mut state = shared.state.borrow_mut();
         state.set_completeness(sync.folder.id, &unlike, Completeness::Cut)?;
@@ -113,6 +125,32 @@ pub async fn unlike(
         report_kept_remotely(shared, sync, unlike.len(), reason);
     }
     Ok(unlike)
+}
+
+/// Which of the messages that came in two pieces may be of two: a server that generates them makes another header, with other
+/// boundaries, at each request.
+async fn of_two(sync: &FolderSync, joined: &[&Copy], connections: &mut Connections) -> FolderResult<UidSet> {
+    let stored = joined.iter().filter_map(|copy| Some((copy.uid, copy.local_uid?)));
+    let stored: HashMap<u32, u32> = stored.collect();
+    if stored.is_empty() {
+        return Ok(UidSet::default());
+    }
+    sync.open(&mut connections.remote, true).await?;
+    sync.open(&mut connections.local, false).await?;
+    let (uids, copies) = (
+        stored.keys().copied().collect(),
+        stored.values().copied().collect(),
+    );
+    let (there, here) = tokio::join!(
+        headers::heads(&mut connections.remote, &uids),
+        headers::heads(&mut connections.local, &copies)
+    );
+    let (there, here) = (there?, here?);
+    let differ = stored.iter().filter(|(uid, local)| {
+        let both = there.get(uid).zip(here.get(local));
+        both.is_some_and(|(there, here)| there != here)
+    });
+    Ok(differ.map(|(&uid, _)| uid).collect())
 }
 
 /// What the open remote folder shows of some messages.
