@@ -163,7 +163,7 @@ impl fmt::Display for Event<'_> {
             ),
             Self::OtherEngine => f.write_str(
                 "imapsync does not know what this task or its source needs (folder options, a proxy, folders under other \
-                 names, views); the native engine does the run.",
+                 names, views, labels), or would bring again what its owner filed or deleted; the native engine does the run.",
             ),
             Self::MessageFailed {
                 folder,

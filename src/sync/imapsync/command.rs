@@ -14,7 +14,7 @@ use crate::task::FileKind;
 use crate::task::{FolderMode, RemoteHost, Security, Task};
 
 /// The same for every run.
-const FIXED: [&str; 12] = [
+const FIXED: [&str; 13] = [
     "--nolog",
     "--noauthmd5",
     "--noreleasecheck",
@@ -25,6 +25,8 @@ const FIXED: [&str; 12] = [
     "--fastio2",
     "--buffersize",
     "8192000",
+    // What its owner changed here stays; what changed there is carried over natively.
+    "--noresyncflags",
     // The mark of a message that is about to go, by us or by its owner, would let its copy go, too.
     "--regexflag",
     r"s/\\Deleted//gi",
@@ -151,13 +153,7 @@ fn shape(task: &Task, around: &RunContext<'_>) -> Vec<String> {
         add(&["--maxbytespersecond", &bytes.to_string()]);
     }
     if task.folders == FolderMode::Inbox {
-        add(&[
-            "--folder",
-            "INBOX",
-            "--search1",
-            &search(around.unread),
-            "--noresyncflags",
-        ]);
+        add(&["--folder", "INBOX", "--search1", &search(around.unread)]);
     }
     add(&[
         "--exclude",

@@ -43,9 +43,8 @@ pub(super) fn expression(task: &Task, selected: &[Mailbox], left_out: &[Mailbox]
     let patterns = exclusions.patterns().iter();
     let patterns: Vec<_> = patterns.filter(|pattern| !hits(pattern, selected)).collect();
     let is_left = |folder: &&Mailbox| {
-        !patterns
-            .iter()
-            .any(|pattern| hits(pattern, std::slice::from_ref(*folder)))
+        let mut patterns = patterns.iter().filter(|pattern| means_the_same(pattern));
+        !patterns.any(|pattern| hits(pattern, std::slice::from_ref(*folder)))
     };
     let names = left_out.iter().filter(is_left).map(named);
     std::iter::once(NEVER.to_owned())
@@ -53,6 +52,15 @@ pub(super) fn expression(task: &Task, selected: &[Mailbox], left_out: &[Mailbox]
         .chain(names)
         .collect::<Vec<_>>()
         .join("|")
+}
+
+/// Whether a pattern means the same among others, on names as the server sends them: one that refers to a group by its number
+/// does not, and one letter outside ASCII is several characters there.
+fn means_the_same(pattern: &str) -> bool {
+    let mut escaped = pattern.split('\\').skip(1);
+    pattern.is_ascii()
+        && !pattern.contains('&')
+        && !escaped.any(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || c == 'g' || c == 'k'))
 }
 
 /// The expression that matches a folder's name as the server sends it, and nothing else.
@@ -126,6 +134,28 @@ mod tests {
             expression(&task, &selected, &left_out),
             format!("{NEVER}|^Spam|^\\[Gmail\\]$|^Other\\ Users\\/bob$|^Entw\\&APw\\-rfe$")
         );
+    }
+
+    #[test]
+    fn a_pattern_that_means_something_else_there_leaves_out_by_name_too() {
+        for (pattern, name) in [
+            ("(a)\\1", "^aa$"),
+            ("Gelöschte?", "^Gel\\&APY\\-schte$"),
+            ("R&D", "^R\\&\\-D$"),
+        ] {
+            let folder = match pattern {
+                "(a)\\1" => "aa",
+                "R&D" => "R&D",
+                _ => "Gelöschte",
+            };
+            let task = Task {
+                folders: FolderMode::Exclusion,
+                exclusions: Exclusions::from_stored(&format!(",{pattern}")),
+                ..sample::task()
+            };
+            let expression = expression(&task, &[], &[Mailbox::from_name(folder)]);
+            assert!(expression.ends_with(&format!("|{name}")), "{expression}");
+        }
     }
 
     #[test]

@@ -2,10 +2,12 @@
 //! Stock imapsync as an engine.
 //!
 //! [`command`]: its command line, `excluded` of it · `token_file`: the access token it reads · [`child`]: its process ·
-//! [`log`]: what its log says · `late`: old mail that arrives late · [`post_process`]: what is done natively around it.
+//! [`log`]: what its log says · `contents`: what it stored · `late`: old mail that arrives late · [`post_process`]: what is
+//! done natively around it.
 
 pub mod child;
 pub mod command;
+mod contents;
 mod excluded;
 mod late;
 pub mod log;

@@ -9,18 +9,19 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use crate::imap::{Mailbox, UidSet};
+use crate::imap::{Mailbox, UidSet, among};
 use crate::sync::account::Failure;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::imapsync::late::{self, Ends};
 use crate::sync::imapsync::log::Copied;
-use crate::sync::imapsync::{command, excluded};
+use crate::sync::imapsync::{command, contents, excluded};
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::settle;
 use crate::sync::reconcile::connections::{self, Connections, close};
 use crate::sync::reconcile::deletions::{self, LocalPlan, gate};
 use crate::sync::reconcile::error::{FolderResult, contain};
+use crate::sync::reconcile::flags;
 use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::headers::{self, Detail, Seen};
 use crate::sync::reconcile::inbox;
@@ -63,11 +64,10 @@ pub async fn before(shared: &Shared, task: &Task, days: Option<u32>) -> Result<O
     settle::settle_after_crash(shared, &mut connections).await?;
     restore_lifted_marks(shared, &mut connections).await?;
     let listing = listing::list(shared, &mut connections).await?;
-    let is_gmail = task.remote_host.is_gmail();
-    let is_odd = |pair: &Pair| {
-        pair.joined || excluded::leaves_out(&pair.remote) || !is_gmail && (pair.view || pair.renamed)
-    };
-    if listing.is_incomplete || listing.has_spellings || listing.pairs.iter().any(is_odd) {
+    let is_odd = |pair: &Pair| pair.joined || pair.view || pair.renamed || excluded::leaves_out(&pair.remote);
+    // There imapsync takes a message that has several labels once, wherever it meets it first.
+    let is_labelled = task.remote_host.is_gmail() && listing.pairs.len() > 1;
+    if listing.is_incomplete || listing.has_spellings || is_labelled || listing.pairs.iter().any(is_odd) {
         close(connections).await;
         return Ok(None);
     }
@@ -83,22 +83,35 @@ pub async fn before(shared: &Shared, task: &Task, days: Option<u32>) -> Result<O
             others.collect()
         }
     };
-    left_out.sort();
     let (ends, mut has_late) = late::look(shared, &pairs, days, &mut connections).await?;
     let former = Ends::former(shared)?;
     let (mut wanted, mut suits) = (UidSet::default(), true);
     for pair in pairs {
         let (name, local) = (pair.remote.name().to_owned(), pair.local.clone());
+        let remote = pair.remote.clone();
         let outcome = plan(shared, pair, &mut connections).await;
-        let Some((sync, uids)) = contain(shared, &name, outcome)?.flatten() else {
+        let Some(planned) = contain(shared, &name, outcome)? else {
             continue;
         };
-        suits &= sync.pair.local == local;
+        let (brings, repeats) = match &planned {
+            None => (false, shared.state.borrow().known_folder(&remote)?.is_some()),
+            Some(Planned { uids, repeats, .. }) => (!uids.is_empty(), *repeats),
+        };
+        if !shared.job.inbox_only() && !brings && (repeats || days.is_some()) {
+            left_out.push(remote);
+        }
+        let Some(Planned { sync, uids, repeats }) = planned else {
+            continue;
+        };
+        suits &= sync.pair.local == local && (!repeats || uids.is_empty() || shared.job.inbox_only());
         // What was looked at before, and is missing now, may be of any age.
         has_late |= days.is_some() && former.has_any(&name, &uids);
         wanted = uids;
     }
     close(connections).await;
+    left_out.sort();
+    let mut selected = selected;
+    selected.retain(|folder| !left_out.contains(folder));
     let before = Before {
         ends,
         has_late,
@@ -120,18 +133,31 @@ async fn restore_lifted_marks(shared: &Shared, connections: &mut Connections) ->
     Ok(restored.await?)
 }
 
-/// Records what a folder lacks locally; its UIDs. `None`: there is nothing to do in it.
-async fn plan(
-    shared: &Shared,
-    pair: Pair,
-    connections: &mut Connections,
-) -> FolderResult<Option<(FolderSync, UidSet)>> {
+/// What imapsync is to bring to a folder.
+struct Planned {
+    sync: FolderSync,
+    /// Remote messages that are not there.
+    uids: UidSet,
+    /// Its owner filed or deleted messages that were brought: imapsync would bring them again.
+    repeats: bool,
+}
+
+/// Records what a folder lacks locally. `None`: there is nothing to do in it.
+async fn plan(shared: &Shared, pair: Pair, connections: &mut Connections) -> FolderResult<Option<Planned>> {
     let Some((sync, comparison)) = prepare(shared, 0, pair, connections).await? else {
         return Ok(None);
     };
-    let wanted = UidSet::union_of(&comparison.wanted);
-    record_planned(shared, &sync, &wanted, connections).await?;
-    Ok(Some((sync, wanted)))
+    let uids = UidSet::union_of(&comparison.wanted);
+    record_planned(shared, &sync, &uids, connections).await?;
+    let done = shared.state.borrow().done_uids(sync.folder.id)?.minus(&uids);
+    let copies = shared.state.borrow().copies(sync.folder.id, &done)?;
+    let there: UidSet = copies.iter().filter_map(|copy| copy.local_uid).collect();
+    let mut repeats = there.len() < done.len();
+    if !repeats && !there.is_empty() {
+        let (_, alive) = sync.search(&mut connections.local, false, among(&there)).await?;
+        repeats = !there.minus(&alive).is_empty();
+    }
+    Ok(Some(Planned { sync, uids, repeats }))
 }
 
 async fn record_planned(
@@ -157,7 +183,7 @@ pub async fn complete(shared: &Shared, copied: &[Copied], is_well: bool) -> Resu
     let (mut plan, mut complete, mut syncs) = (LocalPlan::default(), true, vec![]);
     for pair in &listing.pairs {
         let name = pair.remote.name();
-        let compared = compare(shared, pair.clone(), copied, &mut connections).await;
+        let compared = compare(shared, pair.clone(), copied, is_well, &mut connections).await;
         let compared = contain(shared, name, compared)?;
         complete &= compared.is_some();
         if let Some(Compared {
@@ -166,7 +192,7 @@ pub async fn complete(shared: &Shared, copied: &[Copied], is_well: bool) -> Resu
             passed_over,
         }) = compared.flatten()
         {
-            if is_well && !passed_over.is_empty() {
+            if !passed_over.is_empty() {
                 let reason = format!(
                     "imapsync passed over messages ({}, UIDs {passed_over}): the native engine moves them",
                     passed_over.len()
@@ -206,6 +232,7 @@ async fn compare(
     shared: &Shared,
     pair: Pair,
     copied: &[Copied],
+    is_well: bool,
     connections: &mut Connections,
 ) -> FolderResult<Option<Compared>> {
     if shared.job.inbox_only() {
@@ -215,12 +242,21 @@ async fn compare(
     let Some((sync, comparison)) = prepare(shared, index, pair, connections).await? else {
         return Ok(None);
     };
+    contents::record(shared, &sync, connections).await?;
     let left = UidSet::union_of(&comparison.wanted);
     let known = shared.state.borrow().pending_uids(sync.folder.id)?;
-    let passed_over = shared
+    let not_brought = left.intersection(&known);
+    if is_well {
+        contents::record_at_source(shared, &sync, &not_brought, connections).await?;
+    }
+    let mut passed_over = shared
         .state
         .borrow_mut()
-        .passed_over(sync.folder.id, &left.intersection(&known))?;
+        .passed_over(sync.folder.id, &not_brought)?;
+    if !is_well {
+        // Why is told already.
+        passed_over = UidSet::default();
+    }
     // What came meanwhile waits: a mirror is not to delete its former place.
     record_planned(shared, &sync, &left.minus(&known), connections).await?;
     Ok(Some(Compared {
@@ -242,6 +278,7 @@ async fn finish(
     if shared.job.inbox_only() {
         inbox::finish(shared, sync, connections).await?;
     } else {
+        flags::apply_remote(shared, sync, &mut connections.remote, &mut connections.local).await?;
         deletions::plan_local(shared, sync, connections, plan).await?;
     }
     if sync.broken.get() {

@@ -4,7 +4,7 @@
 use rusqlite::params;
 
 use super::step::{ACCEPTED, DELIVERED, PRESENT};
-use super::{Ledger, Result};
+use super::{Digest, Ledger, Result, number};
 use crate::imap::UidSet;
 
 /// Octets by which an estimated size of a message may be off; or a hundredth of it.
@@ -32,7 +32,47 @@ impl Completeness {
     }
 }
 
+/// A copy of which no octets are on record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// The remote UID.
+    pub uid: u32,
+    /// The local UID.
+    pub local_uid: u32,
+    /// Octets that the source announced; 0 where that is not known.
+    pub size: u64,
+}
+
 impl Ledger {
+    /// Copies that were brought, and of which no octets are on record.
+    pub fn unread(&self, id: i64) -> Result<Vec<Unread>> {
+        let mut statement = self.db.prepare_cached(&format!(
+            "SELECT uid, local_uid, size FROM message
+             WHERE folder = ?1 AND step = {DELIVERED} AND local_uid IS NOT NULL AND digest IS NULL ORDER BY uid"
+        ))?;
+        let rows = statement.query_map([id], |row| {
+            Ok(Unread {
+                uid: row.get(0)?,
+                local_uid: row.get(1)?,
+                size: number(row.get(2)?),
+            })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Records what messages hold: of copies, or of what is to be copied.
+    pub fn set_contents(&mut self, id: i64, read: &[(u32, Digest, Completeness)]) -> Result<()> {
+        self.transaction(|db| {
+            let mut statement = db.prepare_cached(
+                "UPDATE message SET digest = ?3, complete = ?4 WHERE folder = ?1 AND uid = ?2 AND digest IS NULL",
+            )?;
+            for (uid, digest, completeness) in read {
+                statement.execute(params![id, uid, digest.as_bytes(), *completeness as i64])?;
+            }
+            Ok(())
+        })
+    }
+
     /// Delivered messages that came short: they are never deleted on the remote side.
     pub fn incomplete(&self, id: i64) -> Result<UidSet> {
         self.uids(

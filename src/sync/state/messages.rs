@@ -155,7 +155,8 @@ impl Ledger {
     ) -> Result<()> {
         self.transaction(|db| {
             let mut planned = db.prepare_cached(&format!(
-                "UPDATE message SET local_uid = ?3, step = {DELIVERED}, sieve = ?4, seen = ?5
+                "UPDATE message SET local_uid = ?3, step = {DELIVERED}, sieve = ?4, seen = ?5,
+                    complete = iif(digest IS NULL AND ?7 IS NOT NULL, ?8, complete), digest = ifnull(digest, ?7)
                  WHERE folder = ?1 AND uid = ?2
                     AND (step = {PLANNED} OR (step = {FAILED} AND distrusted = 0 AND key = ?6))"
             ))?;
@@ -174,7 +175,9 @@ impl Ledger {
                     local,
                     sieve as i64,
                     seen as i64,
-                    entry.key.as_bytes()
+                    entry.key.as_bytes(),
+                    entry.digest.as_ref().map(Digest::as_bytes),
+                    entry.completeness as i64
                 ];
                 if planned.execute(sent)? == 0 {
                     present.execute(params![

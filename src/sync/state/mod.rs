@@ -49,7 +49,7 @@ use std::path::{Path, PathBuf};
 use provenance::Provenance;
 use rusqlite::{Connection, Transaction};
 
-pub use completeness::Completeness;
+pub use completeness::{Completeness, Unread};
 pub use copy::copy_database;
 pub use database_files::clear_wrong;
 pub use error::LedgerError;

@@ -44,7 +44,7 @@ impl Ledger {
             let mut has_equal = db.prepare_cached(&format!(
                 "SELECT EXISTS (SELECT 1 FROM message AS own JOIN message AS other
                     ON other.folder = own.folder AND other.key = own.key AND other.size = own.size
-                    AND (own.digest IS NULL OR other.digest IS NULL OR own.digest = other.digest)
+                    AND own.digest = other.digest
                  WHERE own.folder = ?1 AND own.uid = ?2 AND other.step IN ({DELIVERED}, {PRESENT}, {ACCEPTED}))"
             ))?;
             for uid in uids.iter() {

@@ -204,3 +204,36 @@ fn killed_at_any_moment_after_the_copy_each_message_is_filtered_once() -> anyhow
     );
     Ok(())
 }
+
+/// imapsync stores what comes short, and says nothing of it.
+#[test]
+fn what_it_cut_stays_unread_at_the_source() -> anyhow::Result<()> {
+    let (sandbox, standin) = standin::sandbox(&[])?;
+    sandbox.local().set_sieve("u1", SIEVE)?;
+    let whole: Vec<NewMail> = mails(2)
+        .into_iter()
+        .map(|mut mail| {
+            mail.content.extend(b"A line of the text.\r\n".repeat(100));
+            mail
+        })
+        .collect();
+    sandbox.remote().deliver(USER, &whole)?;
+    let mut copies = whole.clone();
+    copies[1].content.truncate(600);
+    let run = sandbox.mark_run(TASK);
+    let input = json!({"sieve_enabled": true, "delete_remote": true});
+    create(&sandbox, inbox(&sandbox, input))?;
+    standin.wait_until_started()?;
+    copy(&sandbox, &standin, &copies)?;
+    standin.end(0)?;
+    sandbox.wait_for_run(&run)?;
+    let log = sandbox.log(TASK);
+    ensure!(exit_code(&sandbox)? != "0", "{log}");
+    let left = listing(&sandbox, Side::Remote, USER, "INBOX")?;
+    ensure!(left == ["m2@x"], "{left:?} {log}");
+    ensure!(
+        listing(&sandbox, Side::Local, "u1", "Filed")? == ["m1@x", "m2@x"],
+        "{log}"
+    );
+    Ok(())
+}

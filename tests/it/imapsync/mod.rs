@@ -106,6 +106,84 @@ fn mail_with_an_old_date_that_arrives_late_is_looked_for() -> anyhow::Result<()>
     Ok(())
 }
 
+/// imapsync brings whatever a local folder lacks.
+#[test]
+fn what_its_owner_deleted_here_does_not_come_again() -> anyhow::Result<()> {
+    let (sandbox, standin) = standin::sandbox(&[])?;
+    let brought = [mails(2), vec![NewMail::new("work@x").folder("Work")]].concat();
+    sandbox.remote().deliver(USER, &brought)?;
+    create(&sandbox, sandbox.task_with(json!({"start": false})))?;
+    let runs = |brings: &[NewMail]| -> anyhow::Result<Vec<String>> {
+        let run = sandbox.mark_run(TASK);
+        create_again(&sandbox)?;
+        standin.wait_until_started()?;
+        sandbox.local().deliver("u1", brings)?;
+        standin.end(0)?;
+        sandbox.wait_for_run(&run)?;
+        ensure!(exit_code(&sandbox)? == "0", "{}", sandbox.log(TASK));
+        standin.arguments()
+    };
+    runs(&brought)?;
+    let query = ["mailbox", "INBOX", "HEADER", "Message-Id", "<m1@x>"];
+    let expunge = [&["expunge", "-u", "u1"][..], &query].concat();
+    sandbox.local().doveadm_run(&expunge)?;
+
+    // Nothing is to be brought to that folder: imapsync leaves it alone.
+    let arguments = runs(&[])?;
+    let excluded = arguments
+        .iter()
+        .skip_while(|argument| *argument != "--exclude")
+        .nth(1);
+    let excluded = excluded.context("no folder is left out")?;
+    ensure!(excluded.split('|').any(|one| one == "^INBOX$"), "{excluded}");
+
+    // New mail is brought by the native engine.
+    sandbox.remote().deliver(USER, &[NewMail::new("new@x")])?;
+    let run = sandbox.mark_run(TASK);
+    create_again(&sandbox)?;
+    sandbox.wait_for_run(&run)?;
+    ensure!(standin.starts()? == 2, "imapsync was started");
+    ensure!(exit_code(&sandbox)? == "0", "{}", sandbox.log(TASK));
+    let inbox = listing(&sandbox, Side::Local, "u1", "INBOX")?;
+    ensure!(inbox == ["m2@x", "new@x"], "{inbox:?}");
+    Ok(())
+}
+
+/// The flags of what is there are its owner's; what changes at the source is carried over.
+#[test]
+fn flags_that_changed_on_one_side_only_stay_or_come() -> anyhow::Result<()> {
+    let (sandbox, standin) = standin::sandbox(&[])?;
+    sandbox.remote().deliver(USER, &mails(2))?;
+    let run = sandbox.mark_run(TASK);
+    create(&sandbox, sandbox.task_with(json!({})))?;
+    standin.wait_until_started()?;
+    sandbox.local().deliver("u1", &mails(2))?;
+    standin.end(0)?;
+    sandbox.wait_for_run(&run)?;
+    let add = |side: Side, user: &str, id: &str| {
+        let message = format!("<{id}>");
+        let query = ["mailbox", "INBOX", "HEADER", "Message-Id", &message];
+        let command = [&["flags", "add", "-u", user, "\\Seen"][..], &query].concat();
+        sandbox.server(side).doveadm_run(&command).map(drop)
+    };
+    add(Side::Local, "u1", "m1@x")?;
+    add(Side::Remote, USER, "m2@x")?;
+    let run = sandbox.mark_run(TASK);
+    create_again(&sandbox)?;
+    standin.wait_until_started()?;
+    standin.end(0)?;
+    sandbox.wait_for_run(&run)?;
+    let arguments = standin.arguments()?;
+    ensure!(arguments.iter().any(|argument| argument == "--noresyncflags"));
+    let local = listing(&sandbox, Side::Local, "u1", "INBOX")?;
+    ensure!(
+        local == ["m1@x seen", "m2@x seen"],
+        "{local:?} {}",
+        sandbox.log(TASK)
+    );
+    Ok(())
+}
+
 /// The process that runs the task.
 fn holder(sandbox: &Sandbox) -> anyhow::Result<Pid> {
     let lock = std::fs::read_to_string(sandbox.task_file(TASK, "lock"))?;
