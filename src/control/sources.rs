@@ -132,6 +132,8 @@ fn follow(source: &Source, former: Task, options: Options) -> Result<Follower> {
                     Trust::Pinned(pin.clone())
                 }
                 _ if same_server => options.trust.clone(),
+                // Their passwords were given to a server that was known, and go to no other one.
+                _ if matches!(source.access(), Access::OwnPassword) => options.trust.clone(),
                 _ => Trust::Unknown,
             },
             ..options

@@ -187,6 +187,41 @@ fn a_secret_that_may_not_go_where_the_source_points_now_is_asked_for() -> anyhow
     Ok(())
 }
 
+/// The passwords of tasks were given to a server with a certificate that was accepted.
+#[test]
+fn passwords_of_tasks_do_not_follow_a_source_to_a_server_that_no_one_accepted() -> anyhow::Result<()> {
+    let sandbox = Sandbox::start()?;
+    let other = Sandbox::builder().unconfigured().start()?;
+    let with = |port: u16, security: &str| {
+        let mut fields = plain(&sandbox);
+        fields["port"] = port.into();
+        fields["security"] = security.into();
+        fields
+    };
+    action_output(&sandbox, "save-source", plain(&sandbox))?;
+    let created = sandbox.action("create-task", follower(&sandbox, USER))?;
+    ensure!(created.is_ok(), "{created:?}");
+    for security in ["ssl", ""] {
+        let port = match security {
+            "ssl" => other.remote().tls_port(),
+            _ => other.remote().port(),
+        };
+        action_output(&sandbox, "save-source", with(port, security))?;
+        let run = sandbox.syncctl(&["start", TASK])?;
+        let log = sandbox.log(TASK);
+        ensure!(run.exit_code == 12, "{security}: {run:?} {log}");
+        ensure!(log.contains("certificate"), "{security}: {log}");
+    }
+    // Named in the source, it is accepted for all.
+    let mut accepted = with(other.remote().tls_port(), "ssl");
+    accepted["certificate"] = json!(other.remote().certificate()?);
+    action_output(&sandbox, "save-source", accepted)?;
+    sandbox.syncctl(&["start", TASK])?;
+    let log = sandbox.log(TASK);
+    ensure!(!log.contains("certificate"), "{log}");
+    Ok(())
+}
+
 #[test]
 fn names_that_are_none_reach_no_file() -> anyhow::Result<()> {
     let sandbox = Sandbox::start()?;
