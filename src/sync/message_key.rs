@@ -217,7 +217,8 @@ fn header(message: &[u8]) -> &[u8] {
     let mut at = 0;
     while let Some(end) = memchr::memchr(b'\n', &message[at..]) {
         let line = &message[at..at + end];
-        if line.is_empty() || line == b"\r" {
+        // Some senders write several CRs, of which servers keep one.
+        if line.iter().all(|&octet| octet == b'\r') {
             return &message[..at];
         }
         at += end + 1;
@@ -280,6 +281,13 @@ mod tests {
 
     const MESSAGE: &[u8] =
         b"Received: from a\r\n\tby b; Mon\r\nSubject: x\r\nMessage-Id: <Abc@d>\r\n\r\nMessage-ID: <body>\r\n";
+
+    #[test]
+    fn several_cr_before_a_line_feed_are_one() {
+        let key = |text: &[u8]| MessageKey::of_message(text, 30);
+        assert!(key(b"Subject: x\r\n\r\r\nbody\r\n") == key(b"Subject: x\r\n\r\nbody\r\n"));
+        assert!(key(b"Subject: x\r\r\n\r\r\nbody\r\n") == key(b"Subject: x\n\nbody\n"));
+    }
 
     #[test]
     fn whole_message_and_fetched_fields_agree() {

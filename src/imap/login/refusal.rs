@@ -64,6 +64,9 @@ pub(super) fn judge(answer: &StatusLine) -> LoginAnswer {
     ];
     if answer.is_ok() {
         LoginAnswer::LoggedIn
+    } else if answer.kind == Kind::Bad && says(&["argument", "parameter"]) {
+        // It did not understand the command: an initial response, for one.
+        LoginAnswer::NotThisWay
     } else if final_codes.iter().any(|code| answer.has_code(code)) || answer.is_temporary() || says(&CLOSED) {
         LoginAnswer::Final
     } else if answer.kind == Kind::Bad || answer.has_code("CANNOT") || says(&NO_WAY) {

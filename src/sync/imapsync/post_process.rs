@@ -103,6 +103,9 @@ pub async fn before(shared: &Shared, task: &Task, days: Option<u32>) -> Result<O
         let Some(Planned { sync, uids, repeats }) = planned else {
             continue;
         };
+        // What carries our mark it does not look at.
+        let hidden = shared.state.borrow().lost_though_seen(sync.folder.id)?;
+        suits &= !shared.job.inbox_only() || hidden.intersection(&uids).is_empty();
         suits &= sync.pair.local == local && (!repeats || uids.is_empty() || shared.job.inbox_only());
         // What was looked at before, and is missing now, may be of any age.
         has_late |= days.is_some() && former.has_any(&name, &uids);

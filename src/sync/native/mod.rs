@@ -38,6 +38,7 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
     });
     restored.await?;
     let listing = listing::list(shared, &mut connections).await?;
+    deletions::refuse_itself(shared, &listing, &mut connections).await?;
     let Prepared {
         folders,
         items,

@@ -3,7 +3,8 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
-use super::step::{ACCEPTED, DELIVERED, GONE, PRESENT};
+use super::post_delivery::DONE;
+use super::step::{ACCEPTED, DELIVERED, FAILED, GONE, PRESENT};
 use super::{Flag, Ledger, Result, number, own_marks, stored};
 use crate::imap::{Mailbox, MailboxId, MailboxStatus};
 
@@ -252,6 +253,8 @@ impl Ledger {
         let ids: Vec<i64> = self.folders()?.into_iter().map(|(_, folder)| folder.id).collect();
         for id in ids {
             self.forget_local_generation(id)?;
+            // That a copy is not there is no sign of a loss here.
+            self.db.execute("DELETE FROM message WHERE folder = ?1", [id])?;
         }
         Ok(())
     }
@@ -352,7 +355,14 @@ fn leave_to_its_owner(db: &Connection, id: i64) -> Result<()> {
 
 pub(super) fn forget_local(db: &Transaction<'_>, id: i64) -> Result<()> {
     db.execute("DELETE FROM history WHERE folder = ?1", [id])?;
-    forget_messages(db, id)
+    // Our own mark at the source hides them from a task that pulls what is unread. What filters filed may be there.
+    let lost = format!(
+        "UPDATE message SET step = {FAILED}, local_uid = NULL, distrusted = 0
+         WHERE folder = ?1 AND seen = {DONE} AND sieve = 0 AND step IN ({DELIVERED}, {PRESENT}, {ACCEPTED})"
+    );
+    let lost = db.execute(&lost, [id])?;
+    let kept = format!("step = {FAILED} AND seen = {DONE}");
+    forget_messages(db, id, if lost > 0 { &kept } else { "0" })
 }
 
 pub(super) fn forget_remote(db: &Transaction<'_>, id: i64) -> Result<()> {
@@ -360,15 +370,19 @@ pub(super) fn forget_remote(db: &Transaction<'_>, id: i64) -> Result<()> {
     // The local UIDs still mean what they meant.
     let sql = "SELECT brought_before FROM folder WHERE id = ?1";
     let former: u32 = db.query_row(sql, [id], |row| row.get(0))?;
-    forget_messages(db, id)?;
+    forget_messages(db, id, "0")?;
     let sql = "UPDATE folder SET brought_before = ?2 WHERE id = ?1";
     db.execute(sql, params![id, former])?;
     Ok(())
 }
 
-fn forget_messages(db: &Transaction<'_>, id: i64) -> Result<()> {
+/// `kept`: which messages stay on record.
+fn forget_messages(db: &Transaction<'_>, id: i64, kept: &str) -> Result<()> {
     own_marks::keep(db, id)?;
-    db.execute("DELETE FROM message WHERE folder = ?1", [id])?;
+    db.execute(
+        &format!("DELETE FROM message WHERE folder = ?1 AND NOT ({kept})"),
+        [id],
+    )?;
     db.execute("DELETE FROM local_only WHERE folder = ?1", [id])?;
     db.execute("DELETE FROM local_deletion WHERE folder = ?1", [id])?;
     db.execute("DELETE FROM second_copy WHERE folder = ?1", [id])?;

@@ -37,7 +37,7 @@ impl Appender {
     async fn outcome(&mut self, session: &mut Session, batch: AppendBatch, status: StatusLine) -> Result<()> {
         if status.is_ok() {
             if batch.attempt == Attempt::Plain {
-                self.note_lost_keywords(&batch);
+                self.note_unset_keywords(&batch);
             }
             self.delivered(&batch, &status);
             return Ok(());
@@ -107,17 +107,12 @@ impl Appender {
         }
     }
 
-    fn note_lost_keywords(&self, batch: &AppendBatch) {
-        for message in &batch.messages {
-            let lost = message.flags.minus(&message.flags.system_only());
-            let mut reporter = self.shared.reporter.borrow_mut();
-            reporter.tell(&Event::KeywordsDropped {
-                folder: &batch.sync.pair.local,
-                uid: message.uid,
-                keywords: &lost,
-            });
-            reporter.flags_dropped(batch.sync.index, lost.len() as u64);
-        }
+    /// One of its keywords was refused, and none is told: they are set one by one when the folder is filled.
+    fn note_unset_keywords(&self, batch: &AppendBatch) {
+        let messages = batch.messages.iter();
+        let keywords =
+            messages.map(|message| (message.uid, message.flags.minus(&message.flags.system_only())));
+        batch.sync.unset.borrow_mut().extend(keywords);
     }
 
     pub(super) fn one_by_one(&mut self, batch: AppendBatch) {

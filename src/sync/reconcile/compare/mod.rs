@@ -6,7 +6,7 @@ mod late_copies;
 pub mod pool;
 mod returned;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::imap::{MailboxStatus, UidSet, among};
 use crate::sync::exit_code::Exit;
@@ -20,7 +20,7 @@ use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::reconcile::folder::open;
 use crate::sync::reconcile::headers::{self, Detail, Seen};
 use crate::sync::side::Side;
-use crate::sync::state::{Completeness, FolderState, LedgerError, LocalOnly, Origin};
+use crate::sync::state::{Completeness, Digest, FolderState, LedgerError, LocalOnly, Origin};
 
 /// What a comparison found.
 #[derive(Debug, Default)]
@@ -179,7 +179,12 @@ impl RemoteSide<'_> {
         let mut new = found.from(from).minus(&done);
         // In inbox mode what waits is unread, unless this program marked it.
         let again = match inbox_only {
-            true => shared.state.borrow().distrusted(folder.id)?,
+            true => {
+                let state = shared.state.borrow();
+                state
+                    .distrusted(folder.id)?
+                    .union(&state.lost_though_seen(folder.id)?)
+            }
             false => pending,
         };
         if !again.is_empty() {
@@ -401,7 +406,7 @@ async fn match_up(
     pool.remove(&gone);
     shared.state.borrow_mut().remove_local_only(folder.id, &gone)?;
     let (in_doubt, likely) = pool.doubtful(messages);
-    let mut local_digests = HashMap::new();
+    let (mut local_digests, mut varying) = (HashMap::new(), UidSet::default());
     if !likely.is_empty() {
         if !in_doubt.is_empty() {
             open::open(remote, &pair.remote, folder, false).await?;
@@ -419,11 +424,44 @@ async fn match_up(
                 message.completeness = Completeness::of(octets, Some(message.size));
             }
         }
+        varying = made_anew(messages, &wholes, &local_digests, remote).await?;
+        for message in messages
+            .iter_mut()
+            .filter(|message| varying.contains(message.uid))
+        {
+            message.digest = None;
+        }
     }
     let claims = messages.iter().enumerate();
     Ok(claims
-        .filter_map(|(at, message)| Some((at, pool.claim(message, &local_digests)?)))
+        .filter_map(|(at, message)| {
+            let local = match varying.contains(message.uid) {
+                true => pool.claim_alike(message),
+                false => pool.claim(message, &local_digests),
+            };
+            Some((at, local?))
+        })
         .collect())
+}
+
+/// Messages that a server makes anew at each request: that their octets are not those of a copy tells nothing.
+async fn made_anew(
+    messages: &[Seen],
+    wholes: &HashMap<u32, (Digest, u64)>,
+    local: &HashMap<u32, Digest>,
+    remote: &mut SideSession,
+) -> FolderResult<UidSet> {
+    let local: HashSet<&Digest> = local.values().collect();
+    let others = messages.iter().filter(|message| message.has_trace);
+    let others: HashMap<u32, Digest> = others
+        .filter_map(|message| Some((message.uid, wholes.get(&message.uid)?.0)))
+        .filter(|(_, digest)| !local.contains(digest))
+        .collect();
+    if others.is_empty() {
+        return Ok(UidSet::default());
+    }
+    let lasting = headers::that_last(remote, &others).await?;
+    Ok(others.into_keys().filter(|&uid| !lasting.contains(uid)).collect())
 }
 
 /// Records what was found. What a run that was cut off had sent and is there twice, another program has brought, too: it

@@ -6,11 +6,13 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 use super::gate;
 use crate::imap::{Command, Mailbox, Untagged};
+use crate::sync::account::Failure;
 use crate::sync::exit_code::Exit;
 use crate::sync::job::Shared;
-use crate::sync::reconcile::connections::Connections;
 use crate::sync::reconcile::connections::session::SideSession;
+use crate::sync::reconcile::connections::{self, Connections};
 use crate::sync::reconcile::error::FolderResult;
+use crate::sync::reconcile::listing::Listing;
 
 const PREFIX: &str = "ns8-imapsync-";
 
@@ -54,6 +56,32 @@ pub async fn prove(
     match comparison {
         Comparison::Different(proof) => Ok(Some(proof)),
         Comparison::Unproven => Ok(None),
+    }
+}
+
+/// Ends a run that would copy a mailbox into folders of itself, at every run deeper: one whose folders go to other names, after
+/// the source's name was pointed to the destination. Where the inboxes differ the two are not the same.
+pub async fn refuse_itself(
+    shared: &Shared,
+    listing: &Listing,
+    connections: &mut Connections,
+) -> Result<(), Failure> {
+    let mut pairs = listing.pairs.iter();
+    if shared.job.dry || !pairs.any(|pair| pair.renamed) || !listing.has_same_inbox {
+        return Ok(());
+    }
+    let proven = connections::with_reconnect(shared, connections, async |connections| {
+        prove(shared, connections).await
+    });
+    match proven.await? {
+        Some(_) => Ok(()),
+        None => Err(Failure {
+            exit: Exit::WithErrors,
+            key: Some(crate::error::ErrorKey::MailboxesNotDistinct),
+            message: "nothing is copied: host1 and host2 may be the same mailbox, which would be copied into itself; \
+                      correct the source of the task"
+                .to_owned(),
+        }),
     }
 }
 

@@ -29,6 +29,7 @@ use crate::sync::reconcile::folder::FolderSync;
 use crate::sync::side::Side;
 
 pub use carry_out::delete_local;
+pub use different_mailboxes::refuse_itself;
 pub use intended::settle_intended;
 pub(in crate::sync::reconcile) use local::report_older;
 pub use local::{LocalPlan, plan_local};

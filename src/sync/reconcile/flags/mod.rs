@@ -6,7 +6,7 @@
 
 pub mod told;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use crate::imap::flags::Dropped;
@@ -114,6 +114,44 @@ pub async fn apply_remote(
     reporter.report.flags += count;
     if let Some(folder) = reporter.folder(sync.index) {
         folder.flags += count;
+    }
+    Ok(())
+}
+
+/// Sets the keywords of messages that were copied without them, each by itself; those that are refused are named.
+pub async fn set_unset(shared: &Shared, sync: &FolderSync, local: &mut SideSession) -> FolderResult<()> {
+    let unset = sync.unset.take();
+    if unset.is_empty() {
+        return Ok(());
+    }
+    let uids: UidSet = unset.iter().map(|(uid, _)| *uid).collect();
+    let copies = shared.state.borrow().copies(sync.folder.id, &uids)?;
+    let copies: HashMap<u32, Option<u32>> = copies.iter().map(|copy| (copy.uid, copy.local_uid)).collect();
+    let mut alike: HashMap<String, (Flags, UidSet)> = HashMap::new();
+    for (uid, keywords) in unset {
+        match copies.get(&uid).copied().flatten() {
+            Some(local) => {
+                let (_, uids) = alike
+                    .entry(keywords.to_string())
+                    .or_insert_with(|| (keywords, UidSet::default()));
+                uids.insert(local);
+            }
+            None => {
+                let mut reporter = shared.reporter.borrow_mut();
+                reporter.tell(&Event::KeywordsDropped {
+                    folder: &sync.pair.local,
+                    uid,
+                    keywords: &keywords,
+                });
+                reporter.flags_dropped(sync.index, keywords.len() as u64);
+            }
+        }
+    }
+    if !alike.is_empty() {
+        sync.open(local, true).await?;
+    }
+    for (keywords, uids) in alike.into_values() {
+        store(shared, sync, local, &uids, '+', &keywords).await?;
     }
     Ok(())
 }

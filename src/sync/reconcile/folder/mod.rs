@@ -6,7 +6,7 @@ pub mod open;
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 
-use crate::imap::{Selected, UidSet};
+use crate::imap::{Flags, Selected, UidSet};
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
@@ -32,6 +32,8 @@ pub struct FolderSync {
     pub copied: RefCell<UidSet>,
     /// Messages that arrived in two pieces, on two connections.
     pub joined: RefCell<UidSet>,
+    /// Keywords of messages that were copied without them, as the server had refused one.
+    pub unset: RefCell<Vec<(u32, Flags)>>,
     /// How many messages are to be fetched, as the server's numbers tell.
     pub expected: Cell<u64>,
     /// How many of them came, or were not asked for because they are too large.
@@ -67,6 +69,7 @@ impl FolderSync {
             broken: Cell::new(false),
             copied: RefCell::default(),
             joined: RefCell::default(),
+            unset: RefCell::default(),
             expected: Cell::new(0),
             received: Cell::new(0),
             missing: RefCell::default(),

@@ -29,6 +29,8 @@ pub struct Listing {
     pub pairs: Vec<Pair>,
     /// The remote side listed nothing.
     pub remote_empty: bool,
+    /// The inboxes of both sides have the same UIDVALIDITY: they may be one.
+    pub has_same_inbox: bool,
     /// A side listed folders in a way that cannot be read.
     pub is_incomplete: bool,
     /// The remote side lists a folder under several spellings of its name.
@@ -129,10 +131,18 @@ async fn attempt(shared: &Shared, connections: &mut Connections) -> FolderResult
             .map(|(listed, _)| listed.mailbox.clone())
             .collect(),
         remote_empty: remote.folders.is_empty(),
+        has_same_inbox: inbox_of(&remote).is_some() && inbox_of(&remote) == inbox_of(&local),
         is_incomplete: remote.unreadable + local.unreadable > 0,
         has_spellings: remote.has_spellings,
         local,
     })
+}
+
+/// The UIDVALIDITY of the inbox.
+fn inbox_of(side: &folder_mapping::Side) -> Option<u32> {
+    let mut folders = side.folders.iter();
+    let (_, status) = folders.find(|(listed, _)| listed.mailbox.is_inbox())?;
+    status.as_ref()?.uid_validity
 }
 
 /// Lists one side.
@@ -246,12 +256,7 @@ async fn note_renumbered_source(
 /// then what it does not list was not deleted there. It counts until that is left to its owner.
 fn note_replaced_source(shared: &Shared, remote: &folder_mapping::Side) -> Result<(), LedgerError> {
     let state = shared.state.borrow();
-    let inbox = remote
-        .folders
-        .iter()
-        .find(|(listed, _)| listed.mailbox.is_inbox());
-    let validity = inbox.and_then(|(_, status)| status.as_ref()?.uid_validity);
-    if let Some(validity) = validity.map(|validity| validity.to_string()) {
+    if let Some(validity) = inbox_of(remote).map(|validity| validity.to_string()) {
         let known = state.account_fact(AccountFact::InboxValidity)?;
         if known.is_some_and(|known| known != validity) {
             state.set(Flag::SourceReplaced, true)?;
