@@ -289,3 +289,33 @@ fn exclusions_leave_out_what_they_match() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// The name of the source leads to the destination, after a cut-over: the mailbox is not copied into folders of itself.
+#[test]
+fn a_mailbox_is_not_copied_into_itself() -> anyhow::Result<()> {
+    for options in [
+        json!({"target_folder": "Old"}),
+        json!({"rename": [{"from": "Work", "to": "Filed"}]}),
+    ] {
+        let case = case()?;
+        case.deliver(
+            Side::Local,
+            &[mails("INBOX", "i", 3), mails("Work", "w", 2)].concat(),
+        )?;
+        let local = case.sandbox.local();
+        case.create(json!({
+            "remotehostname": local.address().to_string(),
+            "remoteport": local.port(),
+            "remoteusername": case.user(Side::Local),
+            "remotepassword": format!("Pw-{}", case.user(Side::Local)),
+            "folder_options": options,
+        }))?;
+        let before = case.mailbox(Side::Local)?;
+        for _ in 0..2 {
+            let run = case.run()?.ended(111)?;
+            ensure!(run.reasons().contains("same mailbox"), "{}", run.reasons());
+            ensure!(case.mailbox(Side::Local)? == before, "{options}");
+        }
+    }
+    Ok(())
+}
