@@ -86,6 +86,8 @@ pub(crate) struct Faults {
     pub read_only: bool,
     /// Only system flags are taken.
     pub no_keywords: bool,
+    /// This keyword is refused, with all that comes along with it.
+    pub refused_keyword: Option<&'static str>,
     /// It says yes to STORE of `\Deleted` and does not do it.
     pub keeps_everything: bool,
     /// APPEND of messages with this text is confirmed, and they are not there afterwards.
@@ -227,6 +229,11 @@ impl Faults {
             cut: Some(Cut { after, connection }),
             ..Self::default()
         }
+    }
+
+    /// Whether it takes no such flag.
+    pub(crate) fn refuses(&self, flag: &str) -> bool {
+        !flag.starts_with('\\') && (self.no_keywords || self.refused_keyword == Some(flag))
     }
 
     pub(crate) fn has(&self, capability: &str) -> bool {

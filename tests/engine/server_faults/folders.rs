@@ -211,6 +211,33 @@ fn the_destination_takes_no_keywords() {
     }
 }
 
+/// A refusal does not say of what.
+#[test]
+fn a_keyword_that_is_refused_keeps_no_other_away() {
+    for without in [&[][..], &["UIDPLUS"]] {
+        let world = World::with(Mode::Copy, Model::new('/', ""), |remote, _| {
+            for n in 0..3 {
+                let flags = ["$Forwarded", "odd", "\\Flagged"];
+                remote.add("INBOX", &message(&format!("m{n}"), 300), &flags);
+            }
+        });
+        world.local.behave(Faults {
+            refused_keyword: Some("odd"),
+            ..Faults::without(without)
+        });
+        let run = world.run_unjudged();
+        let told = (run.exit, run.report.flags_dropped);
+        assert_eq!(told, (Some(0), 3), "{run:#?}");
+        let local = world.local.model();
+        for message in &local.folders["INBOX"].messages {
+            assert!(
+                message.has("$Forwarded") && message.has("\\Flagged") && !message.has("odd"),
+                "{run:#?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn keywords_that_the_destination_does_not_take_are_counted() {
     let world = World::with(Mode::Copy, Model::new('/', ""), |remote, _| {

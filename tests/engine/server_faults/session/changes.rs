@@ -43,10 +43,9 @@ impl Session<'_> {
             self.violation("MULTIAPPEND is not offered", name.as_bytes());
             return "BAD One at a time".to_owned();
         }
-        if faults.no_keywords
-            && messages
-                .iter()
-                .any(|(flags, ..)| flags.iter().any(|f| !f.starts_with('\\')))
+        if messages
+            .iter()
+            .any(|(flags, ..)| flags.iter().any(|flag| faults.refuses(flag)))
         {
             return "NO [CANNOT] Keywords are not permitted".to_owned();
         }
@@ -179,7 +178,7 @@ fn store(
     words: &[Word],
 ) -> String {
     let names: Vec<String> = words[2].list().iter().map(Word::text).collect();
-    if faults.no_keywords && names.iter().any(|name| !name.starts_with('\\')) {
+    if names.iter().any(|name| faults.refuses(name)) {
         return "NO [CANNOT] Keywords are not permitted".to_owned();
     }
     if faults.keeps_everything && names.iter().any(|name| name == "\\Deleted") {
