@@ -355,10 +355,10 @@ fn leave_to_its_owner(db: &Connection, id: i64) -> Result<()> {
 
 pub(super) fn forget_local(db: &Transaction<'_>, id: i64) -> Result<()> {
     db.execute("DELETE FROM history WHERE folder = ?1", [id])?;
-    // Our own mark at the source hides them from a task that pulls what is unread. What filters filed may be there.
+    // Our own mark at the source hides them from a task that pulls what is unread.
     let lost = format!(
-        "UPDATE message SET step = {FAILED}, local_uid = NULL, distrusted = 0
-         WHERE folder = ?1 AND seen = {DONE} AND sieve = 0 AND step IN ({DELIVERED}, {PRESENT}, {ACCEPTED})"
+        "UPDATE message SET step = {FAILED}, local_uid = NULL, distrusted = 0, sieve = 0
+         WHERE folder = ?1 AND seen = {DONE} AND step IN ({DELIVERED}, {PRESENT}, {ACCEPTED})"
     );
     let lost = db.execute(&lost, [id])?;
     let kept = format!("step = {FAILED} AND seen = {DONE}");

@@ -227,3 +227,39 @@ fn what_comes_short_and_differs_each_time_is_not_copied_at_every_run() {
         );
     }
 }
+
+/// What was delivered in inbox mode carries our own mark at the source, and is unread no more.
+#[test]
+fn a_lost_inbox_is_filled_again_but_for_what_was_filed() {
+    for is_replaced in [false, true] {
+        let world = World::with(Mode::Inbox, Model::new('/', ""), |remote, _| {
+            for n in 0..4 {
+                remote.add("INBOX", &message(&format!("m{n}"), 300), &[]);
+            }
+        });
+        let empty = world.local.model().clone();
+        world.complete();
+        assert_eq!(world.local.model().folders["INBOX"].messages.len(), 4);
+        {
+            let mut local = world.local.model();
+            local.restore(&empty);
+            local.add("Work", &message("m1", 300), &[]);
+            if is_replaced {
+                local.replace("INBOX");
+            }
+        }
+        for _ in 0..2 {
+            world.run_unjudged();
+            let local = world.local.model();
+            let there: Vec<usize> = (0..4).map(|n| count(&local, "INBOX", &format!("m{n}"))).collect();
+            assert_eq!(there, [1, 0, 1, 1], "{is_replaced}");
+        }
+        let remote = world.remote.model();
+        assert!(
+            remote.folders["INBOX"]
+                .messages
+                .iter()
+                .all(|message| message.has("\\Seen"))
+        );
+    }
+}

@@ -37,3 +37,31 @@ fn what_differs_from_itself_is_copied_once_and_deleted_by_no_later_run() {
         }
     }
 }
+
+/// Nor does the comparison after a lost ledger bring it again.
+#[test]
+fn what_differs_from_itself_is_found_again_by_its_header() {
+    for size in [-16, 16] {
+        let world = World::new(Mode::Copy);
+        world.remote.behave(Faults {
+            varies: true,
+            size,
+            ..Faults::default()
+        });
+        world.run_unjudged();
+        let with_trace = |server: &Server| {
+            let model = server.model();
+            let messages = model.folders.values().flat_map(|folder| &folder.messages);
+            messages
+                .filter(|message| message.body.starts_with(b"Received"))
+                .count()
+        };
+        let copies = with_trace(&world.local);
+        assert!(copies > 3);
+        for _ in 0..2 {
+            world.forget();
+            world.run_unjudged();
+            assert_eq!(with_trace(&world.local), copies, "{size}");
+        }
+    }
+}

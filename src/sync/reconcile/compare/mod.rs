@@ -3,6 +3,7 @@
 
 pub mod ahead;
 mod late_copies;
+mod lost;
 pub mod pool;
 mod returned;
 
@@ -74,6 +75,10 @@ pub async fn compare(
             returned && state.has_history(folder.id)?,
         )
     };
+    let lost = match shared.job.inbox_only() {
+        true => shared.state.borrow().lost_though_seen(folder.id)?,
+        false => UidSet::default(),
+    };
     let orphans = Orphans::find(shared, pair, folder, remote).await?;
     if let Some(next) = pair.source.uid_next
         && !shared.job.inbox_only()
@@ -91,7 +96,8 @@ pub async fn compare(
         Some(read) => read,
         None => {
             let new = side.search(remote).await?;
-            let any_known = !stored.is_empty() || !fresh.is_empty() || !orphans.copies.is_empty();
+            let any_known =
+                !stored.is_empty() || !fresh.is_empty() || !orphans.copies.is_empty() || !lost.is_empty();
             if new.is_empty() || !(any_known || history) {
                 (new, vec![])
             } else {
@@ -132,6 +138,8 @@ pub async fn compare(
     record_found(shared, folder, &messages, &other, &unclaimed)?;
     pool.remove(&late_copies::remove(shared, pair, folder, &unclaimed, local).await?);
     record_local_only(shared, folder, &known_uids, &pool)?;
+    let lost = lost.intersection(&new);
+    new = new.minus(&lost::filed_elsewhere(shared, folder, &messages, &lost, local).await?);
     if history {
         new = new.minus(&side.removed_by_owner(&messages, &matched, remote).await?);
     }
