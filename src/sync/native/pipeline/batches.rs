@@ -72,12 +72,9 @@ impl Batches {
             && waiting.iter().map(Batch::octets).sum::<u64>() < WAITING_OCTETS
     }
 
-    /// Whether nothing more of the folder waits, and no appender is at work on it.
-    pub fn is_awaited(&self, sync: &Rc<FolderSync>) -> bool {
-        let at_work = self.at_work.borrow();
-        let folder = sync.writer.get().and_then(|writer| *at_work.get(&writer)?);
-        let waiting = self.waiting.borrow();
-        folder != Some(sync.index) && !waiting.iter().any(|batch| Rc::ptr_eq(&batch.sync, sync))
+    /// Whether nothing waits, and no appender is at work: then the destination has nothing to do.
+    pub fn is_idle(&self) -> bool {
+        self.waiting.borrow().is_empty() && self.at_work.borrow().values().all(Option::is_none)
     }
 
     /// A fetcher has nothing more.

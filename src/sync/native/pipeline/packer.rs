@@ -17,7 +17,8 @@ use crate::sync::state::Completeness;
 /// they came.
 const BATCH_MESSAGES: usize = 250;
 const BATCH_OCTETS: u64 = 512 * 1024;
-/// So many are enough when the server has nothing else to do for this folder, and the source takes so long for them.
+/// So many are enough when the server has nothing else to do, and the source takes so long for them. Where it has, more
+/// batches are more work for it, and it is what a copy waits for.
 const ENOUGH_MESSAGES: usize = 50;
 const ENOUGH_TIME: Duration = Duration::from_millis(200);
 
@@ -92,7 +93,7 @@ impl Packer {
         let is_ready = self.batch.as_mut().is_some_and(|batch| {
             batch.messages.push(message);
             let is_enough = batch.messages.len() >= ENOUGH_MESSAGES && self.begun.elapsed() >= ENOUGH_TIME;
-            self.octets >= BATCH_OCTETS || (is_enough && self.pipeline.batches.is_awaited(&batch.sync))
+            self.octets >= BATCH_OCTETS || (is_enough && self.pipeline.batches.is_idle())
         });
         if is_ready {
             self.pass_on().await;
