@@ -63,6 +63,18 @@ pub(super) async fn record_at_source(
     if uids.is_empty() {
         return Ok(());
     }
+    let alike = shared.state.borrow().unread_twins(sync.folder.id, uids)?;
+    if !alike.is_empty() {
+        sync.open(&mut connections.local, false).await?;
+        let copies = alike.iter().map(|copy| copy.local_uid).collect();
+        let stored = headers::digests(&mut connections.local, &copies).await?;
+        let read = alike.iter().filter_map(|copy| {
+            let digest = stored.get(&copy.local_uid)?;
+            Some((copy.uid, *digest, Completeness::Whole))
+        });
+        let read: Vec<_> = read.collect();
+        shared.state.borrow_mut().set_contents(sync.folder.id, &read)?;
+    }
     sync.open(&mut connections.remote, false).await?;
     let given = headers::wholes(&mut connections.remote, uids).await?;
     let given = given.into_iter();

@@ -85,7 +85,7 @@ pub async fn before(shared: &Shared, task: &Task, days: Option<u32>) -> Result<O
     };
     let (ends, mut has_late) = late::look(shared, &pairs, days, &mut connections).await?;
     let former = Ends::former(shared)?;
-    let (mut wanted, mut suits) = (UidSet::default(), true);
+    let (mut wanted, mut suits, mut plans) = (UidSet::default(), true, vec![]);
     for pair in pairs {
         let (name, local) = (pair.remote.name().to_owned(), pair.local.clone());
         let remote = pair.remote.clone();
@@ -104,14 +104,14 @@ pub async fn before(shared: &Shared, task: &Task, days: Option<u32>) -> Result<O
             continue;
         };
         // What carries our mark it does not look at.
-        let hidden = shared.state.borrow().lost_though_seen(sync.folder.id)?;
+        let hidden = shared.state.borrow().lost_copies(sync.folder.id)?;
         suits &= !shared.job.inbox_only() || hidden.intersection(&uids).is_empty();
         suits &= sync.pair.local == local && (!repeats || uids.is_empty() || shared.job.inbox_only());
         // What was looked at before, and is missing now, may be of any age.
         has_late |= days.is_some() && former.has_any(&name, &uids);
-        wanted = uids;
+        wanted.clone_from(&uids);
+        plans.push((sync, uids));
     }
-    close(connections).await;
     left_out.sort();
     let mut selected = selected;
     selected.retain(|folder| !left_out.contains(folder));
@@ -123,8 +123,14 @@ pub async fn before(shared: &Shared, task: &Task, days: Option<u32>) -> Result<O
         unread: shared.job.inbox_only().then_some(wanted),
     };
     if !suits || !command::fits(&before.left_out, before.unread.as_ref()) {
+        close(connections).await;
         return Ok(None);
     }
+    for (sync, uids) in plans {
+        let recorded = record_planned(shared, &sync, &uids, &mut connections).await;
+        contain(shared, sync.pair.remote.name(), recorded)?;
+    }
+    close(connections).await;
     shared.state.borrow().begin_imapsync_run(&shared.job.task)?;
     Ok(Some(before))
 }
@@ -145,13 +151,12 @@ struct Planned {
     repeats: bool,
 }
 
-/// Records what a folder lacks locally. `None`: there is nothing to do in it.
+/// What a folder lacks locally. `None`: there is nothing to do in it.
 async fn plan(shared: &Shared, pair: Pair, connections: &mut Connections) -> FolderResult<Option<Planned>> {
     let Some((sync, comparison)) = prepare(shared, 0, pair, connections).await? else {
         return Ok(None);
     };
     let uids = UidSet::union_of(&comparison.wanted);
-    record_planned(shared, &sync, &uids, connections).await?;
     let done = shared.state.borrow().done_uids(sync.folder.id)?.minus(&uids);
     let copies = shared.state.borrow().copies(sync.folder.id, &done)?;
     let there: UidSet = copies.iter().filter_map(|copy| copy.local_uid).collect();
@@ -281,6 +286,8 @@ async fn finish(
     if shared.job.inbox_only() {
         inbox::finish(shared, sync, connections).await?;
     } else {
+        // Whatever it passed over.
+        sync.flags_below.set(sync.pair.source.uid_next.unwrap_or(1));
         flags::apply_remote(shared, sync, &mut connections.remote, &mut connections.local).await?;
         deletions::plan_local(shared, sync, connections, plan).await?;
     }

@@ -60,6 +60,28 @@ impl Ledger {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
+    /// What was there already with the keys of these messages, and of which no octets are on record.
+    pub fn unread_twins(&self, id: i64, uids: &UidSet) -> Result<Vec<Unread>> {
+        let mut statement = self.db.prepare_cached(&format!(
+            "SELECT other.uid, other.local_uid, other.size FROM message AS own
+             JOIN message AS other ON other.folder = own.folder AND other.key = own.key
+             WHERE own.folder = ?1 AND own.uid = ?2 AND other.step = {PRESENT} AND other.local_uid IS NOT NULL
+                AND other.digest IS NULL"
+        ))?;
+        let mut twins = vec![];
+        for uid in uids.iter() {
+            let rows = statement.query_map(params![id, uid], |row| {
+                Ok(Unread {
+                    uid: row.get(0)?,
+                    local_uid: row.get(1)?,
+                    size: number(row.get(2)?),
+                })
+            })?;
+            twins.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
+        }
+        Ok(twins)
+    }
+
     /// Records what messages hold: of copies, or of what is to be copied.
     pub fn set_contents(&mut self, id: i64, read: &[(u32, Digest, Completeness)]) -> Result<()> {
         self.transaction(|db| {

@@ -51,7 +51,10 @@ impl RemoteFlags {
         let modseq = sync.pair.source.highest_modseq.unwrap_or(0);
         let same_modseq = folder.remote_modseq != 0 && modseq == folder.remote_modseq;
         // Up to there a task of the inbox has looked, which carries over no flags.
-        let next = folder.remote_next.max(folder.looked_below);
+        let next = folder
+            .remote_next
+            .max(folder.looked_below)
+            .max(sync.flags_below.get());
         if next <= 1 || same_modseq || sync.pair.source.messages == Some(0) {
             return Ok(None);
         }
