@@ -42,6 +42,7 @@ pub async fn finish(shared: &Shared, sync: &FolderSync, connections: &mut Connec
     if shared.job.sieve {
         compare::locate(shared, sync, &mut connections.local).await?;
         resume(shared, sync, &mut connections.local).await?;
+        spare_what_comes_again(shared, sync)?;
         filter(shared, sync, &mut connections.local).await?;
     }
     let unseen = shared.state.borrow().unseen(sync.folder.id)?;
@@ -53,6 +54,18 @@ pub async fn finish(shared: &Shared, sync: &FolderSync, connections: &mut Connec
     let uids: Vec<u32> = unseen.iter().collect();
     shared.state.borrow_mut().set_seen(sync.folder.id, &uids)?;
     Ok(())
+}
+
+/// What comes again after its mailbox was lost has gone through the filters once: they may have sent it on, or an answer to it.
+fn spare_what_comes_again(shared: &Shared, sync: &FolderSync) -> FolderResult<()> {
+    let mut state = shared.state.borrow_mut();
+    let lost = state.lost_copies(sync.folder.id)?;
+    let wanted = state.sieve(sync.folder.id, PostDelivery::Wanted)?;
+    let again = wanted
+        .iter()
+        .map(|&(uid, _)| uid)
+        .filter(|&uid| lost.contains(uid));
+    Ok(state.set_sieve(sync.folder.id, &again.collect::<Vec<_>>(), PostDelivery::Done)?)
 }
 
 /// Gives up filters that are owed where no task asks for them any more.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! One folder made ready: created if need be, checked against what is remembered, compared.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 
 use crate::imap::{Capability, Command, Error, Mailbox, MailboxStatus, Session, Untagged, limits};
@@ -45,7 +46,7 @@ pub async fn prepare(
                 // Its owner gave it another name and made a new one: what was delivered is there.
                 shared.state.borrow().forget_local_uids(folder.id)?;
             } else if !same_local || !same_remote {
-                forget_generation(shared, &pair, folder, same_local)?;
+                forget_generation(shared, &pair, folder, (same_local, same_remote))?;
             } else if is_settled(shared, &pair, folder)? {
                 if shared.job.delete_local && !pair.joined {
                     let withheld = shared.state.borrow().count_withheld(folder.id)?;
@@ -57,8 +58,7 @@ pub async fn prepare(
                     .skipped(index, pair.source.messages.unwrap_or(0));
                 return Ok(None);
             } else if has_unexplained(shared, &pair, folder)? {
-                shared.state.borrow().set(Flag::SourceRenumbered, true)?;
-                forget_generation(shared, &pair, folder, true)?;
+                forget_generation(shared, &pair, folder, (true, false))?;
             }
         }
         (Some(folder), None)
@@ -89,6 +89,12 @@ pub async fn prepare(
             } else {
                 shared.state.borrow_mut().forget_remote_generation(folder.id)?;
             }
+        }
+        (Some(folder), None)
+            if folder.remote_validity != 0
+                && !(folder.is_same_remote(pair.source) && means_the_same(shared, &pair.remote)) =>
+        {
+            shared.state.borrow_mut().forget_remote_generation(folder.id)?;
         }
         _ => {}
     }
@@ -135,6 +141,7 @@ pub async fn prepare(
     let own_marks = shared.state.borrow().own_marks(&pair.remote)?;
     let sync = FolderSync {
         own_marks,
+        flags_pending: Cell::new(comparison.has_new_flags),
         ..FolderSync::new(index, pair, folder)
     };
     Ok(Some((sync, comparison)))
@@ -152,9 +159,15 @@ impl Removed {
     async fn settle(self, shared: &Shared, pair: &mut Pair, local: &mut SideSession) -> FolderResult<()> {
         let Self { folder, was_renamed } = self;
         if !shared.job.dry {
-            match status(&mut local.imap, &pair.local).await {
+            match status(&mut local.imap, &folder.local).await {
                 Err(Error::Command { .. }) => {}
-                told => pair.destination = Some(local.fetched(told)?).filter(MailboxStatus::is_valid),
+                told => {
+                    let told = local.fetched(told)?;
+                    if told.is_valid() {
+                        pair.local = folder.local.clone();
+                        pair.destination = Some(told);
+                    }
+                }
             }
         }
         let is_back = pair.destination.is_some_and(|now| {
@@ -216,7 +229,7 @@ fn forget_generation(
     shared: &Shared,
     pair: &Pair,
     folder: &FolderState,
-    same_local: bool,
+    (same_local, same_remote): (bool, bool),
 ) -> Result<(), LedgerError> {
     if folder.remote_validity != 0 {
         let side = if same_local { Side::Remote } else { Side::Local };
@@ -233,7 +246,11 @@ fn forget_generation(
     if same_local {
         state.forget_remote_generation(folder.id)
     } else {
-        state.forget_local_generation(folder.id)
+        state.forget_local_generation(folder.id)?;
+        match same_remote {
+            true => Ok(()),
+            false => state.forget_all_lost_copies(folder.id),
+        }
     }
 }
 

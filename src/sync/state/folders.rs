@@ -3,9 +3,8 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
-use super::post_delivery::DONE;
-use super::step::{ACCEPTED, DELIVERED, FAILED, GONE, PRESENT};
-use super::{Flag, Ledger, Result, number, own_marks, stored};
+use super::step::{ACCEPTED, DELIVERED, GONE, PRESENT};
+use super::{Flag, Ledger, Result, former_flags, lost_copies, number, own_marks, stored};
 use crate::imap::{Mailbox, MailboxId, MailboxStatus};
 
 /// A folder as the last run left it.
@@ -321,6 +320,8 @@ impl Ledger {
                 "withheld",
                 "local_deletion",
                 "second_copy",
+                "former_flags",
+                "lost_copy",
             ] {
                 db.execute(&format!("DELETE FROM {table} WHERE folder = ?1"), [id])?;
             }
@@ -355,34 +356,27 @@ fn leave_to_its_owner(db: &Connection, id: i64) -> Result<()> {
 
 pub(super) fn forget_local(db: &Transaction<'_>, id: i64) -> Result<()> {
     db.execute("DELETE FROM history WHERE folder = ?1", [id])?;
-    // Our own mark at the source hides them from a task that pulls what is unread.
-    let lost = format!(
-        "UPDATE message SET step = {FAILED}, local_uid = NULL, distrusted = 0, sieve = 0
-         WHERE folder = ?1 AND seen = {DONE} AND step IN ({DELIVERED}, {PRESENT}, {ACCEPTED})"
-    );
-    let lost = db.execute(&lost, [id])?;
-    let kept = format!("step = {FAILED} AND seen = {DONE}");
-    forget_messages(db, id, if lost > 0 { &kept } else { "0" })
+    db.execute("DELETE FROM former_flags WHERE folder = ?1", [id])?;
+    lost_copies::keep(db, id)?;
+    forget_messages(db, id)
 }
 
 pub(super) fn forget_remote(db: &Transaction<'_>, id: i64) -> Result<()> {
     remember_delivered(db, id)?;
+    former_flags::keep(db, id)?;
     // The local UIDs still mean what they meant.
     let sql = "SELECT brought_before FROM folder WHERE id = ?1";
     let former: u32 = db.query_row(sql, [id], |row| row.get(0))?;
-    forget_messages(db, id, "0")?;
+    lost_copies::forget_all(db, id)?;
+    forget_messages(db, id)?;
     let sql = "UPDATE folder SET brought_before = ?2 WHERE id = ?1";
     db.execute(sql, params![id, former])?;
     Ok(())
 }
 
-/// `kept`: which messages stay on record.
-fn forget_messages(db: &Transaction<'_>, id: i64, kept: &str) -> Result<()> {
+fn forget_messages(db: &Transaction<'_>, id: i64) -> Result<()> {
     own_marks::keep(db, id)?;
-    db.execute(
-        &format!("DELETE FROM message WHERE folder = ?1 AND NOT ({kept})"),
-        [id],
-    )?;
+    db.execute("DELETE FROM message WHERE folder = ?1", [id])?;
     db.execute("DELETE FROM local_only WHERE folder = ?1", [id])?;
     db.execute("DELETE FROM local_deletion WHERE folder = ?1", [id])?;
     db.execute("DELETE FROM second_copy WHERE folder = ?1", [id])?;

@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use rusqlite::{OptionalExtension as _, params};
 
 use super::completeness::Completeness;
-use super::post_delivery::PostDelivery;
+use super::post_delivery::{DONE, PostDelivery};
 use super::step::Step;
 use super::step::{ACCEPTED, DELIVERED, FAILED, GONE, PLANNED, PRESENT};
-use super::{Ledger, Result, collect_set, number, stored};
+use super::{Ledger, Result, collect_set, former_flags, number, stored};
 use crate::imap::{Flags, UidSet};
 use crate::sync::message_key::MessageKey;
 
@@ -130,11 +130,16 @@ impl Ledger {
             let mut conflict = db.prepare_cached(
                 &format!("UPDATE message INDEXED BY message_local SET step = {FAILED}, local_uid = NULL, sieve = 0, seen = 0 WHERE folder = ?1 AND local_uid = ?2 AND uid <> ?3"),
             )?;
+            let mut lost = db.prepare_cached(&format!(
+                "INSERT OR IGNORE INTO lost_copy SELECT folder, uid FROM message INDEXED BY message_local
+                 WHERE folder = ?1 AND local_uid = ?2 AND uid <> ?3 AND seen = {DONE}"
+            ))?;
             let mut statement = db.prepare_cached(
                 "UPDATE message SET local_uid = ?3, step = ?6, sieve = ?4, seen = ?5 WHERE folder = ?1 AND uid = ?2",
             )?;
             for &(uid, local) in uids {
                 if local.is_some() {
+                    lost.execute(params![id, local, uid])?;
                     conflict.execute(params![id, local, uid])?;
                 }
                 let step = local.map_or(Step::Accepted, |_| Step::Delivered);
@@ -145,14 +150,15 @@ impl Ledger {
     }
 
     /// Records messages that were found on the local side. One that an earlier run had planned was brought by it, and so was
-    /// one that the server refused and stored all the same.
+    /// one that the server refused and stored all the same. Gives whether any got flags on the remote side since it was known
+    /// last, in a former generation of the folder.
     pub fn found(
         &mut self,
         id: i64,
         found: &[(Entry, u32)],
         sieve: PostDelivery,
         seen: PostDelivery,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         self.transaction(|db| {
             let mut planned = db.prepare_cached(&format!(
                 "UPDATE message SET local_uid = ?3, step = {DELIVERED}, sieve = ?4, seen = ?5,
@@ -168,6 +174,7 @@ impl Ledger {
             )?;
             let mut local_only =
                 db.prepare_cached("DELETE FROM local_only WHERE folder = ?1 AND local_uid = ?2")?;
+            let mut any_flags = false;
             for (entry, local) in found {
                 let sent = params![
                     id,
@@ -180,6 +187,8 @@ impl Ledger {
                     entry.completeness as i64
                 ];
                 if planned.execute(sent)? == 0 {
+                    let flags = former_flags::take(db, id, *local, &entry.flags)?;
+                    any_flags |= flags != entry.flags;
                     present.execute(params![
                         id,
                         entry.uid,
@@ -187,14 +196,14 @@ impl Ledger {
                         entry.key.as_bytes(),
                         stored(entry.size),
                         entry.digest.as_ref().map(Digest::as_bytes),
-                        entry.flags.to_string(),
+                        flags.to_string(),
                         entry.date,
                         entry.completeness as i64
                     ])?;
                 }
                 local_only.execute(params![id, local])?;
             }
-            Ok(())
+            Ok(any_flags)
         })
     }
 

@@ -3,7 +3,7 @@
 
 use rusqlite::params;
 
-use super::step::{ACCEPTED, DELIVERED, FAILED, GONE, PLANNED, PRESENT};
+use super::step::{ACCEPTED, DELIVERED, GONE, PRESENT};
 use crate::imap::UidSet;
 use crate::sync::state::{Ledger, Result};
 
@@ -65,15 +65,6 @@ impl Ledger {
     pub fn unseen(&self, id: i64) -> Result<UidSet> {
         self.uids(
             &format!("SELECT uid FROM message WHERE folder = ?1 AND seen = 1 AND step IN ({DELIVERED}, {PRESENT}, {ACCEPTED}, {GONE}) AND complete <> 2 ORDER BY uid"),
-            id,
-        )
-    }
-
-    /// Messages that are to be copied and carry our own mark of what was delivered: their copies went with a former local
-    /// folder.
-    pub fn lost_though_seen(&self, id: i64) -> Result<UidSet> {
-        self.uids(
-            &format!("SELECT uid FROM message WHERE folder = ?1 AND seen = {DONE} AND step IN ({PLANNED}, {FAILED}) ORDER BY uid"),
             id,
         )
     }

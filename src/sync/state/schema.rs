@@ -112,6 +112,15 @@ pub(super) fn prepare(db: &mut Connection) -> Result<()> {
             local_uid INTEGER NOT NULL,
             stays INTEGER NOT NULL,
             PRIMARY KEY (folder, local_uid)) WITHOUT ROWID;
+         CREATE TABLE IF NOT EXISTS former_flags (
+            folder INTEGER NOT NULL,
+            local_uid INTEGER NOT NULL,
+            flags TEXT NOT NULL,
+            PRIMARY KEY (folder, local_uid)) WITHOUT ROWID;
+         CREATE TABLE IF NOT EXISTS lost_copy (
+            folder INTEGER NOT NULL,
+            uid INTEGER NOT NULL,
+            PRIMARY KEY (folder, uid)) WITHOUT ROWID;
          CREATE TABLE IF NOT EXISTS unpaired (
             source INTEGER NOT NULL,
             local BLOB NOT NULL,

@@ -3,7 +3,7 @@
 //! so that its numbers tell nothing.
 
 use crate::server_faults::fault::{Act, Faults, Rule};
-use crate::server_faults::model::Model;
+use crate::server_faults::model::{Model, Stored};
 use crate::server_faults::world::{Mode, Side, World, message};
 
 const FOLDERS: [&str; 5] = ["INBOX", "W", "A", "B", "C"];
@@ -228,18 +228,22 @@ fn what_comes_short_and_differs_each_time_is_not_copied_at_every_run() {
     }
 }
 
-/// What was delivered in inbox mode carries our own mark at the source, and is unread no more.
+/// What was delivered in inbox mode carries our own mark at the source, and is unread no more. The filters do not see it a second
+/// time: they may have sent it on.
 #[test]
 fn a_lost_inbox_is_filled_again_but_for_what_was_filed() {
-    for is_replaced in [false, true] {
+    for (is_replaced, is_filtered) in [(false, false), (true, false), (false, true), (true, true)] {
         let world = World::with(Mode::Inbox, Model::new('/', ""), |remote, _| {
             for n in 0..4 {
                 remote.add("INBOX", &message(&format!("m{n}"), 300), &[]);
             }
         });
+        let world = match is_filtered {
+            true => world.filtered(),
+            false => world,
+        };
         let empty = world.local.model().clone();
-        world.complete();
-        assert_eq!(world.local.model().folders["INBOX"].messages.len(), 4);
+        world.run_unjudged();
         {
             let mut local = world.local.model();
             local.restore(&empty);
@@ -248,18 +252,54 @@ fn a_lost_inbox_is_filled_again_but_for_what_was_filed() {
                 local.replace("INBOX");
             }
         }
-        for _ in 0..2 {
+        for _ in 0..3 {
             world.run_unjudged();
             let local = world.local.model();
             let there: Vec<usize> = (0..4).map(|n| count(&local, "INBOX", &format!("m{n}"))).collect();
-            assert_eq!(there, [1, 0, 1, 1], "{is_replaced}");
+            assert_eq!(there, [1, 0, 1, 1], "{is_replaced} {is_filtered}");
+            let all: usize = local.folders.values().map(|folder| folder.messages.len()).sum();
+            assert_eq!(all, 4, "{is_replaced} {is_filtered}");
         }
         let remote = world.remote.model();
-        assert!(
-            remote.folders["INBOX"]
-                .messages
-                .iter()
-                .all(|message| message.has("\\Seen"))
-        );
+        let is_marked = |message: &Stored| message.has("\\Seen");
+        assert!(remote.folders["INBOX"].messages.iter().all(is_marked));
+        drop(remote);
+        // Once more, as the first loss may be met twice.
+        world.local.model().restore(&empty);
+        for _ in 0..2 {
+            world.run_unjudged();
+        }
+        assert_eq!(world.local.model().folders["INBOX"].messages.len(), 4);
+    }
+}
+
+/// A new generation and new flags come to the source between two runs.
+#[test]
+fn flags_that_came_along_with_a_new_generation_are_carried_over_and_none_is_taken() {
+    for without in [&[][..], &["CONDSTORE"]] {
+        let world = World::with(Mode::Copy, Model::new('/', ""), |remote, _| {
+            remote.add("INBOX", &message("read", 300), &["\\Seen"]);
+            remote.add("INBOX", &message("new", 300), &[]);
+        });
+        world.remote.behave(Faults::without(without));
+        world.run_unjudged();
+        {
+            let mut remote = world.remote.model();
+            remote.renumber();
+            let folder = remote.folders.get_mut("INBOX").expect("an inbox");
+            folder.messages[0].flags.clear();
+            folder.messages[1].flags = ["\\Flagged".to_owned()].into();
+        }
+        for _ in 0..2 {
+            let run = world.run_unjudged();
+            assert_eq!(run.exit, Some(0), "{run:#?}");
+        }
+        let local = world.local.model();
+        let flags: Vec<_> = local.folders["INBOX"]
+            .messages
+            .iter()
+            .map(|message| message.flags.iter().cloned().collect::<Vec<_>>())
+            .collect();
+        assert_eq!(flags, [["\\Seen"], ["\\Flagged"]], "{without:?}");
     }
 }

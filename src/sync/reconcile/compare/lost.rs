@@ -54,5 +54,6 @@ pub(super) async fn filed_elsewhere(
     let filed = lost.iter().filter(|message| found.contains(&message.key));
     let filed: Vec<_> = filed.map(|message| message.entry()).collect();
     shared.state.borrow_mut().removed_by_owner(folder.id, &filed)?;
+    // They stay among the lost ones: should this mailbox be lost, too, they are looked for again.
     Ok(filed.iter().map(|entry| entry.uid).collect())
 }

@@ -34,6 +34,8 @@ pub struct Comparison {
     pub count: u64,
     /// Messages that were there already.
     pub present: u64,
+    /// Some of them got flags on the remote side since they were known last: the next run carries these over.
+    pub has_new_flags: bool,
 }
 
 /// Messages in one FETCH.
@@ -76,7 +78,7 @@ pub async fn compare(
         )
     };
     let lost = match shared.job.inbox_only() {
-        true => shared.state.borrow().lost_though_seen(folder.id)?,
+        true => side.lost()?,
         false => UidSet::default(),
     };
     let orphans = Orphans::find(shared, pair, folder, remote).await?;
@@ -135,7 +137,7 @@ pub async fn compare(
     // Only what is no one's copy can have come late.
     let unclaimed = pool.left().filter(|message| !known_uids.contains(message.uid));
     let unclaimed: Vec<LocalOnly> = unclaimed.copied().collect();
-    record_found(shared, folder, &messages, &other, &unclaimed)?;
+    let has_new_flags = record_found(shared, folder, &messages, &other, &unclaimed)?;
     pool.remove(&late_copies::remove(shared, pair, folder, &unclaimed, local).await?);
     record_local_only(shared, folder, &known_uids, &pool)?;
     let lost = lost.intersection(&new);
@@ -148,6 +150,7 @@ pub async fn compare(
         exact: true,
         wanted: new.chunks(usize::try_from(BATCH).unwrap_or(usize::MAX)).collect(),
         present: found.len() as u64,
+        has_new_flags,
     })
 }
 
@@ -169,6 +172,16 @@ impl RemoteSide<'_> {
                 .is_none_or(|next| next > self.folder.remote_next)
     }
 
+    /// Messages of the inbox whose copies went with a former local mailbox, and are not there again.
+    fn lost(&self) -> Result<UidSet, LedgerError> {
+        let state = self.shared.state.borrow();
+        let lost = state.lost_copies(self.folder.id)?;
+        match lost.is_empty() {
+            true => Ok(lost),
+            false => Ok(lost.minus(&state.done_uids(self.folder.id)?)),
+        }
+    }
+
     /// UIDs that are not dealt with.
     async fn search(&self, remote: &mut SideSession) -> FolderResult<UidSet> {
         let Self { shared, pair, folder } = *self;
@@ -187,17 +200,16 @@ impl RemoteSide<'_> {
         let mut new = found.from(from).minus(&done);
         // In inbox mode what waits is unread, unless this program marked it.
         let again = match inbox_only {
-            true => {
-                let state = shared.state.borrow();
-                state
-                    .distrusted(folder.id)?
-                    .union(&state.lost_though_seen(folder.id)?)
-            }
+            true => shared.state.borrow().distrusted(folder.id)?.union(&self.lost()?),
             false => pending,
         };
         if !again.is_empty() {
-            let again = remote.search_among(&again).await?;
-            new = new.union(&again);
+            let alive = remote.search_among(&again).await?;
+            if inbox_only {
+                let gone = self.lost()?.minus(&alive);
+                shared.state.borrow_mut().forget_lost_copies(folder.id, &gone)?;
+            }
+            new = new.union(&alive);
         }
         Ok(new)
     }
@@ -289,6 +301,7 @@ fn by_range(pair: &Pair, folder: &FolderState, next: u32) -> Comparison {
         exact: false,
         count: messages.min(span),
         present: 0,
+        has_new_flags: false,
     }
 }
 
@@ -468,11 +481,12 @@ async fn made_anew(
     if others.is_empty() {
         return Ok(UidSet::default());
     }
-    let lasting = headers::that_last(remote, &others).await?;
-    Ok(others.into_keys().filter(|&uid| !lasting.contains(uid)).collect())
+    let again = headers::digests(remote, &others.keys().copied().collect()).await?;
+    let varies = |(uid, digest): &(u32, Digest)| again.get(uid).is_some_and(|again| again != digest);
+    Ok(others.into_iter().filter(varies).map(|(uid, _)| uid).collect())
 }
 
-/// Records what was found. What a run that was cut off had sent and is there twice, another program has brought, too: it
+/// Records what was found; whether any of it has new flags. What a run that was cut off had sent and is there twice, another program has brought, too: it
 /// counts as sent twice.
 fn record_found(
     shared: &Shared,
@@ -480,7 +494,7 @@ fn record_found(
     messages: &[Seen],
     found: &[(usize, u32)],
     unclaimed: &[LocalOnly],
-) -> FolderResult<()> {
+) -> FolderResult<bool> {
     let (sieve, seen) = shared.job.post_delivery();
     let mut state = shared.state.borrow_mut();
     let planned = state.planned_uids(folder.id)?;
@@ -494,14 +508,17 @@ fn record_found(
         .filter(is_there_twice)
         .map(|message| message.uid)
         .collect();
+    let mut has_new_flags = false;
     for group in found.chunks(GROUP) {
         let group: Vec<_> = group
             .iter()
             .map(|&(at, local)| (messages[at].entry(), local))
             .collect();
-        state.found(folder.id, &group, sieve, seen)?;
+        has_new_flags |= state.found(folder.id, &group, sieve, seen)?;
     }
-    Ok(state.repeat(folder.id, twice.into_iter())?)
+    state.forget_former_flags(folder.id)?;
+    state.repeat(folder.id, twice.into_iter())?;
+    Ok(has_new_flags)
 }
 
 /// Records what the task has not brought.

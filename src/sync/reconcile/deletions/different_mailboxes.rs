@@ -25,7 +25,9 @@ pub struct DifferentMailboxes(());
 pub enum Comparison {
     /// They are different.
     Different(DifferentMailboxes),
-    /// They are the same, or it could not be told.
+    /// They are the same.
+    Same,
+    /// It could not be told.
     Unproven,
 }
 
@@ -55,7 +57,7 @@ pub async fn prove(
     };
     match comparison {
         Comparison::Different(proof) => Ok(Some(proof)),
-        Comparison::Unproven => Ok(None),
+        Comparison::Same | Comparison::Unproven => Ok(None),
     }
 }
 
@@ -70,18 +72,17 @@ pub async fn refuse_itself(
     if shared.job.dry || !pairs.any(|pair| pair.renamed) || !listing.has_same_inbox {
         return Ok(());
     }
-    let proven = connections::with_reconnect(shared, connections, async |connections| {
+    connections::with_reconnect(shared, connections, async |connections| {
         prove(shared, connections).await
-    });
-    match proven.await? {
-        Some(_) => Ok(()),
-        None => Err(Failure {
+    })
+    .await?;
+    match shared.different_mailboxes.get() {
+        Some(Comparison::Same) => Err(Failure {
             exit: Exit::WithErrors,
             key: Some(crate::error::ErrorKey::MailboxesNotDistinct),
-            message: "nothing is copied: host1 and host2 may be the same mailbox, which would be copied into itself; \
-                      correct the source of the task"
-                .to_owned(),
+            message: "nothing is copied: it would be copied into folders of the same mailbox".to_owned(),
         }),
+        _ => Ok(()),
     }
 }
 
@@ -125,7 +126,7 @@ async fn compare(shared: &Shared, connections: &mut Connections) -> FolderResult
             shared,
             "host1 and host2 are the same mailbox: nothing is deleted; correct the source of the task",
         );
-        return Ok(Comparison::Unproven);
+        return Ok(Comparison::Same);
     }
     if !listed.is_ok() {
         report(

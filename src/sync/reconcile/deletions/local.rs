@@ -105,7 +105,7 @@ pub async fn plan_local(
         let unexplained = present.minus(&recorded).below(next);
         if !unexplained.below(sync.folder.remote_next).is_empty() {
             // All UIDs there were dealt with: nothing appears among them but after a restored backup.
-            folder::renumbered(shared, sync, Side::Remote)?;
+            folder::seems_renumbered(shared, sync)?;
             return Ok(false);
         }
         for uid in unexplained.iter() {

@@ -17,7 +17,7 @@ use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::connections::{Connections, requests};
 use crate::sync::reconcile::error::FolderResult;
-use crate::sync::reconcile::flags::told::RemoteFlags;
+use crate::sync::reconcile::flags::told::{Alike, RemoteFlags};
 use crate::sync::reconcile::folder::open;
 use crate::sync::reconcile::folder::{self, FolderSync};
 use crate::sync::side::Side;
@@ -120,38 +120,46 @@ pub async fn apply_remote(
 
 /// Sets the keywords of messages that were copied without them, each by itself; those that are refused are named.
 pub async fn set_unset(shared: &Shared, sync: &FolderSync, local: &mut SideSession) -> FolderResult<()> {
-    let unset = sync.unset.take();
+    let unset = sync.unset.borrow().clone();
     if unset.is_empty() {
         return Ok(());
     }
     let uids: UidSet = unset.iter().map(|(uid, _)| *uid).collect();
     let copies = shared.state.borrow().copies(sync.folder.id, &uids)?;
     let copies: HashMap<u32, Option<u32>> = copies.iter().map(|copy| (copy.uid, copy.local_uid)).collect();
-    let mut alike: HashMap<String, (Flags, UidSet)> = HashMap::new();
+    let mut alike: HashMap<String, (Flags, Alike)> = HashMap::new();
+    let mut unlocated = vec![];
     for (uid, keywords) in unset {
-        match copies.get(&uid).copied().flatten() {
-            Some(local) => {
-                let (_, uids) = alike
-                    .entry(keywords.to_string())
-                    .or_insert_with(|| (keywords, UidSet::default()));
-                uids.insert(local);
-            }
-            None => {
-                let mut reporter = shared.reporter.borrow_mut();
-                reporter.tell(&Event::KeywordsDropped {
-                    folder: &sync.pair.local,
-                    uid,
-                    keywords: &keywords,
-                });
-                reporter.flags_dropped(sync.index, keywords.len() as u64);
-            }
-        }
+        let Some(copy) = copies.get(&uid).copied().flatten() else {
+            unlocated.push((uid, keywords));
+            continue;
+        };
+        let (_, uids) = alike
+            .entry(keywords.to_string())
+            .or_insert_with(|| (keywords, Alike::default()));
+        uids.remote.insert(uid);
+        uids.local.insert(copy);
     }
     if !alike.is_empty() {
         sync.open(local, true).await?;
     }
+    let mut pending = Pending::default();
     for (keywords, uids) in alike.into_values() {
-        store(shared, sync, local, &uids, '+', &keywords).await?;
+        if let Some(answer) = store(shared, sync, local, &uids.local, '+', &keywords).await? {
+            pending.add(&uids.remote, answer);
+        }
+    }
+    // Not before: after a lost connection they are set again.
+    sync.unset.borrow_mut().clear();
+    pending.report(shared, sync);
+    for (uid, keywords) in unlocated {
+        let mut reporter = shared.reporter.borrow_mut();
+        reporter.tell(&Event::KeywordsDropped {
+            folder: &sync.pair.local,
+            uid,
+            keywords: &keywords,
+        });
+        reporter.flags_dropped(sync.index, keywords.len() as u64);
     }
     Ok(())
 }

@@ -34,6 +34,8 @@ pub struct FolderSync {
     pub joined: RefCell<UidSet>,
     /// Keywords of messages that were copied without them, as the server had refused one.
     pub unset: RefCell<Vec<(u32, Flags)>>,
+    /// Flags are asked for up to this UID at least.
+    pub flags_below: Cell<u32>,
     /// How many messages are to be fetched, as the server's numbers tell.
     pub expected: Cell<u64>,
     /// How many of them came, or were not asked for because they are too large.
@@ -79,6 +81,7 @@ impl FolderSync {
             reader: Cell::new(None),
             writer: Cell::new(None),
             flags: RefCell::default(),
+            flags_below: Cell::new(1),
             present: RefCell::default(),
             flags_pending: Cell::new(false),
         }
@@ -87,6 +90,19 @@ impl FolderSync {
 
 /// The UIDs of a side turned out to mean other messages than those on record: nothing that is known of them holds.
 pub fn renumbered(shared: &Shared, sync: &FolderSync, side: Side) -> FolderResult<()> {
+    tell_renumbered(shared, sync, side);
+    Ok(taken_back(shared, sync, side)?)
+}
+
+/// A message appeared among the remote UIDs that were dealt with: the same, or a server that shows some late.
+pub fn seems_renumbered(shared: &Shared, sync: &FolderSync) -> FolderResult<()> {
+    tell_renumbered(shared, sync, Side::Remote);
+    let mut state = shared.state.borrow_mut();
+    state.set(Flag::SourceRenumbered, true)?;
+    Ok(state.forget_remote_generation(sync.folder.id)?)
+}
+
+fn tell_renumbered(shared: &Shared, sync: &FolderSync, side: Side) {
     let reason = format!(
         "{}: the UIDs name other messages than before, as after a restored backup: nothing is \
          deleted, the next run compares both sides",
@@ -98,7 +114,6 @@ pub fn renumbered(shared: &Shared, sync: &FolderSync, side: Side) -> FolderResul
         .borrow_mut()
         .problem(name, Exit::WithErrors, &reason);
     sync.broken.set(true);
-    Ok(taken_back(shared, sync, side)?)
 }
 
 /// A folder came back from a backup while the run was at work. All folders of that side may have, which the next run sees

@@ -238,7 +238,24 @@ async fn note_renumbered_source(
     let went_back = |(_, folder, next): &(&Mailbox, &FolderState, Option<u32>)| {
         next.is_some_and(|next| next < folder.remote_high)
     };
-    if !shared.job.inbox_only() && same.iter().any(went_back) {
+    let suspects: Vec<&Mailbox> = match shared.job.inbox_only() {
+        true => vec![],
+        false => same
+            .iter()
+            .filter(|one| went_back(one))
+            .map(|(mailbox, ..)| *mailbox)
+            .collect(),
+    };
+    // So much follows from it that no STATUS is believed.
+    let opened = session.examine_all(&suspects).await?;
+    let is_proven = opened.iter().any(|(mailbox, now)| {
+        let known = same.iter().find(|(known, ..)| *known == mailbox);
+        known.is_some_and(|(_, folder, _)| {
+            let is_lower = now.uid_next.is_some_and(|next| next < folder.remote_high);
+            now.uid_validity == Some(folder.remote_validity) && is_lower
+        })
+    });
+    if is_proven {
         renumbered.extend(same.iter().map(|(mailbox, ..)| (*mailbox).clone()));
     }
     if is_suspected || !renumbered.is_empty() {

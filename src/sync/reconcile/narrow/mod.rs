@@ -91,6 +91,7 @@ pub async fn narrow(
             .chunks(usize::try_from(BATCH).unwrap_or(usize::MAX))
             .collect(),
         present: comparison.present,
+        has_new_flags: comparison.has_new_flags,
     })
 }
 
