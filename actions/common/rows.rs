@@ -216,6 +216,7 @@ mod tests {
             plain.replace(',', ";").replace('\n', ";;\r\n"),
             format!("sep=\t\r\n{}", plain.replace(',', "\t")),
             format!("{plain},,,,,\n;;\n \n"),
+            format!("{plain}\u{1a}"),
             plain.replace("security", "security,,").replace("tls", "STARTTLS"),
             plain
                 .replace("localusername", ",localusername")

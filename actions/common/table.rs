@@ -27,7 +27,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Zeroizing<String> {
 /// A row is a line: no field of a task may hold a line break, so a quote that is not closed on its line encloses
 /// nothing, and a password that begins with one does not swallow the rows that follow.
 pub(crate) fn rows(text: &str, known: impl Fn(&str) -> bool) -> Vec<Vec<Zeroizing<String>>> {
-    let (announced, text) = announced(text);
+    // Some programs end a text as DOS did.
+    let (announced, text) = announced(text.trim_end_matches('\u{1a}'));
     let says_something =
         |line: &&str| line.contains(|c: char| !SEPARATORS.contains(&c) && c != '"' && !c.is_whitespace());
     let mut lines = text.split(['\r', '\n']).filter(says_something).peekable();
