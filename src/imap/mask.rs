@@ -209,6 +209,19 @@ mod tests {
             "P%C3%A4%C2%A7+s%22cret%5C77".to_owned(),
             "P&#228;§ s&quot;cret\\77".to_owned(),
             secret.to_uppercase(),
+            secret.bytes().map(char::from).collect(),
+            secret
+                .chars()
+                .map(|c| format!("{c} "))
+                .collect::<String>()
+                .trim()
+                .to_owned(),
+            STANDARD.encode(
+                secret
+                    .encode_utf16()
+                    .flat_map(u16::to_le_bytes)
+                    .collect::<Vec<u8>>(),
+            ),
         ] {
             let said = mask(secret).apply(&format!("BAD what is {echo} ?")).into_owned();
             assert_eq!(said, "BAD what is … ?", "{echo}");

@@ -71,7 +71,17 @@ impl Secret {
             forms.insert(hexadecimal(octets));
             forms.insert(STANDARD.encode(octets));
             forms.insert(String::from_utf8_lossy(octets).into_owned());
+            // Read as Latin-1, and written as UTF-8 once more.
+            let misread: String = octets.iter().copied().map(char::from).collect();
+            forms.insert(text::printable(&misread).into_owned());
+            forms.insert(misread);
         }
+        for wide in [u16::to_le_bytes, u16::to_be_bytes] {
+            let octets: Vec<u8> = plain.encode_utf16().flat_map(wide).collect();
+            forms.insert(STANDARD.encode(octets));
+        }
+        let spaced: Vec<String> = plain.chars().map(String::from).collect();
+        forms.insert(spaced.join(" "));
         forms.extend(messages.iter().map(|message| message.to_string()));
         let mut forms: Vec<String> = forms
             .into_iter()
