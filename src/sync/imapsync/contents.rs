@@ -67,10 +67,15 @@ pub(super) async fn record_at_source(
     if !alike.is_empty() {
         sync.open(&mut connections.local, false).await?;
         let copies = alike.iter().map(|copy| copy.local_uid).collect();
-        let stored = headers::digests(&mut connections.local, &copies).await?;
+        let stored = headers::wholes(&mut connections.local, &copies).await?;
         let read = alike.iter().filter_map(|copy| {
-            let digest = stored.get(&copy.local_uid)?;
-            Some((copy.uid, *digest, Completeness::Whole))
+            let &(digest, octets) = stored.get(&copy.local_uid)?;
+            // Whether the source gives more of it is looked at before anything is deleted there.
+            let completeness = match octets < copy.size {
+                true => Completeness::Short,
+                false => Completeness::Whole,
+            };
+            Some((copy.uid, digest, completeness))
         });
         let read: Vec<_> = read.collect();
         shared.state.borrow_mut().set_contents(sync.folder.id, &read)?;

@@ -115,7 +115,7 @@ pub async fn before(shared: &Shared, task: &Task, days: Option<u32>) -> Result<O
     left_out.sort();
     let mut selected = selected;
     selected.retain(|folder| !left_out.contains(folder));
-    let before = Before {
+    let mut before = Before {
         ends,
         has_late,
         selected,
@@ -128,7 +128,11 @@ pub async fn before(shared: &Shared, task: &Task, days: Option<u32>) -> Result<O
     }
     for (sync, uids) in plans {
         let recorded = record_planned(shared, &sync, &uids, &mut connections).await;
-        contain(shared, sync.pair.remote.name(), recorded)?;
+        let recorded = contain(shared, sync.pair.remote.name(), recorded)?;
+        if recorded.is_none() && shared.job.inbox_only() {
+            // Nothing would be known of what it brings.
+            before.unread = Some(UidSet::default());
+        }
     }
     close(connections).await;
     shared.state.borrow().begin_imapsync_run(&shared.job.task)?;

@@ -253,7 +253,7 @@ impl Ledger {
         for id in ids {
             self.forget_local_generation(id)?;
             // That a copy is not there is no sign of a loss here.
-            self.db.execute("DELETE FROM message WHERE folder = ?1", [id])?;
+            self.forget_all_lost_copies(id)?;
         }
         Ok(())
     }

@@ -194,3 +194,19 @@ fn the_inbox_mode_never_deletes_locally() -> anyhow::Result<()> {
     );
     Ok(())
 }
+
+/// What carries our mark is looked for where the mailbox was lost, and nowhere else.
+#[test]
+fn what_its_owner_deleted_does_not_come_when_both_sides_are_compared_again() -> anyhow::Result<()> {
+    let case = case()?;
+    case.deliver(Side::Remote, &mails("INBOX", "m", 3))?;
+    create(&case, json!({}))?;
+    case.run_copies(3)?;
+    case.expunge(Side::Local, "INBOX", "HEADER Message-Id <m1@x>")?;
+    case.act("compare-again")?;
+    case.run_copies(0)?;
+    std::fs::remove_file(case.sandbox.task_file(&case.task(), "state"))?;
+    case.run_copies(0)?;
+    ensure!(case.ids(Side::Local, "INBOX")? == ["m2@x", "m3@x"]);
+    Ok(())
+}

@@ -105,7 +105,9 @@ pub async fn apply_remote(
     if !remembered.is_empty() {
         shared.state.borrow_mut().set_flags(folder.id, &remembered)?;
     }
-    sync.flags_pending.set(!pending.uids.is_empty());
+    if !pending.uids.is_empty() {
+        sync.flags_pending.set(true);
+    }
     pending.report(shared, sync);
     if !shared.job.dry {
         report_dropped(shared, sync, &dropped);
@@ -147,6 +149,16 @@ pub async fn set_unset(shared: &Shared, sync: &FolderSync, local: &mut SideSessi
     for (keywords, uids) in alike.into_values() {
         if let Some(answer) = store(shared, sync, local, &uids.local, '+', &keywords).await? {
             pending.add(&uids.remote, answer);
+            // What is not remembered is found changed by the next run.
+            let mut state = shared.state.borrow_mut();
+            let mut known = vec![];
+            for uid in uids.remote.iter() {
+                if let Some(row) = state.row(sync.folder.id, uid)? {
+                    known.push((uid, row.flags.minus(&keywords)));
+                }
+            }
+            state.set_flags(sync.folder.id, &known)?;
+            sync.flags_pending.set(true);
         }
     }
     // Not before: after a lost connection they are set again.

@@ -250,8 +250,10 @@ async fn note_renumbered_source(
     let opened = session.examine_all(&suspects).await?;
     let is_proven = opened.iter().any(|(mailbox, now)| {
         let known = same.iter().find(|(known, ..)| *known == mailbox);
-        known.is_some_and(|(_, folder, _)| {
-            let is_lower = now.uid_next.is_some_and(|next| next < folder.remote_high);
+        known.is_some_and(|(_, folder, told)| {
+            // Some servers tell it by STATUS only.
+            let next = now.uid_next.or(*told);
+            let is_lower = next.is_some_and(|next| next < folder.remote_high);
             now.uid_validity == Some(folder.remote_validity) && is_lower
         })
     });
@@ -261,7 +263,9 @@ async fn note_renumbered_source(
     if is_suspected || !renumbered.is_empty() {
         let folders = known.iter().filter(|(mailbox, _)| renumbered.contains(mailbox));
         let folders: Vec<i64> = folders.map(|(_, folder)| folder.id).collect();
-        let may_be_another = renumbered.iter().any(Mailbox::is_inbox);
+        // A run that suspected it has forgotten what it knew of the inbox.
+        let may_be_another =
+            renumbered.iter().any(Mailbox::is_inbox) || is_suspected && !renumbered.is_empty();
         let mut state = shared.state.borrow_mut();
         state.note_renumbered_source(&folders, may_be_another)?;
     }
