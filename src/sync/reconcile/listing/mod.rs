@@ -8,7 +8,7 @@ mod renamed;
 pub mod sample;
 mod spellings;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::imap::{ListExtras, Mailbox, MailboxStatus};
 use crate::sync::account::{Account, Failure};
@@ -218,7 +218,10 @@ async fn note_renumbered_source(
     mut sample: Sample,
     session: &mut SideSession,
 ) -> FolderResult<()> {
-    let status = |mailbox: &Mailbox| listed.status(mailbox);
+    let statuses = listed.folders.iter();
+    let statuses = statuses.filter_map(|(listed, status)| Some((&listed.mailbox, (*status)?)));
+    let statuses: HashMap<&Mailbox, MailboxStatus> = statuses.collect();
+    let status = |mailbox: &Mailbox| statuses.get(mailbox).copied();
     sample.settle_doubts(shared, session).await?;
     let known = shared.state.borrow().folders()?;
     let mut renumbered: HashSet<Mailbox> = sample.contradicted(status).into_iter().collect();
