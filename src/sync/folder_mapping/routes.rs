@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Folders that do not keep their names: renamed, of a special use, or all below one folder.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::local_names::LocalNames;
 use super::selection::Selection;
@@ -151,32 +151,19 @@ fn special<'a>(remote: &'a Side, local: &Side) -> HashMap<&'a Mailbox, Vec<Strin
 /// Folders of Gmail whose mail is in the local folder of that use already: stock imapsync puts it there (`--gmail1` means
 /// `--automap`), also for tasks of the former module.
 fn filled_by_imapsync<'a>(remote: &'a Side, local: &Side) -> HashMap<&'a Mailbox, Vec<String>> {
-    let local_uses = by_use(local);
-    let has_mail = |use_: &SpecialUse| {
-        let folder = local_uses.get(use_).copied()?;
-        local.status(folder)?.messages.filter(|messages| *messages > 0)
-    };
     let names = LocalNames::new(local);
-    let is_there = |folder: &Mailbox| {
-        let listed = remote
-            .folders
-            .iter()
-            .find(|(listed, _)| listed.mailbox == *folder);
-        listed.is_some_and(|(listed, _)| {
-            let name = Routes::plain(remote, &names, listed);
-            local
-                .folders
-                .iter()
-                .any(|(local, _)| local.mailbox.name() == name)
-        })
-    };
-    let filled: HashSet<&Mailbox> = by_use(remote)
-        .into_iter()
-        .filter(|(use_, folder)| has_mail(use_).is_some() && !is_there(folder))
-        .map(|(_, folder)| folder)
-        .collect();
+    let messages = |name: &str| local.status(&Mailbox::from_name(name))?.messages;
     let mut routes = special(remote, local);
-    routes.retain(|folder, _| filled.contains(folder));
+    routes.retain(|&folder, levels| {
+        let mut listed = remote.folders.iter().map(|(listed, _)| listed);
+        let Some(listed) = listed.find(|listed| listed.mailbox == *folder) else {
+            return false;
+        };
+        let own = Routes::plain(remote, &names, listed);
+        let has_own = local.folders.iter().any(|(local, _)| local.mailbox.name() == own);
+        let filled = names.join(levels, remote.separator_of(listed));
+        !has_own && messages(&filled).is_some_and(|messages| messages > 0)
+    });
     routes
 }
 

@@ -74,7 +74,7 @@ pub async fn before(shared: &Shared, task: &Task, days: Option<u32>) -> Result<O
     let Listing {
         pairs, remote_names, ..
     } = listing;
-    let selected: Vec<Mailbox> = pairs.iter().map(|pair| pair.remote.clone()).collect();
+    let mut selected: Vec<Mailbox> = pairs.iter().map(|pair| pair.remote.clone()).collect();
     let mut left_out: Vec<Mailbox> = match shared.job.inbox_only() {
         true => vec![],
         false => {
@@ -113,7 +113,6 @@ pub async fn before(shared: &Shared, task: &Task, days: Option<u32>) -> Result<O
         plans.push((sync, uids));
     }
     left_out.sort();
-    let mut selected = selected;
     selected.retain(|folder| !left_out.contains(folder));
     let mut before = Before {
         ends,

@@ -100,7 +100,7 @@ async fn finish(
         gate::restore_lifted_marks(shared, connections).await?;
         deletions::take_back_own_marks(shared, sync, connections).await?;
         second_copies::remove(shared, sync, &mut connections.local).await?;
-        flags::set_unset(shared, sync, &mut connections.local).await?;
+        flags::set_missing_keywords(shared, sync, &mut connections.local).await?;
         if shared.job.inbox_only() {
             inbox::finish(shared, sync, connections).await?;
         } else {

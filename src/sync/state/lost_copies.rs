@@ -31,7 +31,7 @@ impl Ledger {
         self.uids("SELECT uid FROM lost_copy WHERE folder = ?1 ORDER BY uid", folder)
     }
 
-    /// Records that they are there again, or at their source no longer.
+    /// Records that they are at their source no longer.
     pub fn forget_lost_copies(&mut self, folder: i64, uids: &UidSet) -> Result<()> {
         self.transaction(|db| {
             let mut statement = db.prepare_cached("DELETE FROM lost_copy WHERE folder = ?1 AND uid = ?2")?;

@@ -63,18 +63,28 @@ fn create_again(sandbox: &Sandbox) -> anyhow::Result<Outcome> {
     Ok(outcome)
 }
 
+/// A run that succeeds, during which this mail comes to the destination; the arguments of imapsync.
+fn run_bringing(
+    sandbox: &Sandbox,
+    standin: &standin::StandIn,
+    brings: &[NewMail],
+) -> anyhow::Result<Vec<String>> {
+    let run = sandbox.mark_run(TASK);
+    create_again(sandbox)?;
+    standin.wait_until_started()?;
+    sandbox.local().deliver("u1", brings)?;
+    standin.end(0)?;
+    sandbox.wait_for_run(&run)?;
+    ensure!(exit_code(sandbox)? == "0", "{}", sandbox.log(TASK));
+    standin.arguments()
+}
+
 #[test]
 fn mail_with_an_old_date_that_arrives_late_is_looked_for() -> anyhow::Result<()> {
     let (sandbox, standin) = standin::sandbox(&[])?;
     let looks_back = |brings: &[NewMail]| -> anyhow::Result<bool> {
-        let run = sandbox.mark_run(TASK);
-        create_again(&sandbox)?;
-        standin.wait_until_started()?;
-        sandbox.local().deliver("u1", brings)?;
-        standin.end(0)?;
-        sandbox.wait_for_run(&run)?;
-        ensure!(exit_code(&sandbox)? == "0", "{}", sandbox.log(TASK));
-        Ok(standin.arguments()?.iter().any(|argument| argument == "--maxage"))
+        let arguments = run_bringing(&sandbox, &standin, brings)?;
+        Ok(arguments.iter().any(|argument| argument == "--maxage"))
     };
     let today = |id: &str| {
         let now = jiff::Timestamp::now();
@@ -113,23 +123,13 @@ fn what_its_owner_deleted_here_does_not_come_again() -> anyhow::Result<()> {
     let brought = [mails(2), vec![NewMail::new("work@x").folder("Work")]].concat();
     sandbox.remote().deliver(USER, &brought)?;
     create(&sandbox, sandbox.task_with(json!({"start": false})))?;
-    let runs = |brings: &[NewMail]| -> anyhow::Result<Vec<String>> {
-        let run = sandbox.mark_run(TASK);
-        create_again(&sandbox)?;
-        standin.wait_until_started()?;
-        sandbox.local().deliver("u1", brings)?;
-        standin.end(0)?;
-        sandbox.wait_for_run(&run)?;
-        ensure!(exit_code(&sandbox)? == "0", "{}", sandbox.log(TASK));
-        standin.arguments()
-    };
-    runs(&brought)?;
+    run_bringing(&sandbox, &standin, &brought)?;
     let query = ["mailbox", "INBOX", "HEADER", "Message-Id", "<m1@x>"];
     let expunge = [&["expunge", "-u", "u1"][..], &query].concat();
     sandbox.local().doveadm_run(&expunge)?;
 
     // Nothing is to be brought to that folder: imapsync leaves it alone.
-    let arguments = runs(&[])?;
+    let arguments = run_bringing(&sandbox, &standin, &[])?;
     let excluded = arguments
         .iter()
         .skip_while(|argument| *argument != "--exclude")
@@ -168,12 +168,7 @@ fn flags_that_changed_on_one_side_only_stay_or_come() -> anyhow::Result<()> {
     };
     add(Side::Local, "u1", "m1@x")?;
     add(Side::Remote, USER, "m2@x")?;
-    let run = sandbox.mark_run(TASK);
-    create_again(&sandbox)?;
-    standin.wait_until_started()?;
-    standin.end(0)?;
-    sandbox.wait_for_run(&run)?;
-    let arguments = standin.arguments()?;
+    let arguments = run_bringing(&sandbox, &standin, &[])?;
     ensure!(arguments.iter().any(|argument| argument == "--noresyncflags"));
     let local = listing(&sandbox, Side::Local, "u1", "INBOX")?;
     ensure!(

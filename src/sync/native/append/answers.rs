@@ -37,7 +37,7 @@ impl Appender {
     async fn outcome(&mut self, session: &mut Session, batch: AppendBatch, status: StatusLine) -> Result<()> {
         if status.is_ok() {
             if batch.attempt == Attempt::Plain {
-                self.note_unset_keywords(&batch);
+                self.note_missing_keywords(&batch);
             }
             self.delivered(&batch, &status);
             return Ok(());
@@ -108,11 +108,11 @@ impl Appender {
     }
 
     /// One of its keywords was refused, and none is told: they are set one by one when the folder is filled.
-    fn note_unset_keywords(&self, batch: &AppendBatch) {
+    fn note_missing_keywords(&self, batch: &AppendBatch) {
         let messages = batch.messages.iter();
         let keywords =
             messages.map(|message| (message.uid, message.flags.minus(&message.flags.system_only())));
-        batch.sync.unset.borrow_mut().extend(keywords);
+        batch.sync.missing_keywords.borrow_mut().extend(keywords);
     }
 
     pub(super) fn one_by_one(&mut self, batch: AppendBatch) {

@@ -199,16 +199,18 @@ impl RemoteSide<'_> {
         };
         let mut new = found.from(from).minus(&done);
         // In inbox mode what waits is unread, unless this program marked it.
+        let lost = match inbox_only {
+            true => self.lost()?,
+            false => UidSet::default(),
+        };
         let again = match inbox_only {
-            true => shared.state.borrow().distrusted(folder.id)?.union(&self.lost()?),
+            true => shared.state.borrow().distrusted(folder.id)?.union(&lost),
             false => pending,
         };
         if !again.is_empty() {
             let alive = remote.search_among(&again).await?;
-            if inbox_only {
-                let gone = self.lost()?.minus(&alive);
-                shared.state.borrow_mut().forget_lost_copies(folder.id, &gone)?;
-            }
+            let gone = lost.minus(&alive);
+            shared.state.borrow_mut().forget_lost_copies(folder.id, &gone)?;
             new = new.union(&alive);
         }
         Ok(new)
@@ -406,8 +408,8 @@ async fn find_unknown(
     Ok(found.from(from).minus(&known))
 }
 
-/// Records what was found; whether any of it has new flags. What a run that was cut off had sent and is there twice, another program has brought, too: it
-/// counts as sent twice.
+/// Records what was found; whether any of it has new flags. What a run that was cut off had sent and is there twice, another
+/// program has brought, too: it counts as sent twice.
 fn record_found(
     shared: &Shared,
     folder: &FolderState,

@@ -116,7 +116,7 @@ pub async fn unlike(
     }
     let joined = sync.joined.borrow().clone();
     let joined: Vec<&Copy> = copies.iter().filter(|copy| joined.contains(copy.uid)).collect();
-    unlike = unlike.union(&of_two(sync, &joined, connections).await?);
+    unlike = unlike.union(&may_be_of_two(sync, &joined, connections).await?);
     if !unlike.is_empty() {
         let mut state = shared.state.borrow_mut();
         state.set_completeness(sync.folder.id, &unlike, Completeness::Cut)?;
@@ -129,7 +129,11 @@ pub async fn unlike(
 
 /// Which of the messages that came in two pieces may be of two: a server that generates them makes another header, with other
 /// boundaries, at each request.
-async fn of_two(sync: &FolderSync, joined: &[&Copy], connections: &mut Connections) -> FolderResult<UidSet> {
+async fn may_be_of_two(
+    sync: &FolderSync,
+    joined: &[&Copy],
+    connections: &mut Connections,
+) -> FolderResult<UidSet> {
     let stored = joined.iter().filter_map(|copy| Some((copy.uid, copy.local_uid?)));
     let stored: HashMap<u32, u32> = stored.collect();
     if stored.is_empty() {

@@ -121,17 +121,21 @@ pub async fn apply_remote(
 }
 
 /// Sets the keywords of messages that were copied without them, each by itself; those that are refused are named.
-pub async fn set_unset(shared: &Shared, sync: &FolderSync, local: &mut SideSession) -> FolderResult<()> {
-    let unset = sync.unset.borrow().clone();
-    if unset.is_empty() {
+pub async fn set_missing_keywords(
+    shared: &Shared,
+    sync: &FolderSync,
+    local: &mut SideSession,
+) -> FolderResult<()> {
+    let missing = sync.missing_keywords.borrow().clone();
+    if missing.is_empty() {
         return Ok(());
     }
-    let uids: UidSet = unset.iter().map(|(uid, _)| *uid).collect();
+    let uids: UidSet = missing.iter().map(|(uid, _)| *uid).collect();
     let copies = shared.state.borrow().copies(sync.folder.id, &uids)?;
     let copies: HashMap<u32, Option<u32>> = copies.iter().map(|copy| (copy.uid, copy.local_uid)).collect();
     let mut alike: HashMap<String, (Flags, Alike)> = HashMap::new();
     let mut unlocated = vec![];
-    for (uid, keywords) in unset {
+    for (uid, keywords) in missing {
         let Some(copy) = copies.get(&uid).copied().flatten() else {
             unlocated.push((uid, keywords));
             continue;
@@ -162,7 +166,7 @@ pub async fn set_unset(shared: &Shared, sync: &FolderSync, local: &mut SideSessi
         }
     }
     // Not before: after a lost connection they are set again.
-    sync.unset.borrow_mut().clear();
+    sync.missing_keywords.borrow_mut().clear();
     pending.report(shared, sync);
     for (uid, keywords) in unlocated {
         let mut reporter = shared.reporter.borrow_mut();

@@ -33,7 +33,7 @@ pub struct FolderSync {
     /// Messages that arrived in two pieces, on two connections.
     pub joined: RefCell<UidSet>,
     /// Keywords of messages that were copied without them, as the server had refused one.
-    pub unset: RefCell<Vec<(u32, Flags)>>,
+    pub missing_keywords: RefCell<Vec<(u32, Flags)>>,
     /// Flags are asked for up to this UID at least.
     pub flags_below: Cell<u32>,
     /// How many messages are to be fetched, as the server's numbers tell.
@@ -71,7 +71,7 @@ impl FolderSync {
             broken: Cell::new(false),
             copied: RefCell::default(),
             joined: RefCell::default(),
-            unset: RefCell::default(),
+            missing_keywords: RefCell::default(),
             expected: Cell::new(0),
             received: Cell::new(0),
             missing: RefCell::default(),
