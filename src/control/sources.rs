@@ -34,17 +34,17 @@ pub fn followers(sources: &Sources, id: &SourceId) -> Result<Vec<TaskName>> {
 }
 
 /// Stores a source, new or edited. All its tasks follow in one step, whatever happens in between; the runs that the
-/// edit concerns are stopped, and started again. Those at work follow another bandwidth as they are.
+/// edit concerns are stopped, and started again. Those at work follow another bandwidth, and those that wait another number of runs, as they are.
 ///
 /// # Errors
 /// Refusals of tasks that cannot follow; failures. Everything is then as it was.
 pub fn save(sources: &Sources, source: &Source) -> Result<()> {
     let lock = sources.lock()?;
     crate::task::batch::recover(sources.tasks())?;
-    // Runs follow another bandwidth by themselves.
+    // The limits are followed by themselves.
     if sources
         .read(&source.id)
-        .is_ok_and(|former| former.is_some_and(|former| differ_in_bandwidth_alone(&former, source)))
+        .is_ok_and(|former| former.is_some_and(|former| differ_in_limits_alone(&former, source)))
     {
         return sources.save(&lock, source);
     }
@@ -97,12 +97,13 @@ pub fn save(sources: &Sources, source: &Source) -> Result<()> {
     Ok(())
 }
 
-fn differ_in_bandwidth_alone(former: &Source, source: &Source) -> bool {
+fn differ_in_limits_alone(former: &Source, source: &Source) -> bool {
     let with_its = Source {
         bandwidth: source.bandwidth,
+        runs: source.runs,
         ..former.clone()
     };
-    former.bandwidth != source.bandwidth && with_its.is_like(source)
+    !former.is_like(source) && with_its.is_like(source)
 }
 
 fn follow(source: &Source, former: Task, options: Options) -> Result<Follower> {

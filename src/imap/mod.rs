@@ -13,6 +13,7 @@
 //! - [`dial`] ([`proxy`], [`quick_ack`]), [`tls`] ([`certificate`]): the way to the server.
 //! - [`mailbox`], [`utf7`], [`uidset`], [`flags`], [`date`], [`capability`]: the nouns.
 
+pub mod answer_time;
 mod begun;
 pub mod capability;
 pub mod certificate;

@@ -9,6 +9,7 @@ mod receive;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::answer_time::AnswerTime;
 use super::begun::Begun;
 use super::capability::{Capabilities, Capability, Literals};
 use super::command::{Command, Part};
@@ -177,6 +178,11 @@ impl Session {
         self.wire.set_throttle(throttle);
     }
 
+    /// Where is noted from here on how long the server takes to answer.
+    pub fn set_answer_time(&mut self, answer_time: AnswerTime) {
+        self.wire.set_answer_time(answer_time);
+    }
+
     /// Sends what asks for the rest of a message, of which some came on another connection.
     ///
     /// # Errors
@@ -240,7 +246,7 @@ impl Session {
         let tag = Tag(self.next_tag);
         if self.in_flight.is_empty() {
             // The server owed nothing: its time begins now.
-            self.wire.advance();
+            self.wire.ask();
             self.budget.renew();
         }
         self.in_flight.push_back(InFlight {

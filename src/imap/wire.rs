@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Re
 use tokio::time::{Instant, timeout};
 
 use self::announced::{check_literal, lists_uids, literal_mark};
+use super::answer_time::AnswerTime;
 use super::begun::{Begun, OVERLAP};
 use super::error::{Error, Result};
 use super::limits;
@@ -49,6 +50,9 @@ pub struct Wire {
     spool: Spool,
     /// What holds the reading back.
     throttle: Throttle,
+    answer_time: AnswerTime,
+    /// Since when the first answer to what is in flight is awaited.
+    asked: Option<Instant>,
     /// No messages are expected, only news of them.
     news_only: bool,
     /// The message that was coming when the connection broke, or whose rest is awaited.
@@ -72,6 +76,8 @@ impl Wire {
             progress: 0,
             spool: Spool::default(),
             throttle: Throttle::default(),
+            answer_time: AnswerTime::default(),
+            asked: None,
             news_only: false,
             begun: None,
         }
@@ -116,6 +122,17 @@ impl Wire {
     /// What holds the reading back from here on.
     pub fn set_throttle(&mut self, throttle: Throttle) {
         self.throttle = throttle;
+    }
+
+    /// Where is noted how long the server takes to answer.
+    pub fn set_answer_time(&mut self, answer_time: AnswerTime) {
+        self.answer_time = answer_time;
+    }
+
+    /// A server that owed nothing is asked something.
+    pub fn ask(&mut self) {
+        self.advance();
+        self.asked = Some(Instant::now());
     }
 
     /// Awaits the rest of a message.
@@ -409,6 +426,7 @@ impl Wire {
         }
         let room = self.throttle.turn().await;
         self.inbox.reserve(CHUNK);
+        let begun = Instant::now();
         let waiting = Waiting::new(&mut self.waited);
         let left = self.limit.saturating_sub(waiting.before);
         let mut reader = (&mut self.reader).take(room);
@@ -421,6 +439,9 @@ impl Wire {
             }
             Ok(Ok(octets)) => {
                 self.throttle.spend(octets);
+                if let Some(asked) = self.asked.take() {
+                    note_answer(&self.answer_time, asked, begun);
+                }
                 Ok(true)
             }
             Ok(Err(error)) => Err(lost(&error)),
@@ -433,6 +454,14 @@ impl Wire {
                 }))
             }
         }
+    }
+}
+
+/// Notes how long an answer took, unless this side was late to read it and cannot know.
+fn note_answer(answer_time: &AnswerTime, asked: Instant, begun: Instant) {
+    let (late, waited) = (begun.duration_since(asked), begun.elapsed());
+    if late <= waited {
+        answer_time.note(late + waited);
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Description {
     pub certificate: Option<String>,
     /// How many connections a run may have to it; 0 leaves it to the module.
     pub connections: u8,
+    /// How many runs of its tasks may work at once; 0 leaves it to the module.
+    pub runs: u8,
     /// How many KiB a second all runs of its tasks together may pull from it; 0 is no limit.
     pub bandwidth: u32,
     /// Whether it may speak encryption that is not safe any more.
@@ -107,6 +109,7 @@ impl Source {
             security: self.security.as_str(),
             certificate: self.certificate.clone(),
             connections: self.connections.map_or(0, std::num::NonZero::get),
+            runs: self.runs.map_or(0, std::num::NonZero::get),
             bandwidth: Bandwidth::kib(self.bandwidth),
             old_encryption: self.protocols == Protocols::Old,
             proxy: self.route.as_str().to_owned(),

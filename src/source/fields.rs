@@ -32,6 +32,10 @@ pub struct SourceFields {
     /// leaves it to the module.
     #[schemars(range(min = 0, max = 16))]
     pub connections: Option<i64>,
+    /// How many runs of the tasks of this source may work at once; missing or 0 leaves it to the module. Runs that wait follow
+    /// a change.
+    #[schemars(range(min = 0, max = 64))]
+    pub runs: Option<i64>,
     /// How many KiB (1,024 bytes) a second all runs of the tasks of this source together may pull from it; missing or 0 is no
     /// limit. Runs at work follow a change.
     #[schemars(range(min = 0, max = 10_485_760))]

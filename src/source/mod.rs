@@ -59,6 +59,8 @@ pub struct Source {
     pub certificate: Option<String>,
     /// How many connections a run may have to it at once.
     pub connections: Option<NonZeroU8>,
+    /// How many runs of its tasks may work at once.
+    pub runs: Option<NonZeroU8>,
     /// How much all runs of its tasks together may pull from it in a second.
     pub bandwidth: Option<Bandwidth>,
     /// Which encryption is good enough for it.

@@ -42,6 +42,7 @@ impl Source {
             "security": self.security.as_str(),
             "certificate": self.certificate,
             "connections": self.connections,
+            "runs": self.runs,
             "bandwidth": self.bandwidth,
             "old_encryption": self.protocols == Protocols::Old,
             "proxy": self.route.as_str(),

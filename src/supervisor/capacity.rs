@@ -26,6 +26,8 @@ pub struct Capacity {
     least: NonZeroUsize,
     most: NonZeroUsize,
     last: Option<Processors>,
+    /// How much of the processors' time was idle between the last two looks, in percent.
+    idle: Option<u64>,
 }
 
 impl Capacity {
@@ -52,6 +54,7 @@ impl Capacity {
             least,
             most: most.max(least),
             last: None,
+            idle: None,
         }
     }
 
@@ -60,21 +63,23 @@ impl Capacity {
         self.now
     }
 
-    /// Whether there is something to measure for.
-    pub fn adapts(&self) -> bool {
-        self.least < self.most
-    }
-
     /// Measures from here on: what was before says nothing about the runs of now.
     pub fn begin(&mut self) {
         self.last = Processors::read();
+        self.idle = None;
+    }
+
+    /// Whether the processors had time left between the last two looks.
+    pub fn has_room(&self) -> bool {
+        self.idle.is_some_and(|idle| idle >= ROOM)
     }
 
     /// Looks what the processors did since the last look. `full` says that all runs that may work do, and others wait.
     pub fn look(&mut self, full: bool) {
         let seen = Processors::read();
-        let idle = seen.as_ref().zip(self.last.as_ref());
-        if let Some(idle) = idle.and_then(|(seen, last)| seen.idle_since(last)) {
+        let both = seen.as_ref().zip(self.last.as_ref());
+        self.idle = both.and_then(|(seen, last)| seen.idle_since(last));
+        if let Some(idle) = self.idle {
             self.adapt(idle, full);
         }
         self.last = seen;
@@ -164,7 +169,7 @@ mod tests {
         let mut capacity = Capacity::fixed(NonZeroUsize::new(3).unwrap());
         capacity.adapt(100, true);
         capacity.adapt(0, true);
-        assert!(capacity.now().get() == 3 && !capacity.adapts());
+        assert_eq!(capacity.now().get(), 3);
         assert!(
             between(2, 1).now().get() == 2,
             "the most is never less than the least"

@@ -5,7 +5,7 @@
 //! - [`entry`]: what is known of a task in the queue
 //! - [`queue_file`]: the queue on disk, for the next supervisor and for the host, which only reads it
 //! - [`run_queue`]: the order; [`stagger`]: schedules that start in the same minute take turns
-//! - [`capacity`]: how many runs work at once
+//! - [`capacity`]: how many runs work at once; [`source_limits`]: how many of one source
 //! - [`arrivals`]: sources that are listened to, so that runs begin when mail arrives
 //! - [`message`]: what goes through the socket
 //! - [`socket`], [`client`]: how the supervisor is asked
@@ -25,4 +25,5 @@ pub mod queue_file;
 pub mod run_queue;
 pub mod serve;
 pub mod socket;
+pub mod source_limits;
 pub mod stagger;

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The order in which tasks come to run: what was started by hand, or has waited for an hour, before what new mail started,
-//! and that before what a schedule did; among those, remote servers and then batches in turns, so that no one waits behind hundreds of others; never two
-//! of one local user; never more at once than allowed, but for some whose servers have no other run.
+//! and that before what a schedule did; among those, remote servers and then batches in turns, so that no one waits behind
+//! hundreds of others; never two of one local user; never more of a server than it bears, nor of a source than its settings
+//! allow; never more at once than allowed, but for some whose servers have no other run.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use super::entry::{Entry, Origin, State};
-use crate::task::TaskName;
+use super::source_limits::SourceLimits;
+use crate::task::{SourceId, TaskName};
 
 /// After so many seconds a task that a schedule started has waited long enough to come as if started by hand, so that
 /// starting again and again by hand cannot keep it waiting for ever.
@@ -22,18 +24,24 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 pub struct QueuedRun {
     /// What is known of it.
     pub entry: Entry,
-    /// Whose mailbox it fills.
-    pub user: String,
-    /// Where the mail comes from.
-    pub source: String,
+    /// The accounts on both sides.
+    pub accounts: Accounts,
     /// Not before that moment.
     pub not_before: Option<Instant>,
     /// Who came first has the smaller number.
     order: u64,
 }
 
-/// After it has turned runs away, so many of a source work at once at least.
-const LEAST_OF_SOURCE: usize = 1;
+/// What a run has to do with on both sides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accounts {
+    /// Whose mailbox it fills.
+    pub user: String,
+    /// The server that the mail comes from.
+    pub server: String,
+    /// The source that the task follows, where it follows one.
+    pub source: Option<SourceId>,
+}
 
 /// All tasks that wait or run.
 #[derive(Debug)]
@@ -42,11 +50,13 @@ pub struct RunQueue {
     /// Whether nothing is started.
     pub paused: bool,
     runs: BTreeMap<TaskName, QueuedRun>,
-    /// When a source, and a batch, had its last turn.
-    sources: HashMap<String, u64>,
+    /// When a server, and a batch, had its last turn.
+    servers: HashMap<String, u64>,
     batches: HashMap<u64, u64>,
-    /// How many runs of a source may work at once, of those that have turned runs away.
-    limits: HashMap<String, usize>,
+    /// What was learnt of the servers.
+    limits: SourceLimits,
+    /// How many runs of a source may work at once, where its settings say so.
+    most: HashMap<SourceId, usize>,
     clock: u64,
 }
 
@@ -57,9 +67,10 @@ impl RunQueue {
             at_once,
             paused: false,
             runs: BTreeMap::new(),
-            sources: HashMap::new(),
+            servers: HashMap::new(),
             batches: HashMap::new(),
-            limits: HashMap::new(),
+            limits: SourceLimits::default(),
+            most: HashMap::new(),
             clock: 0,
         }
     }
@@ -80,26 +91,48 @@ impl RunQueue {
         runs.any(|run| run.entry.state != State::Running && !run.entry.is_early(seconds))
     }
 
-    /// A source has turned away a run of this task: half as many of its runs work at once from now on.
+    /// A server has turned away a run of this task.
     pub fn turned_away(&mut self, name: &TaskName) {
-        let Some(source) = self.runs.get(name).map(|run| run.source.clone()) else {
-            return;
-        };
-        let running = self.running_of(&source);
-        self.limits.insert(source, (running / 2).max(LEAST_OF_SOURCE));
+        if let Some(run) = self.runs.get(name) {
+            let server = &run.accounts.server;
+            self.limits.turned_away(server, self.running_of(server));
+        }
     }
 
-    /// A run of this task has gone well: one more of its source may work at once.
+    /// A run of this task has gone well.
     pub fn went_well(&mut self, name: &TaskName) {
-        let Some(run) = self.runs.get(name) else {
-            return;
-        };
-        if let Some(limit) = self.limits.get_mut(&run.source) {
-            *limit += 1;
-            if *limit >= self.at_once.get() {
-                self.limits.remove(&run.source);
+        if let Some(run) = self.runs.get(name) {
+            self.limits
+                .went_well(&run.accounts.server, self.at_once.get(), Instant::now());
+        }
+    }
+
+    /// The servers of these runs took so long to answer.
+    pub fn answered(&mut self, times: &HashMap<TaskName, Duration>, now: Instant) {
+        let mut by_server: HashMap<String, Vec<Duration>> = HashMap::new();
+        for (name, time) in times {
+            if let Some(run) = self.runs.get(name) {
+                by_server
+                    .entry(run.accounts.server.clone())
+                    .or_default()
+                    .push(*time);
             }
         }
+        for (server, times) in by_server {
+            self.limits
+                .answered(&server, self.running_of(&server), times, now);
+        }
+    }
+
+    /// The sources that tasks in the queue follow.
+    pub fn sources(&self) -> BTreeSet<SourceId> {
+        let sources = self.runs.values().filter_map(|run| run.accounts.source.clone());
+        sources.collect()
+    }
+
+    /// So many runs of each source may work at once; of others as many as may at all.
+    pub fn set_most(&mut self, most: HashMap<SourceId, usize>) {
+        self.most = most;
     }
 
     fn tick(&mut self) -> u64 {
@@ -114,11 +147,10 @@ impl RunQueue {
     }
 
     /// Puts a task at the end, in the place of the one of that name.
-    pub fn add(&mut self, entry: Entry, user: String, source: String) {
+    pub fn add(&mut self, entry: Entry, accounts: Accounts) {
         let order = self.tick();
         let run = QueuedRun {
-            user,
-            source,
+            accounts,
             not_before: None,
             order,
             entry,
@@ -140,9 +172,10 @@ impl RunQueue {
     pub fn remove(&mut self, name: &TaskName) -> Option<QueuedRun> {
         let run = self.runs.remove(name)?;
         // One that comes when no other is there owes no other a turn.
-        if self.runs.values().all(|other| other.source != run.source) {
-            self.sources.remove(&run.source);
-            self.limits.remove(&run.source);
+        let server = &run.accounts.server;
+        if self.runs.values().all(|other| other.accounts.server != *server) {
+            self.servers.remove(server);
+            self.limits.forget(server);
         }
         let batch = run.entry.batch;
         if self.runs.values().all(|other| other.entry.batch != batch) {
@@ -164,8 +197,22 @@ impl RunQueue {
         self.at_work().count()
     }
 
-    fn running_of(&self, source: &str) -> usize {
-        self.at_work().filter(|run| run.source == source).count()
+    fn running_of(&self, server: &str) -> usize {
+        self.at_work().filter(|run| run.accounts.server == server).count()
+    }
+
+    /// The sources of which as many runs work as their settings allow.
+    fn full_sources(&self) -> BTreeSet<&SourceId> {
+        let running = |source: &SourceId| {
+            let runs = self.at_work();
+            runs.filter(|run| run.accounts.source.as_ref() == Some(source))
+                .count()
+        };
+        let full = self
+            .most
+            .iter()
+            .filter(|(source, most)| running(source) >= **most);
+        full.map(|(source, _)| source).collect()
     }
 
     /// What is to be remembered, oldest first.
@@ -186,7 +233,7 @@ impl RunQueue {
             if let Some(run) = self.runs.get_mut(&name) {
                 run.entry.state = State::Running;
                 run.entry.started = Some(seconds);
-                self.sources.insert(run.source.clone(), turn);
+                self.servers.insert(run.accounts.server.clone(), turn);
                 self.batches.insert(run.entry.batch, turn);
             }
             chosen.push(name);
@@ -197,25 +244,28 @@ impl RunQueue {
     /// Whose turn it is. One slow server keeps no other waiting: in addition to the runs that are allowed at once, half as many
     /// work that pull from servers of which no one else does.
     fn next(&self, now: Instant, seconds: i64) -> Option<TaskName> {
-        let users: BTreeSet<&str> = self.at_work().map(|run| run.user.as_str()).collect();
+        let users: BTreeSet<&str> = self.at_work().map(|run| run.accounts.user.as_str()).collect();
         let at_once = self.at_once.get();
         let mut busy: BTreeSet<&str> = match self.running() {
             count if count < at_once => BTreeSet::new(),
-            count if count < at_once + at_once / 2 => self.at_work().map(|run| run.source.as_str()).collect(),
+            count if count < at_once + at_once / 2 => {
+                self.at_work().map(|run| run.accounts.server.as_str()).collect()
+            }
             _ => return None,
         };
-        let limits = self.limits.iter();
-        busy.extend(
-            limits
-                .filter(|(source, limit)| self.running_of(source) >= **limit)
-                .map(|(source, _)| source.as_str()),
-        );
+        busy.extend(self.limits.reached(|server| self.running_of(server)));
+        let full = self.full_sources();
         let may_run = |run: &&QueuedRun| {
             run.entry.state != State::Running
                 && run.not_before.is_none_or(|moment| moment <= now)
                 && !run.entry.is_early(seconds)
-                && !users.contains(run.user.as_str())
-                && !busy.contains(run.source.as_str())
+                && !users.contains(run.accounts.user.as_str())
+                && !busy.contains(run.accounts.server.as_str())
+                && !run
+                    .accounts
+                    .source
+                    .as_ref()
+                    .is_some_and(|source| full.contains(source))
         };
         let rank = |run: &&QueuedRun| {
             let waited = seconds.saturating_sub(run.entry.ready_since());
@@ -223,9 +273,9 @@ impl RunQueue {
                 true => Origin::Manual,
                 false => run.entry.origin,
             };
-            let source = self.sources.get(&run.source).copied();
+            let server = self.servers.get(&run.accounts.server).copied();
             let batch = self.batches.get(&run.entry.batch).copied();
-            (first, source, batch, run.order)
+            (first, server, batch, run.order)
         };
         let first = self.runs.values().filter(may_run).min_by_key(rank)?;
         Some(first.entry.task.clone())
@@ -270,6 +320,14 @@ mod tests {
         RunQueue::new(NonZeroUsize::new(at_once).unwrap())
     }
 
+    fn at(user: String, server: String) -> Accounts {
+        Accounts {
+            user,
+            server,
+            source: None,
+        }
+    }
+
     /// The order in which all come to run, one at a time.
     fn order(queue: &mut RunQueue) -> Vec<String> {
         let mut order = vec![];
@@ -284,7 +342,7 @@ mod tests {
     fn by_hand_comes_before_the_schedule_and_sources_and_batches_take_turns() {
         let mut queue = queue(1);
         let mut add = |name: &str, origin, batch, source: &str| {
-            queue.add(entry(name, origin, batch), name.to_owned(), source.to_owned());
+            queue.add(entry(name, origin, batch), at(name.to_owned(), source.to_owned()));
         };
         add("s1", Origin::Schedule, 1, "a");
         for name in ["a1", "a2", "a3"] {
@@ -304,7 +362,7 @@ mod tests {
             ("a1", Origin::Manual),
             ("a2", Origin::Manual),
         ] {
-            queue.add(entry(name, origin, 1), name.to_owned(), "a".to_owned());
+            queue.add(entry(name, origin, 1), at(name.to_owned(), "a".to_owned()));
         }
         let mut next = |seconds| {
             let names = queue.take_turns(Instant::now(), seconds);
@@ -318,7 +376,7 @@ mod tests {
     #[test]
     fn paused_or_told_to_wait_nothing_is_started() {
         let mut queue = queue(3);
-        queue.add(entry("a1", Origin::Manual, 1), "u".to_owned(), "a".to_owned());
+        queue.add(entry("a1", Origin::Manual, 1), at("u".to_owned(), "a".to_owned()));
         queue.paused = true;
         assert!(queue.take_turns(Instant::now(), 0).is_empty());
         queue.paused = false;
@@ -340,8 +398,11 @@ mod tests {
         };
         let is_early = |seconds| early.is_early(seconds);
         assert!(is_early(99) && !is_early(100));
-        queue.add(early, "a".to_owned(), "a".to_owned());
-        queue.add(entry("b1", Origin::Schedule, 2), "b".to_owned(), "b".to_owned());
+        queue.add(early, at("a".to_owned(), "a".to_owned()));
+        queue.add(
+            entry("b1", Origin::Schedule, 2),
+            at("b".to_owned(), "b".to_owned()),
+        );
         let now = Instant::now();
         let names = |names: Vec<TaskName>| names.iter().map(TaskName::to_string).collect::<Vec<_>>();
         assert_eq!(names(queue.take_turns(now, 40)), ["b1"]);
@@ -363,7 +424,10 @@ mod tests {
             ("b2", "b"),
             ("c1", "c"),
         ] {
-            queue.add(entry(name, Origin::Manual, 1), name.to_owned(), source.to_owned());
+            queue.add(
+                entry(name, Origin::Manual, 1),
+                at(name.to_owned(), source.to_owned()),
+            );
         }
         let names = |names: Vec<TaskName>| names.iter().map(TaskName::to_string).collect::<Vec<_>>();
         assert_eq!(names(queue.take_turns(Instant::now(), 0)), ["a1", "b1", "c1"]);
@@ -378,7 +442,7 @@ mod tests {
         let mut queue = queue(4);
         for number in 1..=12 {
             let name = format!("a{number}");
-            queue.add(entry(&name, Origin::Manual, 1), name.clone(), "a".to_owned());
+            queue.add(entry(&name, Origin::Manual, 1), at(name.clone(), "a".to_owned()));
         }
         let mut running = queue.take_turns(Instant::now(), 0);
         assert_eq!(running.len(), 4);
@@ -399,6 +463,47 @@ mod tests {
         assert_eq!([next_after(well), next_after(well), next_after(badly)], [3, 4, 4]);
     }
 
+    #[test]
+    fn a_source_gets_as_many_runs_as_its_settings_allow() {
+        let mut queue = queue(4);
+        let id = |id: &str| SourceId::parse(id).unwrap();
+        for (name, source) in [("a1", "s"), ("a2", "s"), ("a3", "s"), ("b1", "t"), ("b2", "t")] {
+            let accounts = Accounts {
+                source: Some(id(source)),
+                ..at(name.to_owned(), "a".to_owned())
+            };
+            queue.add(entry(name, Origin::Manual, 1), accounts);
+        }
+        let names = |names: Vec<TaskName>| names.iter().map(TaskName::to_string).collect::<Vec<_>>();
+        assert_eq!(queue.sources(), BTreeSet::from([id("s"), id("t")]));
+        queue.set_most(HashMap::from([(id("s"), 1)]));
+        assert_eq!(names(queue.take_turns(Instant::now(), 0)), ["a1", "b1", "b2"]);
+        queue.set_most(HashMap::from([(id("s"), 2)]));
+        assert_eq!(names(queue.take_turns(Instant::now(), 0)), ["a2"]);
+    }
+
+    #[test]
+    fn a_server_that_answers_late_gets_fewer_runs() {
+        let mut queue = queue(8);
+        for number in 1..=16 {
+            let name = format!("a{number}");
+            queue.add(entry(&name, Origin::Manual, 1), at(name.clone(), "a".to_owned()));
+        }
+        let running = queue.take_turns(Instant::now(), 0);
+        assert_eq!(running.len(), 8);
+        for millis in [10, 500] {
+            let times = running
+                .iter()
+                .map(|name| (name.clone(), Duration::from_millis(millis)));
+            queue.answered(&times.collect(), Instant::now());
+        }
+        for (ended, left) in [(1, 7), (2, 6), (3, 6)] {
+            queue.remove(&running[ended - 1]);
+            queue.take_turns(Instant::now(), 0);
+            assert_eq!(queue.running_of("a"), left);
+        }
+    }
+
     proptest! {
         #[test]
         fn never_two_of_a_user_nor_too_many_and_all_come_to_run(
@@ -408,16 +513,16 @@ mod tests {
             let mut queue = queue(at_once);
             for (number, (user, source, by_hand, batch)) in tasks.iter().enumerate() {
                 let origin = if *by_hand { Origin::Manual } else { Origin::Schedule };
-                queue.add(entry(&format!("t{number}"), origin, *batch), user.to_string(), source.to_string());
+                queue.add(entry(&format!("t{number}"), origin, *batch), at(user.to_string(), source.to_string()));
             }
             let (mut running, mut done): (Vec<TaskName>, usize) = (vec![], 0);
             loop {
                 running.extend(queue.take_turns(Instant::now(), 0));
                 prop_assert!(running.len() <= at_once + at_once / 2);
-                let mut sources: BTreeSet<_> = running.iter().map(|name| queue.get(name).unwrap().source.clone()).collect();
+                let mut sources: BTreeSet<_> = running.iter().map(|name| queue.get(name).unwrap().accounts.server.clone()).collect();
                 sources.retain(|source| !source.is_empty());
                 prop_assert!(running.len() <= at_once || sources.len() > running.len() - at_once);
-                let users: BTreeSet<_> = running.iter().map(|name| queue.get(name).unwrap().user.clone()).collect();
+                let users: BTreeSet<_> = running.iter().map(|name| queue.get(name).unwrap().accounts.user.clone()).collect();
                 prop_assert_eq!(users.len(), running.len());
                 let Some(name) = running.pop() else { break };
                 queue.remove(&name);

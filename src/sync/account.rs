@@ -7,6 +7,7 @@ use std::num::NonZeroU8;
 use secrecy::SecretString;
 
 use crate::error::ErrorKey;
+use crate::imap::answer_time::AnswerTime;
 use crate::imap::error::Accepted;
 use crate::imap::throttle::Throttle;
 use crate::imap::{
@@ -46,6 +47,8 @@ pub struct Account {
     pub spool: Spool,
     /// What holds back what is read of it.
     pub throttle: Throttle,
+    /// How long its server takes to answer, on any connection of this account.
+    pub answer_time: AnswerTime,
 }
 
 /// What a server has said to the login of an account.
@@ -226,6 +229,7 @@ impl Account {
             workarounds: Workarounds::default(),
             spool: Spool::default(),
             throttle: Throttle::default(),
+            answer_time: AnswerTime::default(),
             access,
             connections: None,
         }
@@ -268,6 +272,7 @@ impl Account {
             workarounds: Workarounds::default(),
             spool: Spool::default(),
             throttle: Throttle::default(),
+            answer_time: AnswerTime::default(),
         }
     }
 
@@ -333,6 +338,7 @@ impl Account {
         let mut session = session?;
         session.equip(self.workarounds.clone(), self.spool.clone());
         session.set_throttle(self.throttle.clone());
+        session.set_answer_time(self.answer_time.clone());
         self.logged_in.set(true);
         let shown = info.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
         let news = match (&endpoint.trust, shown) {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::files;
 use crate::imap::Mask;
+use crate::imap::answer_time::AnswerTime;
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::task::progress::Progress;
@@ -21,6 +22,8 @@ const LISTED_PROBLEMS: usize = 1000;
 /// How many octets a log may have before its summary, and how many characters a line.
 const LOG_OCTETS: u64 = 16 * 1024 * 1024;
 const LINE_LENGTH: usize = 2000;
+/// What a source did before that says nothing of what it does now.
+const RECENT: Duration = Duration::from_secs(5);
 const PROGRESS_PACE: Duration = Duration::from_millis(500);
 
 /// Is shown the progress of a run whenever it changes.
@@ -39,6 +42,9 @@ pub struct Reporter {
     pub report: Report,
     kinds: BTreeMap<Exit, u64>,
     watcher: Option<Watcher>,
+    answer_time: AnswerTime,
+    /// When the source answered last.
+    answered: Option<Instant>,
     masks: Vec<Mask>,
     /// Octets of the log.
     logged: u64,
@@ -64,6 +70,8 @@ impl Reporter {
             },
             kinds: BTreeMap::new(),
             watcher: None,
+            answer_time: AnswerTime::default(),
+            answered: None,
             masks: vec![],
             logged: 0,
         }
@@ -72,6 +80,11 @@ impl Reporter {
     /// Has somebody look at the progress whenever it is written.
     pub fn watch(&mut self, watcher: Watcher) {
         self.watcher = Some(watcher);
+    }
+
+    /// Tells in the progress how long the source takes to answer.
+    pub fn time_answers(&mut self, answer_time: AnswerTime) {
+        self.answer_time = answer_time;
     }
 
     /// Hides a secret in all that is told from now on: a server may repeat it anywhere, as the name of a folder, too.
@@ -318,6 +331,12 @@ impl Reporter {
     pub fn write_progress(&mut self) {
         self.written = Some(Instant::now());
         self.progress.updated = crate::clock::now();
+        if let Some(time) = self.answer_time.take() {
+            self.progress.answer_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
+            self.answered = Some(Instant::now());
+        } else if self.answered.is_none_or(|at| at.elapsed() > RECENT) {
+            self.progress.answer_ms = 0;
+        }
         if let Some(watcher) = &self.watcher {
             watcher(&self.progress);
         }

@@ -29,6 +29,8 @@ pub struct Progress {
     pub bytes_total: u64,
     /// How often the source has turned the run away for a while: too many connections, or throttled.
     pub turned_away: u64,
+    /// How long the source took to answer in the last seconds, in milliseconds; 0 where it was asked nothing that shows it.
+    pub answer_ms: u64,
 }
 
 impl Progress {

@@ -45,6 +45,7 @@ describe('a source', () => {
       ...sourceFrom(microsoft),
       port: 993,
       connections: 2,
+      runs: 3,
       old_encryption: false,
       tenant: 't',
       client_id: 'c',
@@ -54,7 +55,7 @@ describe('a source', () => {
     const keys = (changes: object) => checkSource({ ...form, ...changes }, source).map((one) => one.error)
     expect(keys({ label: 'Other', scope: 'less' })).toEqual([])
     expect(checkSource(form, null).map((one) => one.error)).toEqual(['client_secret_password_required'])
-    expect(inputOfSource(form, 'x')).toMatchObject({ client_secret_password: '', connections: 2 })
+    expect(inputOfSource(form, 'x')).toMatchObject({ client_secret_password: '', connections: 2, runs: 3 })
     // They are never sent elsewhere; where none is needed, the module would forget it.
     for (const changes of [
       { hostname: 'imap.y' },
@@ -79,6 +80,7 @@ describe('a source', () => {
     expect(keys({ hostname: 'a b' })).toEqual(['hostname_invalid'])
     expect(keys({ port: '0' })).toEqual(['port_invalid'])
     expect(keys({ connections: '17' })).toEqual(['connections_invalid'])
+    expect(keys({ runs: '65' })).toEqual(['runs_invalid'])
     expect(keys({ bandwidth: 'much' })).toEqual(['bandwidth_invalid'])
     expect(keys({ proxy: 'proxy:3128' })).toEqual(['proxy_invalid'])
     expect(keys({ proxy: 'http://proxy:3128', proxy_user: 'u' })).toEqual(['proxy_password_required'])
@@ -89,7 +91,14 @@ describe('a source', () => {
   })
 
   it('asks for no endpoint that was found out', () => {
-    const stored = { ...sourceFrom(preset('oauth')), port: 993, connections: 0, issuer: 'https://x', token_endpoint: 'https://x/token' } as unknown as Source
+    const stored = {
+      ...sourceFrom(preset('oauth')),
+      port: 993,
+      connections: 0,
+      runs: 0,
+      issuer: 'https://x',
+      token_endpoint: 'https://x/token',
+    } as unknown as Source
     expect(formOfSource(stored).token_endpoint).toBe('')
     expect(formOfSource({ ...stored, issuer: '' }).token_endpoint).toBe('https://x/token')
   })

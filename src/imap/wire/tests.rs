@@ -335,3 +335,37 @@ fn what_came_of_a_large_message_goes_before_its_rest() {
         assert!(all == content, "the parts do not fit");
     });
 }
+
+#[test]
+fn the_time_to_an_answer_is_noted_unless_nobody_was_there_to_read_it() {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap()
+        .block_on(async {
+            let (mut wire, mut server) = pair();
+            let answer_time = AnswerTime::default();
+            wire.set_answer_time(answer_time.clone());
+            let second = Duration::from_secs(1);
+            wire.ask();
+            let late = async {
+                tokio::time::sleep(second).await;
+                server.write_all(b"A1 OK\r\n").await.unwrap();
+                tokio::time::sleep(second).await;
+                server.write_all(b"* OK more\r\n").await.unwrap();
+            };
+            let read = async {
+                wire.receive().await.unwrap();
+                wire.receive().await.unwrap();
+            };
+            tokio::join!(late, read);
+            assert_eq!(answer_time.take(), Some(second), "the first octets");
+
+            wire.ask();
+            server.write_all(b"A2 OK\r\n").await.unwrap();
+            tokio::time::sleep(second).await;
+            wire.receive().await.unwrap();
+            assert_eq!(answer_time.take(), None);
+        });
+}

@@ -22,7 +22,9 @@ use crate::task::{
 /// The longest text of any field but certificates and keys, in bytes.
 const LONGEST: usize = 1024;
 /// As many connections as any provider allows.
-const MOST_CONNECTIONS: i64 = 16;
+const MOST_CONNECTIONS: u8 = 16;
+/// More than work at once of all sources together where no one has set anything.
+const MOST_RUNS: u8 = 64;
 
 impl Source {
     /// Reads the fields of a source. A secret that is missing is taken from the source that they edit, unless it would
@@ -45,7 +47,8 @@ impl Source {
         let security = reader.text_or_preset(&fields.security, |preset| preset.security);
         let security = reader.parse("security", security, Security::parse);
         let certificate = reader.certificate();
-        let connections = reader.connections();
+        let connections = reader.count("connections", fields.connections, MOST_CONNECTIONS);
+        let runs = reader.count("runs", fields.runs, MOST_RUNS);
         let bandwidth = reader.bandwidth();
         let protocols = match fields.old_encryption {
             Some(true) => Protocols::Old,
@@ -79,6 +82,7 @@ impl Source {
             security,
             certificate,
             connections,
+            runs,
             bandwidth,
             route,
             sign_in,
@@ -90,6 +94,7 @@ impl Source {
                 Some(security),
                 Some(certificate),
                 Some(connections),
+                Some(runs),
                 Some(bandwidth),
                 Some(route),
                 Some(sign_in),
@@ -102,6 +107,7 @@ impl Source {
                 security,
                 certificate,
                 connections,
+                runs,
                 bandwidth,
                 protocols,
                 route,
@@ -219,15 +225,11 @@ impl<'a> Reader<'a> {
     }
 
     #[expect(clippy::option_option, reason = "refused, not given, given")]
-    fn connections(&mut self) -> Option<Option<NonZeroU8>> {
-        let number = self.fields.connections.unwrap_or_default();
-        match u8::try_from(number) {
-            Ok(number) if i64::from(number) <= MOST_CONNECTIONS => Some(NonZeroU8::new(number)),
+    fn count(&mut self, parameter: &'static str, number: Option<i64>, most: u8) -> Option<Option<NonZeroU8>> {
+        match u8::try_from(number.unwrap_or_default()) {
+            Ok(number) if number <= most => Some(NonZeroU8::new(number)),
             _ => {
-                self.refuse(
-                    "connections",
-                    format!("expected a number from 0 to {MOST_CONNECTIONS}"),
-                );
+                self.refuse(parameter, format!("expected a number from 0 to {most}"));
                 None
             }
         }

@@ -31,10 +31,11 @@ use super::child::{Child, Cut, Program};
 use super::entry::{Origin, State};
 use super::message::{Answer, Request, RunEnd, Stream};
 use super::queue_file::{Content, QueueFile};
-use super::run_queue::RunQueue;
+use super::run_queue::{Accounts, RunQueue};
 use super::socket;
 use super::stagger::Stagger;
 use crate::clock::now;
+use crate::source::Sources;
 use crate::task::FileKind;
 use crate::task::{Schedule, Store, TaskName};
 
@@ -72,6 +73,7 @@ pub fn serve(store: &Store, command: &[OsString], capacity: Capacity) -> anyhow:
             queue: RunQueue::new(capacity.now()),
             capacity,
             look_at: None,
+            settings_read: None,
             turned_away: HashMap::new(),
             program: Program::this()?,
             main: MainProgram::start(command)?,
@@ -139,6 +141,8 @@ struct Supervisor<'a> {
     capacity: Capacity,
     /// When is looked next whether more or fewer runs should work, while tasks wait.
     look_at: Option<Instant>,
+    /// When the settings of the sources were last read for how many of their runs may work.
+    settings_read: Option<Instant>,
     /// How often the runs at work had been turned away by their source when they were last looked at.
     turned_away: HashMap<TaskName, u64>,
     /// Where requests come from, and go again that come too early.
@@ -168,10 +172,8 @@ struct Supervisor<'a> {
 
 /// What matters of a task for its turn.
 struct TaskFacts {
-    /// Whose mailbox it fills.
-    user: String,
-    /// Where the mail comes from.
-    source: String,
+    /// The accounts on both sides.
+    accounts: Accounts,
     /// For how many seconds starts of its schedule may wait.
     spread: i64,
 }
@@ -197,7 +199,7 @@ impl Supervisor<'_> {
                 self.write_cut_off(&name, entry.started, Cut::Interrupted);
             }
             let facts = self.facts_of(&name);
-            self.queue.add(entry, facts.user, facts.source);
+            self.queue.add(entry, facts.accounts);
             self.recovered.insert(name);
         }
         if !self.recovered.is_empty() {
@@ -218,13 +220,19 @@ impl Supervisor<'_> {
     fn facts_of(&self, name: &TaskName) -> TaskFacts {
         match self.store.load(name) {
             Ok(Some(task)) => TaskFacts {
-                user: task.local_user.to_string(),
-                source: format!("{}:{}", task.remote_host, task.remote_port),
+                accounts: Accounts {
+                    user: task.local_user.to_string(),
+                    server: format!("{}:{}", task.remote_host, task.remote_port),
+                    source: self.store.options(name).source.map(|link| link.id),
+                },
                 spread: task.schedule.map_or(0, Schedule::spread),
             },
             Ok(None) | Err(_) => TaskFacts {
-                user: name.to_string(),
-                source: String::new(),
+                accounts: Accounts {
+                    user: name.to_string(),
+                    server: String::new(),
+                    source: None,
+                },
                 spread: 0,
             },
         }
@@ -327,20 +335,45 @@ impl Supervisor<'_> {
             return;
         }
         self.look_at = Some(Instant::now() + capacity::PACE);
-        if self.capacity.adapts() && self.queue.is_due(now()) {
+        if self.queue.is_due(now()) {
             self.capacity.look(self.queue.is_full(now()));
             self.queue.set_at_once(self.capacity.now());
         }
         let running: Vec<TaskName> = self.children.values().map(|child| child.name.clone()).collect();
+        let mut answers = HashMap::new();
         for name in running {
-            let progress = self.store.progress(&name);
-            let times = progress.map_or(0, |progress| progress.turned_away);
+            let progress = self.store.progress(&name).unwrap_or_default();
+            if progress.answer_ms > 0 {
+                answers.insert(name.clone(), Duration::from_millis(progress.answer_ms));
+            }
+            let times = progress.turned_away;
             let before = self.turned_away.insert(name.clone(), times).unwrap_or_default();
             if times > before {
                 self.queue.turned_away(&name);
                 self.arrivals.turned_away(&name);
             }
         }
+        // Where this node has no time left, it is not the source that is late.
+        if self.capacity.has_room() {
+            self.queue.answered(&answers, Instant::now());
+        }
+    }
+
+    /// Reads how many runs of each source may work, now and then while somebody waits: that may be changed at any time.
+    fn read_settings_of_sources(&mut self) {
+        let is_recent = self
+            .settings_read
+            .is_some_and(|read| read.elapsed() < capacity::PACE);
+        if is_recent || !self.queue.is_due(now()) {
+            return;
+        }
+        let sources = Sources::of(self.store);
+        let most = self.queue.sources().into_iter().filter_map(|id| {
+            let most = sources.read(&id).ok()??.runs?;
+            Some((id, most.get().into()))
+        });
+        self.queue.set_most(most.collect());
+        self.settings_read = Some(Instant::now());
     }
 
     fn force_if_due(&mut self) {

@@ -111,13 +111,14 @@ impl Supervisor<'_> {
                     batch,
                     not_before: self.not_before(&options, facts.spread),
                 };
-                self.queue.add(entry, facts.user, facts.source);
+                self.queue.add(entry, facts.accounts);
             }
             entered.push((task, former));
         }
         if entered.is_empty() {
             return;
         }
+        self.settings_read = None;
         self.save();
         if let Some(error) = &self.unsaved {
             let why = format!("the queue cannot be written: {error}");

@@ -17,6 +17,7 @@ impl Supervisor<'_> {
     /// Starts the runs whose turn it is.
     pub(super) fn start_due(&mut self) {
         while !self.ending {
+            self.read_settings_of_sources();
             let chosen = self.queue.take_turns(Instant::now(), now());
             if chosen.is_empty() {
                 return;

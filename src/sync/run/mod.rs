@@ -415,6 +415,7 @@ impl Run<'_> {
         }
         job.filters_elsewhere = assembly::filters_elsewhere(self.store, self.task).map_err(local)?;
         let engine = Engine::choose(self.settings.engine.as_deref())?;
+        reporter.borrow_mut().time_answers(job.remote.answer_time.clone());
         for account in [&job.remote, &job.local] {
             reporter.borrow_mut().hide(account.access.mask());
         }

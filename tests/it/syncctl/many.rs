@@ -4,15 +4,26 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use sandbox::wait_until;
 use serde_json::json;
 
-use crate::support::TASK;
+use crate::support::{TASK, action_output};
 use crate::syncctl::world::World;
 
 const TASKS: usize = 200;
 const AT_ONCE: usize = 3;
+
+/// How many tasks there are in each state.
+fn states(world: &World) -> anyhow::Result<BTreeMap<String, usize>> {
+    let outcome = world.sandbox.action("get-progress", json!({}))?;
+    let mut states = BTreeMap::new();
+    for task in outcome.output["tasks"].as_array().into_iter().flatten() {
+        let state = task["state"].as_str().unwrap_or_default();
+        *states.entry(state.to_owned()).or_default() += 1;
+    }
+    Ok(states)
+}
 
 #[test]
 fn hundreds_of_tasks_are_started_at_once_and_wait_for_each_other() -> anyhow::Result<()> {
@@ -39,15 +50,7 @@ fn hundreds_of_tasks_are_started_at_once_and_wait_for_each_other() -> anyhow::Re
 
     let started = sandbox.action("start-all-tasks", json!({}))?;
     ensure!(started.is_ok(), "{started:?}");
-    let states = || -> anyhow::Result<BTreeMap<String, usize>> {
-        let outcome = sandbox.action("get-progress", json!({}))?;
-        let mut states = BTreeMap::new();
-        for task in outcome.output["tasks"].as_array().into_iter().flatten() {
-            let state = task["state"].as_str().unwrap_or_default();
-            *states.entry(state.to_owned()).or_default() += 1;
-        }
-        Ok(states)
-    };
+    let states = || states(&world);
     let expected = BTreeMap::from([
         ("queued".to_owned(), TASKS - AT_ONCE),
         ("running".to_owned(), AT_ONCE),
@@ -86,5 +89,61 @@ fn hundreds_of_tasks_are_started_at_once_and_wait_for_each_other() -> anyhow::Re
     let stopped = sandbox.action("stop-all-tasks", json!({}))?;
     ensure!(stopped.is_ok(), "{stopped:?}");
     ensure!(states()? == BTreeMap::from([("idle".to_owned(), TASKS)]));
+    Ok(())
+}
+
+#[test]
+fn a_source_runs_as_many_as_its_settings_say_and_those_that_wait_follow_them() -> anyhow::Result<()> {
+    let world = World::supervised(4)?;
+    let sandbox = &world.sandbox;
+    let env = world.hanging()?;
+    let port = env.lines().find_map(|line| line.strip_prefix("REMOTEPORT="));
+    let mut source = json!({
+        "source_id": "s", "label": "S", "hostname": "127.0.0.1", "security": "tls", "sign_in": "password",
+        "port": port.context("no port")?.parse::<u16>()?, "runs": 1,
+    });
+    action_output(sandbox, "save-source", source.clone())?;
+    let options: serde_json::Value = serde_json::from_slice(&fs::read(world.file("json"))?)?;
+    for user in ["u1", "u2", "u3", "u4"] {
+        let name = match user {
+            "u1" => TASK.to_owned(),
+            _ => world.another(user, &env)?,
+        };
+        let mut options = options.clone();
+        options["source"] = json!({"id": "s", "mailbox": format!("{user}@example.com")});
+        fs::write(sandbox.task_file(&name, "json"), options.to_string())?;
+    }
+    world.hang()?;
+    ensure!(sandbox.action("start-all-tasks", json!({}))?.is_ok());
+    let are = |queued: usize, running: usize| {
+        let expected = BTreeMap::from([("queued".to_owned(), queued), ("running".to_owned(), running)]);
+        wait_until("the runs", || {
+            states(&world).is_ok_and(|states| states == expected)
+        })
+    };
+    are(3, 1)?;
+    let pid = fs::read_to_string(world.file("pid"))?;
+    source["runs"] = 3.into();
+    let saved = action_output(sandbox, "save-source", source.clone())?;
+    ensure!(saved["source_id"] == "s", "{saved}");
+    are(1, 3)?;
+    ensure!(
+        fs::read_to_string(world.file("pid"))? == pid,
+        "the one at work went on"
+    );
+    source["runs"] = 0.into();
+    action_output(sandbox, "save-source", source.clone())?;
+    let expected = BTreeMap::from([("running".to_owned(), 4)]);
+    wait_until("all to run", || {
+        states(&world).is_ok_and(|states| states == expected)
+    })?;
+
+    source["runs"] = 65.into();
+    let refused = sandbox.action("save-source", source)?;
+    ensure!(
+        !refused.is_ok() && refused.output.to_string().contains("runs"),
+        "{refused:?}"
+    );
+    ensure!(sandbox.action("stop-all-tasks", json!({}))?.is_ok());
     Ok(())
 }

@@ -1058,6 +1058,8 @@ export interface SaveSourceInput {
   certificate?: string | null
   /** How many connections a run may have to the IMAP server at once, no more than the module has anyway; missing or 0 leaves it to the module. */
   connections?: number | null
+  /** How many runs of the tasks of this source may work at once; missing or 0 leaves it to the module. Runs that wait follow a change. */
+  runs?: number | null
   /** How many KiB (1,024 bytes) a second all runs of the tasks of this source together may pull from it; missing or 0 is no limit. Runs at work follow a change. */
   bandwidth?: number | null
   /** Whether the IMAP server may speak encryption that is not safe any more, for one that cannot be updated: TLS 1.0 and 1.1, short keys, old ciphers. Missing is false. */
@@ -1135,6 +1137,8 @@ export interface ListSourcesOutput {
     certificate?: string | null
     /** How many connections a run may have to it; 0 leaves it to the module. */
     connections: number
+    /** How many runs of its tasks may work at once; 0 leaves it to the module. */
+    runs: number
     /** How many KiB a second all runs of its tasks together may pull from it; 0 is no limit. */
     bandwidth: number
     /** Whether it may speak encryption that is not safe any more. */

@@ -21,6 +21,7 @@ export function sourceFrom(preset: SourcePreset, signIn: SignIn = preset.sign_in
     security: preset.security,
     certificate: '',
     connections: '0',
+    runs: '0',
     bandwidth: '',
     old_encryption: 'refused',
     proxy: '',
@@ -72,6 +73,7 @@ export function formOfSource(source: Source): SourceForm {
     port: String(source.port),
     certificate: source.certificate ?? '',
     connections: String(source.connections),
+    runs: String(source.runs),
     bandwidth: bandwidthText(source.bandwidth),
     old_encryption: source.old_encryption ? 'allowed' : 'refused',
     proxy: source.proxy,
@@ -98,7 +100,7 @@ const hasProxy = ({ proxy }: SourceForm): boolean => proxy.trim() !== '' && prox
 
 /** The fields in addition to server and name that count, the usual ones and those for special cases. */
 export function fieldsOf(form: SourceForm): { usual: SourceField[]; special: SourceField[] } {
-  const special: SourceField[] = ['connections', 'bandwidth', 'old_encryption', 'proxy', ...(hasProxy(form) ? PROXY_LOGIN : [])]
+  const special: SourceField[] = ['connections', 'runs', 'bandwidth', 'old_encryption', 'proxy', ...(hasProxy(form) ? PROXY_LOGIN : [])]
   switch (form.sign_in) {
     case 'password':
       return { usual: [], special }
@@ -126,7 +128,7 @@ export function fieldsOf(form: SourceForm): { usual: SourceField[]; special: Sou
 }
 
 /** What save-source does not take as a text. */
-const NO_TEXTS: SourceField[] = ['connections', 'bandwidth', 'old_encryption']
+const NO_TEXTS: SourceField[] = ['connections', 'runs', 'bandwidth', 'old_encryption']
 const COMMON: SourceField[] = ['label', 'preset', 'sign_in', 'hostname', 'security', 'certificate']
 
 /** The fields as save-source takes them: those that count, and no others. */
@@ -139,6 +141,7 @@ export function inputOfSource(form: SourceForm, id: string | null): SourceInput 
   const others = {
     port: Number(form.port),
     connections: Number(form.connections),
+    runs: Number(form.runs),
     bandwidth: Number(form.bandwidth),
     old_encryption: form.old_encryption === 'allowed',
   }
@@ -203,7 +206,12 @@ export function checkSource(form: SourceForm, former: Source | null): ParameterE
   if (hasProxy(form) && !/^(socks5h?|http):\/\/[^@\s]+:\d{1,5}\/?$/i.test(form.proxy.trim())) refuse('proxy', 'invalid')
   const sameProxy = former !== null && former.proxy === form.proxy.trim() && former.proxy_user === form.proxy_user.trim()
   if (hasProxy(form) && form.proxy_user.trim() !== '' && form.proxy_password === '' && !sameProxy) refuse('proxy_password', 'required')
-  if (!/^\d{1,2}$/.test(form.connections) || Number(form.connections) > 16) refuse('connections', 'invalid')
+  for (const [name, most] of [
+    ['connections', 16],
+    ['runs', 64],
+  ] as const) {
+    if (!/^\d{1,2}$/.test(form[name]) || Number(form[name]) > most) refuse(name, 'invalid')
+  }
   if (!isBandwidth(form.bandwidth)) refuse('bandwidth', 'invalid')
   return errors
 }
