@@ -44,7 +44,7 @@ pub fn save(sources: &Sources, source: &Source) -> Result<()> {
     // The limits are followed by themselves.
     if sources
         .read(&source.id)
-        .is_ok_and(|former| former.is_some_and(|former| differ_in_limits_alone(&former, source)))
+        .is_ok_and(|former| former.is_some_and(|former| source.has_other_limits_alone(&former)))
     {
         return sources.save(&lock, source);
     }
@@ -95,15 +95,6 @@ pub fn save(sources: &Sources, source: &Source) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn differ_in_limits_alone(former: &Source, source: &Source) -> bool {
-    let with_its = Source {
-        bandwidth: source.bandwidth,
-        runs: source.runs,
-        ..former.clone()
-    };
-    !former.is_like(source) && with_its.is_like(source)
 }
 
 fn follow(source: &Source, former: Task, options: Options) -> Result<Follower> {

@@ -103,6 +103,10 @@ impl Wire {
     /// Takes no messages from here on, only what is told of them.
     pub fn expect_little(&mut self) {
         self.news_only = true;
+        // There may be hundreds of such connections, after long lists.
+        self.inbox.drain(..std::mem::take(&mut self.start));
+        self.inbox.shrink_to_fit();
+        self.out.shrink_to_fit();
     }
 
     /// Octets that the lines of this response may have.

@@ -26,6 +26,16 @@ impl Source {
         }
     }
 
+    /// Whether another one says the same but for how much, and how many runs, may pull from it, of which something differs.
+    pub fn has_other_limits_alone(&self, other: &Self) -> bool {
+        let with_its = Self {
+            bandwidth: other.bandwidth,
+            runs: other.runs,
+            ..self.clone()
+        };
+        !self.is_like(other) && with_its.is_like(other)
+    }
+
     fn fields(&self) -> Map<String, Value> {
         let mut fields = Map::new();
         let mut add = |more: Value| {

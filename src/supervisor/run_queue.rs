@@ -16,6 +16,9 @@ use crate::task::{SourceId, TaskName};
 /// starting again and again by hand cannot keep it waiting for ever.
 const LONG_WAIT: i64 = 60 * 60;
 
+/// So many runs for arriving mail work even where others take all places: they are short.
+const ARRIVALS: usize = 2;
+
 /// How often is looked at the time of day at least, by which people say when something begins.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
@@ -242,25 +245,31 @@ impl RunQueue {
     }
 
     /// Whose turn it is. One slow server keeps no other waiting: in addition to the runs that are allowed at once, half as many
-    /// work that pull from servers of which no one else does.
+    /// work that pull from servers of which no one else does. Nor does mail that arrives wait for hundreds of first copies.
     fn next(&self, now: Instant, seconds: i64) -> Option<TaskName> {
         let users: BTreeSet<&str> = self.at_work().map(|run| run.accounts.user.as_str()).collect();
         let at_once = self.at_once.get();
-        let mut busy: BTreeSet<&str> = match self.running() {
-            count if count < at_once => BTreeSet::new(),
-            count if count < at_once + at_once / 2 => {
-                self.at_work().map(|run| run.accounts.server.as_str()).collect()
-            }
-            _ => return None,
+        let running = self.running();
+        let busy: BTreeSet<&str> = self.at_work().map(|run| run.accounts.server.as_str()).collect();
+        let is_arrival = |run: &&QueuedRun| run.entry.origin == Origin::Arrival;
+        let room_for_arrivals = self.at_work().filter(is_arrival).count() < ARRIVALS;
+        let has_room = |run: &&QueuedRun| {
+            let others_server =
+                running < at_once + at_once / 2 && !busy.contains(run.accounts.server.as_str());
+            running < at_once || others_server || room_for_arrivals && is_arrival(run)
         };
-        busy.extend(self.limits.reached(|server| self.running_of(server)));
+        if running >= at_once + at_once / 2 && !room_for_arrivals {
+            return None;
+        }
+        let reached: BTreeSet<&str> = self.limits.reached(|server| self.running_of(server)).collect();
         let full = self.full_sources();
         let may_run = |run: &&QueuedRun| {
-            run.entry.state != State::Running
+            has_room(run)
+                && run.entry.state != State::Running
                 && run.not_before.is_none_or(|moment| moment <= now)
                 && !run.entry.is_early(seconds)
                 && !users.contains(run.accounts.user.as_str())
-                && !busy.contains(run.accounts.server.as_str())
+                && !reached.contains(run.accounts.server.as_str())
                 && !run
                     .accounts
                     .source
@@ -434,6 +443,27 @@ mod tests {
         queue.remove(&TaskName::parse("b1").unwrap());
         // Two work, which is what is allowed; one more may where no one else pulls from.
         assert_eq!(names(queue.take_turns(Instant::now(), 0)), ["b2"]);
+    }
+
+    #[test]
+    fn arriving_mail_does_not_wait_for_first_copies() {
+        let mut queue = queue(2);
+        let mut add = |name: &str, origin| {
+            queue.add(entry(name, origin, 1), at(name.to_owned(), "a".to_owned()));
+        };
+        for name in ["a1", "a2", "a3"] {
+            add(name, Origin::Manual);
+        }
+        for name in ["n1", "n2", "n3"] {
+            add(name, Origin::Arrival);
+        }
+        let mut names = || {
+            let names = queue.take_turns(Instant::now(), 0);
+            let all = names.iter().map(TaskName::to_string).collect::<Vec<_>>();
+            (all, queue.remove(&names[names.len() - 1]))
+        };
+        assert_eq!(names().0, ["a1", "a2", "n1", "n2"]);
+        assert_eq!(names().0, ["n3"], "in the place of n2");
     }
 
     #[test]

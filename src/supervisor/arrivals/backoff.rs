@@ -7,9 +7,12 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(30 * 60);
 /// A server that is asked to tell news and has no way to may learn one.
-const NOT_OFFERED: Duration = Duration::from_secs(6 * 60 * 60);
-/// A connection that lasted so long was a good one.
+const NOT_OFFERED: Duration = Duration::from_secs(60 * 60);
+/// A connection that lasted so long was a good one; one that lasted for less was of some use, and is missed for no more than
+/// so many times as long.
 const GOOD: Duration = Duration::from_secs(60);
+const OF_USE: Duration = Duration::from_secs(10);
+const MISSED: u32 = 4;
 
 /// Pauses between connections, each twice as long as the one before.
 #[derive(Debug, Default)]
@@ -28,6 +31,7 @@ impl Backoff {
         // What ended after a good while, such as by a token's end, is made again soon.
         let pause = match lasted >= GOOD {
             true => FIRST / 2,
+            false if lasted >= OF_USE => pause.min(lasted * MISSED),
             false => pause,
         };
         self.attempts += 1;
@@ -62,6 +66,7 @@ mod tests {
             );
             seconds = (seconds * 2.0_f64).min(1800.0);
         }
+        assert!(backoff.pause(GOOD / 2, None) < GOOD * 3);
         assert!(backoff.pause(GOOD, None) < FIRST);
         assert!(backoff.pause(Duration::ZERO, None) < FIRST * 3);
         assert!(

@@ -4,7 +4,7 @@
 //!
 //! - [`permit`]: which tasks · [`changes`]: when that may have changed
 //! - [`worker`]: a connection after the other ([`backoff`]), few at once ([`logins`])
-//! - [`pace`]: when news start a run
+//! - [`watched`]: what is known of one task; [`pace`]: when news start a run
 //! - [`record`]: what is remembered, and shown · [`reasons`]: what the journal is told
 //!
 //! A run covers what the source had told when it began. What is told later than that starts the next one, and so does what
@@ -17,6 +17,7 @@ mod pace;
 mod permit;
 mod reasons;
 pub mod record;
+mod watched;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,11 +28,12 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use self::changes::Changed;
 use self::logins::Logins;
-use self::pace::{Outcome, Pace};
 use self::permit::Permit;
 use self::reasons::Reasons;
 use self::record::{Listening, Record, Remembered};
+use self::watched::Watched;
 use self::worker::{Common, What, Worker};
+use crate::source::{Source, Sources};
 use crate::sync::exit_code::Exit;
 use crate::task::{SourceId, Store, TaskName};
 
@@ -44,6 +46,8 @@ const SAVE_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Arrivals {
     common: Common,
     tasks: BTreeMap<TaskName, Watched>,
+    /// The sources that they follow, as they were when somebody last logged in there.
+    sources: BTreeMap<SourceId, Source>,
     /// What the former supervisor knew of tasks that are not among them yet.
     former: BTreeMap<TaskName, Remembered>,
     /// Tasks whose source turned a run away: it gets all connections.
@@ -58,47 +62,6 @@ pub(super) struct Arrivals {
     ending: bool,
 }
 
-struct Watched {
-    state: Listening,
-    source: Option<SourceId>,
-    limited: bool,
-    /// None while a run has the connection.
-    worker: Option<Worker>,
-    /// Of the worker that is heard.
-    number: u64,
-    /// Where the folders stand, and where they stood when the last run began.
-    seen: Option<u64>,
-    covered: Option<u64>,
-    /// Since when there are news that no run covers.
-    news: Option<Instant>,
-    pace: Pace,
-}
-
-impl Watched {
-    fn look_for_news(&mut self) {
-        match self.seen.is_some() && self.seen != self.covered {
-            true => drop(self.news.get_or_insert_with(Instant::now)),
-            false => self.news = None,
-        }
-    }
-
-    fn due(&self) -> Option<Instant> {
-        self.news.map(|news| self.pace.next(news))
-    }
-
-    /// Ends the connection; whether there may still be one.
-    fn leave(&mut self) -> bool {
-        let Some(worker) = &mut self.worker else {
-            return false;
-        };
-        worker.stop();
-        if !worker.is_alive() {
-            self.worker = None;
-        }
-        self.worker.is_some()
-    }
-}
-
 impl Arrivals {
     /// Listens for no one yet. What the workers tell is sent to `told`.
     pub(super) fn new(store: &Store, told: UnboundedSender<Told>) -> Self {
@@ -110,6 +73,7 @@ impl Arrivals {
                 logins: Rc::new(Logins::default()),
             },
             tasks: BTreeMap::new(),
+            sources: BTreeMap::new(),
             former: record.tasks.clone(),
             crowded: BTreeSet::new(),
             running: BTreeSet::new(),
@@ -144,12 +108,9 @@ impl Arrivals {
                 self.look_at(name, false);
             }
         }
-        let follows = |watched: &Watched| {
-            watched
-                .source
-                .as_ref()
-                .is_some_and(|id| changed.sources.contains(id))
-        };
+        let mut sources = changed.sources.clone();
+        sources.retain(|id| self.is_reached_otherwise(id));
+        let follows = |watched: &Watched| watched.source.as_ref().is_some_and(|id| sources.contains(id));
         let following = self.tasks.iter().filter(|(_, watched)| follows(watched));
         let following: Vec<TaskName> = following.map(|(name, _)| name.clone()).collect();
         for name in changed.settings.iter().chain(&following) {
@@ -171,6 +132,18 @@ impl Arrivals {
         }
     }
 
+    /// Whether a source that was changed is another one for those who log in there.
+    fn is_reached_otherwise(&mut self, id: &SourceId) -> bool {
+        let source = Sources::of(&self.common.store).read(id).ok().flatten();
+        let former = self.sources.remove(id);
+        let limits_alone = source
+            .as_ref()
+            .zip(former)
+            .is_some_and(|(source, former)| source.has_other_limits_alone(&former));
+        self.sources.extend(source.map(|source| (id.clone(), source)));
+        !limits_alone
+    }
+
     /// Listens for a task, or does so no longer. `again`: even where it is listened to, as what it logs in with may be another.
     fn look_at(&mut self, name: &TaskName, again: bool) {
         let Some(permit) = Permit::of(&self.common.store, name) else {
@@ -180,19 +153,16 @@ impl Arrivals {
             }
             return;
         };
+        if let Some(id) = permit.source.as_ref().filter(|id| !self.sources.contains_key(id)) {
+            let source = Sources::of(&self.common.store).read(id).ok().flatten();
+            self.sources.extend(source.map(|source| (id.clone(), source)));
+        }
         let limited = permit.limited || self.crowded.contains(name);
         let is_new = !self.tasks.contains_key(name);
         let former = &self.former;
-        let watched = self.tasks.entry(name.clone()).or_insert_with(|| Watched {
-            state: Listening::default(),
-            source: None,
-            limited,
-            worker: None,
-            number: 0,
-            seen: None,
-            covered: former.get(name).and_then(|former| former.covered),
-            news: None,
-            pace: Pace::default(),
+        let watched = self.tasks.entry(name.clone()).or_insert_with(|| {
+            let covered = former.get(name).and_then(|former| former.covered);
+            Watched::since(covered)
         });
         watched.source = permit.source;
         watched.limited = limited;
@@ -230,8 +200,7 @@ impl Arrivals {
             .filter(|watched| watched.number == number)?;
         match what {
             What::Position(position) => {
-                watched.seen = Some(position);
-                watched.look_for_news();
+                watched.told(position);
                 None
             }
             What::State(state, why) => {
@@ -277,8 +246,7 @@ impl Arrivals {
         let running = &self.running;
         for (name, watched) in self.tasks.iter_mut().filter(|(name, _)| !running.contains(name)) {
             if watched.due().is_some_and(|moment| moment <= now) {
-                watched.covered = watched.seen;
-                watched.news = None;
+                watched.is_due_now();
                 due.push(name.clone());
             }
         }
@@ -286,6 +254,13 @@ impl Arrivals {
             self.save_soon();
         }
         due
+    }
+
+    /// A run that was due could not be put into the queue.
+    pub(super) fn not_queued(&mut self, name: &TaskName) {
+        if let Some(watched) = self.tasks.get_mut(name) {
+            watched.not_queued(Instant::now());
+        }
     }
 
     /// When there is something to do next.
@@ -321,8 +296,7 @@ impl Arrivals {
     pub(super) fn run_begins(&mut self, name: &TaskName) {
         self.running.insert(name.clone());
         if let Some(watched) = self.tasks.get_mut(name) {
-            watched.covered = watched.seen.or(watched.covered);
-            watched.news = None;
+            watched.run_begins();
             self.save_soon();
         }
     }
@@ -334,33 +308,10 @@ impl Arrivals {
         let Some(watched) = self.tasks.get_mut(name) else {
             return;
         };
-        let is = |kinds: &[Exit]| kinds.iter().any(|kind| Some(kind.code()) == exit);
-        let outcome = if is(&[Exit::Ok]) {
-            let brought = store
-                .report(name)
-                .is_some_and(|report| report.messages.copied > 0);
-            if brought {
-                Outcome::Brought
-            } else {
-                Outcome::Nothing
-            }
-        } else {
-            Outcome::Failed
-        };
-        watched.pace.ended(Instant::now(), outcome);
-        // What an administrator stopped goes on by the schedule, and so does what another login would not help.
-        let for_good = [
-            Exit::Stopped,
-            Exit::Authentication,
-            Exit::AuthenticationUser1,
-            Exit::AuthenticationUser2,
-            Exit::TlsFailure,
-        ];
-        if outcome == Outcome::Failed && !is(&for_good) {
-            watched.covered = None;
-        }
-        watched.look_for_news();
-        let got_in = outcome != Outcome::Failed;
+        let report = exit.and_then(|_| store.report(name));
+        let brought = report.is_some_and(|report| report.messages.copied > 0);
+        watched.run_ended(Instant::now(), exit, brought);
+        let got_in = brought || exit == Some(Exit::Ok.code());
         match watched.state {
             Listening::Yielding | Listening::Unmet => self.restart(name),
             Listening::Refused | Listening::SignInNeeded if got_in => self.restart(name),
@@ -406,7 +357,7 @@ impl Arrivals {
         self.save_at = None;
         let remembered = |watched: &Watched| Remembered {
             state: watched.state,
-            covered: watched.covered,
+            covered: watched.covered(),
         };
         let tasks = self
             .tasks

@@ -72,7 +72,7 @@ impl Worker {
     /// Has it try again now, if it pauses since no connection could be made: the server serves again. What a server does with
     /// the connections that it takes is no reason to hurry.
     pub(super) fn wake(&self) {
-        self.wake.notify_waiters();
+        self.wake.notify_one();
     }
 
     /// Has it end its connection, soon.

@@ -94,6 +94,10 @@ pub fn serve(store: &Store, command: &[OsString], capacity: Capacity) -> anyhow:
         supervisor.arrivals.begin();
         let mut connections = JoinSet::new();
         while !supervisor.is_over() {
+            // Whatever else there is to do, what is due is not put off.
+            supervisor.force_if_due();
+            supervisor.look_if_due();
+            supervisor.start_arrived();
             supervisor.start_due();
             supervisor.plan_look();
             tokio::select! {
@@ -109,11 +113,7 @@ pub fn serve(store: &Store, command: &[OsString], capacity: Capacity) -> anyhow:
                 Some(_) = connections.join_next() => {}
                 Some(changed) = changes.recv() => supervisor.arrivals.heed(&changed),
                 Some(told) = news.recv() => supervisor.hear(told),
-                () = until(supervisor.next_moment()) => {
-                    supervisor.force_if_due();
-                    supervisor.look_if_due();
-                    supervisor.start_arrived();
-                }
+                () = until(supervisor.next_moment()) => {}
             }
         }
         let code = supervisor.farewell();
@@ -304,12 +304,15 @@ impl Supervisor<'_> {
             // Who waits or runs already does so: no one follows.
             let (reply, _) = unbounded_channel();
             self.enqueue(
-                due,
+                due.clone(),
                 StartOptions::of(Origin::Arrival),
                 &BTreeMap::new(),
                 false,
                 &reply,
             );
+            for name in due.iter().filter(|name| self.queue.get(name).is_none()) {
+                self.arrivals.not_queued(name);
+            }
         }
         self.arrivals.save_if_due(now);
     }

@@ -22,6 +22,14 @@ impl Supervisor<'_> {
             if chosen.is_empty() {
                 return;
             }
+            let (held, chosen): (Vec<_>, Vec<_>) =
+                chosen.into_iter().partition(|name| self.arrivals.holds(name));
+            for name in held {
+                self.put_back(&name, State::Waiting, EXIT_PAUSE);
+            }
+            if chosen.is_empty() {
+                continue;
+            }
             self.save();
             for name in chosen {
                 self.start(&name);
@@ -43,9 +51,6 @@ impl Supervisor<'_> {
             };
             self.tell(name, end);
             return;
-        }
-        if self.arrivals.holds(name) {
-            return self.put_back(name, State::Waiting, EXIT_PAUSE);
         }
         let settings = self.settings.get(name).cloned().unwrap_or_default();
         match self.program.start(name, origin, self.capacity.now(), &settings) {

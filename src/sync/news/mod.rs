@@ -54,7 +54,7 @@ pub enum NoNews {
 
 impl From<imap::Error> for NoNews {
     fn from(error: imap::Error) -> Self {
-        if matches!(error, imap::Error::Command { command: "IDLE", .. }) {
+        if matches!(&error, imap::Error::Command { command: "IDLE", answer } if !answer.is_temporary()) {
             return Self::NotOffered;
         }
         Self::Later {
@@ -129,6 +129,7 @@ impl NewsConnection {
                 .imap
                 .notify_of(&others, |data| {
                     told.note(data);
+                    position.note(data);
                 })
                 .await?
             {
@@ -157,6 +158,7 @@ impl NewsConnection {
 
     /// Listens until the connection ends, and hands to `tell` where the folders stand whenever mail has arrived.
     pub async fn listen(&mut self, mut tell: impl FnMut(&Position)) -> NoNews {
+        let mut idled = false;
         loop {
             let position = &mut self.position;
             let mut arrived = false;
@@ -166,8 +168,16 @@ impl NewsConnection {
                 None => {}
             });
             if let Err(error) = heard.await {
-                return error.into();
+                return match NoNews::from(error) {
+                    // It has told news before, so that it can.
+                    NoNews::NotOffered if idled => NoNews::Later {
+                        why: "host1 does not tell news any more".to_owned(),
+                        pause: None,
+                    },
+                    end => end,
+                };
             }
+            idled = true;
         }
     }
 
@@ -195,9 +205,34 @@ mod tests {
     use tokio::time::{Instant, sleep_until};
 
     use super::*;
+    use crate::imap::response::Response;
+    use crate::imap::scan::Raw;
     use crate::imap::script::session_over;
 
     const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn one_that_cannot_idle_now_is_no_server_without_idle() {
+        let end = |text: &str| {
+            let raw = Raw {
+                text: format!("A1 {text}").into_bytes(),
+                literals: vec![],
+            };
+            let Response::Tagged { status: answer, .. } = Response::parse(raw) else {
+                panic!("{text}");
+            };
+            NoNews::from(imap::Error::Command {
+                command: "IDLE",
+                answer,
+            })
+        };
+        for text in ["NO [UNAVAILABLE] later", "NO [INUSE] busy", "NO [SERVERBUG] oops"] {
+            assert!(matches!(end(text), NoNews::Later { .. }), "{text}");
+        }
+        for text in ["BAD unknown command", "NO not here"] {
+            assert!(matches!(end(text), NoNews::NotOffered), "{text}");
+        }
+    }
 
     /// A server that idles when it is asked to. It tells of mail after an hour, and is cut off without a word after two.
     async fn serve(stream: DuplexStream, arrived: &std::cell::Cell<Option<Instant>>) {
