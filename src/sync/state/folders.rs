@@ -3,6 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
+use super::replaced::set_for_all;
 use super::step::{ACCEPTED, DELIVERED, GONE, PRESENT};
 use super::{Flag, Ledger, Result, former_flags, lost_copies, number, own_marks, stored};
 use crate::imap::{Mailbox, MailboxId, MailboxStatus};
@@ -66,11 +67,12 @@ pub fn is_same_generation(validity: u32, highest_next: u32, now: MailboxStatus) 
     now.uid_validity == Some(validity) && now.uid_next.is_none_or(|next| next >= highest_next)
 }
 
-/// A UID that is on record was below UIDNEXT, whatever the last run saw at its start.
+/// A UID that is on record was below UIDNEXT, whatever the last run saw at its start; UIDNEXT has 32 bits.
 const COLUMNS: &str = "id, local, remote_validity, local_validity, remote_next,
-    max(remote_high, (SELECT ifnull(max(uid), 0) + 1 FROM message WHERE folder = folder.id)), remote_messages,
-    remote_modseq, local_next,
-    max(local_high, (SELECT ifnull(max(local_uid), 0) + 1 FROM message WHERE folder = folder.id)), fingerprint,
+    min(max(remote_high, (SELECT ifnull(max(uid), 0) + 1 FROM message WHERE folder = folder.id)), 4294967295),
+    remote_messages, remote_modseq, local_next,
+    min(max(local_high, (SELECT ifnull(max(local_uid), 0) + 1 FROM message WHERE folder = folder.id)), 4294967295),
+    fingerprint,
     replaced, baseline, remote_mailbox, local_mailbox, former, looked_below";
 
 fn id(stored: Option<Vec<u8>>) -> Option<MailboxId> {
@@ -247,8 +249,9 @@ impl Ledger {
     }
 
     /// Forgets all that is known of the account's mail, so that both sides are compared; what is local then counts as
-    /// older than the ledger.
+    /// older than the ledger, for other accounts too: they do not know any more that it was delivered.
     pub fn compare_again(&mut self) -> Result<()> {
+        set_for_all(&self.db, Flag::NewMayBeOlder)?;
         let ids: Vec<i64> = self.folders()?.into_iter().map(|(_, folder)| folder.id).collect();
         for id in ids {
             self.forget_local_generation(id)?;

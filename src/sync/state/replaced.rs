@@ -70,7 +70,7 @@ impl Ledger {
     }
 }
 
-fn set_for_all(db: &Connection, flag: Flag) -> Result<()> {
+pub(super) fn set_for_all(db: &Connection, flag: Flag) -> Result<()> {
     let sql = "INSERT OR REPLACE INTO meta SELECT id || '/' || ?1, '1' FROM source";
     db.execute(sql, [flag.name()])?;
     Ok(())

@@ -86,8 +86,8 @@ impl Ledger {
     /// The highest UIDNEXT that a local mailbox ever showed to any task under this UIDVALIDITY.
     pub fn local_high(&self, local: &Mailbox, validity: u32) -> Result<Option<u32>> {
         let mut statement = self.db.prepare_cached(
-            "SELECT max(max(local_high, (SELECT ifnull(max(local_uid), 0) + 1 FROM message WHERE folder = folder.id)))
-             FROM folder WHERE local = ?1 AND local_validity = ?2",
+            "SELECT max(min(max(local_high, (SELECT ifnull(max(local_uid), 0) + 1 FROM message WHERE folder = folder.id)),
+                4294967295)) FROM folder WHERE local = ?1 AND local_validity = ?2",
         )?;
         Ok(statement.query_row(params![local.wire(), validity], |row| row.get(0))?)
     }

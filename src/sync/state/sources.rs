@@ -56,17 +56,23 @@ impl Ledger {
         told: &mut impl FnMut(&str),
     ) -> Result<()> {
         let path = folder.join(task.file(FileKind::State));
-        let former = schema::read_task_state(&path);
-        if let Some((state, accounts)) = &former
-            && let Some(former) = AccountName::from_task_state(accounts)
-        {
-            let source = self.source_of(&former)?;
-            schema::take_over(&mut self.db, source, state)?;
-            self.bind(task, source)?;
+        let has_former = match self.take_over(task, &path) {
+            // A damaged ledger would be put aside with all that it knows of other accounts.
+            Err(error) if error.is_damage() && self.is_sound() => {
+                told("The former state of the task is damaged: both sides are compared.");
+                false
+            }
+            taken => taken?,
+        };
+        if has_former {
             told("What the task knew is now in the ledger of the local mailbox.");
         }
         self.retire_missing(folder, task)?;
-        let (is_known, is_marked) = (self.bound(task)?.is_some(), has_marker(&path) || former.is_some());
+        let (is_known, is_marked) = (self.bound(task)?.is_some(), has_marker(&path) || has_former);
+        if !is_known && !is_marked {
+            // Cut off after it is known, a task without its mark would count as one that lost it.
+            write_marker(folder, &path)?;
+        }
         self.turn_to(task, account)?;
         if is_known && !is_marked {
             told("The state file of the task is gone or damaged: both sides are compared again.");
@@ -76,22 +82,38 @@ impl Ledger {
                 "The ledger of the local mailbox has lost what it knew of this task: both sides are compared again.",
             );
         }
-        drop(former);
         if !has_marker(&path) {
             write_marker(folder, &path)?;
         }
         Ok(())
     }
 
-    /// The same for a look ahead, which writes nothing.
-    pub(super) fn look_up(&mut self, folder: &Path, task: &TaskName, account: &AccountName) -> Result<()> {
-        let path = folder.join(task.file(FileKind::State));
-        if let Some((state, accounts)) = schema::read_task_state(&path)
-            && let Some(former) = AccountName::from_task_state(&accounts)
-        {
+    /// Takes over what a task knew by itself; whether there is such a state.
+    fn take_over(&mut self, task: &TaskName, path: &Path) -> Result<bool> {
+        let Some((state, accounts)) = schema::read_task_state(path) else {
+            return Ok(false);
+        };
+        if let Some(former) = AccountName::from_task_state(&accounts) {
             let source = self.source_of(&former)?;
             schema::take_over(&mut self.db, source, &state)?;
             self.bind(task, source)?;
+        }
+        Ok(true)
+    }
+
+    /// Whether the database itself is in order.
+    fn is_sound(&self) -> bool {
+        let found = self
+            .db
+            .query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+        found.is_ok_and(|found| found == "ok")
+    }
+
+    /// The same for a look ahead, which writes nothing.
+    pub(super) fn look_up(&mut self, folder: &Path, task: &TaskName, account: &AccountName) -> Result<()> {
+        match self.take_over(task, &folder.join(task.file(FileKind::State))) {
+            Err(error) if error.is_damage() && self.is_sound() => {}
+            taken => drop(taken?),
         }
         self.turn_to(task, account)
     }
