@@ -23,6 +23,7 @@ struct Learnt {
     pipelining: Pipelining,
     plain_list: bool,
     plain_search: bool,
+    refuses_changes: bool,
     finds_numbers: Option<bool>,
     wrong_ids: bool,
     /// Mailboxes at which connections broke: how often.
@@ -128,6 +129,16 @@ impl Workarounds {
     /// The server offers ESEARCH, and refused it. `false` when that is known.
     pub(super) fn search_plainly(&self) -> bool {
         self.with(|learnt| !std::mem::replace(&mut learnt.plain_search, true))
+    }
+
+    /// Whether the server offers CONDSTORE and does not take CHANGEDSINCE.
+    pub fn refuses_changes(&self) -> bool {
+        self.with(|learnt| learnt.refuses_changes)
+    }
+
+    /// It refused CHANGEDSINCE. `false` when that is known.
+    pub fn set_refuses_changes(&self) -> bool {
+        self.with(|learnt| !std::mem::replace(&mut learnt.refuses_changes, true))
     }
 
     /// Whether STATUS is not to be asked for the identity of a mailbox.

@@ -20,7 +20,7 @@ use crate::sync::job::Shared;
 use crate::sync::native::plan::Item;
 use crate::sync::reconcile::compare::ahead;
 use crate::sync::reconcile::connections::{self, Connections, settle};
-use crate::sync::reconcile::deletions::{self, gate, present};
+use crate::sync::reconcile::deletions::{self, different_mailboxes, gate, present};
 use crate::sync::reconcile::error::contain;
 use crate::sync::reconcile::flags;
 use crate::sync::reconcile::folder::FolderSync;
@@ -57,6 +57,8 @@ pub async fn sync(shared: &Shared) -> Result<(), Failure> {
         if !silent.is_empty() {
             connections = transfer::copy(shared, connections, silent, count).await?;
         }
+        // They may have been made again.
+        different_mailboxes::forget(shared);
     }
     flags::ask_ahead(shared, &folders, &mut connections).await?;
     present::ask_ahead(shared, &folders, &mut connections).await?;

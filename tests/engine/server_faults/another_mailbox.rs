@@ -3,6 +3,7 @@
 
 use ns8_imapsync::task::{Exclusions, FolderMode};
 
+use crate::server_faults::fault::{Act, Faults, Rule};
 use crate::server_faults::model::Model;
 use crate::server_faults::world::{Mode, Side, World, message};
 
@@ -112,5 +113,42 @@ fn what_another_mailbox_never_had_stays_where_the_inbox_is_left_out_or_mirroring
         let local = world.local.model();
         let work = local.folders.get("Work").map(|work| work.messages.len());
         assert_eq!(work, Some(5), "{exclusions:?}");
+    }
+}
+
+/// The name of the source may lead to another server at each connection, and that may be the destination.
+#[test]
+fn nothing_is_deleted_over_a_connection_that_was_not_seen_to_lead_elsewhere() {
+    for (verb, folders) in [
+        ("UID STORE", 2),
+        ("UID EXPUNGE", 2),
+        ("UID STORE", 1),
+        ("UID EXPUNGE", 1),
+    ] {
+        let world = World::with(Mode::DeleteRemote, Model::new('/', ""), |remote, _| {
+            for folder in ["INBOX", "Work"].iter().take(folders) {
+                for n in 0..3 {
+                    remote.add(folder, &message(&format!("{folder}{n}"), 300), &[]);
+                }
+            }
+        });
+        world
+            .remote
+            .behave(Faults::rule(Rule::once(verb, "", Act::Close)));
+        let run = world.run_unjudged();
+        let (mut proven, mut deletions) = (false, 0);
+        let heard = world.remote.heard();
+        for line in &heard {
+            match () {
+                () if line.contains("AUTHENTICATE") || line.contains("LOGIN") => proven = false,
+                () if line.contains("LIST") && line.contains("ns8-imapsync-") => proven = true,
+                () if line.contains("+FLAGS.SILENT (\\Deleted)") || line.contains("EXPUNGE") => {
+                    assert!(proven, "{verb} {folders}: {line}: {run:#?}");
+                    deletions += 1;
+                }
+                () => {}
+            }
+        }
+        assert!(deletions >= 2, "{verb} {folders}: {heard:#?}");
     }
 }

@@ -14,6 +14,7 @@ use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::backoff::Backoff;
 use crate::sync::reconcile::connections::session::SideSession;
+use crate::sync::reconcile::deletions::different_mailboxes;
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::side::Side;
 
@@ -209,6 +210,7 @@ async fn reconnect(
         Side::Remote => connections.remote = fresh,
         Side::Local => connections.local = fresh,
     }
+    different_mailboxes::forget(shared);
     Ok(())
 }
 

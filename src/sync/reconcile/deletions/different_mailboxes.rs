@@ -16,7 +16,7 @@ use crate::sync::reconcile::listing::Listing;
 
 const PREFIX: &str = "ns8-imapsync-";
 
-/// Both sides were seen to be two different mailboxes in this run.
+/// Both sides were seen to be two different mailboxes, over the connections of that moment.
 #[derive(Clone, Copy, Debug)]
 pub struct DifferentMailboxes(());
 
@@ -40,8 +40,19 @@ impl Marker {
     }
 }
 
+/// Has the proof made again: other connections take the place of those over which it was made, and the name of the source
+/// may lead elsewhere by now.
+pub fn forget(shared: &Shared) {
+    shared.different_mailboxes.set(None);
+}
+
+/// Whether the proof was made over the connections there are.
+pub(super) fn holds(shared: &Shared) -> bool {
+    matches!(shared.different_mailboxes.get(), Some(Comparison::Different(_)))
+}
+
 /// Makes a folder of a name that no one knows in the local mailbox and looks whether the remote side shows it. It is done
-/// once in a run, when there is something to delete.
+/// once for the connections of a run, when there is something to delete.
 pub async fn prove(
     shared: &Shared,
     connections: &mut Connections,

@@ -56,6 +56,32 @@ pub async fn ask_ahead(
     Ok(())
 }
 
+/// Asks what there is to be asked of a folder.
+async fn ask(
+    shared: &Shared,
+    sync: &FolderSync,
+    remote: &mut SideSession,
+) -> FolderResult<Option<RemoteFlags>> {
+    loop {
+        let Some((mut told, questions)) = RemoteFlags::ask(shared, sync, remote)? else {
+            return Ok(None);
+        };
+        let opened = remote
+            .open_and_ask(&sync.pair.remote, false, questions, |data| {
+                told.note(shared, &data)
+            })
+            .await;
+        match opened {
+            Err(error)
+                if told.is_about_changes(&error) && remote.imap.workarounds().set_refuses_changes() => {}
+            opened => {
+                told.complete(opened?);
+                return Ok(Some(told));
+            }
+        }
+    }
+}
+
 /// Applies a folder's remote changes.
 pub async fn apply_remote(
     shared: &Shared,
@@ -66,18 +92,10 @@ pub async fn apply_remote(
     let folder = &sync.folder;
     let told = match sync.flags.take().filter(RemoteFlags::is_complete) {
         Some(told) => told,
-        None => {
-            let Some((mut told, questions)) = RemoteFlags::ask(shared, sync, remote)? else {
-                return Ok(());
-            };
-            let selected = remote
-                .open_and_ask(&sync.pair.remote, false, questions, |data| {
-                    told.note(shared, &data)
-                })
-                .await?;
-            told.complete(selected);
-            told
-        }
+        None => match ask(shared, sync, remote).await? {
+            Some(told) => told,
+            None => return Ok(()),
+        },
     };
     let (selected, mut found, renumbered) = told.outcome()?;
     open::check(Side::Remote, selected, folder)?;

@@ -62,7 +62,8 @@ impl RemoteFlags {
         // One that went back belongs to another count, as after a server was set up again: all flags are looked at.
         let only_changes = folder.remote_modseq != 0
             && modseq > folder.remote_modseq
-            && remote.capabilities().has(Capability::Condstore);
+            && remote.capabilities().has(Capability::Condstore)
+            && !remote.workarounds().refuses_changes();
         if only_changes {
             items.push_str(&format!(" (CHANGEDSINCE {})", folder.remote_modseq));
         }
@@ -149,6 +150,13 @@ impl RemoteFlags {
     /// Whether the key of this message was asked for.
     pub fn is_sampled(&self, uid: u32) -> bool {
         self.youngest.contains_key(&uid)
+    }
+
+    /// Whether a refusal may be that of a server that cannot tell changes alone, so that all flags are to be asked for.
+    pub(super) fn is_about_changes(&self, error: &FolderError) -> bool {
+        self.only_changes
+            && matches!(error, FolderError::Imap { error: Error::Command { command: "UID FETCH", answer }, .. }
+                if !answer.is_temporary())
     }
 
     /// What opening showed, the changes, and whether a UID means another message than before.

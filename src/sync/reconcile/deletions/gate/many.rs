@@ -11,6 +11,7 @@ use super::{DELETED, Deletable as _, RemoteDeletable, expunge_commands};
 use crate::imap::{MailboxRequest, Selected, Session, UidSet, Untagged, among};
 use crate::sync::job::Shared;
 use crate::sync::reconcile::connections::{self, Connections, requests};
+use crate::sync::reconcile::deletions::different_mailboxes;
 use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::folder::{FolderSync, open};
 use crate::sync::side::Side;
@@ -22,7 +23,14 @@ pub async fn delete_in_all(
     doomed: &[(&FolderSync, RemoteDeletable)],
     connections: &mut Connections,
 ) -> FolderResult<Vec<Option<UidSet>>> {
+    if !different_mailboxes::holds(shared) {
+        return Ok(vec![None; doomed.len()]);
+    }
     let marked = mark(shared, doomed, connections).await?;
+    if !different_mailboxes::holds(shared) {
+        // The connection was made again, and nothing is known of where it leads.
+        return Ok(vec![None; doomed.len()]);
+    }
     let mut asking = vec![];
     for (sync, proof) in select(doomed, &marked) {
         let mut request = MailboxRequest::to_write(&sync.pair.remote, expunge_commands(proof.uids()));
