@@ -15,9 +15,9 @@ use crate::sync::reconcile::{compare, poison};
 /// ends them all at once, so the next one is sent long before.
 const MESSAGES_IN_FLIGHT: u64 = 1000;
 
-/// Commands for messages in flight at most: what is asked for ahead may find no room in the local mailbox. Once there are so
-/// many, others follow when half of them are answered, in one piece.
-const COMMANDS_IN_FLIGHT: usize = 16;
+/// Commands for messages in flight at most, each with its folder to be opened: where there is a message or two in each of many
+/// folders, that is what counts. Once there are so many, others follow when half of them are answered, in one piece.
+const COMMANDS_IN_FLIGHT: usize = 48;
 
 impl Fetcher {
     /// Asks for as much as may be in flight.

@@ -36,10 +36,11 @@ impl Parts {
             }
             None => fetch,
         };
-        let is_waited_for = match fetch.body {
-            Some(_) => {
+        let is_waited_for = match &fetch.body {
+            Some(body) => {
                 let has_room = self.whole() < WAITING && self.octets.get() < WAITING_OCTETS;
-                fetch.flags.is_none() && has_room
+                // One on disk keeps the place that the next one may wait for.
+                fetch.flags.is_none() && has_room && body.as_memory().is_some()
             }
             None => !fetch.body_nil,
         };

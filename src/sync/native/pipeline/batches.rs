@@ -12,10 +12,11 @@ use tokio::sync::Notify;
 use crate::sync::native::pipeline::message::FetchedMessage;
 use crate::sync::reconcile::folder::FolderSync;
 
-/// Batches that wait at most for one folder, so that none keeps the place of the others; batches and octets that wait
-/// in all: little should have been fetched when it turns out that the mailbox is full.
+/// Batches and octets that wait at most for one folder, so that none keeps the place of the others, and in all: little should
+/// have been fetched when it turns out that the mailbox is full. Octets in memory: those on disk have their own bound.
 const WAITING_OF_FOLDER: usize = 4;
-const WAITING: usize = 12;
+const WAITING_OCTETS_OF_FOLDER: u64 = 2 * 1024 * 1024;
+const WAITING: usize = 16;
 const WAITING_OCTETS: u64 = 8 * 1024 * 1024;
 
 /// Messages of one folder that are appended together.
@@ -28,7 +29,11 @@ pub struct Batch {
 
 impl Batch {
     fn octets(&self) -> u64 {
-        self.messages.iter().map(|message| message.body.len()).sum()
+        let bodies = self
+            .messages
+            .iter()
+            .filter_map(|message| message.body.as_memory());
+        bodies.map(|body| body.len() as u64).sum()
     }
 }
 
@@ -67,7 +72,13 @@ impl Batches {
     fn has_space(&self, sync: &Rc<FolderSync>) -> bool {
         let waiting = self.waiting.borrow();
         let of_folder = waiting.iter().filter(|batch| Rc::ptr_eq(&batch.sync, sync));
-        of_folder.count() < WAITING_OF_FOLDER
+        let (mut batches, mut octets) = (0, 0);
+        for batch in of_folder {
+            batches += 1;
+            octets += batch.octets();
+        }
+        batches < WAITING_OF_FOLDER
+            && octets < WAITING_OCTETS_OF_FOLDER
             && waiting.len() < WAITING
             && waiting.iter().map(Batch::octets).sum::<u64>() < WAITING_OCTETS
     }
