@@ -208,17 +208,37 @@ impl Ledger {
     }
 
     /// Records that messages are not what was held to be their local copies: they are copied, and no likeness of headers
-    /// counts for them any more.
+    /// counts for them any more. Until they are, those copies stay on record.
     pub fn copy_again(&mut self, id: i64, uids: &UidSet) -> Result<()> {
         self.transaction(|db| {
             let mut statement = db.prepare_cached(
-                "UPDATE message SET step = ?3, local_uid = NULL, distrusted = 1 WHERE folder = ?1 AND uid = ?2",
+                "UPDATE message SET step = ?3, distrusted = 1 WHERE folder = ?1 AND uid = ?2",
             )?;
             for uid in uids.iter() {
                 statement.execute(params![id, uid, Step::Failed as i64])?;
             }
             Ok(())
         })
+    }
+
+    /// Of messages that came again, those whose octets are what their copies on record have: these copies stay. From now on
+    /// they count as found there, so that they are not deleted on the grounds that this program brought them.
+    pub fn keep_copies(&mut self, id: i64, came: &[(u32, Digest)]) -> Result<UidSet> {
+        let mut kept = vec![];
+        self.transaction(|db| {
+            let mut statement = db.prepare_cached(&format!(
+                "UPDATE message SET step = {PRESENT}, distrusted = 0
+                 WHERE folder = ?1 AND uid = ?2 AND digest = ?3
+                    AND step = {FAILED} AND distrusted = 1 AND local_uid IS NOT NULL"
+            ))?;
+            for (uid, digest) in came {
+                if statement.execute(params![id, uid, digest.as_bytes()])? > 0 {
+                    kept.push(*uid);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(kept.into_iter().collect())
     }
 
     /// Records that the local copies of messages are not there, although the server had confirmed them.

@@ -3,7 +3,7 @@
 
 use rusqlite::params;
 
-use super::step::{ACCEPTED, DELIVERED, GONE, PRESENT};
+use super::step::{ACCEPTED, DELIVERED, FAILED, GONE, PRESENT};
 use crate::imap::UidSet;
 use crate::sync::state::{Ledger, Result};
 
@@ -38,9 +38,11 @@ impl PostDelivery {
 impl Ledger {
     /// Messages whose Sieve filters are in this state: remote and local UID.
     pub fn sieve(&self, id: i64, step: PostDelivery) -> Result<Vec<(u32, u32)>> {
-        let mut statement = self.db.prepare_cached(
-            "SELECT uid, local_uid FROM message WHERE folder = ?1 AND sieve = ?2 AND local_uid IS NOT NULL ORDER BY local_uid",
-        )?;
+        // What is to be copied again is not filtered before.
+        let mut statement = self.db.prepare_cached(&format!(
+            "SELECT uid, local_uid FROM message
+             WHERE folder = ?1 AND sieve = ?2 AND local_uid IS NOT NULL AND step <> {FAILED} ORDER BY local_uid"
+        ))?;
         let rows = statement.query_map(params![id, step as i64], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }

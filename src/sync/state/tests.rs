@@ -106,6 +106,35 @@ fn a_local_uid_belongs_to_whom_the_server_named() {
 }
 
 #[test]
+fn what_comes_again_as_it_is_on_record_keeps_its_copy() {
+    let (_folder, mut state, id) = state();
+    let digest = |text: &str| Digest::of(&Literal::memory(text.into())).unwrap();
+    let cut = |uid| Entry {
+        digest: Some(digest("cut")),
+        completeness: Completeness::Cut,
+        ..entry(uid, "a")
+    };
+    state.plan(id, &[cut(1), cut(2), cut(3)]).unwrap();
+    let confirmed = [(1, Some(11)), (2, Some(12)), (3, Some(13))];
+    state
+        .confirm(id, &confirmed, PostDelivery::Wanted, PostDelivery::None)
+        .unwrap();
+    state.copy_again(id, &UidSet::range(1..=2)).unwrap();
+    state.deny_delivery(id, &UidSet::range(13..=13)).unwrap();
+    assert_eq!(state.pending_uids(id).unwrap().to_string(), "1:3");
+    assert!(state.sieve(id, PostDelivery::Wanted).unwrap().is_empty());
+    let came = [(1, digest("cut")), (2, digest("whole")), (3, digest("cut"))];
+    let kept = state.keep_copies(id, &came).unwrap();
+    assert_eq!(kept.to_string(), "1", "2 is another, and 3 is not there");
+    assert_eq!(state.row(id, 1).unwrap().unwrap().local_uid, Some(11));
+    assert_eq!(state.cut(id).unwrap().to_string(), "1", "it is looked at again");
+    assert_eq!(state.distrusted(id).unwrap().to_string(), "2:3");
+    assert!(state.keep_copies(id, &came).unwrap().is_empty());
+    state.plan(id, &[entry(2, "a")]).unwrap();
+    assert_eq!(state.local_uids(id, 1).unwrap().to_string(), "11");
+}
+
+#[test]
 fn a_ledger_that_cannot_be_read_just_now_is_kept() {
     let (folder, state, _) = state();
     drop(state);

@@ -295,6 +295,7 @@ pub(super) fn fetch(session: &mut Session<'_>, words: &[Word], selected: &Select
     if silenced.is_some() {
         return Ok("OK Fetched".to_owned());
     }
+    let with_flags = items.iter().any(|item| item.is("FLAGS"));
     for message in messages {
         let marked = |text: Option<&str>| {
             text.is_some_and(|text| memchr::memmem::find(&message.body, text.as_bytes()).is_some())
@@ -312,7 +313,8 @@ pub(super) fn fetch(session: &mut Session<'_>, words: &[Word], selected: &Select
         }
         let instead = faults
             .instead
-            .filter(|&(text, ..)| body.as_deref() == Some("BODY.PEEK[]") && marked(Some(text)));
+            .filter(|&(text, ..)| body.as_deref() == Some("BODY.PEEK[]") && marked(Some(text)))
+            .filter(|_| with_flags || !faults.instead_with_flags);
         let mut parts = vec![];
         for item in items.iter().map(Word::text) {
             let value = match item.as_str() {

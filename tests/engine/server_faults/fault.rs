@@ -50,6 +50,8 @@ pub(crate) struct Faults {
     pub bodiless: Option<&'static str>,
     /// Of messages with this text comes this instead of the whole, of its own size or, when `false`, of the message's.
     pub instead: Option<(&'static str, &'static [u8], bool)>,
+    /// What comes instead comes only when flags are asked for along with it.
+    pub instead_with_flags: bool,
     /// Messages are made anew at each look: their last line is another one every time.
     pub varies: bool,
     /// Messages with this text are left out of what FETCH answers.

@@ -85,6 +85,32 @@ fn a_message_that_was_cut_comes_whole_in_every_mode() {
     );
 }
 
+/// Looked at again it is whole, and fetched again it is cut as before: the copy that is there is enough.
+#[test]
+fn a_message_that_is_cut_in_company_only_is_copied_once() {
+    everywhere(
+        &[Side::Remote],
+        &[Mode::Copy, Mode::DeleteLocal, Mode::DeleteRemote, Mode::Inbox],
+        |side, mode| {
+            let mut world = World::new(mode).titled(format!("cuts a message in company, {mode:?}"));
+            world.brings("INBOX", CUT);
+            world.server(side).behave(Faults {
+                instead: Some(("<two@scripted>", CUT, false)),
+                instead_with_flags: true,
+                ..Faults::default()
+            });
+            for n in 0..4 {
+                let run = world.run();
+                assert_eq!(run.exit, Some(115), "{} {n}: {run:#?}", world.title);
+                assert!(run.log.contains("octets came"), "{} {n}: {run:#?}", world.title);
+                world.arrives("INBOX", &message(&format!("later{n}"), 300));
+            }
+            world.complete();
+            world.idle();
+        },
+    );
+}
+
 /// Without UIDPLUS another's mark has to be lifted for a moment: not to be read back, even if the connection breaks then.
 #[test]
 fn a_mark_that_was_lifted_is_not_taken_for_its_owners_wish() {

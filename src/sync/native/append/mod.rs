@@ -180,10 +180,14 @@ impl Appender {
         if self.is_left_out(&sync) {
             return;
         }
-        if let Err(error) = self.plan(&sync, &messages) {
-            self.pipeline.fail(error);
-            return;
-        }
+        let planned = self
+            .without_known(&sync, messages)
+            .and_then(|messages| self.plan(&sync, &messages).map(|()| messages));
+        let messages = match planned {
+            Ok(messages) if messages.is_empty() => return,
+            Ok(messages) => messages,
+            Err(error) => return self.pipeline.fail(error),
+        };
         let batch = |messages| AppendBatch {
             sync: sync.clone(),
             messages,
@@ -197,6 +201,26 @@ impl Appender {
             self.todo
                 .extend(messages.into_iter().map(|message| batch(vec![message])));
         }
+    }
+
+    /// Leaves out what was to be copied again and came as it did before: some servers cut a message in company and give it
+    /// whole alone. The copy that is there stays the one on record.
+    fn without_known(
+        &self,
+        sync: &FolderSync,
+        mut messages: Vec<FetchedMessage>,
+    ) -> std::result::Result<Vec<FetchedMessage>, Failure> {
+        let mut state = self.shared.state.borrow_mut();
+        let again = state.distrusted(sync.folder.id)?;
+        let came = messages.iter().filter(|message| again.contains(message.uid));
+        let came: Vec<_> = came.map(|message| (message.uid, message.digest)).collect();
+        if came.is_empty() {
+            return Ok(messages);
+        }
+        let kept = state.keep_copies(sync.folder.id, &came)?;
+        messages.retain(|message| !kept.contains(message.uid));
+        self.shared.reporter.borrow_mut().skipped(sync.index, kept.len());
+        Ok(messages)
     }
 
     /// Recorded before it is sent: after a crash the next run knows what may have arrived.
