@@ -9,6 +9,9 @@ use super::scan::number_after;
 /// How many octets are asked for again and compared, so that nothing of another message is appended to them.
 pub(super) const OVERLAP: u64 = 1024;
 
+/// How many octets behind the header are compared as well: there are the boundaries of what its parts consist of.
+const BEHIND_HEADER: usize = 4096;
+
 /// What came of a message. What is small is not worth it, and is fetched again as a whole.
 pub struct Begun {
     uid: u32,
@@ -40,6 +43,20 @@ impl Begun {
     /// Whether much came since the rest was last asked for: then even a line that keeps breaking makes progress.
     pub fn has_grown(&self) -> bool {
         self.collector.len() >= self.before + IN_MEMORY
+    }
+
+    /// How the message began: its header and what comes next.
+    ///
+    /// # Errors
+    /// When what came cannot be read back from the disk.
+    pub fn beginning(&self) -> io::Result<Vec<u8>> {
+        let mut head = self.collector.head(IN_MEMORY as usize)?;
+        let end = [&b"\r\n\r\n"[..], b"\n\n"]
+            .iter()
+            .filter_map(|end| memchr::memmem::find(&head, end))
+            .min();
+        head.truncate(end.map_or(head.len(), |end| end + BEHIND_HEADER));
+        Ok(head)
     }
 
     /// What to ask for instead of the whole content (RFC 3501, 6.4.5).

@@ -24,6 +24,20 @@ enum Data {
     File(Spooled),
 }
 
+impl Data {
+    /// The first `max` octets of `len`.
+    fn head(&self, max: usize, len: u64) -> io::Result<Vec<u8>> {
+        match self {
+            Self::Memory(data) => Ok(data[..data.len().min(max)].to_vec()),
+            Self::File(Spooled { file, .. }) => {
+                let mut head = vec![0; max.min(usize::try_from(len).unwrap_or(max))];
+                file.read_exact_at(&mut head, 0)?;
+                Ok(head)
+            }
+        }
+    }
+}
+
 /// What of a message has to be changed before it is stored: a line ends with one CR and one LF (RFC 5322, 2.1), and there
 /// is no CR at the end. Servers repair what deviates, each in its way, and would show another message than the one that
 /// was sent. Works across chunk borders.
@@ -134,14 +148,7 @@ impl Literal {
 
     /// The first `max` octets.
     pub fn head(&self, max: usize) -> io::Result<Vec<u8>> {
-        match &self.data {
-            Data::Memory(data) => Ok(data[..data.len().min(max)].to_vec()),
-            Data::File(Spooled { file, .. }) => {
-                let mut head = vec![0; max.min(usize::try_from(self.len).unwrap_or(max))];
-                file.read_exact_at(&mut head, 0)?;
-                Ok(head)
-            }
-        }
+        self.data.head(max, self.len)
     }
 
     /// All octets when they are in memory.
@@ -252,6 +259,11 @@ impl Collector {
     /// Octets so far.
     pub(super) fn len(&self) -> u64 {
         self.len
+    }
+
+    /// The first of them, `count` at most.
+    pub fn head(&self, count: usize) -> io::Result<Vec<u8>> {
+        self.data.head(count, self.len)
     }
 
     /// The last of them, `count` at most.

@@ -337,6 +337,21 @@ fn what_came_of_a_large_message_goes_before_its_rest() {
 }
 
 #[test]
+fn a_message_begins_with_its_header_and_what_comes_next() {
+    run(async {
+        let header = b"Subject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n";
+        for (content, length) in [
+            ([&header[..], &[b'x'; 400_000]].concat(), header.len() - 4 + 4096),
+            (vec![b'x'; 400_000], usize::try_from(IN_MEMORY).unwrap()),
+        ] {
+            let begun = broken_off(None, &announced("", content.len()), &content[..300_000]).await;
+            let beginning = begun.unwrap().beginning().unwrap();
+            assert!(beginning == content[..length], "{}", beginning.len());
+        }
+    });
+}
+
+#[test]
 fn the_time_to_an_answer_is_noted_unless_nobody_was_there_to_read_it() {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()

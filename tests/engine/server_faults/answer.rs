@@ -296,7 +296,12 @@ pub(super) fn fetch(session: &mut Session<'_>, words: &[Word], selected: &Select
         return Ok("OK Fetched".to_owned());
     }
     let with_flags = items.iter().any(|item| item.is("FLAGS"));
-    for message in messages {
+    for mut message in messages {
+        if let Some(text) = faults.boundary.filter(|_| body.is_some()) {
+            let look = LOOKS.fetch_add(1, Ordering::Relaxed);
+            let other = format!("{look:0width$}", width = text.len());
+            message.body = replaced(&message.body, text.as_bytes(), other.as_bytes());
+        }
         let marked = |text: Option<&str>| {
             text.is_some_and(|text| memchr::memmem::find(&message.body, text.as_bytes()).is_some())
         };
@@ -381,6 +386,15 @@ pub(super) fn fetch(session: &mut Session<'_>, words: &[Word], selected: &Select
         0 => "OK Fetched".to_owned(),
         _ => "NO [SERVERBUG] Some messages could not be read".to_owned(),
     })
+}
+
+/// A message with another text of the same length in the place of one.
+fn replaced(body: &[u8], text: &[u8], other: &[u8]) -> Vec<u8> {
+    let mut made = body.to_vec();
+    for at in memchr::memmem::find_iter(body, text) {
+        made[at..at + other.len()].copy_from_slice(other);
+    }
+    made
 }
 
 /// The octets that `BODY.PEEK[]<offset.octets>` is about.

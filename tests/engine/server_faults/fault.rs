@@ -52,6 +52,8 @@ pub(crate) struct Faults {
     pub instead: Option<(&'static str, &'static [u8], bool)>,
     /// What comes instead comes only when flags are asked for along with it.
     pub instead_with_flags: bool,
+    /// This text in messages is another one, of the same length, whenever any of their content is given.
+    pub boundary: Option<&'static str>,
     /// Messages are made anew at each look: their last line is another one every time.
     pub varies: bool,
     /// Messages with this text are left out of what FETCH answers.

@@ -24,7 +24,7 @@ impl Fetcher {
             selected.note(&data);
             return Ok(());
         }
-        if self.is_about_flags(&data) {
+        if self.is_beginning(&data) || self.is_about_flags(&data) {
             return Ok(());
         }
         // A server may work on several commands of the open folder at once and answer them in any order (RFC 3501, 5.5;
@@ -132,6 +132,30 @@ impl Fetcher {
         Ok(())
     }
 
+    /// Takes in how a message begins, where that was asked; `false` when it is about something else.
+    fn is_beginning(&mut self, data: &Untagged) -> bool {
+        let Untagged::Fetch(fetch) = data else {
+            return false;
+        };
+        let Some(body) = fetch.body.as_ref().filter(|_| !fetch.is_whole) else {
+            return false;
+        };
+        let asked = self.in_flight.iter_mut().find_map(|command| match command {
+            InFlight::Beginning {
+                item,
+                former,
+                is_alike,
+                ..
+            } if fetch.uid.is_some_and(|uid| item.uids.contains(uid)) => Some((former, is_alike)),
+            _ => None,
+        });
+        let Some((former, is_alike)) = asked else {
+            return false;
+        };
+        *is_alike |= body.as_memory() == Some(former.as_slice());
+        true
+    }
+
     /// Takes in what answers a question for flags; `false` when it is about something else.
     fn is_about_flags(&self, data: &Untagged) -> bool {
         let Untagged::Fetch(fetch) = data else {
@@ -211,6 +235,7 @@ impl Fetcher {
             InFlight::Open { tag, .. }
             | InFlight::Search { tag, .. }
             | InFlight::Fetch { tag, .. }
+            | InFlight::Beginning { tag, .. }
             | InFlight::Flags { tag, .. } => Session::is(*tag, answered),
         });
         if at.is_some_and(|at| at > 0 && matches!(self.in_flight.get(at), Some(InFlight::Open { .. }))) {
@@ -245,7 +270,18 @@ impl Fetcher {
                 ..
             }) if open && received.is_empty() && !status.is_throttled() => {
                 session.take_begun();
+                self.start_over(item);
+            }
+            Some(InFlight::Beginning { item, .. }) if !status.is_ok() && status.is_throttled() => {
                 self.ask_again(item);
+                return Err(Error::Unavailable(status.to_string()));
+            }
+            Some(InFlight::Beginning { item, is_alike, .. }) => {
+                self.begins_alike = is_alike;
+                match is_alike {
+                    true => self.ask_again(item),
+                    false => self.start_over(item),
+                }
             }
             Some(InFlight::Fetch {
                 item,
@@ -369,6 +405,16 @@ impl Fetcher {
         if !item.uids.is_empty() {
             self.pipeline.items.borrow_mut().push_front(item);
         }
+    }
+
+    /// Asks for a message as a whole whose parts do not fit together, or do not come. What comes of it when the connection
+    /// breaks again is of no use, so that it counts as progress no longer.
+    fn start_over(&mut self, item: Item) {
+        self.begun = None;
+        let mut whole_only = item.sync.whole_only.borrow_mut();
+        *whole_only = whole_only.union(&item.uids);
+        drop(whole_only);
+        self.ask_again(item);
     }
 
     /// Whether the server wants to be asked later; then it will be.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::parts::Parts;
 use super::{Fetcher, InFlight};
-use crate::imap::{Begun, Command, Result, Selected, Session, UidSet};
+use crate::imap::{Begun, Command, Error, Result, Selected, Session, UidSet};
 use crate::sync::native::plan::{self, Item, Order};
 use crate::sync::reconcile::flags::told::RemoteFlags;
 use crate::sync::reconcile::folder::FolderSync;
@@ -42,18 +42,20 @@ impl Fetcher {
     /// Whether more is to be asked for already, with at most so many commands.
     fn has_room(&self, session: &Session, most: usize) -> bool {
         let server = session.workarounds();
-        let opens_alone = |command: &InFlight| match command {
+        let goes_alone = |command: &InFlight| match command {
             InFlight::Open { sync, .. } => server.is_suspect(&sync.pair.remote),
+            // What comes next depends on it.
+            InFlight::Beginning { .. } => true,
             InFlight::Search { .. } | InFlight::Fetch { .. } | InFlight::Flags { .. } => false,
         };
-        if self.in_flight.iter().any(opens_alone) || (server.is_sequential() && !self.in_flight.is_empty()) {
+        if self.in_flight.iter().any(goes_alone) || (server.is_sequential() && !self.in_flight.is_empty()) {
             return false;
         }
         let (mut commands, mut messages) = (0, 0);
         for command in &self.in_flight {
             match command {
                 InFlight::Open { .. } | InFlight::Flags { .. } => {}
-                InFlight::Search { .. } => commands += 1,
+                InFlight::Search { .. } | InFlight::Beginning { .. } => commands += 1,
                 InFlight::Fetch { item, received, .. } => {
                     commands += 1;
                     // A range may be much wider than what is in it.
@@ -127,6 +129,22 @@ impl Fetcher {
                 return Ok(());
             }
             self.ask_for_flags(session, &sync).await?;
+        }
+        let unsure = self
+            .begun
+            .as_ref()
+            .filter(|(sync, begun)| command.is_none() && !self.begins_alike && is_of(&item, sync, begun));
+        if let Some((_, begun)) = unsure {
+            let former = begun.beginning().map_err(Error::Spool)?;
+            let items = format!("{} (UID BODY.PEEK[]<0.{}>)", item.uids, former.len());
+            let tag = session.send(Command::new("UID FETCH").text(&items)).await?;
+            self.in_flight.push_back(InFlight::Beginning {
+                tag,
+                item,
+                former,
+                is_alike: false,
+            });
+            return Ok(());
         }
         let issued = match command {
             Some(command) => InFlight::Search {

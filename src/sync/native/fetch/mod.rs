@@ -36,6 +36,8 @@ pub struct Fetcher {
     in_flight: VecDeque<InFlight>,
     /// The message that was coming when the connection broke, and its folder.
     begun: Option<(Rc<FolderSync>, Begun)>,
+    /// It begins on this connection as it did on the former one.
+    begins_alike: bool,
     /// Something was achieved since a connection broke.
     progress: bool,
 }
@@ -66,6 +68,14 @@ enum InFlight {
         /// What came of messages that are not there yet.
         parts: Parts,
     },
+    /// The beginning of a message of which some is there: a server that generates messages makes another one at each
+    /// request, and its rest would not belong to what came.
+    Beginning {
+        tag: Tag,
+        item: Item,
+        former: Vec<u8>,
+        is_alike: bool,
+    },
     /// One of the questions for changed flags, which go along with the messages.
     Flags { tag: Tag, sync: Rc<FolderSync> },
 }
@@ -83,6 +93,7 @@ impl Fetcher {
             spare,
             in_flight: VecDeque::new(),
             begun: None,
+            begins_alike: false,
             progress: false,
         }
     }
@@ -145,6 +156,7 @@ impl Fetcher {
             }
             _ => None,
         });
+        let of = of.filter(|sync| !sync.whole_only.borrow().contains(begun.uid()));
         let has_grown = of.is_some() && begun.has_grown();
         self.begun = of.map(|sync| (sync, begun));
         has_grown
@@ -156,7 +168,9 @@ impl Fetcher {
             match command {
                 InFlight::Open { .. } => {}
                 InFlight::Flags { sync, .. } => note_flags(&sync, false),
-                InFlight::Search { item, .. } | InFlight::Fetch { item, .. } => {
+                InFlight::Search { item, .. }
+                | InFlight::Fetch { item, .. }
+                | InFlight::Beginning { item, .. } => {
                     self.pipeline.items.borrow_mut().push_front(item);
                 }
             }
@@ -184,6 +198,13 @@ impl Fetcher {
                     continue;
                 }
                 InFlight::Search { item, .. } => item,
+                InFlight::Beginning { item, .. } => {
+                    if at_work {
+                        let (folder, none) = (item.sync.folder.id, UidSet::default());
+                        self.progress |= self.shared.poison.note(folder, &item.uids, &none);
+                    }
+                    item
+                }
                 InFlight::Fetch {
                     mut item,
                     received,
@@ -246,6 +267,7 @@ impl Fetcher {
                 session
             }
         };
+        self.begins_alike = false;
         let fetching = &self.pipeline.clone().fetching;
         fetching.set(fetching.get() + 1);
         let outcome = self.drive(&mut session.imap).await;

@@ -32,6 +32,8 @@ pub struct FolderSync {
     pub copied: RefCell<UidSet>,
     /// Messages that arrived in two pieces, on two connections.
     pub joined: RefCell<UidSet>,
+    /// Messages whose parts do not fit together, or do not come: they are fetched as a whole.
+    pub whole_only: RefCell<UidSet>,
     /// Keywords of messages that were copied without them, as the server had refused one.
     pub missing_keywords: RefCell<Vec<(u32, Flags)>>,
     /// Flags are asked for up to this UID at least.
@@ -71,6 +73,7 @@ impl FolderSync {
             broken: Cell::new(false),
             copied: RefCell::default(),
             joined: RefCell::default(),
+            whole_only: RefCell::default(),
             missing_keywords: RefCell::default(),
             expected: Cell::new(0),
             received: Cell::new(0),
