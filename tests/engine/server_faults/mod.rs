@@ -5,8 +5,8 @@
 //!
 //! [`server`] and [`session`] are the server, [`model`] its mailboxes, [`fault`] what can be wrong with it, [`world`] a
 //! task between two of them. The tests: [`another_mailbox`], [`clones`], [`cuts`], [`denied`], [`flights`], [`folders`],
-//! [`foreign_ledger`], [`incomplete`], [`killed`], [`namespaces`], [`narrowed`], [`obstructed`], [`other_names`], [`renamed`],
-//! [`resumed`], [`stubborn`], [`table`], [`turns`], [`varying`].
+//! [`foreign_ledger`], [`incomplete`], [`killed`], [`moved`], [`namespaces`], [`narrowed`], [`obstructed`],
+//! [`other_names`], [`renamed`], [`resumed`], [`stubborn`], [`table`], [`turns`], [`varying`].
 
 mod another_mailbox;
 mod answer;
@@ -22,6 +22,7 @@ mod foreign_ledger;
 mod incomplete;
 mod killed;
 mod model;
+mod moved;
 mod namespaces;
 mod narrowed;
 mod obstructed;

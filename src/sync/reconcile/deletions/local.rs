@@ -41,7 +41,7 @@ impl LocalPlan {
 
 /// Whether it has to be found out which messages a remote folder still has.
 pub(super) fn is_to_be_listed(shared: &Shared, sync: &FolderSync) -> FolderResult<bool> {
-    Ok(differs(shared, sync)? || deletes_in(shared, sync) && !only_local(shared, sync)?.0.is_empty())
+    Ok(differs(shared, sync)? || deletes_in(shared, sync) && !only_local(shared, sync)?.deletable.is_empty())
 }
 
 fn deletes_in(shared: &Shared, sync: &FolderSync) -> bool {
@@ -77,14 +77,19 @@ pub async fn plan_local(
     report_missing(shared, sync, connections).await?;
     let inbox_only = shared.job.inbox_only();
     let deletes = deletes_in(shared, sync);
-    let (extra, kept) = if deletes {
+    let OnlyLocal {
+        deletable: extra,
+        kept,
+        waits,
+    } = if deletes {
         only_local(shared, sync)?
     } else {
-        Default::default()
+        OnlyLocal::default()
     };
     report_older(shared, sync.pair.remote.name(), kept.len());
+    report_waiting(shared, sync, waits);
     if extra.is_empty() && !differs(shared, sync)? {
-        return Ok(true);
+        return Ok(waits == 0);
     }
     let ahead = sync.present.take();
     let (selected, present) = match ahead {
@@ -140,13 +145,13 @@ pub async fn plan_local(
     let sorted = sort_gone(shared, sync, &gone)?;
     shared.state.borrow_mut().mark_local_only(id, &sorted.stays)?;
     if !sorted.stays.is_empty() {
-        let (_, all_kept) = only_local(shared, sync)?;
+        let all_kept = only_local(shared, sync)?.kept;
         report_older(shared, sync.pair.remote.name(), all_kept.minus(&kept).len());
     }
     let local = sorted.copies.union(&extra);
     if local.is_empty() {
         shared.state.borrow_mut().move_to_history(id, &sorted.goes)?;
-        return Ok(sorted.waits == 0);
+        return Ok(sorted.waits + waits == 0);
     }
     plan.folders.push(Doomed {
         sync: sync.clone(),
@@ -164,9 +169,34 @@ pub(in crate::sync::reconcile) fn report_older(shared: &Shared, folder: &str, me
     }
 }
 
-/// Local messages that came after all folders were compared and that no task brought, and the others that only the local
-/// side has. One whose key was ever delivered was filed by its owner, which is recorded.
-fn only_local(shared: &Shared, sync: &FolderSync) -> FolderResult<(UidSet, UidSet)> {
+/// Tells of local messages that stay until an equal one has arrived at another place.
+fn report_waiting(shared: &Shared, sync: &FolderSync, messages: u64) {
+    if messages == 0 {
+        return;
+    }
+    let folder = sync.pair.remote.name();
+    let reason = format!(
+        "{messages} messages moved on the remote side stay here until they have arrived at their new place"
+    );
+    let mut reporter = shared.reporter.borrow_mut();
+    reporter.problem(folder, Exit::WithErrors, &reason);
+    reporter.withheld(folder, messages, "an equal message has not arrived yet");
+}
+
+/// Messages that only the local side has.
+#[derive(Default)]
+struct OnlyLocal {
+    /// Those that may go: they came after all folders were compared, or this account brought them.
+    deletable: UidSet,
+    /// Those that an administrator can confirm.
+    kept: UidSet,
+    /// How many more stay because an equal message has not arrived at another place yet.
+    waits: u64,
+}
+
+/// Looks which messages that only the local side has may go. One whose key was ever delivered was filed by its owner, which
+/// is recorded.
+fn only_local(shared: &Shared, sync: &FolderSync) -> FolderResult<OnlyLocal> {
     let mut state = shared.state.borrow_mut();
     let id = sync.folder.id;
     let confirmed = state.confirmed(id)?;
@@ -178,6 +208,7 @@ fn only_local(shared: &Shared, sync: &FolderSync) -> FolderResult<(UidSet, UidSe
     let keys: HashSet<_> = all.iter().map(|message| message.key).collect();
     let filed = state.delivered_anywhere(&keys)?;
     let (mut deletable, mut kept, mut filed_here) = (vec![], vec![], vec![]);
+    let mut waits = 0;
     for message in all {
         let LocalOnly { uid, key, .. } = message;
         let is_filed = young.contains(uid) && filed.contains(&key);
@@ -185,8 +216,11 @@ fn only_local(shared: &Shared, sync: &FolderSync) -> FolderResult<(UidSet, UidSe
             || brought.contains(uid)
             || (young.contains(uid) && !(is_filed || in_doubt));
         if is_deletable {
-            if !state.belongs_to_others(id, uid)? && !state.is_claimed_by_others(id, &key)? {
-                deletable.push(uid);
+            let is_others = state.belongs_to_others(id, uid)? || state.is_claimed_by_others(id, &key)?;
+            match !is_others && state.is_waiting(&key)? {
+                true => waits += 1,
+                false if is_others => {}
+                false => deletable.push(uid),
             }
         } else {
             kept.push(uid);
@@ -202,7 +236,11 @@ fn only_local(shared: &Shared, sync: &FolderSync) -> FolderResult<(UidSet, UidSe
         // An administrator can confirm exactly these.
         state.withhold_local(id, &kept)?;
     }
-    Ok((deletable.into_iter().collect(), kept))
+    Ok(OnlyLocal {
+        deletable: deletable.into_iter().collect(),
+        kept,
+        waits,
+    })
 }
 
 /// Messages whose remote side is gone.
@@ -251,19 +289,7 @@ fn sort_gone(shared: &Shared, sync: &FolderSync, gone: &UidSet) -> FolderResult<
     }
     sorted.waits = waiting.len();
     sorted.goes = gone.minus(&sorted.stays).minus(&waiting);
-    if sorted.waits > 0 {
-        let reason = format!(
-            "{} messages moved on the remote side stay here until they have arrived at their new place",
-            sorted.waits
-        );
-        let mut reporter = shared.reporter.borrow_mut();
-        reporter.problem(sync.pair.remote.name(), Exit::WithErrors, &reason);
-        reporter.withheld(
-            sync.pair.remote.name(),
-            sorted.waits,
-            "an equal message has not arrived yet",
-        );
-    }
+    report_waiting(shared, sync, sorted.waits);
     Ok(sorted)
 }
 

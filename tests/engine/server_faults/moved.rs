@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Messages that owners move, file or delete on either side, between runs.
+
+use super::fault::{ALWAYS, Act, Faults, Rule};
+use super::model::Model;
+use super::world::{Mode, World, message};
+
+/// Some mail in the inbox, and a message in Work.
+fn world() -> World {
+    World::with(Mode::Copy, Model::new('/', ""), |remote, _| {
+        for n in 0..4 {
+            remote.add("INBOX", &message(&format!("n{n}"), 300), &["\\Seen"]);
+        }
+        remote.add("Work", &message("other", 300), &["\\Seen"]);
+        remote.add("Work", &message("m", 300), &["\\Seen"]);
+        remote.add("Archive", &message("old", 300), &["\\Seen"]);
+    })
+}
+
+/// The owner moves the message `m` from one folder to another.
+fn shift(model: &mut Model, from: &str, to: &str) {
+    let body = message("m", 300);
+    let messages = &mut model.folders.get_mut(from).expect("a folder").messages;
+    let at = messages.iter().position(|one| one.body == body);
+    let moved = messages.remove(at.expect("the message"));
+    model.create(to);
+    model.append(to, moved.body, moved.flags.into_iter(), &moved.date);
+}
+
+/// How often a folder holds the message `m`.
+fn count(model: &Model, folder: &str) -> usize {
+    let body = message("m", 300);
+    let messages = model.folders.get(folder).map(|folder| &folder.messages);
+    messages.map_or(0, |messages| {
+        messages.iter().filter(|one| one.body == body).count()
+    })
+}
+
+#[test]
+fn what_moved_and_does_not_arrive_stays_where_it_was_once_the_mirror_is_switched_on() {
+    let mut world = world();
+    world.complete();
+    shift(&mut world.remote.model(), "Work", "Archive");
+    let refuses = || {
+        let answer = Act::Answer("NO [CANNOT] Not this one");
+        Faults::rule(Rule::times(ALWAYS, "APPEND", "<m@scripted>", answer))
+    };
+    world.local.behave(refuses());
+    world.run_unjudged();
+    world.edit(|task| task.delete_local = true);
+    for _ in 0..2 {
+        world.local.behave(refuses());
+        let run = world.run_unjudged();
+        assert_eq!(run.report.deleted_local, 0, "{run:#?}");
+        assert!(run.log.contains("until they have arrived"), "{run:#?}");
+        assert_eq!(count(&world.local.model(), "Work"), 1, "{run:#?}");
+    }
+    for _ in 0..2 {
+        world.local.behave(Faults::default());
+        world.run_unjudged();
+    }
+    assert_eq!(count(&world.local.model(), "Work"), 0);
+    assert_eq!(count(&world.local.model(), "Archive"), 1);
+}
