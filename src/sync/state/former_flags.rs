@@ -4,6 +4,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::post_delivery::LOOKED_AT;
 use super::step::{DELIVERED, PRESENT};
 use super::{Ledger, Result};
 use crate::imap::Flags;
@@ -13,7 +14,8 @@ use crate::imap::Flags;
 pub(super) fn keep(db: &Connection, folder: i64) -> Result<()> {
     let sql = format!(
         "INSERT OR REPLACE INTO former_flags SELECT folder, local_uid, flags FROM message
-         WHERE folder = ?1 AND local_uid IS NOT NULL AND seen = 0 AND step IN ({DELIVERED}, {PRESENT})"
+         WHERE folder = ?1 AND local_uid IS NOT NULL AND seen IN (0, {LOOKED_AT})
+            AND step IN ({DELIVERED}, {PRESENT})"
     );
     db.execute(&sql, [folder])?;
     Ok(())

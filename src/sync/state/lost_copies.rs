@@ -4,16 +4,17 @@
 
 use rusqlite::{Connection, params};
 
-use super::post_delivery::DONE;
+use super::post_delivery::{DONE, LOOKED_AT};
 use super::step::{ACCEPTED, DELIVERED, PRESENT};
 use super::{Ledger, Result};
 use crate::imap::UidSet;
 
-/// Keeps what carries the mark before the messages of a folder are forgotten.
+/// Keeps what was given the mark before the messages of a folder are forgotten; also where a run of all folders has looked at
+/// its flags since.
 pub(super) fn keep(db: &Connection, folder: i64) -> Result<()> {
     let sql = format!(
         "INSERT OR IGNORE INTO lost_copy SELECT folder, uid FROM message
-         WHERE folder = ?1 AND seen = {DONE} AND step IN ({DELIVERED}, {PRESENT}, {ACCEPTED})"
+         WHERE folder = ?1 AND seen IN ({DONE}, {LOOKED_AT}) AND step IN ({DELIVERED}, {PRESENT}, {ACCEPTED})"
     );
     db.execute(&sql, [folder])?;
     Ok(())

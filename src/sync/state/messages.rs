@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use rusqlite::{OptionalExtension as _, params};
 
 use super::completeness::Completeness;
-use super::post_delivery::{DONE, PostDelivery};
+use super::post_delivery::{DONE, LOOKED_AT, PostDelivery};
 use super::step::Step;
 use super::step::{ACCEPTED, DELIVERED, FAILED, GONE, PLANNED, PRESENT};
 use super::{Ledger, Result, collect_set, former_flags, number, stored};
@@ -132,7 +132,7 @@ impl Ledger {
             )?;
             let mut lost = db.prepare_cached(&format!(
                 "INSERT OR IGNORE INTO lost_copy SELECT folder, uid FROM message INDEXED BY message_local
-                 WHERE folder = ?1 AND local_uid = ?2 AND uid <> ?3 AND seen = {DONE}"
+                 WHERE folder = ?1 AND local_uid = ?2 AND uid <> ?3 AND seen IN ({DONE}, {LOOKED_AT})"
             ))?;
             let mut statement = db.prepare_cached(
                 "UPDATE message SET local_uid = ?3, step = ?6, sieve = ?4, seen = ?5 WHERE folder = ?1 AND uid = ?2",
@@ -320,11 +320,12 @@ impl Ledger {
     /// Remembers remote flags. What we set before is among them, or was taken back by the owner.
     pub fn set_flags(&mut self, id: i64, flags: &[(u32, Flags)]) -> Result<()> {
         self.transaction(|db| {
-            let mut statement =
-                db.prepare_cached("UPDATE message SET flags = ?3, seen = iif(seen = ?4, ?5, seen) WHERE folder = ?1 AND uid = ?2")?;
-            let (done, none) = (PostDelivery::Done as i64, PostDelivery::None as i64);
+            let mut statement = db.prepare_cached(&format!(
+                "UPDATE message SET flags = ?3, seen = iif(seen = {DONE}, {LOOKED_AT}, seen)
+                 WHERE folder = ?1 AND uid = ?2"
+            ))?;
             for (uid, flags) in flags {
-                statement.execute(params![id, uid, flags.to_string(), done, none])?;
+                statement.execute(params![id, uid, flags.to_string()])?;
             }
             Ok(())
         })

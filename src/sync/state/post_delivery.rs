@@ -23,6 +23,10 @@ pub enum PostDelivery {
 /// [`PostDelivery::Done`], in a query.
 pub(super) const DONE: i64 = PostDelivery::Done as i64;
 
+/// The same of `\Seen`, and the flags of the remote side were looked at since: whatever is among them counts as its owner's,
+/// as where nothing was to be done. It still tells that the message was brought in inbox mode.
+pub(super) const LOOKED_AT: i64 = 4;
+
 impl PostDelivery {
     /// As it was stored.
     pub(super) fn from_stored(number: i64) -> Self {
@@ -30,6 +34,7 @@ impl PostDelivery {
             1 => Self::Wanted,
             2 => Self::Started,
             3 => Self::Done,
+            // `LOOKED_AT` too.
             _ => Self::None,
         }
     }

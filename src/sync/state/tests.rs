@@ -409,6 +409,32 @@ fn a_delivery_is_remembered_when_its_remote_side_is_gone() {
     );
 }
 
+/// A task may change from the inbox to all folders and back.
+#[test]
+fn what_was_marked_as_read_counts_as_lost_also_after_its_flags_were_looked_at() {
+    for is_looked_at in [false, true] {
+        let (_folder, mut state, id) = state();
+        state.plan(id, &[entry(1, "a"), entry(2, "b")]).unwrap();
+        let wanted = PostDelivery::Wanted;
+        state
+            .confirm(id, &[(1, Some(5))], PostDelivery::None, wanted)
+            .unwrap();
+        state
+            .confirm(id, &[(2, Some(6))], PostDelivery::None, PostDelivery::None)
+            .unwrap();
+        state.set_seen(id, &[1]).unwrap();
+        if is_looked_at {
+            let flags = [1, 2].map(|uid| (uid, Flags::parse("\\Seen")));
+            for _ in 0..2 {
+                state.set_flags(id, &flags).unwrap();
+                assert_eq!(state.row(id, 1).unwrap().unwrap().seen, PostDelivery::None);
+            }
+        }
+        state.forget_local_generation(id).unwrap();
+        assert_eq!(state.lost_copies(id).unwrap().to_string(), "1", "{is_looked_at}");
+    }
+}
+
 #[test]
 fn only_what_was_shown_can_be_confirmed() {
     let (_folder, mut state, id) = state();

@@ -4,6 +4,7 @@
 use super::fault::{ALWAYS, Act, Faults, Rule};
 use super::model::Model;
 use super::world::{Mode, World, message};
+use ns8_imapsync::task::FolderMode;
 
 /// Some mail in the inbox, and a message in Work.
 fn world() -> World {
@@ -61,4 +62,37 @@ fn what_moved_and_does_not_arrive_stays_where_it_was_once_the_mirror_is_switched
     }
     assert_eq!(count(&world.local.model(), "Work"), 0);
     assert_eq!(count(&world.local.model(), "Archive"), 1);
+}
+
+/// The task changes from the inbox to all folders and back, and then its local mailbox is lost.
+#[test]
+fn what_inbox_mode_brought_comes_again_also_after_a_time_of_all_folders() {
+    let mut world = World::with(Mode::Inbox, Model::new('/', ""), |remote, _| {
+        for n in 0..3 {
+            remote.add("INBOX", &message(&format!("n{n}"), 300), &[]);
+        }
+        remote.add("INBOX", &message("read", 300), &["\\Seen"]);
+    });
+    let empty = world.local.model().clone();
+    world.run_unjudged();
+    for mode in [FolderMode::All, FolderMode::Inbox] {
+        world.edit(|task| task.folders = mode);
+        for _ in 0..2 {
+            let run = world.run_unjudged();
+            assert_eq!(run.exit, Some(0), "{run:#?}");
+        }
+    }
+    world.local.model().restore(&empty);
+    for _ in 0..2 {
+        world.run_unjudged();
+    }
+    let local = world.local.model();
+    for n in 0..3 {
+        let body = message(&format!("n{n}"), 300);
+        let there = local.folders["INBOX"]
+            .messages
+            .iter()
+            .filter(|one| one.body == body);
+        assert_eq!(there.count(), 1, "{n}");
+    }
 }
