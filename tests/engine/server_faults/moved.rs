@@ -4,7 +4,7 @@
 use super::fault::{ALWAYS, Act, Faults, Rule};
 use super::model::Model;
 use super::world::{Mode, World, message};
-use ns8_imapsync::task::FolderMode;
+use ns8_imapsync::task::{FolderMode, RemoteDeletion};
 
 /// Some mail in the inbox, and a message in Work.
 fn world() -> World {
@@ -95,4 +95,29 @@ fn what_inbox_mode_brought_comes_again_also_after_a_time_of_all_folders() {
             .filter(|one| one.body == body);
         assert_eq!(there.count(), 1, "{n}");
     }
+}
+
+/// What stays at the source because its copy is marked, or is none of ours, is counted.
+#[test]
+fn what_stays_for_the_state_of_its_copy_is_told() {
+    let mut world = world();
+    world.complete();
+    {
+        let mut local = world.local.model();
+        let work = local.folders.get_mut("Work").expect("a folder");
+        for message in &mut work.messages {
+            message.flags.insert("\\Deleted".to_owned());
+        }
+    }
+    world.edit(|task| task.delete_remote = RemoteDeletion::from_fields(true, 0));
+    let run = world.run_unjudged();
+    assert_eq!(run.exit, Some(0), "{run:#?}");
+    assert_eq!(world.remote.model().folders["Work"].messages.len(), 2);
+    let withheld: Vec<_> = run
+        .report
+        .withheld
+        .iter()
+        .map(|one| (one.folder.as_str(), one.messages, one.confirmable))
+        .collect();
+    assert_eq!(withheld, [("Work", 2, false)], "{run:#?}");
 }

@@ -17,6 +17,12 @@ use crate::sync::reconcile::headers::{self, Detail, Seen};
 use crate::sync::side::Side;
 use crate::sync::state::Copy;
 
+/// Why messages stay on the remote side whose local copies are marked.
+const MARKED_DELETED: &str = "their copies on host2 are marked \\Deleted and still there";
+
+/// Why messages stay there that have no local copies.
+const WITHOUT_COPY: &str = "host2 has no copies of them, and nothing proves that they were delivered";
+
 /// Messages that passed the checks.
 pub(super) struct Candidates {
     /// The messages.
@@ -91,13 +97,27 @@ impl Candidates {
             let reason = "nothing proves that they are the messages that were delivered";
             report_kept_remotely(shared, sync, changed.unproven.len(), reason);
         }
-        let proven = copies
-            .iter()
-            .filter(|copy| !changed.other.contains(copy.uid) && !changed.unproven.contains(copy.uid))
-            .filter(|copy| !unlike.contains(copy.uid) && locally.permits(copy))
-            .map(|copy| copy.uid);
+        let (mut proven, mut marked, mut without_copy) = (UidSet::default(), 0, 0);
+        let is_equal = |copy: &&Copy| {
+            let reported = [&changed.other, &changed.unproven, &unlike];
+            !reported.iter().any(|uids| uids.contains(copy.uid))
+        };
+        for copy in copies.iter().filter(is_equal) {
+            match locally.allows(copy) {
+                Allowed::Yes => proven.insert(copy.uid),
+                Allowed::NotYet => {}
+                Allowed::MarkedDeleted => marked += 1,
+                Allowed::WithoutCopy => without_copy += 1,
+            }
+        }
+        for (messages, reason) in [(marked, MARKED_DELETED), (without_copy, WITHOUT_COPY)] {
+            if messages > 0 {
+                let folder = sync.pair.remote.name();
+                shared.reporter.borrow_mut().withheld(folder, messages, reason);
+            }
+        }
         Ok(Some(Self {
-            proven: proven.collect(),
+            proven,
             has_earlier: !earlier.is_empty(),
             last_copy: copies.iter().filter_map(|copy| copy.local_uid).max(),
         }))
@@ -188,17 +208,29 @@ impl Local {
         Ok(Some(found))
     }
 
-    /// Whether the state of the local copy permits that the remote message goes: it is alive, or its owner (or the Sieve
-    /// filters) removed it. One that is marked `\Deleted` is neither.
-    fn permits(&self, copy: &Copy) -> bool {
+    /// Whether the state of the local copy allows that the remote message goes: it is alive, or its owner (or the Sieve
+    /// filters) removed it.
+    fn allows(&self, copy: &Copy) -> Allowed {
         match copy.local_uid {
-            Some(uid) => {
-                let is_removed = copy.is_delivered && !self.present.contains(uid) && !self.new.contains(uid);
-                self.alive.contains(uid) || is_removed
-            }
-            None => copy.is_delivered,
+            Some(uid) if self.alive.contains(uid) => Allowed::Yes,
+            Some(uid) if self.present.contains(uid) => Allowed::MarkedDeleted,
+            Some(uid) if self.new.contains(uid) => Allowed::NotYet,
+            _ if copy.is_delivered => Allowed::Yes,
+            _ => Allowed::WithoutCopy,
         }
     }
+}
+
+/// Whether the state of a local copy allows that the remote message goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Allowed {
+    Yes,
+    /// It was copied in this run and is not there: the next run looks at it.
+    NotYet,
+    /// The copy is marked `\Deleted`: it is neither alive nor removed.
+    MarkedDeleted,
+    /// There is none, and this program did not deliver it.
+    WithoutCopy,
 }
 
 impl RemoteMessages {
@@ -309,5 +341,39 @@ impl Changed {
         self.unproven = self.unproven.union(&self.other.minus(&lasting));
         self.other = self.other.intersection(&lasting);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::message_key::MessageKey;
+
+    #[test]
+    fn a_copy_that_is_marked_and_one_that_never_was_allow_nothing() {
+        let locally = Local {
+            alive: UidSet::range(1..=1),
+            present: UidSet::range(1..=2),
+            new: UidSet::range(3..=3),
+        };
+        let allows = |local_uid, is_delivered| {
+            locally.allows(&Copy {
+                uid: 9,
+                local_uid,
+                key: MessageKey::of_message(b"a", 1),
+                size: 1,
+                digest: None,
+                is_delivered,
+            })
+        };
+        for is_delivered in [false, true] {
+            assert_eq!(allows(Some(1), is_delivered), Allowed::Yes);
+            assert_eq!(allows(Some(2), is_delivered), Allowed::MarkedDeleted);
+            assert_eq!(allows(Some(3), is_delivered), Allowed::NotYet);
+        }
+        for removed in [None, Some(4)] {
+            assert_eq!(allows(removed, true), Allowed::Yes);
+            assert_eq!(allows(removed, false), Allowed::WithoutCopy);
+        }
     }
 }
