@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::replaced::set_for_all;
 use super::step::{ACCEPTED, DELIVERED, GONE, PRESENT};
-use super::{Flag, Ledger, Result, former_flags, lost_copies, number, own_marks, stored};
+use super::{Flag, Ledger, Result, former_flags, local_deletion, lost_copies, number, own_marks, stored};
 use crate::imap::{Mailbox, MailboxId, MailboxStatus};
 
 /// A folder as the last run left it.
@@ -316,6 +316,7 @@ impl Ledger {
     /// Forgets a folder that we deleted locally: it comes again when the source has it again.
     pub fn forget_folder(&mut self, id: i64) -> Result<()> {
         self.transaction(|db| {
+            local_deletion::keep_all_keys(db, id)?;
             for table in [
                 "message",
                 "local_only",

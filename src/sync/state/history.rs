@@ -40,7 +40,7 @@ impl Ledger {
     }
 
     /// Those of the keys of which any task of this user ever delivered a message, to whatever folder, or found one that is
-    /// older than the ledger: its owner may have moved it.
+    /// older than the ledger: its owner may have moved it. What we deleted since counts: its owner may have copied it before.
     pub fn delivered_anywhere(&mut self, keys: &HashSet<MessageKey>) -> Result<HashSet<MessageKey>> {
         if keys.is_empty() {
             return Ok(HashSet::new());
@@ -55,7 +55,8 @@ impl Ledger {
             }
             let mut find = db.prepare_cached(
                 "SELECT key FROM message WHERE key IN wanted UNION SELECT key FROM history WHERE key IN wanted
-                 UNION SELECT key FROM local_only WHERE key IN wanted AND origin = 1",
+                 UNION SELECT key FROM local_only WHERE key IN wanted AND origin = 1
+                 UNION SELECT key FROM delivered_once WHERE key IN wanted",
             )?;
             let rows = find.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
             let mut found = HashSet::new();

@@ -149,7 +149,8 @@ pub(super) fn prepare(db: &mut Connection) -> Result<()> {
             key BLOB NOT NULL,
             source INTEGER NOT NULL,
             remote BLOB NOT NULL,
-            PRIMARY KEY (local, key, source, remote)) WITHOUT ROWID;",
+            PRIMARY KEY (local, key, source, remote)) WITHOUT ROWID;
+         CREATE TABLE IF NOT EXISTS delivered_once (key BLOB PRIMARY KEY) WITHOUT ROWID;",
     )?;
     take_over_lifted_marks(db)?;
     for (column, kind) in [

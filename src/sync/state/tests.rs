@@ -409,6 +409,41 @@ fn a_delivery_is_remembered_when_its_remote_side_is_gone() {
     );
 }
 
+/// Its owner may have put a copy into another folder before.
+#[test]
+fn what_we_deleted_was_delivered_once_and_comes_again_all_the_same() {
+    type Delete = fn(&mut Ledger, i64) -> Result<()>;
+    let ways: [Delete; 2] = [
+        |state, id| state.forget_copies(id, &UidSet::range(5..=8)),
+        |state, id| state.forget_folder(id),
+    ];
+    for delete in ways {
+        let (_folder, mut state, id) = state();
+        state.plan(id, &[entry(1, "a"), entry(2, "b")]).unwrap();
+        let local = [(1, Some(5)), (2, Some(6))];
+        state
+            .confirm(id, &local, PostDelivery::None, PostDelivery::None)
+            .unwrap();
+        state.mark_local_only(id, &UidSet::range(2..=2)).unwrap();
+        let foreign = LocalOnly {
+            uid: 7,
+            key: entry(1, "foreign").key,
+            size: 9,
+            date: 77,
+        };
+        state.add_local_only(id, &[foreign], Origin::Younger).unwrap();
+        delete(&mut state, id).unwrap();
+        let keys = ["a", "b", "foreign", "never"].map(|name| entry(1, name).key);
+        assert_eq!(
+            state.delivered_anywhere(&keys.into()).unwrap(),
+            [keys[0], keys[1]].into()
+        );
+        assert!(state.done_uids(id).unwrap().is_empty());
+        assert!(!state.has_history(id).unwrap());
+        assert!(state.local_only(id).unwrap().is_empty());
+    }
+}
+
 /// A task may change from the inbox to all folders and back.
 #[test]
 fn what_was_marked_as_read_counts_as_lost_also_after_its_flags_were_looked_at() {

@@ -153,3 +153,35 @@ fn what_its_owner_filed_does_not_come_again_when_it_is_moved_away_and_back() {
         assert_eq!(count(&world.remote.model(), "Work"), 1);
     }
 }
+
+/// The mirror deletes a message of which its owner makes a copy in another folder.
+#[test]
+fn what_its_owner_copied_stays_when_the_mirror_deletes_the_original() {
+    let mut world = world();
+    world.complete();
+    world.edit(|task| task.delete_local = true);
+    // All folders are on record, and what comes now is younger.
+    for _ in 0..2 {
+        world.run_unjudged();
+    }
+    {
+        let mut remote = world.remote.model();
+        let work = remote.folders.get_mut("Work").expect("a folder");
+        work.messages.retain(|one| one.body != message("m", 300));
+    }
+    let run = world.run_unjudged();
+    assert_eq!(run.report.deleted_local, 1, "{run:#?}");
+    // As if it was made after that run had looked at the folder.
+    world.local.model().add("Archive", &message("m", 300), &[]);
+    world.local.model().add("Archive", &message("unknown", 300), &[]);
+    for _ in 0..3 {
+        world.run_unjudged();
+    }
+    let local = world.local.model();
+    assert_eq!(count(&local, "Archive"), 1);
+    assert_eq!(local.folders["Archive"].messages.len(), 2, "the other one went");
+    drop(local);
+    world.arrives("Work", &message("m", 300));
+    world.run_unjudged();
+    assert_eq!(count(&world.local.model(), "Work"), 1, "it comes again");
+}
