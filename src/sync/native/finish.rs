@@ -166,9 +166,14 @@ pub(super) fn tell(shared: &Shared, sync: &FolderSync) {
 /// Records how far the folder is known now.
 fn record(shared: &Shared, sync: &FolderSync, mut folder: FolderState, complete: bool) -> FolderResult<()> {
     let waiting = narrow::is_waiting(shared, &folder)?;
+    let seen_below = sync.seen_below(shared)?;
+    let next = sync.pair.source.uid_next;
+    // A second look that shows no more settles it: the messages behind the last one were deleted.
+    let is_awaited =
+        sync.promised.get() && !(complete && next.is_some_and(|next| next <= folder.looked_below));
     let mut state = shared.state.borrow_mut();
     if !shared.job.inbox_only()
-        && let Some(next) = sync.pair.source.uid_next
+        && let Some(next) = if is_awaited { seen_below } else { next }
     {
         folder.remote_next = next.max(folder.remote_next);
         // Flags that are still to be set count as changed since.
@@ -176,7 +181,7 @@ fn record(shared: &Shared, sync: &FolderSync, mut folder: FolderState, complete:
             folder.remote_modseq = sync.pair.source.highest_modseq.unwrap_or(0);
         }
     }
-    if complete && let Some(next) = sync.pair.source.uid_next {
+    if complete && let Some(next) = next {
         // What could not be read was not looked at.
         let unread = state.unexplained_uids(folder.id)?.from(folder.looked_below);
         let next = unread.first().map_or(next, |uid| uid.min(next));
@@ -197,6 +202,7 @@ fn record(shared: &Shared, sync: &FolderSync, mut folder: FolderState, complete:
     state.stop_awaiting_late_copies(folder.id)?;
     folder.replaced = false;
     let unfinished = !complete
+        || is_awaited
         || sync.flags_pending.get()
         || waiting
         || !state.pending_uids(folder.id)?.is_empty()

@@ -387,6 +387,13 @@ impl Ledger {
         Ok(statement.query_row(params![id, uid], |row| row.get(0))?)
     }
 
+    /// The highest remote UID on record, 0 where there is none.
+    pub fn last_uid(&self, id: i64) -> Result<u32> {
+        let sql = "SELECT ifnull(max(uid), 0) FROM message WHERE folder = ?1";
+        let mut statement = self.db.prepare_cached(sql)?;
+        Ok(statement.query_row([id], |row| row.get(0))?)
+    }
+
     /// Whether a message with this key is planned or failed in any folder of the account.
     pub fn is_waiting(&self, key: &MessageKey) -> Result<bool> {
         let mut statement = self.db.prepare_cached(&format!(

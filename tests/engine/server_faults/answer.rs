@@ -108,6 +108,12 @@ fn told<'a>(name: &str, folder: &'a Folder, faults: &'a Faults) -> &'a Folder {
     former.and_then(|model| model.folders.get(name)).unwrap_or(folder)
 }
 
+/// The mailbox that an open one shows.
+pub(super) fn shown<'a>(model: &'a Model, faults: &'a Faults, name: &str) -> Option<&'a Folder> {
+    let former = faults.stale_view.as_ref();
+    former.unwrap_or(model).folders.get(name)
+}
+
 fn status(name: &str, folder: &Folder, faults: &Faults, items: &[Word]) -> String {
     let mut found = vec![];
     let octets: usize = folder.messages.iter().map(|m| m.body.len()).sum();
@@ -163,7 +169,7 @@ pub(super) fn opening(model: &Model, folder: &Folder, faults: &Faults) -> String
         connections,
         "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft{more})] Limited\r\n"
     );
-    if !faults.no_uid_next {
+    if !faults.no_uid_next && folder.uid_next > 0 {
         let next = if faults.first_uid_next { 1 } else { folder.uid_next };
         let _ = write!(connections, "* OK [UIDNEXT {next}] Next\r\n");
     }
@@ -273,7 +279,7 @@ pub(super) fn fetch(session: &mut Session<'_>, words: &[Word], selected: &Select
     });
     let messages: Vec<Stored> = {
         let model = lock(&session.shared().model);
-        let Some(folder) = model.folders.get(&selected.name) else {
+        let Some(folder) = shown(&model, &faults, &selected.name) else {
             return Ok("NO [NONEXISTENT] The mailbox was deleted".to_owned());
         };
         let existing: Vec<u32> = folder.messages.iter().map(|m| m.uid).collect();

@@ -70,6 +70,8 @@ pub(crate) struct Faults {
     pub empty_status: bool,
     /// STATUS (of LIST or alone) tells of the mailboxes as they were when this was ordered.
     pub stale_status: Option<Model>,
+    /// SELECT, SEARCH and FETCH show the mailboxes as they were when this was ordered. A UIDNEXT of 0 is not told.
+    pub stale_view: Option<Model>,
     /// LIST names every mailbox twice, the second time INBOX as `Inbox`.
     pub listed_twice: bool,
     /// It stores line ends and the end of a message as Dovecot does, which drops a CR there.

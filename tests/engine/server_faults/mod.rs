@@ -6,7 +6,7 @@
 //! [`server`] and [`session`] are the server, [`model`] its mailboxes, [`fault`] what can be wrong with it, [`world`] a
 //! task between two of them. The tests: [`another_mailbox`], [`clones`], [`cuts`], [`denied`], [`flights`], [`folders`],
 //! [`foreign_ledger`], [`incomplete`], [`killed`], [`moved`], [`namespaces`], [`narrowed`], [`obstructed`],
-//! [`other_names`], [`renamed`], [`resumed`], [`stubborn`], [`table`], [`turns`], [`varying`].
+//! [`other_names`], [`promised`], [`renamed`], [`resumed`], [`stubborn`], [`table`], [`turns`], [`varying`].
 
 mod another_mailbox;
 mod answer;
@@ -27,6 +27,7 @@ mod namespaces;
 mod narrowed;
 mod obstructed;
 mod other_names;
+mod promised;
 mod renamed;
 mod resumed;
 mod rivals;

@@ -333,7 +333,7 @@ impl Session<'_> {
         let (connections, view, read_only) = {
             let model = lock(&self.shared.model);
             let faults = lock(&self.shared.faults);
-            let Some(folder) = model.folders.get(name) else {
+            let Some(folder) = answer::shown(&model, &faults, name) else {
                 return Ok("NO [NONEXISTENT] No such mailbox".to_owned());
             };
             let view: Vec<u32> = folder.messages.iter().map(|message| message.uid).collect();
@@ -357,7 +357,8 @@ impl Session<'_> {
         };
         let now: Vec<u32> = {
             let model = lock(&self.shared.model);
-            let folder = model.folders.get(&selected.name);
+            let faults = lock(&self.shared.faults);
+            let folder = answer::shown(&model, &faults, &selected.name);
             folder.map_or(vec![], |folder| folder.messages.iter().map(|m| m.uid).collect())
         };
         let mut connections = String::new();

@@ -56,8 +56,15 @@ fn differs(shared: &Shared, sync: &FolderSync) -> FolderResult<bool> {
     let known = shared.state.borrow().count(sync.folder.id)?;
     Ok(match shared.job.inbox_only() {
         true => known > messages,
-        false => known != messages || sync.gaps.get(),
+        false => {
+            known != messages || sync.gaps.get() || (sync.folder.remote_next > 1 && lacks_last(shared, sync)?)
+        }
     })
+}
+
+/// Whether UIDNEXT tells of messages behind the last one that was seen.
+fn lacks_last(shared: &Shared, sync: &FolderSync) -> FolderResult<bool> {
+    Ok(!shared.job.inbox_only() && sync.seen_below(shared)? < sync.pair.source.uid_next)
 }
 
 /// Compares what is recorded with what the remote folder still has: records of what is gone are dropped or, with
@@ -71,9 +78,9 @@ pub async fn plan_local(
 ) -> FolderResult<bool> {
     plan.folders.retain(|doomed| doomed.sync.index != sync.index);
     let id = sync.folder.id;
-    if sync.pair.source.messages.is_none() {
+    let Some(messages) = sync.pair.source.messages else {
         return Ok(true);
-    }
+    };
     report_missing(shared, sync, connections).await?;
     let inbox_only = shared.job.inbox_only();
     let deletes = deletes_in(shared, sync);
@@ -88,7 +95,10 @@ pub async fn plan_local(
     };
     report_older(shared, sync.pair.remote.name(), kept.len());
     report_waiting(shared, sync, waits);
-    if extra.is_empty() && !differs(shared, sync)? {
+    let is_different = differs(shared, sync)?;
+    // In a folder that is new, messages deleted since are the usual reason, unless their number is wrong, too.
+    sync.promised.set(is_different && lacks_last(shared, sync)?);
+    if extra.is_empty() && !is_different {
         return Ok(waits == 0);
     }
     let ahead = sync.present.take();
@@ -130,6 +140,8 @@ pub async fn plan_local(
             .problem(folder, Exit::WithErrors, reason);
         return Ok(false);
     }
+    // Its status tells of more: the next run looks again.
+    let is_behind = !inbox_only && present.len() < messages;
     let mut gone = recorded.minus(&present);
     if !shared.job.dry {
         // What a run deleted that was cut off before it could record it is no one's wish.
@@ -140,7 +152,7 @@ pub async fn plan_local(
     }
     if !deletes {
         shared.state.borrow_mut().mark_local_only(id, &gone)?;
-        return Ok(true);
+        return Ok(!is_behind);
     }
     let sorted = sort_gone(shared, sync, &gone)?;
     shared.state.borrow_mut().mark_local_only(id, &sorted.stays)?;
@@ -151,7 +163,7 @@ pub async fn plan_local(
     let local = sorted.copies.union(&extra);
     if local.is_empty() {
         shared.state.borrow_mut().move_to_history(id, &sorted.goes)?;
-        return Ok(sorted.waits + waits == 0);
+        return Ok(sorted.waits + waits == 0 && !is_behind);
     }
     plan.folders.push(Doomed {
         sync: sync.clone(),

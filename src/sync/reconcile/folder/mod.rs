@@ -48,6 +48,8 @@ pub struct FolderSync {
     pub unanswered: RefCell<UidSet>,
     /// Of a range not all UIDs came: messages that are no more, or some that the server kept to itself.
     pub gaps: Cell<bool>,
+    /// UIDNEXT tells of messages behind the last one that was seen.
+    pub promised: Cell<bool>,
     /// How many messages were not tried because the local mailbox has no room for them.
     pub left: Cell<u64>,
     /// The number of the fetcher that was last at it.
@@ -80,6 +82,7 @@ impl FolderSync {
             missing: RefCell::default(),
             unanswered: RefCell::default(),
             gaps: Cell::new(false),
+            promised: Cell::new(false),
             left: Cell::new(0),
             reader: Cell::new(None),
             writer: Cell::new(None),
@@ -88,6 +91,21 @@ impl FolderSync {
             present: RefCell::default(),
             flags_pending: Cell::new(false),
         }
+    }
+
+    /// The first UID from which on nothing was seen, UIDNEXT at most. Where it is lower, the messages in between were deleted,
+    /// or the server promises them before it shows them.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn seen_below(&self, shared: &Shared) -> Result<Option<u32>, LedgerError> {
+        let Some(next) = self.pair.source.uid_next else {
+            return Ok(None);
+        };
+        let last = shared.state.borrow().last_uid(self.folder.id)?;
+        Ok(Some(
+            next.min(last.saturating_add(1).max(self.folder.remote_next)),
+        ))
     }
 }
 

@@ -137,6 +137,7 @@ impl Session<'_> {
         let existing: Vec<u32> = folder.messages.iter().map(|message| message.uid).collect();
         match verb {
             "UID SEARCH" => {
+                let folder = answer::shown(&model, &faults, &selected.name).expect("the mailbox");
                 let connections = answer::search(folder, words, faults.finds_numbers);
                 drop(model);
                 self.put(connections.as_bytes())?;
