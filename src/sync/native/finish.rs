@@ -187,6 +187,8 @@ fn record(shared: &Shared, sync: &FolderSync, mut folder: FolderState, complete:
         let next = unread.first().map_or(next, |uid| uid.min(next));
         folder.looked_below = next.max(folder.looked_below);
     }
+    // A status that tells a lower one is not believed from now on.
+    folder.remote_high = folder.remote_high.max(sync.opened_next.get());
     folder.remote_messages = sync.pair.source.messages.unwrap_or(0);
     // Local UIDs below what the start showed are all accounted for by now.
     if let Some(next) = sync.pair.destination.and_then(|status| status.uid_next) {
@@ -203,6 +205,7 @@ fn record(shared: &Shared, sync: &FolderSync, mut folder: FolderState, complete:
     folder.replaced = false;
     let unfinished = !complete
         || is_awaited
+        || sync.has_stale_status()
         || sync.flags_pending.get()
         || waiting
         || !state.pending_uids(folder.id)?.is_empty()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Servers that tell of a message before they show it: it comes with a later run.
+//! Servers that tell of a message before they show it, or show it and do not tell: it comes with a later run.
 
 use crate::server_faults::fault::{CAPABILITIES, Faults};
 use crate::server_faults::model::Model;
@@ -117,4 +117,24 @@ fn the_last_message_of_a_new_folder_that_is_gone_is_not_looked_for() {
     run(&world, &fair);
     let turns = world.remote.shared.turns.lock().expect("turns").clone();
     assert_eq!(turns, [IDLE]);
+}
+
+#[test]
+fn a_status_that_stays_as_it_was_is_not_believed_where_opening_shows_more() {
+    for mode in [Mode::Copy, Mode::DeleteLocal] {
+        let world = filled(mode, format!("{mode:?}"));
+        let fair = Faults::without(&CAPABILITIES);
+        run(&world, &fair);
+        let stale = Faults {
+            stale_status: Some(world.remote.model().clone()),
+            ..fair
+        };
+        for n in 1..=2 {
+            let id = format!("new{n}");
+            world.remote.model().add("INBOX", &message(&id, 300), &[]);
+            run(&world, &stale);
+            let last = run(&world, &stale);
+            assert_eq!(count_local(&world, &id), 1, "{}, {id}: {last:#?}", world.title);
+        }
+    }
 }

@@ -109,6 +109,7 @@ pub async fn plan_local(
         }
         None => sync.search(&mut connections.remote, false, ["ALL"]).await?,
     };
+    sync.note_opened(selected);
     let recorded = {
         let state = shared.state.borrow();
         state.done_uids(id)?.union(&state.pending_uids(id)?)

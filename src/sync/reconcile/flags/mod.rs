@@ -99,6 +99,7 @@ pub async fn apply_remote(
     };
     let (selected, mut found, renumbered) = told.outcome()?;
     open::check(Side::Remote, selected, folder)?;
+    sync.note_opened(selected);
     if renumbered && !shared.job.dry {
         return folder::renumbered(shared, sync, Side::Remote);
     }

@@ -6,7 +6,7 @@ pub mod open;
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 
-use crate::imap::{Flags, Selected, UidSet};
+use crate::imap::{Flags, MailboxStatus, Selected, UidSet};
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
@@ -50,6 +50,8 @@ pub struct FolderSync {
     pub gaps: Cell<bool>,
     /// UIDNEXT tells of messages behind the last one that was seen.
     pub promised: Cell<bool>,
+    /// The highest UIDNEXT that opening the remote folder showed, 0 where there was none.
+    pub opened_next: Cell<u32>,
     /// How many messages were not tried because the local mailbox has no room for them.
     pub left: Cell<u64>,
     /// The number of the fetcher that was last at it.
@@ -83,6 +85,7 @@ impl FolderSync {
             unanswered: RefCell::default(),
             gaps: Cell::new(false),
             promised: Cell::new(false),
+            opened_next: Cell::new(0),
             left: Cell::new(0),
             reader: Cell::new(None),
             writer: Cell::new(None),
@@ -106,6 +109,18 @@ impl FolderSync {
         Ok(Some(
             next.min(last.saturating_add(1).max(self.folder.remote_next)),
         ))
+    }
+
+    /// Takes in what opening the remote folder showed.
+    pub fn note_opened(&self, selected: Selected) {
+        let next = MailboxStatus::from(selected).uid_next.unwrap_or(0);
+        self.opened_next.set(next.max(self.opened_next.get()));
+    }
+
+    /// Whether opening the remote folder showed a higher UIDNEXT than its status tells.
+    pub fn has_stale_status(&self) -> bool {
+        let told = self.pair.source.uid_next;
+        told.is_some_and(|told| told < self.opened_next.get())
     }
 }
 
