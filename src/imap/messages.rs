@@ -37,10 +37,11 @@ impl Session {
 
     /// The UIDs that match one of these, asked together.
     async fn search_all<T: AsRef<str>>(&mut self, criteria: impl IntoIterator<Item = T>) -> Result<UidSet> {
-        let searches = self.search_commands(criteria);
-        let mut found = UidSet::default();
-        self.run_all(searches, |data| note_found(data, &mut found))
+        let criteria: Vec<T> = criteria.into_iter().collect();
+        let mut found = Found::default();
+        self.run_all(self.search_commands(&criteria), |data| found.note(data))
             .await?;
+        let found = self.answered_search(found, &criteria).await?;
         self.uids_of(found).await
     }
 
@@ -51,12 +52,29 @@ impl Session {
         write: bool,
         criteria: impl IntoIterator<Item = T>,
     ) -> Result<(Selected, UidSet)> {
-        let searches = self.search_commands(criteria);
-        let mut found = UidSet::default();
+        let criteria: Vec<T> = criteria.into_iter().collect();
+        let searches = self.search_commands(&criteria);
+        let mut found = Found::default();
         let selected = self
-            .open_and_ask(mailbox, write, searches, |data| note_found(data, &mut found))
+            .open_and_ask(mailbox, write, searches, |data| found.note(data))
             .await?;
+        let found = self.answered_search(found, &criteria).await?;
         Ok((selected, self.uids_of(found).await?))
+    }
+
+    /// What was found, asked for again where a search was answered without telling. RFC 3501, 6.4.4, does not allow that; some
+    /// servers do it wherever they find nothing.
+    async fn answered_search<T: AsRef<str>>(&mut self, mut found: Found, criteria: &[T]) -> Result<UidSet> {
+        let (messages, _) = self.extent();
+        if found.answers < criteria.len() && messages > 0 && !self.workarounds().leaves_search_unanswered() {
+            found.answers = 0;
+            self.run_all(self.search_commands(criteria), |data| found.note(data))
+                .await?;
+            if found.answers < criteria.len() {
+                self.workarounds().search_unanswered();
+            }
+        }
+        Ok(found.uids)
     }
 
     /// What a search found, as UIDs. Some servers answer UID SEARCH with the numbers of the messages.
@@ -106,10 +124,10 @@ impl Session {
         let Some(last) = last.filter(|&uid| uid > messages) else {
             return Ok(false);
         };
-        let mut found = UidSet::default();
+        let mut found = Found::default();
         let search = self.search_command(&format!("UID {last}"));
-        self.run(search, |data| note_found(data, &mut found)).await?;
-        let numbers = !found.is_empty() && !found.contains(last);
+        self.run(search, |data| found.note(data)).await?;
+        let numbers = !found.uids.is_empty() && !found.uids.contains(last);
         self.workarounds().set_finds_numbers(numbers);
         Ok(numbers)
     }
@@ -119,8 +137,8 @@ impl Session {
         self.searches_extended() || self.workarounds().finds_numbers() == Some(false)
     }
 
-    fn search_commands<T: AsRef<str>>(&self, criteria: impl IntoIterator<Item = T>) -> Vec<Command> {
-        let criteria = criteria.into_iter();
+    fn search_commands<T: AsRef<str>>(&self, criteria: &[T]) -> Vec<Command> {
+        let criteria = criteria.iter();
         criteria.map(|one| self.search_command(one.as_ref())).collect()
     }
 
@@ -198,12 +216,22 @@ pub fn among(uids: &UidSet) -> Vec<String> {
     chunks.map(|chunk| format!("UID {chunk}")).collect()
 }
 
-fn note_found(data: Untagged, found: &mut UidSet) {
-    // Beyond what any folder holds it is an error anyway, see `Session::check_found`.
-    if let Untagged::Search(set) = data
-        && found.len() <= limits::MESSAGES
-    {
-        *found = found.union(&set);
+/// What searches that were asked together found.
+#[derive(Default)]
+struct Found {
+    uids: UidSet,
+    /// How often the server told what it found.
+    answers: usize,
+}
+
+impl Found {
+    fn note(&mut self, data: Untagged) {
+        let Untagged::Search(set) = data else { return };
+        self.answers += 1;
+        // Beyond what any folder holds it is an error anyway, see `Session::check_found`.
+        if self.uids.len() <= limits::MESSAGES {
+            self.uids = self.uids.union(&set);
+        }
     }
 }
 
@@ -260,6 +288,46 @@ mod tests {
                 .unwrap();
             assert_eq!(found.to_string(), "2:3");
             assert_eq!(session.search("ALL").await.unwrap().to_string(), "2:3,50");
+        });
+    }
+
+    #[test]
+    fn a_search_that_is_answered_without_its_line_is_asked_again() {
+        let opened = "* 3 EXISTS\n* OK [UIDNEXT 4] ok\n% OK [READ-ONLY] done";
+        let script = [
+            ("EXAMINE \"INBOX\"", opened),
+            ("UID SEARCH UNSEEN", "% OK done"),
+            ("UID SEARCH UNSEEN", "* SEARCH 2\n% OK done"),
+            ("UID SEARCH SEEN", "% OK done"),
+            ("UID SEARCH SEEN", "% OK done"),
+            ("UID SEARCH DELETED", "% OK done"),
+        ];
+        converse("", &script, async |session| {
+            let (_, found) = session
+                .open_and_search(&Mailbox::inbox(), false, ["UNSEEN"])
+                .await
+                .unwrap();
+            assert_eq!(found.to_string(), "2");
+            assert!(!session.workarounds().leaves_search_unanswered());
+            // A server that says twice that way that there is nothing does so at every search.
+            assert!(session.search("SEEN").await.unwrap().is_empty());
+            assert!(session.workarounds().leaves_search_unanswered());
+            assert!(session.search("DELETED").await.unwrap().is_empty());
+        });
+    }
+
+    #[test]
+    fn nothing_is_found_in_an_empty_mailbox_however_that_is_told() {
+        let script = [
+            ("EXAMINE \"INBOX\"", "* 0 EXISTS\n% OK [READ-ONLY] done"),
+            ("UID SEARCH UNSEEN", "% OK done"),
+        ];
+        converse("", &script, async |session| {
+            let (_, found) = session
+                .open_and_search(&Mailbox::inbox(), false, ["UNSEEN"])
+                .await
+                .unwrap();
+            assert!(found.is_empty() && !session.workarounds().leaves_search_unanswered());
         });
     }
 

@@ -25,6 +25,7 @@ struct Learnt {
     plain_search: bool,
     refuses_changes: bool,
     finds_numbers: Option<bool>,
+    search_unanswered: bool,
     wrong_ids: bool,
     /// Mailboxes at which connections broke: how often.
     mailboxes: HashMap<Mailbox, u8>,
@@ -159,6 +160,16 @@ impl Workarounds {
     /// Records whether it does.
     pub(super) fn set_finds_numbers(&self, does: bool) {
         self.with(|learnt| learnt.finds_numbers = Some(does));
+    }
+
+    /// Whether the server said twice that a search is done without telling what it found.
+    pub fn leaves_search_unanswered(&self) -> bool {
+        self.with(|learnt| learnt.search_unanswered)
+    }
+
+    /// It did.
+    pub(super) fn search_unanswered(&self) {
+        self.with(|learnt| learnt.search_unanswered = true);
     }
 
     /// A connection broke while the server was at this mailbox. `true` when that tells something new.

@@ -203,7 +203,11 @@ fn record(shared: &Shared, sync: &FolderSync, mut folder: FolderState, complete:
     }
     state.stop_awaiting_late_copies(folder.id)?;
     folder.replaced = false;
+    // Nothing found may be what the server did not tell.
+    let is_unanswered =
+        folder.remote_messages > 0 && shared.job.remote.workarounds.leaves_search_unanswered();
     let unfinished = !complete
+        || is_unanswered
         || is_awaited
         || sync.has_stale_status()
         || sync.flags_pending.get()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Servers that tell of a message before they show it, or show it and do not tell: it comes with a later run.
 
-use crate::server_faults::fault::{CAPABILITIES, Faults};
+use crate::server_faults::fault::{ALWAYS, Act, CAPABILITIES, Faults, Rule};
 use crate::server_faults::model::Model;
 use crate::server_faults::world::{Mode, Run, World, message};
 
@@ -136,5 +136,21 @@ fn a_status_that_stays_as_it_was_is_not_believed_where_opening_shows_more() {
             let last = run(&world, &stale);
             assert_eq!(count_local(&world, &id), 1, "{}, {id}: {last:#?}", world.title);
         }
+    }
+}
+
+#[test]
+fn a_search_that_does_not_tell_what_it_found_settles_nothing() {
+    for (times, comes_at_once) in [(1, true), (2, false), (ALWAYS, false)] {
+        let world = filled(Mode::Inbox, format!("{times} times"));
+        let fair = Faults::default();
+        run(&world, &fair);
+        run(&world, &fair);
+        world.remote.model().add("INBOX", &message("new", 300), &[]);
+        let rule = Rule::times(times, "UID SEARCH", "UNSEEN", Act::Answer("OK Found"));
+        run(&world, &Faults::rule(rule));
+        assert_eq!(count_local(&world, "new") == 1, comes_at_once, "{}", world.title);
+        let last = run(&world, &fair);
+        assert_eq!(count_local(&world, "new"), 1, "{}: {last:#?}", world.title);
     }
 }
