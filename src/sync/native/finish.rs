@@ -212,6 +212,7 @@ fn record(shared: &Shared, sync: &FolderSync, mut folder: FolderState, complete:
         || sync.has_stale_status()
         || sync.flags_pending.get()
         || waiting
+        || state.lacks_keywords(folder.id)?
         || !state.pending_uids(folder.id)?.is_empty()
         || !state.cut(folder.id)?.is_empty();
     // What was deleted there is not in what the start showed.

@@ -5,7 +5,9 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::replaced::set_for_all;
 use super::step::{ACCEPTED, DELIVERED, GONE, PRESENT};
-use super::{Flag, Ledger, Result, former_flags, local_deletion, lost_copies, number, own_marks, stored};
+use super::{
+    Flag, Ledger, Result, former_flags, local_deletion, lost_copies, missing_keywords, number, own_marks, stored,
+};
 use crate::imap::{Mailbox, MailboxId, MailboxStatus};
 
 /// A folder as the last run left it.
@@ -367,6 +369,7 @@ pub(super) fn forget_local(db: &Transaction<'_>, id: i64) -> Result<()> {
 
 pub(super) fn forget_remote(db: &Transaction<'_>, id: i64) -> Result<()> {
     remember_delivered(db, id)?;
+    missing_keywords::count_as_new(db, id)?;
     former_flags::keep(db, id)?;
     // The local UIDs still mean what they meant.
     let sql = "SELECT brought_before FROM folder WHERE id = ?1";

@@ -331,12 +331,12 @@ impl Ledger {
         })
     }
 
-    /// Messages known to be delivered whole whose Sieve filters ran and that arrived before a moment. One whose arrival
-    /// is unknown is not older than anything.
+    /// Messages known to be delivered whole, with their keywords, whose Sieve filters ran and that arrived before a moment.
+    /// One whose arrival is unknown is not older than anything.
     pub fn deletable(&self, id: i64, before: Option<i64>) -> Result<UidSet> {
         let mut statement = self.db.prepare_cached(&format!(
             "SELECT uid FROM message WHERE folder = ?1 AND step IN ({DELIVERED}, {PRESENT}) AND complete = 1
-                AND (?2 IS NULL OR (date < ?2 AND date <> 0)) AND sieve NOT IN (1, 2) ORDER BY uid"
+                AND (?2 IS NULL OR (date < ?2 AND date <> 0)) AND sieve NOT IN (1, 2) AND keywords_missing = 0 ORDER BY uid"
         ))?;
         let rows = statement.query_map(params![id, before], |row| row.get(0))?;
         collect_set(rows)

@@ -4,14 +4,14 @@
 //! deleted. Own effects are written before they happen; a ledger that is lost is rebuilt by comparing both sides, and
 //! then permits less.
 //!
-//! [`schema`]: its form, and how former ones are taken over · [`sources`]: the accounts · [`former_tasks`] · [`folders`] ·
-//! [`messages`] ([`uids`], [`completeness`], [`post_delivery`], [`left_out`], [`late_copies`], [`gone`], [`sample`],
-//! [`recorded`], [`second_copies`], [`own_marks`]) · [`local_only`]: messages that no task brought · [`local_deletion`]:
-//! those that we delete · [`unpaired`]: local folders that nothing is pulled to · [`history`]: deliveries whose remote side
-//! is gone · [`withheld`]: deletions that wait for an administrator · [`lifted_marks`]: of others, to be given back ·
-//! [`imapsync_runs`]: what is on no record yet · [`replaced`]: another local mailbox · [`facts`]: single flags and texts ·
-//! [`copy`]: copies of databases · [`restored`]: ledgers of backups · [`provenance`]: those that somebody copied into their
-//! place.
+//! [`schema`]: its form, and how former ones are taken over · [`sources`]: the accounts · [`former_tasks`] ·
+//! [`folders`] · [`messages`] ([`uids`], [`completeness`], [`post_delivery`], [`left_out`], [`late_copies`], [`gone`],
+//! [`sample`], [`recorded`], [`second_copies`], [`own_marks`], [`missing_keywords`]) · [`local_only`]: messages that no
+//! task brought · [`local_deletion`]: those that we delete · [`unpaired`]: local folders that nothing is pulled to ·
+//! [`history`]: deliveries whose remote side is gone · [`withheld`]: deletions that wait for an administrator ·
+//! [`lifted_marks`]: of others, to be given back · [`imapsync_runs`]: what is on no record yet · [`replaced`]: another
+//! local mailbox · [`facts`]: single flags and texts · [`copy`]: copies of databases · [`restored`]: ledgers of backups
+//! · [`provenance`]: those that somebody copied into their place.
 
 mod completeness;
 mod copy;
@@ -31,6 +31,7 @@ mod local_deletion;
 mod local_only;
 mod lost_copies;
 mod messages;
+mod missing_keywords;
 mod own_marks;
 mod post_delivery;
 mod provenance;
@@ -61,6 +62,7 @@ pub use late_copies::Repeated;
 pub use left_out::LeftOut;
 pub use local_only::{LocalOnly, Origin};
 pub use messages::{Copy, Digest, Entry, Row};
+pub use missing_keywords::MissingKeywords;
 pub use post_delivery::PostDelivery;
 pub use recorded::{Recorded, RecordedFolder};
 pub use restored::note_restored;

@@ -153,20 +153,21 @@ pub(super) fn prepare(db: &mut Connection) -> Result<()> {
          CREATE TABLE IF NOT EXISTS delivered_once (key BLOB PRIMARY KEY) WITHOUT ROWID;",
     )?;
     take_over_lifted_marks(db)?;
-    for (column, kind) in [
-        ("remote_mailbox", "BLOB"),
-        ("local_mailbox", "BLOB"),
-        ("brought_before", "INTEGER NOT NULL DEFAULT 0"),
-        ("former", "INTEGER NOT NULL DEFAULT 0"),
-        ("looked_below", "INTEGER NOT NULL DEFAULT 1"),
+    for (table, column, kind) in [
+        ("folder", "remote_mailbox", "BLOB"),
+        ("folder", "local_mailbox", "BLOB"),
+        ("folder", "brought_before", "INTEGER NOT NULL DEFAULT 0"),
+        ("folder", "former", "INTEGER NOT NULL DEFAULT 0"),
+        ("folder", "looked_below", "INTEGER NOT NULL DEFAULT 1"),
+        ("message", "keywords_missing", "INTEGER NOT NULL DEFAULT 0"),
     ] {
         let is_there: bool = db.query_row(
-            "SELECT EXISTS (SELECT 1 FROM pragma_table_info('folder') WHERE name = ?1)",
-            [column],
+            "SELECT EXISTS (SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2)",
+            [table, column],
             |row| row.get(0),
         )?;
         if !is_there {
-            db.execute_batch(&format!("ALTER TABLE folder ADD COLUMN {column} {kind}"))?;
+            db.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {column} {kind}"))?;
             if column == "looked_below" {
                 // The last run found everything there done.
                 db.execute(
@@ -176,6 +177,9 @@ pub(super) fn prepare(db: &mut Connection) -> Result<()> {
             }
         }
     }
+    db.execute_batch(
+        "CREATE INDEX IF NOT EXISTS message_keywords ON message (folder) WHERE keywords_missing <> 0;",
+    )?;
     Ok(())
 }
 

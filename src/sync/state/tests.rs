@@ -681,3 +681,58 @@ fn an_account_under_another_name_stays_that_account() {
     assert!(state.known_folder(&Mailbox::inbox()).unwrap().is_some());
     assert!(state.former_accounts().unwrap().is_empty());
 }
+
+#[test]
+fn keywords_that_a_copy_lacks_are_owed_until_they_are_set() {
+    let (_folder, mut state, id) = state();
+    state.plan(id, &[entry(1, "a"), entry(2, "b")]).unwrap();
+    state.send_without_keywords(id, [1].into_iter()).unwrap();
+    let none = PostDelivery::None;
+    assert_eq!(state.missing_keywords(id).unwrap(), [], "it may not be there");
+    state
+        .confirm(id, &[(1, None), (2, Some(12))], none, none)
+        .unwrap();
+    assert_eq!(state.missing_keywords(id).unwrap(), [], "it waits to be found");
+    assert!(state.lacks_keywords(id).unwrap());
+    state.locate(id, &[(1, 11)]).unwrap();
+    let owed = MissingKeywords {
+        uid: 1,
+        local_uid: Some(11),
+        keywords: Flags::parse("Junk"),
+    };
+    assert_eq!(state.missing_keywords(id).unwrap(), [owed]);
+    assert_eq!(state.deletable(id, None).unwrap().to_string(), "2");
+    state.keywords_settled(id, &UidSet::range(1..=1)).unwrap();
+    assert!(!state.lacks_keywords(id).unwrap());
+    assert_eq!(state.deletable(id, None).unwrap().to_string(), "1:2");
+}
+
+#[test]
+fn keywords_that_a_copy_lacks_count_as_new_in_another_generation() {
+    let (_folder, mut state, id) = state();
+    let none = PostDelivery::None;
+    state.plan(id, &[entry(1, "a")]).unwrap();
+    state.send_without_keywords(id, [1].into_iter()).unwrap();
+    state.confirm(id, &[(1, Some(11))], none, none).unwrap();
+    state.forget_remote_generation(id).unwrap();
+    assert!(state.found(id, &[(entry(5, "a"), 11)], none, none).unwrap());
+    assert!(!state.lacks_keywords(id).unwrap());
+    assert_eq!(state.row(id, 5).unwrap().unwrap().flags.to_string(), "\\Seen");
+}
+
+#[test]
+fn a_ledger_that_knew_of_no_missing_keywords_is_taken_over() {
+    let (folder, mut state, id) = state();
+    state.plan(id, &[entry(1, "a")]).unwrap();
+    state
+        .db
+        .execute_batch("DROP INDEX message_keywords; ALTER TABLE message DROP COLUMN keywords_missing")
+        .unwrap();
+    drop(state);
+    let mut state = open(folder.path()).unwrap();
+    assert_eq!(state.planned_uids(id).unwrap().to_string(), "1");
+    let none = PostDelivery::None;
+    state.confirm(id, &[(1, Some(11))], none, none).unwrap();
+    assert!(!state.lacks_keywords(id).unwrap());
+    assert_eq!(state.deletable(id, None).unwrap().to_string(), "1");
+}

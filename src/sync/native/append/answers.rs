@@ -36,9 +36,6 @@ impl Appender {
 
     async fn outcome(&mut self, session: &mut Session, batch: AppendBatch, status: StatusLine) -> Result<()> {
         if status.is_ok() {
-            if batch.attempt == Attempt::Plain {
-                self.note_missing_keywords(&batch);
-            }
             self.delivered(&batch, &status);
             return Ok(());
         }
@@ -75,6 +72,7 @@ impl Appender {
             .any(|message| message.flags.system_only() != message.flags);
         if keywords && batch.attempt != Attempt::Plain && !status.is_over_quota() {
             self.expect_stored(&batch);
+            self.record_missing_keywords(&batch);
             self.todo.push_front(AppendBatch {
                 attempt: Attempt::Plain,
                 ..batch
@@ -107,12 +105,14 @@ impl Appender {
         }
     }
 
-    /// One of its keywords was refused, and none is told: they are set one by one when the folder is filled.
-    fn note_missing_keywords(&self, batch: &AppendBatch) {
-        let messages = batch.messages.iter();
-        let keywords =
-            messages.map(|message| (message.uid, message.flags.minus(&message.flags.system_only())));
-        batch.sync.missing_keywords.borrow_mut().extend(keywords);
+    /// One of its keywords was refused, and none is told: they are set one by one when the folder is filled. Recorded before
+    /// it is sent without them: this run may not come so far.
+    fn record_missing_keywords(&self, batch: &AppendBatch) {
+        let uids = batch.messages.iter().map(|message| message.uid);
+        let mut state = self.shared.state.borrow_mut();
+        if let Err(error) = state.send_without_keywords(batch.sync.folder.id, uids) {
+            self.pipeline.fail(error.into());
+        }
     }
 
     pub(super) fn one_by_one(&mut self, batch: AppendBatch) {

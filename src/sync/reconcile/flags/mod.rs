@@ -21,6 +21,7 @@ use crate::sync::reconcile::flags::told::{Alike, RemoteFlags};
 use crate::sync::reconcile::folder::open;
 use crate::sync::reconcile::folder::{self, FolderSync};
 use crate::sync::side::Side;
+use crate::sync::state::MissingKeywords;
 
 /// Asks for the flags of all folders in which some may have changed, in a few round trips for all of them together. What
 /// does not come, or is refused, is asked for with its folder.
@@ -139,23 +140,33 @@ pub async fn apply_remote(
     Ok(())
 }
 
-/// Sets the keywords of messages that were copied without them, each by itself; those that are refused are named.
+/// Sets the keywords of messages that this run, or one that was cut off, copied without them, each by itself; those that are
+/// refused are named.
 pub async fn set_missing_keywords(
     shared: &Shared,
     sync: &FolderSync,
     local: &mut SideSession,
 ) -> FolderResult<()> {
-    let missing = sync.missing_keywords.borrow().clone();
-    if missing.is_empty() {
+    let id = sync.folder.id;
+    let missing = shared.state.borrow().missing_keywords(id)?;
+    if missing.is_empty() || shared.job.dry {
         return Ok(());
     }
-    let uids: UidSet = missing.iter().map(|(uid, _)| *uid).collect();
-    let copies = shared.state.borrow().copies(sync.folder.id, &uids)?;
-    let copies: HashMap<u32, Option<u32>> = copies.iter().map(|copy| (copy.uid, copy.local_uid)).collect();
     let mut alike: HashMap<String, (Flags, Alike)> = HashMap::new();
+    let mut settled = UidSet::default();
     let mut unlocated = vec![];
-    for (uid, keywords) in missing {
-        let Some(copy) = copies.get(&uid).copied().flatten() else {
+    for MissingKeywords {
+        uid,
+        local_uid,
+        keywords,
+    } in missing
+    {
+        if keywords.is_empty() {
+            // They were taken away on the remote side meanwhile.
+            settled.insert(uid);
+            continue;
+        }
+        let Some(copy) = local_uid else {
             unlocated.push((uid, keywords));
             continue;
         };
@@ -170,24 +181,13 @@ pub async fn set_missing_keywords(
     }
     let mut pending = Pending::default();
     for (keywords, uids) in alike.into_values() {
-        if let Some(answer) = store(shared, sync, local, &uids.local, '+', &keywords).await? {
-            pending.add(&uids.remote, answer);
-            // What is not remembered is found changed by the next run.
-            let mut state = shared.state.borrow_mut();
-            let mut known = vec![];
-            for uid in uids.remote.iter() {
-                if let Some(row) = state.row(sync.folder.id, uid)? {
-                    known.push((uid, row.flags.minus(&keywords)));
-                }
-            }
-            state.set_flags(sync.folder.id, &known)?;
-            sync.flags_pending.set(true);
+        match store(shared, sync, local, &uids.local, '+', &keywords).await? {
+            Some(answer) => pending.add(&uids.remote, answer),
+            None => settled = settled.union(&uids.remote),
         }
     }
-    // Not before: after a lost connection they are set again.
-    sync.missing_keywords.borrow_mut().clear();
-    pending.report(shared, sync);
     for (uid, keywords) in unlocated {
+        settled.insert(uid);
         let mut reporter = shared.reporter.borrow_mut();
         reporter.tell(&Event::KeywordsDropped {
             folder: &sync.pair.local,
@@ -196,6 +196,9 @@ pub async fn set_missing_keywords(
         });
         reporter.flags_dropped(sync.index, keywords.len() as u64);
     }
+    // Not before: after a lost connection they are set again.
+    shared.state.borrow_mut().keywords_settled(id, &settled)?;
+    pending.report(shared, sync);
     Ok(())
 }
 

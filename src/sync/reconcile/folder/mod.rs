@@ -6,7 +6,7 @@ pub mod open;
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 
-use crate::imap::{Flags, MailboxStatus, Selected, UidSet};
+use crate::imap::{MailboxStatus, Selected, UidSet};
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
@@ -34,8 +34,6 @@ pub struct FolderSync {
     pub joined: RefCell<UidSet>,
     /// Messages whose parts do not fit together, or do not come: they are fetched as a whole.
     pub whole_only: RefCell<UidSet>,
-    /// Keywords of messages that were copied without them, as the server had refused one.
-    pub missing_keywords: RefCell<Vec<(u32, Flags)>>,
     /// Flags are asked for up to this UID at least.
     pub flags_below: Cell<u32>,
     /// How many messages are to be fetched, as the server's numbers tell.
@@ -78,7 +76,6 @@ impl FolderSync {
             copied: RefCell::default(),
             joined: RefCell::default(),
             whole_only: RefCell::default(),
-            missing_keywords: RefCell::default(),
             expected: Cell::new(0),
             received: Cell::new(0),
             missing: RefCell::default(),
