@@ -112,6 +112,11 @@ impl Workarounds {
         });
     }
 
+    /// Whether connections broke that commands were sent ahead on, and nothing has shown yet that this is not why.
+    pub fn suspects_pipelining(&self) -> bool {
+        self.with(|learnt| learnt.pipelining.losses > 0 && !learnt.pipelining.innocent)
+    }
+
     /// Whether LIST is to be asked in its plain form, whatever extensions are offered.
     pub(super) fn lists_plainly(&self) -> bool {
         self.with(|learnt| learnt.plain_list)
@@ -250,12 +255,13 @@ mod tests {
         let server = Workarounds::default();
         server.lost(true);
         server.took_pipelined();
+        assert!(!server.suspects_pipelining());
         server.lost(true);
-        assert!(!server.is_sequential());
+        assert!(!server.is_sequential() && server.suspects_pipelining());
         server.lost(true);
-        assert!(server.is_sequential());
+        assert!(server.is_sequential() && server.suspects_pipelining());
         server.lost(false);
-        assert!(!server.is_sequential());
+        assert!(!server.is_sequential() && !server.suspects_pipelining());
         server.lost(true);
         server.lost(true);
         assert!(!server.is_sequential());

@@ -12,6 +12,7 @@ use ns8_imapsync::task::FileKind;
 use ns8_imapsync::task::options::Options;
 use ns8_imapsync::task::report::Report;
 use ns8_imapsync::task::{LEDGERS, Layout, SecretString, Store, Task, TaskName};
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// A run that takes longer hangs; no correct one comes near it.
@@ -93,8 +94,22 @@ impl Instance {
 
     /// Starts a run.
     pub(crate) fn start(&self, name: &TaskName) -> Child {
-        Command::new(program())
-            .args(["syncctl", "start", name.as_str()])
+        self.syncctl(&["start", name.as_str()])
+            .spawn()
+            .expect("the program starts")
+    }
+
+    /// What the program answers to a question, in JSON.
+    pub(crate) fn ask(&self, question: &[&str]) -> Value {
+        let output = self.syncctl(question).output().expect("the program starts");
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{question:?}: {output:?}"))
+    }
+
+    fn syncctl(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        command
+            .arg("syncctl")
+            .args(arguments)
             .env_clear()
             .env("IMAPSYNC_DIR", self.dir.path())
             .env("MAIL_HOST", &self.mail_host)
@@ -103,9 +118,8 @@ impl Instance {
             .env("TMPDIR", self.dir.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts")
+            .stderr(Stdio::piped());
+        command
     }
 
     /// Waits for the end of a run.

@@ -24,7 +24,8 @@ impl Session {
             commands.push(Command::new("ID").text(&id));
         }
         if self.capabilities.has(Capability::Enable) && self.capabilities.has(Capability::Condstore) {
-            commands.push(Command::new("ENABLE").text("CONDSTORE"));
+            // Whatever needs it enables it, too (RFC 7162, section 3.1).
+            commands.push(Command::new("ENABLE").text("CONDSTORE").optional());
         }
         for command in commands {
             let is_id = command.name() == "ID";

@@ -6,8 +6,9 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorKey;
-use crate::imap::{self, Command, ConnectionInfo, Mailbox, TlsInfo};
+use crate::imap::{self, Command, ConnectionInfo, Mailbox, Session, TlsInfo};
 use crate::sync::account::{Account, Failure};
+use crate::sync::reconcile::connections::look::Look;
 
 /// What the test found.
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
@@ -111,14 +112,24 @@ pub(super) fn works(account: &Account) -> String {
 
 /// Logs in, looks whether there is a mailbox to be read, and logs out again; gives the server's name for itself.
 async fn enter(account: &Account, info: &mut ConnectionInfo) -> imap::Result<Option<String>> {
-    let mut session = account.login_telling(info).await?;
+    let mut look = Look::with(account);
+    loop {
+        let session = look.log_in(info).await?;
+        match look_around(session).await {
+            Err(error) if look.is_to_be_repeated(&error).await => {}
+            outcome => return outcome.map_err(unusable),
+        }
+    }
+}
+
+async fn look_around(mut session: Session) -> imap::Result<Option<String>> {
     // Asked for along with the login: its answer comes before all others.
-    let server = session.server().await.map_err(unusable)?.map(str::to_owned);
+    let server = session.server().await?.map(str::to_owned);
     let inbox = Mailbox::inbox();
     // Exchange lets people in who have no licence or no right to the mailbox, and refuses everything from then on.
     let list = Command::new("LIST").text("\"\"").mailbox(&inbox);
-    session.run(list, |_| {}).await.map_err(unusable)?;
-    session.open(&inbox, false).await.map_err(unusable)?;
+    session.run(list, |_| {}).await?;
+    session.open(&inbox, false).await?;
     session.logout().await;
     Ok(server)
 }

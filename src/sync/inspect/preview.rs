@@ -72,7 +72,10 @@ pub async fn preview(shared: &Shared) -> Result<Preview, Failure> {
     let mut plan = LocalPlan::default();
     let (mut complete, mut compared) = (true, vec![]);
     for (index, pair) in pairs.iter().enumerate() {
-        let outcome = prepare(shared, index, pair.clone(), &mut connections).await;
+        let outcome = connections::at_folder(shared, &mut connections, pair, async |connections| {
+            prepare(shared, index, pair.clone(), connections).await
+        })
+        .await;
         let outcome = contain(shared, pair.remote.name(), outcome)?;
         complete &= outcome.is_some();
         compared.push((pair, outcome.flatten()));
@@ -88,14 +91,9 @@ pub async fn preview(shared: &Shared) -> Result<Preview, Failure> {
         };
         if let Some((sync, comparison)) = compared {
             let sync = Rc::new(sync);
-            let outcome = weigh(
-                shared,
-                &sync,
-                &comparison,
-                &mut connections,
-                &mut folder,
-                &mut plan,
-            )
+            let outcome = connections::at_folder(shared, &mut connections, pair, async |connections| {
+                weigh(shared, &sync, &comparison, connections, &mut folder, &mut plan).await
+            })
             .await;
             complete &= contain(shared, pair.remote.name(), outcome)?.is_some();
         }

@@ -11,6 +11,7 @@ use crate::source::oauth::TokenError;
 use crate::source::{Grant, Kind, Source};
 use crate::sync::account::{Account, Failure};
 use crate::sync::inspect::login_test::works;
+use crate::sync::reconcile::connections::look::Look;
 use crate::sync::side::Side;
 
 /// What the test of a source found.
@@ -71,7 +72,8 @@ async fn steps(source: &Source, account: &Account, report: &mut Report) -> Optio
     }
     let started = Instant::now();
     let mut info = ConnectionInfo::default();
-    let entered = account.login_telling(&mut info).await;
+    let mut look = Look::with(account);
+    let entered = look.log_in(&mut info).await;
     report.tls = info.tls;
     if let Err(imap::Error::CertificateRefused(changed)) = &entered {
         report.tls = Some(TlsInfo {
@@ -82,7 +84,17 @@ async fn steps(source: &Source, account: &Account, report: &mut Report) -> Optio
     let mut session = report.add(source, "login", &works(account), entered, started)?;
 
     let started = Instant::now();
-    let listed = session.overview(ListExtras::Nothing).await.map(|_| ());
+    let listed = loop {
+        match session.overview(ListExtras::Nothing).await {
+            Err(error) if look.is_to_be_repeated(&error).await => {}
+            outcome => break outcome.map(drop),
+        }
+        drop(session);
+        session = match look.log_in(&mut ConnectionInfo::default()).await {
+            Ok(fresh) => fresh,
+            Err(error) => return report.add(source, "list", "", Err(error), started),
+        };
+    };
     report.add(source, "list", "the folders can be listed", listed, started)?;
 
     let started = Instant::now();

@@ -5,7 +5,7 @@
 //!
 //! [`server`] and [`session`] are the server, [`model`] its mailboxes, [`fault`] what can be wrong with it, [`world`] a
 //! task between two of them. The tests: [`another_mailbox`], [`clones`], [`cuts`], [`denied`], [`flights`], [`folders`],
-//! [`foreign_ledger`], [`incomplete`], [`killed`], [`moved`], [`namespaces`], [`narrowed`], [`obstructed`],
+//! [`foreign_ledger`], [`incomplete`], [`killed`], [`looks`], [`moved`], [`namespaces`], [`narrowed`], [`obstructed`],
 //! [`other_names`], [`promised`], [`renamed`], [`resumed`], [`stubborn`], [`table`], [`turns`], [`varying`].
 
 mod another_mailbox;
@@ -21,6 +21,7 @@ mod folders;
 mod foreign_ledger;
 mod incomplete;
 mod killed;
+mod looks;
 mod model;
 mod moved;
 mod namespaces;

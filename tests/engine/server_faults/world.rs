@@ -48,7 +48,7 @@ pub(super) struct World {
     pub remote: Server,
     pub local: Server,
     pub mode: Mode,
-    instance: Instance,
+    pub instance: Instance,
     task: Task,
     name: TaskName,
     /// What both sides had before the first run.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The two connections that a run works on, made again when one breaks. [`requests`]: many folders asked together.
+//! [`look`]: one connection outside a run.
 
 pub mod backoff;
+pub mod look;
 pub mod requests;
 pub mod session;
 pub mod settle;

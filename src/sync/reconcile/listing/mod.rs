@@ -10,15 +10,16 @@ mod spellings;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::imap::{ListExtras, Mailbox, MailboxStatus};
+use crate::imap::{ConnectionInfo, ListExtras, Mailbox, MailboxStatus};
 use crate::sync::account::{Account, Failure};
 use crate::sync::event::Event;
 use crate::sync::exit_code::Exit;
 use crate::sync::folder_mapping::{self, Known, LeftOut, Pair, PatternHits, Provider};
 use crate::sync::job::Shared;
+use crate::sync::reconcile::connections::look::Look;
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::connections::{self, Connections};
-use crate::sync::reconcile::error::FolderResult;
+use crate::sync::reconcile::error::{FolderError, FolderResult};
 use crate::sync::reconcile::listing::sample::Sample;
 use crate::sync::side::Side;
 use crate::sync::state::{AccountFact, Flag, FolderState, Ledger, LedgerError, is_same_generation};
@@ -203,10 +204,16 @@ pub async fn log_in_and_list(
     account: &Account,
     extras: ListExtras,
 ) -> Result<(folder_mapping::Side, SideSession), Failure> {
-    let session = SideSession::log_in(account).await;
-    let mut session = session.map_err(|error| Failure::from_imap(account.side, &error))?;
-    let side = side(&mut session, extras).await?;
-    Ok((side, session))
+    let mut look = Look::with(account);
+    loop {
+        let session = look.log_in(&mut ConnectionInfo::default()).await;
+        let session = session.map_err(|error| Failure::from_imap(account.side, &error))?;
+        let mut session = SideSession::new(account.side, session);
+        match side(&mut session, extras).await {
+            Err(FolderError::Imap { error, .. }) if look.is_to_be_repeated(&error).await => {}
+            outcome => return Ok((outcome?, session)),
+        }
+    }
 }
 
 /// Remote folders whose UIDs mean other messages than those on record: their youngest messages are others, or UIDs of one
