@@ -6,7 +6,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use super::replaced::set_for_all;
 use super::step::{ACCEPTED, DELIVERED, GONE, PRESENT};
 use super::{
-    Flag, Ledger, Result, former_flags, local_deletion, lost_copies, missing_keywords, number, own_marks, stored,
+    Flag, Ledger, Result, former_flags, local_deletion, lost_copies, missing_keywords, number, own_marks,
+    stored,
 };
 use crate::imap::{Mailbox, MailboxId, MailboxStatus};
 
