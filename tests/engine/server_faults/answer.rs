@@ -420,21 +420,34 @@ fn section(item: &str, body: &[u8]) -> Vec<u8> {
     match item {
         "BODY.PEEK[]" => body.to_vec(),
         "BODY.PEEK[HEADER]" => header.to_vec(),
-        "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID RECEIVED)]" => {
-            let mut out = vec![];
-            let mut keep = false;
-            for line in header.split_inclusive(|&b| b == b'\n') {
-                if !matches!(line.first(), Some(b' ' | b'\t')) {
-                    let name = line.split(|&b| b == b':').next().unwrap_or_default();
-                    keep = name.eq_ignore_ascii_case(b"MESSAGE-ID") || name.eq_ignore_ascii_case(b"RECEIVED");
-                }
-                if keep {
-                    out.extend_from_slice(line);
-                }
-            }
-            out.extend_from_slice(b"\r\n");
-            out
-        }
-        other => panic!("{other} was asked for"),
+        other => match asked_fields(other) {
+            Some(names) => fields(header, names),
+            None => panic!("{other} was asked for"),
+        },
     }
+}
+
+/// The names in `BODY.PEEK[HEADER.FIELDS (…)]`.
+fn asked_fields(item: &str) -> Option<&str> {
+    item.strip_prefix("BODY.PEEK[HEADER.FIELDS (")?.strip_suffix(")]")
+}
+
+fn fields(header: &[u8], names: &str) -> Vec<u8> {
+    let is_asked = |name: &[u8]| {
+        names
+            .split(' ')
+            .any(|asked| name.eq_ignore_ascii_case(asked.as_bytes()))
+    };
+    let mut out = vec![];
+    let mut keep = false;
+    for line in header.split_inclusive(|&b| b == b'\n') {
+        if !matches!(line.first(), Some(b' ' | b'\t')) {
+            keep = is_asked(line.split(|&b| b == b':').next().unwrap_or_default());
+        }
+        if keep {
+            out.extend_from_slice(line);
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+    out
 }
