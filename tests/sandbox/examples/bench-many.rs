@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Measures many mailboxes of one far source, all started together; `tests/bench/many.sh` says how to run it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -70,7 +70,7 @@ fn main() -> anyhow::Result<()> {
     }
     let (began, before) = (Instant::now(), busy()?);
     must(&sandbox, "start-all-tasks", json!({}))?;
-    let most = wait(&sandbox, &names)?;
+    let Seen { most, runs } = wait(&sandbox, &names)?;
     let (seconds, worked) = (began.elapsed().as_secs_f64(), busy()? - before);
     for name in &names {
         let count = sandbox.server(Side::Local).count(name)?;
@@ -85,7 +85,53 @@ fn main() -> anyhow::Result<()> {
         options.rtt,
         messages as f64 / seconds,
     );
+    let memory = runs.values().map(|run| run.memory);
+    let processor = runs.values().map(|run| run.processor);
+    println!(
+        "each run, as last seen: {:.1} s of processor time, {} MiB of memory at most, {} MiB the largest of them",
+        processor.sum::<f64>() / runs.len().max(1) as f64,
+        median(memory.clone().collect()) / 1024,
+        memory.max().unwrap_or_default() / 1024,
+    );
     Ok(())
+}
+
+fn median(mut values: Vec<u64>) -> u64 {
+    values.sort_unstable();
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// What was seen of the runs.
+#[derive(Default)]
+struct Seen {
+    /// The most that worked at once.
+    most: usize,
+    runs: BTreeMap<String, Run>,
+}
+
+/// What a run took.
+struct Run {
+    /// At most, in KiB.
+    memory: u64,
+    /// In seconds.
+    processor: f64,
+}
+
+impl Run {
+    /// Of a process that is at work.
+    fn of(process: u32) -> Option<Self> {
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+        let memory = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let times = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        // The name of the program, in brackets, may have blanks in it; user and system time are the 14th and 15th (proc(5)).
+        let (_, times) = times.rsplit_once(')')?;
+        let times = times.split_whitespace().skip(11).take(2);
+        let ticks: f64 = times.filter_map(|time| time.parse::<f64>().ok()).sum();
+        Some(Self {
+            memory: memory.trim().trim_end_matches(" kB").parse().ok()?,
+            processor: ticks / 100.0,
+        })
+    }
 }
 
 fn must(sandbox: &Sandbox, action: &str, input: serde_json::Value) -> anyhow::Result<()> {
@@ -94,13 +140,24 @@ fn must(sandbox: &Sandbox, action: &str, input: serde_json::Value) -> anyhow::Re
     Ok(())
 }
 
-/// Waits for the end of all runs, which must be good ones; the most that worked at once.
-fn wait(sandbox: &Sandbox, names: &[String]) -> anyhow::Result<usize> {
+/// Waits for the end of all runs, which must be good ones.
+fn wait(sandbox: &Sandbox, names: &[String]) -> anyhow::Result<Seen> {
     let mut left: BTreeSet<String> = names.iter().map(|name| format!("{name}_abc123")).collect();
-    let mut most = 0;
+    let mut seen = Seen::default();
     while !left.is_empty() {
         std::thread::sleep(LOOK);
-        most = most.max(left.iter().filter(|task| sandbox.is_running(task)).count());
+        let running: Vec<&String> = left.iter().filter(|task| sandbox.is_running(task)).collect();
+        seen.most = seen.most.max(running.len());
+        for task in running {
+            let process = std::fs::read_to_string(sandbox.task_file(task, "pid")).unwrap_or_default();
+            let process = process
+                .split_whitespace()
+                .next()
+                .and_then(|text| text.parse().ok());
+            if let Some(run) = process.and_then(Run::of) {
+                seen.runs.insert(task.clone(), run);
+            }
+        }
         let mut ended = vec![];
         for task in &left {
             let Ok(status) = std::fs::read_to_string(sandbox.task_file(task, "status")) else {
@@ -113,7 +170,7 @@ fn wait(sandbox: &Sandbox, names: &[String]) -> anyhow::Result<usize> {
             left.remove(&task);
         }
     }
-    Ok(most)
+    Ok(seen)
 }
 
 /// How long the processors have worked since the start of the machine, in seconds.

@@ -9,7 +9,11 @@ use super::{MailServer, Owner};
 use crate::locked;
 use crate::mail::Side;
 
-/// Lines for [`MailServer::reconfigure`] that make the destination as NS8's mail module has it: what it logs, counts and checks costs time.
+/// Stands for the server's folder in lines for [`MailServer::reconfigure`].
+const DIR: &str = "@DIR@";
+
+/// Lines for [`MailServer::reconfigure`] that make the destination as NS8's mail module has it: what it logs, counts, checks and
+/// shares costs time.
 pub const AS_NS8: &str = r"
 mail_fsync = optimized
 mail_plugins = acl listescape notify mail_log quota
@@ -25,7 +29,33 @@ plugin {
   quota = count:Quota
   quota_rule = *:storage=0
   quota_vsizes = yes
-  sieve_plugins = sieve_imapsieve
+  acl_shared_dict = file:@DIR@/shared-mailboxes.db
+  sieve_plugins = sieve_extprograms sieve_imapsieve
+  sieve_global_extensions = +vnd.dovecot.pipe +vnd.dovecot.environment +editheader
+}
+namespace inbox {
+  mailbox Junk {
+    auto = subscribe
+  }
+  mailbox Trash {
+    auto = subscribe
+  }
+}
+namespace SHARED_USERS {
+  type = shared
+  separator = /
+  prefix = Shared/%%n/
+  location = maildir:@DIR@/mail/%%n/Maildir
+  subscriptions = no
+  list = children
+}
+namespace PUBLIC {
+  type = public
+  separator = /
+  prefix = Public/
+  location = maildir:@DIR@/mail/vmail/Maildir:INDEXPVT=~/Maildir/public
+  subscriptions = no
+  list = children
 }
 ";
 
@@ -141,7 +171,7 @@ protocol imap {{
 }}
 {}
 ",
-            locked(&self.state).extra
+            locked(&self.state).extra.replace(DIR, dir)
         )?;
         Ok(text)
     }
