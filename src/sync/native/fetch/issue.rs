@@ -19,6 +19,10 @@ const MESSAGES_IN_FLIGHT: u64 = 1000;
 /// folders, that is what counts. Once there are so many, others follow when half of them are answered, in one piece.
 const COMMANDS_IN_FLIGHT: usize = 48;
 
+/// The same before the local mailbox has taken anything, and where it has no room for something: what is asked for ahead may
+/// find none.
+const COMMANDS_WHILE_IN_DOUBT: usize = 16;
+
 impl Fetcher {
     /// Asks for as much as may be in flight.
     pub(super) async fn fill(
@@ -26,7 +30,12 @@ impl Fetcher {
         session: &mut Session,
         opened: &mut Option<Rc<FolderSync>>,
     ) -> Result<()> {
-        let mut most = COMMANDS_IN_FLIGHT / 2;
+        let some_fit = self.shared.reporter.borrow().report.messages.copied > 0;
+        let window = match some_fit && !self.pipeline.size_limit.has_refused() {
+            true => COMMANDS_IN_FLIGHT,
+            false => COMMANDS_WHILE_IN_DOUBT,
+        };
+        let mut most = window / 2;
         while self.has_room(session, most) {
             let Some(order) = self.next_order() else { break };
             let item = order.item().clone();
@@ -34,7 +43,7 @@ impl Fetcher {
                 self.pipeline.items.borrow_mut().push_front(item);
                 return Err(error);
             }
-            most = COMMANDS_IN_FLIGHT;
+            most = window;
         }
         Ok(())
     }

@@ -36,6 +36,11 @@ impl SizeLimit {
         self.limit.set(Some(if limit < LEAST { 0 } else { limit }));
     }
 
+    /// Whether a message did not fit.
+    pub fn has_refused(&self) -> bool {
+        self.refused.get() > 0
+    }
+
     /// Messages of this many octets and more are not tried any more; 0 when nothing is.
     pub fn limit(&self) -> Option<u64> {
         self.limit.get()
