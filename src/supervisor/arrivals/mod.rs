@@ -301,14 +301,18 @@ impl Arrivals {
         }
     }
 
-    /// A run of the task has ended, with that exit code where it told one.
-    pub(super) fn run_ended(&mut self, name: &TaskName, exit: Option<u8>) {
+    /// A run of the task has ended that began at `started`, in seconds since 1970, with that exit code where it told one.
+    pub(super) fn run_ended(&mut self, name: &TaskName, started: i64, exit: Option<u8>) {
         self.running.remove(name);
         let store = &self.common.store;
         let Some(watched) = self.tasks.get_mut(name) else {
             return;
         };
-        let report = exit.and_then(|_| store.report(name));
+        // A run that came to nothing leaves the report of the one before.
+        let report = store.report(name).filter(|report| {
+            let is_its_own = report.started >= started && exit.map(i32::from) == Some(report.exit_code);
+            is_its_own && exit != Some(Exit::Stopped.code())
+        });
         let brought = report.is_some_and(|report| report.messages.copied > 0);
         watched.run_ended(Instant::now(), exit, brought);
         let got_in = brought || exit == Some(Exit::Ok.code());

@@ -108,6 +108,7 @@ impl Watched {
     pub(super) fn run_begins(&mut self) {
         self.covered = self.seen.or(self.covered);
         self.news = None;
+        self.stopped = false;
     }
 
     /// A run has ended, with that exit code where it told one.
@@ -203,6 +204,12 @@ mod tests {
         assert!(watched.due().is_none(), "an administrator stopped it");
         watched.told(1001);
         assert!(watched.due().is_some());
+        watched.run_begins();
+        watched.run_ended(Instant::now(), Some(Exit::Stopped.code()), false);
+        watched.run_begins();
+        watched.run_ended(Instant::now(), Some(Exit::WithErrors.code()), false);
+        watched.told(1002);
+        assert!(watched.due().is_some(), "another run has failed since");
     }
 
     #[test]

@@ -121,8 +121,8 @@ impl Supervisor<'_> {
             Some(end) => Some(end.exit_code).filter(|_| !end.busy),
             None => child.stopped.then_some(Exit::Stopped.code()),
         };
-        self.arrivals.run_ended(name, exit);
         let started = self.queue.get(name).and_then(|run| run.entry.started);
+        self.arrivals.run_ended(name, started.unwrap_or_default(), exit);
         let cut_short = end
             .as_ref()
             .is_none_or(|end| end.exit_code == Exit::Stopped.code());
