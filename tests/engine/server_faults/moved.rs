@@ -122,38 +122,6 @@ fn what_stays_for_the_state_of_its_copy_is_told() {
     assert_eq!(withheld, [("Work", 2, false)], "{run:#?}");
 }
 
-/// Moved away and back at the source between two runs, a message has another UID.
-#[test]
-fn what_its_owner_filed_does_not_come_again_when_it_is_moved_away_and_back() {
-    for (mode, to) in [
-        (Mode::Copy, Some("Filed")),
-        (Mode::Copy, None),
-        (Mode::DeleteLocal, Some("Filed")),
-    ] {
-        let mut world = world();
-        world.complete();
-        world.edit(|task| task.delete_local = mode == Mode::DeleteLocal);
-        {
-            let mut local = world.local.model();
-            shift(&mut local, "Work", "Filed");
-            if to.is_none() {
-                local.folders.remove("Filed");
-            }
-        }
-        for _ in 0..2 {
-            shift(&mut world.remote.model(), "Work", "Work");
-            for _ in 0..2 {
-                let run = world.run_unjudged();
-                assert_eq!(run.exit, Some(0), "{mode:?} {to:?}: {run:#?}");
-                let local = world.local.model();
-                let there = (count(&local, "Work"), count(&local, "Filed"));
-                assert_eq!(there, (0, usize::from(to.is_some())), "{mode:?} {to:?}: {run:#?}");
-            }
-        }
-        assert_eq!(count(&world.remote.model(), "Work"), 1);
-    }
-}
-
 /// The mirror deletes a message of which its owner makes a copy in another folder.
 #[test]
 fn what_its_owner_copied_stays_when_the_mirror_deletes_the_original() {

@@ -15,7 +15,7 @@ use crate::sync::state::{Completeness, Digest, FolderState};
 
 /// Pairs remote messages (by their positions) with local ones. What was recorded by an earlier run may be gone since: each
 /// match is looked up before it counts, or a message would be taken for delivered that is nowhere. Where the headers
-/// leave a doubt, the octets are read on both sides. With what was looked up and is no more.
+/// leave a doubt, the octets are read on both sides.
 pub(super) async fn match_up(
     shared: &Shared,
     pair: &Pair,
@@ -24,10 +24,10 @@ pub(super) async fn match_up(
     messages: &mut [Seen],
     remote: &mut SideSession,
     local: &mut SideSession,
-) -> FolderResult<(Vec<(usize, u32)>, UidSet)> {
+) -> FolderResult<Vec<(usize, u32)>> {
     let candidates = pool.candidates(messages.iter().map(|message| &message.key));
     if candidates.is_empty() {
-        return Ok(Default::default());
+        return Ok(vec![]);
     }
     let (_, alive) = open::search(local, &pair.local, folder, !shared.job.dry, among(&candidates)).await?;
     let gone = candidates.minus(&alive);
@@ -61,14 +61,15 @@ pub(super) async fn match_up(
         }
     }
     let claims = messages.iter().enumerate();
-    let claims = claims.filter_map(|(at, message)| {
-        let local = match varying.contains(message.uid) {
-            true => pool.claim_alike(message),
-            false => pool.claim(message, &local_digests),
-        };
-        Some((at, local?))
-    });
-    Ok((claims.collect(), gone))
+    Ok(claims
+        .filter_map(|(at, message)| {
+            let local = match varying.contains(message.uid) {
+                true => pool.claim_alike(message),
+                false => pool.claim(message, &local_digests),
+            };
+            Some((at, local?))
+        })
+        .collect())
 }
 
 /// Messages that a server makes anew at each request: that their octets are not those of a copy tells nothing.

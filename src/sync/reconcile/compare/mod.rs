@@ -84,7 +84,7 @@ pub async fn compare(
     let orphans = Orphans::find(shared, pair, folder, remote).await?;
     if let Some(next) = pair.source.uid_next
         && !shared.job.inbox_only()
-        && orphans.is_empty()
+        && orphans.copies.is_empty()
         && stored.is_empty()
         && fresh.is_empty()
         && pending.is_empty()
@@ -99,7 +99,7 @@ pub async fn compare(
         None => {
             let new = side.search(remote).await?;
             let any_known =
-                !stored.is_empty() || !fresh.is_empty() || !orphans.is_empty() || !lost.is_empty();
+                !stored.is_empty() || !fresh.is_empty() || !orphans.copies.is_empty() || !lost.is_empty();
             if new.is_empty() || !(any_known || history) {
                 (new, vec![])
             } else {
@@ -119,7 +119,7 @@ pub async fn compare(
     let known = || stored.iter().chain(&orphans.copies).copied();
     let known_uids: UidSet = known().map(|message| message.uid).collect();
     let mut pool = Pool::new(known().chain(fresh).collect());
-    let (found, dead) = match_up(shared, pair, folder, &mut pool, &mut messages, remote, local).await?;
+    let found = match_up(shared, pair, folder, &mut pool, &mut messages, remote, local).await?;
     let matched: UidSet = found.iter().map(|&(at, _)| messages[at].uid).collect();
     new = new.minus(&matched);
     let (back, other): (Vec<_>, Vec<_>) = found
@@ -134,11 +134,6 @@ pub async fn compare(
                 .came_back(folder.id, former, &messages[at].entry())?;
         }
     }
-    new = new.minus(
-        &side
-            .back_without_copy(orphans, &messages, &matched, &dead, remote)
-            .await?,
-    );
     // Only what is no one's copy can have come late.
     let unclaimed = pool.left().filter(|message| !known_uids.contains(message.uid));
     let unclaimed: Vec<LocalOnly> = unclaimed.copied().collect();

@@ -2,18 +2,17 @@
 //! Messages that came back to a remote folder: their owner moved them away and back between two runs, or a backup was
 //! restored.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::imap::UidSet;
 use crate::sync::folder_mapping::Pair;
 use crate::sync::job::Shared;
-use crate::sync::message_key::{Digest, MessageKey};
 use crate::sync::reconcile::compare::RemoteSide;
 use crate::sync::reconcile::connections::session::SideSession;
 use crate::sync::reconcile::error::FolderResult;
 use crate::sync::reconcile::folder::open;
 use crate::sync::reconcile::headers::{self, Seen};
-use crate::sync::state::{Copy, Entry, FolderState, LocalOnly};
+use crate::sync::state::{Entry, FolderState, LocalOnly};
 
 /// Copies of messages that the remote folder has no longer, with the UIDs that these had. What its owner moved away and back
 /// has another UID now.
@@ -22,8 +21,6 @@ pub(super) struct Orphans {
     /// To be compared by their octets alone.
     pub copies: Vec<LocalOnly>,
     remote: HashMap<u32, u32>,
-    /// What is recorded of those that were delivered whole.
-    delivered: Vec<Copy>,
 }
 
 impl Orphans {
@@ -53,12 +50,8 @@ impl Orphans {
         let deleted = gone.intersection(&state.intended_remote_deletions(folder.id)?);
         state.mark_remote_deleted(folder.id, &deleted)?;
         let gone = gone.minus(&deleted);
-        let whole = state.deletable(folder.id, None)?;
         let mut orphans = Self::default();
         for copy in state.copies(folder.id, &gone)? {
-            if whole.contains(copy.uid) {
-                orphans.delivered.push(copy.clone());
-            }
             if let Some(local) = copy.local_uid {
                 orphans.remote.insert(local, copy.uid);
                 orphans.copies.push(LocalOnly {
@@ -73,80 +66,13 @@ impl Orphans {
         Ok(orphans)
     }
 
-    /// Whether there are none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.copies.is_empty() && self.delivered.is_empty()
-    }
-
     /// The remote UID that the message had whose copy this is.
     pub(super) fn former_uid(&self, local: u32) -> Option<u32> {
         self.remote.get(&local).copied()
     }
 }
 
-/// Messages that were delivered and have no copy any more.
-struct Removed(Vec<Copy>);
-
-impl Removed {
-    /// Those of some messages that may be among them.
-    fn likely<'a>(&self, messages: impl Iterator<Item = &'a Seen>) -> Vec<&'a Seen> {
-        let told = self.0.iter().filter(|one| one.digest.is_some());
-        let keys: HashSet<MessageKey> = told.map(|one| one.key).collect();
-        let is_like = |message: &&Seen| keys.contains(&message.key);
-        messages.filter(is_like).collect()
-    }
-
-    /// Whether a message of this key and these octets is among them, once for each.
-    fn take(&mut self, key: &MessageKey, digest: &Digest) -> bool {
-        let is_same = |one: &Copy| one.key == *key && one.digest.as_ref() == Some(digest);
-        let at = self.0.iter().position(is_same);
-        at.is_some_and(|at| {
-            self.0.swap_remove(at);
-            true
-        })
-    }
-}
-
 impl RemoteSide<'_> {
-    /// Messages that their owner moved away and back remotely, and whose copies were moved or deleted meanwhile: they are not
-    /// brought again. `dead`: local UIDs that are no more.
-    pub(super) async fn back_without_copy(
-        &self,
-        orphans: Orphans,
-        messages: &[Seen],
-        matched: &UidSet,
-        dead: &UidSet,
-        remote: &mut SideSession,
-    ) -> FolderResult<UidSet> {
-        let Self { shared, pair, folder } = *self;
-        let mut removed = Removed(orphans.delivered);
-        removed
-            .0
-            .retain(|copy| copy.local_uid.is_none_or(|local| dead.contains(local)));
-        // What an earlier run was about to copy was looked at then.
-        let decided = shared.state.borrow().pending_uids(folder.id)?.union(matched);
-        let open = messages.iter().filter(|message| !decided.contains(message.uid));
-        let likely = removed.likely(open);
-        if likely.is_empty() {
-            return Ok(UidSet::default());
-        }
-        open::open(remote, &pair.remote, folder, false).await?;
-        let digests = headers::digests(remote, &likely.iter().map(|message| message.uid).collect()).await?;
-        let mut back = vec![];
-        for message in likely {
-            if let Some(&digest) = digests.get(&message.uid)
-                && removed.take(&message.key, &digest)
-            {
-                back.push(Entry {
-                    digest: Some(digest),
-                    ..message.entry()
-                });
-            }
-        }
-        shared.state.borrow_mut().removed_by_owner(folder.id, &back)?;
-        Ok(back.iter().map(|entry| entry.uid).collect())
-    }
-
     /// Whether what has this UID may have been delivered before, under another one. What came after the last look is new,
     /// however equal it is.
     fn may_be_back(&self, uid: u32) -> bool {
@@ -234,31 +160,5 @@ impl RemoteSide<'_> {
         // Another message has the UID now: what was delivered under it stays known.
         state.move_to_history(folder.id, &there.minus(&same))?;
         Ok(same)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::imap::Literal;
-
-    #[test]
-    fn one_message_without_a_copy_stands_for_one_that_came_back() {
-        let key = |name: &str| MessageKey::of_message(name.as_bytes(), 1);
-        let digest = |text: &str| Digest::of(&Literal::memory(text.into())).unwrap();
-        let copy = |name, digest| Copy {
-            uid: 1,
-            local_uid: None,
-            key: key(name),
-            size: 1,
-            digest,
-            is_delivered: true,
-        };
-        let mut removed = Removed(vec![copy("a", Some(digest("a"))), copy("old", None)]);
-        assert!(!removed.take(&key("a"), &digest("other")), "another version");
-        assert!(!removed.take(&key("b"), &digest("a")));
-        assert!(!removed.take(&key("old"), &digest("old")), "nothing tells");
-        assert!(removed.take(&key("a"), &digest("a")));
-        assert!(!removed.take(&key("a"), &digest("a")), "a twin is new");
     }
 }
