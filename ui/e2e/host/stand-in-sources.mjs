@@ -65,6 +65,7 @@ const EMPTY_SOURCE = {
   preset: '',
   certificate: null,
   connections: 0,
+  runs: 0,
   bandwidth: 0,
   old_encryption: false,
   proxy: '',
